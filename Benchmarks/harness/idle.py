@@ -1,0 +1,34 @@
+"""Many idle keep-alive connections, each of which made one request."""
+
+import contextlib
+import socket
+
+BATCH = 100
+
+
+@contextlib.contextmanager
+def open_idle(port, count):
+    """Opens them in batches, so that several requests run at once; closes them at the end."""
+    connections = []
+    request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    try:
+        while len(connections) < count:
+            batch = [
+                socket.create_connection(("127.0.0.1", port), timeout=10)
+                for _ in range(min(BATCH, count - len(connections)))]
+            connections += batch
+            for connection in batch:
+                connection.sendall(request)
+            for connection in batch:
+                answer = b""
+                while not answer.endswith(b"x\n"):
+                    chunk = connection.recv(4096)
+                    if not chunk:
+                        raise ConnectionError(f"closed after {answer!r}")
+                    answer += chunk
+                if not answer.startswith(b"HTTP/1.1 200"):
+                    raise ConnectionError(f"{answer!r}")
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()

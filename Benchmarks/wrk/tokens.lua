@@ -1,0 +1,15 @@
+-- Every request with the next token of a file (TOKENS, one a line), again from the first when it ends.
+local tokens = {}
+local nextToken = 0
+local before, after
+
+function init()
+  for line in io.lines(os.getenv("TOKENS")) do tokens[#tokens + 1] = line end
+  before = "GET " .. wrk.path .. " HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port .. "\r\nAuthorization: Bearer "
+  after = "\r\n\r\n"
+end
+
+function request()
+  nextToken = nextToken % #tokens + 1
+  return before .. tokens[nextToken] .. after
+end

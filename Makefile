@@ -1,0 +1,96 @@
+# Everything that can be done with this tree. `make` alone lists the rules.
+
+SWIFT ?= swift
+BUILD_FLAGS = --explicit-target-dependency-import-check error
+# One binary that needs nothing of Swift on the machine that runs it. Exclusivity checks are left out of dependencies as
+# Package.swift leaves them out of our own targets on a request's way; debug builds, which the tests run, have them all.
+RELEASE_FLAGS = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+
+# What building needs, and what the tests run besides.
+BUILD_PACKAGES = libssl-dev libnghttp2-dev pkg-config
+DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
+TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3
+
+.PHONY: help demo build release test lint format bench clean swift-is-there build-packages demo-packages test-packages
+
+help:
+	@echo 'make demo     build, and run an issuer, an upstream and the gateway on loopback, with curl lines to paste'
+	@echo 'make build    build for debugging'
+	@echo 'make release  build .build/release/catraca, optimised, with the Swift runtime in it'
+	@echo 'make test     lint, build and run all tests'
+	@echo 'make lint     check the formatting, warnings and imports'
+	@echo 'make format   format the source'
+	@echo 'make bench    measure against nginx on this machine'
+	@echo 'make clean    remove what was built'
+	@echo
+	@echo 'System packages that are missing are installed with apt-get, as root or through sudo:'
+	@echo '  $(TEST_PACKAGES)'
+
+demo: release demo-packages
+	@# PORT and ADMIN_PORT choose others; 0 takes a free one.
+	.build/release/catraca demo $(if $(PORT),--port $(PORT)) $(if $(ADMIN_PORT),--admin-port $(ADMIN_PORT))
+
+build: build-packages
+	$(SWIFT) build $(BUILD_FLAGS) --product catraca
+
+release: build-packages
+	$(SWIFT) build $(RELEASE_FLAGS) --product catraca
+
+test: test-packages lint
+	$(SWIFT) test --disable-xctest --skip-build
+
+lint: build-packages
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	$(SWIFT) build $(BUILD_FLAGS) --build-tests
+
+format: swift-is-there
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+bench: release
+	Benchmarks/run
+
+clean:
+	rm -rf .build
+
+swift-is-there:
+	@command -v $(SWIFT) > /dev/null || { \
+	  echo 'Swift 6.2 or later is needed and not found: https://www.swift.org/install/'; exit 1; }
+
+build-packages: swift-is-there
+	@$(call install,$(BUILD_PACKAGES))
+
+demo-packages:
+	@$(call install,$(DEMO_PACKAGES))
+
+test-packages: swift-is-there
+	@$(call install,$(TEST_PACKAGES))
+	@# Tokens made by somebody else's library: joserfc or PyJWT, whichever is there.
+	@python3 -c 'import joserfc' 2> /dev/null || python3 -c 'import jwt, cryptography' 2> /dev/null || \
+	  { $(call install,python3-jwt python3-cryptography); }
+
+# $(call install,PACKAGES): installs those that are missing, and touches neither network nor system when none is. A program
+# counts as there however it came, a library when its package is.
+define install
+missing=; \
+for package in $(1); do \
+  case $$package in \
+    libnghttp2-dev) pkg-config --exists libnghttp2 2> /dev/null ;; \
+    libssl-dev) pkg-config --exists 'openssl >= 3' 2> /dev/null ;; \
+    ca-certificates) test -e /etc/ssl/certs ;; \
+    python3-*) dpkg -s $$package > /dev/null 2>&1 ;; \
+    *) PATH="$$PATH:/usr/sbin:/sbin" command -v $$package > /dev/null ;; \
+  esac || missing="$$missing $$package"; \
+done; \
+if test -n "$$missing"; then \
+  if ! command -v apt-get > /dev/null; then \
+    echo "These packages, or what they are called on this system, are missing:$$missing"; exit 1; \
+  elif test "$$(id -u)" = 0; then sudo=; \
+  elif command -v sudo > /dev/null; then sudo=sudo; \
+  else echo "As root, please: apt-get update && apt-get install$$missing"; exit 1; \
+  fi; \
+  echo "Installing$$missing"; \
+  $$sudo apt-get update -q && \
+  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing || \
+  { echo "apt-get could not install$$missing: please do, and run make again"; exit 1; }; \
+fi
+endef

@@ -1,0 +1,103 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Strict memory safety makes every unsafe expression visible; a warning is an error; an import is private to its file
+// unless it says otherwise, so that no target leaks what it is made of.
+let settings: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  // `@_lifetime` on the few functions that return a span.
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+// The targets on a request's way. Their dynamic exclusivity checks (7 % of a plain request's CPU time) stay on in debug
+// builds, in which every test and fuzzer runs, and are left out of release builds.
+let hotSettings =
+  settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+// What each target may import; `make lint` builds with the check that enforces it.
+let package = Package(
+  name: "catraca",
+  products: [.executable(name: "catraca", targets: ["catraca"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .target(name: "Bytes", swiftSettings: hotSettings),
+    .target(name: "HTTPWire", dependencies: ["Bytes"], swiftSettings: hotSettings),
+    .target(name: "JSON", dependencies: ["Bytes"], swiftSettings: hotSettings),
+    .target(name: "Cryptography", dependencies: ["COpenSSL", "Bytes"], swiftSettings: hotSettings),
+    .target(name: "TLS", dependencies: ["COpenSSL", "Bytes"], swiftSettings: settings),
+    .target(name: "Tokens", dependencies: ["Bytes", "JSON", "Cryptography"], swiftSettings: hotSettings),
+    .target(name: "Configuration", dependencies: ["Bytes", "HTTPWire", "Tokens", yams], swiftSettings: settings),
+    .target(
+      name: "Proxy", dependencies: ["Bytes", "HTTPWire", "JSON", "Tokens", "Configuration"], swiftSettings: hotSettings),
+    .target(
+      name: "Transport", dependencies: ["Bytes", "Proxy", "Tokens", "Configuration", nioCore, nioPosix],
+      swiftSettings: hotSettings),
+    .target(
+      name: "ControlPlane",
+      dependencies: [
+        "Bytes", "JSON", "TLS", "Tokens", "HTTPWire", "Configuration", "Proxy", "Transport", nioCore, nioPosix,
+        nioHTTP1, nioConcurrency, logging, lifecycle, unixSignals,
+      ], swiftSettings: settings),
+    .target(
+      name: "Demo", dependencies: ["Bytes", "JSON", "Cryptography", "Tokens", "ControlPlane", nioCore],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "catraca",
+      dependencies: [
+        "Bytes", "JSON", "Cryptography", "Tokens", "Configuration", "ControlPlane", "Demo", nioCore, nioPosix,
+        argumentParser, logging, lifecycle, unixSignals,
+      ], swiftSettings: settings),
+
+    .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: settings),
+    .testTarget(name: "HTTPWireTests", dependencies: ["Bytes", "HTTPWire"], swiftSettings: settings),
+    .testTarget(name: "JSONTests", dependencies: ["Bytes", "JSON"], swiftSettings: settings),
+    .testTarget(name: "CryptographyTests", dependencies: ["Bytes", "Cryptography"], swiftSettings: settings),
+    .testTarget(name: "TLSTests", dependencies: ["Bytes", "COpenSSL", "TLS"], swiftSettings: settings),
+    .testTarget(
+      name: "TokensTests", dependencies: ["Bytes", "JSON", "Cryptography", "Tokens"], exclude: ["Vectors"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ConfigurationTests", dependencies: ["Configuration", "Tokens"], exclude: ["Cases"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ProxyTests", dependencies: ["Bytes", "HTTPWire", "Cryptography", "Tokens", "Configuration", "Proxy"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ControlPlaneTests",
+      dependencies: [
+        "Bytes", "JSON", "TLS", "HTTPWire", "Tokens", "Configuration", "Proxy", "ControlPlane", nioCore, nioPosix,
+        nioHTTP1, nioConcurrency, logging,
+      ], swiftSettings: settings),
+    .testTarget(
+      name: "DemoTests", dependencies: ["JSON", "Tokens", "ControlPlane", "Demo", nioPosix], swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["Bytes", "JSON", "Cryptography", "Tokens", nioCore, nioPosix],
+      path: "Tests/TestSupport", swiftSettings: settings),
+    .testTarget(name: "GatewayTests", dependencies: ["Tokens", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "ThreatTests", dependencies: ["Bytes", "JSON", "Cryptography", "Tokens", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(name: "TidyTests", swiftSettings: settings),
+  ]
+)

@@ -1,0 +1,204 @@
+// A growable run of bytes with a front that moves: what has been received and not yet read, or produced and not yet
+// written. It is the one place where the data plane's bytes live in memory of our own, so that every other target can do
+// without `unsafe`.
+//
+// Invariant: 0 <= start <= end <= capacity, and `base` points to `capacity` bytes whenever capacity is not 0.
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A first-in, first-out queue of bytes with one owner. Empty queues own no memory once ``releaseStorage()`` was called.
+@safe
+package struct ByteQueue: ~Copyable {
+  @usableFromInline var base: UnsafeMutablePointer<UInt8>?
+  @usableFromInline var start = 0
+  @usableFromInline var end = 0
+  @usableFromInline var capacity = 0
+
+  @inlinable
+  package init() { unsafe base = nil }
+
+  deinit {
+    // SAFETY: base came from malloc in `grow` and this type is the only owner of it.
+    unsafe free(base)
+  }
+
+  /// Bytes that wait in the queue.
+  @inlinable
+  package var count: Int { end - start }
+
+  @inlinable
+  package var isEmpty: Bool { end == start }
+
+  /// Bytes of memory that the queue holds on to, used or not.
+  @inlinable
+  package var allocatedByteCount: Int { capacity }
+
+  /// The waiting bytes, in order.
+  @inlinable
+  package var span: Span<UInt8> {
+    @_lifetime(borrow self)
+    get {
+      // SAFETY: start ..< end are initialised bytes of the allocation, which lives as long as the borrow of self.
+      let first = unsafe base.map { unsafe UnsafePointer($0 + start) } ?? Self.nowhere
+      let view = unsafe Span(_unsafeStart: first, count: end - start)
+      return unsafe _overrideLifetime(view, borrowing: self)
+    }
+  }
+
+  /// A valid address for empty spans.
+  @usableFromInline static var nowhere: UnsafePointer<UInt8> {
+    // SAFETY: never read through: it only ever stands in a span of 0 bytes.
+    unsafe UnsafePointer(bitPattern: 1).unsafelyUnwrapped
+  }
+
+  /// Makes room for `extra` bytes behind the last one.
+  @inlinable
+  package mutating func reserve(_ extra: Int) {
+    if capacity - end < extra { grow(extra) }
+  }
+
+  @usableFromInline
+  mutating func grow(_ extra: Int) {
+    let used = end - start
+    // SAFETY: both ranges lie in the allocation that this type owns; memmove allows them to overlap.
+    if start > 0, capacity - used >= extra, start >= used, let base = unsafe base {
+      unsafe memmove(base, base + start, used)
+    } else {
+      let wanted = max(used + extra, min(capacity * 2, capacity + 1 << 20), 512)
+      // SAFETY: a failed allocation ends the process as it does everywhere in Swift; the old block is freed exactly once.
+      guard let larger = unsafe malloc(wanted) else { abort() }
+      let fresh = unsafe larger.assumingMemoryBound(to: UInt8.self)
+      if let base = unsafe base {
+        unsafe memcpy(fresh, base + start, used)
+        unsafe free(base)
+      }
+      unsafe base = fresh
+      capacity = wanted
+    }
+    start = 0
+    end = used
+  }
+
+  @inlinable
+  package mutating func append(_ byte: UInt8) {
+    reserve(1)
+    // SAFETY: reserve made base non-nil with room at `end`.
+    unsafe base.unsafelyUnwrapped[end] = byte
+    end += 1
+  }
+
+  @inlinable
+  package mutating func append(_ bytes: Span<UInt8>) {
+    let count = bytes.count
+    if count == 0 { return }
+    reserve(count)
+    // SAFETY: reserve made room for `count` bytes at `end`; a span cannot overlap memory behind our own end.
+    unsafe bytes.withUnsafeBufferPointer { source in
+      unsafe (base.unsafelyUnwrapped + end).update(from: source.baseAddress.unsafelyUnwrapped, count: count)
+    }
+    end += count
+  }
+
+  @inlinable
+  package mutating func append(_ text: StaticString) {
+    let count = text.utf8CodeUnitCount
+    if count == 0 { return }
+    reserve(count)
+    if text.hasPointerRepresentation {
+      // SAFETY: a literal's bytes live for ever; room was made above.
+      unsafe (base.unsafelyUnwrapped + end).update(from: text.utf8Start, count: count)
+    } else {
+      // A one-character literal may be stored as a scalar.
+      unsafe base.unsafelyUnwrapped[end] = UInt8(truncatingIfNeeded: text.unicodeScalar.value)
+    }
+    end += count
+  }
+
+  /// Labelled, so that a literal always takes the cheaper `StaticString` form.
+  package mutating func append(text: String) {
+    append(text.utf8.span)
+  }
+
+  package mutating func append(_ bytes: [UInt8]) {
+    append(bytes.span)
+  }
+
+  /// The waiting bytes as an array, for what outlives the queue.
+  package func copied() -> [UInt8] { span.copied() }
+
+  /// The waiting bytes as text, for messages.
+  package func text() -> String { span.text() }
+
+  /// Appends a number in decimal digits.
+  package mutating func append(decimal value: UInt64) {
+    var digits = 1
+    var power: UInt64 = 10
+    while digits < 20, value >= power {
+      digits += 1
+      if digits < 20 { power *= 10 }
+    }
+    reserve(digits)
+    var rest = value
+    var place = end + digits
+    end = place
+    while place > end - digits {
+      place -= 1
+      // SAFETY: reserve made room for all digits behind the old end.
+      unsafe base.unsafelyUnwrapped[place] = UInt8(truncatingIfNeeded: 48 + rest % 10)
+      rest /= 10
+    }
+  }
+
+  /// Appends a number in lower-case hexadecimal digits, without leading zeros unless `width` (at most 16) asks for them.
+  package mutating func append(hexadecimal value: UInt64, width: Int = 1) {
+    let digits = min(max(width, (UInt64.bitWidth - value.leadingZeroBitCount + 3) / 4), 16)
+    reserve(digits)
+    var rest = value
+    var place = end + digits
+    end = place
+    while place > end - digits {
+      place -= 1
+      let nibble = UInt8(truncatingIfNeeded: rest) & 15
+      // SAFETY: reserve made room for all digits behind the old end.
+      unsafe base.unsafelyUnwrapped[place] = nibble < 10 ? 48 + nibble : 87 + nibble
+      rest >>= 4
+    }
+  }
+
+  /// Drops the first `count` bytes, at most all of them.
+  @inlinable
+  package mutating func removeFirst(_ count: Int) {
+    start += max(0, min(count, end - start))
+    if start == end {
+      start = 0
+      end = 0
+    }
+  }
+
+  /// Drops bytes at the end until `count` are left.
+  @inlinable
+  package mutating func truncate(to count: Int) {
+    if count < end - start { end = start + max(0, count) }
+  }
+
+  /// Drops all bytes and keeps the memory.
+  @inlinable
+  package mutating func removeAll() {
+    start = 0
+    end = 0
+  }
+
+  /// Drops all bytes and gives the memory back.
+  package mutating func releaseStorage() {
+    // SAFETY: as in deinit; base is nil afterwards.
+    unsafe free(base)
+    unsafe base = nil
+    start = 0
+    end = 0
+    capacity = 0
+  }
+}

@@ -1,0 +1,112 @@
+// Bulk operations on spans of bytes that the standard library does not offer without `unsafe`: compare, search, hash, copy.
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+extension Span where Element == UInt8 {
+  /// Whether both spans hold the same bytes. Not constant-time: never use it on secrets.
+  package func equals(_ other: Span<UInt8>) -> Bool {
+    let count = self.count
+    if count != other.count { return false }
+    if count == 0 { return true }
+    // Names of one length mostly differ in their first byte: no call for those.
+    if self[0] != other[0] { return false }
+    // SAFETY: both spans are `count` bytes long.
+    return unsafe withUnsafeBufferPointer { a in
+      unsafe other.withUnsafeBufferPointer { b in
+        unsafe memcmp(a.baseAddress.unsafelyUnwrapped, b.baseAddress.unsafelyUnwrapped, count) == 0
+      }
+    }
+  }
+
+  package func equals(_ other: [UInt8]) -> Bool { equals(other.span) }
+
+  /// Whether the span spells this lower-case ASCII word in any case.
+  package func equalsIgnoringCase(_ word: StaticString) -> Bool {
+    if count != word.utf8CodeUnitCount || !word.hasPointerRepresentation { return false }
+    for index in indices {
+      let byte = self[index]
+      let lowered = byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
+      // SAFETY: the literal has as many bytes as the span.
+      if unsafe lowered != word.utf8Start[index] { return false }
+    }
+    return true
+  }
+
+  /// The index of the first `byte` at or after `from`, or nil.
+  package func firstIndex(of byte: UInt8, from: Int = 0) -> Int? {
+    let count = self.count
+    if from >= count || from < 0 { return nil }
+    // SAFETY: the range from ..< count lies in the span.
+    return unsafe withUnsafeBufferPointer { bytes in
+      let base = unsafe UnsafeRawPointer(bytes.baseAddress.unsafelyUnwrapped)
+      guard let hit = unsafe memchr(base + from, Int32(byte), count - from) else { return nil }
+      return unsafe UnsafeRawPointer(hit) - base
+    }
+  }
+
+  /// A hash of all bytes under a secret key: 8 bytes a step, each folded through a 64 × 64 → 128 bit product.
+  /// Good for tables whose entries an attacker cannot choose freely; it is no message authentication code.
+  package func keyedHash(_ key0: UInt64, _ key1: UInt64) -> UInt64 {
+    // SAFETY: each load reads 8 bytes at an offset <= count - 8, the tail is read byte by byte.
+    unsafe withUnsafeBytes { bytes in
+      let secret = key1 | 1
+      var offset = 0
+      // Four runs side by side: one alone waits for its multiplication in every step.
+      var lane0 = key0 ^ UInt64(truncatingIfNeeded: bytes.count)
+      var lane1 = key1
+      var lane2 = key0 &+ 0x9E37_79B9_7F4A_7C15
+      var lane3 = key1 &+ 0xD1B5_4A32_D192_ED03
+      while offset + 32 <= bytes.count {
+        let word0 = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        let word1 = unsafe bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
+        let word2 = unsafe bytes.loadUnaligned(fromByteOffset: offset + 16, as: UInt64.self)
+        let word3 = unsafe bytes.loadUnaligned(fromByteOffset: offset + 24, as: UInt64.self)
+        lane0 = Self.fold(lane0 ^ word0, secret) &+ key0
+        lane1 = Self.fold(lane1 ^ word1, secret) &+ key0
+        lane2 = Self.fold(lane2 ^ word2, secret) &+ key0
+        lane3 = Self.fold(lane3 ^ word3, secret) &+ key0
+        offset += 32
+      }
+      var state = lane0
+      if bytes.count >= 32 {
+        state = Self.fold(state ^ lane1, secret) &+ lane2
+        state = Self.fold(state ^ lane3, secret) &+ key0
+      }
+      while offset + 8 <= bytes.count {
+        state = unsafe Self.fold(state ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self), secret) &+ key0
+        offset += 8
+      }
+      var tail: UInt64 = 0
+      while offset < bytes.count {
+        tail = unsafe tail << 8 | UInt64(bytes[offset])
+        offset += 1
+      }
+      return Self.fold(Self.fold(state ^ tail, secret), 0x9E37_79B9_7F4A_7C15)
+    }
+  }
+
+  /// Both halves of the 128 bit product, folded into one.
+  private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
+    let product = a.multipliedFullWidth(by: b)
+    return product.high ^ product.low
+  }
+
+  /// The bytes as an array: a copy, for what outlives the span.
+  package func copied() -> [UInt8] {
+    let count = self.count
+    // SAFETY: the array is created with exactly `count` bytes, all of them initialised by the copy.
+    return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      unsafe withUnsafeBufferPointer { source in
+        if let to = buffer.baseAddress, let from = source.baseAddress { _ = unsafe memcpy(to, from, count) }
+      }
+      initialized = count
+    }
+  }
+
+  /// The bytes as text, with U+FFFD for what is not UTF-8: for logs and messages, not for decisions.
+  package func text() -> String { String(decoding: copied(), as: UTF8.self) }
+}

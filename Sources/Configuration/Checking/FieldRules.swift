@@ -1,0 +1,62 @@
+// What may stand in a header rule: names and values (RFC 9110 §5.1, §5.5), and the names that belong to the gateway.
+
+import HTTPWire
+
+enum FieldRules {
+  /// RFC 9110 §5.6.2.
+  static func isToken(_ text: String) -> Bool { HTTPWire.isToken(text.utf8.span) }
+
+  /// RFC 9110 §5.5: no control characters but tabs, no space at the ends. UTF-8 beyond ASCII is obs-text: allowed.
+  static func isValue(_ text: String) -> Bool { isFieldValue(text.utf8.span) }
+
+  /// The name as a backend may read it: lower case, `_` and `.` as `-` (T33).
+  static func folded(_ name: String) -> String {
+    String(
+      decoding: name.utf8.map { byte in
+        switch byte {
+        case UInt8(ascii: "_"), UInt8(ascii: "."): UInt8(ascii: "-")
+        case 0x41...0x5A: byte | 0x20
+        default: byte
+        }
+      }, as: UTF8.self)
+  }
+
+  /// RFC 9110 §7.6.1: they speak of one connection, so no rule may touch them.
+  static let hopByHop: Set<String> = [
+    "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    "proxy-authenticate", "proxy-authorization",
+  ]
+
+  /// Framing and target of a message.
+  static let framing: Set<String> = ["content-length", "host"]
+
+  /// Fields with a meaning of their own, which an identity header must not take over.
+  private static let meaningful: Set<String> = [
+    "authorization", "cookie", "set-cookie", "content-type", "content-encoding", "accept", "accept-encoding", "expect",
+    "range", "origin", "date", "via", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
+    "x-request-id", "traceparent", "tracestate", "user-agent", "referer", "www-authenticate", "location", "age",
+    "cache-control", "etag", "vary",
+  ]
+
+  /// What is wrong with a name that a rule sets or removes, or nil.
+  static func problem(ofRuleName name: String) -> String? {
+    if !isToken(name) {
+      return "\(name.quoted) is no header name: it has letters, digits and '-', and no spaces or ':'"
+    }
+    let folded = folded(name)
+    if hopByHop.contains(folded) {
+      return "\(name.quoted) belongs to one connection (RFC 9110 §7.6.1): no rule may name it"
+    }
+    if framing.contains(folded) { return "\(name.quoted) frames or directs the message: no rule may name it" }
+    return nil
+  }
+
+  /// What is wrong with the name of an identity header, or nil.
+  static func problem(ofIdentityName name: String) -> String? {
+    if let problem = problem(ofRuleName: name) { return problem }
+    if meaningful.contains(folded(name)) {
+      return "\(name.quoted) has a meaning of its own and cannot carry identity: write a name such as X-User-Id"
+    }
+    return nil
+  }
+}

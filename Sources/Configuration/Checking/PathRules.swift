@@ -1,0 +1,147 @@
+// Paths as they stand in a route: in the same normal form that requests are brought to before they are compared
+// (RFC 3986 §6.2.2), so that a route cannot be written that no request matches (T39, T40, T42).
+
+import Bytes
+import HTTPWire
+
+enum PathRules {
+  /// The pattern, or what is wrong with it and what to write instead.
+  static func pattern(_ text: String) -> Result<PathPattern, Problem> {
+    guard text.hasPrefix("/") else {
+      let body = text.hasPrefix("*") ? String(text.dropFirst()) : text
+      return .failure(Problem("a path begins with '/': write \(("/" + (text == "*" ? "*" : body)).quoted)"))
+    }
+    var body = text
+    var isPrefix = false
+    if text.hasSuffix("/*") {
+      isPrefix = true
+      body.removeLast(2)
+    }
+    if body.contains("*") {
+      let stem = body.prefix { $0 != "*" }
+      let advice = (stem.hasSuffix("/") ? stem + "*" : stem + "/*")
+      return .failure(
+        Problem("'*' stands only at a path's end, as '/*': write \(String(advice).quoted) or '{name}' for one segment"))
+    }
+    if isPrefix, body.isEmpty {
+      return .success(PathPattern(segments: [], isPrefix: true, hasTrailingSlash: false))
+    }
+    let (literal, names) = withoutParameters(body)
+    if let problem = problem(ofLiteral: literal, as: text) { return .failure(problem) }
+    return segments(of: body, names: names, isPrefix: isPrefix, text: text)
+  }
+
+  struct Problem: Error {
+    var message: String
+    init(_ message: String) { self.message = message }
+  }
+
+  /// What is wrong with a path that is no pattern (a rewrite, a redirect), or nil.
+  static func problem(ofPath text: String) -> String? {
+    guard text.hasPrefix("/") else { return "a path begins with '/': write \(("/" + text).quoted)" }
+    return problem(ofLiteral: text, as: text)?.message
+  }
+
+  /// The body with each `{name}` segment as `~1~`, `~2~`…, and whether any brace stood there.
+  private static func withoutParameters(_ body: String) -> (literal: String, hasNames: Bool) {
+    guard body.contains("{") || body.contains("}") else { return (body, false) }
+    var count = 0
+    let parts = body.split(separator: "/", omittingEmptySubsequences: false).map { part in
+      guard part.hasPrefix("{"), part.hasSuffix("}") else { return String(part) }
+      count += 1
+      return "~\(count)~"
+    }
+    return (parts.joined(separator: "/"), true)
+  }
+
+  private static func segments(of body: String, names: Bool, isPrefix: Bool, text: String) -> Result<
+    PathPattern, Problem
+  > {
+    var parts = body.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+    let hasTrailingSlash = !isPrefix && parts.last?.isEmpty == true
+    if parts.last?.isEmpty == true { parts.removeLast() }
+    var result: [PathPattern.Segment] = []
+    var seen: Set<String> = []
+    for part in parts {
+      guard names, part.hasPrefix("{") else {
+        result.append(.literal(String(part)))
+        continue
+      }
+      let name = String(part.dropFirst().dropLast())
+      guard isParameterName(name) else {
+        return .failure(
+          Problem("\(String(part).quoted) is no segment name: write letters, digits and '_', such as {id}"))
+      }
+      guard seen.insert(name).inserted else {
+        return .failure(Problem("'{\(name)}' stands twice in this path: give each segment its own name"))
+      }
+      result.append(.parameter(name))
+    }
+    return .success(PathPattern(segments: result, isPrefix: isPrefix, hasTrailingSlash: hasTrailingSlash))
+  }
+
+  static func isParameterName(_ name: String) -> Bool {
+    guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
+    return name.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "_") }
+  }
+
+  private static func problem(ofLiteral literal: String, as text: String) -> Problem? {
+    if literal.contains("?") || literal.contains("#") {
+      return Problem("\(text.quoted) has a query or a fragment: a path ends before '?' and '#'")
+    }
+    if literal.contains("{") || literal.contains("}") {
+      return Problem("'{name}' takes a whole segment, between two '/': \(text.quoted)")
+    }
+    if literal.contains("\\") { return Problem("\(text.quoted) holds '\\': a path is written with '/'") }
+    if literal.contains(";") {
+      return Problem("\(text.quoted) holds ';': paths are matched without the parameters behind it, so leave them out")
+    }
+    switch normalForm(literal) {
+    case .failure(let error):
+      return Problem("\(text.quoted) can never match: \(explanation(of: error))")
+    case .success(let normal):
+      if normal == literal { return nil }
+      return Problem(
+        "\(text.quoted) is not in normal form, so no request would match: write \(restored(normal, as: text).quoted)")
+    }
+  }
+
+  private static func explanation(of error: TargetError) -> String {
+    switch error {
+    case .notAPath: "a path begins with '/'"
+    case .byteInvalid: "it holds a character that no request target may"
+    case .percentInvalid: "'%' has two hexadecimal digits behind it"
+    case .encodedControl: "it holds an encoded control character"
+    case .encodedSlash: "it holds an encoded '/' or '\\', and such requests are refused"
+    case .doubleEncoding: "it is encoded twice ('%25' before two digits), and such requests are refused"
+    case .aboveRoot: "'..' goes above the root"
+    case .emptyParameters: "it holds ';' behind nothing"
+    case .tooManySegments: "it has more than \(NormalTarget.segmentCountMax) segments"
+    }
+  }
+
+  /// The advice carries the parameters and the star again.
+  private static func restored(_ normal: String, as text: String) -> String {
+    let names = text.split(separator: "/").filter { $0.hasPrefix("{") && $0.hasSuffix("}") }
+    var result = normal
+    for (index, name) in names.enumerated() { result = result.replacing("~\(index + 1)~", with: name) }
+    return text.hasSuffix("/*") ? result + "/*" : result
+  }
+
+  /// What a request for this path is brought to before it is compared. Bytes that a client would have to encode are
+  /// encoded first, so that the advice is a path that works.
+  static func normalForm(_ path: String) -> Result<String, TargetError> {
+    var raw: [UInt8] = []
+    let digits = Array("0123456789ABCDEF".utf8)
+    for byte in path.utf8 {
+      if byte <= 0x20 || byte >= 0x7F {
+        raw += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      } else {
+        raw.append(byte)
+      }
+    }
+    var target = NormalTarget()
+    if let error = target.normalize(raw.span) { return .failure(error) }
+    return .success(target.bytes.span.text())
+  }
+}

@@ -1,0 +1,90 @@
+// What concerns several routes at once: requests that two routes would take, and headers that are identity on one route
+// and the client's word on another.
+
+extension Reading {
+  func checkRoutes(_ routes: [PlacedRoute]) {
+    checkTwins(routes)
+    checkNames(routes)
+    checkClientHeaders(routes)
+  }
+
+  /// Everything that decides between two routes but the method.
+  private struct RequestShape: Hashable {
+    var host: HostPattern
+    var segments: [String]
+    var isPrefix: Bool
+    var hasTrailingSlash: Bool
+    var headers: [HeaderMatch]
+
+    init(_ route: Route) {
+      host = route.host
+      segments = route.path.segments.map { segment in
+        switch segment {
+        case .literal(let text): text
+        case .parameter: "{}"
+        }
+      }
+      isPrefix = route.path.isPrefix
+      hasTrailingSlash = route.path.hasTrailingSlash
+      headers = route.headers
+    }
+  }
+
+  private func checkTwins(_ routes: [PlacedRoute]) {
+    var taken: [RequestShape: [(methods: [String], line: Int)]] = [:]
+    for placed in routes where placed.isShapeKnown {
+      let key = RequestShape(placed.route)
+      let methods = placed.route.methods
+      for other in taken[key] ?? [] {
+        let shared = methods.filter { other.methods.contains($0) }
+        let isSame = methods.isEmpty && other.methods.isEmpty
+        guard isSame || !shared.isEmpty else { continue }
+        let what = isSame ? "the same requests" : shared.joined(separator: ", ") + " on the same host and path"
+        error(
+          placed.pathPlace,
+          "this route and the one on line \(other.line) take \(what): tell them apart by host, path, methods or headers"
+        )
+        break
+      }
+      taken[key, default: []].append((methods, placed.place.line))
+    }
+  }
+
+  private func checkNames(_ routes: [PlacedRoute]) {
+    var seen: [String: Int] = [:]
+    for placed in routes {
+      guard let place = placed.namePlace else { continue }
+      if let line = seen[placed.route.name] {
+        warn(
+          place, "the route on line \(line) is called \(placed.route.name.quoted) too: metrics will count them as one")
+      } else {
+        seen[placed.route.name] = place.line
+      }
+    }
+  }
+
+  /// T60: an identity header is stripped from every request, so no rule may wait for a client to send it.
+  private func checkClientHeaders(_ routes: [PlacedRoute]) {
+    var identity: [String: String] = [:]
+    for placed in routes {
+      for header in placed.route.identity.headers { identity[FieldRules.folded(header.name)] = header.name }
+      if let name = placed.route.identity.payloadHeader { identity[FieldRules.folded(name)] = name }
+    }
+    if identity.isEmpty { return }
+    for placed in routes {
+      for match in placed.route.headers {
+        guard let name = identity[FieldRules.folded(match.name)] else { continue }
+        error(
+          placed.headersPlace ?? placed.place,
+          "\(name.quoted) is an identity header, which no client may send: no route can match on it")
+      }
+      guard case .token(let requirement) = placed.route.auth else { continue }
+      for case .header(let source) in requirement.sources {
+        guard let name = identity[FieldRules.folded(source)] else { continue }
+        error(
+          placed.sourcesPlace ?? placed.place,
+          "\(name.quoted) is an identity header, which no client may send: no token can come in it")
+      }
+    }
+  }
+}

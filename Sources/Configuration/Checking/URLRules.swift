@@ -1,0 +1,57 @@
+// http and https URLs of key sets, issuers and redirects. They are taken as they stand (T73): this only says whether a
+// text is one, and where it leads.
+
+struct WebURL {
+  var isSecure: Bool
+  var host: String
+  var pathAndQuery: String
+
+  /// 127.0.0.0/8, ::1 or localhost: the one place where plain http gives nothing away.
+  var isLoopback: Bool { host.lowercased() == "localhost" || IPAddress(host)?.isLoopback == true }
+
+  /// The URL, or what is wrong with it.
+  static func parse(_ text: String) -> Result<WebURL, PathRules.Problem> {
+    let isSecure = text.hasPrefix("https://")
+    guard isSecure || text.hasPrefix("http://") else {
+      return .failure(.init("\(text.quoted) is no URL that begins with https://"))
+    }
+    guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"\"<>\\^`{|}".utf8.contains($0) }) else {
+      return .failure(.init("\(text.quoted) holds a character that no URL may: percent-encode it"))
+    }
+    if text.contains("#") { return .failure(.init("\(text.quoted) has a fragment: remove '#' and what follows")) }
+    let rest = text.dropFirst(isSecure ? 8 : 7)
+    let authority = rest.prefix { $0 != "/" && $0 != "?" }
+    if authority.contains("@") {
+      return .failure(.init("\(text.quoted) holds user information before '@': remove it"))
+    }
+    guard let host = host(of: authority) else { return .failure(.init("\(text.quoted) has no valid host or port")) }
+    return .success(WebURL(isSecure: isSecure, host: host, pathAndQuery: String(rest.dropFirst(authority.count))))
+  }
+
+  private static func host(of authority: Substring) -> String? {
+    var host = authority
+    var port: Substring?
+    if authority.hasPrefix("[") {
+      guard let close = authority.firstIndex(of: "]") else { return nil }
+      let behind = authority[authority.index(after: close)...]
+      if !behind.isEmpty {
+        guard behind.hasPrefix(":") else { return nil }
+        port = behind.dropFirst()
+      }
+      host = authority[authority.index(after: authority.startIndex)..<close]
+      guard let literal = IPAddress(String(host)), !literal.isIPv4 else { return nil }
+    } else {
+      if let colon = authority.firstIndex(of: ":") {
+        port = authority[authority.index(after: colon)...]
+        host = authority[..<colon]
+      }
+      guard IPAddress(String(host)) != nil || (!host.contains(":") && hostNameProblem(String(host)) == nil) else {
+        return nil
+      }
+    }
+    if let port {
+      guard let number = decimal(String(port)), (1...65_535).contains(number) else { return nil }
+    }
+    return String(host)
+  }
+}

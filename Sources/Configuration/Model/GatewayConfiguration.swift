@@ -1,0 +1,127 @@
+// The checked, immutable content of one `gateway.conf`. Only the reader makes it; whoever holds one may rely on every
+// index pointing at something and every bound being sane. Cross-references are indices into the arrays below.
+
+/// One whole configuration. Immutable; handed to every worker as part of a snapshot.
+package struct GatewayConfiguration: Sendable, Equatable {
+  /// Event-loop threads; nil means one a core that the process may use (`workers: auto`).
+  package var workers: Int?
+  /// Folder where the last good key sets survive a restart; nil keeps nothing on disk.
+  package var stateDirectory: String?
+  package var listeners: [Listener] = []
+  /// Peers whose X-Forwarded-* and Forwarded fields are believed. Empty by default.
+  package var trustedProxies: [AddressRange] = []
+  /// Where /metrics, /healthz, /readyz, /status and /reload are served; nil for `admin: off`.
+  package var admin: Address? = .init(host: "127.0.0.1", port: 9901)
+  package var accessLog = AccessLog()
+  package var limits = Limits()
+  /// In the file's order; an index into it is an issuer's number for metrics and caches.
+  package var issuers: [Issuer] = []
+  package var upstreams: [Upstream] = []
+  /// In the file's order; precedence comes from specificity, not from this order.
+  package var routes: [Route] = []
+
+  package init() {}
+}
+
+/// `host:port` or `[v6]:port`, as written in the file. The host may be a name for upstream servers only.
+package struct Address: Sendable, Hashable, CustomStringConvertible {
+  /// An IPv4 or IPv6 literal without brackets, or a name.
+  package var host: String
+  /// 0 asks the system for a free port (listeners and admin only).
+  package var port: UInt16
+
+  package init(host: String, port: UInt16) {
+    self.host = host
+    self.port = port
+  }
+
+  package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+/// A CIDR block. IPv4 is held as its IPv6-mapped form, so that one comparison serves both.
+package struct AddressRange: Sendable, Equatable {
+  /// The network's address, high and low 64 bits, with host bits zero.
+  package var high: UInt64
+  package var low: UInt64
+  /// 0...128, counted in the mapped form (IPv4 /8 is 104).
+  package var prefixLength: Int
+
+  package init(high: UInt64, low: UInt64, prefixLength: Int) {
+    self.high = high
+    self.low = low
+    self.prefixLength = prefixLength
+  }
+
+  /// Whether an address (IPv4 in mapped form) lies in the block.
+  package func contains(high: UInt64, low: UInt64) -> Bool {
+    let highBits = min(prefixLength, 64)
+    let lowBits = max(prefixLength - 64, 0)
+    let highMask = highBits == 0 ? 0 : UInt64.max << UInt64(64 - highBits)
+    let lowMask = lowBits == 0 ? 0 : UInt64.max << UInt64(64 - lowBits)
+    return (high ^ self.high) & highMask == 0 && (low ^ self.low) & lowMask == 0
+  }
+}
+
+package struct Listener: Sendable, Hashable {
+  package var address: Address
+
+  package init(address: Address) { self.address = address }
+}
+
+/// `limits:`. Sizes in bytes.
+package struct Limits: Sendable, Equatable {
+  package var headerSize = 32 * 1024
+  package var headers = 100
+  package var bodySize: UInt64 = 10 * 1024 * 1024
+  package var connections = 10_000
+  package var headerTimeout = Duration.seconds(10)
+  package var bodyTimeout = Duration.seconds(30)
+  package var idleTimeout = Duration.seconds(75)
+  package var drainTimeout = Duration.seconds(30)
+
+  package init() {}
+}
+
+package struct AccessLog: Sendable, Equatable {
+  package enum Destination: Sendable, Equatable {
+    case off
+    case standardOutput
+    case file(String)
+  }
+
+  package enum Format: Sendable, Equatable {
+    case json
+    case combined
+    case template([TemplatePart])
+  }
+
+  /// One piece of a template such as `{client_ip} {status}`.
+  package enum TemplatePart: Sendable, Equatable {
+    case text(String)
+    case field(AccessLogField)
+  }
+
+  package var destination = Destination.standardOutput
+  package var format = Format.json
+
+  package init() {}
+}
+
+/// What an access log line can tell; the raw values are the names in json lines and in templates (public contract).
+package enum AccessLogField: String, Sendable, CaseIterable {
+  case time
+  case clientIP = "client_ip"
+  case method, host, path, `protocol`, status
+  case requestBytes = "request_bytes"
+  case responseBytes = "response_bytes"
+  case duration = "duration_ms"
+  case route, upstream, server
+  case upstreamStatus = "upstream_status"
+  case upstreamConnect = "upstream_connect_ms"
+  case upstreamResponse = "upstream_response_ms"
+  case issuer, subject, reason
+  case requestID = "request_id"
+  case traceID = "trace_id"
+  case userAgent = "user_agent"
+  case referer
+}

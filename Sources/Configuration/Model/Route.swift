@@ -1,0 +1,203 @@
+// Which requests a route takes, who may pass, what is changed on the way, and where it ends.
+
+package import Tokens
+
+package struct Route: Sendable, Equatable {
+  /// For metrics and logs; the path when the file gives no name.
+  package var name: String
+  package var host: HostPattern = .any
+  package var path: PathPattern
+  /// Upper-case method names; empty means any. GET does not include HEAD.
+  package var methods: [String] = []
+  /// All must be present with exactly this value.
+  package var headers: [HeaderMatch] = []
+  package var auth: Authentication
+  package var identity = Identity()
+  package var rewrite = Rewrite()
+  package var requestHeaders = HeaderRules()
+  package var responseHeaders = HeaderRules()
+  package var action: Action
+  /// `body_size` of this route; nil takes `limits.body_size`.
+  package var bodySize: UInt64?
+  /// From the request's head to the end of the response; nil is no bound.
+  package var timeout: Duration?
+
+  package init(name: String, path: PathPattern, auth: Authentication, action: Action) {
+    self.name = name
+    self.path = path
+    self.auth = auth
+    self.action = action
+  }
+}
+
+/// `host:` of a route, in lower case, without a port and without the brackets of an IPv6 address.
+package enum HostPattern: Sendable, Hashable {
+  case any
+  case exact(String)
+  /// `*.example.com` holds `example.com`; it matches one or more labels in front, never the bare name.
+  case subdomains(of: String)
+}
+
+/// `path:` of a route, cut at `/`.
+package struct PathPattern: Sendable, Hashable, CustomStringConvertible {
+  package enum Segment: Sendable, Hashable {
+    /// In normal form (RFC 3986 §6.2.2), compared byte by byte.
+    case literal(String)
+    /// `{name}`: one non-empty segment.
+    case parameter(String)
+  }
+
+  package var segments: [Segment]
+  /// Ends in `/*`: takes the path itself and everything below it.
+  package var isPrefix: Bool
+  /// Ends in `/` and is not a prefix: `/a/` differs from `/a`. The root `/` has no segments and a trailing slash.
+  package var hasTrailingSlash: Bool
+
+  package init(segments: [Segment], isPrefix: Bool, hasTrailingSlash: Bool) {
+    self.segments = segments
+    self.isPrefix = isPrefix
+    self.hasTrailingSlash = hasTrailingSlash
+  }
+
+  package var description: String {
+    let body = segments.map { segment in
+      switch segment {
+      case .literal(let text): "/" + text
+      case .parameter(let name): "/{" + name + "}"
+      }
+    }.joined()
+    return body + (isPrefix ? "/*" : hasTrailingSlash ? "/" : "")
+  }
+}
+
+package struct HeaderMatch: Sendable, Hashable {
+  /// Lower case.
+  package var name: String
+  package var value: String
+
+  package init(name: String, value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
+package enum Authentication: Sendable, Equatable {
+  /// Anyone passes. Identity headers are stripped all the same.
+  case `public`
+  case token(TokenRequirement)
+}
+
+/// `auth:` of a route that wants a token.
+package struct TokenRequirement: Sendable, Equatable {
+  /// Indices into ``GatewayConfiguration/issuers``, at least one.
+  package var issuers: [Int]
+  /// All of them must be in `scope` or `scp`.
+  package var scopes: [String] = []
+  /// Each must hold.
+  package var claims: [ClaimRequirement] = []
+  /// Tried in this order; the first place that holds a token counts.
+  package var sources: [TokenSource] = [.authorization]
+  /// Whether a request without a token passes as anonymous; a bad token is refused all the same.
+  package var isOptional = false
+
+  package init(issuers: [Int]) { self.issuers = issuers }
+}
+
+package enum TokenSource: Sendable, Hashable {
+  case authorization
+  case cookie(String)
+  case query(String)
+  /// Lower case. The whole field value is the token.
+  case header(String)
+}
+
+package struct Identity: Sendable, Equatable {
+  package struct Header: Sendable, Equatable {
+    /// As written in the file: the case is kept on the wire.
+    package var name: String
+    package var claim: ClaimPath
+
+    package init(name: String, claim: ClaimPath) {
+      self.name = name
+      self.claim = claim
+    }
+  }
+
+  package var headers: [Header] = []
+  /// Names to strip besides the identity headers; one that ends in `*` is a prefix.
+  package var strip: [String] = []
+  package var isTokenForwarded = false
+  /// Name of the header that carries the whole verified payload in base64url.
+  package var payloadHeader: String?
+
+  package init() {}
+}
+
+/// `rewrite:`, applied to the normal path: strip, then add. `path` replaces it all and may use `{segment}` captures.
+package struct Rewrite: Sendable, Equatable {
+  package var stripPrefix: String?
+  package var addPrefix: String?
+  package var path: [TemplatePart] = []
+
+  /// A template such as `/v2/{id}`; `{*}` is what a prefix route's `/*` matched, without the slash in front.
+  package enum TemplatePart: Sendable, Equatable {
+    case text(String)
+    case parameter(String)
+    case rest
+  }
+
+  package init() {}
+}
+
+package struct HeaderRules: Sendable, Equatable {
+  package struct Field: Sendable, Equatable {
+    package var name: String
+    package var value: String
+
+    package init(name: String, value: String) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  /// Replaces every field of that name.
+  package var set: [Field] = []
+  /// Appended beside fields of that name.
+  package var add: [Field] = []
+  /// Lower case.
+  package var remove: [String] = []
+
+  package init() {}
+}
+
+package enum Action: Sendable, Equatable {
+  /// Index into ``GatewayConfiguration/upstreams``.
+  case upstream(Int)
+  case respond(FixedResponse)
+  case redirect(Redirect)
+}
+
+package struct FixedResponse: Sendable, Equatable {
+  package var status: Int
+  package var body: String
+  /// text/plain; charset=utf-8 unless the file says otherwise.
+  package var contentType: String
+
+  package init(status: Int, body: String, contentType: String) {
+    self.status = status
+    self.body = body
+    self.contentType = contentType
+  }
+}
+
+package struct Redirect: Sendable, Equatable {
+  /// A path or an absolute URL. For a prefix route, what `/*` matched and the query are appended.
+  package var to: String
+  /// 301, 302, 303, 307 or 308.
+  package var status: Int
+
+  package init(to: String, status: Int) {
+    self.to = to
+    self.status = status
+  }
+}

@@ -1,0 +1,111 @@
+// The way in: a file's text → the checked model, or every error in it with its place. Nothing else makes a
+// GatewayConfiguration that the gateway would run.
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Reads `gateway.conf`.
+package enum ConfigurationReader {
+  /// A file that passed.
+  package struct Loaded: Sendable, Equatable {
+    package var configuration: GatewayConfiguration
+    /// Sorted by place.
+    package var warnings: [Diagnostic]
+  }
+
+  /// The model of one text. Collects all errors; reads only the files that the text names, through `readFile`.
+  /// - Parameters:
+  ///   - file: The name that messages begin with.
+  ///   - folder: Where relative paths begin.
+  ///   - environment: For `${NAME}`.
+  package static func read(
+    text: String, file: String, folder: String, environment: [String: String],
+    readFile: @escaping (String) throws -> [UInt8]
+  ) -> Result<Loaded, ConfigurationErrors> {
+    let reading = Reading(
+      file: file, folder: folder, environment: environment, readFile: readFile)
+    var configuration: GatewayConfiguration?
+    if let root = YAMLSource.tree(of: text, reading: reading) { configuration = reading.gateway(root) }
+    var seen: Set<Diagnostic> = []
+    let sorted = reading.diagnostics.enumerated()
+      .sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }
+      .map(\.element)
+      .filter { seen.insert($0).inserted }
+    guard let configuration, !sorted.contains(where: { $0.severity == .error }) else {
+      return .failure(ConfigurationErrors(diagnostics: sorted))
+    }
+    return .success(Loaded(configuration: configuration, warnings: sorted))
+  }
+
+  /// The model of the file at `path`; messages name it as it is given here, relative paths begin in its folder.
+  package static func load(
+    path: String, environment: [String: String]
+  ) -> Result<Loaded, ConfigurationErrors> {
+    let bytes: [UInt8]
+    do {
+      bytes = try readWholeFile(path)
+    } catch {
+      return .failure(single("cannot be read: \(error)", path))
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      return .failure(single("the file is not UTF-8 text", path, at: firstInvalidPlace(bytes)))
+    }
+    let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ""
+    return read(
+      text: text, file: path, folder: folder, environment: environment, readFile: readWholeFile)
+  }
+
+  private static func single(_ message: String, _ file: String, at place: Place = .start) -> ConfigurationErrors {
+    ConfigurationErrors(diagnostics: [Diagnostic(.error, file: file, place: place, message: message)])
+  }
+
+  /// Where text ends that is UTF-8.
+  static func firstInvalidPlace(_ bytes: [UInt8]) -> Place {
+    var place = Place.start
+    var decoder = UTF8()
+    var iterator = bytes.makeIterator()
+    while case .scalarValue(let scalar) = decoder.decode(&iterator) {
+      if scalar == "\n" {
+        place = Place(line: place.line + 1, column: 1)
+      } else {
+        place.column += 1
+      }
+    }
+    return place
+  }
+}
+
+/// Why a file could not be read, in the system's words.
+package struct FileReadError: Error, CustomStringConvertible {
+  package var description: String
+}
+
+/// A file's bytes, at most 16 MiB of them.
+package func readWholeFile(_ path: String) throws -> [UInt8] {
+  // SAFETY: the descriptor is closed on every way out; each read is given the buffer's own size.
+  let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { throw FileReadError(description: errorText(errno)) }
+  defer { close(descriptor) }
+  var result: [UInt8] = []
+  var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+  // LIMIT: no file of a configuration is larger; a device or a pipe that never ends would be.
+  while result.count <= 16 * 1024 * 1024 {
+    // SAFETY: the buffer is valid for the call and as long as it says.
+    let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+    if count == 0 { return result }
+    if count < 0 {
+      if errno == EINTR { continue }
+      throw FileReadError(description: errorText(errno))
+    }
+    result += chunk[0..<count]
+  }
+  throw FileReadError(description: "larger than 16 MiB")
+}
+
+private func errorText(_ code: Int32) -> String {
+  // SAFETY: strerror answers a C string for every number; it is copied at once.
+  unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
+}

@@ -1,0 +1,35 @@
+// "Did you mean": the known name that is closest to a misspelt one.
+
+/// The known name within a third of the length (at least one, at most three edits), or nil when none is near enough.
+func nearestName(to name: String, among known: [String]) -> String? {
+  // LIMIT: a name of over 64 bytes is near to none of ours; this bounds the work.
+  guard name.utf8.count <= 64 else { return nil }
+  let wanted = Array(name.lowercased().replacing("-", with: "_").utf8)
+  var best: (distance: Int, name: String)?
+  for candidate in known {
+    let distance = editDistance(wanted, Array(candidate.lowercased().replacing("-", with: "_").utf8))
+    let allowed = min(3, max(1, max(wanted.count, candidate.utf8.count) / 3))
+    if distance <= allowed, distance < best?.distance ?? Int.max { best = (distance, candidate) }
+  }
+  if let best { return best.name }
+  // `jwks_uri` for `jwks`, `size` for nothing: a known name that the other begins with, or that begins with it.
+  let text = name.lowercased()
+  return text.utf8.count < 3
+    ? nil : known.first { $0.utf8.count >= 4 && (text.hasPrefix($0.lowercased()) || $0.lowercased().hasPrefix(text)) }
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours that turn one text into the other.
+private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+  var beforeLast = [Int](repeating: 0, count: b.count + 1)
+  var last = Array(0...b.count)
+  for i in 0..<a.count {
+    var row = [i + 1] + [Int](repeating: 0, count: b.count)
+    for j in 0..<b.count {
+      row[j + 1] = min(last[j] + (a[i] == b[j] ? 0 : 1), last[j + 1] + 1, row[j] + 1)
+      if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { row[j + 1] = min(row[j + 1], beforeLast[j - 1] + 1) }
+    }
+    beforeLast = last
+    last = row
+  }
+  return last[b.count]
+}

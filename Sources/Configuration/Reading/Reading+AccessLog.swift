@@ -1,0 +1,85 @@
+// `access_log:`, and the templates of its lines.
+
+extension Reading {
+  func accessLog(_ node: SourceNode) -> AccessLog {
+    var result = AccessLog()
+    if case .scalar(let scalar) = node.content, scalar.text == "off" {
+      result.destination = .off
+      return result
+    }
+    guard let section = Section(node, .accessLog, self, example: "access_log: { path: stdout }, or access_log: off")
+    else {
+      return result
+    }
+    if let node = section["path"], let path = line(node, "'path'") {
+      switch path {
+      case "stdout": result.destination = .standardOutput
+      case "off": result.destination = .off
+      default: result.destination = .file(resolve(path: path))
+      }
+    }
+    if let node = section["format"], let format = format(node) { result.format = format }
+    return result
+  }
+
+  private func format(_ node: SourceNode) -> AccessLog.Format? {
+    if case .mapping = node.content {
+      error(node.place, "'format' is text: put a template that begins with '{' in quotes")
+      return nil
+    }
+    guard let text = line(node, "'format'") else { return nil }
+    switch text {
+    case "json": return .json
+    case "combined": return .combined
+    default: break
+    }
+    guard text.contains("{") || text.contains("}") else {
+      error(
+        node.place,
+        "'format' has no value \(text.quoted): write json, combined, or a template such as \"{client_ip} {status}\"")
+      return nil
+    }
+    return template(text, at: node.place).map { .template($0) }
+  }
+
+  /// `{field}` between any text; `{{` and `}}` are the braces themselves.
+  private func template(_ text: String, at place: Place) -> [AccessLog.TemplatePart]? {
+    var parts: [AccessLog.TemplatePart] = []
+    var plain = ""
+    var isGood = true
+    var rest = Substring(text)
+    while let first = rest.first {
+      if rest.hasPrefix("{{") || rest.hasPrefix("}}") {
+        plain.append(first)
+        rest = rest.dropFirst(2)
+      } else if first == "{" {
+        guard let end = rest.firstIndex(of: "}") else {
+          error(place, "a '{' without '}' in \(text.quoted): write {field}, or {{ for the brace itself")
+          return nil
+        }
+        let name = String(rest[rest.index(after: rest.startIndex)..<end])
+        rest = rest[rest.index(after: end)...]
+        guard let field = AccessLogField(rawValue: name) else {
+          isGood = false
+          let known = AccessLogField.allCases.map(\.rawValue)
+          let advice =
+            nearestName(to: name, among: known).map { "did you mean {\($0)}?" }
+            ?? "the fields are \(known.joined(separator: ", "))"
+          error(place, "the access log has no field \(name.quoted): \(advice)")
+          continue
+        }
+        if !plain.isEmpty { parts.append(.text(plain)) }
+        plain = ""
+        parts.append(.field(field))
+      } else if first == "}" {
+        error(place, "a '}' without '{' in \(text.quoted): write }} for the brace itself")
+        return nil
+      } else {
+        plain.append(first)
+        rest = rest.dropFirst()
+      }
+    }
+    if !plain.isEmpty { parts.append(.text(plain)) }
+    return isGood ? parts : nil
+  }
+}

@@ -1,0 +1,194 @@
+// Where a route ends: an upstream, a fixed answer or a redirect, and how the path is rewritten on the way.
+
+extension Reading {
+  func action(_ section: Section, pattern: PathPattern?, names: inout Names) -> Action? {
+    let written = ["upstream", "respond", "redirect"].filter { section.has($0) }
+    if written.isEmpty {
+      // `upstreams` was refused as a later key already; one error is enough.
+      if !section.has("upstreams") {
+        error(section.place, "a route ends somewhere: write one of upstream, respond and redirect")
+      }
+      return nil
+    }
+    if written.count > 1 {
+      error(section.keyPlace(written[1]), "a route ends in one way: '\(written[0])' stands here too, remove one")
+      _ = section["upstream"].map { upstreamReference($0, names: &names) }
+      return nil
+    }
+    if let node = section["upstream"] { return upstreamReference(node, names: &names).map { .upstream($0) } }
+    if let node = section["respond"] { return fixedResponse(node).map { .respond($0) } }
+    if let node = section["redirect"] { return redirect(node, pattern: pattern).map { .redirect($0) } }
+    return nil
+  }
+
+  private func upstreamReference(_ node: SourceNode, names: inout Names) -> Int? {
+    guard let name = line(node, "'upstream'") else { return nil }
+    names.usedUpstreams.insert(name)
+    if let index = names.upstreams.firstIndex(of: name) { return index }
+    error(node.place, undefined(name, "upstream", among: names.upstreams))
+    return nil
+  }
+
+  func undefined(_ name: String, _ kind: String, among known: [String]) -> String {
+    let text = "no \(kind) is called \(name.quoted)"
+    if let near = nearestName(to: name, among: known) { return "\(text): did you mean '\(near)'?" }
+    if known.isEmpty { return "\(text): define it under '\(kind)s'" }
+    return "\(text): define it under '\(kind)s', or write one of \(known.prefix(10).joined(separator: ", "))"
+  }
+
+  private func fixedResponse(_ node: SourceNode) -> FixedResponse? {
+    guard let section = Section(node, .respond, self, example: "respond: { status: 200, body: ok }") else { return nil }
+    let status = section.required("status", "write status: 200").flatMap { integer($0, "'status'", in: 200...599) }
+    var result = FixedResponse(status: status ?? 200, body: "", contentType: "text/plain; charset=utf-8")
+    if let node = section["body"], let text = text(node, "'body'"), let body = secret(text, at: node.place) {
+      result.body = body
+      // LIMIT: it is held in memory and written whole.
+      if body.utf8.count > 64 * 1024 {
+        error(node.place, "'body' has at most 64 KiB: serve larger ones from an upstream")
+      }
+      if [204, 205, 304].contains(result.status), !body.isEmpty {
+        error(node.place, "a response with status \(result.status) has no body (RFC 9110 §15): remove it")
+      }
+    }
+    if let node = section["content_type"], let type = line(node, "'content_type'") {
+      result.contentType = type
+      if !FieldRules.isValue(type) || !type.contains("/") {
+        error(node.place, "'content_type' is a media type such as application/json, not \(type.quoted)")
+      }
+    }
+    return status == nil ? nil : result
+  }
+
+  private func redirect(_ node: SourceNode, pattern: PathPattern?) -> Redirect? {
+    guard let section = Section(node, .redirect, self, example: "redirect: { to: /new }") else { return nil }
+    var result = Redirect(to: "", status: 308)
+    if let node = section["status"] {
+      let statuses = [301, 302, 303, 307, 308]
+      guard let status = integer(node, "'status'", in: 300...399) else { return nil }
+      guard statuses.contains(status) else {
+        error(node.place, "a redirect has status 301, 302, 303, 307 or 308, not \(status)")
+        return nil
+      }
+      result.status = status
+    }
+    guard let value = section.required("to", "write to: /new, or an absolute URL"), let to = line(value, "'to'") else {
+      return nil
+    }
+    result.to = to
+    if let problem = redirectProblem(to, pattern: pattern) {
+      error(value.place, problem)
+      return nil
+    }
+    return result
+  }
+
+  private func redirectProblem(_ to: String, pattern: PathPattern?) -> String? {
+    let path: String
+    if to.hasPrefix("/"), !to.hasPrefix("//") {
+      path = to
+      let bare = String(to.prefix { $0 != "?" && $0 != "#" })
+      if let problem = PathRules.problem(ofPath: bare) { return problem }
+      if let pattern, bare == to,
+        bare == pattern.description || (pattern.isPrefix && bare + "/*" == pattern.description)
+      {
+        return "the route redirects to itself: \(to.quoted)"
+      }
+    } else {
+      switch WebURL.parse(String(to.prefix { $0 != "#" })) {
+      case .failure: return "'to' is a path that begins with one '/', or an http or https URL, not \(to.quoted)"
+      case .success: path = to
+      }
+    }
+    if path.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F }) {
+      return "\(to.quoted) holds a character that no URL may: percent-encode it"
+    }
+    if pattern?.isPrefix == true, path.contains("?") || path.contains("#") {
+      return "what '/*' matched is appended to 'to', so it ends without a query or a fragment: \(to.quoted)"
+    }
+    return nil
+  }
+
+  // MARK: Rewriting
+
+  func rewrite(_ node: SourceNode, pattern: PathPattern, section route: Section) -> Rewrite {
+    var result = Rewrite()
+    guard let section = Section(node, .rewrite, self, example: "rewrite: { strip_prefix: /orders }") else {
+      return result
+    }
+    if !route.has("upstream"), !route.has("upstreams") {
+      error(route.keyPlace("rewrite"), "'rewrite' changes what an upstream gets, and this route has none: remove it")
+    }
+    if section.has("path"), section.has("strip_prefix") || section.has("add_prefix") {
+      error(section.keyPlace("path"), "'path' replaces the whole path: remove it, or 'strip_prefix' and 'add_prefix'")
+    }
+    if let node = section["strip_prefix"], let prefix = prefix(node, "'strip_prefix'") {
+      result.stripPrefix = prefix
+      let stripped = prefix.split(separator: "/").map { PathPattern.Segment.literal(String($0)) }
+      if !pattern.segments.starts(with: stripped) {
+        error(
+          node.place,
+          "the route's path \(pattern.description.quoted) does not begin with \(prefix.quoted), so nothing is stripped"
+        )
+      }
+    }
+    if let node = section["add_prefix"] { result.addPrefix = prefix(node, "'add_prefix'") }
+    if let node = section["path"], let text = line(node, "'path'") {
+      result.path = template(text, pattern: pattern, at: node.place) ?? []
+    }
+    return result
+  }
+
+  private func prefix(_ node: SourceNode, _ what: String) -> String? {
+    guard let text = line(node, what) else { return nil }
+    if let problem = PathRules.problem(ofPath: text) {
+      error(node.place, problem)
+      return nil
+    }
+    if text.hasSuffix("/") {
+      let advice = text == "/" ? "a path such as '/v2', or remove the key" : String(text.dropLast()).quoted
+      error(node.place, "\(what) has no '/' at its end: write \(advice)")
+      return nil
+    }
+    return text
+  }
+
+  private func template(_ text: String, pattern: PathPattern, at place: Place) -> [Rewrite.TemplatePart]? {
+    var parts: [Rewrite.TemplatePart] = []
+    var literal = ""
+    var shape = ""
+    var rest = Substring(text)
+    while let first = rest.first {
+      guard first == "{", let end = rest.firstIndex(of: "}") else {
+        literal.append(first)
+        shape.append(first)
+        rest = rest.dropFirst()
+        continue
+      }
+      let name = String(rest[rest.index(after: rest.startIndex)..<end])
+      rest = rest[rest.index(after: end)...]
+      if !literal.isEmpty { parts.append(.text(literal)) }
+      literal = ""
+      shape += "p"
+      if name == "*" {
+        if !pattern.isPrefix {
+          error(place, "'{*}' is what '/*' matched, and the route's path \(pattern.description.quoted) has none")
+          return nil
+        }
+        parts.append(.rest)
+      } else if pattern.segments.contains(.parameter(name)) {
+        parts.append(.parameter(name))
+      } else {
+        let known = pattern.segments.compactMap { if case .parameter(let name) = $0 { name } else { nil } }
+        let list = known.isEmpty ? "none" : known.map { "{\($0)}" }.joined(separator: ", ")
+        error(place, "the route's path has no segment '{\(name)}': it has \(list)")
+        return nil
+      }
+    }
+    if !literal.isEmpty { parts.append(.text(literal)) }
+    if let problem = PathRules.problem(ofPath: shape) {
+      error(place, shape == text ? problem : "\(text.quoted) is not a path in normal form")
+      return nil
+    }
+    return parts
+  }
+}

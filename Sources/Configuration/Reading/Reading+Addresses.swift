@@ -1,0 +1,125 @@
+// `host:port`, `[v6]:port` and CIDR blocks.
+
+extension Reading {
+  /// Where to listen: an IP literal and a port, 0 for a free one.
+  func listenAddress(_ node: SourceNode, _ what: String) -> Address? {
+    guard let address = address(node, what, ports: 0...65_535) else { return nil }
+    if IPAddress(address.host) == nil {
+      let advice =
+        address.host == "localhost" ? "127.0.0.1:\(address.port)" : "0.0.0.0:\(address.port) for every interface"
+      error(node.place, "\(what) is an IP address with a port, not a name: write \(advice)")
+      return nil
+    }
+    return address
+  }
+
+  /// Where a server is: an IP literal or a name, and a port.
+  func serverAddress(_ node: SourceNode, _ what: String) -> Address? { address(node, what, ports: 1...65_535) }
+
+  private func address(_ node: SourceNode, _ what: String, ports: ClosedRange<Int>) -> Address? {
+    guard let text = line(node, what) else { return nil }
+    if text.hasPrefix(LaterValues.addressPrefix) {
+      error(node.place, "'unix:' addresses are not supported yet by this version: write host:port")
+      return nil
+    }
+    if text.contains("://") {
+      error(node.place, "\(what) is host:port without a scheme or a path, not \(text.quoted)")
+      return nil
+    }
+    guard let (host, portText) = split(text, at: node.place, what) else { return nil }
+    guard let port = decimal(portText), ports.contains(port), let port = UInt16(exactly: port) else {
+      error(
+        node.place,
+        "\(what) has no port from \(ports.lowerBound) to \(ports.upperBound) in \(text.quoted): write host:port")
+      return nil
+    }
+    if text.hasPrefix("[") {
+      guard let literal = IPAddress(host), !literal.isIPv4 else {
+        error(node.place, "\(what) holds no IPv6 address in brackets: \(text.quoted)")
+        return nil
+      }
+    } else if host.isEmpty || host == "*" {
+      error(
+        node.place, "\(what) has no host in \(text.quoted): write 0.0.0.0:\(port) or [::]:\(port) for every interface")
+      return nil
+    } else if IPAddress(host) == nil, let problem = hostNameProblem(host) {
+      error(node.place, "\(what) has no valid host in \(text.quoted): \(problem)")
+      return nil
+    }
+    return Address(host: host, port: port)
+  }
+
+  private func split(_ text: String, at place: Place, _ what: String) -> (host: String, port: String)? {
+    if text.hasPrefix("[") {
+      guard let close = text.firstIndex(of: "]") else {
+        error(place, "\(what) has '[' without ']' in \(text.quoted): write [::1]:port")
+        return nil
+      }
+      let rest = text[text.index(after: close)...]
+      guard rest.hasPrefix(":") else {
+        error(place, "\(what) has no port in \(text.quoted): write \(text[...close]):8080")
+        return nil
+      }
+      return (String(text[text.index(after: text.startIndex)..<close]), String(rest.dropFirst()))
+    }
+    guard let colon = text.lastIndex(of: ":") else {
+      let advice = decimal(text) == nil ? "\(text.quoted.dropFirst().dropLast()):8080" : "0.0.0.0:\(text)"
+      error(place, "\(what) is host:port, not \(text.quoted): write \(advice)")
+      return nil
+    }
+    let host = text[..<colon]
+    if host.contains(":") {
+      error(
+        place, "\(what) holds an IPv6 address without brackets: write [\(host)]:\(text[text.index(after: colon)...])")
+      return nil
+    }
+    return (String(host), String(text[text.index(after: colon)...]))
+  }
+
+  /// A CIDR block or a single address.
+  func addressRange(_ node: SourceNode, _ what: String) -> AddressRange? {
+    guard let text = line(node, what) else { return nil }
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count <= 2, let address = IPAddress(String(parts[0])) else {
+      error(node.place, "\(what) is an address or a block such as 10.0.0.0/8 or fd00::/8, not \(text.quoted)")
+      return nil
+    }
+    let bits = address.isIPv4 ? 32 : 128
+    var length = bits
+    if parts.count == 2 {
+      guard let value = decimal(String(parts[1])), (0...bits).contains(value) else {
+        error(node.place, "\(what) has no prefix length from 0 to \(bits) in \(text.quoted)")
+        return nil
+      }
+      length = value
+    }
+    let mapped = address.isIPv4 ? length + 96 : length
+    let highMask = mapped == 0 ? 0 : UInt64.max << UInt64(64 - min(mapped, 64))
+    let lowMask = mapped <= 64 ? 0 : UInt64.max << UInt64(128 - mapped)
+    if address.high & ~highMask != 0 || address.low & ~lowMask != 0 {
+      error(
+        node.place,
+        "\(text.quoted) has bits set behind its prefix length: write the block's first address, or a longer prefix")
+      return nil
+    }
+    if length == 0 { warn(node.place, "\(text.quoted) is everyone: any client may then write its own address") }
+    return AddressRange(high: address.high, low: address.low, prefixLength: mapped)
+  }
+}
+
+/// What is wrong with a host name (RFC 1123 §2.1, and `_`, which service names hold), or nil.
+func hostNameProblem(_ name: String) -> String? {
+  if name.utf8.count > 253 { return "a name has at most 253 characters" }
+  if name.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }) {
+    return "it is neither a name nor an IPv4 address"
+  }
+  for label in name.split(separator: ".", omittingEmptySubsequences: false) {
+    if label.isEmpty { return "two dots, or one at an end" }
+    if label.utf8.count > 63 { return "a part of a name has at most 63 characters" }
+    if label.hasPrefix("-") || label.hasSuffix("-") { return "a part of a name neither begins nor ends with '-'" }
+    if !label.utf8.allSatisfy({ $0.isAlphanumeric || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }) {
+      return "a name has letters, digits, '-' and '.' only"
+    }
+  }
+  return nil
+}

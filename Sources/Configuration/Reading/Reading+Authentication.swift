@@ -1,0 +1,183 @@
+// `auth:` of a route: who may pass. Closed by default: nothing here lets anyone through but the word `public`.
+
+import Tokens
+
+extension Reading {
+  func authentication(_ node: SourceNode, names: inout Names) -> Authentication? {
+    switch node.content {
+    case .scalar(let scalar):
+      if scalar.isPlain, ["true", "false", ""].contains(scalar.text) {
+        error(node.place, "'auth' is the name of an issuer, or public to let anyone pass, not \(node.kind)")
+        return nil
+      }
+      guard let name = line(node, "'auth'") else { return nil }
+      if name == "public" { return .public }
+      if ["none", "off", "no", "open", "anonymous", "disabled"].contains(name), !names.issuers.contains(name) {
+        error(node.place, "\(name.quoted) is no issuer: write auth: public to let anyone pass")
+        return nil
+      }
+      guard let index = issuerReference(name, at: node.place, names: &names) else { return nil }
+      return .token(TokenRequirement(issuers: [index]))
+    case .list:
+      error(node.place, "'auth' with several issuers is written auth: { issuers: [login, partner] }")
+      return nil
+    case .mapping:
+      return requirement(node, names: &names).map { .token($0) }
+    }
+  }
+
+  private func issuerReference(_ name: String, at place: Place, names: inout Names) -> Int? {
+    names.usedIssuers.insert(name)
+    if let index = names.issuers.firstIndex(of: name) { return index }
+    if name == "public" {
+      error(place, "'public' stands alone: write auth: public")
+    } else {
+      let text = undefined(name, "issuer", among: names.issuers)
+      error(place, names.issuers.isEmpty ? text + ", or write auth: public to let anyone pass" : text)
+    }
+    return nil
+  }
+
+  private func requirement(_ node: SourceNode, names: inout Names) -> TokenRequirement? {
+    guard let section = Section(node, .auth, self),
+      let issuersNode = section.required("issuers", "write issuers: [NAME], or auth: public")
+    else { return nil }
+    var indices: [Int] = []
+    var values: [String: String] = [:]
+    for item in list(issuersNode, "'issuers'") ?? [] {
+      guard let name = line(item, "an issuer"), let index = issuerReference(name, at: item.place, names: &names) else {
+        continue
+      }
+      if indices.contains(index) {
+        error(item.place, "the issuer \(name.quoted) stands twice: remove one")
+        continue
+      }
+      indices.append(index)
+      guard let value = names.issuerValues[name] else { continue }
+      if let other = values[value] {
+        error(
+          item.place,
+          "\(other.quoted) and \(name.quoted) have the same 'issuer' \(value.quoted): a token could be either's"
+        )
+      }
+      values[value] = name
+    }
+    var result = TokenRequirement(issuers: indices)
+    if let node = section["scopes"] {
+      result.scopes = self.names(node, "'scopes'", item: "a scope", check: scopeProblem) ?? []
+    }
+    if let node = section["claims"] { result.claims = claims(node) }
+    if let node = section["tokens_from"] { result.sources = sources(node) }
+    if let node = section["optional"] { result.isOptional = boolean(node, "'optional'") ?? false }
+    return indices.isEmpty ? nil : result
+  }
+
+  /// RFC 6749 §3.3.
+  private func scopeProblem(_ scope: String) -> String? {
+    let isGood = scope.utf8.allSatisfy {
+      $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+    }
+    if isGood { return nil }
+    return scope.contains(" ")
+      ? "a scope has no spaces: write [\(scope.split(separator: " ").joined(separator: ", "))]"
+      : "\(scope.quoted) is no scope"
+  }
+
+  private func claims(_ node: SourceNode) -> [ClaimRequirement] {
+    var result: [ClaimRequirement] = []
+    for entry in entries(node, "'claims'", example: "claims: { email_verified: true }") ?? [] {
+      guard let path = claimPath(entry.key, at: entry.keyPlace) else { continue }
+      let nodes: [SourceNode]
+      if case .list(let items) = entry.value.content { nodes = items } else { nodes = [entry.value] }
+      if nodes.isEmpty { error(entry.value.place, "no value is listed, so no token could pass: write at least one") }
+      let values = nodes.compactMap { claimValue($0, entry.key) }
+      result.append(ClaimRequirement(claim: path, values: values))
+    }
+    return result
+  }
+
+  func claimPath(_ text: String, at place: Place) -> ClaimPath? {
+    let path = ClaimPath(text)
+    if path.parts.contains("") || text.unicodeScalars.contains(where: { $0.value < 0x20 }) {
+      error(place, "\(text.quoted) is no claim: write its name, with dots into nested ones (org.tier)")
+      return nil
+    }
+    return path
+  }
+
+  private func claimValue(_ node: SourceNode, _ claim: String) -> ClaimRequirement.Value? {
+    guard case .scalar(let scalar) = node.content, !node.isNull else {
+      error(
+        node.place,
+        "the claim \(claim.quoted) is compared with text, a whole number, true or false, not "
+          + (node.isNull ? "nothing" : node.kind)
+      )
+      return nil
+    }
+    guard scalar.isPlain else { return .string(scalar.text) }
+    switch scalar.text {
+    case "true", "True", "TRUE": return .boolean(true)
+    case "false", "False", "FALSE": return .boolean(false)
+    default: break
+    }
+    if let number = decimal(scalar.text) { return .integer(Int64(number)) }
+    if let first = scalar.text.utf8.first, (0x30...0x39).contains(first) || first == UInt8(ascii: "-"),
+      Double(scalar.text) != nil
+    {
+      error(node.place, "\(scalar.text.quoted) is no whole number: put it in quotes if the claim is text")
+      return nil
+    }
+    return .string(scalar.text)
+  }
+
+  private func sources(_ node: SourceNode) -> [TokenSource] {
+    var result: [TokenSource] = []
+    for item in list(node, "'tokens_from'") ?? [] {
+      guard let text = line(item, "a token's place"), let source = source(text, at: item.place) else { continue }
+      if result.contains(source) {
+        error(item.place, "\(text.quoted) stands twice: remove one")
+      } else {
+        result.append(source)
+      }
+    }
+    return result
+  }
+
+  private func source(_ text: String, at place: Place) -> TokenSource? {
+    let forms = "authorization, cookie:NAME, query:NAME or header:NAME"
+    if text == "authorization" { return .authorization }
+    if LaterValues.tokensFrom.contains(text) {
+      error(place, "\(LaterValues.message(text)): write \(forms)")
+      return nil
+    }
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2, ["cookie", "query", "header"].contains(parts[0]) else {
+      let near = nearestName(to: parts[0], among: ["authorization", "cookie", "query", "header", "websocket_protocol"])
+      let advice = near.map {
+        "did you mean '\($0)\($0 == "authorization" || $0 == "websocket_protocol" ? "" : ":NAME")'?"
+      }
+      error(place, "\(text.quoted) is no place for a token: \(advice ?? "write \(forms)")")
+      return nil
+    }
+    let name = parts[1]
+    switch parts[0] {
+    case "cookie" where FieldRules.isToken(name): return .cookie(name)
+    case "query" where !name.isEmpty && name.utf8.allSatisfy({ $0.isAlphanumeric || "-._~".utf8.contains($0) }):
+      return .query(name)
+    case "header" where name.lowercased() == "authorization":
+      error(place, "the Authorization field is the source 'authorization': write that")
+      return nil
+    case "header":
+      if let problem = FieldRules.problem(ofRuleName: name)
+        ?? (name.lowercased() == "cookie" ? "write cookie:NAME" : nil)
+      {
+        error(place, problem)
+        return nil
+      }
+      return .header(name.lowercased())
+    default:
+      error(place, "\(name.quoted) is no name of a \(parts[0])")
+      return nil
+    }
+  }
+}

@@ -1,0 +1,149 @@
+// The top of the file, and the sections that are neither issuers, upstreams nor routes.
+
+import Tokens
+
+extension Reading {
+  /// The whole file. The result counts only when no error was reported.
+  func gateway(_ root: SourceNode) -> GatewayConfiguration? {
+    guard let section = Section(root, .root, self) else { return nil }
+    var result = GatewayConfiguration()
+    if let node = section["workers"] { result.workers = workers(node) }
+    if let node = section["state_directory"] {
+      result.stateDirectory = line(node, "'state_directory'").map(resolve(path:))
+    }
+    let listenerAdvice = "write listeners: [{ address: 0.0.0.0:8080 }]"
+    if let node = section.required("listeners", listenerAdvice) { result.listeners = listeners(node) }
+    if let node = section["trusted_proxies"], let items = list(node, "'trusted_proxies'", isEmptyAllowed: true) {
+      result.trustedProxies = items.compactMap { addressRange($0, "a trusted proxy") }
+    }
+    if let node = section["admin"] { result.admin = admin(node) }
+    checkAdmin(result, at: section["admin"]?.place ?? section["listeners"]?.place ?? section.place)
+    if let node = section["access_log"] { result.accessLog = accessLog(node) }
+    if let node = section["limits"] { result.limits = limits(node) }
+
+    var names = Names()
+    let issuerEntries =
+      section["issuers"].flatMap { entries($0, "'issuers'", example: "login: { issuer: …, audiences: […] }") } ?? []
+    names.issuers = issuerEntries.map(\.key)
+    let upstreamEntries =
+      section["upstreams"].flatMap { entries($0, "'upstreams'", example: "orders: { servers: [host:port] }") } ?? []
+    names.upstreams = upstreamEntries.map(\.key)
+    result.issuers = issuerEntries.compactMap { issuer($0) }
+    names.issuerValues = Dictionary(result.issuers.map { ($0.name, $0.policy.issuer) }) { first, _ in first }
+    result.upstreams = upstreamEntries.compactMap { upstream($0) }
+    let routeAdvice = "without one every request is answered 404"
+    if let node = section.required("routes", routeAdvice) {
+      let routes = routes(node, names: &names)
+      result.routes = routes.map(\.route)
+      checkRoutes(routes)
+    }
+    // A misspelt reference would make its target look unused.
+    if errorCount == 0 {
+      warnUnused(issuerEntries, names.usedIssuers, "issuer")
+      warnUnused(upstreamEntries, names.usedUpstreams, "upstream")
+    }
+    return result
+  }
+
+  /// Names that routes refer to, in the file's order, and those that were referred to.
+  struct Names {
+    var issuers: [String] = []
+    var upstreams: [String] = []
+    /// `iss` by name, of those that were read without an error.
+    var issuerValues: [String: String] = [:]
+    var usedIssuers: Set<String> = []
+    var usedUpstreams: Set<String> = []
+  }
+
+  private func warnUnused(_ entries: [SourceNode.Entry], _ used: Set<String>, _ kind: String) {
+    for entry in entries where !used.contains(entry.key) {
+      warn(entry.keyPlace, "no route uses the \(kind) \(entry.key.quoted)")
+    }
+  }
+
+  private func workers(_ node: SourceNode) -> Int? {
+    if case .scalar(let scalar) = node.content, scalar.text == "auto" { return nil }
+    guard case .scalar(let scalar) = node.content, scalar.isPlain, let count = decimal(scalar.text),
+      (1...256).contains(count)
+    else {
+      error(node.place, "'workers' is auto, or a whole number from 1 to 256, not \(node.kind)")
+      return nil
+    }
+    return count
+  }
+
+  private func listeners(_ node: SourceNode) -> [Listener] {
+    var result: [Listener] = []
+    var seen: [(IPAddress, UInt16)] = []
+    for item in list(node, "'listeners'") ?? [] {
+      guard let section = Section(item, .listener, self, example: "- address: 0.0.0.0:8080"),
+        let value = section.required("address", "write address: 0.0.0.0:8080"),
+        let address = listenAddress(value, "'address'"), let ip = IPAddress(address.host)
+      else { continue }
+      if address.port != 0, seen.contains(where: { $0.0 == ip && $0.1 == address.port }) {
+        error(value.place, "two listeners have the address \(address): remove one")
+        continue
+      }
+      seen.append((ip, address.port))
+      result.append(Listener(address: address))
+    }
+    return result
+  }
+
+  private func admin(_ node: SourceNode) -> Address? {
+    if case .scalar(let scalar) = node.content, scalar.text == "off" { return nil }
+    guard let section = Section(node, .admin, self, example: "admin: { address: 127.0.0.1:9901 }, or admin: off") else {
+      return nil
+    }
+    guard section.has("address") else { return GatewayConfiguration().admin }
+    guard let value = section["address"], let address = listenAddress(value, "'address'") else { return nil }
+    if IPAddress(address.host)?.isLoopback != true {
+      warn(
+        value.place,
+        "the admin address \(address) is not loopback: whoever reaches it can reload the gateway and read its metrics")
+    }
+    return address
+  }
+
+  private func checkAdmin(_ configuration: GatewayConfiguration, at place: Place) {
+    guard let admin = configuration.admin, admin.port != 0, let ip = IPAddress(admin.host) else { return }
+    for listener in configuration.listeners where listener.address.port == admin.port {
+      guard let other = IPAddress(listener.address.host) else { continue }
+      if other == ip || other.isUnspecified || ip.isUnspecified {
+        error(place, "the admin address \(admin) is a public listener's too: give one of them another port")
+        return
+      }
+    }
+  }
+
+  private func limits(_ node: SourceNode) -> Limits {
+    var result = Limits()
+    guard let section = Section(node, .limits, self, example: "limits: { body_size: 10MiB }") else { return result }
+    if let node = section["header_size"], let value = size(node, "'header_size'", from: "1KiB", to: "1MiB") {
+      result.headerSize = Int(value)
+    }
+    if let node = section["headers"], let value = integer(node, "'headers'", in: 10...1000) { result.headers = value }
+    if let node = section["body_size"], let value = bodySize(node) { result.bodySize = value }
+    if let node = section["connections"], let value = integer(node, "'connections'", in: 1...1_000_000) {
+      result.connections = value
+    }
+    if let node = section["header_timeout"], let value = duration(node, "'header_timeout'", from: "100ms", to: "10m") {
+      result.headerTimeout = value
+    }
+    if let node = section["body_timeout"], let value = duration(node, "'body_timeout'", from: "100ms", to: "1h") {
+      result.bodyTimeout = value
+    }
+    if let node = section["idle_timeout"], let value = duration(node, "'idle_timeout'", from: "100ms", to: "24h") {
+      result.idleTimeout = value
+    }
+    if let node = section["drain_timeout"], let value = duration(node, "'drain_timeout'", from: "0s", to: "1h") {
+      result.drainTimeout = value
+    }
+    return result
+  }
+
+  /// `body_size` of the limits or of a route.
+  func bodySize(_ node: SourceNode) -> UInt64? {
+    size(node, "'body_size'", from: "0B", to: "1024TiB").flatMap(UInt64.init(exactly:))
+  }
+}

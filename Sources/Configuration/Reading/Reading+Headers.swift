@@ -1,0 +1,139 @@
+// `identity:`, `request_headers:` and `response_headers:` of a route (T32, T33, T52, T60).
+
+import Tokens
+
+extension Reading {
+  func identity(_ node: SourceNode, auth: Authentication?) -> Identity {
+    var result = Identity()
+    guard let section = Section(node, .identity, self, example: "identity: { headers: { X-User-Id: sub } }") else {
+      return result
+    }
+    if case .public = auth {
+      for key in ["headers", "payload"] where section.has(key) {
+        error(
+          section.keyPlace(key),
+          "a route with 'auth: public' verifies no token, so it has no identity to tell: remove '\(key)', "
+            + "or ask for a token with optional: true"
+        )
+      }
+    }
+    if let node = section["headers"] { result.headers = identityHeaders(node) }
+    if let node = section["payload"], let name = line(node, "'payload'") {
+      if let problem = FieldRules.problem(ofIdentityName: name) {
+        error(node.place, problem)
+      } else if result.headers.contains(where: { FieldRules.folded($0.name) == FieldRules.folded(name) }) {
+        error(node.place, "the header \(name.quoted) carries a claim already: give the payload its own")
+      } else {
+        result.payloadHeader = name
+      }
+    }
+    if let node = section["strip"] {
+      result.strip = names(node, "'strip'", item: "a header", check: stripProblem) ?? []
+    }
+    if let node = section["forward_token"] { result.isTokenForwarded = boolean(node, "'forward_token'") ?? false }
+    return result
+  }
+
+  private func identityHeaders(_ node: SourceNode) -> [Identity.Header] {
+    var result: [Identity.Header] = []
+    for entry in entries(node, "'headers'", example: "headers: { X-User-Id: sub }") ?? [] {
+      if let problem = FieldRules.problem(ofIdentityName: entry.key) {
+        error(entry.keyPlace, problem)
+        continue
+      }
+      let folded = FieldRules.folded(entry.key)
+      if let twin = result.first(where: { FieldRules.folded($0.name) == folded }) {
+        error(
+          entry.keyPlace,
+          "\(entry.key.quoted) and \(twin.name.quoted) are one header to a backend that folds '_' and '.': remove one"
+        )
+        continue
+      }
+      guard let text = line(entry.value, "the claim of \(entry.key.quoted)"),
+        let claim = claimPath(text, at: entry.value.place)
+      else { continue }
+      result.append(Identity.Header(name: entry.key, claim: claim))
+    }
+    return result
+  }
+
+  private func stripProblem(_ pattern: String) -> String? {
+    let stem = pattern.hasSuffix("*") ? String(pattern.dropLast()) : pattern
+    if stem.isEmpty { return "'*' would strip every header: write a prefix such as X-User-*" }
+    if stem.contains("*") { return "'*' stands only at the end, as in X-User-*: \(pattern.quoted)" }
+    return FieldRules.problem(ofRuleName: stem)
+  }
+
+  func headerRules(_ node: SourceNode, _ table: SettingTable) -> HeaderRules {
+    var result = HeaderRules()
+    guard let section = Section(node, table, self, example: "{ set: { X-Env: prod }, remove: [Cookie] }") else {
+      return result
+    }
+    var seen: [String: String] = [:]
+    if let node = section["set"] { result.set = fields(node, "set", seen: &seen) }
+    if let node = section["add"] { result.add = fields(node, "add", seen: &seen) }
+    if let node = section["remove"] {
+      for item in list(node, "'remove'") ?? [] {
+        guard let name = line(item, "a header") else { continue }
+        if isNew(name, "remove", seen: &seen, at: item.place) { result.remove.append(name.lowercased()) }
+      }
+    }
+    return result
+  }
+
+  private func fields(_ node: SourceNode, _ key: String, seen: inout [String: String]) -> [HeaderRules.Field] {
+    var result: [HeaderRules.Field] = []
+    for entry in entries(node, "'\(key)'", example: "\(key): { X-Env: prod }") ?? [] {
+      guard isNew(entry.key, key, seen: &seen, at: entry.keyPlace),
+        let text = text(entry.value, "the value of \(entry.key.quoted)"),
+        let value = secret(text, at: entry.value.place)
+      else { continue }
+      if !FieldRules.isValue(value) {
+        // A secret from a file is never shown.
+        let shown = value == text ? " \(value.quoted)" : ""
+        error(
+          entry.value.place,
+          "no field can have the value\(shown): no line breaks or other controls, no space at the ends")
+        continue
+      }
+      result.append(HeaderRules.Field(name: entry.key, value: value))
+    }
+    return result
+  }
+
+  private func isNew(_ name: String, _ key: String, seen: inout [String: String], at place: Place) -> Bool {
+    if let problem = FieldRules.problem(ofRuleName: name) {
+      error(place, problem)
+      return false
+    }
+    if let other = seen[name.lowercased()] {
+      error(
+        place,
+        "the header \(name.quoted) stands \(other == key ? "twice in '\(key)'" : "in '\(other)' too"): remove one")
+      return false
+    }
+    seen[name.lowercased()] = key
+    return true
+  }
+
+  /// T60: a header is either identity or the operator's, never both.
+  func checkIdentity(_ route: Route, section: Section) {
+    let identity = route.identity.headers.map(\.name) + (route.identity.payloadHeader.map { [$0] } ?? [])
+    let folded = Set(identity.map(FieldRules.folded))
+    let rules = route.requestHeaders
+    for name in rules.set.map(\.name) + rules.add.map(\.name) + rules.remove
+    where folded.contains(FieldRules.folded(name)) {
+      error(
+        section.keyPlace("request_headers"),
+        "\(name.quoted) is an identity header of this route, which only the gateway sets: remove it here"
+      )
+    }
+    if route.identity.isTokenForwarded,
+      (rules.set + rules.add).contains(where: { $0.name.lowercased() == "authorization" })
+    {
+      error(
+        section.keyPlace("request_headers"),
+        "'forward_token: true' keeps Authorization, and 'request_headers' writes it: remove one")
+    }
+  }
+}

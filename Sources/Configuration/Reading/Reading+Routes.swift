@@ -1,0 +1,153 @@
+// `routes:`, one at a time. What concerns several routes is checked afterwards, in Checking.
+
+/// A route with the places that later checks speak of.
+struct PlacedRoute {
+  var route: Route
+  var place: Place
+  var pathPlace: Place
+  var namePlace: Place?
+  var headersPlace: Place?
+  var sourcesPlace: Place?
+  /// false when its host, methods or headers were refused: then it says nothing about what it would match.
+  var isShapeKnown: Bool
+}
+
+extension Reading {
+  func routes(_ node: SourceNode, names: inout Names) -> [PlacedRoute] {
+    guard case .list(let items) = node.content, !items.isEmpty else {
+      error(node.place, "'routes' is a list with at least one route: write - path: /* and what may pass there")
+      return []
+    }
+    // LIMIT: 100,000 routes.
+    if items.count > 100_000 {
+      error(node.place, "'routes' holds more than 100000 routes")
+      return []
+    }
+    return items.compactMap { route($0, names: &names) }
+  }
+
+  private func route(_ node: SourceNode, names: inout Names) -> PlacedRoute? {
+    guard let section = Section(node, .route, self, example: "- path: /orders/*") else { return nil }
+    let pattern = section.required("path", "write path: /orders/*").flatMap { path($0) }
+    let authAdvice = "write auth: NAME-OF-AN-ISSUER, or auth: public to let anyone pass"
+    let auth = section.required("auth", authAdvice).flatMap { authentication($0, names: &names) }
+    let action = action(section, pattern: pattern, names: &names)
+    var route = Route(
+      name: "", path: pattern ?? PathPattern(segments: [], isPrefix: true, hasTrailingSlash: false),
+      auth: auth ?? .public,
+      action: action ?? .upstream(0))
+    route.name = section["name"].flatMap { name($0) } ?? route.path.description
+    let errorsBefore = errorCount
+    if let node = section["host"], let host = host(node) { route.host = host }
+    if let node = section["methods"] {
+      route.methods = self.names(node, "'methods'", item: "a method", check: methodProblem) ?? []
+    }
+    if let node = section["headers"] { route.headers = headerMatches(node) }
+    let isShapeKnown = errorCount == errorsBefore
+    if let node = section["identity"] { route.identity = identity(node, auth: section.has("auth") ? auth : nil) }
+    if let node = section["rewrite"], let pattern { route.rewrite = rewrite(node, pattern: pattern, section: section) }
+    if let node = section["request_headers"] { route.requestHeaders = headerRules(node, .requestHeaders) }
+    if let node = section["response_headers"] { route.responseHeaders = headerRules(node, .responseHeaders) }
+    if let node = section["timeout"] { route.timeout = duration(node, "'timeout'", from: "10ms", to: "24h") }
+    if let node = section["body_size"] { route.bodySize = bodySize(node) }
+    checkIdentity(route, section: section)
+    guard pattern != nil, auth != nil, action != nil else { return nil }
+    return PlacedRoute(
+      route: route, place: section.place, pathPlace: section["path"]?.place ?? section.place,
+      namePlace: section["name"]?.place, headersPlace: section["headers"]?.place,
+      sourcesPlace: section["auth"]?.place, isShapeKnown: isShapeKnown)
+  }
+
+  private func name(_ node: SourceNode) -> String? {
+    guard let name = line(node, "'name'") else { return nil }
+    if name.utf8.count > 128 {
+      error(node.place, "a route's name has at most 128 bytes")
+      return nil
+    }
+    return name
+  }
+
+  private func path(_ node: SourceNode) -> PathPattern? {
+    guard let text = line(node, "'path'") else { return nil }
+    // LIMIT: longer than any request target that passes.
+    if text.utf8.count > 2048 {
+      error(node.place, "a path has at most 2048 bytes")
+      return nil
+    }
+    switch PathRules.pattern(text) {
+    case .success(let pattern): return pattern
+    case .failure(let problem):
+      error(node.place, problem.message)
+      return nil
+    }
+  }
+
+  private func host(_ node: SourceNode) -> HostPattern? {
+    guard let text = line(node, "'host'")?.lowercased() else { return nil }
+    if text == "*" {
+      error(node.place, "a route for every host is one without 'host': remove the key")
+      return nil
+    }
+    let isWild = text.hasPrefix("*.")
+    let name = isWild ? String(text.dropFirst(2)) : text
+    if !isWild, name.hasPrefix("["), name.hasSuffix("]") {
+      let literal = String(name.dropFirst().dropLast())
+      if IPAddress(literal)?.isIPv4 == false { return .exact(literal) }
+    }
+    if name.contains("://") || name.contains("/") {
+      error(node.place, "'host' is a name only, without scheme and path: \(text.quoted)")
+      return nil
+    }
+    if let colon = name.lastIndex(of: ":") {
+      error(
+        node.place,
+        "'host' has no port, it matches every one: write \(String(text.dropLast(name[colon...].count)).quoted)")
+      return nil
+    }
+    if name.contains("*") {
+      error(node.place, "'*' stands only at the front of a host, as in \"*.example.com\": \(text.quoted)")
+      return nil
+    }
+    if IPAddress(name) != nil, !isWild { return .exact(name) }
+    if let problem = hostNameProblem(name) {
+      error(node.place, "\(text.quoted) is no host name: \(problem)")
+      return nil
+    }
+    return isWild ? .subdomains(of: name) : .exact(name)
+  }
+
+  private func methodProblem(_ name: String) -> String? {
+    guard FieldRules.isToken(name) else { return "\(name.quoted) is no method" }
+    if name == "CONNECT" { return "the gateway opens no tunnels: remove CONNECT" }
+    if name == "*" { return "a route for every method is one without 'methods': remove the key" }
+    let upper = name.uppercased()
+    if upper != name { return "methods are written in capitals: write \(upper)" }
+    return nil
+  }
+
+  private func headerMatches(_ node: SourceNode) -> [HeaderMatch] {
+    var result: [HeaderMatch] = []
+    for entry in entries(node, "'headers'", example: "headers: { X-Api-Version: \"2\" }") ?? [] {
+      let name = entry.key.lowercased()
+      if name == "host" {
+        error(entry.keyPlace, "write 'host:' of the route instead of a condition on the Host field")
+        continue
+      }
+      if let problem = FieldRules.problem(ofRuleName: entry.key) {
+        error(entry.keyPlace, problem)
+        continue
+      }
+      if result.contains(where: { $0.name == name }) {
+        error(entry.keyPlace, "the header \(entry.key.quoted) stands twice: remove one")
+        continue
+      }
+      guard let value = text(entry.value, "the value of \(entry.key.quoted)") else { continue }
+      guard FieldRules.isValue(value) else {
+        error(entry.value.place, "no field can have the value \(value.quoted): no line breaks, no space at the ends")
+        continue
+      }
+      result.append(HeaderMatch(name: name, value: value))
+    }
+    return result.sorted { $0.name < $1.name }
+  }
+}

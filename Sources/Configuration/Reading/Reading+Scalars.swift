@@ -1,0 +1,121 @@
+// Single values: text, numbers, switches, and lists of them. Each reports what is wrong at the value's place and
+// answers nil; no value is guessed.
+
+extension Reading {
+  /// Text. A number is taken as it is written; `true`, `false` and `null` want quotes, so that no one is surprised.
+  func text(_ node: SourceNode, _ what: String) -> String? {
+    guard case .scalar(let scalar) = node.content else {
+      error(node.place, "\(what) is text, not \(node.kind)")
+      return nil
+    }
+    if scalar.isPlain, ["true", "True", "TRUE", "false", "False", "FALSE"].contains(scalar.text) || node.isNull {
+      error(node.place, "\(what) is text, not \(node.kind): put it in quotes if it is meant so")
+      return nil
+    }
+    return scalar.text
+  }
+
+  /// Text with at least one character and without control characters.
+  func line(_ node: SourceNode, _ what: String) -> String? {
+    guard let text = text(node, what) else { return nil }
+    if text.isEmpty {
+      error(node.place, "\(what) is empty")
+      return nil
+    }
+    if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
+      error(node.place, "\(what) holds a control character: \(text.quoted)")
+      return nil
+    }
+    return text
+  }
+
+  func boolean(_ node: SourceNode, _ what: String) -> Bool? {
+    if case .scalar(let scalar) = node.content, scalar.isPlain {
+      if ["true", "True", "TRUE"].contains(scalar.text) { return true }
+      if ["false", "False", "FALSE"].contains(scalar.text) { return false }
+    }
+    error(node.place, "\(what) is true or false (without quotes), not \(node.kind)")
+    return nil
+  }
+
+  func integer(_ node: SourceNode, _ what: String, in range: ClosedRange<Int>) -> Int? {
+    let wanted = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    guard case .scalar(let scalar) = node.content, scalar.isPlain else {
+      error(node.place, "\(what) is \(wanted), without quotes, not \(node.kind)")
+      return nil
+    }
+    guard let value = decimal(scalar.text), range.contains(value) else {
+      error(node.place, "\(what) is \(wanted), not \(node.kind)")
+      return nil
+    }
+    return value
+  }
+
+  /// The items of a list; `isEmptyAllowed` only where an empty one means something.
+  func list(_ node: SourceNode, _ what: String, isEmptyAllowed: Bool = false) -> [SourceNode]? {
+    guard case .list(let items) = node.content else {
+      if case .scalar(let scalar) = node.content, !node.isNull {
+        error(node.place, "\(what) is a list: write [\(scalar.text.quoted.dropFirst().dropLast())]")
+      } else {
+        error(node.place, "\(what) is a list, not \(node.kind)")
+      }
+      return nil
+    }
+    if items.isEmpty, !isEmptyAllowed {
+      error(node.place, "\(what) is an empty list: write at least one item, or remove the key")
+      return nil
+    }
+    return items
+  }
+
+  /// A list of different texts; `check` answers what is wrong with one of them.
+  func names(
+    _ node: SourceNode, _ what: String, item: String, isEmptyAllowed: Bool = false,
+    check: (String) -> String? = { _ in nil }
+  ) -> [String]? {
+    guard let items = list(node, what, isEmptyAllowed: isEmptyAllowed) else { return nil }
+    var result: [String] = []
+    for item_ in items {
+      guard let name = line(item_, item) else { continue }
+      if let problem = check(name) {
+        error(item_.place, problem)
+      } else if result.contains(name) {
+        error(item_.place, "\(name.quoted) stands twice in \(what): remove one")
+      } else {
+        result.append(name)
+      }
+    }
+    return result
+  }
+
+  /// The entries of a mapping whose keys are free names.
+  func entries(_ node: SourceNode, _ what: String, example: String) -> [SourceNode.Entry]? {
+    guard case .mapping(let entries) = node.content else {
+      error(node.place, "\(what) is a mapping, not \(node.kind): write \(example)")
+      return nil
+    }
+    return entries
+  }
+
+  /// One of a few words; `later` are those that a later version will take.
+  func choice(_ node: SourceNode, _ what: String, among known: [String], later: [String] = []) -> String? {
+    guard let text = text(node, what) else { return nil }
+    if known.contains(text) { return text }
+    if later.contains(text) {
+      error(node.place, "\(LaterValues.message(text)): write \(known.joined(separator: " or "))")
+    } else if let near = nearestName(to: text, among: known + later) {
+      error(node.place, "\(what) has no value \(text.quoted): did you mean '\(near)'?")
+    } else {
+      error(node.place, "\(what) has no value \(text.quoted): write \(known.joined(separator: " or "))")
+    }
+    return nil
+  }
+}
+
+/// Decimal digits only, with an optional minus: no `+`, `0x`, `1e3`, `_` or leading zeros.
+func decimal(_ text: String) -> Int? {
+  let digits = text.utf8.first == UInt8(ascii: "-") ? text.utf8.dropFirst() : text.utf8[...]
+  guard !digits.isEmpty, digits.count == 1 || digits.first != UInt8(ascii: "0") else { return nil }
+  guard digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+  return Int(text)
+}

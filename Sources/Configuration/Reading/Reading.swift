@@ -1,0 +1,152 @@
+// One run over one file: the findings so far, and the outside world as the caller gave it. Everything that is wrong is
+// added here and reading goes on, so that one run tells all.
+
+/// The state of one run. Never leaves the reader.
+final class Reading {
+  let file: String
+  let folder: String
+  let environment: [String: String]
+  let readFile: (String) throws -> [UInt8]
+  private(set) var diagnostics: [Diagnostic] = []
+  private(set) var errorCount = 0
+  /// Values of variables that no message shows, as they would look in one.
+  private var variables: [(value: String, name: String)] = []
+  private var unreadable: Set<Place> = []
+
+  init(
+    file: String, folder: String, environment: [String: String], readFile: @escaping (String) throws -> [UInt8]
+  ) {
+    self.file = file
+    self.folder = folder
+    self.environment = environment
+    self.readFile = readFile
+  }
+
+  func error(_ place: Place, _ message: String) {
+    if unreadable.contains(place) { return }
+    errorCount += 1
+    diagnostics.append(Diagnostic(.error, file: file, place: place, message: fit(message)))
+  }
+
+  /// One error for a value that could not be had at all; what else is said about it would be noise.
+  func errorInValue(_ place: Place, _ message: String) {
+    error(place, message)
+    unreadable.insert(place)
+  }
+
+  func warn(_ place: Place, _ message: String) {
+    diagnostics.append(Diagnostic(.warning, file: file, place: place, message: fit(message)))
+  }
+
+  /// T59: what a variable held may be a secret, so a long value is told by its name. Then bounded, as foreign text may
+  /// be long.
+  private func fit(_ message: String) -> String {
+    var text = message
+    for (value, name) in variables { text = text.replacing(value, with: "${\(name)}") }
+    return text.unicodeScalars.count <= 600 ? text : String(text.unicodeScalars.prefix(600)) + "…"
+  }
+
+  /// Absolute, or relative to the configuration file's folder.
+  func resolve(path: String) -> String {
+    if path.hasPrefix("/") { return path }
+    if folder.isEmpty || folder == "." { return path }
+    return folder.hasSuffix("/") ? folder + path : folder + "/" + path
+  }
+}
+
+// MARK: Variables and secrets
+
+extension Reading {
+  /// The text with `${NAME}` and `${NAME:-default}` filled in and `$${` as `${`; nil after an error was reported.
+  func substituteVariables(in text: String, at place: Place) -> (text: String, isSubstituted: Bool)? {
+    guard text.utf8.contains(UInt8(ascii: "$")) else { return (text, false) }
+    var result = ""
+    var isSubstituted = false
+    var rest = Substring(text)
+    while let dollar = rest.firstIndex(of: "$") {
+      result += rest[..<dollar]
+      rest = rest[dollar...]
+      if rest.hasPrefix("$${") {
+        result += "${"
+        rest = rest.dropFirst(3)
+      } else if rest.hasPrefix("${") {
+        guard let end = rest.firstIndex(of: "}") else {
+          errorInValue(place, "'${' without '}': write ${NAME}, or $${ for the two characters themselves")
+          return nil
+        }
+        guard let value = variable(rest[rest.index(rest.startIndex, offsetBy: 2)..<end], at: place) else { return nil }
+        result += value
+        isSubstituted = true
+        rest = rest[rest.index(after: end)...]
+      } else {
+        result += "$"
+        rest = rest.dropFirst()
+      }
+    }
+    return (result + rest, isSubstituted)
+  }
+
+  private func variable(_ text: Substring, at place: Place) -> String? {
+    let parts = text.split(separator: ":-", maxSplits: 1, omittingEmptySubsequences: false)
+    let name = String(parts[0])
+    let isName =
+      name.utf8.first.map { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? false
+      && name.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "_") }
+    guard isName else {
+      errorInValue(place, "\(name.quoted) is no name of a variable: write ${NAME} or ${NAME:-default}")
+      return nil
+    }
+    if let value = environment[name], !(value.isEmpty && parts.count == 2) {
+      if value.utf8.count >= 16, !variables.contains(where: { $0.name == name }) {
+        variables.append((value.visible, name))
+      }
+      return value
+    }
+    if parts.count == 2 { return String(parts[1]) }
+    errorInValue(place, "the environment has no variable \(name): set it, or write ${\(name):-default}")
+    return nil
+  }
+
+  /// The text itself, or for `file:/path` what that file holds without its last line break. nil after an error.
+  func secret(_ text: String, at place: Place) -> String? {
+    guard text.hasPrefix("file:") else { return text }
+    let path = String(text.dropFirst("file:".count))
+    if path.isEmpty {
+      error(place, "'file:' without a path: write file:/path/of/the/secret")
+      return nil
+    }
+    guard var bytes = contents(of: path, at: place) else { return nil }
+    if bytes.last == 0x0A { bytes.removeLast() }
+    if bytes.last == 0x0D { bytes.removeLast() }
+    guard let secret = String(validating: bytes, as: UTF8.self) else {
+      error(place, "the file \(path.quoted) is not UTF-8 text")
+      return nil
+    }
+    return secret
+  }
+
+  /// A file named in the configuration; nil after an error was reported.
+  func contents(of path: String, at place: Place) -> [UInt8]? {
+    do {
+      let bytes = try readFile(resolve(path: path))
+      // LIMIT: what is read whole while checking.
+      if bytes.count > 4 * 1024 * 1024 {
+        error(place, "the file \(resolve(path: path).quoted) is larger than 4 MiB")
+        return nil
+      }
+      return bytes
+    } catch {
+      self.error(place, "the file \(resolve(path: path).quoted) cannot be read: \(error)")
+      return nil
+    }
+  }
+}
+
+extension UInt8 {
+  var isAlphanumeric: Bool {
+    switch self {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+    default: false
+    }
+  }
+}

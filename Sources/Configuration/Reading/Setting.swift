@@ -1,0 +1,157 @@
+// Every key of the format as one record. Checks for unknown keys, suggestions, the schema's test and the documents'
+// test all work from these tables, so that a key exists in all of these places or in none.
+
+/// One key of one mapping of the file.
+package struct Setting: Sendable {
+  package enum Support: Sendable, Equatable {
+    case supported
+    /// Part of the format, refused by this version.
+    case later
+  }
+
+  package var name: String
+  package var support: Support
+  package var isRequired: Bool
+  /// As an operator writes it; nil when there is none, or when it is no plain value.
+  package var defaultText: String?
+
+  init(_ name: String, default defaultText: String? = nil, isRequired: Bool = false, support: Support = .supported) {
+    self.name = name
+    self.support = support
+    self.isRequired = isRequired
+    self.defaultText = defaultText
+  }
+
+  static func later(_ name: String) -> Setting { Setting(name, support: .later) }
+}
+
+/// The keys of one mapping of the file.
+package struct SettingTable: Sendable {
+  /// Where it stands: `routes[].auth`; `[]` for each of a list, `{}` for each value of a mapping with free names.
+  package var path: String
+  /// For messages: `a route`.
+  package var title: String
+  package var settings: [Setting]
+
+  func setting(_ name: String) -> Setting? { settings.first { $0.name == name } }
+
+  /// The key that was probably meant.
+  func nearest(to name: String) -> String? { nearestName(to: name, among: settings.map(\.name)) }
+}
+
+extension SettingTable {
+  /// In the order of the documents.
+  package static let all: [SettingTable] = [
+    root, listener, admin, accessLog, limits, issuer, upstream, server, route, auth, identity, rewrite, requestHeaders,
+    responseHeaders, respond, redirect,
+  ]
+
+  static let root = SettingTable(
+    path: "", title: "the file",
+    settings: [
+      Setting("workers", default: "auto"), Setting("state_directory"), Setting("listeners", isRequired: true),
+      Setting("trusted_proxies", default: "[]"), Setting("admin"), Setting("access_log"), Setting("limits"),
+      Setting("issuers"), Setting("upstreams"), Setting("routes", isRequired: true),
+    ])
+
+  static let listener = SettingTable(
+    path: "listeners[]", title: "a listener",
+    settings: [Setting("address", isRequired: true), .later("proxy_protocol"), .later("tls")])
+
+  static let admin = SettingTable(
+    path: "admin", title: "'admin'", settings: [Setting("address", default: "127.0.0.1:9901")])
+
+  static let accessLog = SettingTable(
+    path: "access_log", title: "'access_log'",
+    settings: [Setting("path", default: "stdout"), Setting("format", default: "json")])
+
+  static let limits = SettingTable(
+    path: "limits", title: "'limits'",
+    settings: [
+      Setting("header_size", default: "32KiB"), Setting("headers", default: "100"),
+      Setting("body_size", default: "10MiB"), Setting("connections", default: "10000"),
+      .later("connections_per_client"), Setting("header_timeout", default: "10s"),
+      Setting("body_timeout", default: "30s"), Setting("idle_timeout", default: "75s"),
+      Setting("drain_timeout", default: "30s"),
+    ])
+
+  static let issuer = SettingTable(
+    path: "issuers{}", title: "an issuer",
+    settings: [
+      Setting("issuer", isRequired: true), Setting("discovery"), Setting("jwks"),
+      Setting("audiences", isRequired: true), Setting("algorithms"), Setting("token_types"),
+      Setting("leeway", default: "30s"), Setting("max_age"), Setting("required_claims", default: "[exp]"),
+      Setting("refresh", default: "10m"), Setting("stale", default: "24h"), Setting("ca"),
+      Setting("insecure", default: "false"), .later("revocation"),
+    ])
+
+  static let upstream = SettingTable(
+    path: "upstreams{}", title: "an upstream",
+    settings: [
+      Setting("servers", isRequired: true), Setting("balance", default: "round_robin"), .later("hash_on"),
+      Setting("protocol", default: "http1"), .later("tls"), .later("health_check"), .later("eject"),
+      Setting("connect_timeout", default: "2s"), Setting("response_timeout", default: "30s"),
+      Setting("idle_connections", default: "256"), .later("retry"), .later("max_requests"),
+    ])
+
+  static let server = SettingTable(
+    path: "upstreams{}.servers[]", title: "a server",
+    settings: [Setting("address", isRequired: true), Setting("weight", default: "1")])
+
+  static let route = SettingTable(
+    path: "routes[]", title: "a route",
+    settings: [
+      Setting("name"), Setting("host"), Setting("path", isRequired: true), Setting("methods"), Setting("headers"),
+      Setting("auth", isRequired: true), Setting("identity"), .later("cors"), .later("rate_limit"), Setting("rewrite"),
+      Setting("request_headers"), Setting("response_headers"), Setting("upstream"), .later("upstreams"),
+      Setting("respond"), Setting("redirect"), Setting("timeout"), Setting("body_size"), .later("websocket"),
+      .later("mirror"),
+    ])
+
+  static let auth = SettingTable(
+    path: "routes[].auth", title: "'auth'",
+    settings: [
+      Setting("issuers", isRequired: true), Setting("scopes"), Setting("claims"),
+      Setting("tokens_from", default: "[authorization]"), Setting("optional", default: "false"),
+    ])
+
+  static let identity = SettingTable(
+    path: "routes[].identity", title: "'identity'",
+    settings: [
+      Setting("headers"), Setting("strip"), Setting("forward_token", default: "false"), Setting("payload"),
+    ])
+
+  static let rewrite = SettingTable(
+    path: "routes[].rewrite", title: "'rewrite'",
+    settings: [Setting("strip_prefix"), Setting("add_prefix"), Setting("path")])
+
+  static let requestHeaders = SettingTable(
+    path: "routes[].request_headers", title: "'request_headers'",
+    settings: [Setting("set"), Setting("add"), Setting("remove")])
+
+  static let responseHeaders = SettingTable(
+    path: "routes[].response_headers", title: "'response_headers'",
+    settings: [Setting("set"), Setting("add"), Setting("remove")])
+
+  static let respond = SettingTable(
+    path: "routes[].respond", title: "'respond'",
+    settings: [
+      Setting("status", isRequired: true), Setting("body"),
+      Setting("content_type", default: "text/plain; charset=utf-8"),
+    ])
+
+  static let redirect = SettingTable(
+    path: "routes[].redirect", title: "'redirect'",
+    settings: [Setting("to", isRequired: true), Setting("status", default: "308")])
+}
+
+/// Values of the format that this version refuses, by key; the keys that it refuses are marked in the tables above.
+enum LaterValues {
+  static let balance = ["least_requests", "random_two", "hash"]
+  static let `protocol` = ["http2"]
+  static let tokensFrom = ["websocket_protocol"]
+  static let addressPrefix = "unix:"
+
+  /// The one sentence for all of them.
+  static func message(_ name: String) -> String { "\(name.quoted) is not supported yet by this version" }
+}

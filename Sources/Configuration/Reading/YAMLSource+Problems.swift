@@ -1,0 +1,122 @@
+// What libyaml says about broken YAML, in words that tell an operator what to write.
+
+import Yams
+
+extension YAMLSource {
+  func report(_ error: YamlError, text: String) {
+    switch error {
+    case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
+      .composer(let context, let problem, let mark, _):
+      let place = Self.clamp(Place(line: mark.line, column: mark.column), in: text)
+      reportProblem(problem, context: context?.text ?? "", at: place, text: text)
+    case .reader(let problem, _, _, _):
+      reportProblem(problem, context: "", at: .start, text: text)
+    default:
+      reportProblem("the file cannot be read as YAML", context: "", at: .start, text: text)
+    }
+  }
+
+  private func reportProblem(_ problem: String, context: String, at place: Place, text: String) {
+    let next = Self.scalar(at: place, in: text)
+    switch (problem, context, next) {
+    case (_, "while scanning an alias", _):
+      // The mark stands behind the star.
+      let star = Place(line: place.line, column: max(1, place.column - 1))
+      reading.error(star, "a value that begins with '*' must be quoted: \"*.example.com\"")
+    case (_, "while scanning an anchor", _):
+      reading.error(
+        Place(line: place.line, column: max(1, place.column - 1)), "a value that begins with '&' must be quoted")
+    case (_, _, "\t"):
+      reading.error(place, "a tab stands here; YAML is indented with spaces")
+    case (_, _, "@"), (_, _, "`"), (_, _, "%"):
+      reading.error(place, "a value that begins with '\(next.map { String(Character($0)) } ?? "")' must be quoted")
+    case ("but found another document", _, _):
+      reading.error(place, "a second document begins here; a configuration is one document, so remove this line")
+    case ("found undefined alias", _, _):
+      reading.error(place, "no anchor of this name stands above; a value that begins with '*' must be quoted")
+    case ("mapping values are not allowed in this context", _, _):
+      reading.error(
+        place, "a ':' is not allowed here: quote the value if it holds ': ', or check the indentation of this line")
+    case ("did not find expected key", _, _):
+      reading.error(
+        place, "this line does not fit the lines above: check its indentation, and that every key ends in ':'")
+    case ("could not find expected ':'", _, _):
+      reading.error(place, "a key without ':' stands before this place; write 'key: value'")
+    case ("did not find expected ',' or '}'", _, _):
+      reading.error(place, "expected ',' or '}' here; text with { } : or , inside { … } must be quoted")
+    case ("did not find expected ',' or ']'", _, _):
+      reading.error(place, "expected ',' or ']' here; text with [ ] : or , inside [ … ] must be quoted")
+    case ("did not find expected node content", _, _):
+      reading.error(
+        place, "expected a value here; text that begins with ':' or ',' inside { … } or [ … ] must be quoted")
+    case ("found unexpected end of stream", _, _):
+      reading.error(place, "the file ends inside a quoted text; close the quotes")
+    default:
+      let before = context.isEmpty ? "" : context + ": "
+      reading.error(place, "this is not YAML: \(before)\(problem)")
+    }
+  }
+
+  /// Where the first character stands that YAML forbids (YAML 1.2 §5.1), or nil.
+  static func unprintablePlace(in text: String) -> Place? {
+    var place = Place.start
+    var wasReturn = false
+    for scalar in text.unicodeScalars {
+      let value = scalar.value
+      let isAllowed =
+        value == 0x09 || value == 0x0A || value == 0x0D || (0x20...0x7E).contains(value) || value == 0x85
+        || (0xA0...0xD7FF).contains(value) || (0xE000...0xFFFD).contains(value) || value >= 0x10000
+      if !isAllowed { return place }
+      if scalar.isLineBreak {
+        if !(wasReturn && scalar == "\n") { place = Place(line: place.line + 1, column: 1) }
+      } else {
+        place.column += 1
+      }
+      wasReturn = scalar == "\r"
+    }
+    return nil
+  }
+
+  /// The nearest place that lies in the text: libyaml may point behind the last line.
+  static func clamp(_ place: Place, in text: String) -> Place {
+    var lengths = [0]
+    var wasReturn = false
+    for scalar in text.unicodeScalars {
+      if scalar.isLineBreak {
+        if !(wasReturn && scalar == "\n") { lengths.append(0) }
+      } else {
+        lengths[lengths.count - 1] += 1
+      }
+      wasReturn = scalar == "\r"
+    }
+    if lengths.count > 1, lengths.last == 0 { lengths.removeLast() }
+    let line = min(max(place.line, 1), lengths.count)
+    let column = line < place.line ? lengths[line - 1] + 1 : min(max(place.column, 1), lengths[line - 1] + 1)
+    return Place(line: line, column: column)
+  }
+
+  private static func scalar(at place: Place, in text: String) -> Unicode.Scalar? {
+    var here = Place.start
+    var wasReturn = false
+    for scalar in text.unicodeScalars {
+      if here == place { return scalar }
+      if scalar.isLineBreak {
+        if !(wasReturn && scalar == "\n") { here = Place(line: here.line + 1, column: 1) }
+      } else {
+        here.column += 1
+      }
+      wasReturn = scalar == "\r"
+    }
+    return nil
+  }
+}
+
+extension Unicode.Scalar {
+  /// What libyaml counts as the end of a line.
+  var isLineBreak: Bool {
+    switch value {
+    case 0x0A, 0x0D, 0x85, 0x2028, 0x2029: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,105 @@
+// Where access log lines go: a file or standard output, written on a queue of its own, so that a slow disk or a full pipe
+// never holds up a worker. Lossless as long as the destination keeps up, and on shutdown.
+
+package import Configuration
+import Dispatch
+import Foundation
+import NIOConcurrencyHelpers
+
+/// One destination for all workers' lines. Its descriptor is used on its queue only.
+package final class LogWriter: Sendable {
+  private struct State {
+    var destination = AccessLog.Destination.off
+    var waitingByteCount = 0
+    var droppedLineCount = 0
+  }
+
+  private let state = NIOLockedValueBox(State())
+  private let queue = DispatchQueue(label: "catraca.access-log")
+  private let descriptor = NIOLockedValueBox(CInt(-1))
+
+  /// LIMIT: so much may wait for a destination that does not keep up; lines past it are dropped and counted.
+  private static let waitingByteCountMax = 64 * 1024 * 1024
+
+  package init() {}
+
+  /// Opens a destination, at the start or after a reload. Throws what the system says; the old one stays in use then.
+  package func open(_ destination: AccessLog.Destination) throws {
+    let fresh: CInt
+    switch destination {
+    case .off: fresh = -1
+    case .standardOutput: fresh = dup(STDOUT_FILENO)
+    case .file(let path):
+      // SAFETY: the call reads the path, which lives as long as the call.
+      fresh = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
+      if fresh < 0 {
+        throw LogError(path: path, reason: unsafe String(cString: strerror(errno)))
+      }
+    }
+    state.withLockedValue { $0.destination = destination }
+    queue.async { [self] in
+      let old = descriptor.withLockedValue { current in
+        defer { current = fresh }
+        return current
+      }
+      if old >= 0 { close(old) }
+    }
+  }
+
+  /// Opens the same file by its name again, after it was moved away (SIGUSR1).
+  package func reopen() throws { try open(state.withLockedValue(\.destination)) }
+
+  /// Takes complete lines; returns at once.
+  package func write(_ lines: [UInt8]) {
+    let isTaken = state.withLockedValue { state in
+      if state.destination == .off { return false }
+      if state.waitingByteCount + lines.count > Self.waitingByteCountMax {
+        state.droppedLineCount += lines.count(where: { $0 == 0x0A })
+        return false
+      }
+      state.waitingByteCount += lines.count
+      return true
+    }
+    if !isTaken { return }
+    queue.async { [self] in
+      writeAll(lines, to: descriptor.withLockedValue(\.self))
+      state.withLockedValue { $0.waitingByteCount -= lines.count }
+    }
+  }
+
+  package var droppedLineCount: Int { state.withLockedValue(\.droppedLineCount) }
+
+  /// Returns when all that was taken is written.
+  package func flush() async {
+    await withCheckedContinuation { continuation in queue.async { continuation.resume() } }
+  }
+
+  private func writeAll(_ bytes: [UInt8], to descriptor: CInt) {
+    var offset = 0
+    while offset < bytes.count, descriptor >= 0 {
+      // SAFETY: the pointer covers the array's bytes behind `offset`, and is used during the call only.
+      let written = unsafe bytes.withUnsafeBytes {
+        unsafe Glibc.write(descriptor, $0.baseAddress! + offset, bytes.count - offset)
+      }
+      if written > 0 {
+        offset += written
+      } else if errno == EAGAIN {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        // SAFETY: one structure, filled during the call.
+        _ = unsafe Glibc.poll(&poll, 1, 1000)
+      } else if errno != EINTR {
+        let lost = bytes[offset...].count(where: { $0 == 0x0A })
+        state.withLockedValue { $0.droppedLineCount += lost }
+        return
+      }
+    }
+  }
+}
+
+/// The access log's file cannot be opened.
+package struct LogError: Error, CustomStringConvertible {
+  package var path: String
+  package var reason: String
+
+  package var description: String { "access log \(path): \(reason)" }
+}

@@ -1,0 +1,41 @@
+// What a fetch brings back: bytes, and how long the sender says that they stay good.
+
+/// The body of a 200 response.
+package struct Document: Sendable, Equatable {
+  package var status: Int
+  package var body: [UInt8]
+  package var cacheControl: CacheControl
+
+  package init(status: Int, body: [UInt8], cacheControl: CacheControl = .init()) {
+    self.status = status
+    self.body = body
+    self.cacheControl = cacheControl
+  }
+}
+
+/// The three directives of Cache-Control that matter to a private cache of key sets (RFC 9111 §5.2.2).
+package struct CacheControl: Sendable, Equatable {
+  /// `max-age`, in seconds; the least one when it stands more than once; nil when absent or no number.
+  package var maxAgeSeconds: Int64?
+  /// `no-store` or `no-cache`.
+  package var isReuseForbidden = false
+
+  package init() {}
+
+  /// Reads every Cache-Control field of a response; what is not understood is passed over.
+  package init(fields: [String]) {
+    for directive in fields.flatMap({ $0.split(separator: ",") }) {
+      let parts = directive.split(separator: "=", maxSplits: 1).map { part in
+        part.filter { $0 != " " && $0 != "\t" && $0 != "\"" }
+      }
+      guard let name = parts.first?.lowercased() else { continue }
+      if name == "no-store" || name == "no-cache" {
+        isReuseForbidden = true
+      } else if name == "max-age", parts.count == 2, !parts[1].isEmpty, parts[1].utf8.allSatisfy({ 48...57 ~= $0 }) {
+        // A number too large to hold means the longest time there is (RFC 9111 §1.2.2).
+        let seconds = Int64(parts[1]) ?? .max
+        maxAgeSeconds = min(maxAgeSeconds ?? .max, seconds)
+      }
+    }
+  }
+}

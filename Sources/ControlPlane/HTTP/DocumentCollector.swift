@@ -1,0 +1,88 @@
+// The end of a fetch's pipeline: sends one GET and gathers the one response to it.
+// Invariant: holds at most `byteCountMax` bytes of body, and reports exactly one outcome.
+
+internal import NIOCore
+internal import NIOHTTP1
+
+/// Turns the parts of a response into a document or the reason why there is none. Lives on its channel's loop.
+final class DocumentCollector: ChannelInboundHandler {
+  typealias InboundIn = HTTPClientResponsePart
+  typealias OutboundOut = HTTPClientRequestPart
+
+  private let url: FetchURL
+  private let byteCountMax: Int
+  private let report: @Sendable (Result<Document, FetchError>) -> Void
+  private var document: Document?
+  private var isOver = false
+
+  init(url: FetchURL, byteCountMax: Int, report: @escaping @Sendable (Result<Document, FetchError>) -> Void) {
+    self.url = url
+    self.byteCountMax = byteCountMax
+    self.report = report
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: url.target)
+    head.headers.add(name: "Host", value: url.authority)
+    head.headers.add(name: "User-Agent", value: "catraca")
+    head.headers.add(name: "Accept", value: "application/jwk-set+json, application/json;q=0.9, */*;q=0.1")
+    head.headers.add(name: "Connection", value: "close")
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    context.fireChannelActive()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !isOver else { return }
+    switch unwrapInboundIn(data) {
+    case .head(let head):
+      receivedHead(head)
+    case .body(let bytes):
+      guard var body = document?.body else { return }
+      document?.body = []
+      // LIMIT: the caller's byteCountMax: a longer body ends the fetch with `too_large`.
+      guard body.count + bytes.readableBytes <= byteCountMax else { return finish(.failure(.tooLarge)) }
+      body.append(contentsOf: bytes.readableBytesView)
+      document?.body = body
+    case .end:
+      if let document { finish(.success(document)) }
+    }
+  }
+
+  private func receivedHead(_ head: HTTPResponseHead) {
+    let status = Int(head.status.code)
+    switch status {
+    case 200: break
+    case 301, 302, 303, 307, 308: return finish(.failure(.redirected(status)))
+    default: return finish(.failure(.status(status)))
+    }
+    // What says beforehand that it is too long need not be read.
+    if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > byteCountMax {
+      return finish(.failure(.tooLarge))
+    }
+    document = Document(
+      status: status, body: [], cacheControl: CacheControl(fields: head.headers["cache-control"]))
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    switch error {
+    case let error as FetchError: finish(.failure(error))
+    case HTTPParserError.invalidEOFState: finish(.failure(.truncated))
+    case let error as HTTPParserError: finish(.failure(.responseMalformed(String(describing: error))))
+    case is IOError: finish(.failure(.connectFailed("the connection was reset")))
+    default: finish(.failure(.responseMalformed(String(describing: error))))
+    }
+    context.close(promise: nil)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    finish(.failure(.truncated))
+    context.fireChannelInactive()
+  }
+
+  private func finish(_ result: Result<Document, FetchError>) {
+    guard !isOver else { return }
+    isOver = true
+    report(result)
+  }
+}

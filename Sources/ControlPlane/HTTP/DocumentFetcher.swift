@@ -1,0 +1,150 @@
+// Fetches small documents (key sets, discovery) off the hot path: one connection a fetch, bounded in time and bytes.
+// Invariant: asks only the URL that it was given; redirects are an error (T24), TLS peers are always verified (T25).
+
+package import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import Synchronization
+package import TLS
+
+/// A GET client for http and https.
+package struct DocumentFetcher: Sendable {
+  private let group: any EventLoopGroup
+  private let connectTimeout: Duration
+
+  package init(group: any EventLoopGroup, connectTimeout: Duration = .seconds(5)) {
+    self.group = group
+    self.connectTimeout = connectTimeout
+  }
+
+  /// The document at the URL.
+  /// - Parameters:
+  ///   - url: taken as it stands (T73).
+  ///   - trust: for https; read anew each time, so that a renewed file counts.
+  ///   - deadline: for all of it, name look-up included.
+  ///   - byteCountMax: of the body.
+  package func get(
+    url: String, trust: Trust = .system, deadline: Duration = .seconds(10), byteCountMax: Int = 1 << 20
+  ) async throws(FetchError) -> Document {
+    guard let url = FetchURL(url) else { throw .urlInvalid(url) }
+    let flight = Flight(loop: group.next())
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        flight.begin(deadline: deadline) { continuation.resume(returning: $0) }
+        connect(flight, url: url, trust: trust, byteCountMax: byteCountMax)
+      }
+    } onCancel: {
+      flight.finish(.failure(.cancelled))
+    }
+    return try result.get()
+  }
+
+  private func connect(_ flight: Flight, url: FetchURL, trust: Trust, byteCountMax: Int) {
+    var tls: ClientContext?
+    if url.isSecure {
+      do throws(TLSError) {
+        tls = try ClientContext(trust: trust)
+      } catch {
+        return flight.finish(.failure(.tlsFailed(error.reason)))
+      }
+    }
+    ClientBootstrap(group: flight.loop)
+      .connectTimeout(.init(connectTimeout))
+      .channelInitializer { [tls] channel in
+        channel.eventLoop.makeCompletedFuture {
+          let pipeline = channel.pipeline.syncOperations
+          if let tls {
+            try pipeline.addHandler(TLSClientHandler(session: TLSSession(client: tls, host: url.host)))
+          }
+          try pipeline.addHTTPClientHandlers()
+          try pipeline.addHandler(
+            DocumentCollector(url: url, byteCountMax: byteCountMax) { flight.finish($0) })
+        }
+      }
+      .connect(host: url.host, port: Int(url.port))
+      .whenComplete { result in
+        switch result {
+        case .success(let channel): flight.connected(channel)
+        case .failure(let error): flight.finish(.failure(Self.describe(error)))
+        }
+      }
+  }
+
+  private static func describe(_ error: any Error) -> FetchError {
+    switch error {
+    case is ChannelError: .timeout
+    case let error as TLSError: .tlsFailed(error.reason)
+    case let error as NIOConnectionError:
+      if error.connectionErrors.contains(where: { isTimeout($0.error) }) {
+        .timeout
+      } else if let first = error.connectionErrors.first {
+        .connectFailed(words(first.error))
+      } else {
+        .connectFailed("the name \(error.host) does not resolve")
+      }
+    default: .connectFailed(words(error))
+    }
+  }
+
+  private static func isTimeout(_ error: any Error) -> Bool {
+    if case .some(.connectTimeout) = error as? ChannelError { true } else { false }
+  }
+
+  private static func words(_ error: any Error) -> String {
+    // IOError's own words name the system call and the errno's text.
+    String(describing: error)
+  }
+}
+
+/// One fetch under way: whoever finishes first (response, error, deadline, cancellation) decides, once.
+private final class Flight: Sendable {
+  private struct State {
+    var report: (@Sendable (Result<Document, FetchError>) -> Void)?
+    var early: Result<Document, FetchError>?
+    var isFinished = false
+    var channel: (any Channel)?
+    var deadline: Scheduled<Void>?
+  }
+
+  let loop: any EventLoop
+  private let state = Mutex(State())
+
+  init(loop: any EventLoop) { self.loop = loop }
+
+  func begin(deadline: Duration, report: @escaping @Sendable (Result<Document, FetchError>) -> Void) {
+    let timer = loop.scheduleTask(in: .init(deadline)) { self.finish(.failure(.timeout)) }
+    let early = state.withLock { state in
+      state.deadline = timer
+      // Cancelled before it began.
+      if state.isFinished { return state.early }
+      state.report = report
+      return nil
+    }
+    if let early {
+      timer.cancel()
+      report(early)
+    }
+  }
+
+  func connected(_ channel: any Channel) {
+    let isLate = state.withLock { state in
+      state.channel = channel
+      return state.isFinished
+    }
+    if isLate { channel.close(promise: nil) }
+  }
+
+  func finish(_ result: Result<Document, FetchError>) {
+    let last = state.withLock { state -> State? in
+      if state.isFinished { return nil }
+      state.isFinished = true
+      state.early = result
+      defer { state.report = nil }
+      return state
+    }
+    guard let last else { return }
+    last.deadline?.cancel()
+    last.channel?.close(promise: nil)
+    last.report?(result)
+  }
+}

@@ -1,0 +1,67 @@
+// From an issuer's URL to the URL of its keys: OpenID Connect Discovery 1.0 §4 and RFC 8414 §3.
+// Invariant: a URL of keys comes only out of a document whose `issuer` is the configured one, and obeys its URL rules.
+
+internal import JSON
+
+/// The rules of discovery, without I/O.
+struct Discovery {
+  let issuer: FetchURL
+  let isInsecureAllowed: Bool
+
+  /// Nil when the issuer is no http(s) URL without a query (RFC 8414 §2).
+  init?(issuer text: String, isInsecureAllowed: Bool) {
+    guard let url = FetchURL(text), !text.contains("?") else { return nil }
+    issuer = url
+    self.isInsecureAllowed = isInsecureAllowed
+  }
+
+  /// Where the document may be, in the order to try: OpenID's place, then RFC 8414's, and for an issuer with a path
+  /// OpenID's name in RFC 8414's place too (§5).
+  var documentURLs: [String] {
+    let text = issuer.text.hasSuffix("/") ? String(issuer.text.dropLast()) : issuer.text
+    let openID = text + "/.well-known/openid-configuration"
+    let path = issuer.target.hasSuffix("/") ? String(issuer.target.dropLast()) : issuer.target
+    let origin = path.isEmpty ? text : String(text.dropLast(path.count))
+    var urls = [openID, origin + "/.well-known/oauth-authorization-server" + path]
+    if !path.isEmpty { urls.append(origin + "/.well-known/openid-configuration" + path) }
+    return urls
+  }
+
+  /// The `jwks_uri` of a discovery document.
+  /// - Parameter expected: the `issuer` that the document must name, byte by byte.
+  func keysURL(in body: [UInt8], issuer expected: String) throws(RefreshFailure) -> String {
+    let document: JSONDocument
+    do throws(JSONError) {
+      document = try JSONDocument(body)
+    } catch {
+      throw .notJSON
+    }
+    guard document.kind(document.root) == .object else { throw .discoveryInvalid("not an object") }
+    guard let named = document.member("issuer", of: document.root).flatMap({ document.string(at: $0) }) else {
+      throw .discoveryInvalid("no issuer")
+    }
+    guard named.utf8.elementsEqual(expected.utf8) else { throw .issuerMismatch }
+    guard let text = document.member("jwks_uri", of: document.root).flatMap({ document.string(at: $0) }) else {
+      throw .discoveryInvalid("no jwks_uri")
+    }
+    guard let url = FetchURL(text) else { throw .discoveryInvalid("jwks_uri is not an http(s) URL") }
+    try check(url)
+    return text
+  }
+
+  /// A document may not lead to plain http, nor from the world into this network, unless the operator says so (T24, T25).
+  private func check(_ url: FetchURL) throws(RefreshFailure) {
+    if isInsecureAllowed { return }
+    guard url.isSecure || (url.isLoopback && issuer.isLoopback) else { throw .urlNotAllowed("http: \(url)") }
+    guard !url.isNearby || url.host == issuer.host || issuer.isNearby else {
+      throw .urlNotAllowed("a private address: \(url)")
+    }
+  }
+}
+
+extension FetchURL {
+  /// A URL that the configuration names: https, or http on loopback, or whatever `insecure: true` allows (T25).
+  func checkConfigured(isInsecureAllowed: Bool) throws(RefreshFailure) {
+    guard isSecure || isLoopback || isInsecureAllowed else { throw .urlNotAllowed("http: \(self)") }
+  }
+}

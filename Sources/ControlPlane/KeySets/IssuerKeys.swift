@@ -1,0 +1,211 @@
+// The life of one issuer's key set as a state machine without I/O: times in, decisions out. The registry carries them out.
+//
+// Invariant: a failure never touches the set; only a good load replaces it, and only the end of `stale` withdraws it.
+
+internal import Configuration
+internal import Tokens
+
+/// What one load brought.
+struct LoadedKeySet: Sendable {
+  var keySet: KeySet
+  /// The document itself, to tell whether anything changed.
+  var body: [UInt8]
+  /// Where it came from: a URL or a path.
+  var origin: String
+  var cacheControl = CacheControl()
+  /// Where discovery led; kept for the refreshes that an unknown key id asks for.
+  var discoveredURL: String?
+  var fileSignature: FileSignature?
+}
+
+enum LoadResult: Sendable {
+  case loaded(LoadedKeySet)
+  /// The file is as it was.
+  case unchanged
+  case failed(RefreshFailure, fileSignature: FileSignature? = nil)
+}
+
+/// The state of one issuer's keys. Times are durations since the clock's origin; wall times are seconds since 1970.
+struct IssuerKeys {
+  /// What the registry has to do after an event.
+  enum Change: Equatable {
+    case none
+    case published
+    case withdrawn
+  }
+
+  enum Answer: Equatable {
+    /// A load is due now and the caller may wait for it.
+    case load
+    /// One is under way already.
+    case join
+    case notNow
+  }
+
+  var issuer: Issuer
+  private(set) var keySet: KeySet?
+  private var body: [UInt8] = []
+  private(set) var isLoading = false
+  /// When the next load is due; nil when there is none (inline, or one is under way).
+  private(set) var nextLoad: Duration?
+  /// When the keys are withdrawn, should no load go well before; nil while all is well.
+  private(set) var withdrawal: Duration?
+  private var freshUntil: Duration = .zero
+  private var quietUntil: Duration?
+  private(set) var failureCount = 0
+  private(set) var discoveredURL: String?
+  private(set) var fileSignature: FileSignature?
+  private(set) var lastFailure: RefreshFailure?
+  /// Wall times, for people and for the disk.
+  private(set) var lastSuccessAt: Int64?
+  private(set) var lastFailureAt: Int64?
+  /// Loads by result: `success` and the failures' codes.
+  var results: [String: UInt64] = [:]
+  /// Whether the load under way, or due, was asked for by an unknown key id.
+  private(set) var isOnDemand = false
+
+  init(issuer: Issuer, now: Duration) {
+    self.issuer = issuer
+    nextLoad = now
+  }
+
+  /// When the registry has to look at this issuer again.
+  var deadline: Duration? {
+    switch (isLoading ? nil : nextLoad, keySet == nil ? nil : withdrawal) {
+    case (let a?, let b?): min(a, b)
+    case (let a, let b): a ?? b
+    }
+  }
+
+  var isDue: Bool { !isLoading && nextLoad != nil }
+
+  /// Starts a load when one is due. False when there is none.
+  mutating func begin(now: Duration) -> Bool {
+    guard !isLoading, let due = nextLoad, due <= now else { return false }
+    isLoading = true
+    nextLoad = nil
+    return true
+  }
+
+  /// A token named a key that the set does not have (T21). Without any keys there is nothing to ask for sooner than the
+  /// back-off allows (T64).
+  mutating func metUnknownKey(now: Duration) -> Answer {
+    if isLoading || isOnDemand { return .join }
+    if case .inline = issuer.keys { return .notNow }
+    guard keySet != nil else { return .notNow }
+    if let quietUntil, now < quietUntil { return .notNow }
+    quietUntil = now + RefreshTiming.unknownKeyQuietTime
+    nextLoad = now
+    isOnDemand = true
+    return .load
+  }
+
+  /// A load ended.
+  mutating func finished(_ result: LoadResult, now: Duration, wallTime: Int64, random: Double) -> Change {
+    isLoading = false
+    let wasOnDemand = isOnDemand
+    isOnDemand = false
+    switch result {
+    case .unchanged:
+      if lastFailure == nil {
+        lastSuccessAt = wallTime
+        freshUntil = now
+      }
+      nextLoad = now + RefreshTiming.filePollInterval
+      return .none
+    case .loaded(let loaded):
+      return succeeded(loaded, now: now, wallTime: wallTime, random: random)
+    case .failed(let failure, let signature):
+      fileSignature = signature
+      failed(failure, wasOnDemand: wasOnDemand, now: now, wallTime: wallTime, random: random)
+      return .none
+    }
+  }
+
+  /// The load under way was broken off by ourselves: nothing is known, it is due again.
+  mutating func abandoned(now: Duration) {
+    isLoading = false
+    isOnDemand = false
+    nextLoad = now
+  }
+
+  private mutating func succeeded(
+    _ loaded: LoadedKeySet, now: Duration, wallTime: Int64, random: Double
+  ) -> Change {
+    results["success", default: 0] += 1
+    failureCount = 0
+    lastFailure = nil
+    lastSuccessAt = wallTime
+    withdrawal = nil
+    discoveredURL = loaded.discoveredURL
+    fileSignature = loaded.fileSignature
+    switch issuer.keys {
+    case .inline: nextLoad = nil
+    case .file:
+      freshUntil = now
+      nextLoad = now + RefreshTiming.filePollInterval
+    case .url, .discovery:
+      let lifetime = RefreshTiming.lifetime(loaded.cacheControl, refresh: issuer.refresh)
+      freshUntil = now + lifetime
+      nextLoad = now + RefreshTiming.jittered(lifetime, random: random)
+    }
+    // The same bytes mean the same keys: workers and their caches need not hear of it.
+    if keySet != nil, body == loaded.body { return .none }
+    keySet = loaded.keySet
+    body = loaded.body
+    return .published
+  }
+
+  private mutating func failed(
+    _ failure: RefreshFailure, wasOnDemand: Bool, now: Duration, wallTime: Int64, random: Double
+  ) {
+    results[failure.code, default: 0] += 1
+    // Requests must not be able to lengthen the back-off of a failing issuer.
+    if !wasOnDemand || failureCount == 0 { failureCount += 1 }
+    lastFailure = failure
+    lastFailureAt = wallTime
+    // Where discovery led may be what is wrong.
+    discoveredURL = nil
+    // Like stale-if-error (RFC 5861 §4): counted from the end of what the issuer had promised.
+    if withdrawal == nil { withdrawal = freshUntil + issuer.stale }
+    switch issuer.keys {
+    case .inline: nextLoad = nil
+    case .file: nextLoad = now + RefreshTiming.filePollInterval
+    case .url, .discovery:
+      nextLoad = now + RefreshTiming.backOff(failureCount: failureCount, refresh: issuer.refresh, random: random)
+    }
+  }
+
+  /// Takes the keys away when `stale` is over.
+  mutating func expire(now: Duration) -> Change {
+    guard keySet != nil, let withdrawal, withdrawal <= now else { return .none }
+    keySet = nil
+    body = []
+    self.withdrawal = nil
+    // A file that comes back as it was must count as new.
+    fileSignature = nil
+    return .withdrawn
+  }
+
+  /// Takes over a set that an earlier process had stored. It is not fresh: it serves until `stale` after its fetch, and
+  /// the first load stays due. False when it is too old (or from the future by more than a minute).
+  mutating func adopt(_ stored: KeySet, body: [UInt8], fetchedAt: Int64, now: Duration, wallTime: Int64) -> Bool {
+    let age = wallTime.subtractingReportingOverflow(fetchedAt)
+    guard !age.overflow, age.partialValue >= -60 else { return false }
+    let left = issuer.stale - .seconds(max(0, age.partialValue))
+    guard left > .zero else { return false }
+    keySet = stored
+    self.body = body
+    lastSuccessAt = fetchedAt
+    freshUntil = now
+    withdrawal = now + left
+    return true
+  }
+
+  /// Takes over new times from a reload that left the source of the keys as it was (T72).
+  mutating func update(_ issuer: Issuer, now: Duration) {
+    let isSooner = issuer.refresh < self.issuer.refresh
+    self.issuer = issuer
+    if isSooner, let due = nextLoad { nextLoad = min(due, now + issuer.refresh) }
+  }
+}

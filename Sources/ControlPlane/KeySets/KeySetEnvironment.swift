@@ -1,0 +1,79 @@
+// Everything outside that key sets depend on, as values: time, chance, the network and the disk. Tests bring their own.
+
+package import TLS
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// What the registry asks the world.
+package struct KeySetEnvironment: Sendable {
+  /// Time that never jumps, since an origin of its own.
+  package var now: @Sendable () -> Duration
+  /// Seconds since 1970.
+  package var wallTime: @Sendable () -> Int64
+  /// Comes back at that time of `now`, or when the task is cancelled.
+  package var sleep: @Sendable (_ until: Duration) async -> Void
+  /// A number in 0..<1.
+  package var random: @Sendable () -> Double
+  /// One GET.
+  package var fetch: @Sendable (_ url: String, _ trust: Trust) async -> Result<Document, FetchError>
+  package var files: any KeySetFiles
+
+  package init(
+    now: @escaping @Sendable () -> Duration, wallTime: @escaping @Sendable () -> Int64,
+    sleep: @escaping @Sendable (_ until: Duration) async -> Void, random: @escaping @Sendable () -> Double,
+    fetch: @escaping @Sendable (_ url: String, _ trust: Trust) async -> Result<Document, FetchError>,
+    files: any KeySetFiles
+  ) {
+    self.now = now
+    self.wallTime = wallTime
+    self.sleep = sleep
+    self.random = random
+    self.fetch = fetch
+    self.files = files
+  }
+
+  /// The real world.
+  package static func live(_ fetcher: DocumentFetcher) -> KeySetEnvironment {
+    let clock = ContinuousClock()
+    let origin = clock.now
+    return KeySetEnvironment(
+      now: { origin.duration(to: clock.now) },
+      wallTime: { Int64(time(nil)) },
+      sleep: { until in try? await clock.sleep(until: origin.advanced(by: until)) },
+      random: { Double.random(in: 0..<1) },
+      fetch: { url, trust in
+        do throws(FetchError) {
+          return .success(try await fetcher.get(url: url, trust: trust))
+        } catch {
+          return .failure(error)
+        }
+      },
+      files: SystemFiles())
+  }
+}
+
+/// What tells one state of a file from another.
+package enum FileSignature: Sendable, Equatable {
+  case missing
+  case present(inode: UInt64, byteCount: Int64, modifiedSeconds: Int64, modifiedNanoseconds: Int64)
+}
+
+/// The few things that are done with files.
+package protocol KeySetFiles: Sendable {
+  func signature(of path: String) -> FileSignature
+  /// The bytes, at most `byteCountMax`: a longer file is an error, as is one that cannot be read.
+  func read(_ path: String, byteCountMax: Int) throws(FileError) -> [UInt8]
+  /// Puts the file there whole or not at all, for the owner's eyes only (0600).
+  func replace(_ path: String, with bytes: [UInt8]) throws(FileError)
+}
+
+/// A file that could not be read or written, in the system's words.
+package struct FileError: Error, Sendable, Equatable {
+  package var reason: String
+
+  package init(_ reason: String) { self.reason = reason }
+}

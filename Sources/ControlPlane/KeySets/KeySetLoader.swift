@@ -1,0 +1,139 @@
+// One load of one issuer's keys, from wherever the configuration says. Knows no state: the answer is a value.
+// Invariant: a set comes out only after it was parsed whole and holds at least one usable key (T23).
+
+internal import Bytes
+internal import Configuration
+internal import TLS
+internal import Tokens
+
+struct KeySetLoader: Sendable {
+  // LIMIT: 1 MiB for a key set or a discovery document: `too_large` (T10).
+  static let byteCountMax = 1 << 20
+
+  let environment: KeySetEnvironment
+
+  /// - Parameters:
+  ///   - knownURL: where discovery led before, to be asked at once.
+  ///   - signature: of the file at the load before.
+  func load(_ issuer: Issuer, knownURL: String?, signature: FileSignature?) async -> LoadResult {
+    if case .file(let path) = issuer.keys { return loadFile(path, issuer, signature) }
+    do throws(RefreshFailure) {
+      switch issuer.keys {
+      case .inline(let bytes):
+        return .loaded(try Self.parse(bytes, issuer, origin: "inline"))
+      case .url(let text):
+        guard let url = FetchURL(text) else { throw .fetch(.urlInvalid(text)) }
+        try url.checkConfigured(isInsecureAllowed: issuer.isInsecureAllowed)
+        return .loaded(try await fetchKeys(text, issuer))
+      case .discovery(let text):
+        let url: String
+        if let knownURL { url = knownURL } else { url = try await discover(text, issuer) }
+        var loaded = try await fetchKeys(url, issuer)
+        loaded.discoveredURL = url
+        return .loaded(loaded)
+      case .file:
+        return .unchanged
+      }
+    } catch {
+      return .failed(error)
+    }
+  }
+
+  /// Inline and file sources, which need no waiting: for the first moment of a configuration.
+  func loadNow(_ issuer: Issuer) -> LoadResult? {
+    switch issuer.keys {
+    case .file(let path):
+      return loadFile(path, issuer, nil)
+    case .inline(let bytes):
+      do throws(RefreshFailure) {
+        return .loaded(try Self.parse(bytes, issuer, origin: "inline"))
+      } catch {
+        return .failed(error)
+      }
+    case .url, .discovery:
+      return nil
+    }
+  }
+
+  private func loadFile(_ path: String, _ issuer: Issuer, _ before: FileSignature?) -> LoadResult {
+    // Taken before the content: what changes in between is seen next time.
+    let signature = environment.files.signature(of: path)
+    if signature == before { return .unchanged }
+    let bytes: [UInt8]
+    do throws(FileError) {
+      bytes = try environment.files.read(path, byteCountMax: Self.byteCountMax)
+    } catch {
+      return .failed(.fileUnreadable("\(path): \(error.reason)"), fileSignature: signature)
+    }
+    do throws(RefreshFailure) {
+      var loaded = try Self.parse(bytes, issuer, origin: path)
+      loaded.fileSignature = signature
+      return .loaded(loaded)
+    } catch {
+      return .failed(error, fileSignature: signature)
+    }
+  }
+
+  private func fetch(_ url: String, _ issuer: Issuer) async throws(RefreshFailure) -> Document {
+    let trust: Trust = issuer.certificateAuthority.map { .file($0) } ?? .system
+    switch await environment.fetch(url, trust) {
+    case .success(let document):
+      return document
+    case .failure(let error):
+      throw .fetch(error)
+    }
+  }
+
+  private func fetchKeys(_ url: String, _ issuer: Issuer) async throws(RefreshFailure) -> LoadedKeySet {
+    let document = try await fetch(url, issuer)
+    var loaded = try Self.parse(document.body, issuer, origin: url)
+    loaded.cacheControl = document.cacheControl
+    return loaded
+  }
+
+  /// Asks the discovery documents in turn: the next one only where the one before is not there, or is some web page.
+  private func discover(_ text: String, _ issuer: Issuer) async throws(RefreshFailure) -> String {
+    guard let discovery = Discovery(issuer: text, isInsecureAllowed: issuer.isInsecureAllowed) else {
+      throw .fetch(.urlInvalid(text))
+    }
+    try discovery.issuer.checkConfigured(isInsecureAllowed: issuer.isInsecureAllowed)
+    var first: RefreshFailure?
+    for url in discovery.documentURLs {
+      do throws(RefreshFailure) {
+        let document = try await fetch(url, issuer)
+        return try discovery.keysURL(in: document.body, issuer: issuer.policy.issuer)
+      } catch {
+        switch error {
+        case .fetch(.status(400..<500)), .fetch(.redirected), .notJSON:
+          // The first place's answer is the one to tell: it is where most issuers have it.
+          first = first ?? error
+        default:
+          throw error
+        }
+      }
+    }
+    throw first ?? .discoveryInvalid("not found")
+  }
+
+  /// The keys that the issuer's algorithms may use.
+  static func parse(_ bytes: [UInt8], _ issuer: Issuer, origin: String) throws(RefreshFailure) -> LoadedKeySet {
+    do throws(KeySetError) {
+      let keySet = try KeySet.parse(bytes.span, algorithms: issuer.policy.algorithms)
+      return LoadedKeySet(keySet: keySet, body: bytes, origin: origin)
+    } catch {
+      switch error {
+      // Tells an error page from a key set with faults: two different things to look for.
+      case .notJSON: throw .notJSON
+      case .tooLarge: throw .fetch(.tooLarge)
+      case .tooManyKeys: throw .keySetInvalid("over \(KeySet.keyCountMax) keys")
+      case .notKeySet: throw .keySetInvalid("no `keys`")
+      case .noUsableKey(let dropped): throw .noUsableKey(words(dropped))
+      }
+    }
+  }
+
+  /// The reasons, each once: `key_too_weak, wrong_use`.
+  private static func words(_ dropped: [DroppedKey]) -> String {
+    dropped.isEmpty ? "the set is empty" : Set(dropped.map(\.reason.rawValue)).sorted().joined(separator: ", ")
+  }
+}

@@ -1,0 +1,294 @@
+// All issuers' keys: carries out what their state machines decide, and tells the workers of every change.
+//
+// Invariants: nothing that a request does waits here but the one fetch that an unknown key id may ask for, and that is
+// shared and rationed (T21, T26); a configuration that leaves an issuer as it was leaves its keys as they were (T72).
+
+package import Configuration
+package import Logging
+package import Tokens
+
+/// Loads, refreshes, keeps and withdraws key sets. ``run()`` must be running for anything to be fetched.
+package actor KeySetRegistry {
+  /// Called on every change with the issuer's index in the configuration applied last; nil withdraws. Called on the
+  /// actor, in order: it must only hand over.
+  package typealias Publish = @Sendable (_ issuer: Int, _ keySet: KeySet?) -> Void
+
+  private struct Entry {
+    /// Stays the same as long as the issuer does; its index in the configuration may not.
+    let id: Int
+    var keys: IssuerKeys
+    var waiters: [(id: Int, continuation: CheckedContinuation<RefreshOutcome, Never>)] = []
+  }
+
+  private let environment: KeySetEnvironment
+  private let loader: KeySetLoader
+  private let store: KeySetStore?
+  private let log: Logger
+  private let publish: Publish
+  private var entries: [Entry] = []
+  private var lastID = 0
+  private var isRunning = false
+  private let wakeUps: AsyncStream<Void>
+  private let wakeUp: AsyncStream<Void>.Continuation
+  /// The earliest of the timers under way.
+  private var timer: Duration?
+
+  package init(
+    environment: KeySetEnvironment, stateDirectory: String? = nil, log: Logger, publish: @escaping Publish
+  ) {
+    self.environment = environment
+    loader = KeySetLoader(environment: environment)
+    store = stateDirectory.map { KeySetStore(directory: $0, files: environment.files) }
+    self.log = log
+    self.publish = publish
+    (wakeUps, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+  }
+
+  // MARK: What the rest of the control plane asks
+
+  /// Takes over a configuration's issuers. Keys whose source and rules stayed the same are kept (T72); inline and file
+  /// keys, and stored ones, are there when this returns; the rest is fetched by ``run()``. Nothing is published by this.
+  /// - Returns: the sets by index, as ``snapshot()``.
+  @discardableResult
+  package func apply(issuers: [Issuer]) -> [KeySet?] {
+    let now = environment.now()
+    var old = entries
+    entries = issuers.map { issuer in
+      if let index = old.firstIndex(where: { Self.isSameSource($0.keys.issuer, issuer) }) {
+        var kept = old.remove(at: index)
+        kept.keys.update(issuer, now: now)
+        return kept
+      }
+      lastID += 1
+      var entry = Entry(id: lastID, keys: IssuerKeys(issuer: issuer, now: now))
+      // Counters go on, whatever became of the source.
+      if let before = old.first(where: { $0.keys.issuer.name == issuer.name }) {
+        entry.keys.results = before.keys.results
+      }
+      start(&entry.keys, now: now)
+      return entry
+    }
+    for entry in old { Self.answer(entry.waiters, .notNow) }
+    wakeUp.yield()
+    return snapshot()
+  }
+
+  /// The sets by the index of the issuer.
+  package func snapshot() -> [KeySet?] { entries.map(\.keys.keySet) }
+
+  /// Whether every issuer has keys.
+  package var isReady: Bool { entries.allSatisfy { $0.keys.keySet != nil } }
+
+  /// A token named a key that the issuer's set does not have. At most one fetch per issuer per 10 s comes of it; callers
+  /// who come while one is under way share it (T21). Comes back early when the caller's task is cancelled.
+  package func requestRefresh(issuer index: Int) async -> RefreshOutcome {
+    guard isRunning, entries.indices.contains(index) else { return .notNow }
+    switch entries[index].keys.metUnknownKey(now: environment.now()) {
+    case .notNow: return .notNow
+    case .load: wakeUp.yield()
+    case .join: break
+    }
+    let entryID = entries[index].id
+    lastID += 1
+    let waiterID = lastID
+    return await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        // The entry cannot have moved: nothing was awaited in between.
+        if Task.isCancelled {
+          continuation.resume(returning: .notNow)
+        } else {
+          entries[index].waiters.append((waiterID, continuation))
+        }
+      }
+    } onCancel: {
+      Task { await self.forget(waiterID, of: entryID) }
+    }
+  }
+
+  /// What there is to tell of every issuer, by index.
+  package func status() -> [KeySetStatus] {
+    let now = environment.now()
+    let wallTime = environment.wallTime()
+    return entries.map { entry in
+      let keys = entry.keys
+      return KeySetStatus(
+        name: keys.issuer.name, source: Self.describe(keys.issuer.keys), isReady: keys.keySet != nil,
+        keyCount: keys.keySet?.keys.count ?? 0, droppedKeyCount: keys.keySet?.dropped.count ?? 0,
+        ageSeconds: keys.lastSuccessAt.map { max(0, wallTime - $0) }, lastSuccessAt: keys.lastSuccessAt,
+        lastFailureAt: keys.lastFailureAt, lastError: keys.lastFailure?.description, failureCount: keys.failureCount,
+        nextRefreshInSeconds: keys.isLoading ? nil : keys.nextLoad.map { max(0, ($0 - now).components.seconds) },
+        results: keys.results)
+    }
+  }
+
+  // MARK: The loop
+
+  /// Fetches what is due, until the task is cancelled.
+  package func run() async {
+    isRunning = true
+    await withDiscardingTaskGroup { group in
+      wakeUp.yield()
+      for await _ in wakeUps {
+        for id in takeDue() { group.addTask { await self.load(id) } }
+        guard let next = entries.compactMap(\.keys.deadline).min(), timer.map({ next < $0 }) ?? true else { continue }
+        timer = next
+        group.addTask {
+          await self.environment.sleep(next)
+          await self.timerEnded(next)
+        }
+      }
+      group.cancelAll()
+    }
+    isRunning = false
+    for index in entries.indices { settle(index, .notNow) }
+  }
+
+  /// Withdraws what is over, and starts the loads that are due: the caller has to carry them out with ``load(_:)``.
+  func takeDue() -> [Int] {
+    let now = environment.now()
+    return entries.indices.compactMap { index in
+      carryOut(entries[index].keys.expire(now: now), at: index)
+      return entries[index].keys.begin(now: now) ? entries[index].id : nil
+    }
+  }
+
+  private func timerEnded(_ deadline: Duration) {
+    if timer == deadline { timer = nil }
+    wakeUp.yield()
+  }
+
+  /// One flight.
+  func load(_ id: Int) async {
+    guard let entry = entries.first(where: { $0.id == id }) else { return }
+    let keys = entry.keys
+    let result = await loader.load(
+      keys.issuer, knownURL: keys.isOnDemand ? keys.discoveredURL : nil, signature: keys.fileSignature)
+    // A reload may have moved or removed the issuer meanwhile.
+    guard let index = entries.firstIndex(where: { $0.id == id }) else { return }
+    if case .failed(.fetch(.cancelled), _) = result {
+      // We are stopping: that is nobody's failure.
+      entries[index].keys.abandoned(now: environment.now())
+      return settle(index, .notNow)
+    }
+    let wallTime = environment.wallTime()
+    let before = entries[index].keys
+    let change = entries[index].keys.finished(
+      result, now: environment.now(), wallTime: wallTime, random: environment.random())
+    carryOut(change, at: index)
+    report(result, before: before, after: entries[index].keys)
+    switch result {
+    case .loaded(let loaded):
+      settle(index, .refreshed)
+      save(loaded, of: keys.issuer, wallTime: wallTime)
+    case .unchanged: settle(index, .notNow)
+    case .failed(let failure, _): settle(index, .failed(failure))
+    }
+    wakeUp.yield()
+  }
+
+  /// The first moments of an issuer: what can be had without waiting.
+  private func start(_ keys: inout IssuerKeys, now: Duration) {
+    let wallTime = environment.wallTime()
+    if let result = loader.loadNow(keys.issuer) {
+      let before = keys
+      _ = keys.finished(result, now: now, wallTime: wallTime, random: environment.random())
+      report(result, before: before, after: keys)
+      return
+    }
+    guard let store else { return }
+    do throws(FileError) {
+      guard let stored = try store.read(keys.issuer) else { return }
+      let isAdopted = keys.adopt(
+        stored.keySet, body: stored.body, fetchedAt: stored.fetchedAt, now: now, wallTime: wallTime)
+      log.info(
+        isAdopted ? "serving stored keys until the issuer answers" : "the stored keys are too old",
+        metadata: ["issuer": "\(keys.issuer.name)", "keys": "\(stored.keySet.keys.count)"])
+    } catch {
+      log.warning(
+        "the stored keys cannot be used",
+        metadata: ["issuer": "\(keys.issuer.name)", "reason": "\(error.reason)"])
+    }
+  }
+
+  private func carryOut(_ change: IssuerKeys.Change, at index: Int) {
+    switch change {
+    case .none: break
+    case .published: publish(index, entries[index].keys.keySet)
+    case .withdrawn:
+      log.error(
+        "keys withdrawn: the issuer was down for longer than `stale`",
+        metadata: ["issuer": "\(entries[index].keys.issuer.name)"])
+      publish(index, nil)
+    }
+  }
+
+  private func save(_ loaded: LoadedKeySet, of issuer: Issuer, wallTime: Int64) {
+    do throws(FileError) {
+      try store?.write(loaded.body, of: issuer, origin: loaded.origin, fetchedAt: wallTime)
+    } catch {
+      log.warning(
+        "the keys cannot be stored", metadata: ["issuer": "\(issuer.name)", "reason": "\(error.reason)"])
+    }
+  }
+
+  // MARK: Waiters
+
+  /// Callers that wait for a flight.
+  var waiterCount: Int { entries.reduce(0) { $0 + $1.waiters.count } }
+
+  private func settle(_ index: Int, _ outcome: RefreshOutcome) {
+    let waiters = entries[index].waiters
+    entries[index].waiters = []
+    Self.answer(waiters, outcome)
+  }
+
+  private static func answer(
+    _ waiters: [(id: Int, continuation: CheckedContinuation<RefreshOutcome, Never>)], _ outcome: RefreshOutcome
+  ) {
+    for waiter in waiters { waiter.continuation.resume(returning: outcome) }
+  }
+
+  private func forget(_ waiterID: Int, of entryID: Int) {
+    guard let index = entries.firstIndex(where: { $0.id == entryID }),
+      let place = entries[index].waiters.firstIndex(where: { $0.id == waiterID })
+    else { return }
+    entries[index].waiters.remove(at: place).continuation.resume(returning: .notNow)
+  }
+
+  // MARK: Words
+
+  /// Says what changed, once: a failure that goes on is not repeated.
+  private func report(_ result: LoadResult, before: IssuerKeys, after: IssuerKeys) {
+    var metadata: Logger.Metadata = ["issuer": "\(after.issuer.name)"]
+    switch result {
+    case .unchanged: break
+    case .loaded(let loaded):
+      guard before.failureCount > 0 || before.keySet !== after.keySet else { return }
+      metadata["from"] = "\(loaded.origin)"
+      metadata["keys"] = "\(loaded.keySet.keys.count)"
+      if !loaded.keySet.dropped.isEmpty { metadata["dropped"] = "\(loaded.keySet.dropped.count)" }
+      log.info("keys loaded", metadata: metadata)
+    case .failed(let failure, _):
+      guard before.lastFailure != failure else { return }
+      metadata["reason"] = "\(failure)"
+      metadata["serving"] = after.keySet == nil ? "no keys" : "the last good keys"
+      log.warning("keys cannot be loaded", metadata: metadata)
+    }
+  }
+
+  private static func describe(_ source: KeySource) -> String {
+    switch source {
+    case .inline: "inline"
+    case .file(let path): path
+    case .url(let url): url
+    case .discovery(let url): "discovery:" + url
+    }
+  }
+
+  /// Whether the keys of the one would be those of the other. Audiences, claims and times may differ.
+  private static func isSameSource(_ a: Issuer, _ b: Issuer) -> Bool {
+    a.name == b.name && a.keys == b.keys && a.certificateAuthority == b.certificateAuthority
+      && a.isInsecureAllowed == b.isInsecureAllowed && a.policy.issuer == b.policy.issuer
+      && a.policy.algorithms == b.policy.algorithms
+  }
+}

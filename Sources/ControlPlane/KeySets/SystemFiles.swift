@@ -1,0 +1,105 @@
+// Files of the operating system, through its own calls: a file's signature, a bounded read, an atomic replacement.
+// Invariant: every descriptor opened here is closed here; a temporary file is renamed or removed.
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+// The system calls that methods of the same name would hide.
+private func closeDescriptor(_ descriptor: Int32) -> Int32 { close(descriptor) }
+
+private func readBytes(_ descriptor: Int32, _ to: UnsafeMutableRawPointer?, _ count: Int) -> Int {
+  // SAFETY: the caller passes room for `count` bytes.
+  unsafe read(descriptor, to, count)
+}
+
+private func writeBytes(_ descriptor: Int32, _ from: UnsafeRawPointer?, _ count: Int) -> Int {
+  // SAFETY: the caller passes `count` bytes.
+  unsafe write(descriptor, from, count)
+}
+
+/// ``KeySetFiles`` on the real disk.
+struct SystemFiles: KeySetFiles {
+  func signature(of path: String) -> FileSignature {
+    var status = stat()
+    // SAFETY: the path lives through the call, which fills `status`.
+    guard unsafe stat(path, &status) == 0 else { return .missing }
+    #if canImport(Glibc)
+      let modified = status.st_mtim
+    #else
+      let modified = status.st_mtimespec
+    #endif
+    return .present(
+      inode: UInt64(status.st_ino), byteCount: Int64(status.st_size), modifiedSeconds: Int64(modified.tv_sec),
+      modifiedNanoseconds: Int64(modified.tv_nsec))
+  }
+
+  func read(_ path: String, byteCountMax: Int) throws(FileError) -> [UInt8] {
+    // Not blocking, so that a FIFO in the file's place cannot hold us up.
+    // SAFETY: the path lives through the call.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw Self.lastError() }
+    defer { _ = closeDescriptor(descriptor) }
+    var bytes: [UInt8] = []
+    var block = [UInt8](repeating: 0, count: 64 * 1024)
+    while true {
+      let size = block.count
+      // SAFETY: at most `size` bytes are written to the array.
+      let count = unsafe block.withUnsafeMutableBytes { unsafe readBytes(descriptor, $0.baseAddress, size) }
+      if count < 0 && errno == EINTR { continue }
+      if count < 0 { throw Self.lastError() }
+      if count == 0 { return bytes }
+      guard bytes.count + count <= byteCountMax else { throw FileError("larger than \(byteCountMax) bytes") }
+      bytes.append(contentsOf: block[..<min(count, size)])
+    }
+  }
+
+  func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
+    // One writer a path: the registry writes an issuer's file from one place only; the process id tells copies apart.
+    let temporary = "\(path).\(getpid()).tmp"
+    // SAFETY: paths live through their calls.
+    _ = unsafe unlink(temporary)
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
+    var descriptor = unsafe open(temporary, flags, 0o600)
+    if descriptor < 0, errno == ENOENT, let slash = path.lastIndex(of: "/") {
+      // The first time, the folder itself may not be there yet.
+      _ = unsafe mkdir(String(path[..<slash]), 0o700)
+      descriptor = unsafe open(temporary, flags, 0o600)
+    }
+    guard descriptor >= 0 else { throw Self.lastError() }
+    do throws(FileError) {
+      try Self.write(bytes, to: descriptor)
+      // The rename must not reach the disk before the content.
+      guard fsync(descriptor) == 0 else { throw Self.lastError() }
+    } catch {
+      _ = closeDescriptor(descriptor)
+      _ = unsafe unlink(temporary)
+      throw error
+    }
+    _ = closeDescriptor(descriptor)
+    guard unsafe rename(temporary, path) == 0 else {
+      let error = Self.lastError()
+      _ = unsafe unlink(temporary)
+      throw error
+    }
+  }
+
+  private static func write(_ bytes: [UInt8], to descriptor: Int32) throws(FileError) {
+    var offset = 0
+    while offset < bytes.count {
+      let rest = bytes[offset...]
+      // SAFETY: reads as many bytes as the slice holds.
+      let count = unsafe rest.withUnsafeBytes { unsafe writeBytes(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw lastError() }
+      offset += count
+    }
+  }
+
+  private static func lastError() -> FileError {
+    // SAFETY: strerror gives a C string that stays valid until the next call on this thread; it is copied at once.
+    FileError(unsafe String(cString: strerror(errno)))
+  }
+}

@@ -1,0 +1,54 @@
+// Every metric that the gateway shows: one table of names, types and help, which is public contract.
+
+/// One family of samples.
+enum MetricFamily: String, CaseIterable {
+  case requests = "catraca_requests_total"
+  case requestDuration = "catraca_request_duration_seconds"
+  case upstreamDuration = "catraca_upstream_duration_seconds"
+  case upstreamRetries = "catraca_upstream_retries_total"
+  case errors = "catraca_errors_total"
+  case accessLogDropped = "catraca_access_log_dropped_total"
+  case authentications = "catraca_auth_total"
+  case tokenCache = "catraca_token_cache_total"
+  case tokenVerification = "catraca_token_verify_seconds"
+  case connections = "catraca_connections"
+  case upstreamConnections = "catraca_upstream_connections"
+  case keySetRefreshes = "catraca_jwks_refresh_total"
+  case keySetAge = "catraca_jwks_age_seconds"
+  case keySetKeys = "catraca_jwks_keys"
+  case reloads = "catraca_config_reloads_total"
+  case buildInfo = "catraca_build_info"
+
+  enum Kind: String {
+    case counter, gauge, histogram
+  }
+
+  var kind: Kind {
+    switch self {
+    case .requestDuration, .upstreamDuration, .tokenVerification: .histogram
+    case .connections, .upstreamConnections, .keySetAge, .keySetKeys, .buildInfo: .gauge
+    default: .counter
+    }
+  }
+
+  var help: String {
+    switch self {
+    case .requests: "Finished requests by route (empty: none matched), method and status code."
+    case .requestDuration: "From a request's head to the end of its response."
+    case .upstreamDuration: "From a request's first byte sent upstream to the response's head."
+    case .upstreamRetries: "Requests sent once more to another connection."
+    case .errors: "Connections and exchanges that ended in an error, by reason."
+    case .accessLogDropped: "Access log lines that the log's destination did not take in time."
+    case .authentications: "Decisions about tokens by issuer (empty: none known), result code and route."
+    case .tokenCache: "Look-ups of tokens among those verified before."
+    case .tokenVerification: "Time to verify a token's signature."
+    case .connections: "Open client connections."
+    case .upstreamConnections: "Open connections to upstream servers."
+    case .keySetRefreshes: "Fetches of key sets by outcome."
+    case .keySetAge: "Time since the key set was last fetched well."
+    case .keySetKeys: "Usable keys in the key set."
+    case .reloads: "Reloads of the configuration by outcome."
+    case .buildInfo: "Always 1; the version is in the label."
+    }
+  }
+}

@@ -1,0 +1,174 @@
+// The page at `/metrics`: what all workers counted, and what the control plane itself knows. Names and labels are public
+// contract; nothing here is on a request's way.
+
+import Bytes
+import HTTPWire
+package import Proxy
+import Tokens
+
+/// An issuer's keys as the control plane sees them.
+package struct KeySetMetrics: Sendable, Equatable {
+  package var issuer: String
+  /// 0 while there are none.
+  package var keyCount: Int
+  /// Since the last good fetch; nil while there was none.
+  package var ageSeconds: Double?
+  /// Fetches by outcome: `ok` or a stable reason.
+  package var refreshes: [String: UInt64]
+
+  package init(issuer: String, keyCount: Int, ageSeconds: Double?, refreshes: [String: UInt64]) {
+    self.issuer = issuer
+    self.keyCount = keyCount
+    self.ageSeconds = ageSeconds
+    self.refreshes = refreshes
+  }
+}
+
+/// Everything that one scrape shows.
+package struct MetricsPage: Sendable {
+  /// The sum of all workers' copies.
+  package var counters: CountersSnapshot
+  /// Of the newest snapshot.
+  package var names: CounterNames
+  /// One an issuer of the running configuration.
+  package var keySets: [KeySetMetrics]
+  package var reloadsSucceeded: UInt64
+  package var reloadsFailed: UInt64
+  /// Access log lines that the log's destination did not take in time.
+  package var droppedLogLines: UInt64
+  package var version: String
+
+  package init(
+    counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [], reloadsSucceeded: UInt64 = 0,
+    reloadsFailed: UInt64 = 0, droppedLogLines: UInt64 = 0, version: String
+  ) {
+    self.counters = counters
+    self.names = names
+    self.keySets = keySets
+    self.reloadsSucceeded = reloadsSucceeded
+    self.reloadsFailed = reloadsFailed
+    self.droppedLogLines = droppedLogLines
+    self.version = version
+  }
+
+  /// What `Content-Type` says of it.
+  package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+  /// The page as bytes.
+  package func render() -> [UInt8] {
+    var text = PrometheusText()
+    renderTraffic(to: &text)
+    renderTokens(to: &text)
+    renderConnections(to: &text)
+    renderControlPlane(to: &text)
+    return text.bytes.span.copied()
+  }
+
+  private func renderTraffic(to text: inout PrometheusText) {
+    text.family(.requests)
+    for (route, method, status, count) in counters.requestCounts {
+      text.sample(
+        [
+          ("route", name(route, in: names.routes)), ("method", method.label), ("code", String(status)),
+        ], count)
+    }
+    renderHistograms(.requestDuration, counters.requestDurations, label: "route", names: names.routes, to: &text)
+    renderHistograms(
+      .upstreamDuration, counters.upstreamDurations, label: "upstream", names: names.upstreams, to: &text)
+    text.family(.upstreamRetries)
+    for (id, name) in names.upstreams.enumerated() {
+      text.sample([("upstream", name)], counters.retries(upstream: id))
+    }
+    text.family(.errors)
+    for (reason, count) in counters.errors.sorted(by: { $0.key < $1.key }) { text.sample([("reason", reason)], count) }
+    text.family(.accessLogDropped)
+    text.sample([], droppedLogLines)
+  }
+
+  private func renderTokens(to text: inout PrometheusText) {
+    text.family(.authentications)
+    for (route, issuer, result, count) in counters.authenticationCounts {
+      text.sample(
+        [
+          ("issuer", name(issuer, in: names.issuers)), ("result", result.label),
+          ("route", name(route, in: names.routes)),
+        ], count)
+    }
+    text.family(.tokenCache)
+    text.sample([("result", "hit")], counters.tokenCacheHits)
+    text.sample([("result", "miss")], counters.tokenCacheMisses)
+    renderHistograms(
+      .tokenVerification, counters.verifications, label: "algorithm",
+      names: SignatureAlgorithm.allCases.map(\.rawValue),
+      to: &text)
+  }
+
+  private func renderConnections(to text: inout PrometheusText) {
+    text.family(.connections)
+    for (id, name) in names.listeners.enumerated() {
+      for state in ConnectionState.allCases {
+        text.sample([("listener", name), ("state", state.label)], gauge: counters.connections(listener: id, state))
+      }
+    }
+    text.family(.upstreamConnections)
+    for (id, name) in names.upstreams.enumerated() {
+      for state in ConnectionState.allCases {
+        text.sample([("upstream", name), ("state", state.label)], gauge: counters.connections(upstream: id, state))
+      }
+    }
+  }
+
+  private func renderControlPlane(to text: inout PrometheusText) {
+    text.family(.keySetRefreshes)
+    for keySet in keySets {
+      for (result, count) in keySet.refreshes.sorted(by: { $0.key < $1.key }) {
+        text.sample([("issuer", keySet.issuer), ("result", result)], count)
+      }
+    }
+    text.family(.keySetAge)
+    for keySet in keySets {
+      if let age = keySet.ageSeconds { text.sample([("issuer", keySet.issuer)], seconds: age) }
+    }
+    text.family(.keySetKeys)
+    for keySet in keySets { text.sample([("issuer", keySet.issuer)], gauge: keySet.keyCount) }
+    text.family(.reloads)
+    text.sample([("result", "ok")], reloadsSucceeded)
+    text.sample([("result", "error")], reloadsFailed)
+    text.family(.buildInfo)
+    text.sample([("version", version)], 1)
+  }
+
+  private func renderHistograms(
+    _ family: MetricFamily, _ histograms: HistogramSet, label: String, names: [String], to text: inout PrometheusText
+  ) {
+    text.family(family)
+    for (id, name) in names.enumerated() {
+      guard let (buckets, sum) = histograms.histogram(id: id) else { continue }
+      text.histogram([(label, name)], bounds: histograms.bounds, buckets: buckets, sum: sum)
+    }
+  }
+
+  /// A name by its id; empty, which Prometheus takes for no label, when there is none.
+  private func name(_ id: Int?, in names: [String]) -> String {
+    guard let id, names.indices.contains(id) else { return "" }
+    return names[id]
+  }
+}
+
+extension Method {
+  /// As in the request line; `other` for all that have no case, so that no client makes up labels.
+  fileprivate var label: String {
+    switch self {
+    case .get: "GET"
+    case .head: "HEAD"
+    case .post: "POST"
+    case .put: "PUT"
+    case .delete: "DELETE"
+    case .connect: "CONNECT"
+    case .options: "OPTIONS"
+    case .trace: "TRACE"
+    case .patch: "PATCH"
+    case .other: "other"
+    }
+  }
+}

@@ -1,0 +1,33 @@
+// From the key sets to the workers. The registry exists before the gateway does, so they meet here.
+
+import NIOConcurrencyHelpers
+import Tokens
+import Transport
+
+/// Hands key sets over with the generation of the configuration that their issuer indices belong to.
+final class GatewayLink: Sendable {
+  private struct State {
+    var gateway: Gateway?
+    var generation: UInt64 = 0
+  }
+
+  private let state = NIOLockedValueBox(State())
+
+  func connect(_ gateway: Gateway, generation: UInt64) {
+    state.withLockedValue { $0 = State(gateway: gateway, generation: generation) }
+  }
+
+  /// Issuer indices are those of this configuration from now on.
+  func announce(generation: UInt64) { state.withLockedValue { $0.generation = generation } }
+
+  var publish: KeySetRegistry.Publish {
+    { [self] issuer, keySet in
+      let (gateway, generation) = state.withLockedValue { ($0.gateway, $0.generation) }
+      gateway?.install(keySet, issuer: issuer, generation: generation)
+    }
+  }
+
+  func keysRefreshed(issuer: Int, generation: UInt64) {
+    state.withLockedValue(\.gateway)?.keysRefreshed(issuer: issuer, generation: generation)
+  }
+}

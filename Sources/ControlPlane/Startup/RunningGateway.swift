@@ -1,0 +1,235 @@
+// The control plane's middle: it prepares snapshots and hands them to the data plane, at the start, on reload and at the
+// end. Nothing in it is on a request's way.
+
+package import Configuration
+package import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import Proxy
+import Tokens
+import Transport
+
+/// How a configuration is read: at the start and for every reload.
+package typealias ConfigurationSource = @Sendable () -> Result<ConfigurationReader.Loaded, ConfigurationErrors>
+
+/// A gateway with its control plane. One per process.
+package actor RunningGateway {
+  let log: Logger
+  let version: String
+  private let read: ConfigurationSource
+  private let group: MultiThreadedEventLoopGroup
+  let logWriter = LogWriter()
+  private let generation = NIOLockedValueBox(UInt64(0))
+  private var gateway: Gateway
+  private(set) var snapshot: Snapshot
+  let registry: KeySetRegistry
+  private var admin: AdminServer?
+  private(set) var reloadsSucceeded: UInt64 = 0
+  private(set) var reloadsFailed: UInt64 = 0
+  private(set) var isDraining = false
+  private var lastReload: Task<String?, Never>?
+  let startedAt = ContinuousClock.now
+  /// Each listener with the port that it really has.
+  package private(set) var listeners: [(Listener, port: Int)] = []
+  package private(set) var adminPort: Int?
+
+  /// Starts everything that a configuration names. Throws before anything answers when some of it cannot be had: an
+  /// address in use, a log file that cannot be written.
+  package static func start(
+    _ configuration: GatewayConfiguration, reading: @escaping ConfigurationSource, version: String, log: Logger
+  ) async throws -> RunningGateway {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.workers ?? System.coreCount)
+    let snapshot = Snapshot(configuration, generation: 1)
+    let link = GatewayLink()
+    let registry = KeySetRegistry(
+      environment: .live(DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton)),
+      stateDirectory: configuration.stateDirectory, log: log, publish: link.publish)
+    let keySets = await registry.apply(issuers: configuration.issuers)
+    let running = try await RunningGateway(
+      snapshot, keySets, registry, link, group: group, reading: reading, version: version, log: log)
+    do {
+      try await running.open()
+    } catch {
+      try? await group.shutdownGracefully()
+      throw error
+    }
+    return running
+  }
+
+  private init(
+    _ snapshot: Snapshot, _ keySets: [KeySet?], _ registry: KeySetRegistry, _ link: GatewayLink,
+    group: MultiThreadedEventLoopGroup, reading: @escaping ConfigurationSource, version: String, log: Logger
+  ) async throws {
+    self.log = log
+    self.version = version
+    self.registry = registry
+    self.snapshot = snapshot
+    self.link = link
+    self.group = group
+    read = reading
+    let writer = logWriter
+    gateway = try await Gateway.start(
+      on: group, snapshot: snapshot, keySets: keySets,
+      outlets: WorkerOutlets(
+        log: { writer.write($0) },
+        refreshKeys: { issuer, generation in
+          Task {
+            _ = await registry.requestRefresh(issuer: issuer)
+            link.keysRefreshed(issuer: issuer, generation: generation)
+          }
+        }))
+    link.connect(gateway, generation: snapshot.generation)
+  }
+
+  private let link: GatewayLink
+
+  private func open() async throws {
+    try logWriter.open(snapshot.configuration.accessLog.destination)
+    if let address = snapshot.configuration.admin { admin = try await AdminServer.start(on: address, for: self) }
+    adminPort = admin?.port
+    do {
+      listeners = try await gateway.openListeners(of: snapshot, isFirst: true)
+    } catch {
+      await admin?.stop()
+      throw error
+    }
+    for (listener, port) in listeners { announce(listener, port) }
+    announceAdmin(snapshot.configuration.admin)
+    log.notice("ready", metadata: ["workers": "\(gateway.workerCount)", "version": "\(version)"])
+  }
+
+  private func announce(_ listener: Listener, _ port: Int) {
+    let address = Address(host: listener.address.host, port: UInt16(clamping: port))
+    log.notice("listening", metadata: ["address": "\(address)"])
+  }
+
+  private func announceAdmin(_ address: Address?) {
+    guard let address, let adminPort else { return }
+    let real = Address(host: address.host, port: UInt16(clamping: adminPort))
+    log.notice("admin", metadata: ["address": "\(real)"])
+  }
+
+  /// The background work: key sets. Runs until its task is cancelled.
+  package func run() async {
+    await registry.run()
+  }
+
+  // MARK: Reload
+
+  /// Reads the configuration anew. A bad one changes nothing.
+  /// - Returns: what was wrong, one finding a line; nil when the new one has taken over.
+  package func reload() async -> String? {
+    // One after the other: each reads the file when its turn comes.
+    let before = lastReload
+    let reload = Task {
+      _ = await before?.value
+      return await reloadNow()
+    }
+    lastReload = reload
+    return await reload.value
+  }
+
+  private func reloadNow() async -> String? {
+    if isDraining { return "the gateway is stopping" }
+    let failure: String
+    switch read() {
+    case .failure(let errors): failure = errors.description
+    case .success(let loaded):
+      for warning in loaded.warnings { log.warning("\(warning)") }
+      do {
+        try await takeOver(loaded.configuration)
+        reloadsSucceeded += 1
+        log.notice("reloaded", metadata: ["generation": "\(snapshot.generation)"])
+        return nil
+      } catch {
+        failure = "\(error)"
+      }
+    }
+    reloadsFailed += 1
+    // Each finding is a line of its own, as at the start.
+    for finding in failure.split(separator: "\n") { log.error("\(finding)") }
+    log.error("reload refused, the running configuration stays")
+    return failure
+  }
+
+  private func takeOver(_ configuration: GatewayConfiguration) async throws {
+    let fresh = Snapshot(configuration, generation: snapshot.generation + 1, after: snapshot)
+    // What can fail comes first, so that a failure leaves everything as it was.
+    let opened = try await gateway.openListeners(of: fresh)
+    do {
+      try logWriter.open(configuration.accessLog.destination)
+      try await moveAdmin(to: configuration.admin)
+    } catch {
+      try? logWriter.open(snapshot.configuration.accessLog.destination)
+      await gateway.closeListeners(except: snapshot.configuration.listeners)
+      throw error
+    }
+    if (configuration.workers ?? System.coreCount) != gateway.workerCount {
+      log.warning("'workers' changes at the next start only")
+    }
+    link.announce(generation: fresh.generation)
+    let keySets = await registry.apply(issuers: configuration.issuers)
+    await gateway.install(fresh, keySets: keySets)
+    await gateway.closeListeners(except: configuration.listeners)
+    snapshot = fresh
+    for (listener, port) in opened where !listeners.contains(where: { $0.0 == listener }) { announce(listener, port) }
+    listeners = opened
+    // A set that changed between `apply` and `install` was published to workers that still had the old configuration.
+    for (issuer, keySet) in await registry.snapshot().enumerated() {
+      gateway.install(keySet, issuer: issuer, generation: fresh.generation)
+    }
+  }
+
+  private func moveAdmin(to address: Address?) async throws {
+    if address == snapshot.configuration.admin { return }
+    let old = admin
+    var fresh: AdminServer?
+    if let address { fresh = try await AdminServer.start(on: address, for: self) }
+    admin = fresh
+    adminPort = admin?.port
+    announceAdmin(address)
+    // Not awaited: the request that asked for this reload may be the old server's own.
+    Task { await old?.stop() }
+  }
+
+  package func reopenLogs() {
+    do {
+      try logWriter.reopen()
+      log.notice("access log reopened")
+    } catch {
+      log.error("access log not reopened, the old file stays in use", metadata: ["error": "\(error)"])
+    }
+  }
+
+  // MARK: For the admin listener
+
+  func counters() async -> CountersSnapshot {
+    var sum = CountersSnapshot()
+    for copy in await gateway.counters() { sum.merge(copy) }
+    return sum
+  }
+
+  /// Why the gateway should get no traffic now; empty when it is ready.
+  func obstacles() async -> [String] {
+    var obstacles: [String] = []
+    if isDraining { obstacles.append("draining") }
+    for (issuer, keySet) in zip(snapshot.configuration.issuers, await registry.snapshot()) where keySet == nil {
+      obstacles.append("issuer \(issuer.name) has no keys")
+    }
+    return obstacles
+  }
+
+  // MARK: The end
+
+  /// Stops taking connections, lets requests finish within `drain_timeout`, writes the last log lines.
+  package func drain() async {
+    if isDraining { return }
+    isDraining = true
+    log.notice("draining", metadata: ["timeout": "\(snapshot.configuration.limits.drainTimeout)"])
+    await gateway.drain(timeout: snapshot.configuration.limits.drainTimeout)
+    await logWriter.flush()
+    await admin?.stop()
+    log.notice("stopped")
+  }
+}

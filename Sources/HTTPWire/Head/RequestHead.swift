@@ -1,0 +1,208 @@
+// The head of an HTTP/1 request: request line and fields as offsets into a copy of its bytes (RFC 9112 §3 to §5). What is
+// ambiguous is refused, never repaired. Invariant: all that is read from the head is valid only after `parse` returned
+// `.complete`, and until `reset`; memory is kept between requests, so a warm head allocates nothing.
+
+package import Bytes
+
+/// A request's head. One value serves all requests of a connection, one after the other.
+package struct RequestHead: ~Copyable {
+  /// The head, from the method to behind the empty line; a CRLF in front of it is left out. All ranges are offsets here.
+  package internal(set) var bytes = ByteQueue()
+  /// The field lines in the order in which they came.
+  package internal(set) var fields: [FieldLine] = []
+  package internal(set) var method = Method.other
+  package internal(set) var methodRange = 0..<0
+  package internal(set) var targetRange = 0..<0
+  package internal(set) var targetForm = TargetForm.origin
+  /// Path and query of the target, as ``NormalTarget`` takes them; empty in the asterisk form.
+  package internal(set) var pathAndQueryRange = 0..<0
+  package internal(set) var version = Version.http11
+  /// Where the content ends: never ``BodyFraming/untilClose``.
+  package internal(set) var framing = BodyFraming.none
+  /// The value of Host, or the authority of an absolute form, which agree; nil only for HTTP/1.0 without either.
+  package internal(set) var authority: Range<Int>?
+
+  var facts = FieldFacts()
+  private var scanner = LineScanner()
+  private var stage = Stage.start
+  /// 2 if a CRLF stood in front of the head.
+  private var skippedCount = 0
+
+  private enum Stage {
+    case start, requestLine, fields
+    case finished(HeadProgress)
+  }
+
+  package init() {}
+
+  /// Forgets the head and keeps its memory.
+  package mutating func reset() {
+    bytes.removeAll()
+    fields.removeAll(keepingCapacity: true)
+    facts = FieldFacts()
+    scanner = LineScanner()
+    stage = .start
+    skippedCount = 0
+    method = .other
+    methodRange = 0..<0
+    targetRange = 0..<0
+    targetForm = .origin
+    pathAndQueryRange = 0..<0
+    version = .http11
+    framing = .none
+    authority = nil
+  }
+
+  /// Forgets the head and gives its memory back, for a connection that may be idle for long.
+  package mutating func releaseStorage() {
+    reset()
+    bytes.releaseStorage()
+    fields = []
+  }
+
+  /// Reads as much of the head as is there. `input` always begins with the head's first byte and only grows from call to
+  /// call. A wrong line is refused as soon as it is complete, a first byte that cannot begin a method at once.
+  /// Until ``reset()`` the answer stays what it became.
+  package mutating func parse(_ input: Span<UInt8>, limits: HeadLimits) -> HeadProgress {
+    switch stage {
+    case .start:
+      if let progress = begin(input) { return finished(progress) }
+    case .finished(let progress): return progress
+    case .requestLine, .fields: break
+    }
+    let head = input.extracting(droppingFirst: skippedCount)
+    let progress = readLines(head, limits)
+    // What was read of a refused head is kept too: the log shows the lines before the one that was wrong.
+    if case .malformed = progress, bytes.isEmpty { bytes.append(head.extracting(0..<scanner.lineStart)) }
+    return finished(progress)
+  }
+
+  private mutating func readLines(_ head: Span<UInt8>, _ limits: HeadLimits) -> HeadProgress {
+    while true {
+      switch scanner.next(head) {
+      case .none:
+        if head.count > limits.byteCountMax { return .malformed(sizeError) }
+        return .incomplete
+      case .bareLineFeed:
+        return .malformed(.lineEndingInvalid)
+      case .line(let line):
+        if scanner.lineStart > limits.byteCountMax { return .malformed(sizeError) }
+        if case .requestLine = stage {
+          if let error = readRequestLine(head, line) { return .malformed(error) }
+          stage = .fields
+        } else if line.isEmpty {
+          return complete(head)
+        } else {
+          if fields.count >= limits.fieldCountMax { return .malformed(.tooManyFields) }
+          switch FieldLine.read(head, line: line) {
+          case .malformed(let error): return .malformed(error)
+          case .line(let field):
+            if let error = facts.note(field, in: head, ofRequest: true) { return .malformed(error) }
+            fields.append(field)
+          }
+        }
+      }
+    }
+  }
+
+  private mutating func finished(_ progress: HeadProgress) -> HeadProgress {
+    if progress != .incomplete { stage = .finished(progress) }
+    return progress
+  }
+
+  private var sizeError: HeadError {
+    if case .requestLine = stage { .targetTooLong } else { .headTooLarge }
+  }
+
+  /// One empty line in front of a request is skipped (RFC 9112 §2.2), no more than one.
+  private mutating func begin(_ input: Span<UInt8>) -> HeadProgress? {
+    guard !input.isEmpty else { return .incomplete }
+    if input[0] == 0x0D {
+      guard input.count > 1 else { return .incomplete }
+      guard input[1] == 0x0A else { return .malformed(.lineEndingInvalid) }
+      guard input.count > 2 else { return .incomplete }
+      skippedCount = 2
+    }
+    guard isTokenByte(input[skippedCount]) else { return .malformed(.badRequestLine) }
+    stage = .requestLine
+    return nil
+  }
+
+  private mutating func readRequestLine(_ input: Span<UInt8>, _ line: Range<Int>) -> HeadError? {
+    var index = line.lowerBound
+    var word: UInt64 = 0
+    while index < line.upperBound, isTokenByte(input[index]) {
+      // A method of eight bytes or more leaves its last eight here, which no known method has.
+      word = word << 8 | UInt64(input[index])
+      index += 1
+    }
+    methodRange = line.lowerBound..<index
+    // " HTTP/1.1" are nine bytes, and the target has one at least.
+    let targetEnd = line.upperBound - 9
+    guard !methodRange.isEmpty, index + 1 < targetEnd, input[index] == 0x20, input[targetEnd] == 0x20,
+      let version = readVersion(input, at: targetEnd + 1)
+    else { return .badRequestLine }
+    targetRange = index + 1..<targetEnd
+    if holdsControlOrSpace(input.extracting(targetRange)) { return .badRequestLine }
+    switch version {
+    case .failure(let error): return error
+    case .success(let version): self.version = version
+    }
+    method = Method(word: methodRange.count <= 7 ? word : 0)
+    if method == .connect { return .methodUnsupported }
+    guard let parts = TargetParts.read(input, targetRange, method: method) else { return .targetInvalid }
+    targetForm = parts.form
+    pathAndQueryRange = parts.pathAndQuery
+    authority = parts.authority
+    if let authority, !isAuthority(input.extracting(authority)) { return .hostInvalid }
+    return nil
+  }
+
+  /// The rules that only the whole head can break.
+  private mutating func complete(_ input: Span<UInt8>) -> HeadProgress {
+    if let host = first(.host)?.value {
+      // RFC 9112 §3.2.2 prefers the target; two different answers to "for whom?" are refused instead (T44).
+      if let authority, !equalsIgnoringCase(input.extracting(authority), input.extracting(host)) {
+        return .malformed(.hostAmbiguous)
+      }
+      authority = host
+    } else if version == .http11 {
+      return .malformed(.hostMissing)
+    }
+    if facts.has(.transferEncoding) {
+      // Both lengths, or a coding in a version that has none, is how requests are smuggled (RFC 9112 §6.1; T48, T66).
+      if facts.has(.contentLength) || version == .http10 { return .malformed(.framingAmbiguous) }
+      framing = .chunked
+    } else if facts.has(.contentLength) {
+      framing = .length(facts.contentLength)
+    }
+    bytes.append(input.extracting(0..<scanner.lineStart))
+    return .complete(byteCount: scanner.lineStart + skippedCount)
+  }
+}
+
+extension RequestHead {
+  /// Whether the client means to send another request on this connection (RFC 9112 §9.3).
+  package var isPersistent: Bool { facts.isPersistent(version) }
+
+  /// Whether the client waits for 100 (Continue) before it sends its content (RFC 9110 §10.1.1).
+  package var expectsContinue: Bool {
+    guard facts.has(.expect), version == .http11 else { return false }
+    return framing != .none && framing != .length(0)
+  }
+
+  /// Whether there is any hop-by-hop field, so that lines have to be left out when the head is forwarded.
+  package var hasConnectionFields: Bool { facts.seen & KnownField.hopByHopBits != 0 }
+
+  /// Whether the client asks to leave HTTP/1.1: an Upgrade field that Connection names (RFC 9110 §7.8).
+  package var wantsUpgrade: Bool { version == .http11 && facts.has(.upgrade) && facts.options.contains(.upgrade) }
+
+  /// The number of lines of a field.
+  package func count(of known: KnownField) -> Int { countFields(known, fields, facts) }
+
+  /// The first line of a field.
+  package func first(_ known: KnownField) -> FieldLine? { firstField(known, fields, facts) }
+
+  /// Whether a field belongs to this connection only and is not passed on: one of the fixed list, or named by Connection.
+  package func isHopByHop(_ field: FieldLine) -> Bool { facts.isHopByHop(field, among: fields, of: bytes.span) }
+}

@@ -1,0 +1,147 @@
+// The head of an HTTP/1 response from an upstream: status line and fields as offsets into a copy of its bytes (RFC 9112
+// §4 to §6). An upstream is believed no more than a client: what is malformed is a 502, not passed on (T62). The same
+// invariant as for `RequestHead`: what is read from it is valid between `.complete` and `reset`.
+
+package import Bytes
+
+/// A response's head. One value serves all responses of a connection, interim ones included, one after the other.
+package struct ResponseHead: ~Copyable {
+  /// The head, from the version to behind the empty line. All ranges are offsets here.
+  package internal(set) var bytes = ByteQueue()
+  /// The field lines in the order in which they came.
+  package internal(set) var fields: [FieldLine] = []
+  /// The status code, 100 to 599.
+  package internal(set) var status = 0
+  package internal(set) var reasonRange = 0..<0
+  package internal(set) var version = Version.http11
+
+  var facts = FieldFacts()
+  private var scanner = LineScanner()
+  private var stage = Stage.start
+
+  private enum Stage {
+    case start, statusLine, fields
+    case finished(HeadProgress)
+  }
+
+  package init() {}
+
+  /// Forgets the head and keeps its memory.
+  package mutating func reset() {
+    bytes.removeAll()
+    fields.removeAll(keepingCapacity: true)
+    facts = FieldFacts()
+    scanner = LineScanner()
+    stage = .start
+    status = 0
+  }
+
+  /// Forgets the head and gives its memory back.
+  package mutating func releaseStorage() {
+    reset()
+    bytes.releaseStorage()
+    fields = []
+  }
+
+  /// Reads as much of the head as is there. `input` always begins with the head's first byte and only grows from call to
+  /// call. Until ``reset()`` the answer stays what it became.
+  package mutating func parse(_ input: Span<UInt8>, limits: HeadLimits) -> HeadProgress {
+    switch stage {
+    case .start:
+      if input.isEmpty { return .incomplete }
+      if input[0] != 0x48 { return finished(.malformed(.badStatusLine)) }
+      stage = .statusLine
+    case .finished(let progress): return progress
+    case .statusLine, .fields: break
+    }
+    while true {
+      switch scanner.next(input) {
+      case .none:
+        if input.count > limits.byteCountMax { return finished(.malformed(.headTooLarge)) }
+        return .incomplete
+      case .bareLineFeed:
+        return finished(.malformed(.lineEndingInvalid))
+      case .line(let line):
+        if scanner.lineStart > limits.byteCountMax { return finished(.malformed(.headTooLarge)) }
+        if case .statusLine = stage {
+          if let error = readStatusLine(input, line) { return finished(.malformed(error)) }
+          stage = .fields
+        } else if line.isEmpty {
+          return finished(complete(input))
+        } else {
+          if fields.count >= limits.fieldCountMax { return finished(.malformed(.tooManyFields)) }
+          switch FieldLine.read(input, line: line) {
+          case .malformed(let error): return finished(.malformed(error))
+          case .line(let field):
+            if let error = facts.note(field, in: input, ofRequest: false) { return finished(.malformed(error)) }
+            fields.append(field)
+          }
+        }
+      }
+    }
+  }
+
+  private mutating func finished(_ progress: HeadProgress) -> HeadProgress {
+    stage = .finished(progress)
+    return progress
+  }
+
+  /// `HTTP/1.1 200 OK`. The space behind the code may be missing together with the reason: many servers leave it out, and
+  /// nothing is ambiguous about it.
+  private mutating func readStatusLine(_ input: Span<UInt8>, _ line: Range<Int>) -> HeadError? {
+    let start = line.lowerBound
+    guard line.count >= 12, let version = readVersion(input, at: start), input[start + 8] == 0x20,
+      isDigit(input[start + 9]), isDigit(input[start + 10]), isDigit(input[start + 11]),
+      line.count == 12 || input[start + 12] == 0x20
+    else { return .badStatusLine }
+    switch version {
+    case .failure(let error): return error
+    case .success(let version): self.version = version
+    }
+    status = Int(input[start + 9] & 15) * 100 + Int(input[start + 10] & 15) * 10 + Int(input[start + 11] & 15)
+    guard status >= 100, status <= 599 else { return .badStatusLine }
+    reasonRange = min(start + 13, line.upperBound)..<line.upperBound
+    return holdsControl(input.extracting(reasonRange)) ? .badStatusLine : nil
+  }
+
+  private mutating func complete(_ input: Span<UInt8>) -> HeadProgress {
+    if facts.has(.transferEncoding), facts.has(.contentLength) || version == .http10 {
+      return .malformed(.framingAmbiguous)
+    }
+    bytes.append(input.extracting(0..<scanner.lineStart))
+    return .complete(byteCount: scanner.lineStart)
+  }
+}
+
+extension ResponseHead {
+  /// Whether the response is interim: another head follows it. 101 (Switching Protocols) is among them.
+  package var is1xx: Bool { status < 200 }
+
+  /// Where the content ends, given the method of the request that is answered (RFC 9112 §6.3). Where there is none by
+  /// rule (HEAD, 1xx, 204, 304), Content-Length says nothing about this message; Transfer-Encoding in 1xx and 204 is
+  /// forbidden (§6.1), and what follows such a head cannot be told: a failure.
+  package func framing(requestMethod: Method) -> Result<BodyFraming, HeadError> {
+    if status < 200 || status == 204 {
+      return facts.has(.transferEncoding) ? .failure(.framingAmbiguous) : .success(.none)
+    }
+    if requestMethod == .head || status == 304 { return .success(.none) }
+    if facts.has(.transferEncoding) { return .success(.chunked) }
+    return .success(facts.has(.contentLength) ? .length(facts.contentLength) : .untilClose)
+  }
+
+  /// Whether the upstream keeps the connection open (RFC 9112 §9.3). Content that ends with the connection is not looked
+  /// at here: see ``framing(requestMethod:)``.
+  package var isPersistent: Bool { facts.isPersistent(version) }
+
+  /// Whether there is any hop-by-hop field, so that lines have to be left out when the head is forwarded.
+  package var hasConnectionFields: Bool { facts.seen & KnownField.hopByHopBits != 0 }
+
+  /// The number of lines of a field.
+  package func count(of known: KnownField) -> Int { countFields(known, fields, facts) }
+
+  /// The first line of a field.
+  package func first(_ known: KnownField) -> FieldLine? { firstField(known, fields, facts) }
+
+  /// Whether a field belongs to this connection only and is not passed on: one of the fixed list, or named by Connection.
+  package func isHopByHop(_ field: FieldLine) -> Bool { facts.isHopByHop(field, among: fields, of: bytes.span) }
+}

@@ -1,0 +1,112 @@
+// Strings of a document: compared where they stand when they hold no escape, unescaped into an array when they do.
+
+import Bytes
+
+extension JSONDocument {
+  /// Whether the node is a string (or a member's name) that, unescaped, is exactly `other`. Allocates nothing when the
+  /// string holds no escape.
+  package func stringEquals(_ index: Index, _ other: Span<UInt8>) -> Bool {
+    let node = nodes[index]
+    if node.kind != .string { return false }
+    let content = Int(node.start) + 1..<Int(node.end) - 1
+    if !node.hasEscapes {
+      return content.count == other.count && bytes.span.extracting(content).equals(other)
+    }
+    // An escape never makes a text shorter than what it stands for.
+    if content.count < other.count { return false }
+    return JSONEscapes.unescaped(bytes.span.extracting(content)).span.equals(other)
+  }
+
+  /// Where the string's content stands in ``bytes``, without the quotes, when it can be used as it is; nil for strings
+  /// with escapes and for other kinds.
+  package func plainStringRange(at index: Index) -> Range<Int>? {
+    let node = nodes[index]
+    if node.kind != .string || node.hasEscapes { return nil }
+    return Int(node.start) + 1..<Int(node.end) - 1
+  }
+
+  /// The string's bytes, unescaped, in UTF-8; nil for other kinds. Always a copy.
+  package func stringBytes(at index: Index) -> [UInt8]? {
+    let node = nodes[index]
+    if node.kind != .string { return nil }
+    let content = bytes.span.extracting(Int(node.start) + 1..<Int(node.end) - 1)
+    return node.hasEscapes ? JSONEscapes.unescaped(content) : content.copied()
+  }
+
+  /// The string, unescaped; nil for other kinds.
+  package func string(at index: Index) -> String? {
+    guard let bytes = stringBytes(at: index) else { return nil }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+enum JSONEscapes {
+  /// The content of a checked string with its escapes replaced (RFC 8259 §7).
+  static func unescaped(_ content: Span<UInt8>) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(content.count)
+    var offset = 0
+    while offset < content.count {
+      let byte = content[offset]
+      if byte != UInt8(ascii: "\\") || offset + 1 >= content.count {
+        result.append(byte)
+        offset += 1
+        continue
+      }
+      let escape = content[offset + 1]
+      offset += 2
+      switch escape {
+      case UInt8(ascii: "b"): result.append(0x08)
+      case UInt8(ascii: "f"): result.append(0x0C)
+      case UInt8(ascii: "n"): result.append(0x0A)
+      case UInt8(ascii: "r"): result.append(0x0D)
+      case UInt8(ascii: "t"): result.append(0x09)
+      case UInt8(ascii: "u"):
+        var scalar = hexadecimal(content, at: offset) ?? 0xFFFD
+        offset += 4
+        if scalar & 0xFC00 == 0xD800, let low = hexadecimal(content, at: offset + 2) {
+          scalar = 0x10000 + (scalar & 0x3FF) << 10 + low & 0x3FF
+          offset += 6
+        }
+        append(scalar: scalar, to: &result)
+      default: result.append(escape)
+      }
+    }
+    return result
+  }
+
+  /// The value of the four hexadecimal digits at `offset`, or nil.
+  static func hexadecimal(_ bytes: Span<UInt8>, at offset: Int) -> UInt32? {
+    if bytes.count - offset < 4 { return nil }
+    var value: UInt32 = 0
+    for index in offset..<offset + 4 {
+      let byte = bytes[index]
+      switch byte {
+      case 0x30...0x39: value = value << 4 | UInt32(byte - 0x30)
+      case 0x41...0x46: value = value << 4 | UInt32(byte - 0x37)
+      case 0x61...0x66: value = value << 4 | UInt32(byte - 0x57)
+      default: return nil
+      }
+    }
+    return value
+  }
+
+  private static func append(scalar: UInt32, to result: inout [UInt8]) {
+    switch scalar {
+    case 0..<0x80:
+      result.append(UInt8(truncatingIfNeeded: scalar))
+    case 0x80..<0x800:
+      result.append(UInt8(truncatingIfNeeded: 0xC0 | scalar >> 6))
+      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
+    case 0x800..<0x10000:
+      result.append(UInt8(truncatingIfNeeded: 0xE0 | scalar >> 12))
+      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F))
+      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
+    default:
+      result.append(UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18))
+      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 12 & 0x3F))
+      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F))
+      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
+    }
+  }
+}

@@ -1,0 +1,109 @@
+// The last stage: one line and the counters, exactly once for each exchange, whatever happened to it.
+
+import Bytes
+import Configuration
+import HTTPWire
+import JSON
+import Tokens
+
+extension Exchange {
+  func recordOutcome() {
+    let now = worker.time.nanoseconds
+    let elapsed = UInt64(clamping: now &- startedAt)
+    let status = loggedStatus
+    let route = route
+    worker.counters.countRequest(
+      route: route?.counterID, method: head.method, status: status, nanoseconds: elapsed)
+    if upstreamRespondedAt > 0, let upstream = route?.upstreamCounterID {
+      let waited = UInt64(clamping: upstreamRespondedAt &- upstreamStartedAt)
+      worker.counters.countUpstream(upstream, nanoseconds: waited)
+    }
+    countRefusal()
+    if let formatter = snapshot.logFormatter { writeLogLine(formatter, status: status, elapsed: elapsed) }
+  }
+
+  /// Tokens that were refused are counted by issuer and route already.
+  private func countRefusal() {
+    switch refusal {
+    case nil, .token: break
+    case .head, .target, .gateway: worker.counters.countError(refusal?.code ?? "")
+    }
+  }
+
+  /// What the client got; 499 (as nginx has it) when it was gone before anything was sent.
+  private var loggedStatus: Int {
+    if responseStatus > 0 { return responseStatus }
+    return refusal?.status ?? 499
+  }
+
+  func countAuthentication(_ result: AuthenticationResult) {
+    worker.counters.countAuthentication(
+      route: route?.counterID, issuer: issuer.map { snapshot.issuerCounterIDs[$0] }, result)
+  }
+
+  private func writeLogLine(_ formatter: AccessLogFormatter, status: Int, elapsed: UInt64) {
+    // Answers of the gateway's own need no id until here.
+    ensureRequestID()
+    worker.logEntry.reset()
+    worker.logEntry.unixMilliseconds = startedUnixMilliseconds
+    worker.logEntry.status = status
+    worker.logEntry.requestByteCount = requestByteCount
+    worker.logEntry.responseByteCount = responseByteCount
+    worker.logEntry.nanoseconds = elapsed
+    setRequestTexts(head.bytes.span)
+    setUpstreamTexts()
+    if let refusal { worker.logEntry.set(.reason, refusal.code) }
+    if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
+      worker.logEntry.set(.issuer, snapshot.configuration.issuers[issuer].name)
+    }
+    if let token { setSubject(token.payload) }
+    formatter.append(worker.logEntry, to: &worker.logBuffer)
+  }
+
+  private func setRequestTexts(_ bytes: Span<UInt8>) {
+    if let client = findForwardedClient() {
+      worker.logEntry.set(.clientIP, client.text)
+    } else if let downstream {
+      let text = downstream.peerText
+      worker.logEntry.set(.clientIP, text.span)
+    }
+    worker.logEntry.set(.method, bytes.extracting(head.methodRange))
+    if let authority = head.authority { worker.logEntry.set(.host, bytes.extracting(authority)) }
+    setPath(target.bytes.span)
+    worker.logEntry.set(.protocol, head.version == .http11 ? "HTTP/1.1" : "HTTP/1.0")
+    if let route { worker.logEntry.set(.route, route.name) }
+    worker.logEntry.set(.requestID, requestID.span)
+    worker.logEntry.set(.traceID, traceID.span)
+    if let field = head.first(.userAgent) { worker.logEntry.set(.userAgent, bytes.extracting(field.value)) }
+    if let field = head.first(.referer) { worker.logEntry.set(.referer, bytes.extracting(field.value)) }
+  }
+
+  private func setSubject(_ payload: JSONDocument) {
+    guard let subject = payload.member("sub", of: payload.root) else { return }
+    if let plain = payload.plainStringRange(at: subject) {
+      setText(.subject, payload.bytes.span, plain)
+    } else if let bytes = payload.stringBytes(at: subject) {
+      worker.logEntry.set(.subject, bytes.span)
+    }
+  }
+
+  private func setText(_ field: AccessLogField, _ bytes: Span<UInt8>, _ range: Range<Int>) {
+    worker.logEntry.set(field, bytes.extracting(range))
+  }
+
+  private func setPath(_ bytes: Span<UInt8>) { worker.logEntry.set(.path, bytes.extracting(0..<target.pathCount)) }
+
+  private func setUpstreamTexts() {
+    guard let server, let pool else { return }
+    worker.logEntry.set(.upstream, pool.configuration.name)
+    let address = server.addressText
+    worker.logEntry.set(.server, address.span)
+    worker.logEntry.upstreamStatus = upstreamStatus
+    if upstreamConnectedAt > upstreamStartedAt {
+      worker.logEntry.connectNanoseconds = UInt64(clamping: upstreamConnectedAt &- upstreamStartedAt)
+    }
+    if upstreamRespondedAt > 0 {
+      worker.logEntry.responseNanoseconds = UInt64(clamping: upstreamRespondedAt &- upstreamStartedAt)
+    }
+  }
+}

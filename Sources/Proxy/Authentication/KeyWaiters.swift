@@ -1,0 +1,58 @@
+// Requests whose token names a key that is not in the issuer's set. They wait together for one look at the issuer, at most
+// a second; how often the issuer is asked at all is bounded here and, over all workers, by the control plane (T21).
+
+/// The waiting exchanges of one worker, by issuer.
+struct KeyWaiters {
+  private var waiting: [[Exchange]]
+  private var askedAt: [Int64]
+
+  /// LIMIT: an issuer is asked at most once in this time because of unknown keys, whatever the number of them.
+  static let quietNanoseconds: Int64 = 10_000_000_000
+  /// LIMIT: a request waits no longer than this.
+  static let waitNanoseconds: Int64 = 1_000_000_000
+
+  init(issuerCount: Int) {
+    waiting = Array(repeating: [], count: issuerCount)
+    askedAt = Array(repeating: .min, count: issuerCount)
+  }
+
+  /// Lets an exchange wait, and asks if nobody has. False in the quiet time: the answer is known.
+  mutating func wait(_ exchange: Exchange, issuer: Int) -> Bool {
+    guard waiting.indices.contains(issuer) else { return false }
+    let now = exchange.worker.time.nanoseconds
+    if waiting[issuer].isEmpty {
+      if askedAt[issuer] != .min, now &- askedAt[issuer] < Self.quietNanoseconds { return false }
+      askedAt[issuer] = now
+      exchange.worker.commands.append(.refreshKeys(issuer: issuer))
+    }
+    waiting[issuer].append(exchange)
+    if let downstream = exchange.downstream {
+      downstream.deadline = min(downstream.deadline, now &+ Self.waitNanoseconds)
+    }
+    return true
+  }
+
+  /// The look is over, whatever it brought: each is checked again, and now for good.
+  mutating func take(issuer: Int) -> [Exchange] {
+    guard waiting.indices.contains(issuer) else { return [] }
+    defer { waiting[issuer] = [] }
+    return waiting[issuer]
+  }
+
+  mutating func takeAll() -> [Exchange] {
+    defer { waiting = waiting.map { _ in [] } }
+    return waiting.flatMap { $0 }
+  }
+
+  /// An exchange ended while it waited. Returns whether it did wait.
+  @discardableResult
+  mutating func remove(_ exchange: Exchange) -> Bool {
+    for issuer in waiting.indices {
+      if let place = waiting[issuer].firstIndex(where: { $0 === exchange }) {
+        waiting[issuer].remove(at: place)
+        return true
+      }
+    }
+    return false
+  }
+}

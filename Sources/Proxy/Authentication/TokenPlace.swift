@@ -1,0 +1,166 @@
+// Where a request carries its token: found once, used to verify it and to take it out again.
+
+import Bytes
+import Configuration
+import HTTPWire
+
+/// The place of a token in the head's bytes, or in the target's.
+enum TokenPlace: Equatable {
+  case none
+  /// In the value of a field: `Authorization`, or a header of its own.
+  case field(Range<Int>)
+  /// In a Cookie field's value.
+  case cookie(Range<Int>)
+  /// In the normal target's query.
+  case query(Range<Int>)
+}
+
+extension Exchange {
+  /// Looks through the route's sources in their order. Two tokens in one source are an error (RFC 6750 §2): which of them an
+  /// upstream would believe is anybody's guess.
+  func findToken(_ requirement: TokenRequirement) -> TokenSearch {
+    for source in requirement.sources {
+      let found: TokenSearch
+      switch source {
+      case .authorization: found = tokenInAuthorization(head.bytes.span)
+      case .cookie(let name): found = tokenInCookie(head.bytes.span, name.utf8.span)
+      case .query(let name): found = tokenInQuery(target.bytes.span, name.utf8.span)
+      case .header(let name): found = tokenInHeader(head.bytes.span, name.utf8.span)
+      }
+      if found != .missing { return found }
+    }
+    return .missing
+  }
+
+  private func tokenInAuthorization(_ bytes: Span<UInt8>) -> TokenSearch {
+    guard head.count(of: .authorization) > 0, let field = head.first(.authorization) else { return .missing }
+    if head.count(of: .authorization) > 1 { return .ambiguous }
+    let value = field.value
+    // RFC 9110 §11.1: the scheme is case-insensitive and ends at the first space. Other schemes are not for us.
+    guard let space = bytes.extracting(value).firstIndex(of: 0x20) else {
+      return bytes.extracting(value).equalsIgnoringCase("bearer") ? .malformed : .missing
+    }
+    guard bytes.extracting(value.lowerBound..<(value.lowerBound + space)).equalsIgnoringCase("bearer") else {
+      return .missing
+    }
+    var start = value.lowerBound + space
+    while start < value.upperBound, bytes[start] == 0x20 { start += 1 }
+    return start == value.upperBound ? .malformed : .found(.field(start..<value.upperBound))
+  }
+
+  private func tokenInHeader(_ bytes: Span<UInt8>, _ name: Span<UInt8>) -> TokenSearch {
+    var found = TokenSearch.missing
+    for index in head.fields.indices {
+      let field = head.fields[index]
+      guard field.name.count == name.count, foldedEquals(bytes.extracting(field.name), name) else { continue }
+      if found != .missing { return .ambiguous }
+      found = field.value.isEmpty ? .malformed : .found(.field(field.value))
+    }
+    return found
+  }
+
+  private func tokenInCookie(_ bytes: Span<UInt8>, _ name: Span<UInt8>) -> TokenSearch {
+    guard head.count(of: .cookie) > 0 else { return .missing }
+    var found = TokenSearch.missing
+    for index in head.fields.indices where head.fields[index].known == .cookie {
+      var pairs = CookiePairs(head.fields[index].value)
+      while let pair = pairs.next(in: bytes) {
+        guard bytes.extracting(pair.name).equals(name) else { continue }
+        if found != .missing { return .ambiguous }
+        found = pair.value.isEmpty ? .malformed : .found(.cookie(pair.value))
+      }
+    }
+    return found
+  }
+
+  private func tokenInQuery(_ bytes: Span<UInt8>, _ name: Span<UInt8>) -> TokenSearch {
+    guard let query = target.query else { return .missing }
+    var found = TokenSearch.missing
+    var pairs = QueryPairs(query)
+    while let pair = pairs.next(in: bytes) {
+      guard decodes(bytes.extracting(pair.name), to: name) else { continue }
+      if found != .missing { return .ambiguous }
+      found = pair.value.isEmpty ? .malformed : .found(.query(pair.value))
+    }
+    return found
+  }
+}
+
+/// What looking for a token gave.
+enum TokenSearch: Equatable {
+  case missing
+  case malformed
+  case ambiguous
+  case found(TokenPlace)
+}
+
+/// The pairs of a Cookie field (RFC 6265 §4.2.1), as ranges of the head's bytes; a value's quotes are left out.
+struct CookiePairs {
+  private var rest: Range<Int>
+
+  init(_ value: Range<Int>) { rest = value }
+
+  mutating func next(in bytes: Span<UInt8>) -> (pair: Range<Int>, name: Range<Int>, value: Range<Int>)? {
+    while !rest.isEmpty {
+      let end = bytes.extracting(rest).firstIndex(of: 0x3B).map { rest.lowerBound + $0 } ?? rest.upperBound
+      let pair = trimmed(rest.lowerBound..<end, in: bytes)
+      rest = min(end + 1, rest.upperBound)..<rest.upperBound
+      if pair.isEmpty { continue }
+      guard let equals = bytes.extracting(pair).firstIndex(of: 0x3D) else {
+        return (pair, pair, pair.upperBound..<pair.upperBound)
+      }
+      let name = trimmed(pair.lowerBound..<(pair.lowerBound + equals), in: bytes)
+      var value = trimmed((pair.lowerBound + equals + 1)..<pair.upperBound, in: bytes)
+      if value.count >= 2, bytes[value.lowerBound] == 0x22, bytes[value.upperBound - 1] == 0x22 {
+        value = (value.lowerBound + 1)..<(value.upperBound - 1)
+      }
+      return (pair, name, value)
+    }
+    return nil
+  }
+}
+
+/// Whether a name of a query is `wanted` once its %XX are decoded: an upstream that decodes would find a token under
+/// `access%5Ftoken`, too.
+func decodes(_ name: Span<UInt8>, to wanted: Span<UInt8>) -> Bool {
+  var index = 0
+  var matched = 0
+  while index < name.count {
+    if matched == wanted.count { return false }
+    var byte = name[index]
+    if byte == 0x25, index + 2 < name.count, let high = hexadecimalValue(name[index + 1]),
+      let low = hexadecimalValue(name[index + 2])
+    {
+      byte = UInt8(high << 4 | low)
+      index += 2
+    }
+    if byte != wanted[matched] { return false }
+    matched += 1
+    index += 1
+  }
+  return matched == wanted.count
+}
+
+/// The `name=value` pairs of a query, undecoded.
+struct QueryPairs {
+  private var rest: Range<Int>
+
+  init(_ query: Range<Int>) { rest = query }
+
+  mutating func next(in bytes: Span<UInt8>) -> (pair: Range<Int>, name: Range<Int>, value: Range<Int>)? {
+    if rest.isEmpty { return nil }
+    let end = bytes.extracting(rest).firstIndex(of: 0x26).map { rest.lowerBound + $0 } ?? rest.upperBound
+    let pair = rest.lowerBound..<end
+    rest = min(end + 1, rest.upperBound)..<rest.upperBound
+    let equals = bytes.extracting(pair).firstIndex(of: 0x3D).map { pair.lowerBound + $0 } ?? end
+    return (pair, pair.lowerBound..<equals, min(equals + 1, end)..<end)
+  }
+}
+
+/// The range without spaces and tabs at its ends.
+func trimmed(_ range: Range<Int>, in bytes: Span<UInt8>) -> Range<Int> {
+  var (start, end) = (range.lowerBound, range.upperBound)
+  while start < end, bytes[start] == 0x20 || bytes[start] == 0x09 { start += 1 }
+  while end > start, bytes[end - 1] == 0x20 || bytes[end - 1] == 0x09 { end -= 1 }
+  return start..<end
+}

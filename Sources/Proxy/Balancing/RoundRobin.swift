@@ -1,0 +1,49 @@
+// Which server of an upstream takes the request: round robin by weight, spread smoothly (each step every server gains its
+// weight, the one with the most is taken and pays the sum; three servers of weights 5, 1, 1 give a a b a c a a).
+
+import Configuration
+
+extension Exchange {
+  /// Where the request ends: at a server, or at an answer that the configuration gives.
+  func chooseServer() -> StageOutcome {
+    switch route?.action {
+    case .respond(let response): return .answer(fixedAnswer(response))
+    case .redirect(let redirect): return .answer(redirectAnswer(redirect))
+    case .upstream(let index) where worker.pools.indices.contains(index):
+      pool = worker.pools[index]
+      server = pool?.nextServer()
+      return .next
+    default: return .refuse(.gateway(.routeNotFound))
+    }
+  }
+}
+
+/// One server of an upstream, as one worker sees it.
+final class UpstreamServer {
+  let configuration: Upstream.Server
+  let addressText: [UInt8]
+  /// Kept connections that no exchange uses, the latest last.
+  var idle: [UpstreamConnection] = []
+  /// Smooth round robin's running score.
+  fileprivate var score = 0
+
+  init(_ configuration: Upstream.Server) {
+    self.configuration = configuration
+    addressText = Array(configuration.address.description.utf8)
+  }
+}
+
+extension UpstreamPool {
+  func nextServer() -> UpstreamServer {
+    if servers.count == 1 { return servers[0] }
+    var best = servers[0]
+    var total = 0
+    for server in servers {
+      server.score += server.configuration.weight
+      total += server.configuration.weight
+      if server.score > best.score { best = server }
+    }
+    best.score -= total
+    return best
+  }
+}

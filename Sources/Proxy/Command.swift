@@ -1,0 +1,24 @@
+// What the data plane wants done. The transport takes the commands after every event and carries them out in order;
+// carrying one out never calls back into the data plane before the queue is empty.
+
+package import Configuration
+
+/// An order to the transport.
+package enum Command {
+  /// Write what waits in the connection's `output`.
+  case flush(Connection)
+  /// Close once `output` is written.
+  case close(Connection)
+  /// Close the writing side once `output` is written, and go on reading.
+  case closeOutput(Connection)
+  /// Close now; what was not written is lost.
+  case abort(Connection)
+  case pauseReading(Connection)
+  case resumeReading(Connection)
+  /// Open a connection to a server and report `connected` or `connectFailed`.
+  case connect(UpstreamConnection, Address)
+  /// A token named a key that the issuer's set does not have: ask the control plane to look again.
+  case refreshKeys(issuer: Int)
+  /// No connection is left that has work: the drain is over.
+  case drained
+}

@@ -1,0 +1,107 @@
+// A route as the data plane wants it: everything that can be prepared is bytes already.
+
+import Bytes
+import Configuration
+import HTTPWire
+import Tokens
+
+/// One route, immutable, shared by all workers.
+package final class CompiledRoute: Sendable {
+  package let index: Int
+  /// The route's and its upstream's ids in the counters.
+  let counterID: Int
+  let upstreamCounterID: Int?
+  package let name: String
+  let isPublic: Bool
+  let requirement: TokenRequirement?
+  let access: AccessRules
+  /// The challenge's `scope` attribute.
+  let scopeText: String
+  let isAuthorizationSource: Bool
+  let headerSources: FieldNameSet
+  /// Names of cookies and query parameters that may hold a token and do not go on; none where the route forwards it.
+  let cookieSources: [[UInt8]]
+  let querySources: [[UInt8]]
+
+  /// `X-User-Id: ` and the claim that follows.
+  let identityFields: [(prefix: [UInt8], claim: ClaimPath)]
+  let payloadPrefix: [UInt8]?
+  let isTokenForwarded: Bool
+  /// Removed from the request on the way up: `request_headers.remove` and the names that `set` replaces.
+  let requestDrops: FieldNameSet
+  /// Whether the file's rules speak of these fields, so that the gateway does not.
+  let isForwardedProtoRuled: Bool
+  let isForwardedHostRuled: Bool
+  /// Field lines to append, with their CRLFs.
+  let requestLines: [UInt8]
+  let responseDrops: FieldNameSet
+  let responseLines: [UInt8]
+
+  let rewrite: Rewrite
+  /// Without a slash at their ends.
+  let stripPrefix: [UInt8]
+  let addPrefix: [UInt8]
+  let action: Action
+  /// Whether the request goes to an upstream at all.
+  let isProxied: Bool
+  /// The Host of a request that came without one (HTTP/1.0): the upstream's first server.
+  let defaultHost: [UInt8]
+  let bodySizeMax: UInt64
+  let timeout: Int64?
+
+  init(_ route: Route, index: Int, upstreams: [Upstream], defaultBodySize: UInt64, names: CounterNames) {
+    self.index = index
+    counterID = names.routeID(index)
+    name = route.name
+    if case .token(let requirement) = route.auth {
+      isPublic = false
+      self.requirement = requirement
+    } else {
+      isPublic = true
+      requirement = nil
+    }
+    access = AccessRules(scopes: requirement?.scopes ?? [], claims: requirement?.claims ?? [])
+    scopeText = requirement?.scopes.joined(separator: " ") ?? ""
+    headerSources = FieldNameSet(
+      (requirement?.sources ?? []).compactMap { if case .header(let name) = $0 { name } else { nil } })
+    isAuthorizationSource = requirement?.sources.contains(.authorization) ?? false
+    identityFields = route.identity.headers.map { (Array("\($0.name): ".utf8), $0.claim) }
+    payloadPrefix = route.identity.payloadHeader.map { Array("\($0): ".utf8) }
+    isTokenForwarded = route.identity.isTokenForwarded
+    let removed = route.identity.isTokenForwarded ? [] : requirement?.sources ?? []
+    cookieSources = removed.compactMap { if case .cookie(let name) = $0 { Array(name.utf8) } else { nil } }
+    querySources = removed.compactMap { if case .query(let name) = $0 { Array(name.utf8) } else { nil } }
+    requestDrops = FieldNameSet(route.requestHeaders.remove + route.requestHeaders.set.map(\.name))
+    let ruled = Set((route.requestHeaders.remove + route.requestHeaders.set.map(\.name)).map { $0.lowercased() })
+    isForwardedProtoRuled = ruled.contains("x-forwarded-proto")
+    isForwardedHostRuled = ruled.contains("x-forwarded-host")
+    requestLines = Self.lines(route.requestHeaders)
+    responseDrops = FieldNameSet(route.responseHeaders.remove + route.responseHeaders.set.map(\.name))
+    responseLines = Self.lines(route.responseHeaders)
+    rewrite = route.rewrite
+    stripPrefix = Self.prefix(route.rewrite.stripPrefix)
+    addPrefix = Self.prefix(route.rewrite.addPrefix)
+    action = route.action
+    if case .upstream(let upstream) = route.action {
+      isProxied = true
+      upstreamCounterID = names.upstreamID(upstream)
+      defaultHost = Array((upstreams[upstream].servers.first?.address.description ?? "").utf8)
+    } else {
+      isProxied = false
+      upstreamCounterID = nil
+      defaultHost = []
+    }
+    bodySizeMax = route.bodySize ?? defaultBodySize
+    timeout = route.timeout?.nanoseconds
+  }
+
+  private static func prefix(_ text: String?) -> [UInt8] {
+    var bytes = Array((text ?? "").utf8)
+    while bytes.last == 0x2F { bytes.removeLast() }
+    return bytes
+  }
+
+  private static func lines(_ rules: HeaderRules) -> [UInt8] {
+    (rules.set + rules.add).flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
+  }
+}

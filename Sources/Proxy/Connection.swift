@@ -1,0 +1,115 @@
+// One socket as the data plane sees it: an input and an output side, and a deadline. Owned by its worker's table from
+// `accepted` (or the decision to connect) until `closed`.
+
+package import Bytes
+
+/// The base of both kinds of connection. Lives on one event loop.
+package class Connection {
+  /// The place in the worker's table, and so in the transport's: valid until `closed`.
+  package internal(set) var index = -1
+  let worker: Worker
+
+  /// Bytes to be written. The transport takes from the front what it wrote.
+  package final var output = ByteQueue()
+  /// Bytes that the transport took over but could not hand to the kernel yet. Kept by the transport.
+  package final var bytesInTransport = 0
+  /// Bytes that reached the kernel since the connection began. Kept by the transport; tells a stalled peer from a slow one.
+  package final var bytesWritten: UInt64 = 0
+  /// A flush stands in the command queue already.
+  package final var isFlushQueued = false
+  /// The other side is held back until `drained` comes. Reset by the transport when it reports that.
+  package final var isDrainAwaited = false
+  final var isReadingPaused = false
+  /// The transport closes with a reset when it aborts.
+  package private(set) final var isResetWanted = false
+  /// A close was ordered, or the socket is gone: events that are still under way are ignored.
+  package internal(set) final var isClosed = false
+
+  init(worker: Worker) { self.worker = worker }
+
+  /// The steady time at which ``deadlinePassed()`` is called, in nanoseconds; Int64.max for never.
+  final var deadline = Int64.max
+
+  /// LIMIT: past this many unwritten bytes the other side is not read until half of them are written. Together with the
+  /// transport's receive buffer (64 KiB) it bounds what one exchange may hold in each direction (T70).
+  static let outputHighWater = 64 * 1024
+
+  final var isOutputFull: Bool { output.count + bytesInTransport >= Self.outputHighWater }
+
+  final func flush() {
+    if isFlushQueued || isClosed { return }
+    isFlushQueued = true
+    worker.commands.append(.flush(self))
+  }
+
+  final func pauseReading() {
+    if isReadingPaused || isClosed { return }
+    isReadingPaused = true
+    worker.commands.append(.pauseReading(self))
+  }
+
+  final func resumeReading() {
+    if !isReadingPaused || isClosed { return }
+    isReadingPaused = false
+    worker.commands.append(.resumeReading(self))
+  }
+
+  /// Closes once what waits is written; a peer that does not read cannot hold it open.
+  final func close() {
+    if isClosed { return }
+    isClosed = true
+    deadline = worker.time.nanoseconds &+ worker.snapshot.bodyTimeout
+    worker.commands.append(.close(self))
+  }
+
+  final func abort() {
+    if isClosed { return }
+    isClosed = true
+    worker.commands.append(.abort(self))
+  }
+
+  /// Aborts in a way that the peer cannot take for an orderly end (RST).
+  final func reset() {
+    isResetWanted = true
+    abort()
+  }
+
+  // Events, in the order in which they may come.
+
+  func received(_ bytes: Span<UInt8>) {}
+  /// The peer will send no more; it may still read.
+  func receivedEnd() {}
+  /// All output reached the kernel.
+  func outputDrained() {}
+  func deadlinePassed() {}
+  /// The socket is gone. Nothing comes after it.
+  func disconnected() {}
+}
+
+/// All connections of a worker. Their deadlines are looked through ten times a second, some 0.1 ms for ten thousand of
+/// them, so there is no other timer and moving a deadline costs one store.
+struct ConnectionTable {
+  private(set) var connections: [Connection?] = []
+  private var free: [Int] = []
+  private(set) var count = 0
+
+  mutating func insert(_ connection: Connection) {
+    count += 1
+    if let index = free.popLast() {
+      connections[index] = connection
+      connection.index = index
+    } else {
+      connection.index = connections.count
+      connections.append(connection)
+    }
+  }
+
+  mutating func remove(_ connection: Connection) {
+    let index = connection.index
+    if index < 0 { return }
+    count -= 1
+    connections[index] = nil
+    free.append(index)
+    connection.index = -1
+  }
+}

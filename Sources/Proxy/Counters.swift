@@ -1,0 +1,87 @@
+// What a worker counts. Plain memory of one event loop: no lock, no atomic, no clock; the control plane reads by copying.
+// It is fed by the access log stage and by the connections, and decides nothing.
+
+package import HTTPWire
+package import Tokens
+
+/// One worker's counters. Not Sendable: every call is made on that worker's loop. All ids are those of ``CounterNames``.
+///
+/// An increment costs a few nanoseconds and allocates only at the first sight of a combination of labels, or when the
+/// control plane holds a copy of the numbers.
+package final class Counters {
+  private var values = CountersSnapshot()
+  /// Client connections that are open, over all listeners.
+  package private(set) var openDownstreamConnections = 0
+
+  package init() {}
+
+  /// The numbers as they stand, to be sent to another thread.
+  package func copy() -> CountersSnapshot { values }
+
+  /// One finished request.
+  ///
+  /// - Parameters:
+  ///   - route: nil when none took it.
+  ///   - status: as sent to the client; 499 when it was gone before.
+  package func countRequest(route: Int?, method: Method, status: Int, nanoseconds: UInt64) {
+    // Any other number would be a label of its own that a hostile upstream could choose.
+    let status = status >= 100 && status <= 999 ? status : 0
+    values.requests.add(1, for: CounterKey.pack(route, Int(method.rawValue), status))
+    if let route { values.requestDurations.observe(nanoseconds, id: route) }
+  }
+
+  /// One request sent upstream and answered: from its first byte out to the response's head.
+  package func countUpstream(_ upstream: Int, nanoseconds: UInt64) {
+    values.upstreamDurations.observe(nanoseconds, id: upstream)
+  }
+
+  /// A request sent once more because a kept connection was gone or a connect failed.
+  package func countRetry(upstream: Int) {
+    guard upstream >= 0 else { return }
+    while values.upstreamRetries.count <= upstream { values.upstreamRetries.append(0) }
+    values.upstreamRetries[upstream] &+= 1
+  }
+
+  /// One decision about a request's token on a route that is not public.
+  ///
+  /// - Parameter issuer: nil when none is known, as without a token.
+  package func countAuthentication(route: Int?, issuer: Int?, _ result: AuthenticationResult) {
+    values.authentications.add(1, for: CounterKey.pack(route, issuer, result.number))
+  }
+
+  package func countTokenCache(isHit: Bool) {
+    if isHit { values.tokenCacheHits &+= 1 } else { values.tokenCacheMisses &+= 1 }
+  }
+
+  /// One verification of a signature, whatever it found.
+  package func countVerification(_ algorithm: SignatureAlgorithm, nanoseconds: UInt64) {
+    values.verifications.observe(nanoseconds, id: Self.algorithms.firstIndex(of: algorithm) ?? 0)
+  }
+
+  private static let algorithms = SignatureAlgorithm.allCases
+
+  /// A client's connection begins (`from` nil), changes its state, or ends (`to` nil).
+  package func moveConnection(listener: Int, from: ConnectionState?, to: ConnectionState?) {
+    openDownstreamConnections += (to == nil ? 0 : 1) - (from == nil ? 0 : 1)
+    Self.move(listener, from, to, in: &values.listenerConnections)
+  }
+
+  /// A connection to an upstream's server begins (`from` nil), changes its state, or ends (`to` nil).
+  package func moveConnection(upstream: Int, from: ConnectionState?, to: ConnectionState?) {
+    Self.move(upstream, from, to, in: &values.upstreamConnections)
+  }
+
+  private static func move(_ id: Int, _ from: ConnectionState?, _ to: ConnectionState?, in gauges: inout [Int]) {
+    guard id >= 0 else { return }
+    while gauges.count < id * 2 + 2 { gauges.append(0) }
+    if let from { gauges[id * 2 + from.rawValue] -= 1 }
+    if let to { gauges[id * 2 + to.rawValue] += 1 }
+  }
+
+  /// A connection or an exchange that ended in an error.
+  ///
+  /// - Parameter reason: a public code, such as the raw value of a refusal: one of a fixed set, never a peer's text.
+  package func countError(_ reason: String) {
+    values.errors[reason, default: 0] &+= 1
+  }
+}

@@ -1,0 +1,135 @@
+// The numbers themselves: what a worker adds to, and what the control plane gets a copy of. Pure values: workers' copies
+// are merged by adding.
+
+package import HTTPWire
+package import Tokens
+
+/// How a look at a request's token ended, for `catraca_auth_total`.
+package enum AuthenticationResult: Sendable, Equatable {
+  case accepted
+  /// No token, on a route where it is optional.
+  case anonymous
+  case refused(TokenRefusal)
+
+  /// The label's value: `accepted`, `anonymous` or the refusal's public code.
+  package var label: String {
+    switch self {
+    case .accepted: "accepted"
+    case .anonymous: "anonymous"
+    case .refused(let refusal): refusal.rawValue
+    }
+  }
+
+  /// The order of ``numbered``.
+  var number: Int {
+    switch self {
+    case .accepted: 0
+    case .anonymous: 1
+    case .refused(let refusal): (Self.refusals.firstIndex(of: refusal) ?? 0) + 2
+    }
+  }
+
+  static func numbered(_ number: Int) -> AuthenticationResult? {
+    switch number {
+    case 0: .accepted
+    case 1: .anonymous
+    default: refusals.indices.contains(number - 2) ? .refused(refusals[number - 2]) : nil
+    }
+  }
+
+  private static let refusals = TokenRefusal.allCases
+}
+
+/// What a connection is doing; it counts under one of these from its beginning to its end.
+package enum ConnectionState: Int, Sendable, CaseIterable {
+  /// A request is under way (upstream: or the connect).
+  case active
+  /// Kept for the next one.
+  case idle
+
+  package var label: String { self == .active ? "active" : "idle" }
+}
+
+/// One worker's numbers at one moment, or the sum of several workers'. Ids are those of ``CounterNames``.
+package struct CountersSnapshot: Sendable, Equatable {
+  var requests = CounterTable()
+  var authentications = CounterTable()
+  package internal(set) var requestDurations = HistogramSet(bounds: Self.requestBounds)
+  package internal(set) var upstreamDurations = HistogramSet(bounds: Self.requestBounds)
+  /// By the index of the algorithm in ``SignatureAlgorithm/allCases``.
+  package internal(set) var verifications = HistogramSet(bounds: Self.verificationBounds)
+  package internal(set) var tokenCacheHits: UInt64 = 0
+  package internal(set) var tokenCacheMisses: UInt64 = 0
+  /// Two a listener or upstream, in the order of ``ConnectionState``.
+  var listenerConnections: [Int] = []
+  var upstreamConnections: [Int] = []
+  var upstreamRetries: [UInt64] = []
+  package internal(set) var errors: [String: UInt64] = [:]
+
+  package init() {}
+
+  /// 0.5 ms to 10 s.
+  static let requestBounds: [UInt64] = [
+    500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000, 250_000_000,
+    500_000_000, 1_000_000_000, 2_500_000_000, 5_000_000_000, 10_000_000_000,
+  ]
+  /// 10 µs to 10 ms: a verification takes 15 to 300 µs.
+  static let verificationBounds: [UInt64] = [
+    10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000,
+  ]
+
+  package mutating func merge(_ other: CountersSnapshot) {
+    requests.merge(other.requests)
+    authentications.merge(other.authentications)
+    requestDurations.merge(other.requestDurations)
+    upstreamDurations.merge(other.upstreamDurations)
+    verifications.merge(other.verifications)
+    tokenCacheHits &+= other.tokenCacheHits
+    tokenCacheMisses &+= other.tokenCacheMisses
+    Self.add(other.listenerConnections, to: &listenerConnections)
+    Self.add(other.upstreamConnections, to: &upstreamConnections)
+    Self.add(other.upstreamRetries, to: &upstreamRetries)
+    errors.merge(other.errors) { $0 &+ $1 }
+  }
+
+  private static func add<Number: FixedWidthInteger>(_ other: [Number], to own: inout [Number]) {
+    while own.count < other.count { own.append(0) }
+    for index in other.indices { own[index] &+= other[index] }
+  }
+}
+
+// MARK: Reading
+
+extension CountersSnapshot {
+  /// Requests by route (nil: none matched), method and status, in a fixed order.
+  package var requestCounts: [(route: Int?, method: Method, status: Int, count: UInt64)] {
+    requests.sorted.map { key, count in
+      let (route, method, status) = CounterKey.unpack(key)
+      return (route, method.flatMap { Method(rawValue: UInt8(clamping: $0)) } ?? .other, status, count)
+    }
+  }
+
+  /// Looks at tokens by route, issuer (nil: none known) and result, in a fixed order.
+  package var authenticationCounts: [(route: Int?, issuer: Int?, result: AuthenticationResult, count: UInt64)] {
+    authentications.sorted.compactMap { key, count in
+      let (route, issuer, number) = CounterKey.unpack(key)
+      return AuthenticationResult.numbered(number).map { (route, issuer, $0, count) }
+    }
+  }
+
+  /// Client connections of a listener that are open.
+  package func connections(listener: Int, _ state: ConnectionState) -> Int {
+    let index = listener * 2 + state.rawValue
+    return listenerConnections.indices.contains(index) ? listenerConnections[index] : 0
+  }
+
+  /// Connections to an upstream's servers that are open.
+  package func connections(upstream: Int, _ state: ConnectionState) -> Int {
+    let index = upstream * 2 + state.rawValue
+    return upstreamConnections.indices.contains(index) ? upstreamConnections[index] : 0
+  }
+
+  package func retries(upstream: Int) -> UInt64 {
+    upstreamRetries.indices.contains(upstream) ? upstreamRetries[upstream] : 0
+  }
+}

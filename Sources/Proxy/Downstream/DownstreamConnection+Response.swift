@@ -1,0 +1,150 @@
+// Writing a response in HTTP/1 (RFC 9112 §4, §6): its framing is made anew for this client, whatever the upstream used.
+
+import Bytes
+import HTTPWire
+
+extension DownstreamConnection {
+  /// Writes an upstream's final head. Decides the framing, and whether the connection lives on.
+  func writeHead(_ response: borrowing ResponseHead, framing upstreamFraming: BodyFraming, of exchange: Exchange) {
+    let isHead = exchange.head.method == .head
+    let status = response.status
+    switch upstreamFraming {
+    case .none: responseFraming = .none
+    case .length(let count): responseFraming = .length(count)
+    case .chunked, .untilClose:
+      if exchange.head.version == .http11 {
+        responseFraming = .chunked
+      } else {
+        // An HTTP/1.0 client knows the end by the close.
+        responseFraming = .untilClose
+        isPersistent = false
+      }
+    }
+    settlePersistence(of: exchange)
+    output.reserve(response.bytes.count + 256)
+    writeStatusLine(status, reason: response)
+    let drops = exchange.route?.responseDrops
+    var hasDate = false
+    let bytes = response.bytes.span
+    var run = 0..<0
+    for index in response.fields.indices {
+      let field = response.fields[index]
+      if case .date = field.known { hasDate = true }
+      // RFC 9110 §8.6: no Content-Length in a 204; in answers to HEAD and in 304 it describes what was not sent.
+      let isDropped =
+        response.isHopByHop(field)
+        || field.known == .contentLength && (status == 204 || upstreamFraming == .chunked && !isHead)
+        || drops.map { !$0.isEmpty && $0.contains(bytes.extracting(field.name), hash: field.foldedHash) } ?? false
+      if isDropped { continue }
+      if run.upperBound == field.line.lowerBound {
+        run = run.lowerBound..<field.line.upperBound
+      } else {
+        output.append(bytes.extracting(run))
+        run = field.line
+      }
+    }
+    output.append(bytes.extracting(run))
+    if !hasDate { writeDate() }
+    if case .chunked = responseFraming { output.append("Transfer-Encoding: chunked\r\n") }
+    if let route = exchange.route { output.append(route.responseLines) }
+    writeConnectionField(of: exchange)
+    output.append("\r\n")
+    flush()
+  }
+
+  /// Writes an interim head (RFC 9110 §15.2), for clients that understand it.
+  func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange) {
+    if exchange.head.version == .http10 { return }
+    if response.status == 100, !exchange.head.expectsContinue { return }
+    writeStatusLine(response.status, reason: response)
+    let bytes = response.bytes.span
+    for index in response.fields.indices {
+      let field = response.fields[index]
+      if !response.isHopByHop(field) { output.append(bytes.extracting(field.line)) }
+    }
+    output.append("\r\n")
+    flush()
+  }
+
+  func writeBody(_ bytes: Span<UInt8>) {
+    switch responseFraming {
+    case .none: return
+    case .length, .untilClose:
+      output.append(bytes)
+    case .chunked:
+      output.reserve(bytes.count + 20)
+      output.append(hexadecimal: UInt64(bytes.count))
+      output.append("\r\n")
+      output.append(bytes)
+      output.append("\r\n")
+    }
+    flush()
+  }
+
+  func writeEnd(trailers: borrowing FieldSection) {
+    guard case .chunked = responseFraming else { return }
+    output.append("0\r\n")
+    let bytes = trailers.bytes.span
+    let drops = exchange?.route?.responseDrops
+    for index in trailers.fields.indices {
+      // What the route takes out of heads must not come back behind the body.
+      let field = trailers.fields[index]
+      let isDropped =
+        drops.map { !$0.isEmpty && $0.contains(bytes.extracting(field.name), hash: field.foldedHash) } ?? false
+      if !isDropped { output.append(bytes.extracting(field.line)) }
+    }
+    output.append("\r\n")
+    flush()
+  }
+
+  /// Writes a whole answer of the gateway's own.
+  func write(_ answer: GatewayAnswer, of exchange: Exchange) {
+    settlePersistence(of: exchange)
+    output.append("HTTP/1.1 ")
+    output.append(decimal: UInt64(answer.status))
+    output.append(" ")
+    output.append(text: answer.reason)
+    output.append("\r\n")
+    writeDate()
+    output.append(answer.fieldLines)
+    if !answer.isBodyless {
+      output.append("Content-Length: ")
+      output.append(decimal: UInt64(answer.body.count))
+      output.append("\r\n")
+    }
+    writeConnectionField(of: exchange)
+    output.append("\r\n")
+    if exchange.head.method != .head, !answer.isBodyless { output.append(answer.body) }
+    flush()
+  }
+
+  /// The connection can live on only if the rest of the request is sure to come and small enough to be thrown away.
+  private func settlePersistence(of exchange: Exchange) {
+    if worker.isDraining || isRetiring { isPersistent = false }
+    if exchange.isRequestComplete { return }
+    // A client that waits for 100 (Continue) may send its body or not: nobody can tell what comes next.
+    if exchange.head.expectsContinue || !isRestDiscardable { isPersistent = false }
+  }
+
+  private func writeStatusLine(_ status: Int, reason response: borrowing ResponseHead) {
+    output.append("HTTP/1.1 ")
+    output.append(decimal: UInt64(truncatingIfNeeded: status))
+    output.append(" ")
+    output.append(response.bytes.span.extracting(response.reasonRange))
+    output.append("\r\n")
+  }
+
+  private func writeDate() {
+    output.append("Date: ")
+    output.append(worker.dateField.bytes)
+    output.append("\r\n")
+  }
+
+  private func writeConnectionField(of exchange: Exchange) {
+    if !isPersistent {
+      output.append("Connection: close\r\n")
+    } else if exchange.head.version == .http10 {
+      output.append("Connection: keep-alive\r\n")
+    }
+  }
+}

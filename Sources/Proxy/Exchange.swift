@@ -1,0 +1,219 @@
+// One request and its response. This file is the table of contents: one switch over the stages, one call a case, in the
+// order in which things happen. What a stage does stands in the folder of its name.
+
+import Bytes
+import HTTPWire
+import Tokens
+
+/// A request on its way. Reused: a worker keeps finished ones, so that a warm connection allocates nothing.
+package final class Exchange {
+  let worker: Worker
+  var snapshot: Snapshot
+  private(set) var stage = Stage.downstream
+
+  // The request.
+  var head = RequestHead()
+  var target = NormalTarget()
+  var downstream: DownstreamConnection?
+  var routeMatch = RouteMatch()
+  var route: CompiledRoute?
+  /// Whether the peer's forwarding fields are believed.
+  var isPeerTrusted = false
+  var requestTrailers = FieldSection()
+  /// Body bytes read from the client, framing left out.
+  var requestByteCount: UInt64 = 0
+  var isRequestComplete = false
+  /// Kept or made; at most 128 bytes.
+  var requestID = ByteQueue()
+  /// The 32 digits of the trace id, when one is known.
+  var traceID = ByteQueue()
+
+  // Authentication.
+  var tokenPlace = TokenPlace.none
+  var token: VerifiedToken?
+  /// Index of the issuer that the outcome is about.
+  var issuer: Int?
+  var hasWaitedForKeys = false
+
+  /// The request as the upstream gets it: request line and fields, complete.
+  var upstreamHead = ByteQueue()
+
+  // The upstream's side.
+  var upstream: UpstreamConnection?
+  var pool: UpstreamPool?
+  var server: UpstreamServer?
+  var connectAttempts = 0
+  var hasRetriedReuse = false
+
+  // The response.
+  var hasResponseBegun = false
+  var isResponseComplete = false
+  var responseStatus = 0
+  var upstreamStatus = 0
+  var responseByteCount: UInt64 = 0
+  var refusal: Refusal?
+
+  // Steady nanoseconds; 0 for what did not happen.
+  var startedAt: Int64 = 0
+  var startedUnixMilliseconds: Int64 = 0
+  var upstreamStartedAt: Int64 = 0
+  var upstreamConnectedAt: Int64 = 0
+  var upstreamRespondedAt: Int64 = 0
+  /// The route's `timeout` as a steady moment.
+  var routeDeadline = Int64.max
+
+  private static let keptByteCount = 8192
+
+  init(worker: Worker, snapshot: Snapshot) {
+    self.worker = worker
+    self.snapshot = snapshot
+  }
+
+  /// The head is complete: the request goes through the stages until one of them answers or waits. From here on it obeys
+  /// the configuration of this moment, with the key sets that belong to it.
+  func start() {
+    if snapshot !== worker.snapshot { snapshot = worker.snapshot }
+    startedAt = worker.time.nanoseconds
+    startedUnixMilliseconds = worker.time.unixMilliseconds
+    stage = .routing
+    run()
+  }
+
+  /// The issuer's keys were looked for again. If a new configuration came meanwhile, the request is routed by it.
+  func keysRefreshed() {
+    if snapshot !== worker.snapshot {
+      snapshot = worker.snapshot
+      routeMatch.reset()
+      route = nil
+      routeDeadline = .max
+      tokenPlace = .none
+      // An index of the old configuration.
+      issuer = nil
+      stage = .routing
+    }
+    run()
+    downstream?.resumeInput()
+  }
+
+  /// The wait for keys took too long.
+  func keysTimedOut() {
+    worker.keyWaiters.remove(self)
+    countAuthentication(.refused(.keyUnknown))
+    refuse(.token(.keyUnknown))
+  }
+
+  private func run() {
+    while true {
+      let outcome: StageOutcome
+      switch stage {
+      case .downstream: outcome = .next
+      case .routing: outcome = findRoute()
+      case .limits: outcome = checkLimits()
+      case .authentication: outcome = authenticate()
+      case .identity: outcome = establishIdentity()
+      case .balancing: outcome = chooseServer()
+      case .upstream: outcome = sendUpstream()
+      case .response, .accessLog: return
+      }
+      settle(outcome)
+      guard case .next = outcome else { return }
+    }
+  }
+
+  private func settle(_ outcome: StageOutcome) {
+    switch outcome {
+    case .next: stage = stage.next
+    case .wait: break
+    case .refuse(let refusal):
+      refuse(refusal)
+    case .answer(let answer):
+      stage = .response
+      send(answer)
+    }
+  }
+
+  /// Ends the exchange with an answer of the gateway's own, if none has begun; else by cutting the answer short.
+  func refuse(_ refusal: Refusal) {
+    if self.refusal == nil { self.refusal = refusal }
+    stage = .response
+    releaseUpstream(isReusable: false)
+    if hasResponseBegun {
+      finish(.truncated)
+    } else {
+      send(problem(for: refusal))
+    }
+  }
+
+  /// The last stage, exactly once, whatever happened: the log line, the counters, and back to the connection.
+  func finish(_ ending: ExchangeEnding) {
+    guard let downstream else { return }
+    stage = .accessLog
+    recordOutcome()
+    releaseUpstream(isReusable: ending == .complete && isRequestComplete)
+    self.downstream = nil
+    downstream.exchangeFinished(self, ending)
+  }
+
+  /// The client is gone or does not read: nobody is left to be answered.
+  func abandon(_ reason: GatewayRefusal) {
+    if stage == .authentication { worker.keyWaiters.remove(self) }
+    if refusal == nil { refusal = .gateway(reason) }
+    finish(.abandoned)
+  }
+
+  func begin(on connection: DownstreamConnection, snapshot: Snapshot) {
+    downstream = connection
+    if self.snapshot !== snapshot { self.snapshot = snapshot }
+    startedAt = worker.time.nanoseconds
+    startedUnixMilliseconds = worker.time.unixMilliseconds
+  }
+
+  /// Forgets one request and keeps the memory for the next.
+  func reset() {
+    stage = .downstream
+    head.reset()
+    target.reset()
+    // One large request does not make every later one keep its memory.
+    if head.bytes.allocatedByteCount > Self.keptByteCount { head.releaseStorage() }
+    if upstreamHead.allocatedByteCount > Self.keptByteCount { upstreamHead.releaseStorage() }
+    downstream = nil
+    route = nil
+    routeMatch.reset()
+    isPeerTrusted = false
+    requestTrailers.reset()
+    requestByteCount = 0
+    isRequestComplete = false
+    requestID.removeAll()
+    traceID.removeAll()
+    tokenPlace = .none
+    token = nil
+    upstreamHead.removeAll()
+    issuer = nil
+    hasWaitedForKeys = false
+    upstream = nil
+    pool = nil
+    server = nil
+    connectAttempts = 0
+    hasRetriedReuse = false
+    hasResponseBegun = false
+    isResponseComplete = false
+    responseStatus = 0
+    upstreamStatus = 0
+    responseByteCount = 0
+    refusal = nil
+    upstreamStartedAt = 0
+    upstreamConnectedAt = 0
+    upstreamRespondedAt = 0
+    routeDeadline = .max
+  }
+}
+
+/// How an exchange ended, for the connection that it came on.
+enum ExchangeEnding {
+  /// The response is whole.
+  case complete
+  /// The response could not be completed: the connection must be closed before its end (T61).
+  case truncated
+  /// The client is gone.
+  case abandoned
+}

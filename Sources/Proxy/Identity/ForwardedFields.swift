@@ -1,0 +1,67 @@
+// Who the client is, for the upstream: X-Forwarded-For, -Proto, -Host and Forwarded (RFC 7239). What a peer says about
+// those before it counts only if the peer is trusted; the peer's own address comes from the socket.
+
+import Bytes
+import HTTPWire
+
+extension Exchange {
+  func writeForwardedFields(_ route: CompiledRoute) {
+    guard let downstream else { return }
+    upstreamHead.append("X-Forwarded-For: ")
+    if isPeerTrusted { writeTrustedList(head.bytes.span, .xForwardedFor) }
+    upstreamHead.append(downstream.peerText)
+    upstreamHead.append("\r\n")
+    if !route.isForwardedProtoRuled, !isPeerTrusted || head.count(of: .xForwardedProto) == 0 {
+      upstreamHead.append("X-Forwarded-Proto: http\r\n")
+    }
+    if !route.isForwardedHostRuled, !isPeerTrusted || head.count(of: .xForwardedHost) == 0,
+      let authority = head.authority
+    {
+      upstreamHead.append("X-Forwarded-Host: ")
+      upstreamHead.append(head.bytes.span.extracting(authority))
+      upstreamHead.append("\r\n")
+    }
+    if isPeerTrusted, head.count(of: .forwarded) > 0 {
+      upstreamHead.append("Forwarded: ")
+      writeTrustedList(head.bytes.span, .forwarded)
+      upstreamHead.append(downstream.peer.isIPv4 ? "for=" : "for=\"[")
+      upstreamHead.append(downstream.peerText)
+      upstreamHead.append(downstream.peer.isIPv4 ? ";proto=http\r\n" : "]\";proto=http\r\n")
+    }
+  }
+
+  /// The values of all lines of a field as one list, with a comma behind.
+  private func writeTrustedList(_ bytes: Span<UInt8>, _ known: KnownField) {
+    if head.count(of: known) == 0 { return }
+    for index in head.fields.indices where head.fields[index].known == known {
+      upstreamHead.append(bytes.extracting(head.fields[index].value))
+      upstreamHead.append(", ")
+    }
+  }
+
+  /// The client's address for the log: the last one in X-Forwarded-For that is not a trusted proxy itself. Nil where the
+  /// peer is not trusted or says nothing that is an address.
+  func findForwardedClient() -> PeerAddress? {
+    isPeerTrusted ? Self.lastUntrusted(in: head, snapshot) : nil
+  }
+
+  private static func lastUntrusted(in head: borrowing RequestHead, _ snapshot: Snapshot) -> PeerAddress? {
+    if head.count(of: .xForwardedFor) == 0 { return nil }
+    let bytes = head.bytes.span
+    var found: PeerAddress?
+    for index in head.fields.indices.reversed() where head.fields[index].known == .xForwardedFor {
+      var rest = head.fields[index].value
+      while !rest.isEmpty {
+        var start = rest.upperBound
+        while start > rest.lowerBound, bytes[start - 1] != 0x2C { start -= 1 }
+        guard let address = PeerAddress(bytes.extracting(trimmed(start..<rest.upperBound, in: bytes))) else {
+          return found
+        }
+        found = address
+        if !snapshot.isTrusted(address) { return found }
+        rest = rest.lowerBound..<max(rest.lowerBound, start - 1)
+      }
+    }
+    return found
+  }
+}

@@ -1,0 +1,79 @@
+// From verified claims to header fields. Only a ``VerifiedToken`` gets here, and only the checker makes one.
+
+import Bytes
+import JSON
+import Tokens
+
+extension Exchange {
+  func writeIdentityFields(of token: VerifiedToken, _ route: CompiledRoute) {
+    for index in route.identityFields.indices {
+      guard let claim = token.claim(route.identityFields[index].claim) else { continue }
+      let lengthBefore = upstreamHead.count
+      upstreamHead.append(route.identityFields[index].prefix)
+      if appendClaim(claim, of: token.payload) {
+        upstreamHead.append("\r\n")
+      } else {
+        // null says as little as a missing claim: the header is left out.
+        upstreamHead.truncate(to: lengthBefore)
+      }
+    }
+    if let prefix = route.payloadPrefix {
+      upstreamHead.append(prefix)
+      appendPart(token.token, token.payloadPart)
+      upstreamHead.append("\r\n")
+    }
+  }
+
+  /// A string as it is, a number or boolean as in JSON, a list of those joined by commas, anything else as JSON; with
+  /// everything percent-encoded that a field value cannot carry. False for null.
+  private func appendClaim(_ index: JSONDocument.Index, of document: JSONDocument) -> Bool {
+    switch document.kind(index) {
+    case .null: return false
+    case .array:
+      var isFirst = true
+      for element in document.elements(of: index) {
+        if !isFirst { upstreamHead.append(",") }
+        isFirst = false
+        appendScalar(element, of: document, isListed: true)
+      }
+      return !isFirst
+    default:
+      appendScalar(index, of: document, isListed: false)
+      return true
+    }
+  }
+
+  private func appendPart(_ bytes: [UInt8], _ range: Range<Int>) { upstreamHead.append(bytes.span.extracting(range)) }
+
+  private func appendScalar(_ index: JSONDocument.Index, of document: JSONDocument, isListed: Bool) {
+    if document.kind(index) != .string {
+      appendEncoded(document.bytes.span, document.rawRange(of: index), isListed: isListed)
+    } else if let plain = document.plainStringRange(at: index) {
+      appendEncoded(document.bytes.span, plain, isListed: isListed)
+    } else if let bytes = document.stringBytes(at: index) {
+      appendEncoded(bytes.span, 0..<bytes.count, isListed: isListed)
+    }
+  }
+
+  /// Visible ASCII and inner spaces stay; controls, `%`, bytes over 0x7E, spaces at the ends, and in lists the comma are
+  /// percent-encoded (T35), so that the value can be decoded without doubt.
+  private func appendEncoded(_ document: Span<UInt8>, _ range: Range<Int>, isListed: Bool) {
+    let bytes = document.extracting(range)
+    var run = 0
+    for index in bytes.indices {
+      let byte = bytes[index]
+      let isAtEnd = index == 0 || index == bytes.count - 1
+      let isPlain =
+        byte > 0x20 && byte < 0x7F && byte != 0x25 && !(isListed && byte == 0x2C) || byte == 0x20 && !isAtEnd
+      if isPlain { continue }
+      upstreamHead.append(bytes.extracting(run..<index))
+      upstreamHead.append("%")
+      appendHexadecimal(byte >> 4)
+      appendHexadecimal(byte & 15)
+      run = index + 1
+    }
+    upstreamHead.append(bytes.extracting(run..<bytes.count))
+  }
+
+  private func appendHexadecimal(_ nibble: UInt8) { upstreamHead.append(nibble < 10 ? 0x30 + nibble : 0x37 + nibble) }
+}

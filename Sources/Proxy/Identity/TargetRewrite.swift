@@ -1,0 +1,76 @@
+// The request target as the upstream gets it: the normal path, rewritten as the route says, and the query without a token.
+
+import Bytes
+import Configuration
+import HTTPWire
+
+extension Exchange {
+  func writeTarget(_ route: CompiledRoute) {
+    if head.targetForm == .asterisk {
+      upstreamHead.append("*")
+      return
+    }
+    if !route.rewrite.path.isEmpty {
+      writeTemplate(route, target.bytes.span)
+    } else {
+      writePrefixes(route, target.bytes.span)
+    }
+    writeQuery(of: target, route, first: "?")
+  }
+
+  private func writePrefixes(_ route: CompiledRoute, _ bytes: Span<UInt8>) {
+    let path = bytes.extracting(0..<target.pathCount)
+    let strip = route.stripPrefix.count
+    var start = 0
+    if strip > 0, strip <= path.count, path.extracting(0..<strip).equals(route.stripPrefix),
+      strip == path.count || path[strip] == 0x2F
+    {
+      start = strip
+    }
+    upstreamHead.append(route.addPrefix)
+    let rest = path.extracting(start..<path.count)
+    if rest.isEmpty, route.addPrefix.isEmpty { upstreamHead.append("/") }
+    upstreamHead.append(rest)
+  }
+
+  private func writeTemplate(_ route: CompiledRoute, _ bytes: Span<UInt8>) {
+    for part in route.rewrite.path {
+      switch part {
+      case .text(let text): upstreamHead.append(text: text)
+      case .parameter(let name):
+        if let number = snapshot.routeTable.captureIndex(of: name, route: route.index),
+          number < routeMatch.captures.count
+        {
+          upstreamHead.append(bytes.extracting(routeMatch.captures[number]))
+        }
+      case .rest: upstreamHead.append(bytes.extracting(routeMatch.rest))
+      }
+    }
+  }
+
+  /// The query as it came; pairs that may hold a token are left out unless the route forwards it.
+  func writeQuery(of target: borrowing NormalTarget, _ route: CompiledRoute, first: StaticString) {
+    guard let query = target.query else { return }
+    let bytes = target.bytes.span
+    if route.querySources.isEmpty {
+      upstreamHead.append(first)
+      upstreamHead.append(bytes.extracting(query))
+      return
+    }
+    var pairs = QueryPairs(query)
+    var isFirst = true
+    while let pair = pairs.next(in: bytes) {
+      if isTokenName(bytes.extracting(pair.name), route) { continue }
+      upstreamHead.append(isFirst ? first : "&")
+      upstreamHead.append(bytes.extracting(pair.pair))
+      isFirst = false
+    }
+  }
+
+  private func isTokenName(_ name: Span<UInt8>, _ route: CompiledRoute) -> Bool {
+    for index in route.querySources.indices where isNamed(name, route.querySources[index]) { return true }
+    return false
+  }
+
+  private func isNamed(_ name: Span<UInt8>, _ wanted: [UInt8]) -> Bool { decodes(name, to: wanted.span) }
+}

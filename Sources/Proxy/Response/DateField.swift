@@ -1,0 +1,27 @@
+// The value of the `Date` field (RFC 9110 §5.6.7), made once a second and written into many answers.
+
+import Bytes
+
+/// 29 bytes, true for the second that they were made in.
+struct DateField {
+  private(set) var bytes: [UInt8] = []
+
+  mutating func update(unixSeconds: Int64) {
+    let time = CivilTime(unixMilliseconds: unixSeconds * 1000)
+    let days = (unixSeconds - ((unixSeconds % 86_400) + 86_400) % 86_400) / 86_400
+    let weekdays = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+    var queue = ByteQueue()
+    queue.append(text: weekdays[Int((days % 7 + 7) % 7)])
+    queue.append(", ")
+    queue.appendPadded(time.day, digits: 2)
+    queue.append(" ")
+    queue.append(ByteQueue.monthName(time.month))
+    queue.append(" ")
+    queue.appendPadded(time.year / 100, digits: 2)
+    queue.appendPadded(time.year % 100, digits: 2)
+    queue.append(" ")
+    queue.appendClock(time)
+    queue.append(" GMT")
+    bytes = queue.copied()
+  }
+}

@@ -1,0 +1,127 @@
+// What the gateway answers itself: refusals as problem+json (RFC 9457), fixed responses and redirects.
+
+import Bytes
+import Configuration
+import HTTPWire
+import Tokens
+
+/// A whole response made here.
+struct GatewayAnswer {
+  var status: Int
+  /// Complete field lines with their CRLFs; Date, Content-Length and Connection are added when it is written.
+  var fieldLines: [UInt8] = []
+  var body: [UInt8] = []
+
+  /// RFC 9110 §15: no content and no Content-Length in these.
+  var isBodyless: Bool { status == 204 || status == 304 || status < 200 }
+
+  var reason: String { reasonPhrase(of: status) }
+}
+
+extension Exchange {
+  /// Writes an answer and ends the exchange.
+  func send(_ answer: GatewayAnswer) {
+    guard let downstream else { return }
+    hasResponseBegun = true
+    isResponseComplete = true
+    responseStatus = answer.status
+    if head.method != .head, !answer.isBodyless { responseByteCount = UInt64(answer.body.count) }
+    downstream.write(answer, of: self)
+    finish(.complete)
+  }
+
+  func problem(for refusal: Refusal) -> GatewayAnswer {
+    ensureRequestID()
+    var answer = GatewayAnswer(status: refusal.status)
+    var lines = "Content-Type: application/problem+json\r\nCache-Control: no-store\r\n"
+    if case .token(let reason) = refusal {
+      if reason == .keysUnavailable {
+        lines += "Retry-After: 1\r\n"
+      } else {
+        var challenge = "Bearer realm=\"catraca\""
+        if let error = reason.challengeError { challenge += ", error=\"\(error)\"" }
+        if reason == .scopeMissing, let route { challenge += ", scope=\"\(route.scopeText)\"" }
+        lines += "WWW-Authenticate: \(challenge)\r\n"
+      }
+    }
+    if refusal == .gateway(.methodNotAllowed) {
+      var allowed = ByteQueue()
+      snapshot.routeTable.appendAllow(of: routeMatch, to: &allowed)
+      lines += "Allow: \(allowed.text())\r\n"
+    }
+    answer.fieldLines = Array(lines.utf8)
+    // Every part is ours or was checked to be visible ASCII without quotes, so nothing needs escaping.
+    let text =
+      "{\"type\":\"about:blank\",\"title\":\"\(answer.reason)\",\"status\":\(answer.status),"
+      + "\"code\":\"\(refusal.code)\",\"request_id\":\"\(requestID.text())\"}\n"
+    answer.body = Array(text.utf8)
+    return answer
+  }
+
+  func fixedAnswer(_ response: FixedResponse) -> GatewayAnswer {
+    var answer = GatewayAnswer(status: response.status, body: Array(response.body.utf8))
+    if !answer.isBodyless { answer.fieldLines = Array("Content-Type: \(response.contentType)\r\n".utf8) }
+    answer.fieldLines += route?.responseLines ?? []
+    return answer
+  }
+
+  /// RFC 9110 §15.4. What `/*` matched and the query are appended; both are in normal form and hold no CR or LF.
+  func redirectAnswer(_ redirect: Redirect) -> GatewayAnswer {
+    var location = Array(redirect.to.utf8)
+    if !routeMatch.rest.isEmpty {
+      if location.last == 0x2F { location.removeLast() }
+      location.append(0x2F)
+      appendRest(target.bytes.span, to: &location)
+    }
+    if let route {
+      upstreamHead.removeAll()
+      writeQuery(of: target, route, first: location.contains(0x3F) ? "&" : "?")
+      location += upstreamHead.span.copied()
+    }
+    var answer = GatewayAnswer(status: redirect.status)
+    answer.fieldLines = Array("Location: ".utf8) + location + Array("\r\n".utf8) + (route?.responseLines ?? [])
+    return answer
+  }
+}
+
+extension Exchange {
+  private func appendRest(_ bytes: Span<UInt8>, to location: inout [UInt8]) {
+    location += bytes.extracting(routeMatch.rest).copied()
+  }
+}
+
+/// The registered phrase of a status code (RFC 9110 §15), or an empty one.
+func reasonPhrase(of status: Int) -> String {
+  switch status {
+  case 200: "OK"
+  case 201: "Created"
+  case 202: "Accepted"
+  case 204: "No Content"
+  case 301: "Moved Permanently"
+  case 302: "Found"
+  case 303: "See Other"
+  case 307: "Temporary Redirect"
+  case 308: "Permanent Redirect"
+  case 400: "Bad Request"
+  case 401: "Unauthorized"
+  case 403: "Forbidden"
+  case 404: "Not Found"
+  case 405: "Method Not Allowed"
+  case 408: "Request Timeout"
+  case 410: "Gone"
+  case 413: "Content Too Large"
+  case 414: "URI Too Long"
+  case 417: "Expectation Failed"
+  case 418: "I'm a teapot"
+  case 429: "Too Many Requests"
+  case 431: "Request Header Fields Too Large"
+  case 451: "Unavailable For Legal Reasons"
+  case 500: "Internal Server Error"
+  case 501: "Not Implemented"
+  case 502: "Bad Gateway"
+  case 503: "Service Unavailable"
+  case 504: "Gateway Timeout"
+  case 505: "HTTP Version Not Supported"
+  default: ""
+  }
+}

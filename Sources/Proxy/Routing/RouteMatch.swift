@@ -1,0 +1,44 @@
+// What a look-up in the route table leaves behind: which route, and where in the path its captures lie. One value is kept
+// per connection and used again for every request, so that a look-up allocates nothing once warm.
+//
+// Invariant: every range lies inside the path that the look-up was given.
+
+/// How a look-up ended.
+package enum RouteResult: Equatable, Sendable {
+  /// Index into the routes that the table was built from.
+  case route(Int)
+  /// No route takes this host and path with these fields: 404. Nothing is open by default (T46).
+  case notFound
+  /// A route takes host, path and fields, but none of them this method: 405 with ``RouteTable/appendAllow(of:to:)``.
+  case methodNotAllowed
+}
+
+/// The reusable result of ``RouteTable/match(host:path:segments:hasTrailingSlash:method:fields:into:)``.
+package struct RouteMatch: ~Copyable {
+  /// Where in the path each `{parameter}` of the matched route lies, in the pattern's order. Without `;parameters` of the
+  /// segment (T40).
+  package internal(set) var captures: [Range<Int>] = []
+  /// What the `/*` of a prefix route took: from behind the slash to the path's end; empty for other routes.
+  package internal(set) var rest: Range<Int> = 0..<0
+
+  /// The request's host, lower-cased: scratch.
+  var foldedHost: [UInt8] = []
+  /// The path's segments without empty ones: scratch, used only when the path has such.
+  var presentSegments: [Range<Int>] = []
+  /// One bit a method name of the table, set for those that a passed-over route would have taken.
+  var allowedMethods: [UInt64] = []
+
+  package init() {}
+
+  /// Forgets the last request and keeps the memory. A look-up does it by itself.
+  package mutating func reset() {
+    captures.removeAll(keepingCapacity: true)
+    rest = 0..<0
+    allowedMethods.removeAll(keepingCapacity: true)
+  }
+
+  mutating func reset(methodWordCount: Int) {
+    reset()
+    for _ in 0..<methodWordCount { allowedMethods.append(0) }
+  }
+}

@@ -1,0 +1,30 @@
+// From the request target to a route. The path that is matched is the path that is forwarded (T39).
+
+import Bytes
+import HTTPWire
+
+extension Exchange {
+  func findRoute() -> StageOutcome {
+    if let downstream { isPeerTrusted = snapshot.isTrusted(downstream.peer) }
+    if let error = normalizeTarget(head.bytes.span) { return .refuse(.target(error)) }
+    switch matchRoute(head.bytes.span) {
+    case .route(let index):
+      guard snapshot.routes.indices.contains(index) else { return .refuse(.gateway(.routeNotFound)) }
+      route = snapshot.routes[index]
+      return .next
+    case .notFound: return .refuse(.gateway(.routeNotFound))
+    case .methodNotAllowed: return .refuse(.gateway(.methodNotAllowed))
+    }
+  }
+
+  private func normalizeTarget(_ bytes: Span<UInt8>) -> TargetError? {
+    if head.targetForm == .asterisk { return nil }
+    return target.normalize(bytes.extracting(head.pathAndQueryRange))
+  }
+
+  private func matchRoute(_ bytes: Span<UInt8>) -> RouteResult {
+    let host = bytes.extracting(head.authority ?? 0..<0)
+    return snapshot.routeTable.match(
+      host: host.extracting(hostRange(of: host)), target: target, head: head, into: &routeMatch)
+  }
+}

@@ -1,0 +1,52 @@
+// The route table asked with a parsed head and its normal target, as the exchange has them.
+
+import Bytes
+package import HTTPWire
+
+extension RouteTable {
+  /// Finds the most specific route that takes a request.
+  ///
+  /// - Parameters:
+  ///   - host: without port; empty when the request names none.
+  ///   - target: the normal form of the head's target; not looked at for the asterisk form.
+  package func match(
+    host: Span<UInt8>, target: borrowing NormalTarget, head: borrowing RequestHead, into match: inout RouteMatch
+  ) -> RouteResult {
+    let bytes = head.bytes.span
+    let method = bytes.extracting(head.methodRange)
+    let raw = bytes.extracting(head.targetRange)
+    if raw.count == 1, raw[0] == UInt8(ascii: "*") {
+      return self.match(
+        host: host, path: raw, segments: [], hasTrailingSlash: false, method: method, fields: head, into: &match)
+    }
+    return self.match(
+      host: host, path: target.bytes.span.extracting(0..<target.pathCount), segments: target.segments,
+      hasTrailingSlash: target.hasTrailingSlash, method: method, fields: head, into: &match)
+  }
+}
+
+extension RequestHead: RequestFields {
+  package borrowing func hasOnlyField(name: Span<UInt8>, value: Span<UInt8>) -> Bool {
+    let bytes = self.bytes.span
+    var isFound = false
+    for index in fields.indices {
+      let line = fields[index]
+      guard bytes.extracting(line.name).equalsLowercase(name) else { continue }
+      if isFound || !bytes.extracting(line.value).equals(value) { return false }
+      isFound = true
+    }
+    return isFound
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// Whether the bytes, with A–Z lowered, are `lowercase`.
+  fileprivate func equalsLowercase(_ lowercase: Span<UInt8>) -> Bool {
+    if count != lowercase.count { return false }
+    for index in indices {
+      let byte = self[index]
+      if (byte &- 65 < 26 ? byte | 0x20 : byte) != lowercase[index] { return false }
+    }
+    return true
+  }
+}

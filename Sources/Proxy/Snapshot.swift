@@ -1,0 +1,62 @@
+// All that the workers need to know of one configuration, prepared once by the control plane and never changed.
+
+package import Configuration
+import HTTPWire
+import Tokens
+
+/// An immutable, compiled configuration with its generation. An exchange keeps the one it began with.
+package final class Snapshot: Sendable {
+  package let generation: UInt64
+  package let configuration: GatewayConfiguration
+  package let routes: [CompiledRoute]
+  let routeTable: RouteTable
+  let issuerRules: [IssuerRules]
+  let headLimits: HeadLimits
+  let headerTimeout: Int64
+  let bodyTimeout: Int64
+  let idleTimeout: Int64
+  /// Removed from every request on every route: all identity headers and strip rules of the whole file (T32, T33).
+  let identityDrops: FieldNameSet
+  /// Removed from requests of peers that are not trusted (T37, T38).
+  let forwardedDrops: FieldNameSet
+  let trustedProxies: [AddressRange]
+  let logFormatter: AccessLogFormatter?
+  package let counterNames: CounterNames
+  let issuerCounterIDs: [Int]
+
+  /// - Parameter previous: the snapshot that this one replaces, so that counters go on under the same names.
+  package init(_ configuration: GatewayConfiguration, generation: UInt64, after previous: Snapshot? = nil) {
+    let names = CounterNames(configuration, after: previous?.counterNames)
+    counterNames = names
+    issuerCounterIDs = configuration.issuers.indices.map { names.issuerID($0) }
+    self.generation = generation
+    self.configuration = configuration
+    let limits = configuration.limits
+    routes = configuration.routes.enumerated().map {
+      CompiledRoute(
+        $0.element, index: $0.offset, upstreams: configuration.upstreams, defaultBodySize: limits.bodySize, names: names
+      )
+    }
+    routeTable = RouteTable(configuration.routes)
+    issuerRules = configuration.issuers.map { IssuerRules($0.policy) }
+    headLimits = HeadLimits(byteCountMax: limits.headerSize, fieldCountMax: limits.headers)
+    headerTimeout = limits.headerTimeout.nanoseconds
+    bodyTimeout = limits.bodyTimeout.nanoseconds
+    idleTimeout = limits.idleTimeout.nanoseconds
+    identityDrops = FieldNameSet(
+      configuration.routes.flatMap { route in
+        route.identity.headers.map(\.name) + route.identity.strip + (route.identity.payloadHeader.map { [$0] } ?? [])
+      })
+    forwardedDrops = FieldNameSet([
+      "x-forwarded-*", "forwarded", "x-original-*", "x-rewrite-url", "x-real-ip", "x-http-method-override",
+      "x-method-override", "x-http-method",
+    ])
+    trustedProxies = configuration.trustedProxies
+    logFormatter =
+      configuration.accessLog.destination == .off ? nil : AccessLogFormatter(configuration.accessLog.format)
+  }
+
+  func isTrusted(_ peer: PeerAddress) -> Bool {
+    trustedProxies.contains { $0.contains(high: peer.high, low: peer.low) }
+  }
+}

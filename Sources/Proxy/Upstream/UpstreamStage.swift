@@ -1,0 +1,105 @@
+// Sending the request to the chosen server, and what becomes of it when that goes wrong before an answer has begun.
+
+import Bytes
+import HTTPWire
+
+extension Exchange {
+  func sendUpstream() -> StageOutcome {
+    guard let pool, let server else { return .refuse(.gateway(.upstreamConnectFailed)) }
+    upstreamStartedAt = worker.time.nanoseconds
+    connectAttempts = 1
+    let connection = pool.takeIdle(server) ?? pool.open(server)
+    upstream = connection
+    connection.begin(self)
+    return .next
+  }
+
+  /// Whether body bytes have somewhere to go.
+  var isAcceptingBody: Bool { upstream != nil && !isResponseComplete }
+
+  func receivedBody(_ bytes: Span<UInt8>) {
+    if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
+    guard let upstream else { return }
+    upstream.writeBody(bytes)
+    if upstream.isOutputFull {
+      upstream.isDrainAwaited = true
+      downstream?.pauseReading()
+    }
+  }
+
+  func receivedBodyEnd() {
+    isRequestComplete = true
+    guard let upstream else { return }
+    var trailers = ByteQueue()
+    appendTrailers(of: requestTrailers, to: &trailers)
+    upstream.writeEnd(trailers: trailers.span)
+  }
+
+  func upstreamDrained() {
+    if !isRequestComplete { downstream?.resumeInput() }
+  }
+
+  /// Nothing was sent, so another server may be tried whatever the method: at most three, each once.
+  func connectFailed(_ failed: UpstreamConnection, _ refusal: GatewayRefusal) {
+    upstream = nil
+    guard let pool, connectAttempts < min(pool.servers.count, 3) else { return refuse(.gateway(refusal)) }
+    connectAttempts += 1
+    worker.counters.countRetry(upstream: pool.counterID)
+    var next = pool.nextServer()
+    if next === failed.server { next = pool.nextServer() }
+    server = next
+    let connection = pool.open(next)
+    upstream = connection
+    failed.moveOutput(to: connection)
+    connection.takeOver(self)
+  }
+
+  /// A kept connection was closed just as the request was sent (T71). Sending again is safe where the method is idempotent
+  /// (RFC 9110 §9.2.2) and no body was handed over that would be missing now.
+  var mayRetryReuse: Bool {
+    !hasRetriedReuse && !hasResponseBegun && head.method.isIdempotent && requestByteCount == 0 && isRequestComplete
+  }
+
+  func retryOnFreshConnection() {
+    guard let pool, let server else { return refuse(.gateway(.upstreamClosed)) }
+    hasRetriedReuse = true
+    worker.counters.countRetry(upstream: pool.counterID)
+    let connection = pool.open(server)
+    upstream = connection
+    connection.begin(self)
+    // The end of an empty chunked body went to the connection that is gone.
+    receivedBodyEnd()
+  }
+
+  /// The server failed in the middle of the exchange.
+  func upstreamFailed(_ connection: UpstreamConnection, _ refusal: GatewayRefusal) {
+    upstream = nil
+    if hasResponseBegun {
+      refuse(.gateway(refusal == .upstreamTimeout ? refusal : .upstreamTruncated))
+    } else {
+      refuse(.gateway(refusal))
+    }
+  }
+
+  func releaseUpstream(isReusable: Bool) {
+    guard let connection = upstream else { return }
+    upstream = nil
+    connection.release(isReusable: isReusable)
+  }
+
+  /// Trailers never carry what a head may not (T36): only fields that mean nothing to a gateway, and no identity.
+  private func appendTrailers(of section: borrowing FieldSection, to allowed: inout ByteQueue) {
+    let bytes = section.bytes.span
+    for index in section.fields.indices {
+      let field = section.fields[index]
+      if isTrailerKept(field, bytes.extracting(field.name)) { allowed.append(bytes.extracting(field.line)) }
+    }
+  }
+
+  private func isTrailerKept(_ field: FieldLine, _ name: Span<UInt8>) -> Bool {
+    field.known == .other && !snapshot.identityDrops.contains(name, hash: field.foldedHash)
+      && !snapshot.forwardedDrops.contains(name, hash: field.foldedHash)
+      && !(route?.requestDrops.contains(name, hash: field.foldedHash) ?? false)
+      && !(route?.headerSources.contains(name, hash: field.foldedHash) ?? false)
+  }
+}

@@ -1,0 +1,201 @@
+// One worker: one event loop's share of the gateway. Events come in by the methods below, commands go out by `commands`;
+// nothing here is shared with another worker, locked, or waits.
+
+package import Bytes
+import Configuration
+package import Tokens
+
+/// The data plane of one event loop. Not Sendable: every call is made on that loop.
+package final class Worker {
+  /// What is to be done, in order. The transport drains it after each event.
+  package var commands: [Command] = []
+  package private(set) var time: Time
+  package private(set) var snapshot: Snapshot
+  package internal(set) var keySets: [KeySet?]
+  package let counters: Counters
+  /// Access log lines that were not handed to the log's writer yet.
+  package var logBuffer = ByteQueue()
+  var logEntry = AccessLogEntry()
+  /// True from the drain's beginning: connections end after their exchange.
+  package private(set) var isDraining = false
+
+  var table = ConnectionTable()
+  let verifier = TokenVerifier()
+  /// Measures how long a verification takes, and nothing else: decisions use ``time``.
+  let steadyClock: () -> Int64
+  let tokenCache: TokenCache
+  var pools: [UpstreamPool] = []
+  var keyWaiters: KeyWaiters
+  var randomIdentifiers: RandomIdentifiers
+  /// `Date` field's value, made anew once a second.
+  var dateField = DateField()
+  private var spareExchanges: [Exchange] = []
+
+  /// - Parameter tokenCacheByteCountMax: LIMIT of this worker's verified-token cache.
+  package init(
+    snapshot: Snapshot, keySets: [KeySet?], time: Time, steadyClock: @escaping () -> Int64, tokenCacheByteCountMax: Int,
+    seed: (UInt64, UInt64)
+  ) {
+    self.steadyClock = steadyClock
+    self.snapshot = snapshot
+    self.keySets = keySets
+    self.time = time
+    counters = Counters()
+    tokenCache = TokenCache(byteCountMax: tokenCacheByteCountMax)
+    keyWaiters = KeyWaiters(issuerCount: snapshot.configuration.issuers.count)
+    randomIdentifiers = RandomIdentifiers(seed: seed)
+    dateField.update(unixSeconds: time.unixSeconds)
+    pools = snapshot.configuration.upstreams.enumerated().map { index, upstream in
+      UpstreamPool(upstream, counterID: snapshot.counterNames.upstreamID(index), worker: self)
+    }
+  }
+
+  // MARK: Events
+
+  /// A client connected. The transport keeps the result and hands it back with every event of that socket.
+  package func accepted(from peer: PeerAddress, listener: Int, at time: Time) -> DownstreamConnection {
+    self.time = time
+    let connection = DownstreamConnection(worker: self, peer: peer, listener: listener)
+    table.insert(connection)
+    connection.opened()
+    return connection
+  }
+
+  package func received(_ bytes: Span<UInt8>, on connection: Connection, at time: Time) {
+    self.time = time
+    if !connection.isClosed { connection.received(bytes) }
+  }
+
+  package func receivedEnd(on connection: Connection, at time: Time) {
+    self.time = time
+    if !connection.isClosed { connection.receivedEnd() }
+  }
+
+  /// All that was flushed has reached the kernel.
+  package func drained(_ connection: Connection, at time: Time) {
+    self.time = time
+    if !connection.isClosed { connection.outputDrained() }
+  }
+
+  package func connected(_ connection: UpstreamConnection, at time: Time) {
+    self.time = time
+    if !connection.isClosed { connection.connected() }
+  }
+
+  package func connectFailed(_ connection: UpstreamConnection, at time: Time) {
+    self.time = time
+    if !connection.isClosed { connection.connectFailed(.upstreamConnectFailed) }
+    disconnect(connection)
+  }
+
+  /// The socket is gone, whoever closed it.
+  package func disconnected(_ connection: Connection, at time: Time) {
+    self.time = time
+    disconnect(connection)
+  }
+
+  /// Called some ten times a second: deadlines, the date, and the flush of the log.
+  package func tick(at time: Time) {
+    if time.unixSeconds != self.time.unixSeconds { dateField.update(unixSeconds: time.unixSeconds) }
+    self.time = time
+    for index in table.connections.indices {
+      guard let connection = table.connections[index], connection.deadline <= time.nanoseconds else { continue }
+      connection.deadline = .max
+      if connection.isClosed {
+        // Closing, but the peer did not take what waits: enough.
+        commands.append(.abort(connection))
+      } else {
+        connection.deadlinePassed()
+      }
+    }
+    finishDrainIfIdle()
+  }
+
+  /// A new configuration takes over; exchanges under way end with the one they began with.
+  package func install(_ snapshot: Snapshot, keySets: [KeySet?]) {
+    var kept = Dictionary(uniqueKeysWithValues: pools.map { ($0.configuration.name, $0) })
+    let fresh = snapshot.configuration.upstreams.enumerated().map { index, upstream -> UpstreamPool in
+      if let pool = kept[upstream.name], pool.configuration == upstream {
+        kept[upstream.name] = nil
+        return pool
+      }
+      return UpstreamPool(upstream, counterID: snapshot.counterNames.upstreamID(index), worker: self)
+    }
+    self.snapshot = snapshot
+    self.keySets = keySets
+    pools = fresh
+    spareExchanges.removeAll()
+    for pool in kept.values { pool.retire() }
+    // Rules may have changed under every remembered token.
+    tokenCache.removeAll()
+    let waiting = keyWaiters.takeAll()
+    keyWaiters = KeyWaiters(issuerCount: snapshot.configuration.issuers.count)
+    for exchange in waiting { exchange.keysRefreshed() }
+  }
+
+  /// A key set changed, appeared or was withdrawn. Remembered tokens of keys that are gone die at their next use.
+  package func install(_ keySet: KeySet?, issuer: Int) {
+    if keySets.indices.contains(issuer) { keySets[issuer] = keySet }
+  }
+
+  /// The control plane has looked for new keys, or will not for now: requests that wait go on.
+  package func keysRefreshed(issuer: Int, at time: Time) {
+    self.time = time
+    for exchange in keyWaiters.take(issuer: issuer) { exchange.keysRefreshed() }
+  }
+
+  /// No new exchange begins on a kept connection; idle ones are closed. Reports ``Command/drained`` when all is done.
+  package func drain() {
+    isDraining = true
+    for case let connection as DownstreamConnection in table.connections { connection.drain() }
+    finishDrainIfIdle()
+  }
+
+  /// A listener was closed: its idle connections are, too, and the others after their exchange.
+  package func retireListener(_ listener: Int) {
+    for case let connection as DownstreamConnection in table.connections where connection.listener == listener {
+      connection.drain()
+    }
+  }
+
+  /// Ends what is left after the drain's deadline.
+  package func abortAll() {
+    for connection in table.connections { connection?.abort() }
+  }
+
+  /// Client connections that are open.
+  package var downstreamConnectionCount: Int { counters.openDownstreamConnections }
+
+  // MARK: For the stages
+
+  func takeExchange(for connection: DownstreamConnection) -> Exchange {
+    let exchange = spareExchanges.popLast() ?? Exchange(worker: self, snapshot: snapshot)
+    exchange.begin(on: connection, snapshot: snapshot)
+    return exchange
+  }
+
+  func giveBack(_ exchange: Exchange) {
+    exchange.reset()
+    // A spare one must not keep a configuration that was replaced.
+    if exchange.snapshot !== snapshot { exchange.snapshot = snapshot }
+    // LIMIT: as many spare exchanges as are often under way at once; more are freed.
+    if spareExchanges.count < 256 { spareExchanges.append(exchange) }
+  }
+
+  func openConnection(_ connection: UpstreamConnection, to address: Address) {
+    table.insert(connection)
+    commands.append(.connect(connection, address))
+  }
+
+  private func disconnect(_ connection: Connection) {
+    if connection.index < 0 { return }
+    connection.disconnected()
+    connection.isClosed = true
+    table.remove(connection)
+    finishDrainIfIdle()
+  }
+
+  private func finishDrainIfIdle() {
+    if isDraining, counters.openDownstreamConnections == 0 { commands.append(.drained) }
+  }
+}

@@ -1,0 +1,21 @@
+// Step 4: `iss` (RFC 7519 §4.1.1) must be, byte by byte, that of an issuer which the route takes (T17, T20).
+
+import Bytes
+import JSON
+
+enum IssuerCheck {
+  private static let iss = Array("iss".utf8)
+
+  /// The index of the issuer among the route's. It is checked also when the route takes one only.
+  static func issuer(
+    _ payload: JSONDocument, candidates: [Int], issuers: [IssuerRules]
+  ) throws(TokenRefusal) -> Int {
+    guard let node = payload.member(iss, of: payload.root) else { throw .issuerUnknown }
+    if payload.kind(node) != .string { throw .claimInvalid }
+    for candidate in candidates where candidate >= 0 && candidate < issuers.count {
+      let issuer = issuers[candidate].issuer
+      if payload.stringEquals(node, issuer.span) { return candidate }
+    }
+    throw .issuerUnknown
+  }
+}

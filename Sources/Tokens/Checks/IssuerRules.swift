@@ -1,0 +1,24 @@
+// An issuer's policy, prepared for the checks: texts as bytes, lists as sets.
+
+/// Made once from an ``IssuerPolicy``, when a configuration is loaded.
+package struct IssuerRules: Sendable {
+  let issuer: [UInt8]
+  let audiences: [[UInt8]]
+  let algorithms: AlgorithmSet
+  /// Lower case, without `application/`; nil takes all but those known to be other things.
+  let tokenTypes: [[UInt8]]?
+  let leewaySeconds: Int64
+  let maxAgeSeconds: Int64?
+  let requiredClaims: [ClaimPath]
+
+  package init(_ policy: IssuerPolicy) {
+    issuer = Array(policy.issuer.utf8)
+    audiences = policy.audiences.map { Array($0.utf8) }
+    algorithms = AlgorithmSet(policy.algorithms)
+    tokenTypes = policy.tokenTypes?.map { TypeCheck.normalized(Array($0.utf8)) }
+    // Negative settings would turn a bound round.
+    leewaySeconds = max(0, policy.leewaySeconds)
+    maxAgeSeconds = policy.maxAgeSeconds.map { max(0, $0) }
+    requiredClaims = policy.requiredClaims.map { ClaimPath($0) }
+  }
+}

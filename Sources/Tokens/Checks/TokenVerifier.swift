@@ -1,0 +1,99 @@
+// All checks of a token in their order, from its size to its claims. The first that fails gives the reason; nothing is
+// computed with a key before `iss` and `alg` are known to be allowed, and no claim counts before the signature holds.
+
+import Bytes
+import Cryptography
+import JSON
+
+/// One a worker: it keeps the worker's prepared contexts for each key.
+package final class TokenVerifier {
+  package enum Outcome {
+    case verified(VerifiedToken)
+    /// `issuer` is known once `iss` was found among the candidates.
+    case refused(TokenRefusal, issuer: Int?)
+    /// The token names a key that is not in the issuer's set: it may be newer than the set.
+    case keyUnknown(issuer: Int)
+    /// The issuer's keys could not be had yet.
+    case keysUnavailable(issuer: Int)
+  }
+
+  package let tokenByteCountMax: Int
+  private var knownHeader = CompactFormCheck.KnownHeader()
+  private var signatureVerifiers: [UInt64: SignatureVerifier] = [:]
+  /// LIMIT: keys with prepared contexts; past it all are let go, and prepared again as they are needed.
+  private static let signatureVerifierCountMax = 256
+
+  package init(tokenByteCountMax: Int = 16 * 1024) {
+    self.tokenByteCountMax = tokenByteCountMax
+  }
+
+  /// Checks a token against those of `issuers` whose indices are in `candidates`. `keySets` are the current ones, by the
+  /// same index, nil where none could be had. `now` in seconds since 1970.
+  package func verify(
+    _ token: Span<UInt8>, candidates: [Int], issuers: [IssuerRules], keySets: [KeySet?], now: Int64
+  ) -> Outcome {
+    var issuer: Int?
+    do throws(TokenRefusal) {
+      let parts = try CompactFormCheck.parse(token, byteCountMax: tokenByteCountMax, known: &knownHeader)
+      let keyID = try HeaderCheck.keyID(parts.header)
+      let candidate = try IssuerCheck.issuer(parts.payload, candidates: candidates, issuers: issuers)
+      issuer = candidate
+      let rules = issuers[candidate]
+      try TypeCheck.check(parts.header, rules)
+      let algorithm = try HeaderCheck.algorithm(parts.header, rules)
+      guard candidate < keySets.count, let keys = keySets[candidate] else { return .keysUnavailable(issuer: candidate) }
+      guard let key = try Self.key(keyID, algorithm, parts.header, keys) else { return .keyUnknown(issuer: candidate) }
+      if !isSignatureValid(parts, token, key, algorithm) { throw .signatureInvalid }
+      let expiresAt = try TimeCheck.expiry(parts.payload, rules, now: now)
+      try ClaimsCheck.checkAudience(parts.payload, rules)
+      let subject = try ClaimsCheck.subject(parts.payload)
+      try ClaimsCheck.checkRequired(parts.payload, rules)
+      return .verified(
+        VerifiedToken(
+          token: token.copied(), issuer: candidate, key: key, algorithm: algorithm, payload: parts.payload,
+          payloadPart: parts.payloadPart, expiresAt: expiresAt, subject: subject))
+    } catch {
+      return .refused(error, issuer: issuer)
+    }
+  }
+
+  /// Step 7: the key by (issuer, kid), of a type and curve that fit (T20, T28, T65). nil when the set has no such `kid`;
+  /// throws when waiting for a newer set would not help: no `kid` to look for (T22), or a key of another type under it.
+  private static func key(
+    _ keyID: JSONDocument.Index?, _ algorithm: SignatureAlgorithm, _ header: JSONDocument, _ keys: KeySet
+  ) throws(TokenRefusal) -> VerificationKey? {
+    guard let keyID else {
+      guard let key = keys.key(id: nil, for: algorithm) else { throw .keyUnknown }
+      return key
+    }
+    if let range = header.plainStringRange(at: keyID) {
+      return try key(id: header.bytes.span.extracting(range), algorithm, keys)
+    }
+    guard let unescaped = header.stringBytes(at: keyID) else { throw .tokenMalformed }
+    return try key(id: unescaped.span, algorithm, keys)
+  }
+
+  private static func key(
+    id: Span<UInt8>, _ algorithm: SignatureAlgorithm, _ keys: KeySet
+  ) throws(TokenRefusal) -> VerificationKey? {
+    if let key = keys.key(id: id, for: algorithm) { return key }
+    if keys.hasKey(id: id) { throw .keyUnknown }
+    return nil
+  }
+
+  /// Step 8: the signature over the first two parts as they were sent.
+  private func isSignatureValid(
+    _ parts: UnverifiedToken, _ token: Span<UInt8>, _ key: VerificationKey, _ algorithm: SignatureAlgorithm
+  ) -> Bool {
+    let place = key.serial << 4 | algorithm.index
+    if let verifier = signatureVerifiers[place] {
+      return verifier.isValid(parts.signature.span, over: token.extracting(parts.signedPart))
+    }
+    guard let verifier = SignatureVerifier(key: key.publicKey, scheme: algorithm.scheme) else { return false }
+    if signatureVerifiers.count >= Self.signatureVerifierCountMax {
+      signatureVerifiers.removeAll(keepingCapacity: true)
+    }
+    signatureVerifiers[place] = verifier
+    return verifier.isValid(parts.signature.span, over: token.extracting(parts.signedPart))
+  }
+}

@@ -1,0 +1,88 @@
+// base64url without padding, exactly as JWS wants it (RFC 7515 §2, RFC 4648 §5).
+//
+// Invariant: one text for one run of bytes. Padding, `+`, `/`, white space and spare bits that are not zero are refused
+// (T13), so that nobody can write the same token in two ways.
+
+import Bytes
+
+package enum Base64URL {
+  private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+
+  /// The value of each byte as a digit; 255 for those that are none. A literal, so that it is constant data.
+  private static let values: InlineArray<256, UInt8> = [
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 62, 255, 255,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 255, 255, 255, 255, 255, 255,
+    255, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 255, 255, 255, 255, 63,
+    255, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  ]
+
+  /// The bytes that `text` stands for, or nil when it is not in the one right form.
+  package static func decode(_ text: Span<UInt8>) -> [UInt8]? {
+    let rest = text.count % 4
+    if rest == 1 { return nil }
+    let wholeCount = text.count - rest
+    var result = [UInt8](repeating: 0, count: text.count / 4 * 3 + max(0, rest - 1))
+    var output = result.mutableSpan
+    var written = 0
+    var offset = 0
+    // Every digit's value is below 64, so one bit of 0xC0 in the union tells of one that is none.
+    var union: UInt8 = 0
+    while offset < wholeCount {
+      let a = Self.values[Int(text[offset])]
+      let b = Self.values[Int(text[offset + 1])]
+      let c = Self.values[Int(text[offset + 2])]
+      let d = Self.values[Int(text[offset + 3])]
+      union |= a | b | c | d
+      output[written] = a << 2 | b >> 4
+      output[written + 1] = b << 4 | c >> 2
+      output[written + 2] = c << 6 | d
+      offset += 4
+      written += 3
+    }
+    if rest >= 2 {
+      let a = Self.values[Int(text[offset])]
+      let b = Self.values[Int(text[offset + 1])]
+      union |= a | b
+      output[written] = a << 2 | b >> 4
+      var spareBits = b & 0x0F
+      if rest == 3 {
+        let c = Self.values[Int(text[offset + 2])]
+        union |= c
+        output[written + 1] = b << 4 | c >> 2
+        spareBits = c & 0x03
+      }
+      if spareBits != 0 { return nil }
+    }
+    return union & 0xC0 == 0 ? result : nil
+  }
+
+  package static func encode(_ bytes: Span<UInt8>) -> [UInt8] {
+    let alphabet = Self.alphabet
+    var result: [UInt8] = []
+    result.reserveCapacity((bytes.count * 4 + 2) / 3)
+    var buffer: UInt32 = 0
+    var bitCount = 0
+    for index in bytes.indices {
+      buffer = buffer << 8 | UInt32(bytes[index])
+      bitCount += 8
+      while bitCount >= 6 {
+        bitCount -= 6
+        result.append(alphabet[Int(buffer >> UInt32(bitCount) & 0x3F)])
+      }
+    }
+    if bitCount > 0 { result.append(alphabet[Int(buffer << UInt32(6 - bitCount) & 0x3F)]) }
+    return result
+  }
+}

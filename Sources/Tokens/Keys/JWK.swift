@@ -1,0 +1,121 @@
+// One JSON Web Key (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2) made into a key that checks signatures, or the reason why not.
+
+import Bytes
+import Cryptography
+import JSON
+
+package enum JWK {
+  /// Why a key was left out of its set (T09, T10). Raw values are for the log and `check`.
+  package enum Problem: String, Error, Sendable {
+    case notObject = "is not an object"
+    case malformed = "has a member of the wrong type, or one that is not strict base64url"
+    case typeUnknown = "has a type or curve that signs nothing known here"
+    case useOther = "is not for signatures (use, key_ops)"
+    case algorithmUnfit = "names an algorithm that is unknown or not its type's"
+    case algorithmNotAllowed = "fits none of the algorithms that the issuer may use"
+    case privateKey = "holds private members: whoever can read the set can sign"
+    case tooWeak = "is too short, or has an exponent or modulus that can be broken"
+    case tooLarge = "is too long"
+    case pointInvalid = "has a point that is not on its curve, or numbers of the wrong length"
+  }
+
+  /// LIMIT: a longer `kid` could never be sent in a token; the key is dropped.
+  private static let keyIDByteCountMax = 4096
+
+  static func read(
+    _ document: JSONDocument, _ key: JSONDocument.Index, allowed: AlgorithmSet
+  ) throws(Problem) -> VerificationKey {
+    guard document.kind(key) == .object else { throw .notObject }
+    guard let type = try text(document, key, "kty") else { throw .malformed }
+    let keyID = try text(document, key, "kid")
+    if let keyID, keyID.count > keyIDByteCountMax { throw .malformed }
+    try checkUse(document, key)
+    let publicKey = try readNumbers(document, key, type: String(decoding: type, as: UTF8.self))
+    var own = AlgorithmSet()
+    for algorithm in SignatureAlgorithm.allCases where algorithm.fits(publicKey.components) { own.insert(algorithm) }
+    if own.isEmpty { throw .tooWeak }
+    if let name = try text(document, key, "alg") {
+      guard let named = SignatureAlgorithm.named(name.span), own.contains(named) else { throw .algorithmUnfit }
+      // `EdDSA` and the curve's own name say the same of an Edwards key (RFC 9864 §2.2); any other name stands alone.
+      if case .edwards = publicKey.components {} else { own = AlgorithmSet([named]) }
+    }
+    let usable = own.intersection(allowed)
+    if usable.isEmpty { throw .algorithmNotAllowed }
+    return VerificationKey(keyID: keyID, publicKey: publicKey, algorithms: usable)
+  }
+
+  /// `use` must be `sig` and `key_ops` must hold `verify`, where they stand (RFC 7517 §4.2, §4.3).
+  private static func checkUse(_ document: JSONDocument, _ key: JSONDocument.Index) throws(Problem) {
+    if let use = try text(document, key, "use"), use != Array("sig".utf8) { throw .useOther }
+    guard let operations = document.member("key_ops", of: key) else { return }
+    guard document.kind(operations) == .array else { throw .malformed }
+    let verify = Array("verify".utf8)
+    for operation in document.elements(of: operations) where document.stringEquals(operation, verify.span) { return }
+    throw .useOther
+  }
+
+  private static func readNumbers(
+    _ document: JSONDocument, _ key: JSONDocument.Index, type: String
+  ) throws(Problem) -> PublicKey {
+    // A private key that is published signs for everybody. `d` stands in every private RSA, EC and OKP key (T23).
+    if type != "oct", document.member("d", of: key) != nil { throw .privateKey }
+    switch type {
+    case "RSA":
+      let (modulus, exponent) = (try bytes(document, key, "n"), try bytes(document, key, "e"))
+      return try make { () throws(KeyError) in try PublicKey.rsa(modulus: modulus.span, exponent: exponent.span) }
+    case "EC":
+      guard let curve = EllipticCurve(rawValue: try curveName(document, key)) else { throw .typeUnknown }
+      let (x, y) = (try bytes(document, key, "x"), try bytes(document, key, "y"))
+      return try make { () throws(KeyError) in try PublicKey.ellipticCurve(curve, x: x.span, y: y.span) }
+    case "OKP":
+      guard let curve = EdwardsCurve(rawValue: try curveName(document, key)) else { throw .typeUnknown }
+      let x = try bytes(document, key, "x")
+      return try make { () throws(KeyError) in try PublicKey.edwards(curve, x: x.span) }
+    case "oct":
+      let secret = try bytes(document, key, "k")
+      return try make { () throws(KeyError) in try PublicKey.secret(secret.span) }
+    default: throw .typeUnknown
+    }
+  }
+
+  private static func make(_ key: () throws(KeyError) -> PublicKey) throws(Problem) -> PublicKey {
+    do throws(KeyError) {
+      return try key()
+    } catch {
+      throw problem(error)
+    }
+  }
+
+  private static func problem(_ error: KeyError) -> Problem {
+    switch error {
+    case .modulusUnfit, .exponentUnfit, .secretEmpty: .tooWeak
+    case .lengthWrong, .pointNotOnCurve: .pointInvalid
+    case .unreadable, .library: .malformed
+    }
+  }
+
+  private static func curveName(_ document: JSONDocument, _ key: JSONDocument.Index) throws(Problem) -> String {
+    guard let name = try text(document, key, "crv") else { throw .malformed }
+    return String(decoding: name, as: UTF8.self)
+  }
+
+  /// A member that must be a string where it stands.
+  private static func text(
+    _ document: JSONDocument, _ key: JSONDocument.Index, _ name: String
+  ) throws(Problem) -> [UInt8]? {
+    guard let value = document.member(name, of: key) else { return nil }
+    guard let bytes = document.stringBytes(at: value) else { throw .malformed }
+    return bytes
+  }
+
+  /// A member that must stand and be base64url.
+  private static func bytes(
+    _ document: JSONDocument, _ key: JSONDocument.Index, _ name: String
+  ) throws(Problem) -> [UInt8] {
+    guard let text = try text(document, key, name), !text.isEmpty else { throw .malformed }
+    // LIMIT: RSA of 8192 bits is 1,366 digits; nothing that fits a key is longer than this.
+    if text.count > 4096 { throw .tooLarge }
+    guard let bytes = Base64URL.decode(text.span) else { throw .malformed }
+    return bytes
+  }
+}

@@ -1,0 +1,40 @@
+// Why a request did not pass. The raw values are the public contract: response bodies, access log and metrics carry them.
+
+/// The outcome of a check that failed. One case a reason that an operator can act on; never a detail that helps a forger.
+package enum TokenRefusal: String, Sendable, CaseIterable, Error {
+  /// No token in any of the route's sources: 401 without an error code (RFC 6750 §3.1).
+  case tokenMissing = "token_missing"
+  /// More than one token in one request (RFC 6750 §2), or one source that holds two.
+  case tokenAmbiguous = "token_ambiguous"
+  /// Not a compact JWS of three strict base64url parts with two JSON objects (RFC 7515 §7.1); also `b64`, duplicate
+  /// members, bad UTF-8, too deep.
+  case tokenMalformed = "token_malformed"
+  /// Longer than the gateway reads.
+  case tokenTooLarge = "token_too_large"
+  /// `crit` names something (RFC 7515 §4.1.11).
+  case criticalHeaderUnknown = "critical_header_unknown"
+  /// `typ` is not one of the issuer's (RFC 8725 §3.11).
+  case typeNotAllowed = "type_not_allowed"
+  /// `alg` is `none`, unknown, or not on the issuer's list.
+  case algorithmNotAllowed = "algorithm_not_allowed"
+  /// `iss` is missing or not one of the route's issuers.
+  case issuerUnknown = "issuer_unknown"
+  /// No key of the issuer has the token's `kid` (or, without one, fits its algorithm).
+  case keyUnknown = "key_unknown"
+  /// The issuer's keys could not be had yet: 503.
+  case keysUnavailable = "keys_unavailable"
+  case signatureInvalid = "signature_invalid"
+  case tokenExpired = "token_expired"
+  case tokenNotYetValid = "token_not_yet_valid"
+  /// `now - iat` is over the issuer's `max_age`, or `iat` lies in the future.
+  case tokenTooOld = "token_too_old"
+  /// A registered claim has the wrong type (`exp` as a string, `1e300`, negative, null).
+  case claimInvalid = "claim_invalid"
+  case audienceMismatch = "audience_mismatch"
+  /// One of the issuer's `required_claims` is absent.
+  case claimMissing = "claim_missing"
+  /// The token is good but lacks one of the route's scopes: 403.
+  case scopeMissing = "scope_missing"
+  /// The token is good but one of the route's claims does not hold: 403.
+  case claimMismatch = "claim_mismatch"
+}

@@ -1,0 +1,14 @@
+// The command line.
+
+import ArgumentParser
+
+@main
+struct Catraca: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "catraca",
+    abstract: "An API gateway that checks the pass at the door.",
+    version: version,
+    subcommands: [Run.self, Check.self, Demo.self, Token.self])
+
+  static let version = "0.1.0"
+}

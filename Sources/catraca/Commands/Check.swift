@@ -1,0 +1,22 @@
+// `catraca check`: every error and warning of a file, with its place.
+
+import ArgumentParser
+import Configuration
+import Foundation
+
+struct Check: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Check a configuration file; exit 0 when it is good, 1 when not.")
+
+  @Argument(help: "The configuration file.")
+  var file = "gateway.conf"
+
+  func run() throws {
+    let file = file
+    let loaded = try readOrExit {
+      ConfigurationReader.load(path: file, environment: ProcessInfo.processInfo.environment)
+    }
+    let count = loaded.configuration.routes.count
+    print("\(file): ok, \(count) \(count == 1 ? "route" : "routes")")
+  }
+}

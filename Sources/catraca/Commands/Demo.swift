@@ -1,0 +1,92 @@
+// `catraca demo`: an issuer of tokens, a service that shows what reaches it, and the gateway in front of it, all in this
+// process and on loopback.
+
+import ArgumentParser
+import Configuration
+import ControlPlane
+import Demo
+import Foundation
+import Logging
+import NIOPosix
+import ServiceLifecycle
+import UnixSignals
+
+struct Demo: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Try the gateway out: an issuer, an upstream and the gateway on loopback, with curl lines to paste.")
+
+  @Option(help: "The gateway's port; 0 takes a free one.")
+  var port: UInt16 = 8080
+  @Option(help: "The admin listener's port; 0 takes a free one.")
+  var adminPort: UInt16 = 9901
+
+  func run() async throws {
+    let group = MultiThreadedEventLoopGroup.singleton
+    try await requireFree(port, option: "--port")
+    try await requireFree(adminPort, option: "--admin-port")
+    let issuer = try await DemoIssuer.start(group: group, audience: DemoScript.audience)
+    let echo = try await EchoUpstream.start(group: group)
+    var script = DemoScript(
+      issuerURL: issuer.url, upstreamPort: echo.port, gatewayPort: Int(port), adminPort: Int(adminPort))
+    let gateway = try await startGateway(script.configuration)
+    script.gatewayPort = await gateway.listeners.first?.port ?? script.gatewayPort
+    script.adminPort = await gateway.adminPort ?? script.adminPort
+    script.tokens = try await DemoTokens(from: issuer)
+
+    // Ends with the gateway, whether or not it came to speak.
+    let announcement = Task { [script] in try await Self.announce(script) }
+    defer { announcement.cancel() }
+    try await ServiceGroup(
+      services: [GatewayService(gateway)], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.log
+    ).run()
+    await issuer.stop()
+    await echo.stop()
+  }
+
+  private static var log: Logger {
+    var log = ownLog()
+    log.logLevel = .warning
+    return log
+  }
+
+  private func startGateway(_ text: String) async throws -> RunningGateway {
+    let read: ConfigurationSource = {
+      ConfigurationReader.read(
+        text: text, file: "demo.conf", folder: "", environment: [:], readFile: { try readWholeFile($0) })
+    }
+    let loaded = try readOrExit(read)
+    do {
+      return try await RunningGateway.start(
+        loaded.configuration, reading: read, version: Catraca.version, log: Self.log)
+    } catch {
+      printError("catraca: cannot start: \(error)")
+      throw ExitCode(1)
+    }
+  }
+
+  /// Says which port is taken. The gateway's own listeners would not notice another gateway: they share ports.
+  private func requireFree(_ port: UInt16, option: String) async throws {
+    do {
+      let probe = try await SmallHTTPServer.start(port: Int(port), group: MultiThreadedEventLoopGroup.singleton) { _ in
+        .text("", status: 503)
+      }
+      await probe.stop(within: .zero)
+    } catch {
+      printError(
+        "catraca: port \(port) on 127.0.0.1 cannot be had, something else is probably using it: "
+          + "choose another with \(option) PORT (0 takes a free one)")
+      throw ExitCode(1)
+    }
+  }
+
+  /// Says what to do once the keys are there: they come in the background, some milliseconds after the start.
+  private static func announce(_ script: DemoScript) async throws {
+    let fetcher = DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton)
+    for _ in 0..<500 {
+      if (try? await fetcher.get(url: "http://127.0.0.1:\(script.adminPort)/readyz")) != nil { break }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    // Not through `print`: into a pipe it would be held back.
+    try FileHandle.standardOutput.write(contentsOf: Data(script.text.utf8))
+  }
+}

@@ -1,0 +1,70 @@
+// `catraca run`: the gateway itself.
+
+import ArgumentParser
+import Configuration
+import ControlPlane
+import Foundation
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+struct Run: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Start the gateway.")
+
+  @Argument(help: "The configuration file.")
+  var file = "gateway.conf"
+
+  func run() async throws {
+    let log = ownLog()
+    raiseDescriptorLimit()
+    let file = file
+    let read: ConfigurationSource = {
+      ConfigurationReader.load(path: file, environment: ProcessInfo.processInfo.environment)
+    }
+    let loaded = try readOrExit(read)
+    let gateway: RunningGateway
+    do {
+      gateway = try await RunningGateway.start(
+        loaded.configuration, reading: read, version: Catraca.version, log: log)
+    } catch {
+      printError("catraca: cannot start: \(error)")
+      throw ExitCode(1)
+    }
+    try await ServiceGroup(
+      services: [GatewayService(gateway)], gracefulShutdownSignals: [.sigterm, .sigint], logger: log
+    ).run()
+  }
+}
+
+/// The loaded file, its warnings printed; or its errors printed and the process's end with status 1.
+func readOrExit(_ read: ConfigurationSource) throws -> ConfigurationReader.Loaded {
+  switch read() {
+  case .success(let loaded):
+    for warning in loaded.warnings { printError("\(warning)") }
+    return loaded
+  case .failure(let errors):
+    printError(errors.description)
+    throw ExitCode(1)
+  }
+}
+
+/// The gateway's own log, to standard error. Requests have a log of their own.
+func ownLog() -> Logger {
+  var quiet = Logger(label: "catraca") { label in StreamLogHandler.standardError(label: label) }
+  quiet.logLevel = .notice
+  return quiet
+}
+
+func printError(_ text: String) {
+  FileHandle.standardError.write(Data((text + "\n").utf8))
+}
+
+/// Every connection needs a descriptor: the soft limit is raised to the hard one.
+func raiseDescriptorLimit() {
+  var limit = rlimit()
+  // SAFETY: both calls get one structure of ours for the time of the call.
+  if unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max {
+    limit.rlim_cur = limit.rlim_max
+    _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+}

@@ -1,0 +1,107 @@
+// Keys in files: private keys in PEM, secrets for HMAC as one JWK. Made, written where only the owner may read, and read.
+
+import Configuration
+import Cryptography
+import Foundation
+import JSON
+import Tokens
+
+/// A key that signs, out of a file or fresh.
+struct KeyFile {
+  let key: SigningKey
+
+  /// A new key that fits the algorithm. RSA gets 2048 bits, secrets as many as the digest has.
+  static func generate(for algorithm: SignatureAlgorithm) throws(KeyError) -> KeyFile {
+    let kind: SigningKey.Kind
+    switch algorithm {
+    case .rs256, .rs384, .rs512, .ps256, .ps384, .ps512: kind = .rsa(bitCount: 2048)
+    case .es256: kind = .ellipticCurve(.p256)
+    case .es384: kind = .ellipticCurve(.p384)
+    case .es512: kind = .ellipticCurve(.p521)
+    case .edDSA, .ed25519: kind = .edwards(.ed25519)
+    case .ed448: kind = .edwards(.ed448)
+    case .hs256: kind = .secret(byteCount: 32)
+    case .hs384: kind = .secret(byteCount: 48)
+    case .hs512: kind = .secret(byteCount: 64)
+    }
+    return KeyFile(key: try .generate(kind))
+  }
+
+  /// Reads PEM, or a secret as the JWK that ``text`` writes.
+  static func read(_ path: String) throws -> KeyFile {
+    let bytes: [UInt8]
+    do {
+      bytes = try readWholeFile(path)
+    } catch {
+      throw TokenError("\(path) cannot be read: \(error)")
+    }
+    do {
+      if bytes.first == UInt8(ascii: "{") { return KeyFile(key: try readSecret(bytes, path)) }
+      return KeyFile(key: try SigningKey(pem: bytes))
+    } catch is KeyError {
+      throw TokenError(
+        "\(path) holds no private key that signs tokens; wanted is unencrypted PEM with an RSA key of 2048 to 8192 bits, "
+          + "a P-256, P-384 or P-521 key, or an Ed25519 or Ed448 key")
+    }
+  }
+
+  private static func readSecret(_ bytes: [UInt8], _ path: String) throws -> SigningKey {
+    guard let document = try? JSONDocument(bytes),
+      let type = document.member("kty", of: document.root), document.string(at: type) == "oct",
+      let member = document.member("k", of: document.root), let text = document.stringBytes(at: member),
+      let secret = Base64URL.decode(text.span)
+    else {
+      throw TokenError(
+        "\(path) is JSON but not a secret: wanted is {\"k\":\"…\",\"kty\":\"oct\"}, or a private key in PEM")
+    }
+    return try SigningKey(secret: secret)
+  }
+
+  /// What a file of this key holds: PEM, or one JWK for a secret.
+  var text: String {
+    if let pem = key.pem() { return String(decoding: pem, as: UTF8.self) }
+    return Thumbprint.canonicalJSON(key.publicKey.components) + "\n"
+  }
+
+  /// Whether it is a secret, which no key set may show.
+  var isSecret: Bool {
+    if case .secret = key.publicKey.components { return true }
+    return false
+  }
+
+  /// The `kid` that a key has when nobody names one: its thumbprint (RFC 7638).
+  var keyID: String {
+    String(decoding: Base64URL.encode(Thumbprint.make(key.publicKey.components).span), as: UTF8.self)
+  }
+
+  /// What one signs with when nobody says otherwise.
+  var algorithm: SignatureAlgorithm {
+    switch key.publicKey.components {
+    case .rsa: .rs256
+    case .ellipticCurve(.p256, _, _): .es256
+    case .ellipticCurve(.p384, _, _): .es384
+    case .ellipticCurve(.p521, _, _): .es512
+    case .edwards: .edDSA
+    case .secret(let bytes): bytes.count >= 64 ? .hs512 : bytes.count >= 48 ? .hs384 : .hs256
+    }
+  }
+
+  /// Writes a new file that only its owner can read. Never writes over one that is there.
+  static func write(_ text: String, to path: String) throws {
+    // SAFETY: the path is copied by the call; the descriptor goes to the file handle, which closes it.
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      let reason = errno == EEXIST ? "there is such a file, and it stays" : POSIXError.text(errno)
+      throw TokenError("\(path) cannot be written: \(reason)")
+    }
+    try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: Data(text.utf8))
+  }
+}
+
+extension POSIXError {
+  /// The system's words for an error number.
+  static func text(_ code: Int32) -> String {
+    // SAFETY: strerror answers a C string for every number; it is copied at once.
+    unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
+  }
+}

@@ -1,0 +1,63 @@
+// A token's payload, put together from what the command line names.
+
+import Bytes
+import JSON
+
+/// Claims in the order in which they will stand. A claim named twice keeps its place and takes the later value.
+struct TokenClaims {
+  private var claims: [(name: String, json: String)] = []
+
+  mutating func set(_ name: String, json: String) {
+    if let index = claims.firstIndex(where: { $0.name == name }) {
+      claims[index].json = json
+    } else {
+      claims.append((name, json))
+    }
+  }
+
+  mutating func set(_ name: String, text: String) { set(name, json: Self.quoted(text)) }
+
+  /// `name=json` as a person writes it.
+  mutating func set(argument: String) throws {
+    guard let equals = argument.firstIndex(of: "="), equals > argument.startIndex else {
+      throw TokenError("--claim '\(argument)': wanted is name=json, such as admin=true or tier='\"gold\"'")
+    }
+    let name = String(argument[..<equals])
+    let value = String(argument[argument.index(after: equals)...])
+    do {
+      _ = try JSONDocument(Array(value.utf8))
+    } catch {
+      throw TokenError(
+        "--claim '\(argument)': the value is not JSON; a text is written \(name)='\(Self.quoted(value))'")
+    }
+    set(name, json: value)
+  }
+
+  /// The payload.
+  var json: String {
+    "{" + claims.map { "\(Self.quoted($0.name)):\($0.json)" }.joined(separator: ",") + "}"
+  }
+
+  static func quoted(_ text: String) -> String {
+    var queue = ByteQueue()
+    JSONWriter.append(string: text, to: &queue)
+    return String(decoding: queue.span.copied(), as: UTF8.self)
+  }
+}
+
+/// A span of time as the command line takes it: `5m`, `24h`, `-1h`.
+struct SignedSeconds {
+  var seconds: Int64
+
+  init(_ text: String) throws {
+    let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
+    let centurySeconds: Int64 = 100 * 366 * 86400
+    guard let unit = text.last, let factor = units[unit], let number = Int64(text.dropLast()),
+      (-centurySeconds / factor...centurySeconds / factor).contains(number)
+    else {
+      throw TokenError(
+        "'\(text)' is no time: wanted is a number and its unit, such as 30s, 5m, 24h, 7d, or -1h for the past")
+    }
+    seconds = number * factor
+  }
+}

@@ -1,0 +1,150 @@
+// The queue of bytes: what goes in comes out, in order, however it grows and moves.
+
+import Bytes
+import Testing
+
+/// A pseudo-random sequence that is the same in every run (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ mixed >> 31
+  }
+}
+
+private func copy(_ queue: borrowing ByteQueue) -> [UInt8] { queue.span.copied() }
+
+struct ByteQueueTests {
+  @Test("A new queue is empty and owns no memory")
+  func empty() {
+    var queue = ByteQueue()
+    let (count, allocated, isEmpty) = (queue.count, queue.allocatedByteCount, queue.isEmpty)
+    #expect(count == 0 && allocated == 0 && isEmpty)
+    #expect(copy(queue) == [])
+    queue.removeFirst(5)
+    queue.truncate(to: 3)
+    queue.append("")
+    queue.append([UInt8]())
+    #expect(copy(queue) == [])
+  }
+
+  @Test("Whatever is appended and removed, the queue holds what an array would")
+  func againstArray() {
+    var generator = SeededGenerator(seed: 1)
+    var queue = ByteQueue()
+    var model: [UInt8] = []
+    for _ in 0..<5_000 {
+      switch Int.random(in: 0..<10, using: &generator) {
+      case 0:
+        let byte = UInt8.random(in: 0...255, using: &generator)
+        queue.append(byte)
+        model.append(byte)
+      case 1...4:
+        let count = Int.random(in: 0...700, using: &generator)
+        let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        queue.append(bytes)
+        model += bytes
+      case 5...7:
+        let count = Int.random(in: 0...900, using: &generator)
+        queue.removeFirst(count)
+        model.removeFirst(min(count, model.count))
+      case 8:
+        let count = Int.random(in: 0...2_000, using: &generator)
+        queue.truncate(to: count)
+        model = Array(model.prefix(count))
+      default:
+        queue.reserve(Int.random(in: 0...100, using: &generator))
+      }
+      let (count, isEmpty) = (queue.count, queue.isEmpty)
+      if copy(queue) != model || count != model.count || isEmpty != model.isEmpty {
+        Issue.record("differs after \(model.count) bytes")
+        return
+      }
+    }
+  }
+
+  @Test("Removing takes at most what is there, and less than nothing takes nothing")
+  func removal() {
+    var queue = ByteQueue()
+    queue.append("abc")
+    queue.removeFirst(-1)
+    #expect(copy(queue) == Array("abc".utf8))
+    queue.truncate(to: -1)
+    #expect(copy(queue) == [])
+    queue.append("de")
+    queue.removeFirst(9)
+    #expect(copy(queue) == [])
+  }
+
+  @Test("A warm queue takes no new memory, and gives all of it back when asked")
+  func memory() {
+    var queue = ByteQueue()
+    let block = [UInt8](repeating: 7, count: 1_000)
+    queue.append(block)
+    let warm = queue.allocatedByteCount
+    #expect(warm >= 1_000)
+    for _ in 0..<100 {
+      queue.removeAll()
+      queue.append(block)
+    }
+    // A queue whose front moves reuses the room in front of it.
+    for _ in 0..<100 {
+      queue.removeFirst(900)
+      queue.append([UInt8](repeating: 8, count: 10))
+      queue.removeFirst(100)
+    }
+    let after = queue.allocatedByteCount
+    #expect(after == warm)
+    queue.releaseStorage()
+    let released = queue.allocatedByteCount
+    #expect(released == 0)
+    queue.append(9 as UInt8)
+    #expect(copy(queue) == [9])
+  }
+
+  @Test("Texts and literals of any length are appended as their UTF-8")
+  func texts() {
+    var queue = ByteQueue()
+    queue.append("HTTP/1.1 ")
+    queue.append("x")
+    queue.append("é")
+    queue.append(text: "grün")
+    #expect(copy(queue) == Array("HTTP/1.1 xégrün".utf8))
+  }
+
+  @Test("Decimal numbers are written as Swift writes them")
+  func decimal() {
+    var values: [UInt64] = [
+      0, 1, 9, 10, 99, 100, 255, UInt64(UInt32.max), UInt64.max, UInt64.max - 1, 10_000_000_000_000_000_000,
+    ]
+    var power: UInt64 = 1
+    for _ in 0..<19 {
+      power *= 10
+      values += [power - 1, power, power + 1]
+    }
+    for value in values {
+      var queue = ByteQueue()
+      queue.append(decimal: value)
+      #expect(copy(queue) == Array(String(value).utf8))
+    }
+  }
+
+  @Test("Hexadecimal numbers are written in lower case, padded to a width")
+  func hexadecimal() {
+    for value: UInt64 in [0, 1, 15, 16, 255, 256, 0xABCDEF, UInt64.max, 1 << 63] {
+      for width in [1, 2, 8, 16, 20] {
+        var queue = ByteQueue()
+        queue.append(hexadecimal: value, width: width)
+        let digits = String(value, radix: 16)
+        // 64 bits have 16 digits, and no more are written.
+        let padding = String(repeating: "0", count: max(0, min(width, 16) - digits.count))
+        #expect(copy(queue) == Array((padding + digits).utf8))
+      }
+    }
+  }
+}

@@ -1,0 +1,117 @@
+// What lies on disk: public, whole, private to us, and believed only within its bounds.
+
+import Foundation
+import Testing
+import Tokens
+
+@testable import Configuration
+@testable import ControlPlane
+
+@Suite struct KeySetStoreTests {
+  private let login = issuer(.url("https://idp.test/keys"))
+
+  @Test("T23 Only the public members of public keys are written")
+  func publicOnly() throws {
+    let x = String(repeating: "x", count: 42) + "A"
+    let body = """
+      {"keys":[
+        {"kty":"OKP","crv":"Ed25519","kid":"a\\u0022","x":"\(x)","d":"SECRET1","use":"sig","key_ops":["verify"],"note":"SECRET2"},
+        {"kty":"oct","kid":"h","k":"SECRET3"},
+        {"kty":"RSA","n":"AQ","e":"AQAB","d":"SECRET4","p":"SECRET5","q":"SECRET6","dp":"SECRET7","qi":"SECRET8","oth":["SECRET9"]},
+        {"k":"SECRET10"}, "SECRET11"
+      ]}
+      """
+    let world = VirtualWorld()
+    let store = KeySetStore(directory: "/state", files: world.environment.files)
+    try store.write(Array(body.utf8), of: login, origin: "https://idp.test/keys", fetchedAt: 77)
+    let text = String(decoding: try #require(world.file("/state/keys-login.json")), as: UTF8.self)
+    #expect(!text.contains("SECRET"))
+    #expect(text.contains(#""kid":"a\u0022""#))
+    let stored = try #require(try store.read(login))
+    #expect(stored.fetchedAt == 77)
+    #expect(keyIDs(stored.keySet) == ["a\""])
+  }
+
+  @Test("A set without a public key is not written at all")
+  func noPublicKey() throws {
+    let world = VirtualWorld()
+    let store = KeySetStore(directory: "/state", files: world.environment.files)
+    for body in [#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#, "{}", "<html>", ""] {
+      try store.write(Array(body.utf8), of: login, origin: "o", fetchedAt: 1)
+    }
+    #expect(world.file("/state/keys-login.json") == nil)
+  }
+
+  @Test("A stored secret is never believed, even where the issuer allows HS256")
+  func storedSecret() throws {
+    var hs = login
+    hs.policy.algorithms = [.hs256, .edDSA]
+    let world = VirtualWorld()
+    let key = String(repeating: "A", count: 43)
+    world.putFile(
+      "/state/keys-login.json",
+      Array(
+        #"{"source":"https://idp.test/keys","fetched_at":1,"keys":[{"kty":"oct","k":"\#(key)"}]}"#.utf8))
+    let store = KeySetStore(directory: "/state", files: world.environment.files)
+    #expect(throws: FileError.self) { _ = try store.read(hs) }
+  }
+
+  @Test("A set of another source is not taken, a broken file is an error")
+  func otherSource() throws {
+    let world = VirtualWorld()
+    let store = KeySetStore(directory: "/state", files: world.environment.files)
+    try store.write(keySet("a"), of: login, origin: "o", fetchedAt: 1)
+    #expect(try store.read(login) != nil)
+    #expect(try store.read(issuer(.url("https://idp.test/other"))) == nil)
+    #expect(try store.read(issuer(.discovery(issuer: "https://idp.test/keys"))) == nil)
+    #expect(try store.read(issuer(.url("https://idp.test/keys"), name: "else")) == nil)
+    let whole = try #require(world.file("/state/keys-login.json"))
+    for length in 0..<whole.count - 1 {
+      world.putFile("/state/keys-login.json", Array(whole.prefix(length)))
+      #expect(throws: FileError.self, "\(length) bytes") { _ = try store.read(login) }
+    }
+  }
+
+  @Test("Names cannot lead out of the folder or into one another's file")
+  func names() {
+    let store = KeySetStore(directory: "/state", files: SystemFiles())
+    let names = ["../a", "a/b", "a%2Fb", "A", "a", "", "ü", "a.json", "a\0"]
+    let paths = names.map { store.path(of: issuer(.url(""), name: $0)) }
+    #expect(Set(paths).count == paths.count)
+    for path in paths { #expect(path.dropFirst("/state/".count).allSatisfy { $0 != "/" && $0 != "\0" }) }
+    #expect(paths[0] == "/state/keys-%2E%2E%2Fa.json")
+  }
+}
+
+@Suite struct SystemFilesTests {
+  private let folder = FileManager.default.temporaryDirectory.appending(path: "catraca-\(UUID().uuidString)").path
+
+  @Test("A file is replaced whole, for its owner only, and leaves nothing beside it")
+  func replace() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let files = SystemFiles()
+    let path = folder + "/keys.json"
+    #expect(files.signature(of: path) == .missing)
+    try files.replace(path, with: [1, 2, 3])
+    let first = files.signature(of: path)
+    try files.replace(path, with: [UInt8](repeating: 4, count: 200_000))
+    #expect(files.signature(of: path) != first)
+    #expect(try files.read(path, byteCountMax: 200_000) == [UInt8](repeating: 4, count: 200_000))
+    let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["keys.json"])
+  }
+
+  @Test("What cannot be read or written is an error in the system's words")
+  func errors() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let files = SystemFiles()
+    try files.replace(folder + "/f", with: [1, 2, 3])
+    #expect(throws: FileError("No such file or directory")) { _ = try files.read(folder + "/none", byteCountMax: 1) }
+    #expect(throws: FileError("Is a directory")) { _ = try files.read(folder, byteCountMax: 1) }
+    #expect(throws: FileError("larger than 2 bytes")) { _ = try files.read(folder + "/f", byteCountMax: 2) }
+    #expect(throws: FileError("Not a directory")) { try files.replace(folder + "/f/g", with: []) }
+    #expect(throws: FileError("Is a directory")) { try files.replace(folder, with: []) }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["f"])
+  }
+}

@@ -1,0 +1,105 @@
+// The registry with the real client, against an issuer on a real socket.
+
+import Logging
+import NIOPosix
+import Synchronization
+import Testing
+import Tokens
+
+@testable import Configuration
+@testable import ControlPlane
+
+private let group = MultiThreadedEventLoopGroup.singleton
+
+/// An issuer whose answers a test lays down, and which counts what it is asked.
+private final class TestIssuer: Sendable {
+  let answers = Mutex<[String: SmallResponse]>([:])
+  let asked = Mutex<[String]>([])
+
+  func serve() async throws -> SmallHTTPServer {
+    try await SmallHTTPServer.start(group: group) { request in
+      self.asked.withLock { $0.append(request.target) }
+      return self.answers.withLock { $0[request.target] } ?? .text("none", status: 404)
+    }
+  }
+
+  func put(_ target: String, _ response: SmallResponse) { answers.withLock { $0[target] = response } }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct KeySetsOverSocketsTests {
+  private func registry() -> KeySetRegistry {
+    KeySetRegistry(environment: .live(DocumentFetcher(group: group)), log: Logger(label: "test")) { _, _ in }
+  }
+
+  @Test("T73 Discovery and keys are fetched, with `//` in the path as it stands, and rotate on an unknown key id")
+  func discovery() async throws {
+    let idp = TestIssuer()
+    let server = try await idp.serve()
+    let base = "http://127.0.0.1:\(server.port)/realms/a"
+    let document = #"{"issuer":"\#(base)","jwks_uri":"http://localhost:\#(server.port)//keys?x=//"}"#
+    idp.put("/realms/a/.well-known/openid-configuration", .json(Array(document.utf8)))
+    idp.put("//keys?x=//", .json(keySet("a")))
+    let registry = registry()
+    await registry.apply(issuers: [issuer(.discovery(issuer: base))])
+    let run = Task { await registry.run() }
+    await eventually { await registry.isReady }
+    idp.put("//keys?x=//", .json(keySet("b")))
+    #expect(await registry.requestRefresh(issuer: 0) == .refreshed)
+    #expect(await registry.snapshot()[0].map(keyIDs) == ["b"])
+    let outcomes = await withTaskGroup(of: RefreshOutcome.self) { tasks in
+      for _ in 0..<200 { tasks.addTask { await registry.requestRefresh(issuer: 0) } }
+      return await tasks.reduce(into: []) { $0.append($1) }
+    }
+    #expect(outcomes.allSatisfy { $0 == .notNow })
+    #expect(
+      idp.asked.withLock { $0 } == ["/realms/a/.well-known/openid-configuration", "//keys?x=//", "//keys?x=//"])
+    run.cancel()
+    await run.value
+    await server.stop()
+  }
+
+  @Test("T24 A key URL that redirects is not followed, and the keys stay")
+  func redirect() async throws {
+    let idp = TestIssuer()
+    let server = try await idp.serve()
+    idp.put("/keys", .json(keySet("a")))
+    idp.put("/evil", .json(keySet("evil")))
+    let registry = registry()
+    await registry.apply(issuers: [issuer(.url("http://127.0.0.1:\(server.port)/keys"))])
+    let run = Task { await registry.run() }
+    await eventually { await registry.isReady }
+    idp.put("/keys", SmallResponse(status: 302, fields: [("Location", "/evil")]))
+    #expect(await registry.requestRefresh(issuer: 0) == .failed(.fetch(.redirected(302))))
+    #expect(await registry.snapshot()[0].map(keyIDs) == ["a"])
+    #expect(!idp.asked.withLock { $0.contains("/evil") })
+    run.cancel()
+    await run.value
+    await server.stop()
+  }
+
+  @Test("T23 Ten megabytes instead of keys are not read")
+  func tooLarge() async throws {
+    let idp = TestIssuer()
+    let server = try await idp.serve()
+    idp.put("/keys", .json([UInt8](repeating: 0x20, count: 10 << 20)))
+    let registry = registry()
+    await registry.apply(issuers: [issuer(.url("http://127.0.0.1:\(server.port)/keys"))])
+    await registry.turn()
+    #expect(await registry.status()[0].lastError == "too_large")
+    await server.stop()
+  }
+
+  @Test("Stopping ends a fetch that hangs, and counts it as nobody's failure")
+  func stop() async throws {
+    let silent = try await RawServer.start("", then: .keepOpen)
+    let registry = registry()
+    await registry.apply(issuers: [issuer(.url("http://127.0.0.1:\(silent.port)/keys"))])
+    let run = Task { await registry.run() }
+    await eventually { await registry.status()[0].nextRefreshInSeconds == nil }
+    run.cancel()
+    await run.value
+    #expect(await registry.status()[0].isReady == false)
+    #expect(await registry.status()[0].results == [:])
+    await silent.stop()
+  }
+}

@@ -1,0 +1,67 @@
+// `catraca demo` as a newcomer meets it: what it prints is pasted into a shell, and does what it says.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("The demo", .timeLimit(.minutes(1)))
+struct DemoCommandTests {
+  /// The lines that a running demo has printed, up to the last of its text.
+  private static func start() async throws -> (demo: ChildProcess, text: [String]) {
+    let demo = try ChildProcess.start(try GatewayProcess.binary(), ["demo", "--port", "0", "--admin-port", "0"])
+    let text = try await demo.output.wait(for: "the demo's text", within: .seconds(30)) { output in
+      output.standardOutput.contains("One line a request follows.") ? output.standardOutput : nil
+    }
+    return (demo, text)
+  }
+
+  @Test(
+    "Each curl line, pasted as it stands, gets the status that is printed above it",
+    .enabled(if: ChildProcess.isInstalled("curl"), "curl is not installed"))
+  func curlLines() async throws {
+    let (demo, text) = try await Self.start()
+    var statuses: [String] = []
+    for (title, command) in zip(text, text.dropFirst()) where command.hasPrefix("curl ") {
+      let announced = String(try #require(title.split(separator: " ").dropFirst().first, "\(title)"))
+      let ran = try await ChildProcess.run("sh", ["-c", command + " -s -o /dev/null -w '%{http_code}'"])
+      #expect(ran.standardOutput == announced, "\(title)\n\(command)\n\(ran.standardError)")
+      statuses.append(announced)
+    }
+    #expect(statuses == ["200", "401", "401", "401", "403", "200", "200", "404", "200", "200"])
+    for reason in ["token_missing", "token_expired", "signature_invalid", "scope_missing ada"] {
+      _ = try await demo.output.wait(for: "a line with \(reason)") { output in
+        output.standardOutput.first { $0.contains(" -> 40") && $0.contains(reason) }
+      }
+    }
+    demo.kill(SIGINT)
+    #expect(try await demo.waitForExit() == 0)
+  }
+
+  @Test("The upstream sees who the caller is, not the token and not what the caller claims to be")
+  func identity() async throws {
+    let (demo, text) = try await Self.start()
+    let good = try #require(text.first { $0.hasPrefix("curl ") && $0.contains("/hello") })
+    let port = try #require(
+      Int(good.drop { $0 != ":" }.dropFirst(3).drop { $0 != ":" }.dropFirst().prefix { $0 != "/" }))
+    let token = try #require(good.components(separatedBy: "'").dropFirst().first)
+    let response = try await RawClient.connect(port: port).get(
+      "/hello", [token, "X-User-Id: root", "x_user_email: root"])
+    #expect(response.status == 200)
+    #expect(response.text.contains("\"X-User-Id\": \"ada\""))
+    #expect(response.text.contains("\"X-User-Email\": \"ada@example.com\""))
+    for hidden in ["root", "Bearer", "uthorization"] { #expect(!response.text.contains(hidden), "\(response.text)") }
+    demo.kill(SIGTERM)
+    #expect(try await demo.waitForExit() == 0)
+  }
+
+  @Test("A port that is taken ends it with a message that names the option", arguments: ["--port", "--admin-port"])
+  func portTaken(_ option: String) async throws {
+    let upstream = try await TestUpstream.echo()
+    let port = String(try #require(upstream.address.split(separator: ":").last))
+    let other = option == "--port" ? "--admin-port" : "--port"
+    let ran = try await GatewayProcess.run(["demo", option, port, other, "0"])
+    #expect(ran.status == 1)
+    #expect(ran.standardError.contains("port \(port) on 127.0.0.1") && ran.standardError.contains("\(option) PORT"))
+    #expect(ran.standardOutput.isEmpty)
+  }
+}

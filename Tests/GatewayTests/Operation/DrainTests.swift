@@ -1,0 +1,101 @@
+// SIGTERM: what runs is finished, nothing new begins, nothing is lost.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Drain", .timeLimit(.minutes(10)))
+struct DrainTests {
+  @Test(
+    "A running request completes, idle connections close, new ones are refused, the exit status is 0",
+    arguments: [
+      SIGTERM, SIGINT,
+    ])
+  func graceful(_ signal: Int32) async throws {
+    let (begun, go) = (Gate(), Gate())
+    let upstream = try await TestUpstream.start { connection in
+      while true {
+        let request = try await connection.receiveRequest()
+        if request.target == "/slow" {
+          try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+          begun.open()
+          try await go.wait()
+          try await connection.send("cd")
+        } else {
+          try await connection.answer("fast", to: request)
+        }
+      }
+    }
+    let gateway = try await GatewayProcess.start(
+      """
+      workers: 2
+      upstreams: { u: { servers: ["\(upstream.address)"] } }
+      routes: [{ path: "/*", auth: public, upstream: u }]
+      """)
+    let idle = try await gateway.connect()
+    for _ in 0..<20 { #expect(try await idle.get("/fast").text == "fast") }
+    let slow = try await gateway.connect()
+    try await slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+    try await begun.wait()
+    gateway.signal(signal)
+    _ = try await gateway.waitForLog("draining") { $0.contains("] draining") }
+    try await idle.expectClosed()
+    await #expect(throws: (any Error).self) { try await gateway.connect() }
+    let ready = try await gateway.admin("/readyz")
+    #expect(ready.status == 503 && ready.text.contains("draining"))
+    #expect(try await gateway.reload().status == 422)
+    #expect(gateway.isRunning)
+    go.open()
+    let response = try await slow.receiveResponse()
+    #expect(response.status == 200 && response.text == "abcd")
+    try await slow.expectClosed()
+    #expect(try await gateway.waitForExit() == 0)
+    #expect(gateway.accessLog.count == 21)
+    #expect(gateway.accessLog.filter { $0.contains("\"status\":200") }.count == 21)
+    #expect(gateway.standardError.last?.contains("] stopped") == true)
+  }
+
+  @Test("What does not end within drain_timeout is cut off, and its line is written all the same")
+  func timeout() async throws {
+    let begun = Gate()
+    let upstream = try await TestUpstream.start { connection in
+      _ = try await connection.receiveRequest()
+      try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+      begun.open()
+      try await connection.stream.waitUntilGone()
+    }
+    let gateway = try await GatewayProcess.start(
+      """
+      limits: { drain_timeout: 200ms }
+      upstreams: { u: { servers: ["\(upstream.address)"] } }
+      routes: [{ path: "/*", auth: public, upstream: u }]
+      """)
+    let client = try await gateway.connect()
+    try await client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+    try await begun.wait()
+    gateway.terminate()
+    try await client.waitUntilGone()
+    #expect(try await gateway.waitForExit() == 0)
+    #expect(gateway.accessLog.count == 1)
+    #expect(gateway.accessLog.first?.contains("\"path\":\"/slow\"") == true)
+  }
+
+  @Test("With nothing under way it ends at once, and every line of a burst just before is there")
+  func burst() async throws {
+    let gateway = try await GatewayProcess.start(
+      "workers: 2\nroutes: [{ path: \"/*\", auth: public, respond: { status: 200, body: ok } }]")
+    let client = try await gateway.connect()
+    let requests = (0..<2000).map { "GET /\($0) HTTP/1.1\r\nHost: a\r\n\r\n" }
+    client.startSending(Array(requests.joined().utf8))
+    for _ in requests { #expect(try await client.receiveResponse().status == 200) }
+    let started = ContinuousClock.now
+    gateway.terminate()
+    #expect(try await gateway.waitForExit() == 0)
+    #expect(ContinuousClock.now - started < .seconds(5))
+    #expect(gateway.accessLog.count == 2000)
+    for (number, line) in gateway.accessLog.enumerated() where !line.contains("\"path\":\"/\(number)\"") {
+      Issue.record("line \(number) is \(line)")
+      break
+    }
+  }
+}

@@ -1,0 +1,185 @@
+// A new configuration takes over whole or not at all, and nobody notices.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Reload", .timeLimit(.minutes(10)))
+struct ReloadTests {
+  private func file(_ body: String, more: String = "") -> String {
+    "\(more)\nroutes:\n  - { path: /a, auth: public, respond: { status: 200, body: \(body) } }\n"
+  }
+
+  @Test("POST /reload changes routes, and connections that are open live on")
+  func post() async throws {
+    let gateway = try await GatewayProcess.start(file("one"))
+    let client = try await gateway.connect()
+    #expect(try await client.get("/a").text == "one")
+    #expect(try await client.get("/b").status == 404)
+    try gateway.write(configuration: file("two") + "  - { path: /b, auth: public, respond: { status: 204 } }\n")
+    let response = try await gateway.reload()
+    #expect(response.status == 200 && response.text == "reloaded\n")
+    #expect(try await client.get("/a").text == "two")
+    #expect(try await client.get("/b").status == 204)
+    #expect(try await gateway.metrics().sum("catraca_config_reloads_total", ["result": "ok"]) == 1)
+    #expect(try await gateway.admin("/status").text.contains("\"generation\" : 2"))
+  }
+
+  @Test("SIGHUP does the same")
+  func signal() async throws {
+    let gateway = try await GatewayProcess.start(file("one"))
+    let client = try await gateway.connect()
+    #expect(try await client.get("/a").text == "one")
+    try gateway.write(configuration: file("two"))
+    gateway.signal(SIGHUP)
+    _ = try await gateway.waitForLog("reloaded") { $0.hasSuffix("] reloaded") }
+    #expect(try await client.get("/a").text == "two")
+    gateway.signal(SIGHUP)
+    try await gateway.waitForMetrics("two reloads") { $0.sum("catraca_config_reloads_total", ["result": "ok"]) == 2 }
+  }
+
+  @Test("A running request ends as it began, though its route, its upstream and its header rules are gone")
+  func running() async throws {
+    let (begun, go) = (Gate(), Gate())
+    let upstream = try await TestUpstream.start { connection in
+      _ = try await connection.receiveRequest()
+      try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")
+      begun.open()
+      try await go.wait()
+      try await connection.send("then")
+      try await connection.send("!")
+      _ = try await connection.receiveRequest()
+    }
+    let gateway = try await GatewayProcess.start(
+      """
+      upstreams: { slow: { servers: ["\(upstream.address)"] } }
+      routes: [{ path: /slow, auth: public, upstream: slow, response_headers: { set: { X-Old: yes } } }]
+      """)
+    let client = try await gateway.connect()
+    try await client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+    try await begun.wait()
+    try gateway.write(configuration: file("new"))
+    #expect(try await gateway.reload().status == 200)
+    #expect(try await gateway.get("/slow").status == 404)
+    go.open()
+    let response = try await client.receiveResponse()
+    #expect(response.status == 200 && response.text == "firstthen!")
+    #expect(response["X-Old"] == "yes")
+    #expect(try await client.get("/a").text == "new")
+    // The pool of an upstream that is gone keeps nothing open.
+    try await upstream.waitForOpenConnections(0)
+    let line = try await gateway.waitForAccessLog(containing: "\"path\":\"/slow\"", "\"status\":200")
+    #expect(line.contains("\"upstream\":\"slow\""))
+  }
+
+  @Test("A bad file changes nothing; its errors are told with their places, logged and counted")
+  func bad() async throws {
+    let gateway = try await GatewayProcess.start(file("one"))
+    try gateway.write(configuration: file("two", more: "limits: { headers: none }\nlimit: {}"))
+    let response = try await gateway.reload()
+    #expect(response.status == 422)
+    #expect(response.text.contains("gateway.conf:") && response.text.contains("'limits'"))
+    #expect(response.text.split(separator: "\n").count >= 2)
+    gateway.signal(SIGHUP)
+    try await gateway.waitForMetrics("two failures") {
+      $0.sum("catraca_config_reloads_total", ["result": "error"]) == 2
+    }
+    #expect(gateway.standardError.contains { $0.contains("error") && $0.contains("running configuration stays") })
+    #expect(gateway.standardError.contains { $0.contains("gateway.conf:") })
+    #expect(try await gateway.get("/a").text == "one")
+    try FileManager.default.removeItem(at: gateway.folder.appending(path: "gateway.conf"))
+    #expect(try await gateway.reload().status == 422)
+    #expect(try await gateway.get("/a").text == "one")
+    try gateway.write(configuration: file("three"))
+    #expect(try await gateway.reload().status == 200)
+    #expect(try await gateway.get("/a").text == "three")
+  }
+
+  @Test("A reload adds a listener and takes it away; connections to it end after their request")
+  func listeners() async throws {
+    func listeners(_ addresses: String...) -> String {
+      "listeners: [" + addresses.map { "{ address: \"\($0):0\" }" }.joined(separator: ", ") + "]"
+    }
+    let gateway = try await GatewayProcess.start(file("one", more: listeners("127.0.0.1")))
+    let first = try await gateway.connect()
+    #expect(try await first.get("/a").status == 200)
+    try gateway.write(configuration: file("two", more: listeners("127.0.0.1", "127.0.0.2")))
+    #expect(try await gateway.reload().status == 200)
+    #expect(try await port(of: "127.0.0.1", gateway) == gateway.port)
+    let second = try #require(try await port(of: "127.0.0.2", gateway))
+    #expect(gateway.standardError.contains { $0.contains("address=127.0.0.2:\(second)") && $0.contains("listening") })
+    let curl = try await ChildProcess.run("curl", ["-s", "http://127.0.0.2:\(second)/a"])
+    #expect(curl.status == 0 && curl.standardOutput == "two")
+    try gateway.write(configuration: file("three", more: listeners("127.0.0.2")))
+    #expect(try await gateway.reload().status == 200)
+    // The kept connection of the first listener is closed, and nobody listens there.
+    try await first.expectClosed()
+    await #expect(throws: (any Error).self) { try await gateway.connect() }
+    let again = try await ChildProcess.run("curl", ["-s", "http://127.0.0.2:\(second)/a"])
+    #expect(again.standardOutput == "three")
+    let metrics = try await gateway.metrics()
+    #expect(metrics.samples.allSatisfy { $0.value >= 0 })
+  }
+
+  /// The port that /status tells of a listener's address.
+  private func port(of host: String, _ gateway: GatewayProcess) async throws -> Int? {
+    let object = try JSONSerialization.jsonObject(with: Data(try await gateway.admin("/status").body)) as? [String: Any]
+    let listeners = object?["listeners"] as? [String] ?? []
+    return listeners.first { $0.hasPrefix(host + ":") }.flatMap { Int($0.dropFirst(host.count + 1)) }
+  }
+
+  @Test("A listener, log file or admin address that cannot be had refuses the reload, and everything stays as it was")
+  func unavailable() async throws {
+    let taken = try await TestUpstream.echo()
+    let format = "access_log: { path: access.log, format: \"{path} {status}\" }\n"
+    let gateway = try await GatewayProcess.start(format + file("one"))
+    let admin = "admin: { address: \"127.0.0.1:\(taken.port)\" }"
+    for more in [
+      "listeners: [{ address: \"127.0.0.1:0\" }, { address: \"127.0.0.1:\(taken.port)\" }]\n" + format,
+      "access_log: { path: no/such/folder.log }", admin + "\naccess_log: { path: other.log }",
+    ] {
+      try gateway.write(configuration: file("two", more: more))
+      let response = try await gateway.reload()
+      #expect(response.status == 422, "\(more)")
+      #expect(
+        response.text.contains("\(taken.port)") || response.text.contains("no/such/folder.log"), "\(response.text)")
+      #expect(try await gateway.get("/a").text == "one", "\(more)")
+    }
+    gateway.terminate()
+    #expect(try await gateway.waitForExit() == 0)
+    let log = try String(contentsOf: gateway.folder.appending(path: "access.log"), encoding: .utf8)
+    #expect(log == "/a 200\n/a 200\n/a 200\n")
+    let other = gateway.folder.appending(path: "other.log").path
+    #expect(((try? String(contentsOfFile: other, encoding: .utf8)) ?? "").isEmpty)
+  }
+
+  @Test("Reloads that are asked for all at once happen one after the other, and each is answered")
+  func together() async throws {
+    let gateway = try await GatewayProcess.start(file("one"))
+    try gateway.write(configuration: file("two"))
+    let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<20 { group.addTask { try await gateway.reload().status } }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(statuses == Array(repeating: 200, count: 20))
+    #expect(try await gateway.get("/a").text == "two")
+    #expect(try await gateway.admin("/status").text.contains("\"generation\" : 21"))
+  }
+
+  @Test("A reload moves the admin listener, and still answers the request that asked for it")
+  func adminMoves() async throws {
+    let gateway = try await GatewayProcess.start(file("one"))
+    try gateway.write(configuration: file("two", more: "admin: { address: \"127.0.0.2:0\" }"))
+    #expect(try await gateway.reload().status == 200)
+    let line = try await gateway.waitForLog("the new admin address") {
+      $0.contains("address=127.0.0.2:") && $0.hasSuffix("] admin")
+    }
+    let port = try #require(line.firstMatch(of: /127\.0\.0\.2:(\d+)/)?.1)
+    let curl = try await ChildProcess.run("curl", ["-s", "http://127.0.0.2:\(port)/healthz"])
+    #expect(curl.standardOutput == "ok")
+    #expect(try await gateway.get("/a").text == "two")
+    try await gateway.waitUntil("the old admin listener to be closed") {
+      (try? await gateway.admin("/healthz")) == nil
+    }
+  }
+}

@@ -1,0 +1,85 @@
+// Names: which field each is, and how aliases meet.
+
+import Bytes
+import HTTPWire
+import Testing
+
+struct KnownFieldTests {
+  private func field(_ name: String) throws -> FieldLine {
+    var head = ResponseHead()
+    let bytes = Array("HTTP/1.1 200 OK\r\n\(name): chunked\r\n\r\n".utf8)
+    _ = head.parse(bytes.span, limits: HeadLimits())
+    let fields = head.fields
+    return try #require(fields.first)
+  }
+
+  @Test("Every known field is found by its name in any case, and by nothing else")
+  func names() throws {
+    for known in KnownField.allCases where known != .other {
+      let name = String(describing: known.name)
+      if name == "content-length" { continue }
+      #expect(try field(name).known == known || known == .connection)
+      #expect(try field(name.uppercased()).known == known)
+      #expect(try field(name + "x").known == .other)
+      #expect(try field("x" + name).known == .other)
+      if name.contains("-"), !known.isFramingOrRouting {
+        let alias = name.replacing("-", with: "_")
+        #expect(try field(alias).known == .other)
+        #expect(try field(alias).foldedHash == field(name).foldedHash)
+      }
+    }
+    #expect(readRequest(request(fields: "Content-Length: 1")).framing == .length(1))
+    #expect(KnownField.allCases.count <= 64)
+  }
+
+  @Test("Names have lower-case texts that differ")
+  func texts() {
+    let names = KnownField.allCases.map { String(describing: $0.name) }
+    #expect(Set(names).count == names.count)
+    #expect(names.allSatisfy { $0 == $0.lowercased() && $0.utf8.count <= 24 })
+  }
+
+  @Test("T33 Aliases of a name in case, underscore and dot share a hash, others do not")
+  func aliases() throws {
+    for name in ["X-User", "X", "X-Authenticated-User-Identifier", "X-User-E", "A-B-C-D-E-F-G-H-I-J-K-L-M", "a-------"]
+    {
+      let hash = foldedHash(of: name)
+      for alias in [
+        name.lowercased(), name.uppercased(), name.replacing("-", with: "_"), name.replacing("-", with: "."),
+      ] {
+        #expect(foldedHash(of: alias) == hash)
+        #expect(foldedEquals(alias, name))
+        #expect(try field(alias).foldedHash == hash)
+      }
+      for other in [name + "s", "s" + name, name.replacing("X", with: "Y") + "-"] {
+        #expect(foldedHash(of: other) != hash)
+        #expect(!foldedEquals(other, name))
+      }
+    }
+    #expect(!foldedEquals("a b", "a b"))
+    #expect(!foldedEquals("", "a"))
+  }
+
+  @Test("Hashes do not depend on how the name stands in the line")
+  func placement() throws {
+    var generator = SeededGenerator(seed: 7)
+    let alphabet = Array("abcXYZ019-_.!~".utf8)
+    for _ in 0..<500 {
+      let count = Int.random(in: 1...40, using: &generator)
+      let name = (0..<count).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] }
+      let text = String(decoding: name, as: UTF8.self)
+      #expect(try field(text).foldedHash == foldedHash(of: text))
+      #expect(try field(text).name.count == count)
+    }
+  }
+
+  @Test("Tokens and values for configured names are told from others")
+  func configuredNames() {
+    #expect(isToken("X-User!#$%&'*+.^_`|~9"))
+    for text in ["", "a b", "a:", "ä", "a\r", "a/b", "\"a\"", "a,b"] { #expect(!isToken(text)) }
+    for text in ["", "a", "a b", "ä", "a\tb"] { #expect(isFieldValue(text)) }
+    for text in [" a", "a ", "\ta", "a\r\nB: c", "a\u{0}", "\u{7F}", "a\nb", "long enough \r for packed words"] {
+      #expect(!isFieldValue(text))
+    }
+  }
+}

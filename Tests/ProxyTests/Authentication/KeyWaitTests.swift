@@ -1,0 +1,146 @@
+// Requests whose token names an unknown key: they wait together, for one look at the issuer, and each way out of the wait
+// is taken.
+
+import Testing
+import Tokens
+
+@testable import Proxy
+
+@Suite("Waiting for keys")
+struct KeyWaitTests {
+  let old: BenchIssuer
+  let new: BenchIssuer
+
+  init() throws {
+    old = try BenchIssuer(keyID: "old")
+    new = try BenchIssuer(keyID: "new")
+  }
+
+  private var text: String { "routes: [{ path: /*, auth: login, upstream: app }]\n" + old.section }
+
+  private func bench() throws -> Bench { try Bench(text, keySets: [old.keySet()]) }
+
+  private func bearer(_ token: String) -> String { "Authorization: Bearer \(token)" }
+
+  @Test("A request waits for its key with its body, and goes on when the key is there")
+  func refreshed() throws {
+    let bench = try bench()
+    let client = bench.connect()
+    client.send(head("POST / HTTP/1.1", "Host: h", "Content-Length: 4", bearer(try new.token())) + "da")
+    client.send("ta" + get("/next", bearer(try old.token())))
+    #expect(bench.refreshedIssuers == [0] && bench.servers.isEmpty && client.bytes.isEmpty)
+    let keySet = try new.keySet()
+    bench.act { $0.install(keySet, issuer: 0) }
+    #expect(bench.servers.isEmpty)
+    let now = bench.now
+    bench.act { $0.keysRefreshed(issuer: 0, at: now) }
+    #expect(try body(of: bench.server().text) == "data")
+    try bench.server().send(ok("one"))
+    #expect(client.text.contains("one"))
+    #expect(code(client.text) == "key_unknown", "the old key is gone, and the issuer was asked just now")
+    #expect(bench.refreshedIssuers == [0])
+    bench.expectNothingHeld()
+  }
+
+  @Test("T21 Many unknown keys cause one look at the issuer in ten seconds, and the others are refused at once")
+  func storm() throws {
+    let bench = try bench()
+    let waiting = try (0..<20).map { number in
+      let client = bench.connect()
+      client.send(get("/", bearer(try old.token(keyID: "random-\(number)"))))
+      return client
+    }
+    #expect(bench.refreshedIssuers == [0] && waiting.allSatisfy { $0.bytes.isEmpty })
+    let now = bench.now
+    bench.act { $0.keysRefreshed(issuer: 0, at: now) }
+    #expect(waiting.allSatisfy { code($0.text) == "key_unknown" && status($0.text) == 401 && !$0.isGone })
+    _ = waiting[0].take()
+    waiting[0].send(get("/", bearer(try new.token())))
+    #expect(code(waiting[0].text) == "key_unknown")
+    #expect(bench.refreshedIssuers == [0])
+    bench.wait(.seconds(11))
+    waiting[1].send(get("/", bearer(try new.token())))
+    #expect(bench.refreshedIssuers == [0, 0])
+    bench.expectNothingHeld()
+  }
+
+  @Test("A request waits no longer than a second, is refused then and counted as such")
+  func timedOut() throws {
+    let bench = try bench()
+    let client = bench.connect()
+    client.send(get("/", bearer(try new.token())))
+    bench.wait(.milliseconds(900))
+    #expect(client.bytes.isEmpty)
+    bench.wait(.milliseconds(200))
+    #expect(code(client.text) == "key_unknown")
+    #expect(refusals(bench) == 1)
+    let now = bench.now
+    bench.act { $0.keysRefreshed(issuer: 0, at: now) }
+    #expect(bench.logLines.count == 1 && !client.isGone)
+    bench.expectNothingHeld()
+  }
+
+  private func refusals(_ bench: Bench) -> UInt64 {
+    bench.worker.counters.copy().authenticationCounts.reduce(0) {
+      $0 + ($1.result == .refused(.keyUnknown) ? $1.count : 0)
+    }
+  }
+
+  @Test("A client that goes while it waits leaves nothing", arguments: [true, false])
+  func clientLost(_ isReset: Bool) throws {
+    let bench = try bench()
+    let client = bench.connect()
+    client.send(head("POST / HTTP/1.1", "Host: h", "Content-Length: 4", bearer(try new.token())))
+    if isReset { client.reset() } else { client.end() }
+    let now = bench.now
+    bench.act { $0.keysRefreshed(issuer: 0, at: now) }
+    #expect(bench.servers.isEmpty && bench.logLines.count == 1)
+    bench.expectNothingHeld()
+  }
+
+  @Test("A reload lets the waiting requests go on by the new configuration")
+  func reloaded() throws {
+    let bench = try bench()
+    let client = bench.connect()
+    client.send(get("/x", bearer(try new.token())))
+    try bench.reload(
+      "routes: [{ path: /x, auth: login, upstream: app, rewrite: { add_prefix: /v2 } }]\n" + new.section,
+      keySets: [new.keySet()])
+    #expect(try lines(of: bench.server().text)[0] == "GET /v2/x HTTP/1.1")
+    try bench.server().send(ok())
+    #expect(status(client.take()) == 200)
+    client.send(get("/x", bearer(try old.token())))
+    #expect(bench.refreshedIssuers == [0, 0])
+    try bench.reload(
+      "routes: [{ path: /y, name: y, auth: public, upstream: app, response_headers: { set: { A: b } } }]")
+    #expect(code(client.text) == "route_not_found" && values("A", in: client.text).isEmpty)
+    #expect(bench.logLines.last?.contains("login") == false)
+    bench.expectNothingHeld()
+  }
+
+  @Test("T22 A token without a kid causes no look at the issuer")
+  func withoutKeyID() throws {
+    let bench = try bench()
+    let client = bench.connect()
+    let good = try old.token().split(separator: ".")
+    let header = String(decoding: Base64URL.encode(Array("{\"alg\":\"EdDSA\"}".utf8).span), as: UTF8.self)
+    client.send(get("/", bearer("\(header).\(good[1]).\(good[2])")))
+    #expect(status(client.text) == 401 && bench.refreshedIssuers.isEmpty)
+    bench.expectNothingHeld()
+  }
+
+  @Test("Without any keys the answer is 503 at once, and it heals")
+  func noKeys() throws {
+    let bench = try Bench(text)
+    let client = bench.connect()
+    client.send(get("/", bearer(try old.token())))
+    #expect(code(client.text) == "keys_unavailable" && status(client.text) == 503)
+    #expect(values("Retry-After", in: client.take()) == ["1"])
+    let keySet = try old.keySet()
+    bench.act { $0.install(keySet, issuer: 0) }
+    client.send(get("/", bearer(try old.token())))
+    try bench.server().send(ok())
+    #expect(status(client.text) == 200)
+    bench.expectNothingHeld()
+  }
+}

@@ -1,0 +1,136 @@
+// Each wait has an end, and each end its code.
+
+import Testing
+
+@testable import Proxy
+
+@Suite("Deadlines")
+struct DeadlineTests {
+  @Test("A body that stops coming is 408 after the body timeout, and one that trickles is not")
+  func requestBody() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.send(head("POST / HTTP/1.1", "Host: h", "Content-Length: 100"))
+    for _ in 0..<6 {
+      bench.wait(.seconds(20))
+      client.send("x")
+    }
+    #expect(client.bytes.isEmpty)
+    bench.wait(.seconds(61))
+    #expect(code(client.text) == "body_timeout" && status(client.text) == 408)
+    #expect(values("Connection", in: client.text) == ["close"] && client.isOutputClosed)
+    #expect(bench.servers[0].isAborted)
+    bench.wait(.seconds(3))
+    #expect(client.isAborted, "the linger is over")
+    bench.expectNothingHeld()
+  }
+
+  @Test("A kept connection without a request is closed after the idle timeout")
+  func idle() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.send(get())
+    try bench.server().send(ok())
+    bench.wait(.seconds(54))
+    #expect(try bench.server().isOpen)
+    bench.wait(.seconds(2))
+    #expect(try bench.server().isAborted, "the server's side is given up first")
+    bench.wait(.seconds(18))
+    #expect(!client.isGone)
+    bench.wait(.seconds(2))
+    #expect(client.isClosed)
+    bench.expectNothingHeld()
+  }
+
+  @Test("A server that does not answer is 504 after the response timeout, counted from the request's end")
+  func response() throws {
+    let bench = try Bench(openRoutes + "\nupstreams: { app: { servers: [10.0.0.1:1], response_timeout: 5s } }")
+    let client = bench.connect()
+    client.send(head("POST / HTTP/1.1", "Host: h", "Content-Length: 2") + "a")
+    bench.wait(.seconds(10))
+    #expect(client.bytes.isEmpty)
+    client.send("b")
+    bench.wait(.milliseconds(4900))
+    #expect(client.bytes.isEmpty)
+    bench.wait(.milliseconds(300))
+    #expect(code(client.text) == "upstream_timeout" && status(client.text) == 504)
+    #expect(!client.isGone && bench.servers[0].isAborted)
+    bench.expectNothingHeld()
+  }
+
+  @Test("A response that stands still is cut short")
+  func stalledResponse() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.send(get())
+    try bench.server().send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+    bench.wait(.seconds(29))
+    #expect(!client.isGone)
+    bench.wait(.seconds(2))
+    #expect(client.isClosed && body(of: client.text) == "abc")
+    #expect(bench.errorCount("upstream_timeout") == 1)
+    bench.expectNothingHeld()
+  }
+
+  @Test("A route's timeout is 504 before the answer has begun, and cuts it short behind that")
+  func route() throws {
+    for isBegun in [false, true] {
+      let bench = try Bench("routes: [{ path: /*, auth: public, upstream: app, timeout: 3s }]")
+      let client = bench.connect()
+      client.send(get())
+      if isBegun { try bench.server().send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc") }
+      bench.wait(.milliseconds(2900))
+      #expect(!client.isGone && client.bytes.isEmpty == !isBegun)
+      bench.wait(.milliseconds(300))
+      #expect(isBegun ? client.isClosed : code(client.text) == "route_timeout")
+      #expect(bench.servers[0].isAborted)
+      bench.expectNothingHeld()
+    }
+  }
+
+  @Test("A client that takes nothing of its answer is let go, and so is its server")
+  func stalledClient() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.room = 10
+    client.send(get())
+    let server = try bench.server()
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    while !server.isPaused { server.send(BackPressureTests.piece) }
+    bench.wait(.seconds(61))
+    #expect(client.isAborted && server.isAborted)
+    #expect(bench.errorCount("client_stalled") == 1)
+    bench.expectNothingHeld()
+  }
+
+  @Test("A client that takes its answer slowly is not let go")
+  func slowClient() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.room = 10
+    client.send(get())
+    let server = try bench.server()
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 131072\r\n\r\n")
+    for _ in 0..<8 { server.send(BackPressureTests.piece) }
+    for _ in 0..<4 {
+      bench.wait(.seconds(25))
+      #expect(!client.isGone, "\(bench.logLines)")
+      client.read(33 * 1024)
+    }
+    #expect(body(of: client.text).utf8.count == 131_072)
+    bench.expectNothingHeld()
+  }
+
+  @Test("A closed connection whose last bytes nobody takes is thrown away")
+  func unreadClose() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.room = 5
+    client.send(get("/", "Connection: close"))
+    try bench.server().send(ok())
+    #expect(!client.isGone)
+    bench.wait(.seconds(31))
+    #expect(client.isAborted)
+    bench.expectNothingHeld()
+  }
+}

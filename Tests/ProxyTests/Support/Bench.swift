@@ -1,0 +1,206 @@
+// The data plane without a socket: events go in as a transport would report them, commands are carried out on fake
+// sockets, and time is a value. Whatever a peer sends while it is not read waits, as it would in the kernel.
+
+import Bytes
+import Configuration
+import Testing
+import Tokens
+
+@testable import Proxy
+
+/// A worker with its clients and servers.
+final class Bench {
+  let worker: Worker
+  private(set) var snapshot: Snapshot
+  private(set) var sockets: [FakeSocket] = []
+  /// Sockets to upstream servers, in the order in which they were asked for.
+  private(set) var servers: [FakeSocket] = []
+  private var socketOf: [ObjectIdentifier: FakeSocket] = [:]
+  private var events: [() -> Void] = []
+  private var isPumping = false
+  /// Addresses that refuse connections.
+  var refusing: Set<String> = []
+  /// Whether connects stay under way until ``connectAll()``.
+  var holdsConnects = false
+  private(set) var refreshedIssuers: [Int] = []
+  private(set) var isDrained = false
+  private var nanoseconds: Int64 = 5_000_000_000
+
+  static let unixMilliseconds: Int64 = 1_700_000_000_000
+
+  init(_ snapshot: Snapshot, keySets: [KeySet?] = []) {
+    self.snapshot = snapshot
+    let keySets = keySets + Array(repeating: nil, count: max(0, snapshot.configuration.issuers.count - keySets.count))
+    let counter = SteadyCounter()
+    worker = Worker(
+      snapshot: snapshot, keySets: keySets,
+      time: Time(nanoseconds: 5_000_000_000, unixMilliseconds: Self.unixMilliseconds),
+      steadyClock: { counter.next() }, tokenCacheByteCountMax: 1 << 20, seed: (1, 2))
+  }
+
+  convenience init(_ text: String, keySets: [KeySet?] = []) throws {
+    self.init(Snapshot(try configuration(text), generation: 1), keySets: keySets)
+  }
+
+  var now: Time {
+    Time(nanoseconds: nanoseconds, unixMilliseconds: Self.unixMilliseconds + (nanoseconds - 5_000_000_000) / 1_000_000)
+  }
+
+  // MARK: Peers
+
+  func connect(from address: String = "192.0.2.7", listener: Int = 0) -> FakeSocket {
+    let peer = PeerAddress(Array(address.utf8).span) ?? PeerAddress(high: 0, low: 0)
+    let connection = worker.accepted(from: peer, listener: listener, at: now)
+    let socket = FakeSocket(connection, self)
+    socket.isOpen = true
+    add(socket)
+    pump()
+    return socket
+  }
+
+  private func add(_ socket: FakeSocket) {
+    sockets.append(socket)
+    socketOf[ObjectIdentifier(socket.connection)] = socket
+  }
+
+  /// The server socket that was asked for last.
+  func server() throws -> FakeSocket { try #require(servers.last) }
+
+  func connectAll() {
+    for socket in servers where socket.isConnecting { finishConnect(socket) }
+    pump()
+  }
+
+  private func finishConnect(_ socket: FakeSocket) {
+    guard socket.isConnecting, let upstream = socket.connection as? UpstreamConnection else { return }
+    socket.isConnecting = false
+    if refusing.contains(socket.address) {
+      worker.connectFailed(upstream, at: now)
+      forget(socket)
+    } else {
+      socket.isOpen = true
+      worker.connected(upstream, at: now)
+    }
+  }
+
+  // MARK: Time and configuration
+
+  /// Moves time on in ticks of a tenth of a second, as the transport does.
+  func wait(_ duration: Duration) {
+    let end = nanoseconds + duration.nanoseconds
+    while nanoseconds < end {
+      nanoseconds = min(end, nanoseconds + 100_000_000)
+      worker.tick(at: now)
+      pump()
+    }
+  }
+
+  /// Installs another configuration, as a reload does.
+  func reload(_ text: String, keySets: [KeySet?] = []) throws {
+    reload(try configuration(text), keySets: keySets)
+  }
+
+  func reload(_ configuration: GatewayConfiguration, keySets: [KeySet?] = []) {
+    snapshot = Snapshot(configuration, generation: snapshot.generation + 1, after: snapshot)
+    let missing = max(0, configuration.issuers.count - keySets.count)
+    worker.install(snapshot, keySets: keySets + Array(repeating: nil, count: missing))
+    pump()
+  }
+
+  func act(_ body: (Worker) -> Void) {
+    body(worker)
+    pump()
+  }
+
+  // MARK: Commands
+
+  /// Carries out commands and reports what comes of them, until all is quiet.
+  func pump() {
+    if isPumping { return }
+    isPumping = true
+    defer { isPumping = false }
+    while true {
+      var index = 0
+      while index < worker.commands.count {
+        let command = worker.commands[index]
+        index += 1
+        run(command)
+      }
+      worker.commands.removeAll()
+      if !events.isEmpty {
+        events.removeFirst()()
+      } else if let socket = sockets.first(where: \.hasInput) {
+        socket.deliver()
+      } else if worker.commands.isEmpty {
+        return
+      }
+    }
+  }
+
+  func report(_ event: @escaping () -> Void) { events.append(event) }
+
+  private func run(_ command: Command) {
+    switch command {
+    case .flush(let connection): socket(connection)?.flush()
+    case .close(let connection): socket(connection)?.close(output: false)
+    case .closeOutput(let connection): socket(connection)?.close(output: true)
+    case .abort(let connection): socket(connection)?.abort()
+    case .pauseReading(let connection): socket(connection)?.isPaused = true
+    case .resumeReading(let connection): socket(connection)?.isPaused = false
+    case .refreshKeys(let issuer): refreshedIssuers.append(issuer)
+    case .drained: isDrained = true
+    case .connect(let connection, let address):
+      let socket = FakeSocket(connection, self)
+      socket.address = address.description
+      socket.isConnecting = true
+      add(socket)
+      servers.append(socket)
+      if !holdsConnects { report { [self] in finishConnect(socket) } }
+    }
+  }
+
+  private func socket(_ connection: Connection) -> FakeSocket? { socketOf[ObjectIdentifier(connection)] }
+
+  /// The socket is gone: it takes no more part. It stays in ``servers`` to be looked at.
+  func forget(_ socket: FakeSocket) {
+    socketOf[ObjectIdentifier(socket.connection)] = nil
+    sockets.removeAll { $0 === socket }
+  }
+
+  // MARK: The end
+
+  /// Lets go of the servers that are gone.
+  func forgetServers() { servers.removeAll { !$0.isOpen && !$0.isConnecting } }
+
+  /// Ends all peers and expects that the worker holds nothing any more.
+  func expectNothingHeld(_ place: SourceLocation = #_sourceLocation) {
+    for socket in sockets where socket.connection is DownstreamConnection { socket.reset() }
+    for socket in sockets { socket.reset() }
+    #expect(worker.table.count == 0, "connections", sourceLocation: place)
+    #expect(worker.downstreamConnectionCount == 0, sourceLocation: place)
+    let counts = worker.counters.copy()
+    for state in ConnectionState.allCases {
+      #expect(counts.connections(listener: 0, state) == 0, "listener, \(state)", sourceLocation: place)
+      for upstream in snapshot.configuration.upstreams.indices {
+        #expect(counts.connections(upstream: upstream, state) == 0, "upstream, \(state)", sourceLocation: place)
+      }
+    }
+    #expect(worker.pools.allSatisfy { $0.servers.allSatisfy { $0.idle.isEmpty } }, "pools", sourceLocation: place)
+    #expect(worker.keyWaiters.takeAll().isEmpty, "key waiters", sourceLocation: place)
+  }
+
+  /// Access log lines so far.
+  var logLines: [String] { worker.logBuffer.text().split(separator: "\n").map(String.init) }
+
+  func errorCount(_ code: String) -> UInt64 { worker.counters.copy().errors[code] ?? 0 }
+}
+
+/// A clock that moves one microsecond a look.
+private final class SteadyCounter {
+  private var value: Int64 = 0
+
+  func next() -> Int64 {
+    value += 1000
+    return value
+  }
+}

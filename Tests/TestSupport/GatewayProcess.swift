@@ -1,0 +1,236 @@
+// The built gateway as a process: started in a folder of its own on free ports, watched, and ended with its test.
+
+package import Foundation
+
+/// A running gateway. Killed when the object goes.
+package final class GatewayProcess: Sendable {
+  package struct StartFailure: Error, CustomStringConvertible {
+    package var description: String
+    package init(description: String) { self.description = description }
+  }
+
+  let child: ChildProcess
+  package let folder: URL
+  /// The first listener's port.
+  package let port: Int
+  /// Of all listeners, in the file's order.
+  package let ports: [Int]
+  package let adminPort: Int
+  private let slot: TestSlots.Slot
+
+  private init(child: ChildProcess, folder: URL, ports: [Int], adminPort: Int, slot: TestSlots.Slot) {
+    self.slot = slot
+    self.child = child
+    self.folder = folder
+    self.ports = ports
+    port = ports.first ?? 0
+    self.adminPort = adminPort
+  }
+
+  deinit {
+    let output = child.output.current
+    if let status = output.status, status < 0, status != -SIGKILL, status != -SIGTERM {
+      // A test may only have seen its connection end: this is why.
+      let trace = output.standardError.suffix(120).joined(separator: "\n")
+      FileHandle.standardError.write(Data("the gateway was ended by signal \(-status):\n\(trace)\n".utf8))
+    }
+    child.kill(SIGKILL)
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  /// Writes the configuration and `files` into a fresh folder and starts the gateway there, once it says that it is
+  /// ready.
+  ///
+  /// Where the text names no `workers`, `admin` or `listeners`, it gets one worker, and free ports on 127.0.0.1.
+  package static func start(
+    _ configuration: String, files: [String: String] = [:], environment: [String: String] = [:]
+  ) async throws -> GatewayProcess {
+    let slot = try await TestSlots.take()
+    let folder = try makeFolder(configuration, files)
+    do {
+      let child = try ChildProcess.start(
+        binary(), ["run", "gateway.conf"], in: folder, environment: environment)
+      let (ports, adminPort) = try await child.output.wait(for: "the gateway to be ready") { output in
+        if output.standardError.contains(where: { $0.hasSuffix(" ready") }) {
+          return (listenerPorts(output.standardError), port(of: "admin", in: output.standardError).last ?? 0)
+        }
+        if let status = output.status {
+          throw StartFailure(description: "exit status \(status): \(output.standardError)")
+        }
+        return nil
+      }
+      return GatewayProcess(child: child, folder: folder, ports: ports, adminPort: adminPort, slot: slot)
+    } catch {
+      try? FileManager.default.removeItem(at: folder)
+      throw error
+    }
+  }
+
+  /// Runs the gateway's command to its end in a folder with `gateway.conf` and `files`.
+  package static func run(
+    _ arguments: [String], configuration: String? = nil, files: [String: String] = [:],
+    environment: [String: String] = [:]
+  ) async throws -> (status: Int32, standardOutput: String, standardError: String) {
+    let folder = try makeFolder(configuration, files, isCompleted: false)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let child = try ChildProcess.start(binary(), arguments, in: folder, environment: environment)
+    return try await child.finish()
+  }
+
+  /// `CATRACA_BINARY`, or what was built last in this package.
+  package static func binary() throws -> String {
+    if let path = ProcessInfo.processInfo.environment["CATRACA_BINARY"] { return path }
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let built = ["debug", "release"].compactMap { kind -> (path: String, date: Date)? in
+      let path = root.appending(path: ".build/\(kind)/catraca").path
+      let date = try? FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
+      return date.map { (path, $0) }
+    }
+    guard let newest = built.max(by: { $0.date < $1.date }) else {
+      throw StartFailure(description: "no catraca in .build: build it, or set CATRACA_BINARY")
+    }
+    return newest.path
+  }
+
+  private static func makeFolder(
+    _ configuration: String?, _ files: [String: String], isCompleted: Bool = true
+  ) throws -> URL {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "catraca-test-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    for (name, text) in files {
+      let file = folder.appending(path: name)
+      try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data(text.utf8).write(to: file)
+    }
+    if let configuration {
+      try Data((isCompleted ? completed(configuration) : configuration).utf8).write(
+        to: folder.appending(path: "gateway.conf"))
+    }
+    return folder
+  }
+
+  private static func completed(_ configuration: String) -> String {
+    let lines = configuration.split(separator: "\n")
+    var text = ""
+    let defaults = [
+      ("workers:", "workers: 1"), ("admin:", "admin: { address: \"127.0.0.1:0\" }"),
+      ("listeners:", "listeners: [{ address: \"127.0.0.1:0\" }]"),
+    ]
+    for (key, line) in defaults where !lines.contains(where: { $0.hasPrefix(key) }) { text += line + "\n" }
+    return text + configuration + "\n"
+  }
+
+  private static func listenerPorts(_ lines: [String]) -> [Int] { port(of: "listening", in: lines) }
+
+  private static func port(of event: String, in lines: [String]) -> [Int] {
+    lines.filter { $0.hasSuffix("] \(event)") }.compactMap { line in
+      guard let address = line.components(separatedBy: "address=").last?.prefix(while: { $0 != " " }) else {
+        return nil
+      }
+      return address.components(separatedBy: ":").last.flatMap { Int($0) }
+    }
+  }
+
+  // MARK: Clients
+
+  package func connect(isReading: Bool = true, receiveBufferByteCount: Int? = nil) async throws -> RawClient {
+    try await RawClient.connect(port: port, isReading: isReading, receiveBufferByteCount: receiveBufferByteCount)
+  }
+
+  /// One request on a connection of its own.
+  package func exchange(_ request: String, method: String? = nil) async throws -> RawResponse {
+    try await connect().exchange(request, method: method)
+  }
+
+  package func get(_ path: String, method: String = "GET", _ fields: [String] = []) async throws -> RawResponse {
+    try await connect().get(path, method: method, fields)
+  }
+
+  /// One request to the admin listener.
+  package func admin(_ path: String, method: String = "GET") async throws -> RawResponse {
+    let fields = method == "POST" ? ["Content-Length: 0"] : []
+    return try await RawClient.connect(port: adminPort).get(path, method: method, fields + ["Connection: close"])
+  }
+
+  package func metrics() async throws -> MetricsReading { try MetricsReading(try await admin("/metrics").text) }
+
+  /// Reads the metrics until `condition` holds.
+  @discardableResult
+  package func waitForMetrics(
+    _ awaited: String, _ condition: (MetricsReading) -> Bool
+  ) async throws -> MetricsReading {
+    let deadline = ContinuousClock.now + Deadline.standard
+    while true {
+      let metrics = try await metrics()
+      if condition(metrics) { return metrics }
+      if ContinuousClock.now > deadline {
+        throw DeadlinePassed(awaited: awaited, seen: "\(metrics.samples.filter { $0.value != 0 })")
+      }
+    }
+  }
+
+  // MARK: What it says
+
+  /// Lines of its own log so far.
+  package var standardError: [String] { child.output.current.standardError }
+  /// Lines of the access log so far, when that goes to stdout.
+  package var accessLog: [String] { child.output.current.standardOutput }
+
+  package func waitForLog(_ awaited: String, _ isIt: @Sendable @escaping (String) -> Bool) async throws -> String {
+    try await child.output.wait(for: "a log line: \(awaited)") { $0.standardError.last(where: isIt) }
+  }
+
+  /// The access log once it has `count` lines.
+  package func waitForAccessLog(_ count: Int, within limit: Duration = Deadline.standard) async throws -> [String] {
+    try await child.output.wait(for: "\(count) access log lines", within: limit) { output in
+      output.standardOutput.count >= count ? output.standardOutput : nil
+    }
+  }
+
+  /// The first access log line that contains all of these texts.
+  package func waitForAccessLog(containing texts: String...) async throws -> String {
+    try await child.output.wait(for: "an access log line with \(texts)") { output in
+      output.standardOutput.first { line in texts.allSatisfy { line.contains($0) } }
+    }
+  }
+
+  // MARK: What is done to it
+
+  /// Replaces the configuration file; ``reload()`` makes it count.
+  package func write(configuration: String) throws {
+    try Data(Self.completed(configuration).utf8).write(to: folder.appending(path: "gateway.conf"), options: .atomic)
+  }
+
+  package func write(file name: String, _ text: String) throws {
+    try Data(text.utf8).write(to: folder.appending(path: name), options: .atomic)
+  }
+
+  /// `POST /reload`, which answers when the new configuration has taken over.
+  @discardableResult
+  package func reload() async throws -> RawResponse { try await admin("/reload", method: "POST") }
+
+  package func signal(_ number: Int32) { child.kill(number) }
+
+  package func terminate() { child.kill(SIGTERM) }
+
+  /// The exit status once the process has ended; the negative signal number when a signal ended it.
+  package func waitForExit() async throws -> Int32 { try await child.waitForExit() }
+
+  /// Whether the process still runs.
+  package var isRunning: Bool { child.output.current.status == nil }
+
+  package enum Memory: String, Sendable {
+    case now = "VmRSS:"
+    case peak = "VmHWM:"
+  }
+
+  /// Resident memory of the process in bytes, from /proc.
+  package func residentByteCount(_ kind: Memory = .now) throws -> Int {
+    let text = try String(contentsOfFile: "/proc/\(child.processID)/status", encoding: .utf8)
+    guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(kind.rawValue) }),
+      let kibibytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({ Int($0) })
+    else { throw StartFailure(description: "no \(kind.rawValue) in /proc") }
+    return kibibytes * 1024
+  }
+}

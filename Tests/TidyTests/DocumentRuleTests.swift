@@ -1,0 +1,77 @@
+// Rules that hold the documents to the source.
+
+import Foundation
+import Testing
+
+@Suite("Rules of the documents")
+struct DocumentRuleTests {
+  /// The cases of `Stage`, in their order.
+  private func stages() throws -> [String] {
+    let source = try Tree.text("Sources/Proxy/Stage.swift")
+    let line = try #require(source.split(separator: "\n").first { $0.contains(/^  case \w+(, \w+)+$/) })
+    return line.drop { $0 == " " }.dropFirst("case ".count).split(separator: ",").map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
+  }
+
+  private func section(_ title: String, of path: String) throws -> Substring {
+    let text = try Tree.text(path)
+    let start = try #require(text.range(of: "\n## \(title)\n"), "\(path): wanted is the heading '## \(title)'")
+    let rest = text[start.upperBound...]
+    return rest[..<(rest.range(of: "\n## ")?.lowerBound ?? rest.endIndex)]
+  }
+
+  @Test("The stages, the folders of Proxy and the headings of 'Life of a request' are the same, in the same order")
+  func lifeOfARequest() throws {
+    let stages = try stages()
+    #expect(stages.count >= 9)
+    let headings = try section("Life of a request", of: "docs/ARCHITECTURE.md").split(separator: "\n")
+      .filter { $0.hasPrefix("### ") }.map { String($0.dropFirst(4).prefix { $0.isLetter }) }
+    #expect(
+      headings == ["accept"] + stages,
+      "docs/ARCHITECTURE.md: the headings of 'Life of a request' are 'accept' and the cases of Stage.swift, in order")
+    // Counters are no stage: every stage counts.
+    let folders = try Tree.folders("Sources/Proxy").filter { $0 != "Counters" }
+    #expect(
+      folders == stages.map { $0.prefix(1).uppercased() + $0.dropFirst() }.sorted(),
+      "Sources/Proxy: a folder for each case of Stage.swift, under its name, and no other")
+  }
+
+  @Test(
+    "Every file that a document names is there",
+    arguments: ["README.md", "docs/ARCHITECTURE.md", "docs/CONFIGURATION.md"])
+  func paths(_ document: String) throws {
+    let text = try Tree.text(document)
+    for match in text.matches(of: /`((?:Sources|Tests|docs|Benchmarks)\/[A-Za-z0-9_+.\/-]+)`/) {
+      #expect(Tree.exists(String(match.1)), "\(document): \(match.1) is not there; write where it is now")
+    }
+    for match in text.matches(of: /\]\(([A-Za-z0-9_.\/-]+)(?:#[a-z0-9-]+)?\)/) {
+      let folder = document.hasPrefix("docs/") ? "docs/" : ""
+      #expect(Tree.exists(folder + match.1), "\(document): the link to \(match.1) leads nowhere")
+    }
+  }
+
+  @Test("The map of the architecture shows every target")
+  func targets() throws {
+    let map = try section("Map", of: "docs/ARCHITECTURE.md")
+    for target in try Tree.folders("Sources") {
+      #expect(map.contains("| `\(target)` |"), "docs/ARCHITECTURE.md: 'Map' has no row for the target \(target)")
+    }
+  }
+
+  @Test("Every refusal that a client can get is in the documentation")
+  func refusals() throws {
+    let reference = try Tree.text("README.md") + Tree.text("docs/ARCHITECTURE.md") + Tree.text("docs/REFUSALS.md")
+    for path in ["Sources/Tokens/TokenRefusal.swift", "Sources/Proxy/Refusal.swift"] {
+      for match in try Tree.text(path).matches(of: /case \w+ = "([a-z_]+)"/) {
+        #expect(reference.contains("`\(match.1)`"), "docs/REFUSALS.md: \(match.1) of \(path) is not explained")
+      }
+    }
+  }
+
+  @Test("The README stays short")
+  func readme() throws {
+    let lineCount = try Tree.text("README.md").split(separator: "\n", omittingEmptySubsequences: false).count
+    #expect(lineCount <= 151, "README.md:151: move what is long into docs/")
+  }
+}

@@ -73,7 +73,7 @@ let package = Package(
     .testTarget(name: "HTTPWireTests", dependencies: ["Bytes", "HTTPWire"], swiftSettings: settings),
     .testTarget(name: "JSONTests", dependencies: ["Bytes", "JSON"], swiftSettings: settings),
     .testTarget(name: "CryptographyTests", dependencies: ["Bytes", "Cryptography"], swiftSettings: settings),
-    .testTarget(name: "TLSTests", dependencies: ["Bytes", "COpenSSL", "TLS"], swiftSettings: settings),
+    .testTarget(name: "TLSTests", dependencies: ["Bytes", "COpenSSL", "TLS", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "TokensTests", dependencies: ["Bytes", "JSON", "Cryptography", "Tokens"], exclude: ["Vectors"],
       swiftSettings: settings),
@@ -87,7 +87,7 @@ let package = Package(
       name: "ControlPlaneTests",
       dependencies: [
         "Bytes", "JSON", "TLS", "HTTPWire", "Tokens", "Configuration", "Proxy", "ControlPlane", nioCore, nioPosix,
-        nioHTTP1, nioConcurrency, logging,
+        nioHTTP1, nioConcurrency, logging, "TestSupport",
       ], swiftSettings: settings),
     .testTarget(
       name: "DemoTests", dependencies: ["JSON", "Tokens", "ControlPlane", "Demo", nioPosix], swiftSettings: settings),

@@ -2,6 +2,7 @@
 
 import Bytes
 import COpenSSL
+import TestSupport
 import Testing
 
 @testable import TLS

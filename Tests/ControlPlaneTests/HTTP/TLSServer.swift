@@ -1,6 +1,7 @@
 // `openssl s_server` as an https server of files: another implementation's end of the connection.
 
 import Foundation
+import TestSupport
 
 /// Serves the certificates' folder until it goes away.
 final class TLSServer {

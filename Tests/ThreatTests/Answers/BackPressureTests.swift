@@ -131,7 +131,9 @@ struct BackPressureTests {
     let client = try await gateway.connect(isReading: false, receiveBufferByteCount: 4096)
     let request = Array(String(repeating: "GET /other HTTP/1.1\r\nHost: test\r\n\r\n", count: 1000).utf8)
     for _ in 1...1000 { client.startSending(request) }
-    try await gateway.waitForMetrics("a connection") { $0.sum("catraca_connections") == 1 }
-    try await gateway.waitForMetrics("no connection") { $0.sum("catraca_connections") == 0 }
+    // One condition on what stays true: a busy test machine may not look while the connection lasts.
+    try await gateway.waitForMetrics("requests, and no connection any more") {
+      $0.sum("catraca_requests_total") > 0 && $0.sum("catraca_connections") == 0
+    }
   }
 }

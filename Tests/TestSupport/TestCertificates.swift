@@ -1,22 +1,22 @@
 // Certificates made for one test run by the openssl command: a root, and server certificates that are good or bad in one
 // way each. Lives in a temporary folder that goes away with it.
 
-import Foundation
+package import Foundation
 
 /// A root and what it signed.
-final class TestCertificates: Sendable {
-  enum Kind: String, CaseIterable {
+package final class TestCertificates: Sendable {
+  package enum Kind: String, CaseIterable {
     case good, wrongHost, expired, unknownAuthority, address
   }
 
-  let folder: URL
+  package let folder: URL
 
-  var authority: String { folder.appending(path: "ca.crt").path }
+  package var authority: String { folder.appending(path: "ca.crt").path }
 
-  func certificate(_ kind: Kind) -> String { folder.appending(path: "\(kind.rawValue).crt").path }
-  func key(_ kind: Kind) -> String { folder.appending(path: "\(kind.rawValue).key").path }
+  package func certificate(_ kind: Kind) -> String { folder.appending(path: "\(kind.rawValue).crt").path }
+  package func key(_ kind: Kind) -> String { folder.appending(path: "\(kind.rawValue).key").path }
 
-  init() throws {
+  package init() throws {
     folder = FileManager.default.temporaryDirectory.appending(path: "catraca-tls-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let script = """
@@ -46,5 +46,5 @@ final class TestCertificates: Sendable {
 
   deinit { try? FileManager.default.removeItem(at: folder) }
 
-  static let shared = Result { try TestCertificates() }
+  package static let shared = Result { try TestCertificates() }
 }

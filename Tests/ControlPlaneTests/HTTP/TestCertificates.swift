@@ -1,1 +1,0 @@
-../../TLSTests/TestCertificates.swift

@@ -1,10 +1,10 @@
 """Tokens by the thousand, signed by the system's libcrypto: no package is needed besides openssl itself."""
 
 import base64
+import concurrent.futures
 import ctypes
 import ctypes.util
 import json
-import multiprocessing
 import os
 import re
 import subprocess
@@ -135,8 +135,10 @@ class TokenStore:
         share = -(-count // workers)
         expires = int(time.time()) + LIFETIME_SECONDS
         jobs = [(algorithm, pem, first, min(share, count - first), expires) for first in range(0, count, share)]
-        with multiprocessing.Pool(workers) as pool, open(path + ".new", "w", encoding="ascii") as file:
-            for part in pool.imap(_mint, jobs):
+        # Not multiprocessing.Pool: its way out kills the workers, and one that is killed within a queue's lock hangs the run.
+        with (concurrent.futures.ProcessPoolExecutor(workers) as pool,
+              open(path + ".new", "w", encoding="ascii") as file):
+            for part in pool.map(_mint, jobs):
                 file.writelines(token + "\n" for token in part)
         os.rename(path + ".new", path)
         return path

@@ -20,6 +20,9 @@ package class Connection {
   /// The other side is held back until `drained` comes. Reset by the transport when it reports that.
   package final var isDrainAwaited = false
   final var isReadingPaused = false
+  /// What took this connection's place, on the same socket, when the first bytes showed another protocol: the transport
+  /// looks for it after each `received`.
+  package internal(set) final var successor: Connection?
   /// The transport closes with a reset when it aborts.
   package private(set) final var isResetWanted = false
   /// A close was ordered, or the socket is gone: events that are still under way are ignored.
@@ -102,6 +105,13 @@ struct ConnectionTable {
       connection.index = connections.count
       connections.append(connection)
     }
+  }
+
+  mutating func replace(_ connection: Connection, by successor: Connection) {
+    if connection.index < 0 { return }
+    connections[connection.index] = successor
+    successor.index = connection.index
+    connection.index = -1
   }
 
   mutating func remove(_ connection: Connection) {

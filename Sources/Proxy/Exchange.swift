@@ -14,7 +14,7 @@ package final class Exchange {
   // The request.
   var head = RequestHead()
   var target = NormalTarget()
-  var downstream: DownstreamConnection?
+  var downstream: (any DownstreamStream)?
   var routeMatch = RouteMatch()
   var route: CompiledRoute?
   /// Whether the peer's forwarding fields are believed.
@@ -39,7 +39,7 @@ package final class Exchange {
   var upstreamHead = ByteQueue()
 
   // The upstream's side.
-  var upstream: UpstreamConnection?
+  var upstream: (any UpstreamStream)?
   var pool: UpstreamPool?
   var server: UpstreamServer?
   var connectAttempts = 0
@@ -161,8 +161,8 @@ package final class Exchange {
     finish(.abandoned)
   }
 
-  func begin(on connection: DownstreamConnection, snapshot: Snapshot) {
-    downstream = connection
+  func begin(on stream: any DownstreamStream, snapshot: Snapshot) {
+    downstream = stream
     if self.snapshot !== snapshot { self.snapshot = snapshot }
     startedAt = worker.time.nanoseconds
     startedUnixMilliseconds = worker.time.unixMilliseconds

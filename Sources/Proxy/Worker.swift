@@ -55,7 +55,7 @@ package final class Worker {
   /// A client connected. The transport keeps the result and hands it back with every event of that socket.
   package func accepted(from peer: PeerAddress, listener: Int, at time: Time) -> DownstreamConnection {
     self.time = time
-    let connection = DownstreamConnection(worker: self, peer: peer, listener: listener)
+    let connection = HTTP1DownstreamConnection(worker: self, client: Client(address: peer, listener: listener))
     table.insert(connection)
     connection.opened()
     return connection
@@ -153,7 +153,7 @@ package final class Worker {
 
   /// A listener was closed: its idle connections are, too, and the others after their exchange.
   package func retireListener(_ listener: Int) {
-    for case let connection as DownstreamConnection in table.connections where connection.listener == listener {
+    for case let connection as DownstreamConnection in table.connections where connection.client.listener == listener {
       connection.drain()
     }
   }
@@ -168,9 +168,9 @@ package final class Worker {
 
   // MARK: For the stages
 
-  func takeExchange(for connection: DownstreamConnection) -> Exchange {
+  func takeExchange(for stream: any DownstreamStream) -> Exchange {
     let exchange = spareExchanges.popLast() ?? Exchange(worker: self, snapshot: snapshot)
-    exchange.begin(on: connection, snapshot: snapshot)
+    exchange.begin(on: stream, snapshot: snapshot)
     return exchange
   }
 

@@ -64,7 +64,7 @@ extension Exchange {
     if let client = findForwardedClient() {
       worker.logEntry.set(.clientIP, client.text)
     } else if let downstream {
-      let text = downstream.peerText
+      let text = downstream.client.addressText
       worker.logEntry.set(.clientIP, text.span)
     }
     worker.logEntry.set(.method, bytes.extracting(head.methodRange))

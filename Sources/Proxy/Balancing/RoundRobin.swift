@@ -23,7 +23,7 @@ final class UpstreamServer {
   let configuration: Upstream.Server
   let addressText: [UInt8]
   /// Kept connections that no exchange uses, the latest last.
-  var idle: [UpstreamConnection] = []
+  var idle: [HTTP1UpstreamConnection] = []
   /// Smooth round robin's running score.
   fileprivate var score = 0
 

@@ -6,10 +6,10 @@ import HTTPWire
 
 extension Exchange {
   func writeForwardedFields(_ route: CompiledRoute) {
-    guard let downstream else { return }
+    guard let client = downstream?.client else { return }
     upstreamHead.append("X-Forwarded-For: ")
     if isPeerTrusted { writeTrustedList(head.bytes.span, .xForwardedFor) }
-    upstreamHead.append(downstream.peerText)
+    upstreamHead.append(client.addressText)
     upstreamHead.append("\r\n")
     if !route.isForwardedProtoRuled, !isPeerTrusted || head.count(of: .xForwardedProto) == 0 {
       upstreamHead.append("X-Forwarded-Proto: http\r\n")
@@ -24,9 +24,9 @@ extension Exchange {
     if isPeerTrusted, head.count(of: .forwarded) > 0 {
       upstreamHead.append("Forwarded: ")
       writeTrustedList(head.bytes.span, .forwarded)
-      upstreamHead.append(downstream.peer.isIPv4 ? "for=" : "for=\"[")
-      upstreamHead.append(downstream.peerText)
-      upstreamHead.append(downstream.peer.isIPv4 ? ";proto=http\r\n" : "]\";proto=http\r\n")
+      upstreamHead.append(client.address.isIPv4 ? "for=" : "for=\"[")
+      upstreamHead.append(client.addressText)
+      upstreamHead.append(client.address.isIPv4 ? ";proto=http\r\n" : "]\";proto=http\r\n")
     }
   }
 

@@ -10,9 +10,9 @@ extension Exchange {
     holdUpstreamBack(for: downstream)
   }
 
-  private func holdUpstreamBack(for downstream: DownstreamConnection) {
+  private func holdUpstreamBack(for downstream: any DownstreamStream) {
     if downstream.isOutputFull {
-      downstream.isDrainAwaited = true
+      downstream.awaitDrain()
       upstream?.pauseReading()
     }
   }

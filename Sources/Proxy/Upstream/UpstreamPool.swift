@@ -27,21 +27,22 @@ final class UpstreamPool {
   }
 
   /// The kept connection that was used last: the one most likely to be alive.
-  func takeIdle(_ server: UpstreamServer) -> UpstreamConnection? {
+  func takeKept(_ server: UpstreamServer) -> (any UpstreamStream)? {
     guard let connection = server.idle.popLast() else { return nil }
     idleCount -= 1
     return connection
   }
 
-  func open(_ server: UpstreamServer) -> UpstreamConnection {
-    let connection = UpstreamConnection(worker: worker, pool: self, server: server)
+  /// A new connection's stream.
+  func open(_ server: UpstreamServer) -> any UpstreamStream {
+    let connection = HTTP1UpstreamConnection(worker: worker, pool: self, server: server)
     worker.openConnection(connection, to: server.configuration.address)
     connection.deadline = worker.time.nanoseconds &+ connectTimeout
     return connection
   }
 
   /// Takes a connection back. False when it cannot be kept.
-  func keep(_ connection: UpstreamConnection) -> Bool {
+  func keep(_ connection: HTTP1UpstreamConnection) -> Bool {
     // LIMIT: `idle_connections` in each worker.
     if isRetired || worker.isDraining || idleCount >= configuration.idleConnections { return false }
     connection.server.idle.append(connection)
@@ -50,7 +51,7 @@ final class UpstreamPool {
   }
 
   /// An idle connection was closed.
-  func forget(_ connection: UpstreamConnection) {
+  func forget(_ connection: HTTP1UpstreamConnection) {
     guard let place = connection.server.idle.lastIndex(where: { $0 === connection }) else { return }
     connection.server.idle.remove(at: place)
     idleCount -= 1

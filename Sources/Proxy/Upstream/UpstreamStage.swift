@@ -8,21 +8,28 @@ extension Exchange {
     guard let pool, let server else { return .refuse(.gateway(.upstreamConnectFailed)) }
     upstreamStartedAt = worker.time.nanoseconds
     connectAttempts = 1
-    let connection = pool.takeIdle(server) ?? pool.open(server)
-    upstream = connection
-    connection.begin(self)
+    begin(on: pool.takeKept(server) ?? pool.open(server))
     return .next
   }
 
-  /// Whether body bytes have somewhere to go.
-  var isAcceptingBody: Bool { upstream != nil && !isResponseComplete }
+  private func begin(on stream: any UpstreamStream) {
+    upstream = stream
+    stream.begin(self)
+  }
+
+  /// Whether body bytes have somewhere to go. Not before the connection is there: so another server can be tried.
+  var isAcceptingBody: Bool { !isResponseComplete && upstream?.isConnected ?? false }
+
+  func upstreamConnected() {
+    if !isRequestComplete { downstream?.resumeInput() }
+  }
 
   func receivedBody(_ bytes: Span<UInt8>) {
     if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
     guard let upstream else { return }
     upstream.writeBody(bytes)
     if upstream.isOutputFull {
-      upstream.isDrainAwaited = true
+      upstream.awaitDrain()
       downstream?.pauseReading()
     }
   }
@@ -40,18 +47,15 @@ extension Exchange {
   }
 
   /// Nothing was sent, so another server may be tried whatever the method: at most three, each once.
-  func connectFailed(_ failed: UpstreamConnection, _ refusal: GatewayRefusal) {
+  func connectFailed(to failed: UpstreamServer, _ refusal: GatewayRefusal) {
     upstream = nil
     guard let pool, connectAttempts < min(pool.servers.count, 3) else { return refuse(.gateway(refusal)) }
     connectAttempts += 1
     worker.counters.countRetry(upstream: pool.counterID)
     var next = pool.nextServer()
-    if next === failed.server { next = pool.nextServer() }
+    if next === failed { next = pool.nextServer() }
     server = next
-    let connection = pool.open(next)
-    upstream = connection
-    failed.moveOutput(to: connection)
-    connection.takeOver(self)
+    begin(on: pool.open(next))
   }
 
   /// A kept connection was closed just as the request was sent (T71). Sending again is safe where the method is idempotent
@@ -64,15 +68,13 @@ extension Exchange {
     guard let pool, let server else { return refuse(.gateway(.upstreamClosed)) }
     hasRetriedReuse = true
     worker.counters.countRetry(upstream: pool.counterID)
-    let connection = pool.open(server)
-    upstream = connection
-    connection.begin(self)
+    begin(on: pool.open(server))
     // The end of an empty chunked body went to the connection that is gone.
     receivedBodyEnd()
   }
 
   /// The server failed in the middle of the exchange.
-  func upstreamFailed(_ connection: UpstreamConnection, _ refusal: GatewayRefusal) {
+  func upstreamFailed(_ refusal: GatewayRefusal) {
     upstream = nil
     if hasResponseBegun {
       refuse(.gateway(refusal == .upstreamTimeout ? refusal : .upstreamTruncated))

@@ -63,6 +63,7 @@ final class Socket: ChannelInboundHandler {
     guard let connection else { return }
     let buffer = unwrapInboundIn(data)
     loop.worker.received(buffer.readableBytesUInt8Span, on: connection, at: loop.now())
+    if let successor = connection.successor { self.connection = successor }
     if buffer.readableBytes < Self.batchedByteCountMax { loop.runCommandsSoon() } else { loop.runCommands() }
   }
 

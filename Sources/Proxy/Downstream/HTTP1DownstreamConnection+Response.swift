@@ -3,7 +3,7 @@
 import Bytes
 import HTTPWire
 
-extension DownstreamConnection {
+extension HTTP1DownstreamConnection {
   /// Writes an upstream's final head. Decides the framing, and whether the connection lives on.
   func writeHead(_ response: borrowing ResponseHead, framing upstreamFraming: BodyFraming, of exchange: Exchange) {
     let isHead = exchange.head.method == .head

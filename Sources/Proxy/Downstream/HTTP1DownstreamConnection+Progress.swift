@@ -4,7 +4,7 @@
 import Bytes
 import HTTPWire
 
-extension DownstreamConnection {
+extension HTTP1DownstreamConnection {
   /// A client that still takes its last answers is given more time; one that does not cannot hold the connection open.
   func closeIdle() {
     if output.isEmpty, bytesInTransport == 0 {

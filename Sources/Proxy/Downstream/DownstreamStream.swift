@@ -1,0 +1,33 @@
+// The client's side of one exchange, whatever carries it: an HTTP/1 connection is the one stream of itself, an HTTP/2
+// connection has many. What the stages need of it, and nothing of either codec.
+
+import Bytes
+import HTTPWire
+
+/// Where an exchange's request comes from and its response goes. Every call is made on the worker's loop.
+protocol DownstreamStream: AnyObject {
+  var client: Client { get }
+  /// The steady time at which the exchange is looked at; see ``Connection/deadline``.
+  var deadline: Int64 { get set }
+  /// So much of the response waits to be taken that the upstream has to be held back; see ``Connection/isOutputFull``.
+  var isOutputFull: Bool { get }
+
+  /// ``Exchange/downstreamDrained()`` is wanted once what waits is taken.
+  func awaitDrain()
+  /// No more of the request's body is wanted until ``resumeInput()``.
+  func pauseReading()
+  /// More of the request's body may be taken now: the upstream has room, or has been chosen.
+  func resumeInput()
+
+  /// Writes an interim head (RFC 9110 §15.2).
+  func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange)
+  /// Writes an upstream's final head; its framing is made anew for this client.
+  func writeHead(_ response: borrowing ResponseHead, framing: BodyFraming, of exchange: Exchange)
+  func writeBody(_ bytes: Span<UInt8>)
+  func writeEnd(trailers: borrowing FieldSection)
+  /// Writes a whole answer of the gateway's own.
+  func write(_ answer: GatewayAnswer, of exchange: Exchange)
+
+  /// The last call of an exchange: it is given back to the worker, and the stream ends or lives on.
+  func exchangeFinished(_ finished: Exchange, _ ending: ExchangeEnding)
+}

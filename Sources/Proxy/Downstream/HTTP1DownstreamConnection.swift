@@ -1,0 +1,366 @@
+// A client's HTTP/1 connection (RFC 9112): its input is cut into requests, one exchange at a time; what is pipelined waits
+// in `input` until the answer before it is written. Writing the answers stands in HTTP1DownstreamConnection+Response.swift.
+
+import Bytes
+import HTTPWire
+
+/// A client connection that carries one exchange at a time, and so is its stream.
+final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
+  enum State {
+    /// Between requests. Exits: head (first byte), closed.
+    case idle
+    /// Part of a head is there. Exits: body or waiting (head complete), lingering (refused), closed.
+    case head
+    /// An exchange runs and its body is not complete. Exits: waiting, discarding (answered early), lingering, closed.
+    case body
+    /// An exchange runs and its request is complete. Exits: idle, lingering, closed.
+    case waiting
+    /// Answered; the rest of the body is thrown away. Exits: idle, closed.
+    case discarding
+    /// The last answer is written; input is thrown away, so that closing does not reset it. Exits: closed.
+    case lingering
+  }
+
+  private(set) var state = State.idle
+  var exchange: Exchange?
+  /// Received and not yet consumed; begins with an unfinished head's first byte, or with pipelined requests.
+  private var input = ByteQueue()
+  private var isConsuming = false
+  private var isInputEnded = false
+
+  // The request body under way.
+  private var framing = BodyFraming.none
+  private var bodyLeft: UInt64 = 0
+  private var chunked = ChunkedDecoder()
+  private var discardedByteCount = 0
+  var lastBodyReadAt: Int64 = 0
+  /// Used by HTTP1DownstreamConnection+Progress.swift as well.
+  var bytesWrittenAtLastCheck: UInt64 = 0
+
+  // The response under way; used by HTTP1DownstreamConnection+Response.swift.
+  var responseFraming = BodyFraming.none
+  /// Whether the connection lives on after the response under way.
+  var isPersistent = false
+
+  /// LIMIT: bytes of pipelined requests held while an answer is due; past it the client is not read.
+  private static let pipelinedByteCountMax = 64 * 1024
+  /// LIMIT: bytes of a refused body that are read and thrown away to keep a connection; past it the connection is closed.
+  static let discardByteCountMax = 64 * 1024
+  /// How long a closed connection's input is thrown away, so that the client can read its last answer.
+  private static let lingerNanoseconds: Int64 = 2_000_000_000
+
+  override func opened() {
+    moveCounted(to: .idle)
+    deadline = worker.time.nanoseconds &+ worker.snapshot.headerTimeout
+  }
+
+  // MARK: Input
+
+  override func received(_ bytes: Span<UInt8>) {
+    if input.isEmpty, !isConsuming {
+      let used = consume(bytes)
+      if used < bytes.count { input.append(bytes.extracting(used..<bytes.count)) }
+    } else {
+      input.append(bytes)
+      consumeInput()
+    }
+    boundInput()
+  }
+
+  /// Goes on with what waits in `input`.
+  func consumeInput() {
+    if isConsuming || input.isEmpty || isClosed { return }
+    // Taken out while it is read, so that nothing that happens on the way can change the bytes under the parser.
+    var taken = ByteQueue()
+    swap(&taken, &input)
+    let used = consume(taken.span)
+    taken.removeFirst(used)
+    swap(&taken, &input)
+    if input.isEmpty { input.releaseStorage() }
+  }
+
+  private func boundInput() {
+    if input.count >= Self.pipelinedByteCountMax, state != .head { pauseReading() }
+  }
+
+  /// Consumes from the front and says how much; what is left must be handed in again, with more behind it.
+  private func consume(_ bytes: Span<UInt8>) -> Int {
+    isConsuming = true
+    defer { isConsuming = false }
+    var offset = 0
+    while !isClosed {
+      switch state {
+      case .idle, .head:
+        if offset == bytes.count { return offset }
+        if state == .idle, isOutputFull {
+          // LIMIT: who does not take the answers that it has gets no further ones (T70).
+          isDrainAwaited = true
+          pauseReading()
+          return offset
+        }
+        guard consumeHead(bytes, &offset) else { return offset }
+      case .body:
+        guard let exchange, exchange.isAcceptingBody, offset < bytes.count else { return offset }
+        consumeBody(bytes, &offset)
+      case .discarding:
+        if offset == bytes.count { return offset }
+        consumeBody(bytes, &offset)
+      case .waiting:
+        return offset
+      case .lingering:
+        return bytes.count
+      }
+    }
+    return bytes.count
+  }
+
+  /// Returns false when more bytes are needed.
+  private func consumeHead(_ bytes: Span<UInt8>, _ offset: inout Int) -> Bool {
+    if exchange == nil {
+      exchange = worker.takeExchange(for: self)
+      state = .head
+      deadline = worker.time.nanoseconds &+ worker.snapshot.headerTimeout
+    }
+    guard let exchange else { return false }
+    switch exchange.head.parse(bytes.extracting(offset..<bytes.count), limits: exchange.snapshot.headLimits) {
+    case .incomplete:
+      return false
+    case .complete(let byteCount):
+      offset += byteCount
+      beginRequest(exchange)
+    case .malformed(let error):
+      // The framing is lost: nothing behind this can be trusted.
+      offset = bytes.count
+      state = .waiting
+      refuseUnfinished(exchange, .head(error))
+    }
+    return true
+  }
+
+  /// Answers a head that did not become one. What it says so far is forgotten: its offsets point at bytes that were not
+  /// taken over.
+  private func refuseUnfinished(_ exchange: Exchange, _ refusal: Refusal) {
+    exchange.head.reset()
+    isPersistent = false
+    exchange.refuse(refusal)
+  }
+
+  private func beginRequest(_ exchange: Exchange) {
+    framing = exchange.head.framing
+    isPersistent = exchange.head.isPersistent && !worker.isDraining && !isRetiring
+    moveCounted(to: .active)
+    lastBodyReadAt = worker.time.nanoseconds
+    bytesWrittenAtLastCheck = bytesWritten
+    deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
+    switch framing {
+    case .none, .untilClose, .length(0):
+      framing = .none
+      state = .waiting
+      exchange.isRequestComplete = true
+    case .length(let count):
+      bodyLeft = count
+      state = .body
+    case .chunked:
+      chunked = ChunkedDecoder()
+      state = .body
+    }
+    exchange.start()
+  }
+
+  private func consumeBody(_ bytes: Span<UInt8>, _ offset: inout Int) {
+    lastBodyReadAt = worker.time.nanoseconds
+    if framing == .chunked {
+      consumeChunk(bytes, &offset)
+      return
+    }
+    let count = Int(clamping: min(bodyLeft, UInt64(bytes.count - offset)))
+    let range = offset..<(offset + count)
+    offset += count
+    bodyLeft -= UInt64(count)
+    bodyData(bytes.extracting(range))
+    if bodyLeft == 0 { bodyEnded() }
+  }
+
+  private func consumeChunk(_ bytes: Span<UInt8>, _ offset: inout Int) {
+    guard state == .discarding || exchange != nil else { return }
+    let event: ChunkEvent
+    if let exchange {
+      event = chunked.next(
+        bytes, offset: &offset, trailers: &exchange.requestTrailers, limits: exchange.snapshot.headLimits)
+    } else {
+      var nowhere = FieldSection()
+      event = chunked.next(bytes, offset: &offset, trailers: &nowhere, limits: worker.snapshot.headLimits)
+    }
+    switch event {
+    case .data(let range): bodyData(bytes.extracting(range))
+    case .needMore: offset = bytes.count
+    case .end: bodyEnded()
+    case .malformed:
+      offset = bytes.count
+      isPersistent = false
+      if let exchange { exchange.refuse(.gateway(.bodyMalformed)) } else { linger() }
+    }
+  }
+
+  private func bodyData(_ bytes: Span<UInt8>) {
+    if state == .discarding {
+      discardedByteCount += bytes.count
+      if discardedByteCount > Self.discardByteCountMax { linger() }
+    } else if bytes.count > 0 {
+      exchange?.receivedBody(bytes)
+    }
+  }
+
+  private func bodyEnded() {
+    if state == .discarding {
+      becomeIdle()
+    } else if let exchange, state == .body {
+      state = .waiting
+      exchange.receivedBodyEnd()
+    }
+  }
+
+  // MARK: The exchange's end
+
+  /// What is left of the request's body, when that is known and fits what may be thrown away.
+  var isRestDiscardable: Bool {
+    switch state {
+    case .body:
+      if case .length = framing { return bodyLeft <= UInt64(Self.discardByteCountMax) }
+      return false
+    default: return true
+    }
+  }
+
+  func exchangeFinished(_ finished: Exchange, _ ending: ExchangeEnding) {
+    exchange = nil
+    let isRequestComplete = finished.isRequestComplete
+    worker.giveBack(finished)
+    switch ending {
+    case .abandoned:
+      abort()
+    case .truncated:
+      // A body that ends with the connection would look complete behind an ordinary close.
+      if responseFraming == .untilClose { reset() } else { close() }
+    case .complete:
+      if !isPersistent || isRetiring || worker.isDraining {
+        if isRequestComplete, input.isEmpty, !isConsuming { close() } else { linger() }
+      } else if isRequestComplete {
+        becomeIdle()
+        resumeInput()
+      } else {
+        state = .discarding
+        discardedByteCount = 0
+        deadline = worker.time.nanoseconds &+ worker.snapshot.bodyTimeout
+        resumeInput()
+      }
+    }
+  }
+
+  func awaitDrain() { isDrainAwaited = true }
+
+  func resumeInput() {
+    // The time in which it could not send is not held against the client.
+    if isReadingPaused { lastBodyReadAt = worker.time.nanoseconds }
+    resumeReading()
+    consumeInput()
+    endWithInput()
+  }
+
+  private func becomeIdle() {
+    // A drain may have begun while the rest of a body was thrown away.
+    if isRetiring { return close() }
+    state = .idle
+    moveCounted(to: .idle)
+    deadline = worker.time.nanoseconds &+ worker.snapshot.idleTimeout
+  }
+
+  /// Closes the writing side first and reads on for a moment: a close with unread input would reset the connection, and the
+  /// client could lose the answer that says why.
+  private func linger() {
+    if isClosed { return }
+    state = .lingering
+    input.releaseStorage()
+    deadline = worker.time.nanoseconds &+ Self.lingerNanoseconds
+    resumeReading()
+    if isInputEnded { close() } else { worker.commands.append(.closeOutput(self)) }
+  }
+
+  // MARK: Other events
+
+  override func receivedEnd() {
+    isInputEnded = true
+    // RFC 9112 §9.6 lets a client close its half and wait for the answer, or for those to all that it pipelined.
+    if state == .waiting, input.isEmpty { isPersistent = false }
+    endWithInput()
+  }
+
+  /// Ends the connection once nothing of what came before the client's end of its half is left to be served.
+  private func endWithInput() {
+    guard isInputEnded, !isConsuming, !isClosed else { return }
+    switch state {
+    case .idle where !input.isEmpty:
+      // Pipelined requests wait until the answers before them are taken.
+      break
+    case .idle, .lingering, .discarding:
+      close()
+    case .head:
+      if let exchange { abandon(exchange) }
+    case .body:
+      // The body cannot be completed any more, unless its end waits in `input`.
+      if let exchange, isRestMissing { abandon(exchange) }
+    case .waiting:
+      break
+    }
+  }
+
+  private var isRestMissing: Bool {
+    if case .length = framing { return UInt64(input.count) < bodyLeft }
+    return input.isEmpty
+  }
+
+  override func outputDrained() {
+    exchange?.downstreamDrained()
+    if state == .idle { resumeInput() }
+  }
+
+  override func disconnected() {
+    moveCounted(to: nil)
+    if let exchange {
+      isClosed = true
+      abandon(exchange)
+    }
+    input.releaseStorage()
+  }
+
+  private func abandon(_ exchange: Exchange) {
+    if state == .head {
+      // Nothing was asked for: no log line, no counter.
+      self.exchange = nil
+      exchange.downstream = nil
+      worker.giveBack(exchange)
+      abort()
+    } else {
+      exchange.abandon(.clientClosed)
+    }
+  }
+
+  override func deadlinePassed() {
+    switch state {
+    case .idle:
+      closeIdle()
+    case .head:
+      state = .waiting
+      if let exchange { refuseUnfinished(exchange, .gateway(.headerTimeout)) }
+    case .discarding, .lingering:
+      abort()
+    case .body, .waiting:
+      if let exchange { checkProgress(of: exchange) }
+    }
+  }
+
+  override func drain() {
+    isRetiring = true
+    if state == .idle { close() }
+  }
+}

@@ -1,0 +1,303 @@
+// A connection to an upstream server, one exchange at a time (RFC 9112). The response is cut into head, body and trailers
+// here; what becomes of them is the exchange's matter.
+
+import Bytes
+import HTTPWire
+
+/// One connection to a server, kept between exchanges.
+final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
+  enum State {
+    /// Exits: idle (no exchange wants it any more), head (connected), closed.
+    case connecting
+    /// In the pool. Exits: head (taken), closed; a byte that comes now closes it.
+    case idle
+    /// Waiting for a response's head. Exits: body, idle, closed.
+    case head
+    /// In a response's body. Exits: idle, closed.
+    case body
+  }
+
+  private(set) var state = State.connecting
+  private(set) var exchange: Exchange?
+  /// Whether an exchange before this one used it: its close may have crossed with our request.
+  private(set) var isReused = false
+  private var head = ResponseHead()
+  private var input = ByteQueue()
+  private var isInputEnded = false
+  private var hasReceived = false
+  private var framing = BodyFraming.none
+  private var bodyLeft: UInt64 = 0
+  private var chunked = ChunkedDecoder()
+  private var trailers = FieldSection()
+  private var isPersistent = false
+  private var requestFraming = BodyFraming.none
+  private var bytesWrittenAtLastCheck: UInt64 = 0
+
+  var isConnected: Bool { state != .connecting }
+
+  // MARK: The request
+
+  func begin(_ exchange: Exchange) {
+    self.exchange = exchange
+    hasReceived = false
+    isPersistent = false
+    requestFraming = exchange.head.framing
+    output.append(exchange.upstreamHead.span)
+    bytesWrittenAtLastCheck = bytesWritten
+    if state == .idle {
+      isReused = true
+      moveCounted(to: .active)
+      state = .head
+      exchange.upstreamConnectedAt = worker.time.nanoseconds
+      startResponseTimer()
+      flush()
+    }
+  }
+
+  func writeBody(_ bytes: Span<UInt8>) {
+    if requestFraming == .chunked {
+      output.reserve(bytes.count + 20)
+      output.append(hexadecimal: UInt64(bytes.count))
+      output.append("\r\n")
+      output.append(bytes)
+      output.append("\r\n")
+    } else {
+      output.append(bytes)
+    }
+    flush()
+  }
+
+  func writeEnd(trailers: Span<UInt8>) {
+    if requestFraming == .chunked {
+      output.append("0\r\n")
+      output.append(trailers)
+      output.append("\r\n")
+    }
+    if state != .connecting { flush() }
+    if state == .head { startResponseTimer() }
+  }
+
+  /// Until the request is complete the server owes nothing: then only a writing side that stands still is timed.
+  private func startResponseTimer() {
+    guard let exchange else { return }
+    let wait = exchange.isRequestComplete ? pool.responseTimeout : exchange.snapshot.bodyTimeout
+    deadline = worker.time.nanoseconds &+ wait
+  }
+
+  override func connected() {
+    moveCounted(to: .active)
+    guard let exchange else {
+      state = .idle
+      release(isReusable: true)
+      return
+    }
+    exchange.upstreamConnectedAt = worker.time.nanoseconds
+    state = .head
+    startResponseTimer()
+    flush()
+    exchange.upstreamConnected()
+  }
+
+  override func connectFailed(_ refusal: GatewayRefusal) {
+    guard let exchange else { return abort() }
+    self.exchange = nil
+    abort()
+    exchange.connectFailed(to: server, refusal)
+  }
+
+  func awaitDrain() { isDrainAwaited = true }
+
+  // MARK: The response
+
+  override func received(_ bytes: Span<UInt8>) {
+    guard exchange != nil else {
+      // Nobody asked: whatever this is, it must never be taken for an answer to the next request.
+      worker.counters.countError("upstream_unsolicited_bytes")
+      return dismiss()
+    }
+    hasReceived = true
+    if input.isEmpty {
+      let used = consume(bytes)
+      if used < bytes.count, exchange != nil { input.append(bytes.extracting(used..<bytes.count)) }
+    } else {
+      input.append(bytes)
+      var taken = ByteQueue()
+      swap(&taken, &input)
+      let used = consume(taken.span)
+      taken.removeFirst(used)
+      if exchange != nil { swap(&taken, &input) }
+    }
+  }
+
+  private func consume(_ bytes: Span<UInt8>) -> Int {
+    var offset = 0
+    while offset < bytes.count, let exchange, !isClosed {
+      switch state {
+      case .head:
+        guard consumeHead(bytes, &offset, exchange) else { return offset }
+      case .body:
+        consumeBody(bytes, &offset, exchange)
+      case .connecting, .idle:
+        return bytes.count
+      }
+    }
+    return offset
+  }
+
+  /// Returns false when more bytes are needed.
+  private func consumeHead(_ bytes: Span<UInt8>, _ offset: inout Int, _ exchange: Exchange) -> Bool {
+    switch head.parse(bytes.extracting(offset..<bytes.count), limits: exchange.snapshot.headLimits) {
+    case .incomplete:
+      return false
+    case .malformed:
+      fail(.upstreamMalformed)
+      return false
+    case .complete(let byteCount):
+      offset += byteCount
+    }
+    if head.is1xx {
+      // 101 was not asked for: we never send Upgrade.
+      if head.status == 101 {
+        fail(.upstreamMalformed)
+        return false
+      }
+      exchange.receivedInformational(head)
+      head.reset()
+      return true
+    }
+    switch head.framing(requestMethod: exchange.head.method) {
+    case .failure:
+      fail(.upstreamMalformed)
+      return false
+    case .success(let framing):
+      self.framing = framing
+    }
+    isPersistent = head.isPersistent && framing != .untilClose
+    deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
+    state = .body
+    exchange.receivedResponseHead(head, framing: framing)
+    switch framing {
+    case .none, .length(0): responseEnded(hasMore: offset < bytes.count)
+    case .length(let count): bodyLeft = count
+    case .chunked: chunked = ChunkedDecoder()
+    case .untilClose: break
+    }
+    return true
+  }
+
+  private func consumeBody(_ bytes: Span<UInt8>, _ offset: inout Int, _ exchange: Exchange) {
+    deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
+    switch framing {
+    case .none:
+      offset = bytes.count
+    case .length:
+      let count = Int(clamping: min(bodyLeft, UInt64(bytes.count - offset)))
+      let range = offset..<(offset + count)
+      offset += count
+      bodyLeft -= UInt64(count)
+      exchange.receivedResponseBody(bytes.extracting(range))
+      if bodyLeft == 0 { responseEnded(hasMore: offset < bytes.count) }
+    case .untilClose:
+      let range = offset..<bytes.count
+      offset = bytes.count
+      exchange.receivedResponseBody(bytes.extracting(range))
+    case .chunked:
+      switch chunked.next(bytes, offset: &offset, trailers: &trailers, limits: exchange.snapshot.headLimits) {
+      case .data(let range): exchange.receivedResponseBody(bytes.extracting(range))
+      case .needMore: offset = bytes.count
+      case .end: responseEnded(hasMore: offset < bytes.count)
+      case .malformed: fail(.upstreamMalformed)
+      }
+    }
+  }
+
+  /// Bytes behind the response are no answer to anything: the connection is not kept then.
+  private func responseEnded(hasMore: Bool) {
+    guard let exchange, self.exchange != nil else { return }
+    if hasMore { isPersistent = false }
+    exchange.receivedTrailers(trailers)
+    exchange.completeResponse()
+  }
+
+  func release(isReusable: Bool) {
+    exchange = nil
+    head.reset()
+    trailers.reset()
+    input.removeAll()
+    if isReusable, isPersistent || state == .idle, !isClosed, !isInputEnded, output.isEmpty, bytesInTransport == 0,
+      pool.keep(self)
+    {
+      state = .idle
+      moveCounted(to: .idle)
+      deadline = worker.time.nanoseconds &+ UpstreamPool.idleNanoseconds
+      resumeReading()
+    } else {
+      abort()
+    }
+  }
+
+  private func fail(_ refusal: GatewayRefusal) {
+    guard let exchange else { return dismiss() }
+    self.exchange = nil
+    abort()
+    exchange.upstreamFailed(refusal)
+  }
+
+  private func dismiss() {
+    if state == .idle { pool.forget(self) }
+    abort()
+  }
+
+  // MARK: Other events
+
+  override func receivedEnd() {
+    isInputEnded = true
+    if exchange != nil, state == .body, framing == .untilClose {
+      responseEnded(hasMore: false)
+    } else {
+      lost()
+    }
+  }
+
+  override func disconnected() {
+    moveCounted(to: nil)
+    if !isClosed { lost() }
+  }
+
+  /// The server closed or reset the connection.
+  private func lost() {
+    guard let exchange else { return dismiss() }
+    if isReused, !hasReceived, exchange.mayRetryReuse {
+      self.exchange = nil
+      abort()
+      exchange.retryOnFreshConnection()
+    } else {
+      fail(.upstreamClosed)
+    }
+  }
+
+  override func outputDrained() { exchange?.upstreamDrained() }
+
+  override func deadlinePassed() {
+    guard let exchange else { return dismiss() }
+    switch state {
+    case .connecting:
+      connectFailed(.upstreamConnectTimeout)
+    case .idle:
+      dismiss()
+    case .head, .body:
+      if isReadingPaused || state == .head && !exchange.isRequestComplete && isWritingOrWaiting {
+        // The other side is what is slow, and has a deadline of its own.
+        deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
+      } else {
+        fail(.upstreamTimeout)
+      }
+    }
+  }
+
+  /// Whether a request body is still on its way: nothing waits to be written, or some of it was taken since the last check.
+  private var isWritingOrWaiting: Bool {
+    defer { bytesWrittenAtLastCheck = bytesWritten }
+    return output.isEmpty && bytesInTransport == 0 || bytesWritten != bytesWrittenAtLastCheck
+  }
+}

@@ -50,8 +50,8 @@ package struct JSONDocument: Sendable {
   /// Nodes in the document: values and member names.
   package var nodeCount: Int { nodes.count }
 
-  /// Bytes of memory that the document's two arrays take.
-  package var byteCount: Int { bytes.count + nodes.count * MemoryLayout<JSONNode>.stride + 2 * 32 }
+  /// Bytes of memory that the document's two arrays take: what was reserved, for a long string fills few nodes.
+  package var byteCount: Int { bytes.capacity + nodes.capacity * MemoryLayout<JSONNode>.stride + 2 * 32 }
 
   package func kind(_ index: Index) -> Kind { nodes[index].kind }
 

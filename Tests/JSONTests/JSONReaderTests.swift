@@ -134,6 +134,17 @@ import Testing
     #expect(error("{\"a\":1}", JSONLimits(nodeCountMax: 2)) == .tooManyNodes)
   }
 
+  @Test("A document counts the memory that its arrays take, not only what they hold")
+  func memory() throws {
+    for text in [
+      "{}", "[1,2,3]", "\"\(String(repeating: "a", count: 8000))\"", "[\(String(repeating: "0,", count: 999))0]",
+    ] {
+      let document = try JSONDocument(Array(text.utf8))
+      let taken = document.bytes.capacity + document.nodes.capacity * MemoryLayout<JSONNode>.stride
+      #expect(document.byteCount >= taken)
+    }
+  }
+
   @Test("A text cut at any byte is refused, and one with any byte changed never traps")
   func cuts() {
     let text = Array("{\"a\":[1,-2.5e3,\"x\\u00e9\\ud83d\\ude00é\",true,false,null],\"b\":{\"c\":{}}}".utf8)

@@ -1,12 +1,14 @@
 // The URL of a document to fetch, cut into what a connection and a request need.
 // Invariant: the target is the URL's own bytes from the path on; nothing is decoded, joined or tidied (T73).
 
+internal import NIOCore
+
 /// An absolute http or https URL (RFC 9110 §4.2), checked so that no part of it can break out of a request's head (T52).
 package struct FetchURL: Sendable, Hashable, CustomStringConvertible {
   /// The whole URL as it was given.
   package let text: String
   package let isSecure: Bool
-  /// A name in lower case, or an IP address without brackets.
+  /// A name in lower case, or an IP address in its usual spelling without brackets.
   package let host: String
   package let port: UInt16
   /// Path and query as they stand, `/` when there is neither.
@@ -62,7 +64,8 @@ package struct FetchURL: Sendable, Hashable, CustomStringConvertible {
       }
     }
     guard host.contains(":") else { return false }
-    return ["::", "fc", "fd", "fe8", "fe9", "fea", "feb"].contains { host.hasPrefix($0) }
+    // `64:ff9b:` stands for an IPv4 address behind it (RFC 6052), whichever.
+    return ["::", "fc", "fd", "fe8", "fe9", "fea", "feb", "64:ff9b:"].contains { host.hasPrefix($0) }
   }
 
   private static func split(_ authority: Substring, isSecure: Bool) -> (host: String, port: UInt16)? {
@@ -73,6 +76,9 @@ package struct FetchURL: Sendable, Hashable, CustomStringConvertible {
       guard let end = authority.firstIndex(of: "]") else { return nil }
       name = authority[authority.index(after: authority.startIndex)..<end]
       guard name.contains(":"), name.allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else { return nil }
+      // The one usual spelling (RFC 5952), which the checks below look at: `0:0:0:0:0:0:0:1` is `::1`.
+      guard let usual = (try? SocketAddress(ipAddress: String(name), port: 0))?.ipAddress else { return nil }
+      name = Substring(usual)
       let after = authority[authority.index(after: end)...]
       guard let parsed = parsePort(after, otherwise: port) else { return nil }
       port = parsed

@@ -39,6 +39,7 @@ import Testing
       "", "idp.test/keys", "ftp://idp.test/", "file:///etc/passwd", "https://", "https:///x", "http://a b/",
       "http://a/\r\nX: y", "http://a/\n", "http://a/\0", "http://user@a/", "http://u:p@a/", "http://a/#f",
       "http://a:0/", "http://a:65536/", "http://a:/", "http://a:+1/", "http://[::1/", "http://[]/", "http://[a]/",
+      "http://[1:2]/", "http://[::1::]/", "http://[::1.2.3]/", "http://[12345::]/",
       "http://a\\b/", "http://ä/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0x7f.1/",
       "http://010.0.0.1/", "http://1.2.3.4.5/", "http://1.2.3.256/",
     ])
@@ -46,13 +47,14 @@ import Testing
 
   @Test("T24 Addresses of this machine and this network are known as such")
   func nearby() throws {
-    for host in ["localhost", "x.localhost", "127.0.0.1", "127.255.0.9", "[::1]"] {
+    for host in ["localhost", "x.localhost", "127.0.0.1", "127.255.0.9", "[::1]", "[0:0:0:0:0:0:0:1]", "[0::0001]"] {
       let url = try #require(FetchURL("http://\(host)/"))
       #expect(url.isLoopback && url.isNearby, "\(host)")
     }
     for host in [
       "10.1.2.3", "192.168.0.1", "172.16.0.1", "172.31.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "[fd00::1]",
-      "[fe80::1]", "[::ffff:10.0.0.1]",
+      "[fe80::1]", "[::ffff:10.0.0.1]", "[0:0:0:0:0:ffff:a9fe:a9fe]", "[0::ffff:169.254.169.254]",
+      "[64:ff9b::10.0.0.1]",
     ] {
       let url = try #require(FetchURL("http://\(host)/"))
       #expect(!url.isLoopback && url.isNearby, "\(host)")

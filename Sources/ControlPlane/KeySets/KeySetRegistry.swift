@@ -76,6 +76,12 @@ package actor KeySetRegistry {
   /// The sets by the index of the issuer.
   package func snapshot() -> [KeySet?] { entries.map(\.keys.keySet) }
 
+  /// Tells of every set once more. Here and not by whoever holds a ``snapshot()``: between taking that and handing it on
+  /// a load may end, and the older set would then come last and stay.
+  package func publishAll() {
+    for index in entries.indices { publish(index, entries[index].keys.keySet) }
+  }
+
   /// Whether every issuer has keys.
   package var isReady: Bool { entries.allSatisfy { $0.keys.keySet != nil } }
 

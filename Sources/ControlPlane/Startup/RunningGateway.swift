@@ -176,9 +176,7 @@ package actor RunningGateway {
     for (listener, port) in opened where !listeners.contains(where: { $0.0 == listener }) { announce(listener, port) }
     listeners = opened
     // A set that changed between `apply` and `install` was published to workers that still had the old configuration.
-    for (issuer, keySet) in await registry.snapshot().enumerated() {
-      gateway.install(keySet, issuer: issuer, generation: fresh.generation)
-    }
+    await registry.publishAll()
   }
 
   private func moveAdmin(to address: Address?) async throws {

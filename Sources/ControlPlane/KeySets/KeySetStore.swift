@@ -101,6 +101,8 @@ struct KeySetStore: Sendable {
       guard let type = set.member("kty", of: key).flatMap({ set.string(at: $0) }), publicTypes.contains(type) else {
         continue
       }
+      // Without these members it would come back as a key that the set itself never had.
+      if JWK.holdsPrivateMember(set, key) { continue }
       out.append(keyCount == 0 ? "{" : ",{")
       keyCount += 1
       var memberCount = 0

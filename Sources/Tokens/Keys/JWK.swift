@@ -2,7 +2,7 @@
 
 import Bytes
 import Cryptography
-import JSON
+package import JSON
 
 package enum JWK {
   /// Why a key was left out of its set (T09, T10). Raw values are for the log and `check`.
@@ -54,11 +54,16 @@ package enum JWK {
     throw .useOther
   }
 
+  /// A private key that is published signs for everybody: not even its public half counts (T23). `d` stands in every
+  /// private RSA, EC and OKP key; the others are RSA's, and each gives the rest away (RFC 7518 §6.3.2).
+  package static func holdsPrivateMember(_ document: JSONDocument, _ key: JSONDocument.Index) -> Bool {
+    ["d", "p", "q", "dp", "dq", "qi", "oth"].contains { document.member($0, of: key) != nil }
+  }
+
   private static func readNumbers(
     _ document: JSONDocument, _ key: JSONDocument.Index, type: String
   ) throws(Problem) -> PublicKey {
-    // A private key that is published signs for everybody. `d` stands in every private RSA, EC and OKP key (T23).
-    if type != "oct", document.member("d", of: key) != nil { throw .privateKey }
+    if type != "oct", holdsPrivateMember(document, key) { throw .privateKey }
     switch type {
     case "RSA":
       let (modulus, exponent) = (try bytes(document, key, "n"), try bytes(document, key, "e"))

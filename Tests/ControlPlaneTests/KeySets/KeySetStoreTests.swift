@@ -15,7 +15,8 @@ import Tokens
     let x = String(repeating: "x", count: 42) + "A"
     let body = """
       {"keys":[
-        {"kty":"OKP","crv":"Ed25519","kid":"a\\u0022","x":"\(x)","d":"SECRET1","use":"sig","key_ops":["verify"],"note":"SECRET2"},
+        {"kty":"OKP","crv":"Ed25519","kid":"a\\u0022","x":"\(x)","use":"sig","key_ops":["verify"],"note":"SECRET2"},
+        {"kty":"OKP","crv":"Ed25519","kid":"b","x":"\(x)","d":"SECRET1"},
         {"kty":"oct","kid":"h","k":"SECRET3"},
         {"kty":"RSA","n":"AQ","e":"AQAB","d":"SECRET4","p":"SECRET5","q":"SECRET6","dp":"SECRET7","qi":"SECRET8","oth":["SECRET9"]},
         {"k":"SECRET10"}, "SECRET11"
@@ -30,6 +31,17 @@ import Tokens
     let stored = try #require(try store.read(login))
     #expect(stored.fetchedAt == 77)
     #expect(keyIDs(stored.keySet) == ["a\""])
+  }
+
+  @Test("T23 The public half of a key that is published with its private half does not come back from the disk")
+  func publishedPrivateKey() throws {
+    let world = VirtualWorld()
+    let store = KeySetStore(directory: "/state", files: world.environment.files)
+    let text = String(decoding: keySet("good", "leaked"), as: UTF8.self)
+    let body = text.replacing("\"kid\":\"leaked\"", with: "\"kid\":\"leaked\",\"d\":\"AAAA\"")
+    #expect(keyIDs(try KeySet.parse(Array(body.utf8).span, algorithms: [.edDSA])) == ["good"])
+    try store.write(Array(body.utf8), of: login, origin: "o", fetchedAt: 1)
+    #expect(keyIDs(try #require(try store.read(login)).keySet) == ["good"])
   }
 
   @Test("A set without a public key is not written at all")

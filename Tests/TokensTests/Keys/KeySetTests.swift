@@ -71,7 +71,9 @@ import Testing
     #expect(try problem("\(Self.ec),\"alg\":\"ECDH-ES\"") == .algorithmUnfit)
     #expect(try problem("\(Self.ec),\"alg\":\"none\"") == .algorithmUnfit)
     #expect(try problem("\(Self.ec),\"d\":\"AAAA\"") == .privateKey)
-    #expect(try problem(rsa(256) + ",\"d\":\"AAAA\"") == .privateKey)
+    for member in ["d", "p", "q", "dp", "dq", "qi", "oth"] {
+      #expect(try problem(rsa(256) + ",\"\(member)\":\"AAAA\"") == .privateKey, "\(member)")
+    }
     #expect(try problem("\"kty\":\"EC\"") == .malformed)
     #expect(try problem("\"kty\":7") == .malformed)
     #expect(try problem("\"kty\":\"ec\"") == .typeUnknown)

@@ -202,6 +202,20 @@ struct IssuerKeys {
     return true
   }
 
+  /// Takes over what the same place said last, read anew by the algorithms that a reload brought. Nobody is shut out until
+  /// the first load, or while the issuer is down. False when there is nothing, or nothing that they can use; keys that are
+  /// on this machine are simply read again.
+  mutating func adopt(from before: IssuerKeys, now: Duration, wallTime: Int64) -> Bool {
+    switch issuer.keys {
+    case .inline, .file: return false
+    case .url, .discovery: break
+    }
+    guard before.keySet != nil, let fetchedAt = before.lastSuccessAt,
+      let known = try? KeySet.parse(before.body.span, algorithms: issuer.policy.algorithms)
+    else { return false }
+    return adopt(known, body: before.body, fetchedAt: fetchedAt, now: now, wallTime: wallTime)
+  }
+
   /// Takes over new times from a reload that left the source of the keys as it was (T72).
   mutating func update(_ issuer: Issuer, now: Duration) {
     let isSooner = issuer.refresh < self.issuer.refresh

@@ -61,9 +61,13 @@ package actor KeySetRegistry {
       }
       lastID += 1
       var entry = Entry(id: lastID, keys: IssuerKeys(issuer: issuer, now: now))
+      let before = old.first { $0.keys.issuer.name == issuer.name }?.keys
       // Counters go on, whatever became of the source.
-      if let before = old.first(where: { $0.keys.issuer.name == issuer.name }) {
-        entry.keys.results = before.keys.results
+      if let before { entry.keys.results = before.results }
+      if let before, Self.isSamePlace(before.issuer, issuer),
+        entry.keys.adopt(from: before, now: now, wallTime: environment.wallTime())
+      {
+        return entry
       }
       start(&entry.keys, now: now)
       return entry
@@ -293,8 +297,12 @@ package actor KeySetRegistry {
 
   /// Whether the keys of the one would be those of the other. Audiences, claims and times may differ.
   private static func isSameSource(_ a: Issuer, _ b: Issuer) -> Bool {
+    isSamePlace(a, b) && a.policy.algorithms == b.policy.algorithms
+  }
+
+  /// Whether both ask the same place and trust it alike, whichever of its keys they may then use.
+  private static func isSamePlace(_ a: Issuer, _ b: Issuer) -> Bool {
     a.name == b.name && a.keys == b.keys && a.certificateAuthority == b.certificateAuthority
       && a.isInsecureAllowed == b.isInsecureAllowed && a.policy.issuer == b.policy.issuer
-      && a.policy.algorithms == b.policy.algorithms
   }
 }

@@ -47,7 +47,7 @@ package struct FetchURL: Sendable, Hashable, CustomStringConvertible {
   /// Whether the host means this machine: `localhost` and names below it (RFC 6761 §6.3), 127.0.0.0/8, ::1.
   package var isLoopback: Bool {
     if host == "localhost" || host.hasSuffix(".localhost") { return true }
-    if host == "::1" { return true }
+    if host == "::1" || host.hasPrefix("::ffff:127.") { return true }
     let parts = Self.ipv4(host)
     return parts?.first == 127
   }

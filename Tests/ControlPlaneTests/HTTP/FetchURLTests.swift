@@ -47,7 +47,10 @@ import Testing
 
   @Test("T24 Addresses of this machine and this network are known as such")
   func nearby() throws {
-    for host in ["localhost", "x.localhost", "127.0.0.1", "127.255.0.9", "[::1]", "[0:0:0:0:0:0:0:1]", "[0::0001]"] {
+    for host in [
+      "localhost", "x.localhost", "127.0.0.1", "127.255.0.9", "[::1]", "[0:0:0:0:0:0:0:1]", "[0::0001]",
+      "[::ffff:127.0.0.1]",
+    ] {
       let url = try #require(FetchURL("http://\(host)/"))
       #expect(url.isLoopback && url.isNearby, "\(host)")
     }

@@ -8,8 +8,8 @@ struct KeyWaiters {
 
   /// LIMIT: an issuer is asked at most once in this time because of unknown keys, whatever the number of them.
   static let quietNanoseconds: Int64 = 10_000_000_000
-  /// LIMIT: a request waits no longer than this.
-  static let waitNanoseconds: Int64 = 1_000_000_000
+  /// LIMIT: a request waits no longer than a second: this, and the tenth of one in which deadlines are looked at.
+  static let waitNanoseconds: Int64 = 900_000_000
 
   init(issuerCount: Int) {
     waiting = Array(repeating: [], count: issuerCount)

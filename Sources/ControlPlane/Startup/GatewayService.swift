@@ -1,16 +1,25 @@
 // The process's life: run until SIGTERM or SIGINT, reload on SIGHUP, open logs anew on SIGUSR1.
 
 import ServiceLifecycle
-import UnixSignals
+package import UnixSignals
 
 /// Runs a gateway as a service.
 package struct GatewayService: Service {
   private let gateway: RunningGateway
+  private let signals: UnixSignalsSequence
 
-  package init(_ gateway: RunningGateway) { self.gateway = gateway }
+  package init(_ gateway: RunningGateway, signals: UnixSignalsSequence) {
+    self.gateway = gateway
+    self.signals = signals
+  }
+
+  /// To be called before anything else: a SIGHUP or SIGUSR1 that nobody waits for ends the process. Those that come while
+  /// it starts are kept.
+  package static func trapSignals() async -> UnixSignalsSequence {
+    await UnixSignalsSequence(trapping: .sighup, .sigusr1)
+  }
 
   package func run() async throws {
-    let signals = await UnixSignalsSequence(trapping: .sighup, .sigusr1)
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await gateway.run() }
       group.addTask {

@@ -21,6 +21,7 @@ struct Demo: AsyncParsableCommand {
   var adminPort: UInt16 = 9901
 
   func run() async throws {
+    let signals = await GatewayService.trapSignals()
     let group = MultiThreadedEventLoopGroup.singleton
     try await requireFree(port, option: "--port")
     try await requireFree(adminPort, option: "--admin-port")
@@ -37,7 +38,8 @@ struct Demo: AsyncParsableCommand {
     let announcement = Task { [script] in try await Self.announce(script) }
     defer { announcement.cancel() }
     try await ServiceGroup(
-      services: [GatewayService(gateway)], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.log
+      services: [GatewayService(gateway, signals: signals)], gracefulShutdownSignals: [.sigterm, .sigint],
+      logger: Self.log
     ).run()
     await issuer.stop()
     await echo.stop()

@@ -16,6 +16,7 @@ struct Run: AsyncParsableCommand {
 
   func run() async throws {
     let log = ownLog()
+    let signals = await GatewayService.trapSignals()
     raiseDescriptorLimit()
     let file = file
     let read: ConfigurationSource = {
@@ -31,7 +32,7 @@ struct Run: AsyncParsableCommand {
       throw ExitCode(1)
     }
     try await ServiceGroup(
-      services: [GatewayService(gateway)], gracefulShutdownSignals: [.sigterm, .sigint], logger: log
+      services: [GatewayService(gateway, signals: signals)], gracefulShutdownSignals: [.sigterm, .sigint], logger: log
     ).run()
   }
 }

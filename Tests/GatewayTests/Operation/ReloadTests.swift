@@ -38,6 +38,16 @@ struct ReloadTests {
     try await gateway.waitForMetrics("two reloads") { $0.sum("catraca_config_reloads_total", ["result": "ok"]) == 2 }
   }
 
+  @Test("SIGHUP and SIGUSR1 at the first moment do not end the gateway, and count")
+  func earlySignals() async throws {
+    let gateway = try await GatewayProcess.start(file("one"))
+    gateway.signal(SIGHUP)
+    gateway.signal(SIGUSR1)
+    _ = try await gateway.waitForLog("reloaded") { $0.hasSuffix("] reloaded") }
+    _ = try await gateway.waitForLog("reopened") { $0.contains("access log reopened") }
+    #expect(try await gateway.get("/a").text == "one")
+  }
+
   @Test("A running request ends as it began, though its route, its upstream and its header rules are gone")
   func running() async throws {
     let (begun, go) = (Gate(), Gate())

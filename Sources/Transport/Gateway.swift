@@ -85,7 +85,7 @@ package final class Gateway: Sendable {
   private func probe(_ address: Address) async throws {
     if address.port == 0 { return }
     do {
-      let channel = try await ServerBootstrap(group: group)
+      let channel = try await ServerBootstrap(group: group, listeningOn: address)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
         .bind(to: try SocketAddress(ipAddress: address.host, port: Int(address.port))).get()
       try await channel.close()

@@ -40,7 +40,9 @@ extension Reading {
       }
     } else if host.isEmpty || host == "*" {
       error(
-        node.place, "\(what) has no host in \(text.quoted): write 0.0.0.0:\(port) or [::]:\(port) for every interface")
+        node.place,
+        "\(what) has no host in \(text.quoted): write 0.0.0.0:\(port) for every IPv4 address, [::]:\(port) for every IPv6 one"
+      )
       return nil
     } else if IPAddress(host) == nil, let problem = hostNameProblem(host) {
       error(node.place, "\(what) has no valid host in \(text.quoted): \(problem)")

@@ -24,7 +24,7 @@ extension WorkerLoop {
   /// Binds one address on this loop; the caller puts the channel into ``listeners``.
   func bind(_ address: Address, port: Int, counterID: Int, connectionsMax: Int) throws -> EventLoopFuture<any Channel> {
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
-    return ServerBootstrap(group: eventLoop)
+    return try ServerBootstrap(group: eventLoop, listeningOn: address)
       .serverChannelOption(.backlog, value: 4096)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: CInt(SO_REUSEPORT))), value: 1)
@@ -39,7 +39,7 @@ extension WorkerLoop {
             Socket(loop: loop) { loop.accepted($0, listener: counterID) })
         }
       }
-      .bind(to: try SocketAddress(ipAddress: address.host, port: port))
+      .bind(to: SocketAddress(ipAddress: address.host, port: port))
   }
 
   private func accepted(_ channel: any Channel, listener: Int) -> Connection {
@@ -63,6 +63,17 @@ extension WorkerLoop {
     closed.channel.close(promise: nil)
     worker.retireListener(closed.counterID)
     runCommands()
+  }
+}
+
+extension ServerBootstrap {
+  /// `[::]` takes IPv6 only, whatever the system's default: then it stands beside `0.0.0.0` on one port, and every client
+  /// has one address.
+  convenience init(group: any EventLoopGroup, listeningOn address: Address) {
+    self.init(group: group)
+    if address.host.contains(":") {
+      _ = serverChannelOption(ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 1)
+    }
   }
 }
 

@@ -76,6 +76,21 @@ struct StartTests {
     #expect(try await first.get("/").status == 200)
   }
 
+  @Test("All addresses of IPv4 and of IPv6 stand side by side on one port")
+  func bothFamilies() async throws {
+    let port = try await TestUpstream.closedPort()
+    let gateway = try await GatewayProcess.start(
+      """
+      listeners: [{ address: "[::]:\(port)" }, { address: "0.0.0.0:\(port)" }]
+      routes: [{ path: /, auth: public, respond: { status: 200, body: ok } }]
+      """)
+    #expect(gateway.ports == [port, port])
+    for host in ["127.0.0.1", "[::1]"] {
+      let curl = try await ChildProcess.run("curl", ["-s", "http://\(host):\(port)/"])
+      #expect(curl.standardOutput == "ok", "\(host)")
+    }
+  }
+
   @Test("A log file that cannot be opened is a clear error and exit status 1")
   func logFile() async throws {
     let (status, _, errors) = try await GatewayProcess.run(

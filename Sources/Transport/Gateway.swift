@@ -45,9 +45,8 @@ package final class Gateway: Sendable {
   /// Opens the listeners that are not open yet, on every worker; when one cannot be opened, none is. Those that the
   /// configuration does not name any more are closed by ``closeListeners(except:)``, once the new snapshot is in.
   ///
-  /// - Parameter isFirst: nothing of this process listens yet, so whoever has an address is somebody else.
   /// - Returns: each listener with the port that it really has.
-  package func openListeners(of snapshot: Snapshot, isFirst: Bool = false) async throws -> [(Listener, port: Int)] {
+  package func openListeners(of snapshot: Snapshot) async throws -> [(Listener, port: Int)] {
     let limits = snapshot.configuration.limits
     let share = max(1, (limits.connections + loops.count - 1) / loops.count)
     var opened: [(Listener, port: Int)] = []
@@ -60,7 +59,7 @@ package final class Gateway: Sendable {
         }
         fresh.append(listener)
         var port = Int(listener.address.port)
-        if isFirst { try await probe(listener.address) }
+        if try await !isPortOurs(port) { try await probe(listener.address) }
         for bound in loops {
           port = try await open(
             listener, port: port, counterID: snapshot.counterNames.listenerID(index), share: share, on: bound)
@@ -92,6 +91,14 @@ package final class Gateway: Sendable {
     } catch {
       throw ListenError(address, error)
     }
+  }
+
+  /// Whether a listener of ours has this port on some address, which may include a new one.
+  private func isPortOurs(_ port: Int) async throws -> Bool {
+    guard let first = loops.first else { return false }
+    return try await first.eventLoop.submit {
+      first.value.listeners.values.contains { $0.channel.localAddress?.port == port }
+    }.get()
   }
 
   private func openPort(of listener: Listener) async throws -> Int? {

@@ -89,7 +89,7 @@ package actor RunningGateway {
     if let address = snapshot.configuration.admin { admin = try await AdminServer.start(on: address, for: self) }
     adminPort = admin?.port
     do {
-      listeners = try await gateway.openListeners(of: snapshot, isFirst: true)
+      listeners = try await gateway.openListeners(of: snapshot)
     } catch {
       await admin?.stop()
       throw error

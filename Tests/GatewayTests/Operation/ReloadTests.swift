@@ -48,6 +48,17 @@ struct ReloadTests {
     #expect(try await gateway.get("/a").text == "one")
   }
 
+  @Test("A reload does not share a port with another gateway")
+  func otherGateway() async throws {
+    let other = try await GatewayProcess.start(file("other"))
+    let gateway = try await GatewayProcess.start(file("one"))
+    let both = "listeners: [{ address: \"127.0.0.1:0\" }, { address: \"127.0.0.1:\(other.port)\" }]"
+    try gateway.write(configuration: file("two", more: both))
+    let response = try await gateway.reload()
+    #expect(response.status == 422 && response.text.contains("127.0.0.1:\(other.port): the address is in use"))
+    #expect(try await gateway.get("/a").text == "one")
+  }
+
   @Test("A running request ends as it began, though its route, its upstream and its header rules are gone")
   func running() async throws {
     let (begun, go) = (Gate(), Gate())

@@ -169,6 +169,9 @@ package actor RunningGateway {
       log.warning("'workers' changes at the next start only")
     }
     link.announce(generation: fresh.generation)
+    if configuration.stateDirectory != snapshot.configuration.stateDirectory {
+      log.warning("'state_directory' changes at the next start only")
+    }
     let keySets = await registry.apply(issuers: configuration.issuers)
     await gateway.install(fresh, keySets: keySets)
     await gateway.closeListeners(except: configuration.listeners)

@@ -48,6 +48,17 @@ struct ReloadTests {
     #expect(try await gateway.get("/a").text == "one")
   }
 
+  @Test("What only a start can change is told as such by a reload")
+  func onlyAtStart() async throws {
+    let gateway = try await GatewayProcess.start(file("one"))
+    try gateway.write(configuration: file("two", more: "workers: 2\nstate_directory: state"))
+    #expect(try await gateway.reload().status == 200)
+    for key in ["workers", "state_directory"] {
+      #expect(gateway.standardError.contains { $0.contains("warning") && $0.contains("'\(key)' changes at the next") })
+    }
+    #expect(try await gateway.get("/a").text == "two")
+  }
+
   @Test("A reload does not share a port with another gateway")
   func otherGateway() async throws {
     let other = try await GatewayProcess.start(file("other"))

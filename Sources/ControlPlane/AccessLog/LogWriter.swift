@@ -2,8 +2,9 @@
 // never holds up a worker. Lossless as long as the destination keeps up, and on shutdown.
 
 package import Configuration
-import Dispatch
+package import Dispatch
 import Foundation
+package import Logging
 import NIOConcurrencyHelpers
 
 /// One destination for all workers' lines. Its descriptor is used on its queue only.
@@ -12,8 +13,11 @@ package final class LogWriter: Sendable {
     var destination = AccessLog.Destination.off
     var waitingByteCount = 0
     var droppedLineCount = 0
+    /// Whether it was said already that lines are lost.
+    var isLossTold = false
   }
 
+  private let log: Logger
   private let state = NIOLockedValueBox(State())
   private let queue = DispatchQueue(label: "catraca.access-log")
   private let descriptor = NIOLockedValueBox(CInt(-1))
@@ -21,7 +25,7 @@ package final class LogWriter: Sendable {
   /// LIMIT: so much may wait for a destination that does not keep up; lines past it are dropped and counted.
   private static let waitingByteCountMax = 64 * 1024 * 1024
 
-  package init() {}
+  package init(log: Logger) { self.log = log }
 
   /// Opens a destination, at the start or after a reload. Throws what the system says; the old one stays in use then.
   package func open(_ destination: AccessLog.Destination) throws {
@@ -36,7 +40,10 @@ package final class LogWriter: Sendable {
         throw LogError(path: path, reason: unsafe String(cString: strerror(errno)))
       }
     }
-    state.withLockedValue { $0.destination = destination }
+    state.withLockedValue { state in
+      state.destination = destination
+      state.isLossTold = false
+    }
     queue.async { [self] in
       let old = descriptor.withLockedValue { current in
         defer { current = fresh }
@@ -51,16 +58,15 @@ package final class LogWriter: Sendable {
 
   /// Takes complete lines; returns at once.
   package func write(_ lines: [UInt8]) {
-    let isTaken = state.withLockedValue { state in
-      if state.destination == .off { return false }
-      if state.waitingByteCount + lines.count > Self.waitingByteCountMax {
-        state.droppedLineCount += lines.count(where: { $0 == 0x0A })
-        return false
-      }
+    enum Fate { case unwanted, dropped, taken }
+    let fate = state.withLockedValue { state -> Fate in
+      if state.destination == .off { return .unwanted }
+      if state.waitingByteCount + lines.count > Self.waitingByteCountMax { return .dropped }
       state.waitingByteCount += lines.count
-      return true
+      return .taken
     }
-    if !isTaken { return }
+    if fate == .dropped { drop(lines[...], "it takes lines too slowly") }
+    if fate != .taken { return }
     queue.async { [self] in
       writeAll(lines, to: descriptor.withLockedValue(\.self))
       state.withLockedValue { $0.waitingByteCount -= lines.count }
@@ -69,9 +75,25 @@ package final class LogWriter: Sendable {
 
   package var droppedLineCount: Int { state.withLockedValue(\.droppedLineCount) }
 
-  /// Returns when all that was taken is written.
-  package func flush() async {
-    await withCheckedContinuation { continuation in queue.async { continuation.resume() } }
+  /// Returns when all that was taken is written; false when it is not.
+  ///
+  /// - Parameter patience: LIMIT: a destination that takes nothing for so long is given up: a pipe that nobody reads must
+  ///   not keep the process from its end.
+  package func flush(patience: DispatchTimeInterval = .seconds(5)) async -> Bool {
+    let isWritten = DispatchSemaphore(value: 0)
+    queue.async { isWritten.signal() }
+    return await withCheckedContinuation { continuation in
+      // A thread of its own: the queue's may be inside a write that does not return.
+      DispatchQueue.global().async { [self] in
+        var left = state.withLockedValue(\.waitingByteCount)
+        while isWritten.wait(timeout: .now() + patience) == .timedOut {
+          let before = left
+          left = state.withLockedValue(\.waitingByteCount)
+          if left == before { return continuation.resume(returning: false) }
+        }
+        continuation.resume(returning: true)
+      }
+    }
   }
 
   private func writeAll(_ bytes: [UInt8], to descriptor: CInt) {
@@ -88,11 +110,20 @@ package final class LogWriter: Sendable {
         // SAFETY: one structure, filled during the call.
         _ = unsafe Glibc.poll(&poll, 1, 1000)
       } else if errno != EINTR {
-        let lost = bytes[offset...].count(where: { $0 == 0x0A })
-        state.withLockedValue { $0.droppedLineCount += lost }
-        return
+        // SAFETY: strerror answers a C string for every number; it is copied at once.
+        return drop(bytes[offset...], unsafe String(cString: strerror(errno)))
       }
     }
+  }
+
+  /// Counts lines that are lost, and says so once: until the log is opened anew, the metric tells the rest.
+  private func drop(_ lines: ArraySlice<UInt8>, _ reason: String) {
+    let isTold = state.withLockedValue { state in
+      state.droppedLineCount += lines.count(where: { $0 == 0x0A })
+      defer { state.isLossTold = true }
+      return state.isLossTold
+    }
+    if !isTold { log.error("access log lines are lost", metadata: ["reason": "\(reason)"]) }
   }
 }
 

@@ -19,7 +19,7 @@ package actor RunningGateway {
   let version: String
   private let read: ConfigurationSource
   private let group: MultiThreadedEventLoopGroup
-  let logWriter = LogWriter()
+  let logWriter: LogWriter
   private let generation = NIOLockedValueBox(UInt64(0))
   private var gateway: Gateway
   private(set) var snapshot: Snapshot
@@ -62,6 +62,7 @@ package actor RunningGateway {
     group: MultiThreadedEventLoopGroup, reading: @escaping ConfigurationSource, version: String, log: Logger
   ) async throws {
     self.log = log
+    logWriter = LogWriter(log: log)
     self.version = version
     self.registry = registry
     self.snapshot = snapshot
@@ -168,10 +169,10 @@ package actor RunningGateway {
     if (configuration.workers ?? System.coreCount) != gateway.workerCount {
       log.warning("'workers' changes at the next start only")
     }
-    link.announce(generation: fresh.generation)
     if configuration.stateDirectory != snapshot.configuration.stateDirectory {
       log.warning("'state_directory' changes at the next start only")
     }
+    link.announce(generation: fresh.generation)
     let keySets = await registry.apply(issuers: configuration.issuers)
     await gateway.install(fresh, keySets: keySets)
     await gateway.closeListeners(except: configuration.listeners)
@@ -229,7 +230,7 @@ package actor RunningGateway {
     isDraining = true
     log.notice("draining", metadata: ["timeout": "\(snapshot.configuration.limits.drainTimeout)"])
     await gateway.drain(timeout: snapshot.configuration.limits.drainTimeout)
-    await logWriter.flush()
+    if await !logWriter.flush() { log.error("the access log's destination takes nothing, its last lines are lost") }
     await admin?.stop()
     log.notice("stopped")
   }

@@ -14,10 +14,12 @@ extension RouteTable {
   ) -> RouteResult {
     let bytes = head.bytes.span
     let method = bytes.extracting(head.methodRange)
-    let raw = bytes.extracting(head.targetRange)
-    if raw.count == 1, raw[0] == UInt8(ascii: "*") {
+    if head.targetForm == .asterisk {
+      // Also where it came as an absolute form without a path: it goes up as `*`, so no rule for `/` may let it pass (T44).
+      let asterisk: InlineArray<1, UInt8> = [UInt8(ascii: "*")]
       return self.match(
-        host: host, path: raw, segments: [], hasTrailingSlash: false, method: method, fields: head, into: &match)
+        host: host, path: asterisk.span, segments: [], hasTrailingSlash: false, method: method, fields: head,
+        into: &match)
     }
     return self.match(
       host: host, path: target.bytes.span.extracting(0..<target.pathCount), segments: target.segments,

@@ -77,4 +77,12 @@ struct RouteRequestTests {
     #expect(try find(request, [makeRoute("/*")]).route == "/*")
     #expect(try find(request, [makeRoute("/*", methods: ["GET"])]).route == "405")
   }
+
+  @Test("T44 An absolute form that goes up as OPTIONS * is no request for /")
+  func absoluteAsteriskForm() throws {
+    let request = "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n"
+    #expect(try find(request, [makeRoute("/"), makeRoute("/*", host: "a")]).route == "404")
+    #expect(try find(request, [makeRoute("/"), makeRoute("/*")]).route == "/*")
+    #expect(try find("OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", [makeRoute("/"), makeRoute("/*")]).route == "/")
+  }
 }

@@ -60,7 +60,9 @@ extension HTTP1DownstreamConnection {
     let bytes = response.bytes.span
     for index in response.fields.indices {
       let field = response.fields[index]
-      if !response.isHopByHop(field) { output.append(bytes.extracting(field.line)) }
+      // RFC 9110 §8.6: no Content-Length in a 1xx.
+      if response.isHopByHop(field) || field.known == .contentLength || isRuledOut(field, of: bytes) { continue }
+      output.append(bytes.extracting(field.line))
     }
     output.append("\r\n")
     flush()
@@ -85,16 +87,18 @@ extension HTTP1DownstreamConnection {
     guard case .chunked = responseFraming else { return }
     output.append("0\r\n")
     let bytes = trailers.bytes.span
-    let drops = exchange?.route?.responseDrops
     for index in trailers.fields.indices {
-      // What the route takes out of heads must not come back behind the body.
       let field = trailers.fields[index]
-      let isDropped =
-        drops.map { !$0.isEmpty && $0.contains(bytes.extracting(field.name), hash: field.foldedHash) } ?? false
-      if !isDropped { output.append(bytes.extracting(field.line)) }
+      if !isRuledOut(field, of: bytes) { output.append(bytes.extracting(field.line)) }
     }
     output.append("\r\n")
     flush()
+  }
+
+  /// What the route takes out of final heads must not come in front of them or behind the body.
+  private func isRuledOut(_ field: FieldLine, of bytes: Span<UInt8>) -> Bool {
+    guard let drops = exchange?.route?.responseDrops, !drops.isEmpty else { return false }
+    return drops.contains(bytes.extracting(field.name), hash: field.foldedHash)
   }
 
   /// Writes a whole answer of the gateway's own.

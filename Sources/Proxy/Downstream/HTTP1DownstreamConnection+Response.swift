@@ -89,7 +89,7 @@ extension HTTP1DownstreamConnection {
     let bytes = trailers.bytes.span
     for index in trailers.fields.indices {
       let field = trailers.fields[index]
-      if !isRuledOut(field, of: bytes) { output.append(bytes.extracting(field.line)) }
+      if !field.known.isHopByHop, !isRuledOut(field, of: bytes) { output.append(bytes.extracting(field.line)) }
     }
     output.append("\r\n")
     flush()

@@ -17,6 +17,19 @@ extension HTTP1DownstreamConnection {
     }
   }
 
+  /// The moment to linger begins when the last answer is taken: until then the client has as long as with any answer.
+  func startLingerTimer() {
+    isDrainAwaited = !output.isEmpty || bytesInTransport > 0
+    let wait = isDrainAwaited ? worker.snapshot.bodyTimeout : Self.lingerNanoseconds
+    deadline = worker.time.nanoseconds &+ wait
+  }
+
+  func endLinger() {
+    if !isDrainAwaited || bytesWritten == bytesWrittenAtLastCheck { return abort() }
+    bytesWrittenAtLastCheck = bytesWritten
+    startLingerTimer()
+  }
+
   /// The deadline of an exchange passed: whoever still moves gets more time.
   func checkProgress(of exchange: Exchange) {
     let now = worker.time.nanoseconds

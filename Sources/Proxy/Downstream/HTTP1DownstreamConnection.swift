@@ -46,8 +46,8 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   private static let pipelinedByteCountMax = 64 * 1024
   /// LIMIT: bytes of a refused body that are read and thrown away to keep a connection; past it the connection is closed.
   static let discardByteCountMax = 64 * 1024
-  /// How long a closed connection's input is thrown away, so that the client can read its last answer.
-  private static let lingerNanoseconds: Int64 = 2_000_000_000
+  /// How long a closed connection's input is thrown away once its last answer is taken, so that the client can read it.
+  static let lingerNanoseconds: Int64 = 2_000_000_000
 
   override func opened() {
     moveCounted(to: .idle)
@@ -281,7 +281,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     if isClosed { return }
     state = .lingering
     input.releaseStorage()
-    deadline = worker.time.nanoseconds &+ Self.lingerNanoseconds
+    startLingerTimer()
     resumeReading()
     if isInputEnded { close() } else { worker.commands.append(.closeOutput(self)) }
   }
@@ -322,6 +322,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   override func outputDrained() {
     exchange?.downstreamDrained()
     if state == .idle { resumeInput() }
+    if state == .lingering { startLingerTimer() }
   }
 
   override func disconnected() {
@@ -352,8 +353,10 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     case .head:
       state = .waiting
       if let exchange { refuseUnfinished(exchange, .gateway(.headerTimeout)) }
-    case .discarding, .lingering:
+    case .discarding:
       abort()
+    case .lingering:
+      endLinger()
     case .body, .waiting:
       if let exchange { checkProgress(of: exchange) }
     }

@@ -1,0 +1,40 @@
+// The end of a connection whose client is slow: all of the answer arrives, or the client can tell that it does not.
+
+import Testing
+
+@testable import Proxy
+
+@Suite("Slow ends")
+struct SlowEndTests {
+  static let page = String(repeating: "x", count: 50 * 1024)
+
+  @Test("A client that reads slowly gets all of the answer that ends its connection early")
+  func slowLinger() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.room = 100
+    client.send(head("POST / HTTP/1.1", "Host: h", "Content-Length: 100000") + "x")
+    try bench.server().send(ok(Self.page))
+    for _ in 0..<3 {
+      bench.wait(.seconds(20))
+      #expect(!client.isGone)
+      client.read(20 * 1024)
+    }
+    #expect(body(of: client.text).utf8.count == Self.page.utf8.count && client.isOutputClosed)
+    bench.wait(.milliseconds(2200))
+    #expect(client.isAborted, "the linger begins when the answer is taken")
+    bench.expectNothingHeld()
+  }
+
+  @Test("A client that takes nothing of such an answer does not hold its connection open")
+  func stalledLinger() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.room = 100
+    client.send(head("POST / HTTP/1.1", "Host: h", "Content-Length: 100000") + "x")
+    try bench.server().send(ok(Self.page))
+    bench.wait(.seconds(61))
+    #expect(client.isAborted)
+    bench.expectNothingHeld()
+  }
+}

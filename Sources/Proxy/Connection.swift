@@ -30,6 +30,9 @@ package class Connection {
 
   init(worker: Worker) { self.worker = worker }
 
+  /// What had been written when ``close()`` was ordered, or looked after the last time.
+  private var bytesWrittenAtCloseCheck: UInt64 = 0
+
   /// The steady time at which ``deadlinePassed()`` is called, in nanoseconds; Int64.max for never.
   final var deadline = Int64.max
 
@@ -61,8 +64,19 @@ package class Connection {
   final func close() {
     if isClosed { return }
     isClosed = true
-    deadline = worker.time.nanoseconds &+ worker.snapshot.bodyTimeout
+    startCloseTimer()
     worker.commands.append(.close(self))
+  }
+
+  private func startCloseTimer() {
+    bytesWrittenAtCloseCheck = bytesWritten
+    deadline = worker.time.nanoseconds &+ worker.snapshot.bodyTimeout
+  }
+
+  /// The deadline of a close passed: a peer that still takes bytes gets more time, one that does not is let go.
+  final func closeTimedOut() {
+    if bytesWritten == bytesWrittenAtCloseCheck { return worker.commands.append(.abort(self)) }
+    startCloseTimer()
   }
 
   final func abort() {

@@ -102,8 +102,7 @@ package final class Worker {
       guard let connection = table.connections[index], connection.deadline <= time.nanoseconds else { continue }
       connection.deadline = .max
       if connection.isClosed {
-        // Closing, but the peer did not take what waits: enough.
-        commands.append(.abort(connection))
+        connection.closeTimedOut()
       } else {
         connection.deadlinePassed()
       }

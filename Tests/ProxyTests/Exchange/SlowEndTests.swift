@@ -37,4 +37,20 @@ struct SlowEndTests {
     #expect(client.isAborted)
     bench.expectNothingHeld()
   }
+
+  @Test("A client that reads slowly gets all of the answer behind which the connection closes")
+  func slowClose() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.room = 100
+    client.send(get("/", "Connection: close"))
+    try bench.server().send(ok(Self.page))
+    for _ in 0..<3 {
+      bench.wait(.seconds(25))
+      #expect(!client.isGone)
+      client.read(20 * 1024)
+    }
+    #expect(body(of: client.text).utf8.count == Self.page.utf8.count && client.isClosed)
+    bench.expectNothingHeld()
+  }
 }

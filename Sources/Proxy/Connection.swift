@@ -85,6 +85,12 @@ package class Connection {
     worker.commands.append(.abort(self))
   }
 
+  /// Aborts also what is closing already: a peer that takes nothing cannot hold a drain up.
+  final func cutOff() {
+    isClosed = true
+    worker.commands.append(.abort(self))
+  }
+
   /// Aborts in a way that the peer cannot take for an orderly end (RST).
   final func reset() {
     isResetWanted = true

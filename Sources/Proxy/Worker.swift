@@ -159,7 +159,8 @@ package final class Worker {
 
   /// Ends what is left after the drain's deadline.
   package func abortAll() {
-    for connection in table.connections { connection?.abort() }
+    for pool in pools { pool.retire() }
+    for case let connection? in table.connections { connection.cutOff() }
   }
 
   /// Client connections that are open.

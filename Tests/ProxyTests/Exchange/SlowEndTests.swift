@@ -53,4 +53,18 @@ struct SlowEndTests {
     #expect(body(of: client.text).utf8.count == Self.page.utf8.count && client.isClosed)
     bench.expectNothingHeld()
   }
+
+  @Test("A drain that runs out of time does not wait for a closing connection whose client takes nothing")
+  func drainedClosing() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.room = 5
+    client.send(get("/", "Connection: close"))
+    try bench.server().send(ok())
+    bench.act { $0.drain() }
+    #expect(!client.isGone && !bench.isDrained)
+    bench.act { $0.abortAll() }
+    #expect(client.isAborted && bench.isDrained)
+    bench.expectNothingHeld()
+  }
 }

@@ -24,7 +24,7 @@ package class Connection {
   /// looks for it after each `received`.
   package internal(set) final var successor: Connection?
   /// The transport closes with a reset when it aborts.
-  package private(set) final var isResetWanted = false
+  package internal(set) final var isResetWanted = false
   /// A close was ordered, or the socket is gone: events that are still under way are ignored.
   package internal(set) final var isClosed = false
 
@@ -89,12 +89,6 @@ package class Connection {
   final func cutOff() {
     isClosed = true
     worker.commands.append(.abort(self))
-  }
-
-  /// Aborts in a way that the peer cannot take for an orderly end (RST).
-  final func reset() {
-    isResetWanted = true
-    abort()
   }
 
   // Events, in the order in which they may come.

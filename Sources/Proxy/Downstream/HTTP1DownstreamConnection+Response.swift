@@ -18,6 +18,8 @@ extension HTTP1DownstreamConnection {
         // An HTTP/1.0 client knows the end by the close.
         responseFraming = .untilClose
         isPersistent = false
+        // Whatever ends it early, a client must not take it for complete (T61).
+        isResetWanted = true
       }
     }
     settlePersistence(of: exchange)

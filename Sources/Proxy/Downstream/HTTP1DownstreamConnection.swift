@@ -241,7 +241,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
       abort()
     case .truncated:
       // A body that ends with the connection would look complete behind an ordinary close.
-      if responseFraming == .untilClose { reset() } else { close() }
+      if isResetWanted { abort() } else { close() }
     case .complete:
       if !isPersistent || isRetiring || worker.isDraining {
         if isRequestComplete, input.isEmpty, !isConsuming { close() } else { linger() }
@@ -322,7 +322,10 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   override func outputDrained() {
     exchange?.downstreamDrained()
     if state == .idle { resumeInput() }
-    if state == .lingering { startLingerTimer() }
+    if state == .lingering {
+      isResetWanted = false
+      startLingerTimer()
+    }
   }
 
   override func disconnected() {

@@ -54,6 +54,33 @@ struct SlowEndTests {
     bench.expectNothingHeld()
   }
 
+  @Test("T61 An HTTP/1.0 client that is let go before its body's end is shown so by a reset")
+  func stalledOldClient() throws {
+    for isComplete in [true, false] {
+      let bench = try Bench(openRoutes)
+      let client = bench.connect()
+      client.room = 100
+      client.send(head("GET / HTTP/1.0"))
+      try bench.server().send(head("HTTP/1.1 200 OK") + Self.page)
+      if isComplete { try bench.server().end() }
+      bench.wait(.seconds(61))
+      #expect(client.isAborted && client.connection.isResetWanted, "complete: \(isComplete)")
+      bench.expectNothingHeld()
+    }
+  }
+
+  @Test("T61 A drain that runs out of time resets an HTTP/1.0 client whose body is not complete")
+  func drainedOldClient() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.send(head("GET / HTTP/1.0"))
+    try bench.server().send(head("HTTP/1.1 200 OK") + "abc")
+    bench.act { $0.drain() }
+    bench.act { $0.abortAll() }
+    #expect(client.isAborted && client.connection.isResetWanted && bench.isDrained)
+    bench.expectNothingHeld()
+  }
+
   @Test("A drain that runs out of time does not wait for a closing connection whose client takes nothing")
   func drainedClosing() throws {
     let bench = try Bench(openRoutes)

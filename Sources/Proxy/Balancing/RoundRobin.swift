@@ -34,6 +34,13 @@ final class UpstreamServer {
 }
 
 extension UpstreamPool {
+  /// The server that stands behind one that could not be reached. In the file's order, whatever the weights: so none is
+  /// tried twice for one request while another is left.
+  func server(after failed: UpstreamServer) -> UpstreamServer {
+    let place = servers.firstIndex { $0 === failed } ?? -1
+    return servers[(place + 1) % servers.count]
+  }
+
   func nextServer() -> UpstreamServer {
     if servers.count == 1 { return servers[0] }
     var best = servers[0]

@@ -52,8 +52,7 @@ extension Exchange {
     guard let pool, connectAttempts < min(pool.servers.count, 3) else { return refuse(.gateway(refusal)) }
     connectAttempts += 1
     worker.counters.countRetry(upstream: pool.counterID)
-    var next = pool.nextServer()
-    if next === failed { next = pool.nextServer() }
+    let next = pool.server(after: failed)
     server = next
     begin(on: pool.open(next))
   }

@@ -41,6 +41,20 @@ struct BalancingTests {
     bench.expectNothingHeld()
   }
 
+  @Test("A heavy server that refuses is not tried again while a light one is left")
+  func heavyServerDown() throws {
+    let bench = try Bench(
+      openRoutes + "\nupstreams: { app: { servers: [{ address: 10.0.0.1:1, weight: 1000 }, 10.0.0.2:1] } }")
+    bench.refusing = ["10.0.0.1:1"]
+    let client = bench.connect()
+    for _ in 0..<3 {
+      client.send(get())
+      try bench.server().send(ok())
+      #expect(status(client.take()) == 200)
+    }
+    bench.expectNothingHeld()
+  }
+
   @Test("A server that says close, or speaks HTTP/1.0, is not used again")
   func notKept() throws {
     for answer in [ok("x", "Connection: close"), "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx"] {

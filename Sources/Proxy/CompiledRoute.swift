@@ -38,8 +38,9 @@ package final class CompiledRoute: Sendable {
   let responseLines: [UInt8]
 
   let rewrite: Rewrite
-  /// Without a slash at their ends.
-  let stripPrefix: [UInt8]
+  /// Segments of the path that `strip_prefix` takes away; the route's own path begins with them.
+  let strippedSegmentCount: Int
+  /// Without a slash at its end.
   let addPrefix: [UInt8]
   let action: Action
   /// Whether the request goes to an upstream at all.
@@ -79,7 +80,7 @@ package final class CompiledRoute: Sendable {
     responseDrops = FieldNameSet(route.responseHeaders.remove + route.responseHeaders.set.map(\.name))
     responseLines = Self.lines(route.responseHeaders)
     rewrite = route.rewrite
-    stripPrefix = Self.prefix(route.rewrite.stripPrefix)
+    strippedSegmentCount = Self.prefix(route.rewrite.stripPrefix).count { $0 == 0x2F }
     addPrefix = Self.prefix(route.rewrite.addPrefix)
     action = route.action
     if case .upstream(let upstream) = route.action {

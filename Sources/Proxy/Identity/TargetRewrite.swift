@@ -20,12 +20,11 @@ extension Exchange {
 
   private func writePrefixes(_ route: CompiledRoute, _ bytes: Span<UInt8>) {
     let path = bytes.extracting(0..<target.pathCount)
-    let strip = route.stripPrefix.count
     var start = 0
-    if strip > 0, strip <= path.count, path.extracting(0..<strip).equals(route.stripPrefix),
-      strip == path.count || path[strip] == 0x2F
-    {
-      start = strip
+    if route.strippedSegmentCount > 0, route.strippedSegmentCount <= target.segments.count {
+      // The route took these segments without their `;parameters` (T40), which go with them.
+      start = target.segments[route.strippedSegmentCount - 1].upperBound
+      while start < path.count, path[start] != 0x2F { start += 1 }
     }
     upstreamHead.append(route.addPrefix)
     let rest = path.extracting(start..<path.count)

@@ -169,7 +169,9 @@ struct IdentityTests {
     ("strip_prefix: /orders, add_prefix: /v2", "/orders/1", "/v2/1"),
     ("add_prefix: /v2", "/a%2Db?x", "/v2/a-b?x"), ("add_prefix: /v2", "/", "/v2/"),
     ("strip_prefix: /orders, add_prefix: /v2", "/orders", "/v2"),
-    ("strip_prefix: /orders", "//orders/./b/../c//d", "/c/d"), ("path: '/x/{*}'", "/p/q?r", "/x/p/q?r"),
+    ("strip_prefix: /orders", "//orders/./b/../c//d", "/c/d"), ("strip_prefix: /orders", "/orders;v=1/2;x=y", "/2;x=y"),
+    ("strip_prefix: /orders", "/orders;v=1", "/"), ("strip_prefix: /orders, add_prefix: /v2", "/orders;v=1/", "/v2/"),
+    ("strip_prefix: /orders", "/orders/;v=1", "/;v=1"), ("path: '/x/{*}'", "/p/q?r", "/x/p/q?r"),
   ]
 
   @Test("T39 Rewrites work on the normal path, which is the one that is forwarded", arguments: rewrites)

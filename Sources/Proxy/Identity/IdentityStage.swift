@@ -93,7 +93,9 @@ extension Exchange {
 
   /// The Cookie field without the pairs that may hold a token, verified or not; nothing if that was all of it.
   private func writeCookieWithoutToken(_ bytes: Span<UInt8>, _ field: FieldLine, _ route: CompiledRoute) {
-    guard !head.isHopByHop(field), !route.requestDrops.contains(bytes.extracting(field.name), hash: field.foldedHash)
+    let name = bytes.extracting(field.name)
+    guard !head.isHopByHop(field), !snapshot.identityDrops.contains(name, hash: field.foldedHash),
+      !route.requestDrops.contains(name, hash: field.foldedHash)
     else { return }
     var pairs = CookiePairs(field.value)
     var hasWritten = false

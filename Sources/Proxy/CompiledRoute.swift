@@ -29,9 +29,8 @@ package final class CompiledRoute: Sendable {
   let isTokenForwarded: Bool
   /// Removed from the request on the way up: `request_headers.remove` and the names that `set` replaces.
   let requestDrops: FieldNameSet
-  /// Whether the file's rules speak of these fields, so that the gateway does not.
-  let isForwardedProtoRuled: Bool
-  let isForwardedHostRuled: Bool
+  /// A bit for each field that the file's rules replace or remove, so that the gateway does not write its own.
+  let ruledFields: UInt64
   /// Field lines to append, with their CRLFs.
   let requestLines: [UInt8]
   let responseDrops: FieldNameSet
@@ -74,8 +73,7 @@ package final class CompiledRoute: Sendable {
     querySources = removed.compactMap { if case .query(let name) = $0 { Array(name.utf8) } else { nil } }
     requestDrops = FieldNameSet(route.requestHeaders.remove + route.requestHeaders.set.map(\.name))
     let ruled = Set((route.requestHeaders.remove + route.requestHeaders.set.map(\.name)).map { $0.lowercased() })
-    isForwardedProtoRuled = ruled.contains("x-forwarded-proto")
-    isForwardedHostRuled = ruled.contains("x-forwarded-host")
+    ruledFields = KnownField.allCases.reduce(0) { ruled.contains("\($1.name)") ? $0 | $1.bit : $0 }
     requestLines = Self.lines(route.requestHeaders)
     responseDrops = FieldNameSet(route.responseHeaders.remove + route.responseHeaders.set.map(\.name))
     responseLines = Self.lines(route.responseHeaders)
@@ -95,6 +93,8 @@ package final class CompiledRoute: Sendable {
     bodySizeMax = route.bodySize ?? defaultBodySize
     timeout = route.timeout?.nanoseconds
   }
+
+  func isRuled(_ known: KnownField) -> Bool { ruledFields & known.bit != 0 }
 
   private static func prefix(_ text: String?) -> [UInt8] {
     var bytes = Array((text ?? "").utf8)

@@ -7,21 +7,23 @@ import HTTPWire
 extension Exchange {
   func writeForwardedFields(_ route: CompiledRoute) {
     guard let client = downstream?.client else { return }
-    upstreamHead.append("X-Forwarded-For: ")
-    if isPeerTrusted { writeTrustedList(head.bytes.span, .xForwardedFor) }
-    upstreamHead.append(client.addressText)
-    upstreamHead.append("\r\n")
-    if !route.isForwardedProtoRuled, !isPeerTrusted || head.count(of: .xForwardedProto) == 0 {
+    if !route.isRuled(.xForwardedFor) {
+      upstreamHead.append("X-Forwarded-For: ")
+      if isPeerTrusted { writeTrustedList(head.bytes.span, .xForwardedFor) }
+      upstreamHead.append(client.addressText)
+      upstreamHead.append("\r\n")
+    }
+    if !route.isRuled(.xForwardedProto), !isPeerTrusted || head.count(of: .xForwardedProto) == 0 {
       upstreamHead.append("X-Forwarded-Proto: http\r\n")
     }
-    if !route.isForwardedHostRuled, !isPeerTrusted || head.count(of: .xForwardedHost) == 0,
+    if !route.isRuled(.xForwardedHost), !isPeerTrusted || head.count(of: .xForwardedHost) == 0,
       let authority = head.authority
     {
       upstreamHead.append("X-Forwarded-Host: ")
       upstreamHead.append(head.bytes.span.extracting(authority))
       upstreamHead.append("\r\n")
     }
-    if isPeerTrusted, head.count(of: .forwarded) > 0 {
+    if !route.isRuled(.forwarded), isPeerTrusted, head.count(of: .forwarded) > 0 {
       upstreamHead.append("Forwarded: ")
       writeTrustedList(head.bytes.span, .forwarded)
       upstreamHead.append(client.address.isIPv4 ? "for=" : "for=\"[")

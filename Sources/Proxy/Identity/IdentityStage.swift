@@ -15,7 +15,7 @@ extension Exchange {
     writeHost(route)
     writeKeptFields(head.bytes.span, route)
     writeForwardedFields(route)
-    writeTracing()
+    writeTracing(route)
     if case .chunked = head.framing { upstreamHead.append("Transfer-Encoding: chunked\r\n") }
     upstreamHead.append("Via: ")
     upstreamHead.append(head.version == .http11 ? "1.1" : "1.0")

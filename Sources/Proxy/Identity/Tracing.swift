@@ -22,17 +22,24 @@ extension Exchange {
     if value.count <= Self.requestIDByteCountMax, isPlain(value) { requestID.append(value) }
   }
 
-  func writeTracing() {
-    upstreamHead.append("X-Request-Id: ")
-    upstreamHead.append(requestID.span)
+  func writeTracing(_ route: CompiledRoute) {
+    if !route.isRuled(.xRequestID) {
+      upstreamHead.append("X-Request-Id: ")
+      upstreamHead.append(requestID.span)
+      upstreamHead.append("\r\n")
+    }
+    if !route.isRuled(.traceparent) { writeTraceParent() }
+  }
+
+  private func writeTraceParent() {
+    upstreamHead.append("traceparent: ")
     if isTraceKept, let field = head.first(.traceparent) {
-      upstreamHead.append("\r\ntraceparent: ")
       let bytes = head.bytes.span
       upstreamHead.append(bytes.extracting(field.value))
       let start = field.value.lowerBound
       traceID.append(bytes.extracting((start + 3)..<(start + 35)))
     } else {
-      upstreamHead.append("\r\ntraceparent: 00-")
+      upstreamHead.append("00-")
       traceID.append(hexadecimal: worker.randomIdentifiers.next() | 1, width: 16)
       traceID.append(hexadecimal: worker.randomIdentifiers.next(), width: 16)
       upstreamHead.append(traceID.span)

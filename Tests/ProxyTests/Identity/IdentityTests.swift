@@ -162,6 +162,21 @@ struct IdentityTests {
     }
   }
 
+  @Test("Rules about fields that the gateway writes itself hold as well: one value, or none")
+  func rulesOnOwnFields() throws {
+    let set = "request_headers: { set: { X-Forwarded-For: 9.9.9.9, X-Request-Id: fixed, traceparent: none } }"
+    let remove = "request_headers: { remove: [X-Forwarded-For, X-Request-Id, traceparent, X-Forwarded-Host] }"
+    for (peer, top) in [("192.0.2.7", ""), ("10.1.1.1", "trusted_proxies: [10.0.0.0/8]")] {
+      let replaced = try sent(bench(top, set), "/a", ["X-Forwarded-For: 1.2.3.4", "X-Request-Id: mine"], from: peer)
+      #expect(values("X-Forwarded-For", in: replaced) == ["9.9.9.9"])
+      #expect(values("X-Request-Id", in: replaced) == ["fixed"] && values("traceparent", in: replaced) == ["none"])
+      let removed = try sent(bench(top, remove), "/a", ["X-Forwarded-For: 1.2.3.4", "X-Request-Id: mine"], from: peer)
+      for name in ["X-Forwarded-For", "X-Request-Id", "traceparent", "X-Forwarded-Host"] {
+        #expect(values(name, in: removed).isEmpty, "\(name)")
+      }
+    }
+  }
+
   @Test("Response rules replace and remove, in answers of the upstream")
   func responseRules() throws {
     let bench = try bench("", "response_headers: { set: { Strict-Transport-Security: max-age=1 }, remove: [Server] }")

@@ -103,6 +103,8 @@ final class Socket: ChannelInboundHandler {
       case .wouldBlock:
         return handOver(connection)
       case .failed:
+        // An upstream may have answered before it closed: that is read first. Then the channel reports its end.
+        if connection is UpstreamConnection { return }
         return abort()
       }
     }

@@ -339,14 +339,18 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
 
   private func abandon(_ exchange: Exchange) {
     if state == .head {
-      // Nothing was asked for: no log line, no counter.
-      self.exchange = nil
-      exchange.downstream = nil
-      worker.giveBack(exchange)
+      forget(exchange)
       abort()
     } else {
       exchange.abandon(.clientClosed)
     }
+  }
+
+  /// Nothing was asked for: no log line, no counter.
+  private func forget(_ exchange: Exchange) {
+    self.exchange = nil
+    exchange.downstream = nil
+    worker.giveBack(exchange)
   }
 
   override func deadlinePassed() {
@@ -354,8 +358,14 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     case .idle:
       closeIdle()
     case .head:
+      guard let exchange else { return close() }
+      if input.count <= 2, input.span.firstIndex(of: 0x0D) == 0 {
+        // An empty line (RFC 9112 §2.2) asks for nothing: an answer would be taken for that to the next request.
+        forget(exchange)
+        return close()
+      }
       state = .waiting
-      if let exchange { refuseUnfinished(exchange, .gateway(.headerTimeout)) }
+      refuseUnfinished(exchange, .gateway(.headerTimeout))
     case .discarding:
       abort()
     case .lingering:

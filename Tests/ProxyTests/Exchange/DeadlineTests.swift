@@ -42,6 +42,21 @@ struct DeadlineTests {
     bench.expectNothingHeld()
   }
 
+  @Test("An empty line behind a request asks for nothing, so the connection ends without another answer")
+  func emptyLine() throws {
+    for line in ["\r", "\r\n"] {
+      let bench = try Bench(openRoutes)
+      let client = bench.connect()
+      client.send(get())
+      try bench.server().send(ok())
+      _ = client.take()
+      client.send(line)
+      bench.wait(.seconds(11))
+      #expect(client.isClosed && client.bytes.isEmpty && bench.logLines.count == 1)
+      bench.expectNothingHeld()
+    }
+  }
+
   @Test("A server that does not answer is 504 after the response timeout, counted from the request's end")
   func response() throws {
     let bench = try Bench(openRoutes + "\nupstreams: { app: { servers: [10.0.0.1:1], response_timeout: 5s } }")

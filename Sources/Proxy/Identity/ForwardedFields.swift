@@ -13,10 +13,10 @@ extension Exchange {
       upstreamHead.append(client.addressText)
       upstreamHead.append("\r\n")
     }
-    if !route.isRuled(.xForwardedProto), !isPeerTrusted || head.count(of: .xForwardedProto) == 0 {
+    if !route.isRuled(.xForwardedProto), !isPassedOn(.xForwardedProto) {
       upstreamHead.append("X-Forwarded-Proto: http\r\n")
     }
-    if !route.isRuled(.xForwardedHost), !isPeerTrusted || head.count(of: .xForwardedHost) == 0,
+    if !route.isRuled(.xForwardedHost), !isPassedOn(.xForwardedHost),
       let authority = head.authority
     {
       upstreamHead.append("X-Forwarded-Host: ")
@@ -30,6 +30,12 @@ extension Exchange {
       upstreamHead.append(client.addressText)
       upstreamHead.append(client.address.isIPv4 ? ";proto=http\r\n" : "]\";proto=http\r\n")
     }
+  }
+
+  /// Whether a trusted peer's own word goes on; one that Connection names was for this connection only.
+  private func isPassedOn(_ known: KnownField) -> Bool {
+    guard isPeerTrusted, let field = head.first(known) else { return false }
+    return !head.isHopByHop(field)
   }
 
   /// The values of all lines of a field as one list, with a comma behind.

@@ -147,6 +147,15 @@ struct IdentityTests {
     #expect(bench.logLines.last?.contains("\"client_ip\":\"1.2.3.4\"") == true)
   }
 
+  @Test("T34 What a trusted peer nominates in Connection is as if it had not been said")
+  func forwardedNominated() throws {
+    let text = try sent(
+      bench("trusted_proxies: [10.0.0.0/8]"), "/a",
+      ["Connection: X-Forwarded-Proto, X-Forwarded-Host", "X-Forwarded-Proto: https", "X-Forwarded-Host: api"],
+      from: "10.1.1.1")
+    #expect(values("X-Forwarded-Proto", in: text) == ["http"] && values("X-Forwarded-Host", in: text) == ["h"])
+  }
+
   @Test("Header rules of the route replace what the client and the gateway say, once")
   func requestRules() throws {
     let rules =

@@ -35,6 +35,8 @@ package final class CompiledRoute: Sendable {
   let requestLines: [UInt8]
   let responseDrops: FieldNameSet
   let responseLines: [UInt8]
+  /// Whether the file's response rules speak of the type, so that a fixed answer does not.
+  let isTypeRuled: Bool
 
   let rewrite: Rewrite
   /// Segments of the path that `strip_prefix` takes away; the route's own path begins with them.
@@ -77,6 +79,9 @@ package final class CompiledRoute: Sendable {
     requestLines = Self.lines(route.requestHeaders)
     responseDrops = FieldNameSet(route.responseHeaders.remove + route.responseHeaders.set.map(\.name))
     responseLines = Self.lines(route.responseHeaders)
+    isTypeRuled = (route.responseHeaders.remove + route.responseHeaders.set.map(\.name)).contains {
+      $0.lowercased() == "content-type"
+    }
     rewrite = route.rewrite
     strippedSegmentCount = Self.prefix(route.rewrite.stripPrefix).count { $0 == 0x2F }
     addPrefix = Self.prefix(route.rewrite.addPrefix)

@@ -60,7 +60,9 @@ extension Exchange {
 
   func fixedAnswer(_ response: FixedResponse) -> GatewayAnswer {
     var answer = GatewayAnswer(status: response.status, body: Array(response.body.utf8))
-    if !answer.isBodyless { answer.fieldLines = Array("Content-Type: \(response.contentType)\r\n".utf8) }
+    if !answer.isBodyless, route?.isTypeRuled != true {
+      answer.fieldLines = Array("Content-Type: \(response.contentType)\r\n".utf8)
+    }
     answer.fieldLines += route?.responseLines ?? []
     return answer
   }

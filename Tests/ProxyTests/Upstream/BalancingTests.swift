@@ -67,6 +67,18 @@ struct BalancingTests {
     }
   }
 
+  @Test("A response rule replaces the type of a fixed answer")
+  func ownAnswerRules() throws {
+    for (rule, types) in [("set: { Content-Type: text/html }", ["text/html"]), ("remove: [content-type]", [])] {
+      let bench = try Bench(
+        "routes: [{ path: /, auth: public, respond: { status: 200, body: x }, response_headers: { \(rule) } }]")
+      let client = bench.connect()
+      client.send(get())
+      #expect(values("Content-Type", in: client.text) == types)
+      bench.expectNothingHeld()
+    }
+  }
+
   @Test("Fixed answers and redirects need no server, and a redirect stays on its host")
   func ownAnswers() throws {
     let bench = try Bench(

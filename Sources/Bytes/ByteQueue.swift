@@ -118,6 +118,18 @@ package struct ByteQueue: ~Copyable {
     end += count
   }
 
+  /// Makes room for `count` bytes behind the last one and appends what `fill` puts there, at most all of it.
+  @inlinable
+  package mutating func append(upTo count: Int, _ fill: (inout OutputSpan<UInt8>) -> Void) {
+    if count <= 0 { return }
+    reserve(count)
+    // SAFETY: the room lies behind our own end and nobody else knows it; finalize gives how much of it was initialised.
+    let room = unsafe UnsafeMutableBufferPointer(start: base.unsafelyUnwrapped + end, count: count)
+    var output = unsafe OutputSpan(buffer: room, initializedCount: 0)
+    fill(&output)
+    end += unsafe output.finalize(for: room)
+  }
+
   /// Labelled, so that a literal always takes the cheaper `StaticString` form.
   package mutating func append(text: String) {
     append(text.utf8.span)

@@ -35,6 +35,26 @@ static inline EVP_PKEY *catraca_PEM_read_bio_PrivateKey(BIO *bio) {
   return PEM_read_bio_PrivateKey(bio, NULL, catraca_no_passphrase, NULL);
 }
 
+static inline X509 *catraca_PEM_read_bio_X509(BIO *bio) {
+  return PEM_read_bio_X509(bio, NULL, catraca_no_passphrase, NULL);
+}
+
+// A macro over ASN1_d2i_bio_of.
+static inline OCSP_RESPONSE *catraca_d2i_OCSP_RESPONSE_bio(BIO *bio) { return d2i_OCSP_RESPONSE_bio(bio, NULL); }
+
+// A single response's serial number lies in an id whose const Swift cannot cast away.
+static inline int catraca_OCSP_single_is_for(const OCSP_SINGLERESP *single, const ASN1_INTEGER *serial) {
+  ASN1_INTEGER *found = NULL;
+  OCSP_CERTID *id = (OCSP_CERTID *)OCSP_SINGLERESP_get0_id(single);
+  return OCSP_id_get0_info(NULL, NULL, NULL, &found, id) == 1 && ASN1_INTEGER_cmp(found, serial) == 0;
+}
+
+// Flags that are made with casts or of others.
+static inline void catraca_BIO_clear_retry_flags(BIO *bio) { BIO_clear_retry_flags(bio); }
+static inline int catraca_X509_NAME_print(BIO *bio, const X509_NAME *name) {
+  return X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253);
+}
+
 // Variadic through a macro: the key type and its size or curve are its last arguments.
 static inline EVP_PKEY *catraca_EVP_RSA_gen(unsigned int bits) { return EVP_RSA_gen(bits); }
 static inline EVP_PKEY *catraca_EVP_EC_gen(const char *curve) { return EVP_EC_gen(curve); }
@@ -48,5 +68,26 @@ static inline const char *catraca_param_public_key(void) { return OSSL_PKEY_PARA
 static inline const char *catraca_param_ec_x(void) { return OSSL_PKEY_PARAM_EC_PUB_X; }
 static inline const char *catraca_param_ec_y(void) { return OSSL_PKEY_PARAM_EC_PUB_Y; }
 static inline const char *catraca_param_digest(void) { return OSSL_MAC_PARAM_DIGEST; }
+static inline const char *catraca_param_mac_key(void) { return OSSL_MAC_PARAM_KEY; }
+
+// The options are macros with a cast to uint64_t, which Swift does not import.
+static inline uint64_t catraca_server_options(void) {
+  return SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
+}
+static inline uint64_t catraca_client_options(void) { return SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION; }
+
+// Macros that cast a function pointer.
+static inline void catraca_SSL_CTX_set_servername_callback(SSL_CTX *context, int (*callback)(SSL *, int *, void *)) {
+  SSL_CTX_set_tlsext_servername_callback(context, callback);
+}
+static inline void catraca_SSL_CTX_set_status_callback(SSL_CTX *context, int (*callback)(SSL *, void *)) {
+  SSL_CTX_set_tlsext_status_cb(context, callback);
+}
+
+// Stacks are typed by macros.
+static inline int catraca_names_count(const GENERAL_NAMES *names) { return sk_GENERAL_NAME_num(names); }
+static inline const GENERAL_NAME *catraca_names_at(const GENERAL_NAMES *names, int index) {
+  return sk_GENERAL_NAME_value(names, index);
+}
 
 #endif

@@ -1,5 +1,5 @@
-// What all sessions towards servers share: protocol versions, trust anchors, ALPN. Owns one SSL_CTX.
-// Invariant: fully set up in init and never changed afterwards; peer verification cannot be turned off.
+// What all sessions towards servers share: protocol versions, trust anchors, our certificate, ALPN.
+// Invariant: fully set up in init and never changed afterwards; peers are verified unless `isVerified` says otherwise.
 
 internal import COpenSSL
 
@@ -11,66 +11,69 @@ package enum Trust: Sendable, Hashable {
   case file(String)
 }
 
-/// The client side's SSL_CTX. Making one reads trust anchors from disk: not for an event loop.
+package struct ClientOptions: Sendable, Hashable {
+  package var trust: Trust
+  /// False takes any certificate of anyone.
+  package var isVerified = true
+  /// What we show to servers that ask for a certificate.
+  package var certificate: CertificatePaths?
+  package var applicationProtocols = ["http/1.1"]
+  /// Whether ``TLSSession/takeResumption()`` has anything to give.
+  package var keepsSessions = false
+
+  package init(trust: Trust = .system) { self.trust = trust }
+}
+
+/// The client side's SSL_CTX: TLS 1.2 or newer. Making one reads files: not for an event loop.
 // SAFETY: @unchecked Sendable: an SSL_CTX may be shared by threads as long as nobody changes it (openssl-threads(7)), and
-// its reference count is atomic; the pointer is `let`, and only `init` changes what it points to.
+// its reference count is atomic; the handle is `let`, and only `init` changes what it points to.
 @safe
 package final class ClientContext: @unchecked Sendable {
-  private let pointer: OpaquePointer
+  private let handle: ContextHandle
+  let keepsSessions: Bool
 
-  /// TLS 1.2 or newer, `http/1.1` by ALPN, peers verified.
-  package init(trust: Trust) throws(TLSError) {
-    ERR_clear_error()
-    // SAFETY: the method table is static.
-    guard let pointer = unsafe SSL_CTX_new(TLS_client_method()) else {
-      throw TLSError.drainingQueue(otherwise: "no TLS context")
+  package init(_ options: ClientOptions) throws(TLSError) {
+    handle = try ContextHandle(isServer: false, minimumVersion: .tls12)
+    keepsSessions = options.keepsSessions
+    // SAFETY: the handle owns the pointer; arrays live through their calls.
+    let pointer = unsafe handle.pointer
+    unsafe SSL_CTX_set_verify(pointer, options.isVerified ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
+    if keepsSessions {
+      let mode = SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL
+      _ = unsafe SSL_CTX_ctrl(pointer, SSL_CTRL_SET_SESS_CACHE_MODE, Int(mode), nil)
+      unsafe SSL_CTX_sess_set_new_cb(pointer) { ssl, session in unsafe ClientContext.keep(session, of: ssl) }
+    } else {
+      _ = unsafe SSL_CTX_ctrl(pointer, SSL_CTRL_SET_SESS_CACHE_MODE, Int(SSL_SESS_CACHE_OFF), nil)
     }
-    // From here on deinit frees it, whatever is thrown: all stored properties are set.
-    unsafe self.pointer = pointer
-    // SAFETY: the pointer is owned by self and alive until deinit; strings and arrays live through their calls.
-    unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
-    // SSL_CTX_set_min_proto_version and its kin are macros over SSL_CTX_ctrl.
-    guard unsafe SSL_CTX_ctrl(pointer, SSL_CTRL_SET_MIN_PROTO_VERSION, Int(TLS1_2_VERSION), nil) == 1 else {
-      throw TLSError.drainingQueue(otherwise: "TLS 1.2 is not available")
-    }
-    // Fetches are minutes apart: no sessions are kept, and buffers are given back between records.
-    _ = unsafe SSL_CTX_ctrl(pointer, SSL_CTRL_SET_SESS_CACHE_MODE, Int(SSL_SESS_CACHE_OFF), nil)
-    _ = unsafe SSL_CTX_ctrl(pointer, SSL_CTRL_MODE, Int(SSL_MODE_RELEASE_BUFFERS), nil)
-    let protocols = [8] + Array("http/1.1".utf8)
+    let protocols = try ContextHandle.encode(options.applicationProtocols)
     // This one call gives 0 for success.
-    guard unsafe SSL_CTX_set_alpn_protos(pointer, protocols, UInt32(protocols.count)) == 0 else {
+    guard unsafe protocols.isEmpty || SSL_CTX_set_alpn_protos(pointer, protocols, UInt32(protocols.count)) == 0 else {
       throw TLSError.drainingQueue(otherwise: "ALPN is not available")
     }
-    try unsafe Self.load(trust, into: pointer)
-  }
-
-  deinit {
-    // SAFETY: this object holds the reference that SSL_CTX_new gave; sessions hold their own.
-    unsafe SSL_CTX_free(pointer)
-  }
-
-  /// A new SSL of this context; the caller owns it.
-  func makeSession() -> OpaquePointer? {
-    // SAFETY: SSL_new takes its own reference to the context.
-    unsafe SSL_new(pointer)
-  }
-
-  private static func load(_ trust: Trust, into pointer: OpaquePointer) throws(TLSError) {
-    switch trust {
+    switch options.trust {
     case .system:
-      // SAFETY: the context is alive.
       guard unsafe SSL_CTX_set_default_verify_paths(pointer) == 1 else {
         throw TLSError.drainingQueue(otherwise: "the system's trust store cannot be read")
       }
-    case .file(let path):
-      // SAFETY: as above; the path lives through the call.
-      guard unsafe SSL_CTX_load_verify_locations(pointer, path, nil) == 1 else {
-        let cause = TLSError.drainingQueue(otherwise: "no certificate found")
-        throw TLSError("\(path): \(cause.reason)")
-      }
-      // An operator who names an intermediate or the server's own certificate means it as the anchor.
-      guard let store = unsafe SSL_CTX_get_cert_store(pointer) else { throw TLSError("no trust store") }
-      _ = unsafe X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+    case .file(let path): try handle.trust(path)
     }
+    if let paths = options.certificate { try handle.use(Certificate(paths)) }
+  }
+
+  /// Verified peers, `http/1.1` by ALPN, and no sessions kept.
+  package convenience init(trust: Trust) throws(TLSError) { try self.init(ClientOptions(trust: trust)) }
+
+  /// A new SSL of this context; the caller owns it.
+  func makeSession() -> OpaquePointer? { unsafe handle.makeSession() }
+
+  /// Keeps the newest session. 1 takes over the reference.
+  private static func keep(_ session: OpaquePointer?, of ssl: OpaquePointer?) -> Int32 {
+    // SAFETY: the address is the one that TLSSession has set: its own state, which outlives the SSL. 1.2 sessions without
+    // a ticket come here too.
+    guard let address = unsafe SSL_get_ex_data(ssl, 0), unsafe SSL_SESSION_is_resumable(session) == 1 else { return 0 }
+    let state = unsafe address.assumingMemoryBound(to: WireState.self)
+    unsafe SSL_SESSION_free(state.pointee.resumable)
+    unsafe state.pointee.resumable = session
+    return 1
   }
 }

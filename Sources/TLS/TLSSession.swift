@@ -1,75 +1,101 @@
-// One TLS connection over two memory BIOs: ciphertext in, plaintext out, and the other way round. Knows no socket and no
-// loop; whoever owns it carries the bytes. Owns one SSL, which owns its BIOs.
-// Invariant: the handshake is not complete until the peer's certificate was verified for the name that was asked for.
+// One TLS connection: ciphertext in, plaintext out, and the other way round. Knows no socket and no loop; whoever owns it
+// carries the bytes. Owns one SSL; SessionWire.swift has the bytes between the two.
+// Invariant: the handshake is not complete until the peer's certificate was verified as far as the context asks for it.
 
 package import Bytes
 internal import COpenSSL
 
 /// How far a call came. Running out of bytes is no error.
 package enum TLSOutcome: Sendable, Equatable {
+  /// The handshake is done, or all was written.
   case complete
-  /// More ciphertext is needed first.
+  /// All was taken in; more ciphertext is needed to go on.
   case incomplete
-  /// The session is dead; what ``TLSSession/takeCiphertext(into:)`` gives (an alert) may still be sent.
+  /// The limit of plaintext is reached and more waits: stop reading, and call ``TLSSession/read(into:max:)`` later.
+  case more
+  /// The peer has closed its side properly: what was read before is whole (RFC 8446 §6.1).
+  case closed
+  /// The session is dead; what ``TLSSession/ciphertext`` gives (an alert) may still be sent.
   case failed(TLSError)
 }
 
 /// A TLS session with one owner. Not for two threads at once.
 @safe
 package struct TLSSession: ~Copyable {
-  private let ssl: OpaquePointer
-  /// Ciphertext that came in and ciphertext that is to go out; both belong to `ssl`.
-  private let incoming: OpaquePointer
-  private let outgoing: OpaquePointer
   /// One record's plaintext (RFC 8446 §5.1).
-  private var scratch: [UInt8]
-  private var failure: TLSError?
-  /// The peer said close_notify: what was read before is whole (RFC 8446 §6.1).
-  package private(set) var isClosedByPeer: Bool
+  private static let recordByteCountMax = 16 * 1024
+  /// More than what each record costs besides its plaintext, in every version and cipher that we speak.
+  private static let recordOverhead = 64
+  /// LIMIT: what the peer can make us queue with key updates and the like before anything of it was sent.
+  private static let answerByteCountMax = 16 * 1024
 
-  /// A client's session: nothing is sent before ``handshake()``.
-  /// - Parameter host: the name (sent as SNI) or address that the peer's certificate must bear.
-  package init(client context: ClientContext, host: String) throws(TLSError) {
+  let ssl: OpaquePointer
+  private let wire: SessionWire
+  /// The callbacks of a server's SSL_CTX find their context by its address: it lives at least as long as `ssl`.
+  private let server: ServerContext?
+  private var resumption: ResumptionScope?
+  private var failure: TLSError?
+  private var answerByteCount = 0
+  /// The handshake is complete.
+  package private(set) var isEstablished = false
+  /// The peer said close_notify.
+  package private(set) var isClosedByPeer = false
+
+  /// A server's session.
+  package init(server context: ServerContext) throws(TLSError) {
     // Everything that can fail comes before the first property: a half-made session has nothing to free.
-    let made = try unsafe Self.makeClient(context, host: host)
-    unsafe ssl = made.ssl
-    unsafe incoming = made.incoming
-    unsafe outgoing = made.outgoing
-    scratch = [UInt8](repeating: 0, count: 16 * 1024)
-    failure = nil
-    isClosedByPeer = false
+    let wire = SessionWire()
+    let made = try unsafe Self.make(context.makeSession(), wire)
+    unsafe SSL_set_accept_state(made)
+    unsafe ssl = made
+    self.wire = wire
+    server = context
   }
 
-  private static func makeClient(
-    _ context: ClientContext, host: String
-  ) throws(TLSError) -> (ssl: OpaquePointer, incoming: OpaquePointer, outgoing: OpaquePointer) {
-    ERR_clear_error()
-    guard let ssl = unsafe context.makeSession() else { throw TLSError.drainingQueue(otherwise: "no TLS session") }
-    // SAFETY: memory BIOs have no further owner until SSL_set_bio takes both; on failure each is freed here, once
-    // (BIO_free takes null). From SSL_set_bio on, SSL_free frees everything, here or in deinit.
-    guard let incoming = unsafe BIO_new(BIO_s_mem()) else {
-      unsafe SSL_free(ssl)
-      throw TLSError.drainingQueue(otherwise: "no memory")
-    }
-    guard let outgoing = unsafe BIO_new(BIO_s_mem()) else {
-      unsafe BIO_free(incoming)
-      unsafe SSL_free(ssl)
-      throw TLSError.drainingQueue(otherwise: "no memory")
-    }
-    // An empty BIO means "wait for more" (-1), not the end of the stream.
-    _ = unsafe BIO_ctrl(incoming, BIO_C_SET_BUF_MEM_EOF_RETURN, -1, nil)
-    _ = unsafe BIO_ctrl(outgoing, BIO_C_SET_BUF_MEM_EOF_RETURN, -1, nil)
-    unsafe SSL_set_bio(ssl, incoming, outgoing)
-    unsafe SSL_set_connect_state(ssl)
-    guard unsafe expect(host, of: ssl) else {
-      unsafe SSL_free(ssl)
+  /// A client's session: nothing is sent before ``handshake()``.
+  /// - Parameters:
+  ///   - host: the name (sent as SNI) or address that the peer's certificate must bear.
+  ///   - resumption: of an earlier session with the same context and host; any other is left aside.
+  package init(
+    client context: ClientContext, host: String, resuming resumption: TLSResumption? = nil
+  ) throws(TLSError) {
+    let wire = SessionWire()
+    let made = try unsafe Self.make(context.makeSession(), wire)
+    unsafe SSL_set_connect_state(made)
+    guard unsafe Self.expect(host, of: made) else {
+      unsafe SSL_free(made)
       throw TLSError.drainingQueue(otherwise: "not a host name: \(host)")
     }
-    return unsafe (ssl, incoming, outgoing)
+    let scope = ResumptionScope(context: context, host: host)
+    if context.keepsSessions {
+      // SAFETY: the callback finds the state by this address; it outlives `made`, see deinit.
+      unsafe SSL_set_ex_data(made, 0, wire.state)
+      if let resumption, resumption.scope == scope { unsafe resumption.install(in: made) }
+    }
+    unsafe ssl = made
+    self.wire = wire
+    server = nil
+    self.resumption = scope
+  }
+
+  /// Gives the SSL its BIO.
+  private static func make(
+    _ made: OpaquePointer?, _ wire: borrowing SessionWire
+  ) throws(TLSError) -> OpaquePointer {
+    guard let ssl = unsafe made else { throw TLSError.drainingQueue(otherwise: "no TLS session") }
+    guard let bio = unsafe wire.makeBIO() else {
+      unsafe SSL_free(ssl)
+      throw TLSError.drainingQueue(otherwise: "no memory")
+    }
+    // SAFETY: from here on SSL_free frees the BIO; given for both directions, it is counted once.
+    unsafe SSL_set_bio(ssl, bio, bio)
+    return unsafe ssl
   }
 
   deinit {
-    // SAFETY: init made it and nobody else frees it; the BIOs go with it.
+    // A connection that just goes away takes no resumable session with it.
+    // SAFETY: init made it and nobody else frees it. The wire's memory goes after this body.
+    if failure == nil { unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN) }
     unsafe SSL_free(ssl)
   }
 
@@ -90,89 +116,150 @@ package struct TLSSession: ~Copyable {
     }
   }
 
-  /// Goes on with the handshake; to be called first, and after every ``receive(_:)`` until it is complete.
+  // MARK: Bytes in
+
+  /// A client's first call, which makes its hello. Later ones happen in ``receive(_:into:max:)``.
   package mutating func handshake() -> TLSOutcome {
     if let failure { return .failed(failure) }
     ERR_clear_error()
     // SAFETY: ssl is alive as long as self.
-    return outcome(of: unsafe SSL_do_handshake(ssl), doing: "handshake")
+    let outcome = outcome(of: unsafe SSL_do_handshake(ssl), doing: "handshake")
+    isEstablished = isEstablished || outcome == .complete
+    return outcome == .closed ? .failed(failure ?? .connectionClosed) : outcome
   }
 
-  /// Takes in ciphertext from the peer. It waits until ``handshake()`` or ``read(into:)`` works on it.
-  package mutating func receive(_ ciphertext: Span<UInt8>) {
-    var offset = 0
-    while offset < ciphertext.count {
-      let part = ciphertext.extracting(offset..<min(ciphertext.count, offset + 1 << 20))
-      // SAFETY: BIO_write copies `count` bytes, at most 1 MiB, out of the span.
-      let written = unsafe part.withUnsafeBufferPointer { unsafe BIO_write(incoming, $0.baseAddress, Int32($0.count)) }
-      guard written > 0 else {
-        failure = TLSError.drainingQueue(otherwise: "no memory for the peer's bytes")
-        return
-      }
-      offset += Int(written)
+  /// Takes in what the peer sent: goes on with the handshake as far as it can, then decrypts to the end of `plaintext`.
+  /// - Parameter max: LIMIT of plaintext that this call appends.
+  /// - Returns: `incomplete`, `more`, `closed` or `failed`.
+  package mutating func receive(_ ciphertext: Span<UInt8>, into plaintext: inout ByteQueue, max: Int) -> TLSOutcome {
+    // SAFETY: the wire lets go of the span's address before the closure ends.
+    unsafe ciphertext.withUnsafeBufferPointer { bytes in
+      unsafe wire.beginReceiving(bytes)
+      let outcome = advance(into: &plaintext, max: max)
+      if case .failed = outcome { wire.dropInput() }
+      if wire.endReceiving() { return outcome }
+      return fail(TLSError("more was received than may wait", result: .protocolError))
     }
   }
 
-  /// Decrypts all that has been received and appends it.
-  /// - Returns: `incomplete` when it has to wait for more, `complete` when the peer has closed its side properly.
-  package mutating func read(into plaintext: inout ByteQueue) -> TLSOutcome {
+  /// Goes on after `more`, with what was received before.
+  package mutating func read(into plaintext: inout ByteQueue, max: Int) -> TLSOutcome {
+    advance(into: &plaintext, max: max)
+  }
+
+  private mutating func advance(into plaintext: inout ByteQueue, max: Int) -> TLSOutcome {
+    if !isEstablished {
+      let outcome = handshake()
+      if outcome != .complete { return outcome }
+    }
+    let before = unsafe wire.state.pointee.outgoing.count
+    let outcome = decrypt(into: &plaintext, max: max)
+    answerByteCount += unsafe wire.state.pointee.outgoing.count - before
+    if answerByteCount > Self.answerByteCountMax {
+      return fail(TLSError("more answers asked for than taken", result: .protocolError))
+    }
+    return outcome
+  }
+
+  private mutating func decrypt(into plaintext: inout ByteQueue, max: Int) -> TLSOutcome {
+    if let failure { return .failed(failure) }
+    if isClosedByPeer { return .closed }
+    var room = max
     while true {
-      if let failure { return .failed(failure) }
+      // SAFETY: ssl is alive.
+      let pending = Int(unsafe SSL_pending(ssl))
+      let unread = wire.unreadByteCount
+      if pending == 0 && unread == 0 { return .incomplete }
+      if room <= 0 { return .more }
+      // A record's end may bring what came before it, too: then the rest of it is pending in the next turn.
+      let wanted = min(room, pending > 0 ? pending : min(Swift.max(unread, 512), Self.recordByteCountMax))
+      var byteCount = 0
+      var result: Int32 = 0
       ERR_clear_error()
-      let count = scratch.count
-      // SAFETY: SSL_read writes at most `count` bytes into the array.
-      let result = unsafe scratch.withUnsafeMutableBufferPointer { [ssl] in
-        unsafe SSL_read(ssl, $0.baseAddress, Int32(count))
+      let ssl = unsafe ssl
+      plaintext.append(upTo: wanted) { output in
+        // SAFETY: SSL_read_ex writes at most `buffer.count` bytes and says how many.
+        unsafe output.withUnsafeMutableBufferPointer { buffer, count in
+          result = unsafe SSL_read_ex(ssl, buffer.baseAddress, buffer.count, &byteCount)
+          count = result == 1 ? min(byteCount, buffer.count) : 0
+        }
       }
-      if result <= 0 {
-        let end = outcome(of: result, doing: "read")
-        return isClosedByPeer ? .complete : end
-      }
-      plaintext.append(scratch.span.extracting(0..<min(Int(result), count)))
+      if result != 1 { return outcome(of: result, doing: "read") }
+      room -= byteCount
     }
   }
 
-  /// Encrypts bytes; the handshake must be complete. Memory BIOs take all of them.
+  // MARK: Bytes out
+
+  /// Encrypts all of the bytes; the handshake must be complete.
   package mutating func write(_ plaintext: Span<UInt8>) -> TLSOutcome {
-    var offset = 0
-    while offset < plaintext.count {
-      if let failure { return .failed(failure) }
-      ERR_clear_error()
-      let part = plaintext.extracting(offset..<min(plaintext.count, offset + 16 * 1024))
-      // SAFETY: SSL_write reads `count` bytes, at most 16 KiB, out of the span.
-      let result = unsafe part.withUnsafeBufferPointer { unsafe SSL_write(ssl, $0.baseAddress, Int32($0.count)) }
-      guard result > 0 else { return outcome(of: result, doing: "write") }
-      offset += Int(result)
+    if let failure { return .failed(failure) }
+    guard isEstablished else { return .incomplete }
+    let count = plaintext.count
+    if count == 0 { return .complete }
+    // One allocation instead of one a record.
+    unsafe wire.state.pointee.outgoing.reserve(count + (count / Self.recordByteCountMax + 1) * Self.recordOverhead)
+    ERR_clear_error()
+    var written = 0
+    // SAFETY: SSL_write_ex reads `count` bytes out of the span. The wire takes all, so that nothing is left half done.
+    let result = unsafe plaintext.withUnsafeBufferPointer {
+      unsafe SSL_write_ex(ssl, $0.baseAddress, $0.count, &written)
     }
-    return .complete
+    return outcome(of: result, doing: "write")
   }
 
   /// Says close_notify to the peer. Nothing may be written afterwards.
   package mutating func close() {
-    guard failure == nil else { return }
+    guard failure == nil, isEstablished else { return }
     ERR_clear_error()
     // SAFETY: ssl is alive; the result only tells whether the peer has closed too.
     _ = unsafe SSL_shutdown(ssl)
     ERR_clear_error()
   }
 
-  /// Moves all ciphertext that is to be sent to the end of the queue.
-  package mutating func takeCiphertext(into queue: inout ByteQueue) {
-    let count = scratch.count
-    while true {
-      // SAFETY: BIO_read writes at most `count` bytes into the array.
-      let result = unsafe scratch.withUnsafeMutableBufferPointer { [outgoing] in
-        unsafe BIO_read(outgoing, $0.baseAddress, Int32(count))
-      }
-      guard result > 0 else { return }
-      queue.append(scratch.span.extracting(0..<min(Int(result), count)))
+  /// What is to be sent, in order. Send from here, then say so by ``removeCiphertext(_:)``.
+  package var ciphertext: Span<UInt8> {
+    @_lifetime(borrow self)
+    get {
+      // SAFETY: the queue lives as long as self, and changes only by mutating calls, which the borrow excludes.
+      unsafe _overrideLifetime(wire.state.pointee.outgoing.span, borrowing: self)
     }
   }
 
-  /// The version in use, such as `TLSv1.3`: for logs.
-  package var version: String {
-    // SAFETY: a static string.
-    unsafe SSL_get_version(ssl).map { unsafe String(cString: $0) } ?? ""
+  /// The first `count` bytes of ``ciphertext`` were sent. A queue that is empty owns no memory.
+  package mutating func removeCiphertext(_ count: Int) {
+    unsafe wire.state.pointee.outgoing.removeFirst(count)
+    guard unsafe wire.state.pointee.outgoing.isEmpty else { return }
+    unsafe wire.state.pointee.outgoing.releaseStorage()
+    answerByteCount = 0
+  }
+
+  /// Moves all ciphertext that is to be sent to the end of the queue.
+  package mutating func takeCiphertext(into queue: inout ByteQueue) {
+    queue.append(ciphertext)
+    removeCiphertext(.max)
+  }
+
+  // MARK: Resumption
+
+  /// A client's newest session that another one may resume; servers send it some time after the handshake.
+  package mutating func takeResumption() -> TLSResumption? {
+    guard let resumption, resumption.context.keepsSessions, isEstablished else { return nil }
+    // OpenSSL calls nobody when a session of TLS 1.2 was resumed, whether its ticket was renewed or not.
+    // SAFETY: each way gives a reference that is ours to pass on.
+    let isRenewed = unsafe SSL_session_reused(ssl) == 1 && SSL_version(ssl) < TLS1_3_VERSION
+    guard let session = unsafe wire.state.pointee.resumable ?? (isRenewed ? SSL_get1_session(ssl) : nil) else {
+      return nil
+    }
+    unsafe wire.state.pointee.resumable = nil
+    return unsafe TLSResumption(takingOwnershipOf: session, scope: resumption)
+  }
+
+  // MARK: Outcomes
+
+  private mutating func fail(_ error: TLSError) -> TLSOutcome {
+    if failure == nil { failure = error }
+    return .failed(failure ?? error)
   }
 
   private mutating func outcome(of result: Int32, doing step: String) -> TLSOutcome {
@@ -183,14 +270,13 @@ package struct TLSSession: ~Copyable {
       return .incomplete
     case SSL_ERROR_ZERO_RETURN:
       isClosedByPeer = true
-      let error = TLSError("the peer closed during the \(step)")
-      failure = step == "read" ? nil : error
-      return .failed(error)
+      if step != "read" { failure = TLSError("the peer closed during the \(step)", result: .closed) }
+      return .closed
     default:
-      let error = TLSError.drainingQueue(
-        otherwise: "the peer closed during the \(step)", verification: unsafe SSL_get_verify_result(ssl))
-      failure = error
-      return .failed(error)
+      return fail(
+        .drainingQueue(
+          otherwise: "the peer closed during the \(step)", result: .protocolError,
+          verification: unsafe SSL_get_verify_result(ssl)))
     }
   }
 }

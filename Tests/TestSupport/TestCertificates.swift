@@ -7,9 +7,18 @@ package import Foundation
 package final class TestCertificates: Sendable {
   package enum Kind: String, CaseIterable {
     case good, wrongHost, expired, unknownAuthority, address
+    /// The same names as `good` with an RSA key; all of one domain's; no alternative names, only a common name.
+    case rsa, wildcard, commonName
+    /// For clients: with names of all kinds, out of date, of another authority.
+    case client, expiredClient, foreignClient
+    /// Behind an intermediate that its file carries along.
+    case chained
   }
 
   package let folder: URL
+
+  /// A file that the script made besides the certificates and keys.
+  package func file(_ name: String) -> String { folder.appending(path: name).path }
 
   package var authority: String { folder.appending(path: "ca.crt").path }
 
@@ -23,8 +32,9 @@ package final class TestCertificates: Sendable {
       set -e
       root() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $1.key -out $1.crt \
         -days 30 -subj "/CN=Test root $1" -addext basicConstraints=critical,CA:TRUE; }
-      leaf() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $1.key -out $1.csr -subj /CN=leaf
-        printf 'subjectAltName=%s\\n' "$3" > $1.ext
+      ec='ec -pkeyopt ec_paramgen_curve:P-256'
+      leaf() { openssl req -newkey ${5:-$ec} -nodes -keyout $1.key -out $1.csr -subj "${6:-/CN=leaf}"
+        printf '%s\\n' "${3:+subjectAltName=$3}" "$7" > $1.ext
         openssl x509 -req -in $1.csr -CA $2.crt -CAkey $2.key -CAcreateserial -extfile $1.ext -out $1.crt $4; }
       root ca; root other
       leaf good ca DNS:localhost,DNS:idp.test "-days 10"
@@ -32,6 +42,25 @@ package final class TestCertificates: Sendable {
       leaf expired ca DNS:localhost,DNS:idp.test "-days -1"
       leaf unknownAuthority other DNS:localhost,DNS:idp.test "-days 10"
       leaf address ca IP:127.0.0.1 "-days 10"
+      leaf rsa ca DNS:localhost,DNS:idp.test "-days 10" rsa:2048
+      leaf wildcard ca 'DNS:*.apps.test,DNS:Apps.Test' "-days 10"
+      leaf commonName ca "" "-days 10" "$ec" /CN=old.test
+      leaf client ca 'DNS:caller.test,URI:spiffe://test/caller,email:a@b.test,IP:10.0.0.7,IP:::1' "-days 10" "$ec" \
+        '/O=Test, Inc./CN=caller'
+      leaf expiredClient ca DNS:caller.test "-days -1"
+      leaf foreignClient other DNS:caller.test "-days 10"
+      leaf between ca "" "-days 10" "$ec" '/CN=Test intermediate' basicConstraints=critical,CA:TRUE
+      leaf chained between DNS:chained.test "-days 10"
+      cp chained.crt chainedAlone.crt; cat between.crt >> chained.crt
+      openssl ec -in good.key -aes256 -passout pass:secret -out encryptedOld.key
+      openssl pkcs8 -topk8 -in good.key -passout pass:secret -out encrypted.key
+      serial() { openssl x509 -in $1.crt -noout -serial | cut -d= -f2; }
+      for kind in good rsa; do
+        printf 'V\\t%s\\t\\t%s\\tunknown\\t/CN=leaf\\n' "$(date -u -d '+9 days' +%y%m%d%H%M%SZ)" "$(serial $kind)" \
+          > index.txt
+        openssl ocsp -index index.txt -rsigner ca.crt -rkey ca.key -CA ca.crt -issuer ca.crt -cert $kind.crt \
+          -ndays 1 -respout $kind.ocsp -noverify
+      done
       """
     let process = Process()
     process.executableURL = URL(filePath: "/bin/sh")

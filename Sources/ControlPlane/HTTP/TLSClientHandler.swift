@@ -12,6 +12,9 @@ final class TLSClientHandler: ChannelDuplexHandler {
   typealias OutboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
 
+  /// LIMIT: plaintext that is passed on at once.
+  private static let plaintextByteCountMax = 64 * 1024
+
   private var session: TLSSession
   private var isEstablished = false
   private var hasFailed = false
@@ -19,12 +22,15 @@ final class TLSClientHandler: ChannelDuplexHandler {
 
   init(session: consuming TLSSession) { self.session = session }
 
-  func channelActive(context: ChannelHandlerContext) { advance(context) }
+  func channelActive(context: ChannelHandlerContext) { advanced(context, session.handshake()) }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !hasFailed else { return }
     let ciphertext = unwrapInboundIn(data)
-    session.receive(ciphertext.readableBytesUInt8Span)
-    advance(context)
+    bytes.removeAll()
+    advanced(
+      context,
+      session.receive(ciphertext.readableBytesUInt8Span, into: &bytes, max: Self.plaintextByteCountMax))
   }
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -53,32 +59,30 @@ final class TLSClientHandler: ChannelDuplexHandler {
     context.fireChannelInactive()
   }
 
-  private func advance(_ context: ChannelHandlerContext) {
-    guard !hasFailed else { return }
-    if !isEstablished {
-      let outcome = session.handshake()
+  private func advanced(_ context: ChannelHandlerContext, _ first: TLSOutcome) {
+    var outcome = first
+    while !hasFailed {
+      // The handshake's bytes; later, answers to key updates and alerts.
       send(context, promise: nil)
       context.flush()
-      switch outcome {
-      case .incomplete: return
-      case .failed(let error): return fail(context, error)
-      case .complete:
+      if !isEstablished && session.isEstablished {
         isEstablished = true
         context.fireChannelActive()
       }
-    }
-    bytes.removeAll()
-    let outcome = session.read(into: &bytes)
-    // Key updates and alerts of TLS 1.3 may have to be answered.
-    send(context, promise: nil)
-    context.flush()
-    if !bytes.isEmpty { context.fireChannelRead(wrapInboundOut(ByteBuffer(bytes: bytes.span.copied()))) }
-    switch outcome {
-    case .incomplete: context.fireChannelReadComplete()
-    case .failed(let error): fail(context, error)
-    case .complete:
-      context.fireChannelReadComplete()
-      context.close(promise: nil)
+      if !bytes.isEmpty { context.fireChannelRead(wrapInboundOut(ByteBuffer(bytes: bytes.span.copied()))) }
+      switch outcome {
+      case .complete, .incomplete:
+        if isEstablished { context.fireChannelReadComplete() }
+        return
+      case .more:
+        bytes.removeAll()
+        outcome = session.read(into: &bytes, max: Self.plaintextByteCountMax)
+      case .closed:
+        context.fireChannelReadComplete()
+        context.close(promise: nil)
+        return
+      case .failed(let error): return fail(context, error)
+      }
     }
   }
 

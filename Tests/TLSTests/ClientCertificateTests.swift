@@ -1,0 +1,135 @@
+// Client certificates: who is asked for one, who is let in, and what is told of them.
+
+import Bytes
+import COpenSSL
+import TestSupport
+import Testing
+
+@testable import TLS
+
+@Suite struct ClientCertificateTests {
+  let contexts: TestContexts
+  let authority: String
+
+  init() throws {
+    contexts = try TestContexts()
+    authority = contexts.certificates.authority
+  }
+
+  private func ends(
+    _ policy: ClientCertificatePolicy, _ kind: TestCertificates.Kind?
+  ) throws -> Ends {
+    let client = try contexts.client { $0.certificate = kind.map { contexts.paths($0) } }
+    return try Ends.make(client, try contexts.server(.good) { $0.clientCertificates = policy })
+  }
+
+  @Test("A good client certificate is told with subject, names and thumbprint", arguments: [true, false])
+  func good(isRequired: Bool) async throws {
+    let policy: ClientCertificatePolicy =
+      isRequired ? .required(authority: authority) : .optional(authority: authority)
+    var ends = try ends(policy, .client)
+    ends.run()
+    let told = ends.server.clientCertificate()
+    let certificate = try #require(told)
+    #expect(certificate.subject == "CN=caller,O=Test\\, Inc.")
+    #expect(
+      certificate.alternativeNames == "DNS:caller.test,URI:spiffe://test/caller,email:a@b.test,IP:10.0.0.7,IP:::1")
+    let printed = try await ChildProcess.run(
+      "openssl", ["x509", "-in", contexts.certificates.certificate(.client), "-noout", "-fingerprint", "-sha256"])
+    let expected = try #require(printed.standardOutput.split(separator: "=").last).filter { $0 != ":" && $0 != "\n" }
+    #expect(certificate.thumbprint == expected.lowercased())
+    #expect(certificate.thumbprintBase64URL.count == 43)
+    #expect(!certificate.thumbprintBase64URL.contains { "+/=".contains($0) })
+  }
+
+  @Test("Both forms of the thumbprint are the same number")
+  func thumbprintForms() throws {
+    var ends = try ends(.required(authority: authority), .client)
+    ends.run()
+    let told = ends.server.clientCertificate()
+    let certificate = try #require(told)
+    let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+    let bits = certificate.thumbprintBase64URL.flatMap { digit -> [Int] in
+      let value = digits.firstIndex(of: digit) ?? 0
+      return (0..<6).map { value >> (5 - $0) & 1 }
+    }
+    let bytes = stride(from: 0, to: 256, by: 8).map { start in
+      UInt8(truncatingIfNeeded: bits[start..<start + 8].reduce(0) { $0 << 1 | $1 })
+    }
+    #expect(hexadecimal(bytes) == certificate.thumbprint)
+  }
+
+  @Test("Without a certificate: none and optional let in, required does not")
+  func missing() throws {
+    for policy in [ClientCertificatePolicy.none, .optional(authority: authority)] {
+      var ends = try ends(policy, nil)
+      ends.run()
+      let (areEstablished, certificate) = (ends.areEstablished, ends.server.clientCertificate())
+      #expect(areEstablished && certificate == nil)
+    }
+    var refused = try ends(.required(authority: authority), nil)
+    let (client, server) = refused.run()
+    #expect(failure(server)?.result == .certificateRequired)
+    #expect(failure(client)?.reason == "tlsv13 alert certificate required")
+  }
+
+  @Test("No certificate is asked for under none, so none is told")
+  func unasked() throws {
+    var ends = try ends(.none, .client)
+    ends.run()
+    let (areEstablished, certificate) = (ends.areEstablished, ends.server.clientCertificate())
+    #expect(areEstablished && certificate == nil)
+  }
+
+  @Test(
+    "A certificate that has expired or that another authority signed is refused, optional or not",
+    arguments: [TestCertificates.Kind.expiredClient, .foreignClient])
+  func bad(kind: TestCertificates.Kind) throws {
+    for policy in [ClientCertificatePolicy.optional(authority: authority), .required(authority: authority)] {
+      var ends = try ends(policy, kind)
+      let (client, server) = ends.run()
+      let error = failure(server)
+      #expect(error?.result == .certificateInvalid)
+      #expect(
+        error?.reason == "certificate verify failed: "
+          + (kind == .expiredClient ? "certificate has expired" : "unable to get local issuer certificate"))
+      #expect(failure(client)?.result == .refusedByPeer)
+    }
+  }
+
+  @Test("The authorities' names are sent, so that a client can choose")
+  func authorityNames() throws {
+    var ends = try ends(.optional(authority: authority), nil)
+    ends.run()
+    let names = unsafe SSL_get0_peer_CA_list(ends.client.ssl)
+    #expect(unsafe names != nil)
+  }
+
+  @Test("A certificate is told after resumption too, and not under another policy")
+  func resumption() throws {
+    let tickets = try TicketKeys()
+    let required = try contexts.server(.good, tickets: tickets) {
+      $0.clientCertificates = .required(authority: authority)
+    }
+    let client = try contexts.client {
+      $0.certificate = contexts.paths(.client)
+      $0.keepsSessions = true
+    }
+    var first = try Ends.make(client, required)
+    first.run()
+    let certificate = first.server.clientCertificate()
+    let resumption = first.client.takeResumption()
+    var second = try Ends.make(client, required, resuming: resumption)
+    second.run()
+    let (facts, again) = (second.server.facts(), second.server.clientCertificate())
+    #expect(facts.isResumed && again == certificate && certificate != nil)
+    for policy in [ClientCertificatePolicy.none, .optional(authority: authority)] {
+      let other = try contexts.server(.good, tickets: tickets) { $0.clientCertificates = policy }
+      var third = try Ends.make(client, other, resuming: second.client.takeResumption() ?? resumption)
+      third.run()
+      let facts = third.server.facts()
+      let areEstablished = third.areEstablished
+      #expect(areEstablished && !facts.isResumed)
+    }
+  }
+}

@@ -41,11 +41,13 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .target(name: "Bytes", swiftSettings: hotSettings),
     .target(name: "HTTPWire", dependencies: ["Bytes"], swiftSettings: hotSettings),
     .target(name: "JSON", dependencies: ["Bytes"], swiftSettings: hotSettings),
     .target(name: "Cryptography", dependencies: ["COpenSSL", "Bytes"], swiftSettings: hotSettings),
     .target(name: "TLS", dependencies: ["COpenSSL", "Bytes"], swiftSettings: settings),
+    .target(name: "HTTP2", dependencies: ["CNGHTTP2", "Bytes", "HTTPWire"], swiftSettings: hotSettings),
     .target(name: "Tokens", dependencies: ["Bytes", "JSON", "Cryptography"], swiftSettings: hotSettings),
     .target(name: "Configuration", dependencies: ["Bytes", "HTTPWire", "Tokens", yams], swiftSettings: settings),
     .target(
@@ -71,6 +73,7 @@ let package = Package(
 
     .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: settings),
     .testTarget(name: "HTTPWireTests", dependencies: ["Bytes", "HTTPWire"], swiftSettings: settings),
+    .testTarget(name: "HTTP2Tests", dependencies: ["Bytes", "HTTPWire", "HTTP2"], swiftSettings: settings),
     .testTarget(name: "JSONTests", dependencies: ["Bytes", "JSON"], swiftSettings: settings),
     .testTarget(name: "CryptographyTests", dependencies: ["Bytes", "Cryptography"], swiftSettings: settings),
     .testTarget(name: "TLSTests", dependencies: ["Bytes", "COpenSSL", "TLS", "TestSupport"], swiftSettings: settings),

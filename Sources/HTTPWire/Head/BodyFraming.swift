@@ -6,7 +6,7 @@ package enum BodyFraming: Equatable, Sendable {
   case none
   /// Exactly so many bytes follow; at most 2^63 - 1. `Content-Length: 0` is `length(0)`.
   case length(UInt64)
-  /// Chunks follow: read them with ``ChunkedDecoder``.
+  /// Chunks follow: read them with ``ChunkedDecoder``. In HTTP/2: content of unknown length, which its stream ends.
   case chunked
   /// All bytes until the peer closes. Responses only.
   case untilClose

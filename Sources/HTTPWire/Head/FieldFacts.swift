@@ -118,7 +118,7 @@ struct FieldFacts {
   /// Whether the connection may serve another message (RFC 9112 §9.3).
   func isPersistent(_ version: Version) -> Bool {
     if options.contains(.close) { return false }
-    return version == .http11 || options.contains(.keepAlive)
+    return version != .http10 || options.contains(.keepAlive)
   }
 
   /// Whether `field` belongs to this connection only: by the fixed list, or because a Connection field of `fields`

@@ -1,4 +1,4 @@
-// Methods and versions of HTTP/1 (RFC 9110 §9, RFC 9112 §2.3, RFC 5789).
+// Methods and versions of HTTP (RFC 9110 §9, RFC 9112 §2.3, RFC 5789).
 
 /// A request method. Methods are case-sensitive: `get` is ``other``.
 package enum Method: UInt8, Sendable, CaseIterable {
@@ -47,6 +47,8 @@ package enum Method: UInt8, Sendable, CaseIterable {
 /// The version that governs a message: minor versions above 1 count as HTTP/1.1 (RFC 9110 §2.5).
 package enum Version: Sendable {
   case http10, http11
+  /// Heads that came in an HTTP/2 stream; see ``RequestHeadBuilder``.
+  case http2
 }
 
 /// The eight bytes `HTTP/x.y` at `start`, read strictly. `start + 8` must lie within `input`.

@@ -1,6 +1,7 @@
-// The head of an HTTP/1 request: request line and fields as offsets into a copy of its bytes (RFC 9112 §3 to §5). What is
-// ambiguous is refused, never repaired. Invariant: all that is read from the head is valid only after `parse` returned
-// `.complete`, and until `reset`; memory is kept between requests, so a warm head allocates nothing.
+// The head of a request, here as HTTP/1 writes it: request line and fields as offsets into a copy of its bytes (RFC 9112
+// §3 to §5); `RequestHeadBuilder` makes the same of HTTP/2. What is ambiguous is refused, never repaired. Invariant: all
+// that is read from the head is valid only after `parse` returned `.complete`, and until `reset`; memory is kept between
+// requests, so a warm head allocates nothing.
 
 package import Bytes
 
@@ -21,6 +22,8 @@ package struct RequestHead: ~Copyable {
   package internal(set) var framing = BodyFraming.none
   /// The value of Host, or the authority of an absolute form, which agree; nil only for HTTP/1.0 without either.
   package internal(set) var authority: Range<Int>?
+  /// What an extended CONNECT asks for (RFC 8441); nil for every other request. Only HTTP/2 has it.
+  package internal(set) var connectProtocol: ConnectProtocol?
 
   var facts = FieldFacts()
   private var scanner = LineScanner()
@@ -51,6 +54,7 @@ package struct RequestHead: ~Copyable {
     version = .http11
     framing = .none
     authority = nil
+    connectProtocol = nil
   }
 
   /// Forgets the head and gives its memory back, for a connection that may be idle for long.
@@ -187,7 +191,7 @@ extension RequestHead {
 
   /// Whether the client waits for 100 (Continue) before it sends its content (RFC 9110 §10.1.1).
   package var expectsContinue: Bool {
-    guard facts.has(.expect), version == .http11 else { return false }
+    guard facts.has(.expect), version != .http10 else { return false }
     return framing != .none && framing != .length(0)
   }
 

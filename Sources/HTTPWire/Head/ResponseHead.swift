@@ -126,7 +126,8 @@ extension ResponseHead {
     }
     if requestMethod == .head || status == 304 { return .success(.none) }
     if facts.has(.transferEncoding) { return .success(.chunked) }
-    return .success(facts.has(.contentLength) ? .length(facts.contentLength) : .untilClose)
+    if facts.has(.contentLength) { return .success(.length(facts.contentLength)) }
+    return .success(version == .http2 ? .chunked : .untilClose)
   }
 
   /// Whether the upstream keeps the connection open (RFC 9112 §9.3). Content that ends with the connection is not looked

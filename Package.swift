@@ -44,16 +44,17 @@ let package = Package(
     .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .target(name: "Bytes", swiftSettings: hotSettings),
     .target(name: "HTTPWire", dependencies: ["Bytes"], swiftSettings: hotSettings),
+    .target(name: "HTTP2", dependencies: ["CNGHTTP2", "Bytes", "HTTPWire"], swiftSettings: hotSettings),
     .target(name: "JSON", dependencies: ["Bytes"], swiftSettings: hotSettings),
     .target(name: "Cryptography", dependencies: ["COpenSSL", "Bytes"], swiftSettings: hotSettings),
     .target(name: "TLS", dependencies: ["COpenSSL", "Bytes"], swiftSettings: settings),
-    .target(name: "HTTP2", dependencies: ["CNGHTTP2", "Bytes", "HTTPWire"], swiftSettings: hotSettings),
     .target(name: "Tokens", dependencies: ["Bytes", "JSON", "Cryptography"], swiftSettings: hotSettings),
     .target(name: "Configuration", dependencies: ["Bytes", "HTTPWire", "Tokens", yams], swiftSettings: settings),
     .target(
-      name: "Proxy", dependencies: ["Bytes", "HTTPWire", "JSON", "Tokens", "Configuration"], swiftSettings: hotSettings),
+      name: "Proxy", dependencies: ["Bytes", "HTTPWire", "HTTP2", "JSON", "Cryptography", "Tokens", "Configuration"],
+      swiftSettings: hotSettings),
     .target(
-      name: "Transport", dependencies: ["Bytes", "Proxy", "Tokens", "Configuration", nioCore, nioPosix],
+      name: "Transport", dependencies: ["Bytes", "TLS", "Proxy", "Tokens", "Configuration", nioCore, nioPosix],
       swiftSettings: hotSettings),
     .target(
       name: "ControlPlane",
@@ -84,7 +85,8 @@ let package = Package(
       name: "ConfigurationTests", dependencies: ["Configuration", "Tokens"], exclude: ["Cases"],
       swiftSettings: settings),
     .testTarget(
-      name: "ProxyTests", dependencies: ["Bytes", "HTTPWire", "Cryptography", "Tokens", "Configuration", "Proxy"],
+      name: "ProxyTests",
+      dependencies: ["Bytes", "HTTPWire", "HTTP2", "Cryptography", "Tokens", "Configuration", "Proxy"],
       swiftSettings: settings),
     .testTarget(
       name: "ControlPlaneTests",

@@ -16,6 +16,20 @@ package enum SHA256 {
   }
 }
 
+package enum SHA1 {
+  /// The digest of `message`, 20 bytes. For the handshake of WebSockets (RFC 6455 §1.3), which asks nothing of its strength.
+  package static func digest(_ message: Span<UInt8>) -> [UInt8] {
+    var result = [UInt8](repeating: 0, count: 20)
+    // SAFETY: the output has the 20 bytes that the function writes; the input is only read.
+    unsafe result.withUnsafeMutableBufferPointer { output in
+      unsafe message.withUnsafeBufferPointer { input in
+        _ = unsafe COpenSSL.SHA1(input.baseAddress, input.count, output.baseAddress)
+      }
+    }
+    return result
+  }
+}
+
 package enum RandomBytes {
   /// `count` bytes from OpenSSL's generator, or nil when it has no entropy: never anything weaker.
   package static func make(_ count: Int) -> [UInt8]? {

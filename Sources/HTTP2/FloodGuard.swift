@@ -55,17 +55,17 @@ struct FloodGuard {
   }
 
   /// Looks at a frame's header before anything is done with its payload.
-  mutating func begin(
-    _ type: FrameType?, flags: UInt8, byteCount: Int, at nanoseconds: Int64
-  ) -> FailureReason? {
-    switch type {
+  mutating func begin(_ header: FrameCutter.Header, at nanoseconds: Int64) -> FailureReason? {
+    let byteCount = header.byteCount
+    switch FrameType(rawValue: header.type) {
     case .data:
       // Padding could make an empty frame look full, so it earns nothing.
-      if flags & FrameFlag.padded != 0 ? byteCount > 256 : byteCount > 0 {
-        if flags & FrameFlag.padded == 0 { control.give(1) }
+      let isPadded = header.flags & FrameFlag.padded != 0
+      if byteCount > (isPadded ? 256 : 0) {
+        if !isPadded { control.give(1) }
         return nil
       }
-      return flags & FrameFlag.end != 0 || control.take(at: nanoseconds) ? nil : .emptyDataFlood
+      return header.flags & FrameFlag.end != 0 || control.take(at: nanoseconds) ? nil : .emptyDataFlood
     case .headers:
       blockByteCount = byteCount
       continuationCount = 0

@@ -129,11 +129,13 @@ extension HTTP2Session {
   }
 
   private func submitTrailers(of record: StreamRecord) {
-    var list = HeaderList()
-    list.append(lines: record.trailers.span)
-    record.trailers.releaseStorage()
+    trailerList.reset()
+    trailerList.append(lines: record.trailers.span)
+    record.trailers.removeAll()
     // SAFETY: nghttp2 copies the fields, and allows this call within the callback.
-    _ = unsafe list.withFields { fields, count in unsafe nghttp2_submit_trailer(pointer, record.id, fields, count) }
+    _ = unsafe trailerList.withFields { fields, count in
+      unsafe nghttp2_submit_trailer(pointer, record.id, fields, count)
+    }
   }
 
   /// Writes a DATA frame whose header nghttp2 has made.

@@ -35,6 +35,9 @@ package final class HTTP2Session {
   var responseBuilder = ResponseHeadBuilder()
   var trailerBuilder = FieldSectionBuilder()
 
+  /// Trailers on their way out.
+  var trailerList = HeaderList()
+
   /// Where content lies in the input: nghttp2 hands out addresses of it.
   private var inputBase: UnsafePointer<UInt8>?
   private var inputCount = 0
@@ -134,7 +137,12 @@ package final class HTTP2Session {
         return nil
       }
       guard offset < input.count else { return nil }
-      let end = cutter.nextEnd(input, from: offset)
+      var header: FrameCutter.Header?
+      let end = cutter.nextEnd(input, from: offset, header: &header)
+      if let header, let reason = flood.begin(header, at: now) {
+        fail(reason)
+        continue
+      }
       work(on: input, offset..<end)
       offset = end
     }
@@ -286,6 +294,7 @@ package final class HTTP2Session {
     requestBuilder.releaseStorage()
     responseBuilder.releaseStorage()
     trailerBuilder.releaseStorage()
+    trailerList = HeaderList()
     events = []
     eventIndex = 0
   }

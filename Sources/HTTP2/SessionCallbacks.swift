@@ -20,10 +20,6 @@ final class SessionCallbacks: @unchecked Sendable {
       return
     }
     unsafe pointer = table
-    unsafe nghttp2_session_callbacks_set_on_begin_frame_callback(table) { _, header, owner in
-      guard let session = unsafe session(owner), let header = unsafe header?.pointee else { return fatal }
-      return session.began(header)
-    }
     unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(table) { _, frame, owner in
       guard let session = unsafe session(owner), let frame = unsafe frame else { return fatal }
       return unsafe session.beganBlock(frame)
@@ -58,9 +54,9 @@ final class SessionCallbacks: @unchecked Sendable {
       unsafe session.sent(frame)
       return 0
     }
-    unsafe nghttp2_session_callbacks_set_on_frame_not_send_callback(table) { _, frame, _, owner in
+    unsafe nghttp2_session_callbacks_set_on_frame_not_send_callback(table) { _, frame, error, owner in
       guard let session = unsafe session(owner), let frame = unsafe frame else { return fatal }
-      unsafe session.notSent(frame)
+      unsafe session.notSent(frame, because: error)
       return 0
     }
   }
@@ -94,14 +90,6 @@ extension HTTP2Session {
   fileprivate func failFatally(_ reason: FailureReason) -> Int32 {
     fail(reason)
     return fatal
-  }
-
-  fileprivate func began(_ header: nghttp2_frame_hd) -> Int32 {
-    let type = FrameType(rawValue: header.type)
-    if let reason = flood.begin(type, flags: header.flags, byteCount: header.length, at: now) {
-      return failFatally(reason)
-    }
-    return 0
   }
 
   // SAFETY: of these three: the frame is good for the call, and its type says which member of the union it is.
@@ -255,14 +243,15 @@ extension HTTP2Session {
     }
   }
 
-  fileprivate func notSent(_ frame: UnsafePointer<nghttp2_frame>) {
+  fileprivate func notSent(_ frame: UnsafePointer<nghttp2_frame>, because error: Int32) {
     let header = unsafe frame.pointee.hd
     guard FrameType(rawValue: header.type) == .headers, let record = streams.record(id: header.stream_id) else {
       return
     }
-    if role == .client, !record.hasFinalHead, record.output.isEmpty || !record.isResetWanted {
-      // The request never left: the peer is going away, or the head is larger than frames can carry.
-      close(record, ErrorCode.refusedStream)
+    if unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+      // The request never left. Only where the peer goes away may it fare better elsewhere.
+      let isGone = error == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED.rawValue
+      close(record, isGone ? ErrorCode.refusedStream : ErrorCode.internalError)
     } else {
       reset(record.handle, code: ErrorCode.internalError)
     }

@@ -8,6 +8,11 @@ package struct StreamID: Hashable, Sendable {
   package let id: Int32
   /// A small number that no other open stream of the session has, to index a table by. Used again after `closed`.
   package let slot: Int
+
+  package init(id: Int32, slot: Int) {
+    self.id = id
+    self.slot = slot
+  }
 }
 
 /// An error code of RST_STREAM and GOAWAY (RFC 9113 §7).

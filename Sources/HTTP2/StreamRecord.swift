@@ -36,7 +36,7 @@ final class StreamRecord {
     id = 0
     // LIMIT: memory that a free record keeps.
     if output.allocatedByteCount > 16 * 1024 { output.releaseStorage() } else { output.removeAll() }
-    trailers.releaseStorage()
+    trailers.removeAll()
     isHeadSubmitted = false
     isFinished = false
     isDeferred = false

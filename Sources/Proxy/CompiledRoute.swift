@@ -18,6 +18,7 @@ package final class CompiledRoute: Sendable {
   /// The challenge's `scope` attribute.
   let scopeText: String
   let isAuthorizationSource: Bool
+  let isWebSocketProtocolSource: Bool
   let headerSources: FieldNameSet
   /// Names of cookies and query parameters that may hold a token and do not go on; none where the route forwards it.
   let cookieSources: [[UInt8]]
@@ -25,6 +26,7 @@ package final class CompiledRoute: Sendable {
 
   /// `X-User-Id: ` and the claim that follows.
   let identityFields: [(prefix: [UInt8], claim: ClaimPath)]
+  let certificateFields: [(prefix: [UInt8], fact: ClientCertificateFact)]
   let payloadPrefix: [UInt8]?
   let isTokenForwarded: Bool
   /// Removed from the request on the way up: `request_headers.remove` and the names that `set` replaces.
@@ -46,10 +48,14 @@ package final class CompiledRoute: Sendable {
   let action: Action
   /// Whether the request goes to an upstream at all.
   let isProxied: Bool
+  /// Whether its upstream speaks HTTP/2.
+  let isMultiplexed: Bool
   /// The Host of a request that came without one (HTTP/1.0): the upstream's first server.
   let defaultHost: [UInt8]
   let bodySizeMax: UInt64
   let timeout: Int64?
+  /// Nil lets no WebSocket through.
+  let webSocket: WebSocket?
 
   init(_ route: Route, index: Int, upstreams: [Upstream], defaultBodySize: UInt64, names: CounterNames) {
     self.index = index
@@ -67,7 +73,13 @@ package final class CompiledRoute: Sendable {
     headerSources = FieldNameSet(
       (requirement?.sources ?? []).compactMap { if case .header(let name) = $0 { name } else { nil } })
     isAuthorizationSource = requirement?.sources.contains(.authorization) ?? false
-    identityFields = route.identity.headers.map { (Array("\($0.name): ".utf8), $0.claim) }
+    isWebSocketProtocolSource = requirement?.sources.contains(.webSocketProtocol) ?? false
+    identityFields = route.identity.headers.compactMap { header in
+      if case .claim(let claim) = header.source { (Array("\(header.name): ".utf8), claim) } else { nil }
+    }
+    certificateFields = route.identity.headers.compactMap { header in
+      if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }
+    }
     payloadPrefix = route.identity.payloadHeader.map { Array("\($0): ".utf8) }
     isTokenForwarded = route.identity.isTokenForwarded
     let removed = route.identity.isTokenForwarded ? [] : requirement?.sources ?? []
@@ -88,15 +100,18 @@ package final class CompiledRoute: Sendable {
     action = route.action
     if case .upstream(let upstream) = route.action {
       isProxied = true
+      isMultiplexed = upstreams[upstream].protocol == .http2
       upstreamCounterID = names.upstreamID(upstream)
-      defaultHost = Array((upstreams[upstream].servers.first?.address.description ?? "").utf8)
+      defaultHost = Array((upstreams[upstream].servers.first?.address.authority ?? "").utf8)
     } else {
       isProxied = false
+      isMultiplexed = false
       upstreamCounterID = nil
       defaultHost = []
     }
     bodySizeMax = route.bodySize ?? defaultBodySize
     timeout = route.timeout?.nanoseconds
+    webSocket = route.webSocket
   }
 
   func isRuled(_ known: KnownField) -> Bool { ruledFields & known.bit != 0 }

@@ -91,6 +91,9 @@ package class Connection {
     worker.commands.append(.abort(self))
   }
 
+  /// The transport has room and is about to write: what is made only then goes into `output` now.
+  package func fillOutput() {}
+
   // Events, in the order in which they may come.
 
   func received(_ bytes: Span<UInt8>) {}

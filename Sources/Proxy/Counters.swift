@@ -81,6 +81,10 @@ package final class Counters {
   /// A connection or an exchange that ended in an error.
   ///
   /// - Parameter reason: a public code, such as the raw value of a refusal: one of a fixed set, never a peer's text.
+  package func countHandshake(_ result: String) {
+    values.handshakes[result, default: 0] &+= 1
+  }
+
   package func countError(_ reason: String) {
     values.errors[reason, default: 0] &+= 1
   }

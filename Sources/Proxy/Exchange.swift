@@ -23,6 +23,12 @@ package final class Exchange {
   /// Body bytes read from the client, framing left out.
   var requestByteCount: UInt64 = 0
   var isRequestComplete = false
+  /// A checked WebSocket handshake: the server is asked to switch.
+  var isTunnelWanted = false
+  /// What the server must answer to the key of a handshake that was made here; empty where the client checks.
+  var webSocketAccept: [UInt8] = []
+  /// Set once the server has agreed.
+  var tunnel: Tunnel?
   /// Kept or made; at most 128 bytes.
   var requestID = ByteQueue()
   /// The 32 digits of the trace id, when one is known.
@@ -59,6 +65,7 @@ package final class Exchange {
   var upstreamStartedAt: Int64 = 0
   var upstreamConnectedAt: Int64 = 0
   var upstreamRespondedAt: Int64 = 0
+  var sentByteCountAtLastCheck: UInt64 = 0
   /// The route's `timeout` as a steady moment.
   var routeDeadline = Int64.max
 
@@ -163,6 +170,7 @@ package final class Exchange {
 
   func begin(on stream: any DownstreamStream, snapshot: Snapshot) {
     downstream = stream
+    sentByteCountAtLastCheck = stream.sentByteCount
     if self.snapshot !== snapshot { self.snapshot = snapshot }
     startedAt = worker.time.nanoseconds
     startedUnixMilliseconds = worker.time.unixMilliseconds
@@ -183,6 +191,9 @@ package final class Exchange {
     requestTrailers.reset()
     requestByteCount = 0
     isRequestComplete = false
+    isTunnelWanted = false
+    webSocketAccept = []
+    tunnel = nil
     requestID.removeAll()
     traceID.removeAll()
     tokenPlace = .none

@@ -12,6 +12,9 @@ package struct PeerAddress: Sendable, Equatable {
     self.low = low
   }
 
+  /// A peer on a Unix socket, which has no address.
+  package var isUnix: Bool { high == 0 && low == 0 }
+
   package var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
   /// Reads an IPv4 or IPv6 literal (RFC 4291 §2.2), without brackets or zone; nil for anything else.

@@ -18,6 +18,13 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case upstreamClosed = "upstream_closed"
   case upstreamMalformed = "upstream_malformed"
   case routeTimeout = "route_timeout"
+  case webSocketHandshakeInvalid = "websocket_handshake_invalid"
+  case webSocketVersionUnsupported = "websocket_version_unsupported"
+  // Why an open WebSocket was ended; 101 was said before.
+  case webSocketFrameInvalid = "websocket_frame_invalid"
+  case webSocketIdle = "websocket_idle"
+  case routeWithdrawn = "route_withdrawn"
+  case gatewayStopping = "gateway_stopping"
   /// The answer had begun and could not be completed: the client's connection is closed before its end (T61).
   case upstreamTruncated = "upstream_truncated"
   /// The client went away or stopped reading before the answer was complete; 499 in the log only.
@@ -29,8 +36,9 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
     case .routeNotFound: 404
     case .methodNotAllowed: 405
     case .bodyTooLarge: 413
-    case .bodyMalformed: 400
-    case .headerTimeout, .bodyTimeout: 408
+    case .bodyMalformed, .webSocketHandshakeInvalid, .webSocketVersionUnsupported, .webSocketFrameInvalid: 400
+    case .headerTimeout, .bodyTimeout, .webSocketIdle: 408
+    case .routeWithdrawn, .gatewayStopping: 503
     case .upstreamConnectFailed, .upstreamClosed, .upstreamMalformed, .upstreamTruncated: 502
     case .upstreamConnectTimeout, .upstreamTimeout, .routeTimeout: 504
     case .clientClosed, .clientStalled: 499

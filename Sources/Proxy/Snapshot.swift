@@ -56,7 +56,10 @@ package final class Snapshot: Sendable {
       configuration.accessLog.destination == .off ? nil : AccessLogFormatter(configuration.accessLog.format)
   }
 
-  func isTrusted(_ peer: PeerAddress) -> Bool {
-    trustedProxies.contains { $0.contains(high: peer.high, low: peer.low) }
+  package var headerTimeoutNanoseconds: Int64 { headerTimeout }
+
+  /// Whether a peer's word on other addresses counts. Who reaches a Unix socket was let in by its file's mode.
+  package func isTrusted(_ peer: PeerAddress) -> Bool {
+    peer.isUnix || trustedProxies.contains { $0.contains(high: peer.high, low: peer.low) }
   }
 }

@@ -17,7 +17,7 @@ package struct Time: Sendable, Equatable {
 
 extension Duration {
   /// Whole nanoseconds, saturating at some 292 years.
-  var nanoseconds: Int64 {
+  package var nanoseconds: Int64 {
     let (seconds, attoseconds) = components
     let (scaled, isTooLong) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
     return isTooLong ? Int64.max : scaled &+ attoseconds / 1_000_000_000

@@ -3,6 +3,7 @@
 
 package import Bytes
 import Configuration
+import HTTP2
 package import Tokens
 
 /// The data plane of one event loop. Not Sendable: every call is made on that loop.
@@ -29,6 +30,8 @@ package final class Worker {
   var randomIdentifiers: RandomIdentifiers
   /// `Date` field's value, made anew once a second.
   var dateField = DateField()
+  /// For whoever writes a head in HTTP/2: filled and handed over within one call.
+  var headerList = HeaderList()
   private var spareExchanges: [Exchange] = []
 
   /// - Parameter tokenCacheByteCountMax: LIMIT of this worker's verified-token cache.
@@ -53,9 +56,19 @@ package final class Worker {
   // MARK: Events
 
   /// A client connected. The transport keeps the result and hands it back with every event of that socket.
-  package func accepted(from peer: PeerAddress, listener: Int, at time: Time) -> DownstreamConnection {
+  package func accepted(
+    from peer: PeerAddress, listener: Int, security: ClientSecurity? = nil, at time: Time
+  ) -> DownstreamConnection {
     self.time = time
-    let connection = HTTP1DownstreamConnection(worker: self, client: Client(address: peer, listener: listener))
+    let client = Client(address: peer, listener: listener, security: security)
+    let connection: DownstreamConnection
+    if security?.applicationProtocol == "h2",
+      let multiplexed = HTTP2DownstreamConnection.open(worker: self, client: client)
+    {
+      connection = multiplexed
+    } else {
+      connection = HTTP1DownstreamConnection(worker: self, client: client)
+    }
     table.insert(connection)
     connection.opened()
     return connection
@@ -127,6 +140,7 @@ package final class Worker {
     for pool in kept.values { pool.retire() }
     // Rules may have changed under every remembered token.
     tokenCache.removeAll()
+    for case let connection as DownstreamConnection in table.connections { connection.reviewTunnels(snapshot) }
     let waiting = keyWaiters.takeAll()
     keyWaiters = KeyWaiters(issuerCount: snapshot.configuration.issuers.count)
     for exchange in waiting { exchange.keysRefreshed() }
@@ -160,7 +174,10 @@ package final class Worker {
   /// Ends what is left after the drain's deadline.
   package func abortAll() {
     for pool in pools { pool.retire() }
-    for case let connection? in table.connections { connection.cutOff() }
+    for case let connection? in table.connections {
+      if let client = connection as? DownstreamConnection, client.endTunnels() { continue }
+      connection.cutOff()
+    }
   }
 
   /// Client connections that are open.
@@ -185,6 +202,12 @@ package final class Worker {
   func openConnection(_ connection: UpstreamConnection, to address: Address) {
     table.insert(connection)
     commands.append(.connect(connection, address))
+  }
+
+  /// Another protocol takes over a connection that carried nothing yet.
+  func replace(_ connection: Connection, by successor: Connection) {
+    table.replace(connection, by: successor)
+    connection.successor = successor
   }
 
   private func disconnect(_ connection: Connection) {

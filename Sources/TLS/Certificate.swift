@@ -61,7 +61,7 @@ final class Certificate {
     self.info = info
     self.paths = paths
     // SAFETY: references of our own; deinit gives them back.
-    for unsafe certificate in unsafe chain.certificates { unsafe X509_up_ref(certificate) }
+    for index in unsafe chain.certificates.indices { unsafe X509_up_ref(chain.certificates[index]) }
     unsafe EVP_PKEY_up_ref(key.pointer)
     unsafe self.leaf = leaf
     unsafe self.key = key.pointer
@@ -71,7 +71,7 @@ final class Certificate {
   deinit {
     // SAFETY: the references that init took.
     unsafe X509_free(leaf)
-    for unsafe issuer in unsafe issuers { unsafe X509_free(issuer) }
+    for index in unsafe issuers.indices { unsafe X509_free(issuers[index]) }
     unsafe EVP_PKEY_free(key)
   }
 }
@@ -105,7 +105,7 @@ final class CertificateChain {
 
   deinit {
     // SAFETY: the array owns one reference each.
-    for unsafe certificate in unsafe certificates { unsafe X509_free(certificate) }
+    for index in unsafe certificates.indices { unsafe X509_free(certificates[index]) }
   }
 }
 

@@ -27,7 +27,9 @@ package struct ClientCertificate: Sendable, Equatable {
 
   private static func subject(of certificate: OpaquePointer) -> String? {
     // SAFETY: the name belongs to the certificate; the BIO is ours until it is freed here; its bytes are copied before.
-    guard let name = unsafe X509_get_subject_name(certificate), let bio = unsafe BIO_new(BIO_s_mem()) else { return nil }
+    guard let name = unsafe X509_get_subject_name(certificate), let bio = unsafe BIO_new(BIO_s_mem()) else {
+      return nil
+    }
     defer { unsafe BIO_free(bio) }
     guard unsafe catraca_X509_NAME_print(bio, name) >= 0 else { return nil }
     var start: UnsafeMutablePointer<CChar>?

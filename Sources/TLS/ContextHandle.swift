@@ -83,9 +83,10 @@ final class ContextHandle {
     guard unsafe SSL_CTX_use_PrivateKey(pointer, certificate.key) == 1 else {
       throw TLSError.drainingQueue(file: certificate.paths.key, otherwise: "the key cannot be used")
     }
-    for unsafe issuer in unsafe certificate.issuers {
+    for index in unsafe certificate.issuers.indices {
+      let issuer = unsafe UnsafeMutableRawPointer(certificate.issuers[index])
       // SSL_CTX_add1_chain_cert, which belongs to the certificate that was used last.
-      guard unsafe SSL_CTX_ctrl(pointer, SSL_CTRL_CHAIN_CERT, 1, UnsafeMutableRawPointer(issuer)) == 1 else {
+      guard unsafe SSL_CTX_ctrl(pointer, SSL_CTRL_CHAIN_CERT, 1, issuer) == 1 else {
         throw TLSError.drainingQueue(file: certificate.paths.certificate, otherwise: "the chain cannot be used")
       }
     }

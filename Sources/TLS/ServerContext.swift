@@ -91,15 +91,19 @@ package final class ServerContext: @unchecked Sendable {
       // A ticket of TLS 1.3 is to be used once (RFC 8446 §C.4): each is replaced, be its key the newest or not.
       return unsafe result == 1 && isNew == 0 && SSL_version(ssl) >= TLS1_3_VERSION ? 2 : result
     }
-    unsafe SSL_CTX_set_session_ticket_cb(pointer, nil, { _, session, _, _, status, _ in
-      unsafe ServerContext.accept(session, status)
-    }, nil)
+    unsafe SSL_CTX_set_session_ticket_cb(
+      pointer, nil,
+      { _, session, _, _, status, _ in
+        unsafe ServerContext.accept(session, status)
+      }, nil)
     unsafe catraca_SSL_CTX_set_servername_callback(pointer) { ssl, _, _ in unsafe ServerContext.choose(for: ssl) }
     unsafe catraca_SSL_CTX_set_status_callback(pointer) { ssl, _ in unsafe ServerContext.staple(for: ssl) }
     if unsafe protocols.count > 0 {
-      unsafe SSL_CTX_set_alpn_select_cb(pointer, { ssl, chosen, chosenCount, offered, offeredCount, _ in
-        unsafe ServerContext.agree(ssl, chosen, chosenCount, offered, offeredCount)
-      }, nil)
+      unsafe SSL_CTX_set_alpn_select_cb(
+        pointer,
+        { ssl, chosen, chosenCount, offered, offeredCount, _ in
+          unsafe ServerContext.agree(ssl, chosen, chosenCount, offered, offeredCount)
+        }, nil)
     }
     try verifyClients(handle, policy)
   }
@@ -148,7 +152,8 @@ package final class ServerContext: @unchecked Sendable {
   }
 
   private static func agree(
-    _ ssl: OpaquePointer?, _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?, _ chosenCount: UnsafeMutablePointer<UInt8>?,
+    _ ssl: OpaquePointer?, _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,
+    _ chosenCount: UnsafeMutablePointer<UInt8>?,
     _ offered: UnsafePointer<UInt8>?, _ offeredCount: UInt32
   ) -> Int32 {
     guard let context = unsafe of(ssl) else { return SSL_TLSEXT_ERR_ALERT_FATAL }

@@ -83,7 +83,9 @@ package struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
   private static func reason(of code: UInt) -> String? {
     guard code != 0 else { return nil }
     // SAFETY: both functions give back a C string that is static or this thread's, or null; it is copied.
-    if ERR_GET_LIB(code) == ERR_LIB_SYS { return unsafe strerror(ERR_GET_REASON(code)).map { unsafe String(cString: $0) } }
+    if ERR_GET_LIB(code) == ERR_LIB_SYS {
+      return unsafe strerror(ERR_GET_REASON(code)).map { unsafe String(cString: $0) }
+    }
     return unsafe ERR_reason_error_string(code).map { unsafe String(cString: $0) }
   }
 

@@ -17,6 +17,7 @@ package enum TLSFiles {
   package static func checkAuthority(_ path: String) throws(TLSError) -> [CertificateInfo] {
     let chain = try CertificateChain(path)
     try ContextHandle(isServer: false, minimumVersion: .tls12).trust(path)
+    // SAFETY: the chain owns its certificates, and lives through the calls.
     return unsafe chain.certificates.map { unsafe CertificateInfo(of: $0) }
   }
 

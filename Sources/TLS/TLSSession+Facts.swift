@@ -19,7 +19,8 @@ extension TLSSession {
   package func facts() -> TLSFacts {
     // SAFETY: ssl is alive; strings are static or belong to it, and are copied.
     TLSFacts(
-      version: version, cipher: unsafe SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { unsafe String(cString: $0) } ?? "",
+      version: version,
+      cipher: unsafe SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { unsafe String(cString: $0) } ?? "",
       isResumed: unsafe SSL_session_reused(ssl) == 1, applicationProtocol: applicationProtocol,
       serverName: unsafe ServerNames.name(of: ssl))
   }

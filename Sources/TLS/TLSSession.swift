@@ -30,7 +30,7 @@ package struct TLSSession: ~Copyable {
   private static let answerByteCountMax = 16 * 1024
 
   let ssl: OpaquePointer
-  private let wire: SessionWire
+  let wire: SessionWire
   /// The callbacks of a server's SSL_CTX find their context by its address: it lives at least as long as `ssl`.
   private let server: ServerContext?
   private var resumption: ResumptionScope?

@@ -16,14 +16,14 @@ package final class Gateway: Sendable {
   ///
   /// - Parameter tokenCacheByteCountMax: LIMIT of each worker's cache of verified tokens, in bytes.
   package static func start(
-    on group: MultiThreadedEventLoopGroup, snapshot: Snapshot, keySets: [KeySet?], outlets: WorkerOutlets,
-    tokenCacheByteCountMax: Int = 32 * 1024 * 1024
+    on group: MultiThreadedEventLoopGroup, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts,
+    outlets: WorkerOutlets, tokenCacheByteCountMax: Int = 32 * 1024 * 1024
   ) async throws -> Gateway {
     var loops: [NIOLoopBound<WorkerLoop>] = []
     for eventLoop in group.makeIterator() {
       let bound = try await eventLoop.submit {
         let loop = WorkerLoop(
-          eventLoop: eventLoop, snapshot: snapshot, keySets: keySets, outlets: outlets,
+          eventLoop: eventLoop, snapshot: snapshot, keySets: keySets, contexts: contexts, outlets: outlets,
           tokenCacheByteCountMax: tokenCacheByteCountMax)
         loop.startTicking()
         return NIOLoopBound(loop, eventLoop: eventLoop)
@@ -45,29 +45,24 @@ package final class Gateway: Sendable {
   /// Opens the listeners that are not open yet, on every worker; when one cannot be opened, none is. Those that the
   /// configuration does not name any more are closed by ``closeListeners(except:)``, once the new snapshot is in.
   ///
-  /// - Returns: each listener with the port that it really has.
+  /// - Returns: each listener with the port that it really has; 0 for a Unix socket.
   package func openListeners(of snapshot: Snapshot) async throws -> [(Listener, port: Int)] {
     let limits = snapshot.configuration.limits
     let share = max(1, (limits.connections + loops.count - 1) / loops.count)
     var opened: [(Listener, port: Int)] = []
-    var fresh: [Listener] = []
+    var fresh: [Address] = []
     do {
       for (index, listener) in snapshot.configuration.listeners.enumerated() {
-        if let port = try await openPort(of: listener) {
+        if let port = try await openPort(of: listener.address) {
           opened.append((listener, port))
           continue
         }
-        fresh.append(listener)
-        var port = Int(listener.address.port)
-        if try await !isPortOurs(port) { try await probe(listener.address) }
-        for bound in loops {
-          port = try await open(
-            listener, port: port, counterID: snapshot.counterNames.listenerID(index), share: share, on: bound)
-        }
-        opened.append((listener, port))
+        fresh.append(listener.address)
+        let counterID = snapshot.counterNames.listenerID(index)
+        opened.append((listener, try await open(listener, counterID: counterID, share: share)))
       }
     } catch {
-      for listener in fresh { await close(listener) }
+      for address in fresh { await close(address) }
       throw error
     }
     for bound in loops {
@@ -79,73 +74,133 @@ package final class Gateway: Sendable {
     return opened
   }
 
-  /// Throws when another process has the address. The workers' own sockets share theirs (SO_REUSEPORT) and would share it
-  /// with a second gateway of the same user without a word, so it is bound once without that.
-  private func probe(_ address: Address) async throws {
-    if address.port == 0 { return }
+  private func openPort(of address: Address) async throws -> Int? {
+    guard let first = loops.first else { return nil }
+    return try await first.eventLoop.submit {
+      first.value.listeners[address].map { $0.channel?.localAddress?.port ?? 0 }
+    }.get()
+  }
+
+  private func open(_ listener: Listener, counterID: Int, share: Int) async throws -> Int {
     do {
+      if try await !isPortOurs(listener.address) { try await probe(listener.address) }
+      if case .unix(let path) = listener.address {
+        try await open(path, of: listener, counterID: counterID, share: share)
+        return 0
+      }
+      var port = Int(listener.address.port)
+      for bound in loops {
+        port = try await open(listener, port: port, counterID: counterID, share: share, on: bound)
+      }
+      return port
+    } catch let error as ListenError {
+      throw error
+    } catch {
+      throw ListenError(listener.address, error)
+    }
+  }
+
+  /// Throws when another process has the address. The workers' own sockets share theirs (SO_REUSEPORT) and would share it
+  /// with a second gateway of the same user without a word, so it is bound once without that. The file of a Unix socket
+  /// that nobody answers on is left over, and taken away.
+  private func probe(_ address: Address) async throws {
+    switch address {
+    case .network(_, port: 0): return
+    case .network(let host, let port):
       let channel = try await ServerBootstrap(group: group, listeningOn: address)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-        .bind(to: try SocketAddress(ipAddress: address.host, port: Int(address.port))).get()
+        .bind(to: try SocketAddress(ipAddress: host, port: Int(port))).get()
       try await channel.close()
-    } catch {
-      throw ListenError(address, error)
+    case .unix(let path):
+      guard let channel = try? await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get() else {
+        return
+      }
+      try? await channel.close()
+      throw ListenError(address, reason: "another process listens there")
     }
   }
 
   /// Whether a listener of ours has this port on some address, which may include a new one.
-  private func isPortOurs(_ port: Int) async throws -> Bool {
-    guard let first = loops.first else { return false }
+  private func isPortOurs(_ address: Address) async throws -> Bool {
+    guard case .network(_, let port) = address, let first = loops.first else { return false }
     return try await first.eventLoop.submit {
-      first.value.listeners.values.contains { $0.channel.localAddress?.port == port }
+      first.value.listeners.values.contains { $0.channel?.localAddress?.port == Int(port) }
     }.get()
-  }
-
-  private func openPort(of listener: Listener) async throws -> Int? {
-    guard let first = loops.first else { return nil }
-    return try await first.eventLoop.submit { first.value.listeners[listener]?.channel.localAddress?.port }.get()
   }
 
   private func open(
     _ listener: Listener, port: Int, counterID: Int, share: Int, on bound: NIOLoopBound<WorkerLoop>
   ) async throws -> Int {
     try await bound.eventLoop.flatSubmit {
-      let loop = bound.value
       do {
-        return try loop.bind(listener.address, port: port, counterID: counterID, connectionsMax: share).map { channel in
-          bound.value.listeners[listener] = LoopListener(channel: channel, counterID: counterID)
+        return try bound.value.bind(listener.address, port: port, connectionsMax: share).map { channel in
+          bound.value.listeners[listener.address] = LoopListener(
+            channel: channel, counterID: counterID, listener: listener)
           return channel.localAddress?.port ?? port
-        }.flatMapErrorThrowing { throw ListenError(listener.address, $0) }
+        }
       } catch {
-        return bound.eventLoop.makeFailedFuture(ListenError(listener.address, error))
+        return bound.eventLoop.makeFailedFuture(error)
       }
     }.get()
+  }
+
+  /// The first loop accepts for all.
+  private func open(_ path: String, of listener: Listener, counterID: Int, share: Int) async throws {
+    let loops = loops
+    let group = group
+    for (index, bound) in loops.enumerated() {
+      try await bound.eventLoop.flatSubmit { () -> EventLoopFuture<Void> in
+        bound.value.listeners[listener.address] = LoopListener(
+          channel: nil, counterID: counterID, listener: listener)
+        if index > 0 { return bound.eventLoop.makeSucceededVoidFuture() }
+        return bound.value.bind(path: path, address: listener.address, connectionsMax: share, for: loops, of: group)
+          .map { channel in bound.value.listeners[listener.address]?.channel = channel }
+      }.get()
+    }
+    if let mode = listener.mode, !SocketFile.setMode(mode, of: path) {
+      throw ListenError(listener.address, reason: "the mode of the socket's file cannot be set")
+    }
   }
 
   /// Closes listeners that are not in the list; their connections end after their exchange.
   package func closeListeners(except kept: [Listener]) async {
     for bound in loops {
       try? await bound.eventLoop.submit {
-        for listener in bound.value.listeners.keys where !kept.contains(listener) { bound.value.close(listener) }
+        for address in bound.value.listeners.keys where !kept.contains(where: { $0.address == address }) {
+          bound.value.close(address)
+        }
       }.get()
     }
   }
 
-  private func close(_ listener: Listener) async {
+  private func close(_ address: Address) async {
     for bound in loops {
-      try? await bound.eventLoop.submit { bound.value.close(listener) }.get()
+      try? await bound.eventLoop.submit { bound.value.close(address) }.get()
     }
   }
 
   // MARK: Snapshots
 
   /// Every worker takes over a new configuration. Returns when the last one has.
-  package func install(_ snapshot: Snapshot, keySets: [KeySet?]) async {
+  package func install(_ snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts) async {
     for bound in loops {
       try? await bound.eventLoop.submit {
+        bound.value.contexts = contexts
+        for listener in snapshot.configuration.listeners {
+          bound.value.listeners[listener.address]?.listener = listener
+        }
         bound.value.worker.install(snapshot, keySets: keySets)
         bound.value.runCommands()
       }.get()
+    }
+  }
+
+  /// Certificates or keys of TLS were renewed: handshakes from now on take the new ones.
+  package func install(_ contexts: TLSContexts, generation: UInt64) {
+    for bound in loops {
+      bound.eventLoop.execute {
+        if bound.value.worker.snapshot.generation == generation { bound.value.contexts = contexts }
+      }
     }
   }
 

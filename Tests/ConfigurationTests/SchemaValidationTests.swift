@@ -60,7 +60,11 @@ struct SchemaValidationTests {
   @Test(
     "it refuses cases that are wrong in what a schema can see",
     .enabled(if: isAvailable, "python3 with jsonschema and yaml is not installed"),
-    arguments: ["unknown-keys", "later-keys", "wrong-types", "missing-keys", "null-values", "numbers"])
+    arguments: [
+      "unknown-keys", "later-keys", "wrong-types", "missing-keys", "null-values", "numbers", "listeners",
+      "listener-tls",
+      "upstream-tls", "websocket",
+    ])
   func bad(name: String) throws {
     let result = try Self.python([
       "-c", Self.script, Tree.repository + "/" + ContractTests.schemaPath, CaseTests.folder + "/\(name).conf",

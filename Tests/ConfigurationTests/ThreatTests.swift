@@ -91,6 +91,18 @@ struct ThreatTests {
     #expect(World.messages(file + "trusted_proxies: [\"::/0\"]").first?.contains("warning") == true)
   }
 
+  @Test("T38 a PROXY header is believed from named peers only, or from whoever may open a socket") func proxyProtocol()
+  {
+    func file(_ address: String, _ trusted: String) -> String {
+      "listeners: [{ address: \"\(address)\", proxy_protocol: true }]\ntrusted_proxies: \(trusted)\n"
+        + "routes: [{ path: /a, auth: public, respond: { status: 200 } }]\n"
+    }
+    #expect(isRefused(World.messages(file("0.0.0.0:80", "[]")), line: 1, "'trusted_proxies' is empty"))
+    #expect(World.messages(file("0.0.0.0:80", "[10.0.0.0/8]")) == [])
+    #expect(World.messages(file("unix:/run/a.sock", "[]")) == [])
+    #expect(World.configuration(file("unix:/run/a.sock", "[]"))?.listeners.first?.mode == 0o660)
+  }
+
   @Test(
     "T39 T40 T42 a path that no normalised request equals cannot be written",
     arguments: [

@@ -204,6 +204,19 @@ struct ConversationTests {
     #expect(client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n") != nil)
   }
 
+  @Test("A request that is taken back before it left is closed, and the connection goes on")
+  func takenBack() throws {
+    let stream = try #require(client.ask("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"))
+    client.session.reset(stream, code: ErrorCode.cancel)
+    exchange(client, server)
+    #expect(client.seen.count == 1 && client.safeToRetry.isEmpty)
+    if case .closed(stream.id, _)? = client.seen.first {} else { Issue.record("\(client.seen)") }
+    #expect(client.session.openStreamCount == 0)
+    client.ask("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+    exchange(client, server)
+    #expect(server.seen.contains(.request(3, ["GET /2", "host: a"], isEnd: true)))
+  }
+
   @Test("Heads larger than a frame cross in CONTINUATION frames")
   func largeHeads() throws {
     let value = String(repeating: "x", count: 25_000)

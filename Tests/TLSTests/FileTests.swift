@@ -47,20 +47,27 @@ import Testing
     let missing = "/nonexistent/a.pem"
     let empty = try write("", "empty.pem")
     let broken = try write("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "broken.crt")
-    let tail = try write(try String(contentsOfFile: good, encoding: .utf8) + "-----BEGIN CERTIFICATE-----\nA", "tail.crt")
+    let tail = try write(
+      try String(contentsOfFile: good, encoding: .utf8) + "-----BEGIN CERTIFICATE-----\nA", "tail.crt")
     for (error, file, words) in [
       (fault(missing, key), missing, "No such file"), (fault(good, missing), missing, "No such file"),
       (fault(empty, key), empty, "empty"), (fault(key, key), key, "no certificate found"),
       (fault(good, good), good, "no private key found"), (fault(good, other), other, "does not belong"),
       (fault(broken, key), broken, "certificate 1 cannot be read"),
       (fault(tail, key), tail, "certificate 2 cannot be read"),
-      (fault(good, contexts.certificates.file("encrypted.key")), contexts.certificates.file("encrypted.key"), "encrypted"),
+      (
+        fault(good, contexts.certificates.file("encrypted.key")), contexts.certificates.file("encrypted.key"),
+        "encrypted"
+      ),
       (
         fault(good, contexts.certificates.file("encryptedOld.key")), contexts.certificates.file("encryptedOld.key"),
         "encrypted"
       ),
       (fault(good, key, ocsp: good), good, "not an OCSP response"),
-      (fault(good, key, ocsp: contexts.certificates.file("rsa.ocsp")), contexts.certificates.file("rsa.ocsp"), "another"),
+      (
+        fault(good, key, ocsp: contexts.certificates.file("rsa.ocsp")), contexts.certificates.file("rsa.ocsp"),
+        "another"
+      ),
       (fault("/tmp", key), "/tmp", "directory"), (fault("a\0b", key), "a\0b", "opened"),
     ] {
       #expect(error?.file == file && error?.reason.hasPrefix("\(file): ") == true, "\(String(describing: error))")

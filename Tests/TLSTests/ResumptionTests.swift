@@ -27,7 +27,8 @@ private final class TestClock: Sendable {
 
   /// One connection; whether it was resumed, and what may resume it.
   private func connect(
-    _ server: ServerContext, host: String = "idp.test", version: Int32 = TLS1_3_VERSION, by client: ClientContext? = nil,
+    _ server: ServerContext, host: String = "idp.test", version: Int32 = TLS1_3_VERSION,
+    by client: ClientContext? = nil,
     resuming resumption: TLSResumption?
   ) throws -> (isResumed: Bool, next: TLSResumption?) {
     var ends = try Ends.make(client ?? self.client, server, host: host, resuming: resumption)
@@ -40,7 +41,9 @@ private final class TestClock: Sendable {
     return (facts.isResumed, ends.client.takeResumption())
   }
 
-  @Test("A session is resumed with a ticket, again and again, in both versions", arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+  @Test(
+    "A session is resumed with a ticket, again and again, in both versions",
+    arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
   func tickets(version: Int32) throws {
     let server = try contexts.server(.good)
     var last = try connect(server, version: version, resuming: nil)

@@ -55,7 +55,8 @@ import Testing
     for (host, expected) in [
       ("idp.test", "localhost"), ("LOCALHOST.", "localhost"), ("a.apps.test", "*.apps.test"),
       ("b.APPS.test", "*.apps.test"), ("apps.test", "*.apps.test"), ("a.b.apps.test", "localhost"),
-      ("old.test", "old.test"), ("unknown.test", "localhost"), ("127.0.0.1", "localhost"), ("*.apps.test", "*.apps.test"),
+      ("old.test", "old.test"), ("unknown.test", "localhost"), ("127.0.0.1", "localhost"),
+      ("*.apps.test", "*.apps.test"),
     ] {
       var ends = try Ends.make(client, server, host: host)
       ends.run()
@@ -189,8 +190,9 @@ import Testing
     var plaintext = ByteQueue()
     let outcome = session.receive(bytes.span, into: &plaintext, max: 100)
     guard case .failed(let error) = outcome else { return 0 }
-    #expect([.protocolError, .noSharedVersion, .noSharedCipher, .noSharedProtocol, .plainHTTP].contains(error.result)
-      || error.result == .refusedByPeer)
+    #expect(
+      [.protocolError, .noSharedVersion, .noSharedCipher, .noSharedProtocol, .plainHTTP].contains(error.result)
+        || error.result == .refusedByPeer)
     let again = session.receive(bytes.span, into: &plaintext, max: 100)
     #expect(again == outcome)
     let isWritten = session.write([1].span)

@@ -47,7 +47,9 @@ struct SourceRuleTests {
 
   @Test("Decisions are made without NIO: the targets below the transport do not import it")
   func sansIO() {
-    let targets: Set = ["Bytes", "HTTPWire", "JSON", "Cryptography", "TLS", "HTTP2", "Tokens", "Configuration", "Proxy"]
+    let targets: Set = [
+      "Bytes", "HTTPWire", "JSON", "Cryptography", "TLS", "HTTP2", "Tokens", "Configuration", "Proxy",
+    ]
     refuse(
       "import NIOCore", "import NIOPosix", "import NIOHTTP1", "import NIOConcurrencyHelpers", "import Dispatch",
       in: sources, instead: "take bytes and events, give bytes and commands back"
@@ -60,6 +62,7 @@ struct SourceRuleTests {
     "Sources/Configuration/Reading/ConfigurationReader.swift",
     "Sources/ControlPlane/AccessLog/LogWriter.swift",
     "Sources/ControlPlane/KeySets/SystemFiles.swift",
+    "Sources/Transport/Accept/SocketFile.swift",
     "Sources/Transport/Connection/SocketWriter.swift",
     "Sources/Transport/Workers/WallClock.swift",
     "Sources/catraca/Commands/Run.swift",

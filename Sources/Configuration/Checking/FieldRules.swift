@@ -35,7 +35,8 @@ enum FieldRules {
     "authorization", "cookie", "set-cookie", "content-type", "content-encoding", "accept", "accept-encoding", "expect",
     "range", "origin", "date", "via", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
     "x-request-id", "traceparent", "tracestate", "user-agent", "referer", "www-authenticate", "location", "age",
-    "cache-control", "etag", "vary",
+    "cache-control", "etag", "vary", "sec-websocket-key", "sec-websocket-version", "sec-websocket-protocol",
+    "sec-websocket-extensions", "sec-websocket-accept",
   ]
 
   /// What is wrong with a name that a rule sets or removes, or nil.

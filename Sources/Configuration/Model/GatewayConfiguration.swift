@@ -11,6 +11,7 @@ package struct GatewayConfiguration: Sendable, Equatable {
   /// Peers whose X-Forwarded-* and Forwarded fields are believed. Empty by default.
   package var trustedProxies: [AddressRange] = []
   /// Where /metrics, /healthz, /readyz, /status and /reload are served; nil for `admin: off`.
+  /// Never a Unix socket.
   package var admin: Address? = .init(host: "127.0.0.1", port: 9901)
   package var accessLog = AccessLog()
   package var limits = Limits()
@@ -21,21 +22,6 @@ package struct GatewayConfiguration: Sendable, Equatable {
   package var routes: [Route] = []
 
   package init() {}
-}
-
-/// `host:port` or `[v6]:port`, as written in the file. The host may be a name for upstream servers only.
-package struct Address: Sendable, Hashable, CustomStringConvertible {
-  /// An IPv4 or IPv6 literal without brackets, or a name.
-  package var host: String
-  /// 0 asks the system for a free port (listeners and admin only).
-  package var port: UInt16
-
-  package init(host: String, port: UInt16) {
-    self.host = host
-    self.port = port
-  }
-
-  package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
 /// A CIDR block. IPv4 is held as its IPv6-mapped form, so that one comparison serves both.
@@ -62,18 +48,14 @@ package struct AddressRange: Sendable, Equatable {
   }
 }
 
-package struct Listener: Sendable, Hashable {
-  package var address: Address
-
-  package init(address: Address) { self.address = address }
-}
-
 /// `limits:`. Sizes in bytes.
 package struct Limits: Sendable, Equatable {
   package var headerSize = 32 * 1024
   package var headers = 100
   package var bodySize: UInt64 = 10 * 1024 * 1024
   package var connections = 10_000
+  /// Concurrent HTTP/2 streams of one connection.
+  package var streams = 100
   package var headerTimeout = Duration.seconds(10)
   package var bodyTimeout = Duration.seconds(30)
   package var idleTimeout = Duration.seconds(75)
@@ -111,7 +93,12 @@ package struct AccessLog: Sendable, Equatable {
 package enum AccessLogField: String, Sendable, CaseIterable {
   case time
   case clientIP = "client_ip"
-  case method, host, path, `protocol`, status
+  case method, host, path, `protocol`
+  case tlsVersion = "tls_version"
+  case tlsCipher = "tls_cipher"
+  case tlsResumed = "tls_resumed"
+  case alpn
+  case status
   case requestBytes = "request_bytes"
   case responseBytes = "response_bytes"
   case duration = "duration_ms"

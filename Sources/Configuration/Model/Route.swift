@@ -17,6 +17,8 @@ package struct Route: Sendable, Equatable {
   package var requestHeaders = HeaderRules()
   package var responseHeaders = HeaderRules()
   package var action: Action
+  /// nil lets no WebSocket through. Only with ``Action/upstream(_:)``, to an upstream that speaks HTTP/1.1.
+  package var webSocket: WebSocket?
   /// `body_size` of this route; nil takes `limits.body_size`.
   package var bodySize: UInt64?
   /// From the request's head to the end of the response; nil is no bound.
@@ -109,18 +111,27 @@ package enum TokenSource: Sendable, Hashable {
   case query(String)
   /// Lower case. The whole field value is the token.
   case header(String)
+  /// Offered as `bearer, TOKEN` in Sec-WebSocket-Protocol; only on a route with ``Route/webSocket``.
+  case webSocketProtocol
 }
 
 package struct Identity: Sendable, Equatable {
   package struct Header: Sendable, Equatable {
     /// As written in the file: the case is kept on the wire.
     package var name: String
-    package var claim: ClaimPath
+    package var source: Source
 
-    package init(name: String, claim: ClaimPath) {
+    package init(name: String, source: Source) {
       self.name = name
-      self.claim = claim
+      self.source = source
     }
+  }
+
+  package enum Source: Sendable, Equatable {
+    /// Of the verified token; never on a public route.
+    case claim(ClaimPath)
+    /// Of the verified client certificate, on any route.
+    case clientCertificate(ClientCertificateFact)
   }
 
   package var headers: [Header] = []
@@ -131,6 +142,16 @@ package struct Identity: Sendable, Equatable {
   package var payloadHeader: String?
 
   package init() {}
+}
+
+/// What is told of a verified client certificate; the raw values stand where the name of a claim would.
+package enum ClientCertificateFact: String, Sendable, CaseIterable {
+  /// The distinguished name (RFC 4514).
+  case subject = "tls.subject"
+  /// The subject alternative names.
+  case alternativeNames = "tls.san"
+  /// SHA-256 of the certificate in base64url, as `x5t#S256` has it (RFC 8705 §3.1).
+  case thumbprint = "tls.thumbprint"
 }
 
 /// `rewrite:`, applied to the normal path: strip, then add. `path` replaces it all and may use `{segment}` captures.
@@ -175,6 +196,16 @@ package enum Action: Sendable, Equatable {
   case upstream(Int)
   case respond(FixedResponse)
   case redirect(Redirect)
+}
+
+/// `websocket:` of a route.
+package struct WebSocket: Sendable, Equatable {
+  /// How long a tunnel outlives the token that it was opened with.
+  package var expiryGrace = Duration.zero
+  /// A tunnel in which nothing moves for so long is ended.
+  package var idleTimeout = Duration.seconds(300)
+
+  package init() {}
 }
 
 package struct FixedResponse: Sendable, Equatable {

@@ -14,6 +14,8 @@ package struct Upstream: Sendable, Equatable {
 
   package var name: String
   package var servers: [Server]
+  package var `protocol` = UpstreamProtocol.http1
+  package var tls: UpstreamTLS?
   package var connectTimeout = Duration.seconds(2)
   /// From the request's last byte to the response's head.
   package var responseTimeout = Duration.seconds(30)
@@ -24,4 +26,23 @@ package struct Upstream: Sendable, Equatable {
     self.name = name
     self.servers = servers
   }
+}
+
+/// The raw values are those of the file.
+package enum UpstreamProtocol: String, Sendable, CaseIterable {
+  case http1, http2
+}
+
+/// `tls:` of an upstream.
+package struct UpstreamTLS: Sendable, Hashable {
+  /// In lower case: what is asked for (SNI) and verified. nil takes each server's own host: a name, or an IP address, which
+  /// is verified and not asked for (RFC 6066 §3). Never nil where a server is a Unix socket and the peer is verified.
+  package var serverName: String?
+  /// PEM file with the trust anchors; nil is the system's store.
+  package var certificateAuthority: String?
+  /// What the gateway shows for itself.
+  package var certificate: CertificateFiles?
+  package var isVerified = true
+
+  package init() {}
 }

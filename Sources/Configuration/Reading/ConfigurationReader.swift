@@ -14,6 +14,8 @@ package enum ConfigurationReader {
     package var configuration: GatewayConfiguration
     /// Sorted by place.
     package var warnings: [Diagnostic]
+    /// Files of TLS that the configuration names, in the order of reading.
+    package var certificates: [CertificateReference]
   }
 
   /// The model of one text. Collects all errors; reads only the files that the text names, through `readFile`.
@@ -21,12 +23,14 @@ package enum ConfigurationReader {
   ///   - file: The name that messages begin with.
   ///   - folder: Where relative paths begin.
   ///   - environment: For `${NAME}`.
+  ///   - checkCertificates: Called once for each reference to files of TLS, which are not read here.
   package static func read(
     text: String, file: String, folder: String, environment: [String: String],
-    readFile: @escaping (String) throws -> [UInt8]
+    readFile: @escaping (String) throws -> [UInt8],
+    checkCertificates: @escaping (CertificateReference) -> [CertificateFinding] = { _ in [] }
   ) -> Result<Loaded, ConfigurationErrors> {
     let reading = Reading(
-      file: file, folder: folder, environment: environment, readFile: readFile)
+      file: file, folder: folder, environment: environment, readFile: readFile, checkCertificates: checkCertificates)
     var configuration: GatewayConfiguration?
     if let root = YAMLSource.tree(of: text, reading: reading) { configuration = reading.gateway(root) }
     var seen: Set<Diagnostic> = []
@@ -37,12 +41,13 @@ package enum ConfigurationReader {
     guard let configuration, !sorted.contains(where: { $0.severity == .error }) else {
       return .failure(ConfigurationErrors(diagnostics: sorted))
     }
-    return .success(Loaded(configuration: configuration, warnings: sorted))
+    return .success(Loaded(configuration: configuration, warnings: sorted, certificates: reading.certificates))
   }
 
   /// The model of the file at `path`; messages name it as it is given here, relative paths begin in its folder.
   package static func load(
-    path: String, environment: [String: String]
+    path: String, environment: [String: String],
+    checkCertificates: @escaping (CertificateReference) -> [CertificateFinding]
   ) -> Result<Loaded, ConfigurationErrors> {
     let bytes: [UInt8]
     do {
@@ -55,7 +60,8 @@ package enum ConfigurationReader {
     }
     let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ""
     return read(
-      text: text, file: path, folder: folder, environment: environment, readFile: readWholeFile)
+      text: text, file: path, folder: folder, environment: environment, readFile: readWholeFile,
+      checkCertificates: checkCertificates)
   }
 
   private static func single(_ message: String, _ file: String, at place: Place = .start) -> ConfigurationErrors {

@@ -1,26 +1,24 @@
-// `host:port`, `[v6]:port` and CIDR blocks.
+// `host:port`, `[v6]:port`, `unix:/path` and CIDR blocks.
 
 extension Reading {
-  /// Where to listen: an IP literal and a port, 0 for a free one.
+  /// Where to listen: an IP literal and a port, 0 for a free one, or a Unix socket.
   func listenAddress(_ node: SourceNode, _ what: String) -> Address? {
     guard let address = address(node, what, ports: 0...65_535) else { return nil }
-    if IPAddress(address.host) == nil {
-      let advice =
-        address.host == "localhost" ? "127.0.0.1:\(address.port)" : "0.0.0.0:\(address.port) for every interface"
+    if case .network(let host, let port) = address, IPAddress(host) == nil {
+      let advice = host == "localhost" ? "127.0.0.1:\(port)" : "0.0.0.0:\(port) for every interface"
       error(node.place, "\(what) is an IP address with a port, not a name: write \(advice)")
       return nil
     }
     return address
   }
 
-  /// Where a server is: an IP literal or a name, and a port.
+  /// Where a server is: an IP literal or a name, and a port, or a Unix socket.
   func serverAddress(_ node: SourceNode, _ what: String) -> Address? { address(node, what, ports: 1...65_535) }
 
   private func address(_ node: SourceNode, _ what: String, ports: ClosedRange<Int>) -> Address? {
     guard let text = line(node, what) else { return nil }
-    if text.hasPrefix(LaterValues.addressPrefix) {
-      error(node.place, "'unix:' addresses are not supported yet by this version: write host:port")
-      return nil
+    if text.hasPrefix(Address.unixPrefix) {
+      return unixAddress(String(text.dropFirst(Address.unixPrefix.count)), at: node.place, what)
     }
     if text.contains("://") {
       error(node.place, "\(what) is host:port without a scheme or a path, not \(text.quoted)")
@@ -49,6 +47,26 @@ extension Reading {
       return nil
     }
     return Address(host: host, port: port)
+  }
+
+  private func unixAddress(_ path: String, at place: Place, _ what: String) -> Address? {
+    let isFile = path.hasPrefix("/") && !path.hasPrefix("//") && !path.hasSuffix("/")
+    guard isFile else {
+      let body = path.drop { $0 == "/" }
+      let name = body.hasSuffix("/") || body.isEmpty ? body + "gateway.sock" : body
+      error(
+        place, "\(what) has no absolute path of a socket in \((Address.unixPrefix + path).quoted): write unix:/\(name)")
+      return nil
+    }
+    // What the system takes as a socket's path, with the zero behind it.
+    if path.utf8.count > Address.unixPathBytesMax {
+      error(
+        place,
+        "\(what) has a path of \(path.utf8.count) bytes, and a socket's has at most \(Address.unixPathBytesMax): "
+          + "write a shorter one")
+      return nil
+    }
+    return .unix(path: path)
   }
 
   private func split(_ text: String, at place: Place, _ what: String) -> (host: String, port: String)? {

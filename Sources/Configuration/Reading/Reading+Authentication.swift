@@ -3,7 +3,7 @@
 import Tokens
 
 extension Reading {
-  func authentication(_ node: SourceNode, names: inout Names) -> Authentication? {
+  func authentication(_ node: SourceNode, names: inout Names, isWebSocket: Bool) -> Authentication? {
     switch node.content {
     case .scalar(let scalar):
       if scalar.isPlain, ["true", "false", ""].contains(scalar.text) {
@@ -22,7 +22,7 @@ extension Reading {
       error(node.place, "'auth' with several issuers is written auth: { issuers: [login, partner] }")
       return nil
     case .mapping:
-      return requirement(node, names: &names).map { .token($0) }
+      return requirement(node, names: &names, isWebSocket: isWebSocket).map { .token($0) }
     }
   }
 
@@ -38,7 +38,7 @@ extension Reading {
     return nil
   }
 
-  private func requirement(_ node: SourceNode, names: inout Names) -> TokenRequirement? {
+  private func requirement(_ node: SourceNode, names: inout Names, isWebSocket: Bool) -> TokenRequirement? {
     guard let section = Section(node, .auth, self),
       let issuersNode = section.required("issuers", "write issuers: [NAME], or auth: public")
     else { return nil }
@@ -67,7 +67,7 @@ extension Reading {
       result.scopes = self.names(node, "'scopes'", item: "a scope", check: scopeProblem) ?? []
     }
     if let node = section["claims"] { result.claims = claims(node) }
-    if let node = section["tokens_from"] { result.sources = sources(node) }
+    if let node = section["tokens_from"] { result.sources = sources(node, isWebSocket: isWebSocket) }
     if let node = section["optional"] { result.isOptional = boolean(node, "'optional'") ?? false }
     return indices.isEmpty ? nil : result
   }
@@ -130,12 +130,14 @@ extension Reading {
     return .string(scalar.text)
   }
 
-  private func sources(_ node: SourceNode) -> [TokenSource] {
+  private func sources(_ node: SourceNode, isWebSocket: Bool) -> [TokenSource] {
     var result: [TokenSource] = []
     for item in list(node, "'tokens_from'") ?? [] {
       guard let text = line(item, "a token's place"), let source = source(text, at: item.place) else { continue }
       if result.contains(source) {
         error(item.place, "\(text.quoted) stands twice: remove one")
+      } else if source == .webSocketProtocol, !isWebSocket {
+        error(item.place, "'websocket_protocol' is for a route with 'websocket: true': write that, or remove it here")
       } else {
         result.append(source)
       }
@@ -144,12 +146,9 @@ extension Reading {
   }
 
   private func source(_ text: String, at place: Place) -> TokenSource? {
-    let forms = "authorization, cookie:NAME, query:NAME or header:NAME"
+    let forms = "authorization, cookie:NAME, query:NAME, header:NAME or websocket_protocol"
     if text == "authorization" { return .authorization }
-    if LaterValues.tokensFrom.contains(text) {
-      error(place, "\(LaterValues.message(text)): write \(forms)")
-      return nil
-    }
+    if text == "websocket_protocol" { return .webSocketProtocol }
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 2, ["cookie", "query", "header"].contains(parts[0]) else {
       let near = nearestName(to: parts[0], among: ["authorization", "cookie", "query", "header", "websocket_protocol"])
@@ -166,6 +165,9 @@ extension Reading {
       return .query(name)
     case "header" where name.lowercased() == "authorization":
       error(place, "the Authorization field is the source 'authorization': write that")
+      return nil
+    case "header" where name.lowercased() == "sec-websocket-protocol":
+      error(place, "a token in Sec-WebSocket-Protocol is the source 'websocket_protocol': write that")
       return nil
     case "header":
       if let problem = FieldRules.problem(ofRuleName: name)

@@ -11,17 +11,22 @@ extension Reading {
     if let node = section["state_directory"] {
       result.stateDirectory = line(node, "'state_directory'").map(resolve(path:))
     }
-    let listenerAdvice = "write listeners: [{ address: 0.0.0.0:8080 }]"
-    if let node = section.required("listeners", listenerAdvice) { result.listeners = listeners(node) }
     if let node = section["trusted_proxies"], let items = list(node, "'trusted_proxies'", isEmptyAllowed: true) {
       result.trustedProxies = items.compactMap { addressRange($0, "a trusted proxy") }
     }
+    var names = Names()
+    let errorsBefore = errorCount
+    let listenerAdvice = "write listeners: [{ address: 0.0.0.0:8080 }]"
+    if let node = section.required("listeners", listenerAdvice) {
+      result.listeners = listeners(node, hasTrustedProxies: !result.trustedProxies.isEmpty)
+    }
+    // A listener that was refused may be the one that asks.
+    names.hasClientCertificates = result.listeners.contains(where: \.verifiesClients) || errorCount > errorsBefore
     if let node = section["admin"] { result.admin = admin(node) }
     checkAdmin(result, at: section["admin"]?.place ?? section["listeners"]?.place ?? section.place)
     if let node = section["access_log"] { result.accessLog = accessLog(node) }
     if let node = section["limits"] { result.limits = limits(node) }
 
-    var names = Names()
     let issuerEntries =
       section["issuers"].flatMap { entries($0, "'issuers'", example: "login: { issuer: …, audiences: […] }") } ?? []
     names.issuers = issuerEntries.map(\.key)
@@ -31,6 +36,7 @@ extension Reading {
     result.issuers = issuerEntries.compactMap { issuer($0) }
     names.issuerValues = Dictionary(result.issuers.map { ($0.name, $0.policy.issuer) }) { first, _ in first }
     result.upstreams = upstreamEntries.compactMap { upstream($0) }
+    names.protocols = Dictionary(result.upstreams.map { ($0.name, $0.protocol) }) { first, _ in first }
     let routeAdvice = "without one every request is answered 404"
     if let node = section.required("routes", routeAdvice) {
       let routes = routes(node, names: &names)
@@ -45,12 +51,16 @@ extension Reading {
     return result
   }
 
-  /// Names that routes refer to, in the file's order, and those that were referred to.
+  /// What routes refer to: names in the file's order, those that were referred to, and what else must be there.
   struct Names {
     var issuers: [String] = []
     var upstreams: [String] = []
     /// `iss` by name, of those that were read without an error.
     var issuerValues: [String: String] = [:]
+    /// By name, of the upstreams that were read without an error.
+    var protocols: [String: UpstreamProtocol] = [:]
+    /// Whether a listener verifies certificates of clients.
+    var hasClientCertificates = false
     var usedIssuers: Set<String> = []
     var usedUpstreams: Set<String> = []
   }
@@ -72,24 +82,6 @@ extension Reading {
     return count
   }
 
-  private func listeners(_ node: SourceNode) -> [Listener] {
-    var result: [Listener] = []
-    var seen: [(IPAddress, UInt16)] = []
-    for item in list(node, "'listeners'") ?? [] {
-      guard let section = Section(item, .listener, self, example: "- address: 0.0.0.0:8080"),
-        let value = section.required("address", "write address: 0.0.0.0:8080"),
-        let address = listenAddress(value, "'address'"), let ip = IPAddress(address.host)
-      else { continue }
-      if address.port != 0, seen.contains(where: { $0.0 == ip && $0.1 == address.port }) {
-        error(value.place, "two listeners have the address \(address): remove one")
-        continue
-      }
-      seen.append((ip, address.port))
-      result.append(Listener(address: address))
-    }
-    return result
-  }
-
   private func admin(_ node: SourceNode) -> Address? {
     if case .scalar(let scalar) = node.content, scalar.text == "off" { return nil }
     guard let section = Section(node, .admin, self, example: "admin: { address: 127.0.0.1:9901 }, or admin: off") else {
@@ -97,6 +89,10 @@ extension Reading {
     }
     guard section.has("address") else { return GatewayConfiguration().admin }
     guard let value = section["address"], let address = listenAddress(value, "'address'") else { return nil }
+    if case .unix = address {
+      error(value.place, "the admin listener has an IP address with a port: write 127.0.0.1:9901")
+      return nil
+    }
     if IPAddress(address.host)?.isLoopback != true {
       warn(
         value.place,
@@ -127,6 +123,7 @@ extension Reading {
     if let node = section["connections"], let value = integer(node, "'connections'", in: 1...1_000_000) {
       result.connections = value
     }
+    if let node = section["streams"], let value = integer(node, "'streams'", in: 1...10_000) { result.streams = value }
     if let node = section["header_timeout"], let value = duration(node, "'header_timeout'", from: "100ms", to: "10m") {
       result.headerTimeout = value
     }

@@ -3,21 +3,15 @@
 import Tokens
 
 extension Reading {
-  func identity(_ node: SourceNode, auth: Authentication?) -> Identity {
+  func identity(_ node: SourceNode, auth: Authentication?, hasClientCertificates: Bool) -> Identity {
     var result = Identity()
     guard let section = Section(node, .identity, self, example: "identity: { headers: { X-User-Id: sub } }") else {
       return result
     }
-    if case .public = auth {
-      for key in ["headers", "payload"] where section.has(key) {
-        error(
-          section.keyPlace(key),
-          "a route with 'auth: public' verifies no token, so it has no identity to tell: remove '\(key)', "
-            + "or ask for a token with optional: true"
-        )
-      }
+    if let node = section["headers"] {
+      result.headers = identityHeaders(node, hasClientCertificates: hasClientCertificates)
     }
-    if let node = section["headers"] { result.headers = identityHeaders(node) }
+    if case .public = auth { checkPublic(result, section) }
     if let node = section["payload"], let name = line(node, "'payload'") {
       if let problem = FieldRules.problem(ofIdentityName: name) {
         error(node.place, problem)
@@ -34,7 +28,21 @@ extension Reading {
     return result
   }
 
-  private func identityHeaders(_ node: SourceNode) -> [Identity.Header] {
+  /// What a route can tell that lets anyone pass: nothing of a token.
+  private func checkPublic(_ identity: Identity, _ section: Section) {
+    let hasClaims = identity.headers.contains { header in
+      if case .claim = header.source { true } else { false }
+    }
+    for key in ["headers", "payload"] where key == "headers" ? hasClaims : section.has(key) {
+      error(
+        section.keyPlace(key),
+        "a route with 'auth: public' verifies no token, so it has no identity to tell: remove "
+          + (key == "headers" ? "the claims from 'headers'" : "'payload'") + ", or ask for a token with optional: true"
+      )
+    }
+  }
+
+  private func identityHeaders(_ node: SourceNode, hasClientCertificates: Bool) -> [Identity.Header] {
     var result: [Identity.Header] = []
     for entry in entries(node, "'headers'", example: "headers: { X-User-Id: sub }") ?? [] {
       if let problem = FieldRules.problem(ofIdentityName: entry.key) {
@@ -50,11 +58,32 @@ extension Reading {
         continue
       }
       guard let text = line(entry.value, "the claim of \(entry.key.quoted)"),
-        let claim = claimPath(text, at: entry.value.place)
+        let source = identitySource(text, at: entry.value.place, hasClientCertificates: hasClientCertificates)
       else { continue }
-      result.append(Identity.Header(name: entry.key, claim: claim))
+      result.append(Identity.Header(name: entry.key, source: source))
     }
     return result
+  }
+
+  /// A claim, or what begins with `tls.`: a fact of the client's certificate.
+  private func identitySource(_ text: String, at place: Place, hasClientCertificates: Bool) -> Identity.Source? {
+    guard text.hasPrefix("tls.") else { return claimPath(text, at: place).map { .claim($0) } }
+    guard let fact = ClientCertificateFact(rawValue: text) else {
+      let known = ClientCertificateFact.allCases.map(\.rawValue)
+      let advice = nearestName(to: text, among: known).map { "did you mean '\($0)'?" }
+      error(
+        place,
+        "a client's certificate has no \(text.quoted): \(advice ?? "write \(alternatives(known))")")
+      return nil
+    }
+    if !hasClientCertificates {
+      error(
+        place,
+        "\(text.quoted) is of a client's certificate, and no listener asks for one: "
+          + "write client_certificates and client_ca in a listener's 'tls'")
+      return nil
+    }
+    return .clientCertificate(fact)
   }
 
   private func stripProblem(_ pattern: String) -> String? {

@@ -28,9 +28,14 @@ extension Reading {
 
   private func route(_ node: SourceNode, names: inout Names) -> PlacedRoute? {
     guard let section = Section(node, .route, self, example: "- path: /orders/*") else { return nil }
+    let errorsAtStart = errorCount
+    let webSocket = section["websocket"].flatMap(self.webSocket)
+    let isWebSocket = webSocket != nil || errorCount > errorsAtStart
     let pattern = section.required("path", "write path: /orders/*").flatMap { path($0) }
     let authAdvice = "write auth: NAME-OF-AN-ISSUER, or auth: public to let anyone pass"
-    let auth = section.required("auth", authAdvice).flatMap { authentication($0, names: &names) }
+    let auth = section.required("auth", authAdvice).flatMap {
+      authentication($0, names: &names, isWebSocket: isWebSocket)
+    }
     let action = action(section, pattern: pattern, names: &names)
     var route = Route(
       name: "", path: pattern ?? PathPattern(segments: [], isPrefix: true, hasTrailingSlash: false),
@@ -44,13 +49,18 @@ extension Reading {
     }
     if let node = section["headers"] { route.headers = headerMatches(node) }
     let isShapeKnown = errorCount == errorsBefore
-    if let node = section["identity"] { route.identity = identity(node, auth: section.has("auth") ? auth : nil) }
+    if let node = section["identity"] {
+      route.identity = identity(
+        node, auth: section.has("auth") ? auth : nil, hasClientCertificates: names.hasClientCertificates)
+    }
     if let node = section["rewrite"], let pattern { route.rewrite = rewrite(node, pattern: pattern, section: section) }
     if let node = section["request_headers"] { route.requestHeaders = headerRules(node, .requestHeaders) }
     if let node = section["response_headers"] { route.responseHeaders = headerRules(node, .responseHeaders) }
     if let node = section["timeout"] { route.timeout = duration(node, "'timeout'", from: "10ms", to: "24h") }
     if let node = section["body_size"] { route.bodySize = bodySize(node) }
+    route.webSocket = webSocket
     checkIdentity(route, section: section)
+    if action != nil { checkWebSocket(route, section: section, names: names) }
     guard pattern != nil, auth != nil, action != nil else { return nil }
     return PlacedRoute(
       route: route, place: section.place, pathPlace: section["path"]?.place ?? section.place,

@@ -102,14 +102,19 @@ extension Reading {
     guard let text = text(node, what) else { return nil }
     if known.contains(text) { return text }
     if later.contains(text) {
-      error(node.place, "\(LaterValues.message(text)): write \(known.joined(separator: " or "))")
+      error(node.place, "\(LaterValues.message(text)): write \(alternatives(known))")
     } else if let near = nearestName(to: text, among: known + later) {
       error(node.place, "\(what) has no value \(text.quoted): did you mean '\(near)'?")
     } else {
-      error(node.place, "\(what) has no value \(text.quoted): write \(known.joined(separator: " or "))")
+      error(node.place, "\(what) has no value \(text.quoted): write \(alternatives(known))")
     }
     return nil
   }
+}
+
+/// `a`, `a or b`, `a, b or c`.
+func alternatives(_ words: [String]) -> String {
+  words.count < 2 ? words.joined() : words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "")
 }
 
 /// Decimal digits only, with an optional minus: no `+`, `0x`, `1e3`, `_` or leading zeros.

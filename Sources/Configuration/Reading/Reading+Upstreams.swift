@@ -11,9 +11,13 @@ extension Reading {
     if let node = section["balance"] {
       _ = choice(node, "'balance'", among: ["round_robin"], later: LaterValues.balance)
     }
-    if let node = section["protocol"] {
-      _ = choice(node, "'protocol'", among: ["http1"], later: LaterValues.protocol)
+    if let node = section["protocol"],
+      let name = choice(node, "'protocol'", among: UpstreamProtocol.allCases.map(\.rawValue)),
+      let known = UpstreamProtocol(rawValue: name)
+    {
+      result.protocol = known
     }
+    if let node = section["tls"] { result.tls = upstreamTLS(node, servers: result.servers) }
     if let node = section["connect_timeout"], let value = duration(node, "'connect_timeout'", from: "10ms", to: "1m") {
       result.connectTimeout = value
     }

@@ -7,6 +7,8 @@ final class Reading {
   let folder: String
   let environment: [String: String]
   let readFile: (String) throws -> [UInt8]
+  private let checkCertificates: (CertificateReference) -> [CertificateFinding]
+  private(set) var certificates: [CertificateReference] = []
   private(set) var diagnostics: [Diagnostic] = []
   private(set) var errorCount = 0
   /// Values of variables that no message shows, as they would look in one.
@@ -14,12 +16,14 @@ final class Reading {
   private var unreadable: Set<Place> = []
 
   init(
-    file: String, folder: String, environment: [String: String], readFile: @escaping (String) throws -> [UInt8]
+    file: String, folder: String, environment: [String: String], readFile: @escaping (String) throws -> [UInt8],
+    checkCertificates: @escaping (CertificateReference) -> [CertificateFinding] = { _ in [] }
   ) {
     self.file = file
     self.folder = folder
     self.environment = environment
     self.readFile = readFile
+    self.checkCertificates = checkCertificates
   }
 
   func error(_ place: Place, _ message: String) {
@@ -44,6 +48,22 @@ final class Reading {
     var text = message
     for (value, name) in variables { text = text.replacing(value, with: "${\(name)}") }
     return text.unicodeScalars.count <= 600 ? text : String(text.unicodeScalars.prefix(600)) + "…"
+  }
+
+  /// Notes files with certificates or keys, and tells at their places what the caller finds wrong with them.
+  func note(_ reference: CertificateReference) {
+    certificates.append(reference)
+    for finding in checkCertificates(reference) {
+      switch finding.severity {
+      case .error: error(finding.place, finding.message.visible)
+      case .warning: warn(finding.place, finding.message.visible)
+      }
+    }
+  }
+
+  /// The path of a file that is not opened here.
+  func placedPath(_ node: SourceNode, _ what: String) -> PlacedPath? {
+    line(node, what).map { PlacedPath(path: resolve(path: $0), place: node.place) }
   }
 
   /// Absolute, or relative to the configuration file's folder.

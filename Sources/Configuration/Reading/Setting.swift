@@ -42,8 +42,9 @@ package struct SettingTable: Sendable {
 extension SettingTable {
   /// In the order of the documents.
   package static let all: [SettingTable] = [
-    root, listener, admin, accessLog, limits, issuer, upstream, server, route, auth, identity, rewrite, requestHeaders,
-    responseHeaders, respond, redirect,
+    root, listener, listenerTLS, certificate, admin, accessLog, limits, issuer, upstream, server, upstreamTLS, route,
+    auth,
+    identity, rewrite, requestHeaders, responseHeaders, respond, redirect, webSocket,
   ]
 
   static let root = SettingTable(
@@ -56,7 +57,22 @@ extension SettingTable {
 
   static let listener = SettingTable(
     path: "listeners[]", title: "a listener",
-    settings: [Setting("address", isRequired: true), .later("proxy_protocol"), .later("tls")])
+    settings: [
+      Setting("address", isRequired: true), Setting("mode"), Setting("proxy_protocol", default: "false"),
+      Setting("tls"),
+    ])
+
+  static let listenerTLS = SettingTable(
+    path: "listeners[].tls", title: "a listener's 'tls'",
+    settings: [
+      Setting("certificates", isRequired: true), Setting("minimum_version", default: "1.2"),
+      Setting("alpn", default: "[h2, http/1.1]"), Setting("client_certificates", default: "none"),
+      Setting("client_ca"), Setting("ticket_keys"), Setting("handshake_timeout", default: "10s"),
+    ])
+
+  static let certificate = SettingTable(
+    path: "listeners[].tls.certificates[]", title: "a certificate",
+    settings: [Setting("certificate", isRequired: true), Setting("key", isRequired: true), Setting("ocsp")])
 
   static let admin = SettingTable(
     path: "admin", title: "'admin'", settings: [Setting("address", default: "127.0.0.1:9901")])
@@ -70,7 +86,7 @@ extension SettingTable {
     settings: [
       Setting("header_size", default: "32KiB"), Setting("headers", default: "100"),
       Setting("body_size", default: "10MiB"), Setting("connections", default: "10000"),
-      .later("connections_per_client"), Setting("header_timeout", default: "10s"),
+      .later("connections_per_client"), Setting("streams", default: "100"), Setting("header_timeout", default: "10s"),
       Setting("body_timeout", default: "30s"), Setting("idle_timeout", default: "75s"),
       Setting("drain_timeout", default: "30s"),
     ])
@@ -89,7 +105,7 @@ extension SettingTable {
     path: "upstreams{}", title: "an upstream",
     settings: [
       Setting("servers", isRequired: true), Setting("balance", default: "round_robin"), .later("hash_on"),
-      Setting("protocol", default: "http1"), .later("tls"), .later("health_check"), .later("eject"),
+      Setting("protocol", default: "http1"), Setting("tls"), .later("health_check"), .later("eject"),
       Setting("connect_timeout", default: "2s"), Setting("response_timeout", default: "30s"),
       Setting("idle_connections", default: "256"), .later("retry"), .later("max_requests"),
     ])
@@ -98,13 +114,20 @@ extension SettingTable {
     path: "upstreams{}.servers[]", title: "a server",
     settings: [Setting("address", isRequired: true), Setting("weight", default: "1")])
 
+  static let upstreamTLS = SettingTable(
+    path: "upstreams{}.tls", title: "an upstream's 'tls'",
+    settings: [
+      Setting("server_name"), Setting("ca"), Setting("certificate"), Setting("key"), Setting("verify", default: "true"),
+    ])
+
   static let route = SettingTable(
     path: "routes[]", title: "a route",
     settings: [
       Setting("name"), Setting("host"), Setting("path", isRequired: true), Setting("methods"), Setting("headers"),
       Setting("auth", isRequired: true), Setting("identity"), .later("cors"), .later("rate_limit"), Setting("rewrite"),
       Setting("request_headers"), Setting("response_headers"), Setting("upstream"), .later("upstreams"),
-      Setting("respond"), Setting("redirect"), Setting("timeout"), Setting("body_size"), .later("websocket"),
+      Setting("respond"), Setting("redirect"), Setting("timeout"), Setting("body_size"),
+      Setting("websocket", default: "false"),
       .later("mirror"),
     ])
 
@@ -143,14 +166,15 @@ extension SettingTable {
   static let redirect = SettingTable(
     path: "routes[].redirect", title: "'redirect'",
     settings: [Setting("to", isRequired: true), Setting("status", default: "308")])
+
+  static let webSocket = SettingTable(
+    path: "routes[].websocket", title: "'websocket'",
+    settings: [Setting("expiry_grace", default: "0s"), Setting("idle_timeout", default: "5m")])
 }
 
 /// Values of the format that this version refuses, by key; the keys that it refuses are marked in the tables above.
 enum LaterValues {
   static let balance = ["least_requests", "random_two", "hash"]
-  static let `protocol` = ["http2"]
-  static let tokensFrom = ["websocket_protocol"]
-  static let addressPrefix = "unix:"
 
   /// The one sentence for all of them.
   static func message(_ name: String) -> String { "\(name.quoted) is not supported yet by this version" }

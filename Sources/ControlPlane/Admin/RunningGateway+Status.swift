@@ -12,7 +12,8 @@ extension RunningGateway {
         refreshes: status.results)
     }
     return MetricsPage(
-      counters: await counters(), names: snapshot.counterNames, keySets: keySets, reloadsSucceeded: reloadsSucceeded,
+      counters: await counters(), names: snapshot.counterNames, keySets: keySets, certificates: certificates,
+      reloadsSucceeded: reloadsSucceeded,
       reloadsFailed: reloadsFailed, droppedLogLines: UInt64(clamping: logWriter.droppedLineCount), version: version)
   }
 
@@ -27,7 +28,7 @@ extension RunningGateway {
     let document = StatusDocument(
       version: version, generation: snapshot.generation, draining: isDraining,
       uptimeSeconds: ContinuousClock.now.duration(to: startedAt).components.seconds * -1,
-      listeners: listeners.map { "\(Address(host: $0.0.address.host, port: UInt16(clamping: $0.port)))" },
+      listeners: listeners.map { "\($0.0.address.withPort($0.port))" },
       routes: snapshot.configuration.routes.map { RouteStatus(name: $0.name, path: $0.path.description) },
       upstreams: snapshot.configuration.upstreams.map {
         UpstreamStatus(name: $0.name, servers: $0.servers.map(\.address.description))

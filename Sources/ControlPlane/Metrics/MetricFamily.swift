@@ -13,6 +13,8 @@ enum MetricFamily: String, CaseIterable {
   case tokenVerification = "catraca_token_verify_seconds"
   case connections = "catraca_connections"
   case upstreamConnections = "catraca_upstream_connections"
+  case handshakes = "catraca_tls_handshakes_total"
+  case certificateExpiry = "catraca_tls_certificate_expiry_seconds"
   case keySetRefreshes = "catraca_jwks_refresh_total"
   case keySetAge = "catraca_jwks_age_seconds"
   case keySetKeys = "catraca_jwks_keys"
@@ -26,7 +28,7 @@ enum MetricFamily: String, CaseIterable {
   var kind: Kind {
     switch self {
     case .requestDuration, .upstreamDuration, .tokenVerification: .histogram
-    case .connections, .upstreamConnections, .keySetAge, .keySetKeys, .buildInfo: .gauge
+    case .connections, .certificateExpiry, .upstreamConnections, .keySetAge, .keySetKeys, .buildInfo: .gauge
     default: .counter
     }
   }
@@ -44,6 +46,8 @@ enum MetricFamily: String, CaseIterable {
     case .tokenVerification: "Time to verify a token's signature."
     case .connections: "Open client connections."
     case .upstreamConnections: "Open connections to upstream servers."
+    case .handshakes: "TLS handshakes of clients by outcome: ok, resumed, or why they failed."
+    case .certificateExpiry: "When a listener's certificate expires, in seconds since 1970."
     case .keySetRefreshes: "Fetches of key sets by outcome."
     case .keySetAge: "Time since the key set was last fetched well."
     case .keySetKeys: "Usable keys in the key set."

@@ -32,6 +32,8 @@ package struct MetricsPage: Sendable {
   package var names: CounterNames
   /// One an issuer of the running configuration.
   package var keySets: [KeySetMetrics]
+  /// Those that the listeners show.
+  package var certificates: [CertificateMetrics]
   package var reloadsSucceeded: UInt64
   package var reloadsFailed: UInt64
   /// Access log lines that the log's destination did not take in time.
@@ -39,12 +41,14 @@ package struct MetricsPage: Sendable {
   package var version: String
 
   package init(
-    counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [], reloadsSucceeded: UInt64 = 0,
+    counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [],
+    certificates: [CertificateMetrics] = [], reloadsSucceeded: UInt64 = 0,
     reloadsFailed: UInt64 = 0, droppedLogLines: UInt64 = 0, version: String
   ) {
     self.counters = counters
     self.names = names
     self.keySets = keySets
+    self.certificates = certificates
     self.reloadsSucceeded = reloadsSucceeded
     self.reloadsFailed = reloadsFailed
     self.droppedLogLines = droppedLogLines
@@ -60,6 +64,7 @@ package struct MetricsPage: Sendable {
     renderTraffic(to: &text)
     renderTokens(to: &text)
     renderConnections(to: &text)
+    renderTLS(to: &text)
     renderControlPlane(to: &text)
     return text.bytes.span.copied()
   }
@@ -115,6 +120,18 @@ package struct MetricsPage: Sendable {
       for state in ConnectionState.allCases {
         text.sample([("upstream", name), ("state", state.label)], gauge: counters.connections(upstream: id, state))
       }
+    }
+  }
+
+  private func renderTLS(to text: inout PrometheusText) {
+    text.family(.handshakes)
+    for (result, count) in counters.handshakes.sorted(by: { $0.key < $1.key }) {
+      text.sample([("result", result)], count)
+    }
+    text.family(.certificateExpiry)
+    for certificate in certificates {
+      text.sample(
+        [("listener", certificate.listener), ("name", certificate.name)], gauge: Int(clamping: certificate.expiresAt))
     }
   }
 

@@ -22,6 +22,7 @@ package struct GatewayService: Service {
   package func run() async throws {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await gateway.run() }
+      group.addTask { await gateway.watchCertificates() }
       group.addTask {
         for await signal in signals {
           switch signal {

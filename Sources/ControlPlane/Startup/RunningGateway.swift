@@ -22,6 +22,8 @@ package actor RunningGateway {
   let logWriter: LogWriter
   private let generation = NIOLockedValueBox(UInt64(0))
   private var gateway: Gateway
+  private var tls: TLSPreparation
+  private(set) var certificates: [CertificateMetrics]
   private(set) var snapshot: Snapshot
   let registry: KeySetRegistry
   private var admin: AdminServer?
@@ -41,13 +43,15 @@ package actor RunningGateway {
   ) async throws -> RunningGateway {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.workers ?? System.coreCount)
     let snapshot = Snapshot(configuration, generation: 1)
+    var tls = TLSPreparation()
+    let prepared = try tls.prepare(configuration)
     let link = GatewayLink()
     let registry = KeySetRegistry(
       environment: .live(DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton)),
       stateDirectory: configuration.stateDirectory, log: log, publish: link.publish)
     let keySets = await registry.apply(issuers: configuration.issuers)
     let running = try await RunningGateway(
-      snapshot, keySets, registry, link, group: group, reading: reading, version: version, log: log)
+      snapshot, keySets, registry, link, tls, prepared, group: group, reading: reading, version: version, log: log)
     do {
       try await running.open()
     } catch {
@@ -59,7 +63,8 @@ package actor RunningGateway {
 
   private init(
     _ snapshot: Snapshot, _ keySets: [KeySet?], _ registry: KeySetRegistry, _ link: GatewayLink,
-    group: MultiThreadedEventLoopGroup, reading: @escaping ConfigurationSource, version: String, log: Logger
+    _ tls: TLSPreparation, _ prepared: TLSPreparation.Prepared, group: MultiThreadedEventLoopGroup,
+    reading: @escaping ConfigurationSource, version: String, log: Logger
   ) async throws {
     self.log = log
     logWriter = LogWriter(log: log)
@@ -68,10 +73,12 @@ package actor RunningGateway {
     self.snapshot = snapshot
     self.link = link
     self.group = group
+    self.tls = tls
+    certificates = prepared.certificates
     read = reading
     let writer = logWriter
     gateway = try await Gateway.start(
-      on: group, snapshot: snapshot, keySets: keySets,
+      on: group, snapshot: snapshot, keySets: keySets, contexts: prepared.contexts,
       outlets: WorkerOutlets(
         log: { writer.write($0) },
         refreshKeys: { issuer, generation in
@@ -79,6 +86,9 @@ package actor RunningGateway {
             _ = await registry.requestRefresh(issuer: issuer)
             link.keysRefreshed(issuer: issuer, generation: generation)
           }
+        },
+        upstreamHandshakeFailed: { upstream, reason in
+          log.warning("TLS to an upstream failed", metadata: ["upstream": "\(upstream)", "error": "\(reason)"])
         }))
     link.connect(gateway, generation: snapshot.generation)
   }
@@ -101,14 +111,12 @@ package actor RunningGateway {
   }
 
   private func announce(_ listener: Listener, _ port: Int) {
-    let address = Address(host: listener.address.host, port: UInt16(clamping: port))
-    log.notice("listening", metadata: ["address": "\(address)"])
+    log.notice("listening", metadata: ["address": "\(listener.address.withPort(port))"])
   }
 
   private func announceAdmin(_ address: Address?) {
     guard let address, let adminPort else { return }
-    let real = Address(host: address.host, port: UInt16(clamping: adminPort))
-    log.notice("admin", metadata: ["address": "\(real)"])
+    log.notice("admin", metadata: ["address": "\(address.withPort(adminPort))"])
   }
 
   /// The background work: key sets. Runs until its task is cancelled.
@@ -156,6 +164,7 @@ package actor RunningGateway {
 
   private func takeOver(_ configuration: GatewayConfiguration) async throws {
     let fresh = Snapshot(configuration, generation: snapshot.generation + 1, after: snapshot)
+    let prepared = try tls.prepare(configuration)
     // What can fail comes first, so that a failure leaves everything as it was.
     let opened = try await gateway.openListeners(of: fresh)
     do {
@@ -174,7 +183,8 @@ package actor RunningGateway {
     }
     link.announce(generation: fresh.generation)
     let keySets = await registry.apply(issuers: configuration.issuers)
-    await gateway.install(fresh, keySets: keySets)
+    await gateway.install(fresh, keySets: keySets, contexts: prepared.contexts)
+    certificates = prepared.certificates
     await gateway.closeListeners(except: configuration.listeners)
     snapshot = fresh
     for (listener, port) in opened where !listeners.contains(where: { $0.0 == listener }) { announce(listener, port) }
@@ -193,6 +203,18 @@ package actor RunningGateway {
     announceAdmin(address)
     // Not awaited: the request that asked for this reload may be the old server's own.
     Task { await old?.stop() }
+  }
+
+  /// Makes TLS contexts of the files as they are now; a bad file changes nothing.
+  func renewContexts() {
+    do {
+      let prepared = try tls.prepare(snapshot.configuration)
+      gateway.install(prepared.contexts, generation: snapshot.generation)
+      certificates = prepared.certificates
+      log.notice("certificates renewed")
+    } catch {
+      log.error("certificates not renewed, those in use stay", metadata: ["error": "\(error)"])
+    }
   }
 
   package func reopenLogs() {

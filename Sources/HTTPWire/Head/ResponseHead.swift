@@ -137,6 +137,9 @@ extension ResponseHead {
   /// Whether there is any hop-by-hop field, so that lines have to be left out when the head is forwarded.
   package var hasConnectionFields: Bool { facts.seen & KnownField.hopByHopBits != 0 }
 
+  /// Whether the server leaves HTTP/1.1 for what its Upgrade field says, which Connection names (RFC 9110 §7.8).
+  package var isUpgrade: Bool { version == .http11 && facts.has(.upgrade) && facts.options.contains(.upgrade) }
+
   /// The number of lines of a field.
   package func count(of known: KnownField) -> Int { countFields(known, fields, facts) }
 

@@ -23,11 +23,13 @@ package struct AccessLogEntry: ~Copyable {
   package var connectNanoseconds: UInt64?
   /// From the request's first byte sent upstream to the response's head.
   package var responseNanoseconds: UInt64?
+  /// Whether the TLS session of the client's connection was resumed; nil without TLS.
+  package var isTLSResumed: Bool?
 
   private var texts = ByteQueue()
   /// Where each text lies in `texts`, by its ``slot(of:)``.
-  private var starts = InlineArray<16, Int32>(repeating: 0)
-  private var ends = InlineArray<16, Int32>(repeating: 0)
+  private var starts = InlineArray<18, Int32>(repeating: 0)
+  private var ends = InlineArray<18, Int32>(repeating: 0)
 
   // LIMIT: a text is cut at this length, so that no request makes a line of more than some 200 KiB.
   static var textByteCountMax: Int { 8192 }
@@ -44,6 +46,7 @@ package struct AccessLogEntry: ~Copyable {
     upstreamStatus = 0
     connectNanoseconds = nil
     responseNanoseconds = nil
+    isTLSResumed = nil
     texts.removeAll()
     starts = InlineArray(repeating: 0)
     ends = InlineArray(repeating: 0)
@@ -101,7 +104,11 @@ package struct AccessLogEntry: ~Copyable {
     case .traceID: 12
     case .userAgent: 13
     case .referer: refererSlot
-    case .time, .status, .requestBytes, .responseBytes, .duration, .upstreamStatus, .upstreamConnect, .upstreamResponse:
+    case .tlsVersion: 15
+    case .tlsCipher: 16
+    case .alpn: 17
+    case .time, .status, .requestBytes, .responseBytes, .duration, .upstreamStatus, .upstreamConnect, .upstreamResponse,
+      .tlsResumed:
       -1
     }
   }

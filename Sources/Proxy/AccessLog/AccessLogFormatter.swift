@@ -66,6 +66,10 @@ extension ByteQueue {
     appendMember(",\"host\":\"", entry.text(.host), isPlain)
     appendMember(",\"path\":\"", entry.text(.path), isPlain)
     appendMember(",\"protocol\":\"", entry.text(.protocol), isPlain)
+    appendMember(",\"tls_version\":\"", entry.text(.tlsVersion), isPlain)
+    appendMember(",\"tls_cipher\":\"", entry.text(.tlsCipher), isPlain)
+    if let isResumed = entry.isTLSResumed { append(isResumed ? ",\"tls_resumed\":true" : ",\"tls_resumed\":false") }
+    appendMember(",\"alpn\":\"", entry.text(.alpn), isPlain)
     if entry.status > 0 {
       append(",\"status\":")
       appendNumber(UInt64(clamping: entry.status))
@@ -155,9 +159,10 @@ extension ByteQueue {
     case .duration: appendMilliseconds(entry.nanoseconds)
     case .upstreamConnect: appendDuration(entry.connectNanoseconds)
     case .upstreamResponse: appendDuration(entry.responseNanoseconds)
-    case .clientIP, .method, .host, .path, .protocol, .route, .upstream, .server, .issuer, .subject, .reason,
-      .requestID,
-      .traceID, .userAgent, .referer:
+    case .tlsResumed: append(entry.isTLSResumed.map { $0 ? "true" : "false" } ?? "-")
+    case .clientIP, .method, .host, .path, .protocol, .tlsVersion, .tlsCipher, .alpn, .route, .upstream, .server,
+      .issuer,
+      .subject, .reason, .requestID, .traceID, .userAgent, .referer:
       appendColumn(entry.text(field), escapesSpace: false)
     }
   }

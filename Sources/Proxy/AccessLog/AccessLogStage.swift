@@ -70,7 +70,17 @@ extension Exchange {
     worker.logEntry.set(.method, bytes.extracting(head.methodRange))
     if let authority = head.authority { worker.logEntry.set(.host, bytes.extracting(authority)) }
     setPath(target.bytes.span)
-    worker.logEntry.set(.protocol, head.version == .http11 ? "HTTP/1.1" : "HTTP/1.0")
+    switch head.version {
+    case .http10: worker.logEntry.set(.protocol, "HTTP/1.0")
+    case .http11: worker.logEntry.set(.protocol, "HTTP/1.1")
+    case .http2: worker.logEntry.set(.protocol, "HTTP/2")
+    }
+    if let security = downstream?.client.security {
+      worker.logEntry.set(.tlsVersion, security.version)
+      worker.logEntry.set(.tlsCipher, security.cipher)
+      worker.logEntry.isTLSResumed = security.isResumed
+      worker.logEntry.set(.alpn, security.applicationProtocol)
+    }
     if let route { worker.logEntry.set(.route, route.name) }
     worker.logEntry.set(.requestID, requestID.span)
     worker.logEntry.set(.traceID, traceID.span)

@@ -26,6 +26,7 @@ extension Exchange {
       case .cookie(let name): found = tokenInCookie(head.bytes.span, name.utf8.span)
       case .query(let name): found = tokenInQuery(target.bytes.span, name.utf8.span)
       case .header(let name): found = tokenInHeader(head.bytes.span, name.utf8.span)
+      case .webSocketProtocol: found = tokenInWebSocketProtocol(head.bytes.span)
       }
       if found != .missing { return found }
     }

@@ -24,6 +24,8 @@ final class UpstreamServer {
   let addressText: [UInt8]
   /// Kept connections that no exchange uses, the latest last.
   var idle: [HTTP1UpstreamConnection] = []
+  /// Connections that serve many exchanges at once, the latest last.
+  var multiplexed: [HTTP2UpstreamConnection] = []
   /// Smooth round robin's running score.
   fileprivate var score = 0
 

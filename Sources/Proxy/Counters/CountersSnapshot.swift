@@ -65,6 +65,8 @@ package struct CountersSnapshot: Sendable, Equatable {
   var upstreamConnections: [Int] = []
   var upstreamRetries: [UInt64] = []
   package internal(set) var errors: [String: UInt64] = [:]
+  /// TLS handshakes of clients by their outcome.
+  package internal(set) var handshakes: [String: UInt64] = [:]
 
   package init() {}
 
@@ -90,6 +92,7 @@ package struct CountersSnapshot: Sendable, Equatable {
     Self.add(other.upstreamConnections, to: &upstreamConnections)
     Self.add(other.upstreamRetries, to: &upstreamRetries)
     errors.merge(other.errors) { $0 &+ $1 }
+    handshakes.merge(other.handshakes) { $0 &+ $1 }
   }
 
   private static func add<Number: FixedWidthInteger>(_ other: [Number], to own: inout [Number]) {

@@ -8,11 +8,51 @@ package final class Client: Sendable {
   let addressText: [UInt8]
   /// Id of the listener in the counters.
   let listener: Int
+  /// Nil without TLS.
+  let security: ClientSecurity?
 
-  init(address: PeerAddress, listener: Int) {
+  init(address: PeerAddress, listener: Int, security: ClientSecurity?) {
     self.address = address
     addressText = address.bytes
     self.listener = listener
+    self.security = security
+  }
+}
+
+/// What a client's TLS handshake brought.
+package struct ClientSecurity: Sendable {
+  /// Such as `TLSv1.3`.
+  let version: String
+  let cipher: String
+  package let isResumed: Bool
+  /// By ALPN; empty when there was none.
+  let applicationProtocol: String
+  /// Nil when the client showed none.
+  let certificate: ClientCertificateFacts?
+
+  package init(
+    version: String, cipher: String, isResumed: Bool, applicationProtocol: String, certificate: ClientCertificateFacts?
+  ) {
+    self.version = version
+    self.cipher = cipher
+    self.isResumed = isResumed
+    self.applicationProtocol = applicationProtocol
+    self.certificate = certificate
+  }
+}
+
+/// A verified client certificate, in text.
+package struct ClientCertificateFacts: Sendable {
+  /// RFC 2253.
+  let subject: String
+  let alternativeNames: String
+  /// SHA-256 in base64url, as in `x5t#S256` (RFC 8705 §3.1).
+  let thumbprint: String
+
+  package init(subject: String, alternativeNames: String, thumbprint: String) {
+    self.subject = subject
+    self.alternativeNames = alternativeNames
+    self.thumbprint = thumbprint
   }
 }
 
@@ -35,6 +75,12 @@ package class DownstreamConnection: Connection {
 
   /// Nothing of the protocol was read yet.
   func opened() {}
+
+  /// A new configuration took over: tunnels that it would not let through are ended.
+  func reviewTunnels(_ snapshot: Snapshot) {}
+
+  /// The gateway stops: open tunnels are ended with a word. False when there was none: the connection may be thrown away.
+  func endTunnels() -> Bool { false }
 
   /// Idle connections are closed, the others after what they are at.
   func drain() {}

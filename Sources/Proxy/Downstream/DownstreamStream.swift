@@ -12,6 +12,16 @@ protocol DownstreamStream: AnyObject {
   /// So much of the response waits to be taken that the upstream has to be held back; see ``Connection/isOutputFull``.
   var isOutputFull: Bool { get }
 
+  // What ``Exchange/checkProgress()`` asks, to tell a slow client from one that stands still.
+  /// More of the request's body is due, and there is somewhere for it to go.
+  var isBodyAwaited: Bool { get }
+  var lastBodyReadAt: Int64 { get }
+  /// Bytes of the response that the client did not take yet, and those that it took.
+  var unsentByteCount: Int { get }
+  var sentByteCount: UInt64 { get }
+  /// The request's rest will not come as announced: nothing else can follow on the connection, where it has no streams.
+  func endAfterResponse()
+
   /// ``Exchange/downstreamDrained()`` is wanted once what waits is taken.
   func awaitDrain()
   /// No more of the request's body is wanted until ``resumeInput()``.
@@ -23,6 +33,8 @@ protocol DownstreamStream: AnyObject {
   func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange)
   /// Writes an upstream's final head; its framing is made anew for this client.
   func writeHead(_ response: borrowing ResponseHead, framing: BodyFraming, of exchange: Exchange)
+  /// Says that the server has agreed to a tunnel: from now on both bodies are its bytes.
+  func openTunnel(_ response: borrowing ResponseHead, of exchange: Exchange)
   func writeBody(_ bytes: Span<UInt8>)
   func writeEnd(trailers: borrowing FieldSection)
   /// Writes a whole answer of the gateway's own.

@@ -6,8 +6,6 @@ import HTTPWire
 extension HTTP1DownstreamConnection {
   /// Writes an upstream's final head. Decides the framing, and whether the connection lives on.
   func writeHead(_ response: borrowing ResponseHead, framing upstreamFraming: BodyFraming, of exchange: Exchange) {
-    let isHead = exchange.head.method == .head
-    let status = response.status
     switch upstreamFraming {
     case .none: responseFraming = .none
     case .length(let count): responseFraming = .length(count)
@@ -24,20 +22,14 @@ extension HTTP1DownstreamConnection {
     }
     settlePersistence(of: exchange)
     output.reserve(response.bytes.count + 256)
-    writeStatusLine(status, reason: response)
-    let drops = exchange.route?.responseDrops
+    writeStatusLine(response.status, reason: response)
     var hasDate = false
     let bytes = response.bytes.span
     var run = 0..<0
     for index in response.fields.indices {
       let field = response.fields[index]
       if case .date = field.known { hasDate = true }
-      // RFC 9110 §8.6: no Content-Length in a 204; in answers to HEAD and in 304 it describes what was not sent.
-      let isDropped =
-        response.isHopByHop(field)
-        || field.known == .contentLength && (status == 204 || upstreamFraming == .chunked && !isHead)
-        || drops.map { !$0.isEmpty && $0.contains(bytes.extracting(field.name), hash: field.foldedHash) } ?? false
-      if isDropped { continue }
+      if exchange.isDropped(field, of: response, framing: upstreamFraming) { continue }
       if run.upperBound == field.line.lowerBound {
         run = run.lowerBound..<field.line.upperBound
       } else {
@@ -62,10 +54,23 @@ extension HTTP1DownstreamConnection {
     let bytes = response.bytes.span
     for index in response.fields.indices {
       let field = response.fields[index]
-      // RFC 9110 §8.6: no Content-Length in a 1xx.
-      if response.isHopByHop(field) || field.known == .contentLength || isRuledOut(field, of: bytes) { continue }
+      if exchange.isDroppedFromInterim(field, of: response) { continue }
       output.append(bytes.extracting(field.line))
     }
+    output.append("\r\n")
+    flush()
+  }
+
+  func openTunnel(_ response: borrowing ResponseHead, of exchange: Exchange) {
+    switchToTunnel()
+    output.append("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
+    let bytes = response.bytes.span
+    for index in response.fields.indices {
+      let field = response.fields[index]
+      if !exchange.isDropped(field, of: response, framing: .none) { output.append(bytes.extracting(field.line)) }
+    }
+    if exchange.isBearerAnswered(by: response) { output.append("Sec-WebSocket-Protocol: bearer\r\n") }
+    if let route = exchange.route { output.append(route.responseLines) }
     output.append("\r\n")
     flush()
   }
@@ -88,19 +93,9 @@ extension HTTP1DownstreamConnection {
   func writeEnd(trailers: borrowing FieldSection) {
     guard case .chunked = responseFraming else { return }
     output.append("0\r\n")
-    let bytes = trailers.bytes.span
-    for index in trailers.fields.indices {
-      let field = trailers.fields[index]
-      if !field.known.isHopByHop, !isRuledOut(field, of: bytes) { output.append(bytes.extracting(field.line)) }
-    }
+    exchange?.appendKept(trailers, to: &output)
     output.append("\r\n")
     flush()
-  }
-
-  /// What the route takes out of final heads must not come in front of them or behind the body.
-  private func isRuledOut(_ field: FieldLine, of bytes: Span<UInt8>) -> Bool {
-    guard let drops = exchange?.route?.responseDrops, !drops.isEmpty else { return false }
-    return drops.contains(bytes.extracting(field.name), hash: field.foldedHash)
   }
 
   /// Writes a whole answer of the gateway's own.
@@ -127,6 +122,8 @@ extension HTTP1DownstreamConnection {
   /// The connection can live on only if the rest of the request is sure to come and small enough to be thrown away.
   private func settlePersistence(of exchange: Exchange) {
     if worker.isDraining || isRetiring { isPersistent = false }
+    // What came behind a handshake that was not agreed to is a tunnel's bytes, and no request.
+    if exchange.isTunnelWanted { isPersistent = false }
     if exchange.isRequestComplete { return }
     // A client that waits for 100 (Continue) may send its body or not: nobody can tell what comes next.
     if exchange.head.expectsContinue || !isRestDiscardable { isPersistent = false }

@@ -21,20 +21,22 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     case lingering
   }
 
-  private(set) var state = State.idle
+  var state = State.idle
   var exchange: Exchange?
   /// Received and not yet consumed; begins with an unfinished head's first byte, or with pipelined requests.
-  private var input = ByteQueue()
+  var input = ByteQueue()
   private var isConsuming = false
   private var isInputEnded = false
+  /// Not enough was read to tell HTTP/1 from HTTP/2; see HTTP1DownstreamConnection+Preface.swift.
+  var isProtocolOpen = true
 
-  // The request body under way.
-  private var framing = BodyFraming.none
-  private var bodyLeft: UInt64 = 0
-  private var chunked = ChunkedDecoder()
-  private var discardedByteCount = 0
+  // The request body under way; read in HTTP1DownstreamConnection+Body.swift.
+  var framing = BodyFraming.none
+  var bodyLeft: UInt64 = 0
+  var chunked = ChunkedDecoder()
+  var discardedByteCount = 0
   var lastBodyReadAt: Int64 = 0
-  /// Used by HTTP1DownstreamConnection+Progress.swift as well.
+  /// Used by HTTP1DownstreamConnection+Ending.swift as well.
   var bytesWrittenAtLastCheck: UInt64 = 0
 
   // The response under way; used by HTTP1DownstreamConnection+Response.swift.
@@ -50,6 +52,8 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   static let lingerNanoseconds: Int64 = 2_000_000_000
 
   override func opened() {
+    // Over TLS, ALPN has said it.
+    if client.security != nil { isProtocolOpen = false }
     moveCounted(to: .idle)
     deadline = worker.time.nanoseconds &+ worker.snapshot.headerTimeout
   }
@@ -57,6 +61,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   // MARK: Input
 
   override func received(_ bytes: Span<UInt8>) {
+    if isProtocolOpen, mayBecomeHTTP2(bytes) { return }
     if input.isEmpty, !isConsuming {
       let used = consume(bytes)
       if used < bytes.count { input.append(bytes.extracting(used..<bytes.count)) }
@@ -150,7 +155,6 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     isPersistent = exchange.head.isPersistent && !worker.isDraining && !isRetiring
     moveCounted(to: .active)
     lastBodyReadAt = worker.time.nanoseconds
-    bytesWrittenAtLastCheck = bytesWritten
     deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
     switch framing {
     case .none, .untilClose, .length(0):
@@ -165,59 +169,6 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
       state = .body
     }
     exchange.start()
-  }
-
-  private func consumeBody(_ bytes: Span<UInt8>, _ offset: inout Int) {
-    lastBodyReadAt = worker.time.nanoseconds
-    if framing == .chunked {
-      consumeChunk(bytes, &offset)
-      return
-    }
-    let count = Int(clamping: min(bodyLeft, UInt64(bytes.count - offset)))
-    let range = offset..<(offset + count)
-    offset += count
-    bodyLeft -= UInt64(count)
-    bodyData(bytes.extracting(range))
-    if bodyLeft == 0 { bodyEnded() }
-  }
-
-  private func consumeChunk(_ bytes: Span<UInt8>, _ offset: inout Int) {
-    guard state == .discarding || exchange != nil else { return }
-    let event: ChunkEvent
-    if let exchange {
-      event = chunked.next(
-        bytes, offset: &offset, trailers: &exchange.requestTrailers, limits: exchange.snapshot.headLimits)
-    } else {
-      var nowhere = FieldSection()
-      event = chunked.next(bytes, offset: &offset, trailers: &nowhere, limits: worker.snapshot.headLimits)
-    }
-    switch event {
-    case .data(let range): bodyData(bytes.extracting(range))
-    case .needMore: offset = bytes.count
-    case .end: bodyEnded()
-    case .malformed:
-      offset = bytes.count
-      isPersistent = false
-      if let exchange { exchange.refuse(.gateway(.bodyMalformed)) } else { linger() }
-    }
-  }
-
-  private func bodyData(_ bytes: Span<UInt8>) {
-    if state == .discarding {
-      discardedByteCount += bytes.count
-      if discardedByteCount > Self.discardByteCountMax { linger() }
-    } else if bytes.count > 0 {
-      exchange?.receivedBody(bytes)
-    }
-  }
-
-  private func bodyEnded() {
-    if state == .discarding {
-      becomeIdle()
-    } else if let exchange, state == .body {
-      state = .waiting
-      exchange.receivedBodyEnd()
-    }
   }
 
   // MARK: The exchange's end
@@ -259,6 +210,11 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
 
   func awaitDrain() { isDrainAwaited = true }
 
+  var isBodyAwaited: Bool { state == .body && !isReadingPaused && exchange?.isAcceptingBody ?? false }
+  var unsentByteCount: Int { output.count + bytesInTransport }
+  var sentByteCount: UInt64 { bytesWritten }
+  func endAfterResponse() { isPersistent = false }
+
   func resumeInput() {
     // The time in which it could not send is not held against the client.
     if isReadingPaused { lastBodyReadAt = worker.time.nanoseconds }
@@ -267,7 +223,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     endWithInput()
   }
 
-  private func becomeIdle() {
+  func becomeIdle() {
     // A drain may have begun while the rest of a body was thrown away.
     if isRetiring { return close() }
     state = .idle
@@ -277,7 +233,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
 
   /// Closes the writing side first and reads on for a moment: a close with unread input would reset the connection, and the
   /// client could lose the answer that says why.
-  private func linger() {
+  func linger() {
     if isClosed { return }
     state = .lingering
     input.releaseStorage()
@@ -289,6 +245,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   // MARK: Other events
 
   override func receivedEnd() {
+    settleForHTTP1()
     isInputEnded = true
     // RFC 9112 §9.6 lets a client close its half and wait for the answer, or for those to all that it pipelined.
     if state == .waiting, input.isEmpty { isPersistent = false }
@@ -308,7 +265,11 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
       if let exchange { abandon(exchange) }
     case .body:
       // The body cannot be completed any more, unless its end waits in `input`.
-      if let exchange, isRestMissing { abandon(exchange) }
+      if framing == .untilClose, input.isEmpty {
+        bodyEnded()
+      } else if let exchange, isRestMissing {
+        abandon(exchange)
+      }
     case .waiting:
       break
     }
@@ -316,7 +277,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
 
   private var isRestMissing: Bool {
     if case .length = framing { return UInt64(input.count) < bodyLeft }
-    return input.isEmpty
+    return input.isEmpty && framing != .untilClose
   }
 
   override func outputDrained() {
@@ -354,6 +315,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   }
 
   override func deadlinePassed() {
+    settleForHTTP1()
     switch state {
     case .idle:
       closeIdle()
@@ -371,8 +333,16 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     case .lingering:
       endLinger()
     case .body, .waiting:
-      if let exchange { checkProgress(of: exchange) }
+      exchange?.checkProgress()
     }
+  }
+
+  override func reviewTunnels(_ snapshot: Snapshot) { exchange?.reviewTunnel(snapshot) }
+
+  override func endTunnels() -> Bool {
+    guard let exchange, exchange.tunnel != nil else { return false }
+    exchange.endTunnel(.draining)
+    return true
   }
 
   override func drain() {

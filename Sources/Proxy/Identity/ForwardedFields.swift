@@ -7,14 +7,13 @@ import HTTPWire
 extension Exchange {
   func writeForwardedFields(_ route: CompiledRoute) {
     guard let client = downstream?.client else { return }
-    if !route.isRuled(.xForwardedFor) {
+    if !route.isRuled(.xForwardedFor), !client.address.isUnix || head.count(of: .xForwardedFor) > 0 {
       upstreamHead.append("X-Forwarded-For: ")
       if isPeerTrusted { writeTrustedList(head.bytes.span, .xForwardedFor) }
-      upstreamHead.append(client.addressText)
-      upstreamHead.append("\r\n")
+      writeAddress(of: client)
     }
     if !route.isRuled(.xForwardedProto), !isPassedOn(.xForwardedProto) {
-      upstreamHead.append("X-Forwarded-Proto: http\r\n")
+      upstreamHead.append(client.security == nil ? "X-Forwarded-Proto: http\r\n" : "X-Forwarded-Proto: https\r\n")
     }
     if !route.isRuled(.xForwardedHost), !isPassedOn(.xForwardedHost),
       let authority = head.authority
@@ -26,10 +25,26 @@ extension Exchange {
     if !route.isRuled(.forwarded), isPeerTrusted, head.count(of: .forwarded) > 0 {
       upstreamHead.append("Forwarded: ")
       writeTrustedList(head.bytes.span, .forwarded)
-      upstreamHead.append(client.address.isIPv4 ? "for=" : "for=\"[")
-      upstreamHead.append(client.addressText)
-      upstreamHead.append(client.address.isIPv4 ? ";proto=http\r\n" : "]\";proto=http\r\n")
+      if client.address.isUnix {
+        // RFC 7239 §6.3: an identifier of our own making.
+        upstreamHead.append("for=_unix")
+      } else {
+        upstreamHead.append(client.address.isIPv4 ? "for=" : "for=\"[")
+        upstreamHead.append(client.addressText)
+        if !client.address.isIPv4 { upstreamHead.append("]\"") }
+      }
+      upstreamHead.append(client.security == nil ? ";proto=http\r\n" : ";proto=https\r\n")
     }
+  }
+
+  /// Behind a list that ends in a comma. A peer on a Unix socket has no address of its own to add.
+  private func writeAddress(of client: Client) {
+    if client.address.isUnix {
+      upstreamHead.truncate(to: upstreamHead.count - 2)
+    } else {
+      upstreamHead.append(client.addressText)
+    }
+    upstreamHead.append("\r\n")
   }
 
   /// Whether a trusted peer's own word goes on; one that Connection names was for this connection only.

@@ -1,6 +1,7 @@
 // From verified claims to header fields. Only a ``VerifiedToken`` gets here, and only the checker makes one.
 
 import Bytes
+import Configuration
 import JSON
 import Tokens
 
@@ -20,6 +21,24 @@ extension Exchange {
     if let prefix = route.payloadPrefix {
       upstreamHead.append(prefix)
       appendPart(token.token, token.payloadPart)
+      upstreamHead.append("\r\n")
+    }
+  }
+
+  /// From the verified certificate of the client's connection; without one, nothing.
+  func writeCertificateFields(_ route: CompiledRoute) {
+    guard !route.certificateFields.isEmpty, let certificate = downstream?.client.security?.certificate else { return }
+    for index in route.certificateFields.indices {
+      let text =
+        switch route.certificateFields[index].fact {
+        case .subject: certificate.subject
+        case .alternativeNames: certificate.alternativeNames
+        case .thumbprint: certificate.thumbprint
+        }
+      if text.isEmpty { continue }
+      upstreamHead.append(route.certificateFields[index].prefix)
+      let bytes = Array(text.utf8)
+      appendEncoded(bytes.span, 0..<bytes.count, isListed: false)
       upstreamHead.append("\r\n")
     }
   }

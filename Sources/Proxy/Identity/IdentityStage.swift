@@ -16,18 +16,43 @@ extension Exchange {
     writeKeptFields(head.bytes.span, route)
     writeForwardedFields(route)
     writeTracing(route)
-    if case .chunked = head.framing { upstreamHead.append("Transfer-Encoding: chunked\r\n") }
+    if isTunnelWanted {
+      writeHandshake()
+    } else if case .chunked = head.framing {
+      upstreamHead.append("Transfer-Encoding: chunked\r\n")
+    }
+    // gRPC wants to know that nobody on the way drops trailers; in HTTP/2 this one member of TE may be sent (RFC 9113 §8.2.2).
+    if route.isMultiplexed, acceptsTrailers(head.bytes.span) { upstreamHead.append("TE: trailers\r\n") }
     upstreamHead.append("Via: ")
-    upstreamHead.append(head.version == .http11 ? "1.1" : "1.0")
+    switch head.version {
+    case .http10: upstreamHead.append("1.0")
+    case .http11: upstreamHead.append("1.1")
+    case .http2: upstreamHead.append("2")
+    }
     upstreamHead.append(" catraca\r\n")
     upstreamHead.append(route.requestLines)
     if let token { writeIdentityFields(of: token, route) }
+    writeCertificateFields(route)
     upstreamHead.append("\r\n")
     return .next
   }
 
+  private func acceptsTrailers(_ bytes: Span<UInt8>) -> Bool {
+    guard head.count(of: .te) == 1, let field = head.first(.te) else { return false }
+    var elements = ListElements(field.value)
+    while let element = elements.next(in: bytes) {
+      if bytes.extracting(element).equalsIgnoringCase("trailers") { return true }
+    }
+    return false
+  }
+
   private func writeRequestLine(_ route: CompiledRoute) {
-    upstreamHead.append(head.bytes.span.extracting(head.methodRange))
+    // RFC 8441 §5: what CONNECT asks for in HTTP/2 is a GET with Upgrade in HTTP/1.1.
+    if head.connectProtocol != nil {
+      upstreamHead.append("GET")
+    } else {
+      upstreamHead.append(head.bytes.span.extracting(head.methodRange))
+    }
     upstreamHead.append(" ")
     writeTarget(route)
     upstreamHead.append(" HTTP/1.1\r\n")
@@ -69,6 +94,8 @@ extension Exchange {
     case .tracestate: if !isTraceKept { return false }
     case .authorization: if route.isAuthorizationSource, !route.isTokenForwarded { return false }
     case .expect: return head.expectsContinue
+    case .secWebSocketKey: if head.connectProtocol != nil { return false }
+    case .secWebSocketProtocol: if route.isWebSocketProtocolSource, !route.isTokenForwarded { return false }
     case .cookie: if !route.cookieSources.isEmpty { return false }
     case .xForwardedFor, .forwarded: return false
     case .xForwardedProto, .xForwardedHost: if !isPeerTrusted { return false }

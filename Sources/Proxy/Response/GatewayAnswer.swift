@@ -49,6 +49,7 @@ extension Exchange {
       snapshot.routeTable.appendAllow(of: routeMatch, to: &allowed)
       lines += "Allow: \(allowed.text())\r\n"
     }
+    if refusal == .gateway(.webSocketVersionUnsupported) { lines += "Sec-WebSocket-Version: 13\r\n" }
     answer.fieldLines = Array(lines.utf8)
     // Every part is ours or was checked to be visible ASCII without quotes, so nothing needs escaping.
     let text =

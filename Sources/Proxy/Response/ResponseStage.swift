@@ -25,7 +25,41 @@ extension Exchange {
     downstream?.writeHead(response, framing: framing, of: self)
   }
 
+  /// Whether a field of the upstream's head does not go on: it belongs to that connection, says nothing about this message,
+  /// or the route takes it out.
+  func isDropped(_ field: FieldLine, of response: borrowing ResponseHead, framing: BodyFraming) -> Bool {
+    if response.isHopByHop(field) { return true }
+    // RFC 9110 §8.6: no Content-Length in a 204; in answers to HEAD and in 304 it describes what was not sent.
+    if field.known == .contentLength, response.status == 204 || framing == .chunked && head.method != .head {
+      return true
+    }
+    return isRuledOut(field, of: response.bytes.span)
+  }
+
+  func isDroppedFromInterim(_ field: FieldLine, of response: borrowing ResponseHead) -> Bool {
+    // RFC 9110 §8.6: no Content-Length in a 1xx.
+    response.isHopByHop(field) || field.known == .contentLength || isRuledOut(field, of: response.bytes.span)
+  }
+
+  func appendKept(_ trailers: borrowing FieldSection, to output: inout ByteQueue) {
+    let bytes = trailers.bytes.span
+    for index in trailers.fields.indices {
+      let field = trailers.fields[index]
+      if !field.known.isHopByHop, !isRuledOut(field, of: bytes) { output.append(bytes.extracting(field.line)) }
+    }
+  }
+
+  /// What the route takes out of final heads must not come in front of them or behind the body.
+  private func isRuledOut(_ field: FieldLine, of bytes: Span<UInt8>) -> Bool {
+    guard let drops = route?.responseDrops, !drops.isEmpty else { return false }
+    return drops.contains(bytes.extracting(field.name), hash: field.foldedHash)
+  }
+
   func receivedResponseBody(_ bytes: Span<UInt8>) {
+    if tunnel != nil { passToClient(bytes) } else { writeDownstream(bytes) }
+  }
+
+  func writeDownstream(_ bytes: Span<UInt8>) {
     responseByteCount &+= UInt64(bytes.count)
     guard let downstream else { return }
     downstream.writeBody(bytes)

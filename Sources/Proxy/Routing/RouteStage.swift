@@ -10,8 +10,9 @@ extension Exchange {
     switch matchRoute(head.bytes.span) {
     case .route(let index):
       guard snapshot.routes.indices.contains(index) else { return .refuse(.gateway(.routeNotFound)) }
-      route = snapshot.routes[index]
-      return .next
+      let found = snapshot.routes[index]
+      route = found
+      return checkHandshake(found)
     case .notFound: return .refuse(.gateway(.routeNotFound))
     case .methodNotAllowed: return .refuse(.gateway(.methodNotAllowed))
     }

@@ -4,6 +4,8 @@ import Bytes
 package import HTTPWire
 
 extension RouteTable {
+  private static let get = Array("GET".utf8)
+
   /// Finds the most specific route that takes a request.
   ///
   /// - Parameters:
@@ -13,7 +15,8 @@ extension RouteTable {
     host: Span<UInt8>, target: borrowing NormalTarget, head: borrowing RequestHead, into match: inout RouteMatch
   ) -> RouteResult {
     let bytes = head.bytes.span
-    let method = bytes.extracting(head.methodRange)
+    // RFC 8441 §4: a CONNECT with `:protocol` is what a GET with Upgrade is in HTTP/1.1.
+    let method = head.connectProtocol == nil ? bytes.extracting(head.methodRange) : Self.get.span
     if head.targetForm == .asterisk {
       // Also where it came as an absolute form without a path: it goes up as `*`, so no rule for `/` may let it pass (T44).
       let asterisk: InlineArray<1, UInt8> = [UInt8(ascii: "*")]

@@ -41,7 +41,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     self.exchange = exchange
     hasReceived = false
     isPersistent = false
-    requestFraming = exchange.head.framing
+    requestFraming = exchange.isTunnelWanted ? .none : exchange.head.framing
     output.append(exchange.upstreamHead.span)
     bytesWrittenAtLastCheck = bytesWritten
     if state == .idle {
@@ -156,11 +156,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       offset += byteCount
     }
     if head.is1xx {
-      // 101 was not asked for: we never send Upgrade.
-      if head.status == 101 {
-        fail(.upstreamMalformed)
-        return false
-      }
+      if head.status == 101 { return consumeSwitch(exchange) }
       exchange.receivedInformational(head)
       head.reset()
       return true
@@ -185,8 +181,24 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     return true
   }
 
+  /// 101 (Switching Protocols), to what was asked for and nothing else.
+  private func consumeSwitch(_ exchange: Exchange) -> Bool {
+    guard exchange.isTunnelWanted, exchange.isAgreed(head) else {
+      fail(.upstreamMalformed)
+      return false
+    }
+    framing = .untilClose
+    requestFraming = .untilClose
+    isPersistent = false
+    state = .body
+    // A tunnel's time is kept by its exchange.
+    deadline = .max
+    exchange.openTunnel(head)
+    return true
+  }
+
   private func consumeBody(_ bytes: Span<UInt8>, _ offset: inout Int, _ exchange: Exchange) {
-    deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
+    if requestFraming != .untilClose { deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout }
     switch framing {
     case .none:
       offset = bytes.count
@@ -231,6 +243,9 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       moveCounted(to: .idle)
       deadline = worker.time.nanoseconds &+ UpstreamPool.idleNanoseconds
       resumeReading()
+    } else if requestFraming == .untilClose {
+      // A close frame may still wait to be written.
+      close()
     } else {
       abort()
     }
@@ -267,7 +282,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
   /// The server closed or reset the connection.
   private func lost() {
     guard let exchange else { return dismiss() }
-    if isReused, !hasReceived, exchange.mayRetryReuse {
+    if isReused, !hasReceived, exchange.mayRetry(isUnprocessed: false) {
       self.exchange = nil
       abort()
       exchange.retryOnFreshConnection()

@@ -1,5 +1,7 @@
 // What every connection to an upstream server has, whichever protocol it speaks: the server, and its place in the counters.
 
+package import Configuration
+
 /// The base of connections to servers.
 package class UpstreamConnection: Connection {
   final let pool: UpstreamPool
@@ -16,6 +18,10 @@ package class UpstreamConnection: Connection {
     worker.counters.moveConnection(upstream: pool.counterID, from: countedState, to: state)
     countedState = state
   }
+
+  /// Of the upstream that the server belongs to.
+  package final var configuration: Upstream { pool.configuration }
+  package final var address: Address { server.configuration.address }
 
   /// The socket is open.
   func connected() {}

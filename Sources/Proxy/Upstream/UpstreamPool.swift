@@ -12,6 +12,10 @@ final class UpstreamPool {
   /// The configuration has no such upstream any more: connections are not kept after their exchange.
   private(set) var isRetired = false
 
+  /// Whether a connection serves many exchanges at once (HTTP/2).
+  let isMultiplexed: Bool
+  /// Whether TLS is spoken to the servers.
+  let isSecure: Bool
   let connectTimeout: Int64
   let responseTimeout: Int64
   /// A connection that was not used for this long is closed; most servers close theirs after 60 s or more.
@@ -22,23 +26,43 @@ final class UpstreamPool {
     self.counterID = counterID
     self.worker = worker
     servers = configuration.servers.map(UpstreamServer.init)
+    isMultiplexed = configuration.protocol == .http2
+    isSecure = configuration.tls != nil
     connectTimeout = configuration.connectTimeout.nanoseconds
     responseTimeout = configuration.responseTimeout.nanoseconds
   }
 
-  /// The kept connection that was used last: the one most likely to be alive.
+  /// A stream of a connection that is there: of those that serve one exchange at a time the one that was used last, which is
+  /// the most likely to be alive.
   func takeKept(_ server: UpstreamServer) -> (any UpstreamStream)? {
+    if isMultiplexed {
+      return server.multiplexed.last { $0.hasRoom }.map(HTTP2UpstreamStream.init)
+    }
     guard let connection = server.idle.popLast() else { return nil }
     idleCount -= 1
     return connection
   }
 
-  /// A new connection's stream.
-  func open(_ server: UpstreamServer) -> any UpstreamStream {
+  /// A new connection's stream; nil when there is no memory for one.
+  func open(_ server: UpstreamServer) -> (any UpstreamStream)? {
+    if isMultiplexed {
+      guard let connection = HTTP2UpstreamConnection.open(worker: worker, pool: self, server: server) else {
+        return nil
+      }
+      server.multiplexed.append(connection)
+      worker.openConnection(connection, to: server.configuration.address)
+      connection.startConnectTimer()
+      return HTTP2UpstreamStream(connection)
+    }
     let connection = HTTP1UpstreamConnection(worker: worker, pool: self, server: server)
     worker.openConnection(connection, to: server.configuration.address)
     connection.deadline = worker.time.nanoseconds &+ connectTimeout
     return connection
+  }
+
+  /// For an exchange whose connection went: an idle one that is left may be gone the same way.
+  func openAnew(_ server: UpstreamServer) -> (any UpstreamStream)? {
+    isMultiplexed ? takeKept(server) ?? open(server) : open(server)
   }
 
   /// Takes a connection back. False when it cannot be kept.
@@ -57,9 +81,14 @@ final class UpstreamPool {
     idleCount -= 1
   }
 
+  func forget(_ connection: HTTP2UpstreamConnection) {
+    connection.server.multiplexed.removeAll { $0 === connection }
+  }
+
   func retire() {
     isRetired = true
     for server in servers {
+      for connection in server.multiplexed { connection.retire() }
       for connection in server.idle { connection.abort() }
       server.idle.removeAll()
     }

@@ -8,7 +8,10 @@ extension Exchange {
     guard let pool, let server else { return .refuse(.gateway(.upstreamConnectFailed)) }
     upstreamStartedAt = worker.time.nanoseconds
     connectAttempts = 1
-    begin(on: pool.takeKept(server) ?? pool.open(server))
+    guard let stream = pool.takeKept(server) ?? pool.open(server) else {
+      return .refuse(.gateway(.upstreamConnectFailed))
+    }
+    begin(on: stream)
     return .next
   }
 
@@ -17,15 +20,23 @@ extension Exchange {
     stream.begin(self)
   }
 
-  /// Whether body bytes have somewhere to go. Not before the connection is there: so another server can be tried.
-  var isAcceptingBody: Bool { !isResponseComplete && upstream?.isConnected ?? false }
+  /// Whether body bytes have somewhere to go. Not before the connection is there: so another server can be tried; and not
+  /// before the server has agreed to a tunnel: what comes before would be a request's body, or another request (T49).
+  var isAcceptingBody: Bool {
+    !isResponseComplete && upstream?.isConnected ?? false && (!isTunnelWanted || tunnel != nil)
+  }
 
   func upstreamConnected() {
     if !isRequestComplete { downstream?.resumeInput() }
   }
 
   func receivedBody(_ bytes: Span<UInt8>) {
+    if tunnel != nil { return passToServer(bytes) }
     if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
+    writeUpstream(bytes)
+  }
+
+  func writeUpstream(_ bytes: Span<UInt8>) {
     guard let upstream else { return }
     upstream.writeBody(bytes)
     if upstream.isOutputFull {
@@ -36,6 +47,7 @@ extension Exchange {
 
   func receivedBodyEnd() {
     isRequestComplete = true
+    if tunnel != nil { return closeTunnel() }
     guard let upstream else { return }
     var trailers = ByteQueue()
     appendTrailers(of: requestTrailers, to: &trailers)
@@ -54,20 +66,24 @@ extension Exchange {
     worker.counters.countRetry(upstream: pool.counterID)
     let next = pool.server(after: failed)
     server = next
-    begin(on: pool.open(next))
+    guard let stream = pool.takeKept(next) ?? pool.open(next) else { return refuse(.gateway(refusal)) }
+    begin(on: stream)
+    if stream.isConnected { upstreamConnected() }
   }
 
-  /// A kept connection was closed just as the request was sent (T71). Sending again is safe where the method is idempotent
-  /// (RFC 9110 §9.2.2) and no body was handed over that would be missing now.
-  var mayRetryReuse: Bool {
-    !hasRetriedReuse && !hasResponseBegun && head.method.isIdempotent && requestByteCount == 0 && isRequestComplete
+  /// A kept connection was closed just as the request was sent (T71), or a stream was refused. Sending again, once, is safe
+  /// where the method is idempotent (RFC 9110 §9.2.2) or the server never looked at the request, and where no body was
+  /// handed over that would be missing now.
+  func mayRetry(isUnprocessed: Bool) -> Bool {
+    !hasRetriedReuse && !hasResponseBegun && requestByteCount == 0 && isRequestComplete
+      && (isUnprocessed || head.method.isIdempotent)
   }
 
   func retryOnFreshConnection() {
-    guard let pool, let server else { return refuse(.gateway(.upstreamClosed)) }
+    guard let pool, let server, let stream = pool.openAnew(server) else { return refuse(.gateway(.upstreamClosed)) }
     hasRetriedReuse = true
     worker.counters.countRetry(upstream: pool.counterID)
-    begin(on: pool.open(server))
+    begin(on: stream)
     // The end of an empty chunked body went to the connection that is gone.
     receivedBodyEnd()
   }

@@ -14,6 +14,11 @@ package struct ListenError: Error, CustomStringConvertible {
   package var address: Address
   package var reason: String
 
+  init(_ address: Address, reason: String) {
+    self.address = address
+    self.reason = reason
+  }
+
   package init(_ address: Address, _ error: any Error) {
     self.address = address
     reason =

@@ -1,10 +1,11 @@
 // Listening sockets. Every worker has its own for each address (SO_REUSEPORT), so the kernel spreads connections and
-// nothing is handed from one loop to another.
+// nothing is handed from one loop to another. A Unix socket can be bound once only: one loop accepts for all of them.
 
 import Configuration
 import NIOCore
 import NIOPosix
 import Proxy
+import TLS
 
 #if canImport(Glibc)
   import Glibc
@@ -14,15 +15,17 @@ import Proxy
 
 /// A listener's socket on one loop.
 struct LoopListener {
-  var channel: any Channel
+  /// Nil where another loop accepts for this one.
+  var channel: (any Channel)?
   /// The listener's id in the counters.
   var counterID: Int
+  var listener: Listener
   var isAccepting = true
 }
 
 extension WorkerLoop {
-  /// Binds one address on this loop; the caller puts the channel into ``listeners``.
-  func bind(_ address: Address, port: Int, counterID: Int, connectionsMax: Int) throws -> EventLoopFuture<any Channel> {
+  /// Binds an address of the network on this loop; the caller puts the channel into ``listeners``.
+  func bind(_ address: Address, port: Int, connectionsMax: Int) throws -> EventLoopFuture<any Channel> {
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
     return try ServerBootstrap(group: eventLoop, listeningOn: address)
       .serverChannelOption(.backlog, value: 4096)
@@ -33,34 +36,72 @@ extension WorkerLoop {
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { channel in
-        let loop = bound.value
-        return channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(
-            Socket(loop: loop) { loop.accepted($0, listener: counterID) })
-        }
+        channel.eventLoop.makeCompletedFuture { try bound.value.add(channel, at: address) }
       }
       .bind(to: SocketAddress(ipAddress: address.host, port: port))
   }
 
-  private func accepted(_ channel: any Channel, listener: Int) -> Connection {
-    let connection = worker.accepted(from: PeerAddress(channel.remoteAddress), listener: listener, at: now())
-    updateAccepting()
-    return connection
+  /// Binds a Unix socket on this loop, for all loops of the group.
+  func bind(
+    path: String, address: Address, connectionsMax: Int, for loops: [NIOLoopBound<WorkerLoop>],
+    of group: any EventLoopGroup
+  ) -> EventLoopFuture<any Channel> {
+    ServerBootstrap(group: eventLoop, childGroup: group)
+      .serverChannelOption(.backlog, value: 4096)
+      .serverChannelOption(.maxMessagesPerRead, value: UInt(connectionsMax < 256 ? 1 : 16))
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          guard let bound = loops.first(where: { $0.eventLoop === channel.eventLoop }) else {
+            throw ChannelError.inappropriateOperationForState
+          }
+          try bound.value.add(channel, at: address)
+        }
+      }
+      .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true)
+  }
+
+  private func add(_ channel: any Channel, at address: Address) throws {
+    try channel.pipeline.syncOperations.addHandler(Socket(loop: self) { try self.accepted($0, at: address) })
+  }
+
+  /// What a client that just connected has before it, by the listener as it is now.
+  private func accepted(_ channel: any Channel, at address: Address) throws -> Opening {
+    guard let known = listeners[address] else { throw ChannelError.alreadyClosed }
+    var timeout = worker.snapshot.headerTimeoutNanoseconds
+    var context: ServerContext?
+    if let tls = known.listener.tls {
+      // A listener of TLS without a context serves nobody: never in plain text instead.
+      guard let found = contexts.listeners[address.description] else {
+        throw ChannelError.inappropriateOperationForState
+      }
+      context = found
+      timeout = tls.handshakeTimeout.nanoseconds
+    }
+    let peer = PeerAddress(channel.remoteAddress)
+    if known.listener.hasProxyProtocol, !worker.snapshot.isTrusted(peer) {
+      worker.counters.countError("proxy_header_untrusted")
+      throw ChannelError.inappropriateOperationForState
+    }
+    return Opening(
+      counterID: known.counterID, isHeaderDue: known.listener.hasProxyProtocol, context: context, peer: peer,
+      deadline: now().nanoseconds &+ timeout)
   }
 
   /// LIMIT: `limits.connections`, an equal share for each worker: past it new ones wait in the kernel's accept queue.
   func updateAccepting() {
-    let isRoomLeft = worker.downstreamConnectionCount < connectionsMax
+    let isRoomLeft = clientCount < connectionsMax
     for (address, listener) in listeners where listener.isAccepting != isRoomLeft {
       listeners[address]?.isAccepting = isRoomLeft
-      try? listener.channel.syncOptions?.setOption(.autoRead, value: isRoomLeft)
+      try? listener.channel?.syncOptions?.setOption(.autoRead, value: isRoomLeft)
     }
   }
 
   /// Stops listening on an address; its connections end after their exchange.
-  func close(_ listener: Listener) {
-    guard let closed = listeners.removeValue(forKey: listener) else { return }
-    closed.channel.close(promise: nil)
+  func close(_ address: Address) {
+    guard let closed = listeners.removeValue(forKey: address) else { return }
+    closed.channel?.close(promise: nil)
+    if case .unix(let path) = address, closed.channel != nil { SocketFile.remove(path) }
     worker.retireListener(closed.counterID)
     runCommands()
   }

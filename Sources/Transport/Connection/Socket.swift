@@ -1,10 +1,11 @@
 // One socket: a NIO channel on one side, a connection of the data plane on the other. It hands events in and carries
-// commands out, and decides nothing.
+// commands out, and decides nothing. What comes before a client's connection stands in Socket+Opening.swift.
 
 import Bytes
 import NIOCore
 import NIOPosix
 import Proxy
+import TLS
 
 #if canImport(Glibc)
   import Glibc
@@ -16,14 +17,17 @@ import Proxy
 final class Socket: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
 
-  private let loop: WorkerLoop
+  let loop: WorkerLoop
   private(set) var connection: Connection?
+  /// Set while a client is on its way to being a connection.
+  var opening: Opening?
+  var secure: SecureLayer?
   private var channel: (any Channel)?
   private var writer: SocketWriter?
   /// NIO holds bytes of ours that the kernel did not take yet; nothing may be written past them.
   private var isWriting = false
   private var pendingClose: CloseMode?
-  private let onAccept: ((any Channel) -> Connection)?
+  private let onAccept: ((any Channel) throws -> Opening)?
 
   /// Larger pieces of bodies are passed on at once: they would only pile up.
   private static let batchedByteCountMax = 16 * 1024
@@ -32,17 +36,25 @@ final class Socket: ChannelInboundHandler {
   private static let sliceByteCount = 32 * 1024
 
   /// A socket whose connection exists already: one to an upstream.
-  init(loop: WorkerLoop, connection: Connection) {
+  init(loop: WorkerLoop, connection: Connection, secure: SecureLayer?) {
     self.loop = loop
     self.connection = connection
+    self.secure = secure
     onAccept = nil
   }
 
-  /// A socket that was accepted; its connection is made when the channel is active.
-  init(loop: WorkerLoop, onAccept: @escaping (any Channel) -> Connection) {
+  /// A socket that was accepted; its connection is made when all that comes before it is through.
+  init(loop: WorkerLoop, onAccept: @escaping (any Channel) throws -> Opening) {
     self.loop = loop
     self.onAccept = onAccept
   }
+
+  func attach(_ connection: Connection) {
+    self.connection = connection
+    loop.attach(self, to: connection)
+  }
+
+  func forgetConnection() { connection = nil }
 
   // MARK: Events
 
@@ -50,25 +62,86 @@ final class Socket: ChannelInboundHandler {
     channel = context.channel
     writer = SocketWriter(context.channel)
     if let onAccept {
-      let connection = onAccept(context.channel)
-      self.connection = connection
-      loop.attach(self, to: connection)
+      accept(context.channel, onAccept)
+    } else if secure != nil {
+      beginHandshake()
     } else if let upstream = connection as? UpstreamConnection {
       loop.worker.connected(upstream, at: loop.now())
       loop.runCommands()
     }
   }
 
+  private func accept(_ channel: any Channel, _ onAccept: (any Channel) throws -> Opening) {
+    do {
+      let opening = try onAccept(channel)
+      self.opening = opening
+      if let context = opening.context { secure = try SecureLayer(server: context) }
+    } catch {
+      opening = nil
+      loop.worker.counters.countHandshake(TLSResult.internalError.rawValue)
+      return abort()
+    }
+    loop.opening(self)
+    if opening?.isHeaderDue == false, secure == nil { becomeConnection(security: nil) }
+    loop.updateAccepting()
+    loop.runCommands()
+  }
+
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    guard let connection else { return }
     let buffer = unwrapInboundIn(data)
-    loop.worker.received(buffer.readableBytesUInt8Span, on: connection, at: loop.now())
-    if let successor = connection.successor { self.connection = successor }
+    let bytes = buffer.readableBytesUInt8Span
+    if opening == nil, secure == nil {
+      deliver(bytes)
+    } else {
+      guard let start = readHeader(bytes) else { return loop.runCommandsSoon() }
+      let rest = bytes.extracting(start..<bytes.count)
+      if secure == nil { deliver(rest) } else { decrypt(rest) }
+    }
     if buffer.readableBytes < Self.batchedByteCountMax { loop.runCommandsSoon() } else { loop.runCommands() }
   }
 
+  private func deliver(_ bytes: Span<UInt8>) {
+    guard let connection, bytes.count > 0 else { return }
+    loop.worker.received(bytes, on: connection, at: loop.now())
+    if let successor = connection.successor { self.connection = successor }
+  }
+
+  private func decrypt(_ ciphertext: Span<UInt8>) {
+    guard let secure else { return }
+    let wasEstablished = secure.session.isEstablished
+    var plaintext = loop.takePlaintext()
+    var outcome = secure.session.receive(ciphertext, into: &plaintext, max: SecureLayer.ciphertextHighWater)
+    if secure.session.isEstablished, !wasEstablished { handshakeCompleted() }
+    // Nothing may be left in the session: no event would come for it.
+    while true {
+      deliver(plaintext.span)
+      plaintext.removeAll()
+      guard case .more = outcome else { break }
+      outcome = secure.session.read(into: &plaintext, max: SecureLayer.ciphertextHighWater)
+    }
+    loop.giveBackPlaintext(&plaintext)
+    if secure.session.ciphertext.count > 0 { flush() }
+    keepResumption()
+    switch outcome {
+    case .failed(let error): sessionFailed(error)
+    case .closed: if let connection { loop.worker.receivedEnd(on: connection, at: loop.now()) } else { abort() }
+    case .complete, .incomplete, .more: break
+    }
+  }
+
+  /// Servers send what a session can be resumed with when they like, mostly behind the handshake.
+  private func keepResumption() {
+    guard let secure, let key = secure.resumptionKey, let resumption = secure.session.takeResumption() else { return }
+    loop.resumptions[key] = resumption
+  }
+
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    guard case ChannelEvent.inputClosed? = event as? ChannelEvent, let connection else { return }
+    guard case ChannelEvent.inputClosed? = event as? ChannelEvent else { return }
+    guard let connection else { return abort() }
+    if let secure, !secure.session.isClosedByPeer, connection is UpstreamConnection {
+      // RFC 8446 §6.1: without a word that it is whole, what came may have been cut off by anybody.
+      return abort()
+    }
     loop.worker.receivedEnd(on: connection, at: loop.now())
     loop.runCommands()
   }
@@ -80,10 +153,16 @@ final class Socket: ChannelInboundHandler {
   func channelInactive(context: ChannelHandlerContext) {
     writer = nil
     channel = nil
+    if opening != nil { endOpening(.closed) }
     guard let connection else { return }
     self.connection = nil
     loop.detach(connection)
-    loop.worker.disconnected(connection, at: loop.now())
+    if let upstream = connection as? UpstreamConnection, let secure, !secure.session.isEstablished {
+      loop.reportUpstreamHandshake(upstream, "the connection was closed during the handshake")
+      loop.worker.connectFailed(upstream, at: loop.now())
+    } else {
+      loop.worker.disconnected(connection, at: loop.now())
+    }
     loop.updateAccepting()
     loop.runCommands()
   }
@@ -91,62 +170,97 @@ final class Socket: ChannelInboundHandler {
   // MARK: Commands
 
   func flush() {
-    guard let connection else { return }
-    connection.isFlushQueued = false
+    connection?.isFlushQueued = false
     if isWriting { return }
     guard let writer else { return }
-    while !connection.output.isEmpty {
-      switch writer.write(connection.output.span) {
-      case .wrote(let count):
-        connection.output.removeFirst(count)
-        connection.bytesWritten &+= UInt64(count)
-      case .wouldBlock:
-        return handOver(connection)
+    while true {
+      let outcome: WriteOutcome
+      if let secure {
+        if let connection, secure.session.isEstablished, !secure.encrypt(connection) { return abort() }
+        if secure.session.ciphertext.count == 0 { break }
+        outcome = secure.send(to: writer)
+      } else {
+        guard let connection else { return }
+        connection.fillOutput()
+        if connection.output.isEmpty { break }
+        outcome = writer.write(connection.output.span)
+      }
+      switch outcome {
+      case .wrote(let count): wrote(count)
+      case .wouldBlock: return handOver()
       case .failed:
         // An upstream may have answered before it closed: that is read first. Then the channel reports its end.
         if connection is UpstreamConnection { return }
         return abort()
       }
     }
-    outputIsEmpty(connection)
+    outputIsEmpty()
+  }
+
+  private func wrote(_ count: Int) {
+    if secure == nil { connection?.output.removeFirst(count) }
+    connection?.bytesWritten &+= UInt64(count)
   }
 
   /// Lets NIO wait until the kernel takes more.
-  private func handOver(_ connection: Connection) {
+  private func handOver() {
     guard let channel else { return }
-    let count = min(connection.output.count, Self.sliceByteCount)
-    let slice = SocketWriter.copy(connection.output.span.extracting(0..<count), allocator: channel.allocator)
-    connection.output.removeFirst(count)
-    connection.bytesInTransport = count
+    guard
+      let slice = secure?.takeSlice(channel.allocator)
+        ?? connection.map({ Self.takeSlice(of: $0, channel.allocator) })
+    else { return }
+    let count = slice.readableBytes
+    let connection = connection
+    connection?.bytesInTransport = count
     isWriting = true
     channel.writeAndFlush(slice).assumeIsolated().whenComplete { result in
       self.isWriting = false
-      connection.bytesInTransport = 0
+      connection?.bytesInTransport = 0
       guard case .success = result else { return }
-      connection.bytesWritten &+= UInt64(count)
+      connection?.bytesWritten &+= UInt64(count)
       self.flush()
       self.loop.runCommands()
     }
   }
 
-  private func outputIsEmpty(_ connection: Connection) {
+  private static func takeSlice(of connection: Connection, _ allocator: ByteBufferAllocator) -> ByteBuffer {
+    let count = min(connection.output.count, Self.sliceByteCount)
+    let slice = SocketWriter.copy(connection.output.span.extracting(0..<count), allocator: allocator)
+    connection.output.removeFirst(count)
+    return slice
+  }
+
+  /// One attempt, for a last word.
+  func writeOnce(_ bytes: [UInt8]) { _ = writer?.write(bytes.span) }
+
+  private func outputIsEmpty() {
+    guard let connection else { return }
     // An idle connection keeps no memory for answers that it does not write.
     if connection.output.allocatedByteCount > 4096 { connection.output.releaseStorage() }
     if connection.isDrainAwaited { loop.noteDrained(connection) }
     if let mode = pendingClose {
       pendingClose = nil
-      channel?.close(mode: mode, promise: nil)
+      closeNow(mode)
     }
   }
 
   func close(_ mode: CloseMode) {
-    guard let connection, let channel else { return abort() }
-    if connection.output.isEmpty, !isWriting {
-      channel.close(mode: mode, promise: nil)
+    guard let connection, channel != nil else { return abort() }
+    if connection.output.isEmpty, !isWriting, secure == nil {
+      closeNow(mode)
     } else {
       pendingClose = mode
       flush()
     }
+  }
+
+  private func closeNow(_ mode: CloseMode) {
+    if let secure {
+      secure.session.close()
+      // Where the kernel has no room for these few bytes, nobody reads them.
+      if let writer { _ = secure.send(to: writer) }
+    }
+    channel?.close(mode: mode, promise: nil)
   }
 
   func abort() {

@@ -5,6 +5,7 @@ import Configuration
 import NIOCore
 import NIOPosix
 import Proxy
+import TLS
 import Tokens
 
 /// What a worker loop tells the outside. All are called on the worker's loop and must not block.
@@ -13,13 +14,17 @@ package struct WorkerOutlets: Sendable {
   package var log: @Sendable ([UInt8]) -> Void
   /// A token named an unknown key of this issuer; the answer is ``Gateway/keysRefreshed(issuer:)``.
   package var refreshKeys: @Sendable (_ issuer: Int, _ generation: UInt64) -> Void
+  /// A server's handshake failed, at most once in ten seconds for each upstream.
+  package var upstreamHandshakeFailed: @Sendable (_ upstream: String, _ reason: String) -> Void
 
   package init(
     log: @escaping @Sendable ([UInt8]) -> Void,
-    refreshKeys: @escaping @Sendable (_ issuer: Int, _ generation: UInt64) -> Void
+    refreshKeys: @escaping @Sendable (_ issuer: Int, _ generation: UInt64) -> Void,
+    upstreamHandshakeFailed: @escaping @Sendable (_ upstream: String, _ reason: String) -> Void
   ) {
     self.log = log
     self.refreshKeys = refreshKeys
+    self.upstreamHandshakeFailed = upstreamHandshakeFailed
   }
 }
 
@@ -31,10 +36,20 @@ final class WorkerLoop {
   private var sockets: [Socket?] = []
   private var drained: [Connection] = []
   private var aborted: [Connection] = []
+  private var failed: [UpstreamConnection] = []
   private var isRunningCommands = false
   private var isRunScheduled = false
   private var clockOffsetMilliseconds: Int64
-  var listeners: [Listener: LoopListener] = [:]
+  var listeners: [Address: LoopListener] = [:]
+  /// What TLS sessions are made of: replaced when a configuration or a certificate is.
+  var contexts: TLSContexts
+  /// Sessions that servers let us resume, by upstream and server.
+  var resumptions: [String: TLSResumption] = [:]
+  /// Clients on their way to being connections.
+  private var openings: [ObjectIdentifier: Socket] = [:]
+  /// What one read decrypts to: shared, as it is empty between two events.
+  private var plaintext = ByteQueue()
+  private var handshakeReports: [String: Int64] = [:]
   /// This worker's share of `limits.connections`.
   var connectionsMax = Int.max
   private var drainPromise: EventLoopPromise<Void>?
@@ -44,10 +59,11 @@ final class WorkerLoop {
   private static let tick = TimeAmount.milliseconds(100)
 
   init(
-    eventLoop: any EventLoop, snapshot: Snapshot, keySets: [KeySet?], outlets: WorkerOutlets,
+    eventLoop: any EventLoop, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
     tokenCacheByteCountMax: Int
   ) {
     self.eventLoop = eventLoop
+    self.contexts = contexts
     self.outlets = outlets
     clockOffsetMilliseconds = Self.wallClockOffset()
     var random = SystemRandomNumberGenerator()
@@ -62,6 +78,7 @@ final class WorkerLoop {
     eventLoop.assumeIsolated().scheduleTask(in: Self.tick) { [self] in
       clockOffsetMilliseconds = Self.wallClockOffset()
       worker.tick(at: now())
+      endLateOpenings()
       runCommands()
       flushLog()
       startTicking()
@@ -93,9 +110,51 @@ final class WorkerLoop {
     if sockets.indices.contains(connection.index) { sockets[connection.index] = nil }
   }
 
+  // MARK: Openings
+
+  /// Clients that have sockets here, connections or not yet.
+  var clientCount: Int { worker.downstreamConnectionCount + openings.count }
+
+  func opening(_ socket: Socket) { openings[ObjectIdentifier(socket)] = socket }
+
+  func opened(_ socket: Socket) { openings[ObjectIdentifier(socket)] = nil }
+
+  private func endLateOpenings() {
+    if openings.isEmpty { return }
+    let nanoseconds = worker.time.nanoseconds
+    for socket in openings.values where (socket.opening?.deadline ?? 0) <= nanoseconds { socket.openingTimedOut() }
+  }
+
+  /// The gateway stops: who has not asked for anything yet is not waited for.
+  func endOpenings() {
+    for socket in openings.values { socket.abort() }
+  }
+
+  func takePlaintext() -> ByteQueue {
+    var taken = ByteQueue()
+    swap(&taken, &plaintext)
+    return taken
+  }
+
+  func giveBackPlaintext(_ queue: inout ByteQueue) {
+    if queue.allocatedByteCount <= 256 * 1024 { swap(&queue, &plaintext) }
+  }
+
+  func reportUpstreamHandshake(_ connection: UpstreamConnection, _ reason: String) {
+    worker.counters.countError("upstream_handshake_failed")
+    let name = connection.configuration.name
+    let now = worker.time.nanoseconds
+    // LIMIT: a word in ten seconds for each upstream; a server that is down would fill the log.
+    if let last = handshakeReports[name], now &- last < 10_000_000_000 { return }
+    handshakeReports[name] = now
+    outlets.upstreamHandshakeFailed(name, reason)
+  }
+
   func noteDrained(_ connection: Connection) { drained.append(connection) }
 
   func noteAborted(_ connection: Connection) { aborted.append(connection) }
+
+  func noteFailed(_ connection: UpstreamConnection) { failed.append(connection) }
 
   // MARK: Commands
 
@@ -133,6 +192,8 @@ final class WorkerLoop {
         worker.drained(connection, at: now())
       } else if let connection = aborted.popLast() {
         worker.disconnected(connection, at: now())
+      } else if let connection = failed.popLast() {
+        worker.connectFailed(connection, at: now())
       } else if worker.commands.isEmpty {
         break
       }
@@ -170,6 +231,7 @@ final class WorkerLoop {
   func drain() -> EventLoopFuture<Void> {
     let promise = drainPromise ?? eventLoop.makePromise(of: Void.self)
     drainPromise = promise
+    endOpenings()
     worker.drain()
     runCommands()
     return promise.futureResult

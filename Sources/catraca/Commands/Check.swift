@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Configuration
+import ControlPlane
 import Foundation
 
 struct Check: ParsableCommand {
@@ -14,7 +15,8 @@ struct Check: ParsableCommand {
   func run() throws {
     let file = file
     let loaded = try readOrExit {
-      ConfigurationReader.load(path: file, environment: ProcessInfo.processInfo.environment)
+      ConfigurationReader.load(
+        path: file, environment: ProcessInfo.processInfo.environment, checkCertificates: CertificateCheck.findings)
     }
     let count = loaded.configuration.routes.count
     print("\(file): ok, \(count) \(count == 1 ? "route" : "routes")")

@@ -20,7 +20,8 @@ struct Run: AsyncParsableCommand {
     raiseDescriptorLimit()
     let file = file
     let read: ConfigurationSource = {
-      ConfigurationReader.load(path: file, environment: ProcessInfo.processInfo.environment)
+      ConfigurationReader.load(
+        path: file, environment: ProcessInfo.processInfo.environment, checkCertificates: CertificateCheck.findings)
     }
     let loaded = try readOrExit(read)
     let gateway: RunningGateway

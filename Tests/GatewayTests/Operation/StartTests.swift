@@ -51,6 +51,20 @@ struct StartTests {
     #expect(absent.standardError.contains("no-such.conf"))
   }
 
+  @Test("A file of TLS that is not there is an error at its path's place, for check and run alike")
+  func certificateFiles() async throws {
+    let tls = "tls: { certificates: [{ certificate: none.crt, key: none.key }] }"
+    let file = Self.good.replacing(
+      "listeners: [{ address: \"127.0.0.1:0\"", with: "listeners: [{ \(tls), address: \"127.0.0.1:0\"")
+    for command in ["check", "run"] {
+      let (status, _, errors) = try await GatewayProcess.run([command], configuration: file)
+      #expect(status == 1)
+      #expect(errors.contains("gateway.conf:1:52: the file"), "\(errors)")
+      #expect(errors.contains("none.crt' cannot be read: No such file or directory"), "\(errors)")
+      #expect(errors.contains("none.key' cannot be read"), "\(errors)")
+    }
+  }
+
   @Test("A port in use is a clear error and exit status 1, for the listener and for admin")
   func portInUse() async throws {
     let other = try await TestUpstream.echo()

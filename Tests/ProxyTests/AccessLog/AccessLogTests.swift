@@ -18,9 +18,11 @@ func makeEntry() -> AccessLogEntry {
   entry.upstreamStatus = 201
   entry.connectNanoseconds = 250_000
   entry.responseNanoseconds = 1_000_000_000
+  entry.isTLSResumed = false
   let texts: [(AccessLogField, String)] = [
     (.clientIP, "192.0.2.7"), (.method, "GET"), (.host, "api.example.com"), (.path, "/orders/1"),
-    (.protocol, "HTTP/1.1"), (.route, "orders"), (.upstream, "orders-up"), (.server, "10.0.0.1:9000"),
+    (.protocol, "HTTP/1.1"), (.tlsVersion, "TLSv1.3"), (.tlsCipher, "TLS_AES_128_GCM_SHA256"), (.alpn, "http/1.1"),
+    (.route, "orders"), (.upstream, "orders-up"), (.server, "10.0.0.1:9000"),
     (.issuer, "login"), (.subject, "user-1"), (.reason, "token_expired"), (.requestID, "01HF"),
     (.traceID, "4bf92f3577b34da6a3ce929d0e0e4736"), (.userAgent, "curl/8.0"), (.referer, "https://example.com/start"),
   ]
@@ -40,7 +42,8 @@ struct AccessLogTests {
   func json() {
     let expected =
       #"{"time":"2026-11-23T16:41:22.007Z","client_ip":"192.0.2.7","method":"GET","host":"api.example.com","#
-      + #""path":"/orders/1","protocol":"HTTP/1.1","status":200,"request_bytes":0,"response_bytes":12345,"#
+      + #""path":"/orders/1","protocol":"HTTP/1.1","tls_version":"TLSv1.3","tls_cipher":"TLS_AES_128_GCM_SHA256","#
+      + #""tls_resumed":false,"alpn":"http/1.1","status":200,"request_bytes":0,"response_bytes":12345,"#
       + #""duration_ms":1.234,"route":"orders","upstream":"orders-up","server":"10.0.0.1:9000","upstream_status":201,"#
       + #""upstream_connect_ms":0.250,"upstream_response_ms":1000.000,"issuer":"login","subject":"user-1","#
       + #""reason":"token_expired","request_id":"01HF","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","#
@@ -79,11 +82,11 @@ struct AccessLogTests {
       .text("ip="), .field(.clientIP), .text(" t="), .field(.time), .text(" \""), .field(.userAgent), .text("\" "),
       .field(.duration), .text(" "), .field(.status), .text("/"), .field(.upstreamStatus), .text(" "),
       .field(.requestBytes), .text(" "), .field(.responseBytes), .text(" "), .field(.upstreamConnect), .text(" "),
-      .field(.upstreamResponse),
+      .field(.upstreamResponse), .text(" "), .field(.tlsVersion), .text(" "), .field(.tlsResumed),
     ])
     #expect(
       line(makeEntry(), format)
-        == "ip=192.0.2.7 t=2026-11-23T16:41:22.007Z \"curl/8.0\" 1.234 200/201 0 12345 0.250 1000.000\n")
+        == "ip=192.0.2.7 t=2026-11-23T16:41:22.007Z \"curl/8.0\" 1.234 200/201 0 12345 0.250 1000.000 TLSv1.3 false\n")
   }
 
   @Test(

@@ -167,6 +167,13 @@ final class Bench {
     sockets.removeAll { $0 === socket }
   }
 
+  /// Another protocol took over a client's connection.
+  func replace(_ connection: Connection, by successor: Connection, of socket: FakeSocket) {
+    socketOf[ObjectIdentifier(connection)] = nil
+    socketOf[ObjectIdentifier(successor)] = socket
+    socket.take(over: successor)
+  }
+
   // MARK: The end
 
   /// Lets go of the servers that are gone.

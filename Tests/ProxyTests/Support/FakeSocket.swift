@@ -6,7 +6,7 @@ import Bytes
 @testable import Proxy
 
 final class FakeSocket {
-  let connection: Connection
+  private(set) var connection: Connection
   private unowned let bench: Bench
   /// What the peer has been sent so far.
   private(set) var bytes: [UInt8] = []
@@ -44,6 +44,8 @@ final class FakeSocket {
     defer { bytes = [] }
     return text
   }
+
+  func take(over successor: Connection) { connection = successor }
 
   // MARK: The peer
 
@@ -83,6 +85,7 @@ final class FakeSocket {
     if !incoming.isEmpty {
       let next = incoming.removeFirst()
       bench.worker.received(next.span, on: connection, at: bench.now)
+      if let successor = connection.successor { bench.replace(connection, by: successor, of: self) }
     } else {
       hasIncomingEnd = false
       bench.worker.receivedEnd(on: connection, at: bench.now)
@@ -94,6 +97,7 @@ final class FakeSocket {
   func flush() {
     connection.isFlushQueued = false
     if !isOpen || !inTransport.isEmpty { return }
+    connection.fillOutput()
     let count = min(room, connection.output.count)
     if count > 0 {
       let written = Array(connection.output.copied()[..<count])
@@ -101,7 +105,7 @@ final class FakeSocket {
       connection.bytesWritten &+= UInt64(count)
       arrive(written)
     }
-    if connection.output.isEmpty { return outputIsEmpty() }
+    if connection.output.isEmpty { return count > 0 ? flush() : outputIsEmpty() }
     inTransport = Array(connection.output.copied().prefix(32 * 1024))
     connection.output.removeFirst(inTransport.count)
     connection.bytesInTransport = inTransport.count

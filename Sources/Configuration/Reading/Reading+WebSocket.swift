@@ -1,0 +1,43 @@
+// `websocket:` of a route: tunnels after a checked handshake (RFC 6455, RFC 8441).
+
+extension Reading {
+  /// nil for false, and after an error.
+  func webSocket(_ node: SourceNode) -> WebSocket? {
+    switch node.content {
+    case .list:
+      error(node.place, "'websocket' is true, false or { expiry_grace: 0s }, not a list")
+      return nil
+    case .scalar:
+      return boolean(node, "'websocket'") == true ? WebSocket() : nil
+    case .mapping:
+      guard let section = Section(node, .webSocket, self) else { return nil }
+      var result = WebSocket()
+      if let node = section["expiry_grace"], let value = duration(node, "'expiry_grace'", from: "0s", to: "1h") {
+        result.expiryGrace = value
+      }
+      if let node = section["idle_timeout"], let value = duration(node, "'idle_timeout'", from: "1s", to: "24h") {
+        result.idleTimeout = value
+      }
+      return result
+    }
+  }
+
+  func checkWebSocket(_ route: Route, section: Section, names: Names) {
+    if route.webSocket == nil { return }
+    let place = section.keyPlace("websocket")
+    guard case .upstream(let index) = route.action, index < names.upstreams.count else {
+      error(place, "a WebSocket leads to an upstream, and this route answers by itself: remove 'websocket'")
+      return
+    }
+    let name = names.upstreams[index]
+    if names.protocols[name] == .http2 {
+      error(
+        place,
+        "a WebSocket goes to an upstream over HTTP/1.1, and \(name.quoted) has 'protocol: http2': "
+          + "write an upstream with protocol: http1 for this route")
+    }
+    if !route.methods.isEmpty, !route.methods.contains("GET") {
+      error(section["methods"]?.place ?? place, "a WebSocket begins with GET: add GET to 'methods'")
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// What is wrong with the files of TLS that a configuration names: told while it is checked, at the place of the path, and
+// not when the first client comes. Never says what is in a key.
+
+package import Configuration
+import TLS
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+package enum CertificateCheck {
+  private static let day: Int64 = 24 * 3600
+  // LIMIT: a chain, an authority or a key is some kilobytes long; a device that never ends would be read for ever.
+  private static let byteCountMax = 4 * 1024 * 1024
+
+  /// For ``ConfigurationReader``: at the start, for a reload, and for `catraca check`.
+  package static func findings(_ reference: CertificateReference) -> [CertificateFinding] {
+    let unreadable = reference.files.compactMap(unreadable)
+    if !unreadable.isEmpty { return unreadable }
+    do throws(TLSError) {
+      switch reference {
+      case .server(let certificate, let key, let ocsp):
+        return try check(certificate, key, ocsp)
+      case .client(let certificate, let key):
+        return try check(certificate, key, nil)
+      case .clientAuthority(let file), .upstreamAuthority(let file):
+        return try TLSFiles.checkAuthority(file.path).flatMap { expiry($0.notAfter, of: file) }
+      case .ticketKeys(let file):
+        try TLSFiles.checkTicketKeys(file.path)
+        return []
+      }
+    } catch {
+      let place = reference.files.first { $0.path == error.file }?.place ?? reference.files.first?.place
+      return place.map { [CertificateFinding(.error, at: $0, error.reason)] } ?? []
+    }
+  }
+
+  private static func unreadable(_ file: PlacedPath) -> CertificateFinding? {
+    do throws(FileError) {
+      _ = try SystemFiles().read(file.path, byteCountMax: byteCountMax)
+      return nil
+    } catch {
+      return CertificateFinding(.error, at: file.place, "the file '\(file.path)' cannot be read: \(error.reason)")
+    }
+  }
+
+  private static func check(
+    _ certificate: PlacedPath, _ key: PlacedPath, _ ocsp: PlacedPath?
+  ) throws(TLSError) -> [CertificateFinding] {
+    let info = try TLSFiles.check(
+      CertificatePaths(certificate: certificate.path, key: key.path, ocsp: ocsp?.path))
+    return expiry(info.notAfter, of: certificate)
+  }
+
+  /// A certificate that is over is shown all the same: a gateway that does not start would help nobody.
+  private static func expiry(_ notAfter: Int64, of file: PlacedPath) -> [CertificateFinding] {
+    let left = notAfter - Int64(time(nil))
+    if left > 14 * day { return [] }
+    let text =
+      left <= 0
+      ? "the certificate '\(file.path)' has expired: renew it"
+      : "the certificate '\(file.path)' expires in \(left / day) days: renew it"
+    return [CertificateFinding(.warning, at: file.place, text)]
+  }
+}

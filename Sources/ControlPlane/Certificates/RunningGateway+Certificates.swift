@@ -1,0 +1,44 @@
+// Renewed certificates without a reload: the files are looked at every few seconds, and when they are good and different,
+// handshakes from then on take the new ones.
+
+import Configuration
+import Proxy
+
+extension RunningGateway {
+  private static let interval = Duration.seconds(2)
+
+  /// Runs until its task is cancelled.
+  func watchCertificates() async {
+    var known = signatures()
+    var generation = snapshot.generation
+    while !Task.isCancelled {
+      try? await Task.sleep(for: Self.interval)
+      let now = signatures()
+      if generation != snapshot.generation {
+        // A reload has read them all.
+        generation = snapshot.generation
+      } else if now != known {
+        renewContexts()
+      }
+      known = now
+    }
+  }
+
+  private func signatures() -> [FileSignature] {
+    let configuration = snapshot.configuration
+    let listeners = configuration.listeners.compactMap(\.tls)
+    var files = listeners.flatMap(\.certificates).flatMap { [$0.certificate, $0.key, $0.ocsp].compactMap { $0 } }
+    files += listeners.compactMap(\.ticketKeys)
+    files += listeners.compactMap { tls in
+      switch tls.clientCertificates {
+      case .none: nil
+      case .optional(let authority), .required(let authority): authority
+      }
+    }
+    let upstreams = configuration.upstreams.compactMap(\.tls)
+    files += upstreams.compactMap(\.certificateAuthority)
+    files += upstreams.compactMap(\.certificate).flatMap { [$0.certificate, $0.key] }
+    let disk = SystemFiles()
+    return files.map { disk.signature(of: $0) }
+  }
+}

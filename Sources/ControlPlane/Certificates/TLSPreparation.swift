@@ -1,0 +1,87 @@
+// TLS contexts of a configuration: made before it takes over, and made anew when one of their files changes. A file that is
+// not good changes nothing.
+
+import Configuration
+import TLS
+import Transport
+
+/// A listener's certificate, for metrics.
+package struct CertificateMetrics: Sendable, Equatable {
+  package var listener: String
+  /// Its first name.
+  package var name: String
+  /// Seconds since 1970.
+  package var expiresAt: Int64
+
+  package init(listener: String, name: String, expiresAt: Int64) {
+    self.listener = listener
+    self.name = name
+    self.expiresAt = expiresAt
+  }
+}
+
+/// Makes contexts, and keeps what outlives them.
+struct TLSPreparation {
+  struct Prepared: Sendable {
+    var contexts: TLSContexts
+    var certificates: [CertificateMetrics]
+  }
+
+  /// Own ticket keys by listener, so that sessions are resumed across reloads.
+  private var ticketKeys: [String: TicketKeys] = [:]
+
+  /// Reads files: not for an event loop.
+  mutating func prepare(_ configuration: GatewayConfiguration) throws(TLSError) -> Prepared {
+    var prepared = Prepared(contexts: TLSContexts(), certificates: [])
+    for listener in configuration.listeners {
+      guard let tls = listener.tls else { continue }
+      let address = listener.address.description
+      let context = try ServerContext(Self.options(tls), tickets: try keys(tls, address))
+      prepared.contexts.listeners[address] = context
+      for certificate in context.certificates {
+        prepared.certificates.append(
+          CertificateMetrics(
+            listener: address, name: certificate.names.first ?? "", expiresAt: certificate.notAfter))
+      }
+    }
+    for upstream in configuration.upstreams {
+      guard let tls = upstream.tls else { continue }
+      prepared.contexts.upstreams[upstream.name] = try ClientContext(Self.options(tls, upstream.protocol))
+    }
+    return prepared
+  }
+
+  /// Keys of a file are read anew each time; others are made once.
+  private mutating func keys(_ tls: ListenerTLS, _ address: String) throws(TLSError) -> TicketKeys {
+    if let file = tls.ticketKeys { return try TicketKeys(file: file) }
+    if let known = ticketKeys[address] { return known }
+    let fresh = try TicketKeys()
+    ticketKeys[address] = fresh
+    return fresh
+  }
+
+  private static func options(_ tls: ListenerTLS) -> ServerOptions {
+    var options = ServerOptions(
+      certificates: tls.certificates.map {
+        CertificatePaths(certificate: $0.certificate, key: $0.key, ocsp: $0.ocsp)
+      })
+    options.minimumVersion = tls.minimumVersion == .tls13 ? .tls13 : .tls12
+    options.applicationProtocols = tls.applicationProtocols.map(\.rawValue)
+    options.clientCertificates =
+      switch tls.clientCertificates {
+      case .none: .none
+      case .optional(let authority): .optional(authority: authority)
+      case .required(let authority): .required(authority: authority)
+      }
+    return options
+  }
+
+  private static func options(_ tls: UpstreamTLS, _ protocol: UpstreamProtocol) -> ClientOptions {
+    var options = ClientOptions(trust: tls.certificateAuthority.map { .file($0) } ?? .system)
+    options.isVerified = tls.isVerified
+    options.certificate = tls.certificate.map { CertificatePaths(certificate: $0.certificate, key: $0.key) }
+    options.applicationProtocols = [`protocol` == .http2 ? "h2" : "http/1.1"]
+    options.keepsSessions = true
+    return options
+  }
+}

@@ -1,0 +1,73 @@
+// A token among the subprotocols that a WebSocket client offers, since a browser's page can set no other field of a
+// handshake: `Sec-WebSocket-Protocol: bearer, TOKEN, chat`. The pair is taken out; the server sees the rest.
+
+import Bytes
+import HTTPWire
+
+/// The elements of a comma-separated field value, as ranges of the head's bytes.
+struct ListElements {
+  private var rest: Range<Int>
+
+  init(_ value: Range<Int>) { rest = value }
+
+  mutating func next(in bytes: Span<UInt8>) -> Range<Int>? {
+    while !rest.isEmpty {
+      let end = bytes.extracting(rest).firstIndex(of: 0x2C).map { rest.lowerBound + $0 } ?? rest.upperBound
+      let element = trimmed(rest.lowerBound..<end, in: bytes)
+      rest = min(end + 1, rest.upperBound)..<rest.upperBound
+      if !element.isEmpty { return element }
+    }
+    return nil
+  }
+}
+
+extension Exchange {
+  func tokenInWebSocketProtocol(_ bytes: Span<UInt8>) -> TokenSearch {
+    if !isTunnelWanted || head.count(of: .secWebSocketProtocol) == 0 { return .missing }
+    var found = TokenSearch.missing
+    var isTokenNext = false
+    for index in head.fields.indices where head.fields[index].known == .secWebSocketProtocol {
+      var elements = ListElements(head.fields[index].value)
+      while let element = elements.next(in: bytes) {
+        if isTokenNext {
+          found = .found(.field(element))
+          isTokenNext = false
+        } else if isBearer(bytes.extracting(element)) {
+          if found != .missing { return .ambiguous }
+          isTokenNext = true
+        }
+      }
+    }
+    return isTokenNext ? .malformed : found
+  }
+
+  private func isBearer(_ element: Span<UInt8>) -> Bool { element.equalsIgnoringCase("bearer") }
+
+  /// Writes what the client offers beside the token, if anything.
+  func writeOfferedProtocols(_ bytes: Span<UInt8>) {
+    var isTokenNext = false
+    var hasWritten = false
+    for index in head.fields.indices where head.fields[index].known == .secWebSocketProtocol {
+      var elements = ListElements(head.fields[index].value)
+      while let element = elements.next(in: bytes) {
+        if isTokenNext {
+          isTokenNext = false
+        } else if isBearer(bytes.extracting(element)) {
+          isTokenNext = true
+        } else {
+          upstreamHead.append(hasWritten ? ", " : "Sec-WebSocket-Protocol: ")
+          upstreamHead.append(bytes.extracting(element))
+          hasWritten = true
+        }
+      }
+    }
+    if hasWritten { upstreamHead.append("\r\n") }
+  }
+
+  /// Whether the client has to be told `bearer`: it offered that with its token, and the server, which never saw it, chose
+  /// nothing else. Browsers end a connection on which none of the offered subprotocols is chosen.
+  func isBearerAnswered(by response: borrowing ResponseHead) -> Bool {
+    guard let route, route.isWebSocketProtocolSource, !route.isTokenForwarded else { return false }
+    return response.count(of: .secWebSocketProtocol) == 0 && tokenPlace != .none
+  }
+}

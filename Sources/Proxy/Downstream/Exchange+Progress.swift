@@ -1,0 +1,27 @@
+// What a passed deadline means for a client that is slow: it is told apart from one that stands still by the bytes that it
+// has taken or sent since the last look.
+
+extension Exchange {
+  /// The deadline of an exchange passed: whoever still moves gets more time.
+  func checkProgress() {
+    guard let downstream else { return }
+    if tunnel != nil { return checkTunnel() }
+    let now = worker.time.nanoseconds
+    if stage == .authentication { return keysTimedOut() }
+    if now >= routeDeadline { return refuse(.gateway(.routeTimeout)) }
+    var next = now &+ snapshot.bodyTimeout
+    if downstream.isBodyAwaited {
+      let due = downstream.lastBodyReadAt &+ snapshot.bodyTimeout
+      if now >= due {
+        downstream.endAfterResponse()
+        return refuse(.gateway(.bodyTimeout))
+      }
+      next = due
+    }
+    if downstream.unsentByteCount > 0 {
+      if downstream.sentByteCount == sentByteCountAtLastCheck { return abandon(.clientStalled) }
+      sentByteCountAtLastCheck = downstream.sentByteCount
+    }
+    downstream.deadline = min(next, routeDeadline)
+  }
+}

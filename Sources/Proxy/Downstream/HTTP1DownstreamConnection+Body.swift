@@ -1,0 +1,73 @@
+// The body of a request in HTTP/1 (RFC 9112 §6, §7): cut out of the input and handed to the exchange, or thrown away.
+
+import Bytes
+import HTTPWire
+
+extension HTTP1DownstreamConnection {
+  /// The request's body is all that comes from now on.
+  func switchToTunnel() {
+    framing = .untilClose
+    responseFraming = .untilClose
+    isPersistent = false
+    state = .body
+  }
+
+  func consumeBody(_ bytes: Span<UInt8>, _ offset: inout Int) {
+    lastBodyReadAt = worker.time.nanoseconds
+    if framing == .untilClose {
+      let range = offset..<bytes.count
+      offset = bytes.count
+      bodyData(bytes.extracting(range))
+      return
+    }
+    if framing == .chunked {
+      consumeChunk(bytes, &offset)
+      return
+    }
+    let count = Int(clamping: min(bodyLeft, UInt64(bytes.count - offset)))
+    let range = offset..<(offset + count)
+    offset += count
+    bodyLeft -= UInt64(count)
+    bodyData(bytes.extracting(range))
+    if bodyLeft == 0 { bodyEnded() }
+  }
+
+  private func consumeChunk(_ bytes: Span<UInt8>, _ offset: inout Int) {
+    guard state == .discarding || exchange != nil else { return }
+    let event: ChunkEvent
+    if let exchange {
+      event = chunked.next(
+        bytes, offset: &offset, trailers: &exchange.requestTrailers, limits: exchange.snapshot.headLimits)
+    } else {
+      var nowhere = FieldSection()
+      event = chunked.next(bytes, offset: &offset, trailers: &nowhere, limits: worker.snapshot.headLimits)
+    }
+    switch event {
+    case .data(let range): bodyData(bytes.extracting(range))
+    case .needMore: offset = bytes.count
+    case .end: bodyEnded()
+    case .malformed:
+      offset = bytes.count
+      isPersistent = false
+      if let exchange { exchange.refuse(.gateway(.bodyMalformed)) } else { linger() }
+    }
+  }
+
+  private func bodyData(_ bytes: Span<UInt8>) {
+    if state == .discarding {
+      discardedByteCount += bytes.count
+      if discardedByteCount > Self.discardByteCountMax { linger() }
+    } else if bytes.count > 0 {
+      exchange?.receivedBody(bytes)
+    }
+  }
+
+  func bodyEnded() {
+    if state == .discarding {
+      becomeIdle()
+    } else if let exchange, state == .body {
+      state = .waiting
+      exchange.receivedBodyEnd()
+    }
+  }
+}

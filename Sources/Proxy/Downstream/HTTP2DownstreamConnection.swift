@@ -1,0 +1,202 @@
+// A client's HTTP/2 connection (RFC 9113): the session (`Sources/HTTP2`) does frames and flow control, each request is an
+// exchange on a stream of its own. Frames are made when the transport asks for output, so that what several exchanges have
+// to say goes out in one write.
+//
+// Invariant: the session's events are handled one at a time; what a stream writes meanwhile waits in the session.
+
+import Bytes
+import Configuration
+import HTTP2
+import HTTPWire
+
+/// A client connection that carries many exchanges at once.
+final class HTTP2DownstreamConnection: DownstreamConnection {
+  let session: HTTP2Session
+  /// By the streams' slots.
+  private var streams: [HTTP2DownstreamStream?] = []
+  private var spareStreams: [HTTP2DownstreamStream] = []
+  /// Exchanges under way.
+  private var exchangeCount = 0
+  private var isInputEnded = false
+  /// When to say which streams are the last ones, after an announcement; see ``drain()``.
+  private var shutdownAt = Int64.max
+  /// When to end it though nothing happens: idle, or before its first request.
+  private var idleAt = Int64.max
+
+  /// Between the announcement of the end and the end itself: requests that are on their way are still served (§6.8).
+  private static let shutdownNanoseconds: Int64 = 500_000_000
+
+  /// Nil when there is no memory for a session.
+  static func open(worker: Worker, client: Client) -> HTTP2DownstreamConnection? {
+    let limits = worker.snapshot.configuration.limits
+    var settings = SessionSettings()
+    settings.concurrentStreamCountMax = limits.streams
+    settings.headLimits = worker.snapshot.headLimits
+    return HTTP2Session(role: .server, settings: settings, at: worker.time.nanoseconds).map {
+      HTTP2DownstreamConnection(worker: worker, client: client, session: $0)
+    }
+  }
+
+  private init(worker: Worker, client: Client, session: HTTP2Session) {
+    self.session = session
+    super.init(worker: worker, client: client)
+  }
+
+  override func opened() {
+    moveCounted(to: .idle)
+    idleAt = worker.time.nanoseconds &+ worker.snapshot.headerTimeout
+    deadline = idleAt
+    flush()
+  }
+
+  // MARK: Input
+
+  override func received(_ bytes: Span<UInt8>) {
+    var offset = 0
+    while !isClosed, let event = session.receive(bytes, offset: &offset, at: worker.time.nanoseconds) {
+      handle(event, bytes)
+    }
+    flush()
+  }
+
+  private func handle(_ event: SessionEvent, _ bytes: Span<UInt8>) {
+    switch event {
+    case .requestHead(let id, let isEnd):
+      let (stream, exchange) = begin(id)
+      session.takeRequestHead(into: &exchange.head)
+      stream.receivedHead(isEnd: isEnd)
+    case .headRefused(let id, let error):
+      let (_, exchange) = begin(id)
+      // What the client still sends on it is thrown away by the session.
+      exchange.isRequestComplete = true
+      exchange.refuse(.head(error))
+    case .data(let id, let range): stream(id)?.receivedBody(bytes.extracting(range))
+    case .trailers(let id):
+      if let exchange = stream(id)?.exchange { session.takeTrailers(into: &exchange.requestTrailers) }
+    case .end(let id): stream(id)?.receivedEnd()
+    case .drained(let id): stream(id)?.exchange?.downstreamDrained()
+    case .closed(let id, _, _): streamClosed(id)
+    case .failed(let reason):
+      worker.counters.countError(reason.rawValue)
+      abandonAll()
+    case .responseHead, .interimHead, .settingsChanged, .goAway: break
+    }
+  }
+
+  private func stream(_ id: StreamID) -> HTTP2DownstreamStream? {
+    guard streams.indices.contains(id.slot), let stream = streams[id.slot], stream.id == id else { return nil }
+    return stream
+  }
+
+  private func begin(_ id: StreamID) -> (HTTP2DownstreamStream, Exchange) {
+    let stream = spareStreams.popLast() ?? HTTP2DownstreamStream(connection: self)
+    while streams.count <= id.slot { streams.append(nil) }
+    streams[id.slot] = stream
+    exchangeCount += 1
+    idleAt = .max
+    moveCounted(to: .active)
+    let exchange = worker.takeExchange(for: stream)
+    stream.begin(exchange, id: id)
+    return (stream, exchange)
+  }
+
+  private func streamClosed(_ id: StreamID) {
+    guard let stream = stream(id) else { return }
+    streams[id.slot] = nil
+    stream.exchange?.abandon(.clientClosed)
+    stream.reset()
+    // LIMIT: streams kept for the next requests of this connection; more are freed.
+    if spareStreams.count < 16 { spareStreams.append(stream) }
+    if isInputEnded, exchangeCount == 0 { close() }
+  }
+
+  /// An exchange of one of the streams is over.
+  func exchangeEnded() {
+    exchangeCount -= 1
+    if exchangeCount == 0 {
+      moveCounted(to: .idle)
+      idleAt = worker.time.nanoseconds &+ worker.snapshot.idleTimeout
+      expect(idleAt)
+    }
+  }
+
+  // MARK: Output
+
+  override func fillOutput() {
+    if isClosed { return }
+    session.produce(into: &output, upTo: Self.outputHighWater)
+    while let event = session.nextEvent() { handle(event, Span()) }
+    if session.isFinished { close() }
+  }
+
+  // MARK: Other events
+
+  /// A deadline of one of the streams.
+  func expect(_ moment: Int64) { deadline = min(deadline, moment) }
+
+  override func deadlinePassed() {
+    let now = worker.time.nanoseconds
+    for index in streams.indices {
+      guard let stream = streams[index], let exchange = stream.exchange, stream.deadline <= now else { continue }
+      exchange.checkProgress()
+    }
+    if now >= shutdownAt {
+      shutdownAt = .max
+      session.shutDown()
+    }
+    if now >= idleAt { endIdle() }
+    var next = min(shutdownAt, idleAt)
+    for stream in streams { next = min(next, stream?.deadline ?? .max) }
+    if !isClosed { deadline = next }
+    flush()
+  }
+
+  /// Nothing was asked for a long time. Whoever does not even take the announcement of that is cut off.
+  private func endIdle() {
+    if session.isFinished || isOutputFull { return abort() }
+    session.shutDown()
+    idleAt = worker.time.nanoseconds &+ Self.shutdownNanoseconds
+  }
+
+  override func receivedEnd() {
+    isInputEnded = true
+    for stream in streams where stream?.exchange?.isRequestComplete == false {
+      stream?.exchange?.abandon(.clientClosed)
+    }
+    if exchangeCount == 0 { close() }
+  }
+
+  private func abandonAll() {
+    for stream in streams { stream?.exchange?.abandon(.clientClosed) }
+  }
+
+  override func disconnected() {
+    isClosed = true
+    abandonAll()
+    moveCounted(to: nil)
+    streams = []
+    spareStreams = []
+  }
+
+  override func reviewTunnels(_ snapshot: Snapshot) {
+    for stream in streams { stream?.exchange?.reviewTunnel(snapshot) }
+  }
+
+  override func endTunnels() -> Bool {
+    var hasOne = false
+    for case let exchange? in streams.map({ $0?.exchange }) where exchange.tunnel != nil {
+      exchange.endTunnel(.draining)
+      hasOne = true
+    }
+    return hasOne
+  }
+
+  override func drain() {
+    if isRetiring { return }
+    isRetiring = true
+    session.announceShutdown()
+    shutdownAt = worker.time.nanoseconds &+ (exchangeCount == 0 ? 0 : Self.shutdownNanoseconds)
+    expect(shutdownAt)
+    flush()
+  }
+}

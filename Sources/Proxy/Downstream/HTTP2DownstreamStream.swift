@@ -1,0 +1,237 @@
+// One stream of a client's HTTP/2 connection: the client's side of one exchange. Kept by its connection for the next one.
+
+import Bytes
+import HTTP2
+import HTTPWire
+
+final class HTTP2DownstreamStream: DownstreamStream {
+  private unowned let connection: HTTP2DownstreamConnection
+  private(set) var id = StreamID(id: 0, slot: 0)
+  private(set) var exchange: Exchange?
+  /// Body that came before anybody takes it. The stream's window bounds it: what waits here gives the client no credit.
+  private var held = ByteQueue()
+  /// Passed on while the upstream was full; the client may send as much again when it is not.
+  private var owedByteCount = 0
+  private var isPaused = false
+  private var isEnded = false
+  /// The response's END_STREAM is said.
+  private var hasFinished = false
+  private var writtenByteCount: UInt64 = 0
+  private(set) var lastBodyReadAt: Int64 = 0
+
+  private static let date = Array("date".utf8)
+  private static let contentLength = Array("content-length".utf8)
+  private static let bearerLine = Array("sec-websocket-protocol: bearer\r\n".utf8)
+
+  init(connection: HTTP2DownstreamConnection) { self.connection = connection }
+
+  private var session: HTTP2Session { connection.session }
+  private var worker: Worker { connection.worker }
+
+  var client: Client { connection.client }
+
+  var deadline = Int64.max {
+    didSet { connection.expect(deadline) }
+  }
+
+  // MARK: The request
+
+  func begin(_ exchange: Exchange, id: StreamID) {
+    self.id = id
+    self.exchange = exchange
+    lastBodyReadAt = worker.time.nanoseconds
+    deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
+  }
+
+  func receivedHead(isEnd: Bool) {
+    isEnded = isEnd
+    exchange?.isRequestComplete = isEnd
+    exchange?.start()
+  }
+
+  func receivedBody(_ bytes: Span<UInt8>) {
+    lastBodyReadAt = worker.time.nanoseconds
+    guard let exchange else {
+      // Answered already.
+      session.consumed(id, bytes.count)
+      return
+    }
+    if exchange.isAcceptingBody, held.isEmpty, !isPaused { pass(bytes, to: exchange) } else { held.append(bytes) }
+  }
+
+  private func pass(_ bytes: Span<UInt8>, to exchange: Exchange) {
+    if bytes.count > 0 { exchange.receivedBody(bytes) }
+    owedByteCount += bytes.count
+    if !isPaused { giveCredit() }
+  }
+
+  private func giveCredit() {
+    if owedByteCount > 0 { session.consumed(id, owedByteCount) }
+    owedByteCount = 0
+  }
+
+  func receivedEnd() {
+    isEnded = true
+    passEnd()
+  }
+
+  private func passEnd() {
+    guard isEnded, held.isEmpty, let exchange, !exchange.isRequestComplete, exchange.isAcceptingBody else { return }
+    exchange.receivedBodyEnd()
+  }
+
+  func pauseReading() { isPaused = true }
+
+  func resumeInput() {
+    // The time in which it could not send is not held against the client.
+    if isPaused { lastBodyReadAt = worker.time.nanoseconds }
+    isPaused = false
+    giveCredit()
+    if let exchange, exchange.isAcceptingBody {
+      if !held.isEmpty {
+        var taken = ByteQueue()
+        swap(&taken, &held)
+        pass(taken.span, to: exchange)
+      }
+      passEnd()
+    }
+    connection.flush()
+  }
+
+  var isBodyAwaited: Bool { !isEnded && !isPaused && exchange?.isAcceptingBody ?? false }
+
+  // MARK: The response
+
+  var isOutputFull: Bool { session.isOutputFull(id) }
+  /// The session says by itself when a full stream has drained.
+  func awaitDrain() {}
+
+  var unsentByteCount: Int { session.outputByteCount(of: id) }
+  var sentByteCount: UInt64 { writtenByteCount &- UInt64(clamping: unsentByteCount) }
+  func endAfterResponse() {}
+
+  func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange) {
+    worker.headerList.reset()
+    worker.headerList.setStatus(response.status)
+    let bytes = response.bytes.span
+    for index in response.fields.indices {
+      let field = response.fields[index]
+      if !exchange.isDroppedFromInterim(field, of: response) { append(bytes, field) }
+    }
+    session.submitInterim(&worker.headerList, on: id)
+    connection.flush()
+  }
+
+  func writeHead(_ response: borrowing ResponseHead, framing: BodyFraming, of exchange: Exchange) {
+    worker.headerList.reset()
+    worker.headerList.setStatus(response.status)
+    let bytes = response.bytes.span
+    var hasDate = false
+    for index in response.fields.indices {
+      let field = response.fields[index]
+      if case .date = field.known { hasDate = true }
+      if !exchange.isDropped(field, of: response, framing: framing) { append(bytes, field) }
+    }
+    if !hasDate { appendDate() }
+    if let route = exchange.route { appendLines(route.responseLines) }
+    hasFinished = framing == .none || framing == .length(0)
+    session.submitResponse(&worker.headerList, on: id, isEnd: hasFinished)
+    connection.flush()
+  }
+
+  /// RFC 8441 §5: 200 in place of 101, and no accept.
+  func openTunnel(_ response: borrowing ResponseHead, of exchange: Exchange) {
+    worker.headerList.reset()
+    worker.headerList.setStatus(200)
+    let bytes = response.bytes.span
+    for index in response.fields.indices {
+      let field = response.fields[index]
+      if field.known == .secWebSocketAccept || exchange.isDropped(field, of: response, framing: .none) { continue }
+      append(bytes, field)
+    }
+    if exchange.isBearerAnswered(by: response) {
+      appendLines(Self.bearerLine)
+    }
+    if let route = exchange.route { appendLines(route.responseLines) }
+    session.submitResponse(&worker.headerList, on: id, isEnd: false)
+    connection.flush()
+  }
+
+  private func appendDate() {
+    let date = worker.dateField.bytes
+    worker.headerList.append(name: Self.date.span, value: date.span)
+  }
+
+  private func appendLines(_ lines: [UInt8]) { worker.headerList.append(lines: lines.span) }
+
+  private func append(_ bytes: Span<UInt8>, _ field: FieldLine) {
+    worker.headerList.append(name: bytes.extracting(field.name), value: bytes.extracting(field.value))
+  }
+
+  func writeBody(_ bytes: Span<UInt8>) {
+    if hasFinished { return }
+    writtenByteCount &+= UInt64(bytes.count)
+    session.append(bytes, to: id)
+    connection.flush()
+  }
+
+  func writeEnd(trailers: borrowing FieldSection) {
+    if hasFinished { return }
+    hasFinished = true
+    var lines = ByteQueue()
+    exchange?.appendKept(trailers, to: &lines)
+    session.finish(id, trailers: lines.span)
+    connection.flush()
+  }
+
+  func write(_ answer: GatewayAnswer, of exchange: Exchange) {
+    worker.headerList.reset()
+    worker.headerList.setStatus(answer.status)
+    appendDate()
+    appendLines(answer.fieldLines)
+    if !answer.isBodyless {
+      var length = ByteQueue()
+      length.append(decimal: UInt64(answer.body.count))
+      worker.headerList.append(name: Self.contentLength.span, value: length.span)
+    }
+    hasFinished = true
+    let hasBody = exchange.head.method != .head && !answer.isBodyless && !answer.body.isEmpty
+    session.submitResponse(&worker.headerList, on: id, isEnd: !hasBody)
+    if hasBody {
+      writtenByteCount &+= UInt64(answer.body.count)
+      session.append(answer.body.span, to: id)
+      session.finish(id)
+    }
+    connection.flush()
+  }
+
+  // MARK: The end
+
+  func exchangeFinished(_ finished: Exchange, _ ending: ExchangeEnding) {
+    exchange = nil
+    deadline = .max
+    worker.giveBack(finished)
+    switch ending {
+    case .complete: break
+    // The client must not take what it has for the whole (T61).
+    case .truncated: session.reset(id, code: ErrorCode.internalError)
+    case .abandoned: session.reset(id, code: ErrorCode.cancel)
+    }
+    held.releaseStorage()
+    // What came and nobody took must not hold the window shut for the rest of the body.
+    giveCredit()
+    connection.exchangeEnded()
+    connection.flush()
+  }
+
+  /// Forgets one exchange and keeps the memory for the next.
+  func reset() {
+    held.releaseStorage()
+    owedByteCount = 0
+    isPaused = false
+    isEnded = false
+    hasFinished = false
+    writtenByteCount = 0
+    deadline = .max
+  }
+}

@@ -1,0 +1,215 @@
+// A connection to an upstream server that speaks HTTP/2 (RFC 9113): shared by as many exchanges as the server allows, each on
+// a stream of its own. Counterpart of HTTP2DownstreamConnection; frames are made when the transport asks for output.
+
+import Bytes
+import HTTP2
+import HTTPWire
+
+/// One connection to a server, for many exchanges at once.
+final class HTTP2UpstreamConnection: UpstreamConnection {
+  let session: HTTP2Session
+  private(set) var isConnected = false
+  /// Begun before the connection is there, in order.
+  private var waiting: [HTTP2UpstreamStream] = []
+  /// By the streams' slots.
+  private var streams: [HTTP2UpstreamStream?] = []
+  private var head = ResponseHead()
+  private var trailers = FieldSection()
+  /// The server, or a failure, forbids new streams.
+  private(set) var isClosing = false
+  /// When to end it though nothing happens.
+  private var idleAt = Int64.max
+  private var connectDeadline: Int64 = .max
+
+  /// LIMIT: exchanges that wait for one connection to open; more open another one.
+  private static let waitingCountMax = 100
+
+  /// Nil when there is no memory for a session.
+  static func open(worker: Worker, pool: UpstreamPool, server: UpstreamServer) -> HTTP2UpstreamConnection? {
+    var settings = SessionSettings()
+    settings.headLimits = worker.snapshot.headLimits
+    return HTTP2Session(role: .client, settings: settings, at: worker.time.nanoseconds).map {
+      HTTP2UpstreamConnection(worker: worker, pool: pool, server: server, session: $0)
+    }
+  }
+
+  private init(worker: Worker, pool: UpstreamPool, server: UpstreamServer, session: HTTP2Session) {
+    self.session = session
+    super.init(worker: worker, pool: pool, server: server)
+  }
+
+  /// Whether one more exchange may begin here.
+  var hasRoom: Bool {
+    if isClosing || isClosed { return false }
+    return isConnected ? session.mayOpenStream : waiting.count < Self.waitingCountMax
+  }
+
+  func startConnectTimer() {
+    connectDeadline = worker.time.nanoseconds &+ pool.connectTimeout
+    deadline = connectDeadline
+  }
+
+  // MARK: Requests
+
+  /// Begins an exchange's stream, now or once connected.
+  func begin(_ stream: HTTP2UpstreamStream) {
+    idleAt = .max
+    if isConnected { submit(stream) } else { waiting.append(stream) }
+  }
+
+  private func submit(_ stream: HTTP2UpstreamStream) {
+    guard let exchange = stream.exchange else { return }
+    moveCounted(to: .active)
+    worker.headerList.reset()
+    guard worker.headerList.setRequest(head: exchange.upstreamHead.span, scheme: pool.isSecure ? "https" : "http"),
+      let id = session.submitRequest(&worker.headerList, isEnd: exchange.isRequestComplete)
+    else {
+      return stream.lost(isUnprocessed: true)
+    }
+    while streams.count <= id.slot { streams.append(nil) }
+    streams[id.slot] = stream
+    stream.opened(id)
+    flush()
+  }
+
+  /// A stream that was given up before it was opened.
+  func forget(_ stream: HTTP2UpstreamStream) {
+    waiting.removeAll { $0 === stream }
+    noteIdle()
+  }
+
+  override func connected() {
+    isConnected = true
+    connectDeadline = .max
+    moveCounted(to: .active)
+    let begun = waiting
+    waiting = []
+    for stream in begun {
+      submit(stream)
+      stream.exchange?.upstreamConnected()
+    }
+    noteIdle()
+    flush()
+  }
+
+  override func connectFailed(_ refusal: GatewayRefusal) {
+    isClosing = true
+    pool.forget(self)
+    abort()
+    let failed = waiting
+    waiting = []
+    for stream in failed { stream.connectFailed(refusal) }
+  }
+
+  // MARK: Responses
+
+  override func received(_ bytes: Span<UInt8>) {
+    var offset = 0
+    while !isClosed, let event = session.receive(bytes, offset: &offset, at: worker.time.nanoseconds) {
+      handle(event, bytes)
+    }
+    flush()
+  }
+
+  private func handle(_ event: SessionEvent, _ bytes: Span<UInt8>) {
+    switch event {
+    case .responseHead(let id, _):
+      session.takeResponseHead(into: &head)
+      stream(id)?.receivedHead(head)
+      head.reset()
+    case .interimHead(let id):
+      session.takeResponseHead(into: &head)
+      stream(id)?.receivedInterimHead(head)
+      head.reset()
+    case .headRefused(let id, _): stream(id)?.fail(.upstreamMalformed)
+    case .data(let id, let range):
+      if let stream = stream(id) {
+        stream.receivedBody(bytes.extracting(range))
+      } else {
+        session.consumed(id, range.count)
+      }
+    case .trailers:
+      // The stream's end follows at once.
+      session.takeTrailers(into: &trailers)
+    case .end(let id):
+      stream(id)?.receivedEnd(trailers)
+      trailers.reset()
+    case .drained(let id): stream(id)?.exchange?.upstreamDrained()
+    case .closed(let id, _, let isUnprocessed): streamClosed(id, isUnprocessed: isUnprocessed)
+    case .goAway: retire()
+    case .failed(let reason):
+      worker.counters.countError(reason.rawValue)
+      lose()
+    case .settingsChanged, .requestHead: break
+    }
+  }
+
+  private func stream(_ id: StreamID) -> HTTP2UpstreamStream? {
+    guard streams.indices.contains(id.slot), let stream = streams[id.slot], stream.id == id else { return nil }
+    return stream
+  }
+
+  private func streamClosed(_ id: StreamID, isUnprocessed: Bool) {
+    let stream = stream(id)
+    if stream != nil { streams[id.slot] = nil }
+    stream?.lost(isUnprocessed: isUnprocessed)
+    noteIdle()
+  }
+
+  private func noteIdle() {
+    guard isConnected, waiting.isEmpty, session.openStreamCount == 0 else { return }
+    moveCounted(to: .idle)
+    if isClosing { return close() }
+    idleAt = worker.time.nanoseconds &+ UpstreamPool.idleNanoseconds
+    expect(idleAt)
+  }
+
+  /// No new streams; it is closed when the last one has ended.
+  func retire() {
+    isClosing = true
+    pool.forget(self)
+    noteIdle()
+  }
+
+  // MARK: Output, deadlines, the end
+
+  override func fillOutput() {
+    if isClosed || !isConnected { return }
+    session.produce(into: &output, upTo: Self.outputHighWater)
+    while let event = session.nextEvent() { handle(event, Span()) }
+    if session.isFinished { close() }
+  }
+
+  func expect(_ moment: Int64) { deadline = min(deadline, moment) }
+
+  override func deadlinePassed() {
+    let now = worker.time.nanoseconds
+    if now >= connectDeadline { return connectFailed(.upstreamConnectTimeout) }
+    for index in streams.indices {
+      if let stream = streams[index], stream.deadline <= now { stream.deadlinePassed() }
+    }
+    if now >= idleAt { retire() }
+    var next = min(idleAt, connectDeadline)
+    for stream in streams { next = min(next, stream?.deadline ?? .max) }
+    if !isClosed { deadline = next }
+    flush()
+  }
+
+  override func receivedEnd() { lose() }
+
+  override func disconnected() {
+    if !isClosed { lose() }
+    moveCounted(to: nil)
+  }
+
+  /// The connection is lost with all that ran on it.
+  private func lose() {
+    isClosing = true
+    pool.forget(self)
+    abort()
+    let lost = streams + waiting
+    streams = []
+    waiting = []
+    for stream in lost { stream?.lost(isUnprocessed: false) }
+  }
+}

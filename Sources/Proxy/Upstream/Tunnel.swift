@@ -1,0 +1,173 @@
+// A WebSocket between client and server, once the server has agreed to it: bytes pass both ways as the bodies of the
+// exchange, and end with the token that they were opened with. Frames are followed, never held, so that a close frame can be
+// put where one may stand.
+
+import Bytes
+import Configuration
+import HTTPWire
+import Tokens
+
+/// Why the gateway ends a tunnel.
+enum TunnelEnding {
+  case tokenExpired, routeWithdrawn, draining, frameInvalid, idle
+
+  /// The close code (RFC 6455 §7.4) that the client is told; 4401 stands beside the 401 that a new handshake would get.
+  var closeCode: UInt16 {
+    switch self {
+    case .tokenExpired: 4401
+    case .routeWithdrawn, .draining, .idle: 1001
+    case .frameInvalid: 1002
+    }
+  }
+
+  var refusal: Refusal {
+    switch self {
+    case .tokenExpired: .token(.tokenExpired)
+    case .routeWithdrawn: .gateway(.routeWithdrawn)
+    case .draining: .gateway(.gatewayStopping)
+    case .frameInvalid: .gateway(.webSocketFrameInvalid)
+    case .idle: .gateway(.webSocketIdle)
+    }
+  }
+}
+
+/// What is known of an open tunnel.
+struct Tunnel {
+  var clientFrames = FrameScanner(isMasked: true)
+  var serverFrames = FrameScanner(isMasked: false)
+  /// When the token is over, with what the route grants beyond that; a steady moment.
+  var endsAt: Int64
+  var movedAt: Int64
+  /// Set while the end waits for the server's frame under way.
+  var ending: TunnelEnding?
+
+  /// LIMIT: how long the end waits for the rest of a frame; then the connection is cut.
+  static let patienceNanoseconds: Int64 = 5_000_000_000
+}
+
+extension Exchange {
+  /// The server has agreed (101): from now on both bodies run until one side ends.
+  func openTunnel(_ response: borrowing ResponseHead) {
+    hasResponseBegun = true
+    upstreamRespondedAt = worker.time.nanoseconds
+    upstreamStatus = 101
+    responseStatus = 101
+    isRequestComplete = false
+    // The route's `timeout` was for the handshake.
+    routeDeadline = .max
+    tunnel = Tunnel(endsAt: tokenEnd(), movedAt: worker.time.nanoseconds)
+    downstream?.openTunnel(response, of: self)
+    expectTunnelEnd()
+    downstream?.resumeInput()
+  }
+
+  private func tokenEnd() -> Int64 {
+    guard let token, let route, token.expiresAt != .max else { return .max }
+    let seconds = max(0, token.expiresAt &- worker.time.unixSeconds)
+    let (nanoseconds, isOver) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (moment, isBeyond) = worker.time.nanoseconds.addingReportingOverflow(nanoseconds)
+    if isOver || isBeyond { return .max }
+    return moment &+ (route.webSocket?.expiryGrace.nanoseconds ?? 0)
+  }
+
+  private func expectTunnelEnd() {
+    guard let tunnel, let downstream else { return }
+    let idle = tunnel.movedAt &+ (route?.webSocket?.idleTimeout.nanoseconds ?? 0)
+    downstream.deadline = min(tunnel.endsAt, idle)
+  }
+
+  /// A deadline of the tunnel passed.
+  func checkTunnel() {
+    guard let tunnel else { return }
+    let now = worker.time.nanoseconds
+    if tunnel.ending != nil {
+      finish(.truncated)
+    } else if now >= tunnel.endsAt {
+      endTunnel(.tokenExpired)
+    } else if now &- tunnel.movedAt >= route?.webSocket?.idleTimeout.nanoseconds ?? 0 {
+      endTunnel(.idle)
+    } else {
+      expectTunnelEnd()
+    }
+  }
+
+  // MARK: Bytes
+
+  func passToServer(_ bytes: Span<UInt8>) {
+    if case .failure? = tunnel?.clientFrames.scan(bytes) { return endTunnel(.frameInvalid) }
+    tunnel?.movedAt = worker.time.nanoseconds
+    requestByteCount &+= UInt64(bytes.count)
+    writeUpstream(bytes)
+  }
+
+  func passToClient(_ bytes: Span<UInt8>) {
+    guard let isEnding = tunnel.map({ $0.ending != nil }) else { return }
+    switch tunnel?.serverFrames.scan(bytes, stopsBetweenFrames: isEnding) {
+    case .success(let count):
+      tunnel?.movedAt = worker.time.nanoseconds
+      writeDownstream(bytes.extracting(0..<count))
+      if isEnding, tunnel?.serverFrames.isBetweenFrames ?? false { finishTunnel() }
+    case .failure, nil: endTunnel(.frameInvalid)
+    }
+  }
+
+  // MARK: The end
+
+  /// Ends the tunnel with a close frame, at once or behind the server's frame that is under way.
+  func endTunnel(_ ending: TunnelEnding) {
+    guard tunnel != nil, tunnel?.ending == nil else { return }
+    tunnel?.ending = ending
+    if refusal == nil { refusal = ending.refusal }
+    if tunnel?.serverFrames.isBetweenFrames ?? false {
+      finishTunnel()
+    } else if ending == .frameInvalid {
+      // Nothing that could be said would be understood.
+      finish(.truncated)
+    } else {
+      downstream?.deadline = worker.time.nanoseconds &+ Tunnel.patienceNanoseconds
+      upstream?.resumeReading()
+    }
+  }
+
+  private func finishTunnel() {
+    guard let tunnel, let ending = tunnel.ending else { return }
+    let code = ending.closeCode
+    let digits = [UInt8(truncatingIfNeeded: code >> 8), UInt8(truncatingIfNeeded: code)]
+    if !tunnel.serverFrames.hasClosed { downstream?.writeBody(([0x88, 2] + digits).span) }
+    if tunnel.clientFrames.isBetweenFrames, !tunnel.clientFrames.hasClosed {
+      // 1001, going away: the codes from 4000 on mean something to the client's application only.
+      let mask = worker.randomIdentifiers.next()
+      let key = (0..<4).map { UInt8(truncatingIfNeeded: mask >> UInt64($0 * 8)) }
+      upstream?.writeBody(([0x88, 0x82] + key + [0x03 ^ key[0], 0xE9 ^ key[1]]).span)
+    }
+    closeTunnel()
+  }
+
+  /// The client ended its half: there is nobody left to be served.
+  func closeTunnel() {
+    isResponseComplete = true
+    downstream?.writeEnd(trailers: FieldSection())
+    finish(.complete)
+  }
+
+  /// A new configuration took over: a tunnel stays if a new handshake would be let through the same way.
+  func reviewTunnel(_ fresh: Snapshot) {
+    guard tunnel != nil, let route else { return }
+    let isKept = fresh.configuration.routes.indices.contains { index in
+      let (old, new) = (snapshot.configuration.routes[route.index], fresh.configuration.routes[index])
+      guard new.webSocket != nil, new.host == old.host, new.path == old.path, new.methods == old.methods,
+        new.headers == old.headers
+      else { return false }
+      return admits(fresh, fresh.routes[index])
+    }
+    if !isKept { endTunnel(.routeWithdrawn) }
+  }
+
+  private func admits(_ fresh: Snapshot, _ route: CompiledRoute) -> Bool {
+    guard let requirement = route.requirement else { return true }
+    guard let token else { return requirement.isOptional }
+    let old = snapshot.configuration.issuers[token.issuer]
+    return requirement.issuers.contains { fresh.configuration.issuers[$0].policy == old.policy }
+      && route.access.refusal(of: token) == nil
+  }
+}

@@ -1,0 +1,87 @@
+// TLS between a socket and its connection: ciphertext on one side, the connection's bytes on the other. Bound to the loop of
+// its socket, as that is.
+
+import Bytes
+import NIOCore
+import Proxy
+package import TLS
+
+/// One socket's TLS session, with what is done when its handshake is through.
+final class SecureLayer {
+  var session: TLSSession
+  /// For a connection to an upstream: where its resumable session is kept, and what the server must have agreed to.
+  let resumptionKey: String?
+  let requiredProtocol: String?
+
+  /// LIMIT: ciphertext that is made ahead of the kernel: some records in one write, and no more.
+  static let ciphertextHighWater = 64 * 1024
+  /// One record (RFC 8446 §5.1).
+  static let recordByteCount = 16 * 1024
+
+  init(server context: ServerContext) throws(TLSError) {
+    session = try TLSSession(server: context)
+    resumptionKey = nil
+    requiredProtocol = nil
+  }
+
+  init(
+    client context: ClientContext, host: String, resuming resumption: TLSResumption?, resumptionKey: String,
+    requiredProtocol: String?
+  ) throws(TLSError) {
+    session = try TLSSession(client: context, host: host, resuming: resumption)
+    self.resumptionKey = resumptionKey
+    self.requiredProtocol = requiredProtocol
+  }
+
+  /// Encrypts from the front of the queue until enough waits to be written.
+  /// - Returns: false when the session is dead.
+  func encrypt(_ connection: Connection) -> Bool {
+    while session.ciphertext.count < Self.ciphertextHighWater {
+      connection.fillOutput()
+      if connection.output.isEmpty { return true }
+      let count = min(connection.output.count, Self.recordByteCount)
+      guard case .complete = session.write(connection.output.span.extracting(0..<count)) else { return false }
+      connection.output.removeFirst(count)
+    }
+    return true
+  }
+
+  /// Sends as much ciphertext as the kernel takes at once.
+  func send(to writer: SocketWriter) -> WriteOutcome {
+    let outcome = writer.write(session.ciphertext)
+    if case .wrote(let count) = outcome { session.removeCiphertext(count) }
+    return outcome
+  }
+
+  /// All ciphertext that waits, for NIO to send.
+  func takeSlice(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+    let slice = SocketWriter.copy(session.ciphertext, allocator: allocator)
+    session.removeCiphertext(slice.readableBytes)
+    return slice
+  }
+
+  /// What a client's connection tells of its TLS.
+  func clientSecurity() -> ClientSecurity {
+    let facts = session.facts()
+    return ClientSecurity(
+      version: facts.version, cipher: facts.cipher, isResumed: facts.isResumed,
+      applicationProtocol: facts.applicationProtocol ?? "",
+      certificate: session.clientCertificate().map {
+        ClientCertificateFacts(
+          subject: $0.subject, alternativeNames: $0.alternativeNames, thumbprint: $0.thumbprintBase64URL)
+      })
+  }
+}
+
+/// The contexts of one configuration, prepared by the control plane. Immutable; handed to each loop.
+package struct TLSContexts: Sendable {
+  /// By the listener's address.
+  package var listeners: [String: ServerContext]
+  /// By the upstream's name.
+  package var upstreams: [String: ClientContext]
+
+  package init(listeners: [String: ServerContext] = [:], upstreams: [String: ClientContext] = [:]) {
+    self.listeners = listeners
+    self.upstreams = upstreams
+  }
+}

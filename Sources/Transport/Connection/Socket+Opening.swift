@@ -1,0 +1,127 @@
+// Between a client's connect and its connection: the PROXY header where the listener wants one, then the TLS handshake. Until
+// both are through the data plane knows nothing of the client; a deadline and `limits.connections` bound it.
+
+import Bytes
+import Configuration
+import NIOCore
+import Proxy
+import TLS
+
+/// What a socket that was accepted has before it.
+struct Opening {
+  var counterID: Int
+  /// A PROXY header is due.
+  var isHeaderDue: Bool
+  /// Whose context a TLS session is made of; nil for plain text.
+  var context: ServerContext?
+  /// The peer, or whom the header names.
+  var peer: PeerAddress
+  /// Bytes of an unfinished PROXY header; at most one header's.
+  var header: [UInt8] = []
+  var deadline: Int64
+}
+
+extension Socket {
+  /// Works on the first bytes of a client. Returns how many of them belong to what comes before TLS and HTTP; nil when
+  /// nothing else is to be done with them.
+  func readHeader(_ bytes: Span<UInt8>) -> Int? {
+    guard var opening, opening.isHeaderDue else { return 0 }
+    let before = opening.header.count
+    opening.header += bytes.copied()
+    switch ProxyHeader.read(opening.header.span) {
+    case .incomplete:
+      self.opening = opening
+      return nil
+    case .malformed:
+      loop.worker.counters.countError("proxy_header_invalid")
+      abort()
+      return nil
+    case .complete(let byteCount, let source):
+      if let source { opening.peer = source }
+      opening.isHeaderDue = false
+      opening.header = []
+      self.opening = opening
+      if opening.context == nil { becomeConnection(security: nil) }
+      return byteCount - before
+    }
+  }
+
+  /// The client may send requests from now on.
+  func becomeConnection(security: ClientSecurity?) {
+    guard let opening else { return }
+    self.opening = nil
+    loop.opened(self)
+    let connection = loop.worker.accepted(
+      from: opening.peer, listener: opening.counterID, security: security, at: loop.now())
+    attach(connection)
+  }
+
+  // MARK: Handshakes
+
+  /// The first bytes of an upstream's session, or nothing.
+  func beginHandshake() {
+    guard let secure else { return }
+    _ = secure.session.handshake()
+    flush()
+  }
+
+  func handshakeCompleted() {
+    guard let secure else { return }
+    if opening != nil {
+      let security = secure.clientSecurity()
+      loop.worker.counters.countHandshake(security.isResumed ? TLSResult.resumed.rawValue : TLSResult.ok.rawValue)
+      becomeConnection(security: security)
+    } else if let upstream = connection as? UpstreamConnection {
+      if let wanted = secure.requiredProtocol, secure.session.facts().applicationProtocol != wanted {
+        return handshakeFailed("the server does not speak \(wanted)")
+      }
+      loop.worker.connected(upstream, at: loop.now())
+    }
+  }
+
+  /// The session is dead: what it says about that is sent, and the socket goes.
+  func sessionFailed(_ error: TLSError) {
+    guard let secure else { return }
+    if error.isPlainHTTP, opening != nil { writeOnce(Self.plainHTTPAnswer) } else { flush() }
+    if opening != nil {
+      endOpening(error.result)
+    } else if !secure.session.isEstablished {
+      return handshakeFailed(error.reason)
+    }
+    abort()
+  }
+
+  /// The client does not become a connection.
+  func endOpening(_ result: TLSResult) {
+    if opening?.isHeaderDue == false { loop.worker.counters.countHandshake(result.rawValue) }
+    opening = nil
+    loop.opened(self)
+    loop.updateAccepting()
+  }
+
+  func openingTimedOut() {
+    if opening?.isHeaderDue == true { loop.worker.counters.countError("proxy_header_timeout") }
+    endOpening(.timeout)
+    abort()
+  }
+
+  private func handshakeFailed(_ reason: String) {
+    guard let upstream = connection as? UpstreamConnection else { return abort() }
+    loop.reportUpstreamHandshake(upstream, reason)
+    forgetConnection()
+    loop.detach(upstream)
+    loop.worker.connectFailed(upstream, at: loop.now())
+    abort()
+  }
+
+  /// A word for who speaks HTTP where TLS is expected, as other servers have it.
+  private static let plainHTTPAnswer: [UInt8] = {
+    let body =
+      "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"code\":\"tls_required\","
+      + "\"detail\":\"This port speaks HTTPS: write https:// in front of the address.\"}\n"
+    let head =
+      "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n"
+      + "Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n"
+    return Array((head + body).utf8)
+  }()
+}

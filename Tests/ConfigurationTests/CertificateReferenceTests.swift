@@ -1,0 +1,79 @@
+// Files of TLS are named by the reader and looked at by somebody else, whose findings stand among its own.
+
+import Testing
+
+@testable import Configuration
+
+@Suite("References to files of TLS")
+struct CertificateReferenceTests {
+  static let text = """
+    listeners:
+      - address: 0.0.0.0:8443
+        tls:
+          certificates:
+            - { certificate: a.crt, key: /keys/a.key, ocsp: a.ocsp }
+            - { certificate: b.crt, key: b.key }
+          client_certificates: required
+          client_ca: c.crt
+          ticket_keys: tickets
+    upstreams:
+      orders: { servers: ["10.0.0.1:1"], tls: { ca: ca.crt, certificate: gw.crt, key: gw.key } }
+    routes:
+      - { path: /a, auth: public, upstream: orders }
+    """
+
+  private func read(
+    _ text: String = text, check: @escaping (CertificateReference) -> [CertificateFinding] = { _ in [] }
+  ) -> Result<ConfigurationReader.Loaded, ConfigurationErrors> {
+    ConfigurationReader.read(
+      text: text, file: "gateway.conf", folder: "/etc/catraca", environment: [:],
+      readFile: { throw FileReadError(description: "read \($0)") }, checkCertificates: check)
+  }
+
+  @Test("every file is noted with what it is for and where it stands, and none is read") func references() throws {
+    func file(_ path: String, _ line: Int, _ column: Int) -> PlacedPath {
+      PlacedPath(path: path, place: Place(line: line, column: column))
+    }
+    #expect(
+      try read().get().certificates == [
+        .server(
+          certificate: file("/etc/catraca/a.crt", 5, 26), key: file("/keys/a.key", 5, 38),
+          ocsp: file("/etc/catraca/a.ocsp", 5, 57)),
+        .server(certificate: file("/etc/catraca/b.crt", 6, 26), key: file("/etc/catraca/b.key", 6, 38), ocsp: nil),
+        .clientAuthority(file("/etc/catraca/c.crt", 8, 18)),
+        .ticketKeys(file("/etc/catraca/tickets", 9, 20)),
+        .upstreamAuthority(file("/etc/catraca/ca.crt", 11, 49)),
+        .client(certificate: file("/etc/catraca/gw.crt", 11, 70), key: file("/etc/catraca/gw.key", 11, 83)),
+      ])
+  }
+
+  @Test("what the look at them finds is told at the path's place, sorted among the reader's own findings")
+  func findings() {
+    let broken = Self.text.replacing("address: 0.0.0.0:8443", with: "address: 0.0.0.0").replacing("/a,", with: "a,")
+    let result = read(broken) { reference in
+      switch reference {
+      case .server(_, let key, .some): [CertificateFinding(.error, at: key.place, "does not fit\nthe certificate")]
+      case .clientAuthority(let file): [CertificateFinding(.warning, at: file.place, "expires in 3 days")]
+      default: []
+      }
+    }
+    guard case .failure(let errors) = result else {
+      Issue.record("taken")
+      return
+    }
+    #expect(
+      errors.description == """
+        gateway.conf:2:14: 'address' is host:port, not '0.0.0.0': write 0.0.0.0:8080
+        gateway.conf:5:38: does not fit\\u{a}the certificate
+        gateway.conf:8:18: warning: expires in 3 days
+        gateway.conf:13:13: a path begins with '/': write '/a'
+        """)
+  }
+
+  @Test("a finding alone refuses the file, a warning does not") func severity() throws {
+    let refused = read { [CertificateFinding(.error, at: $0.files[0].place, "expired")] }
+    #expect(throws: ConfigurationErrors.self) { try refused.get() }
+    let taken = read { [CertificateFinding(.warning, at: $0.files[0].place, "expires soon")] }
+    #expect(try taken.get().warnings.count == 6)
+  }
+}

@@ -27,8 +27,9 @@ help:
 	@echo '  $(TEST_PACKAGES)'
 
 demo: release demo-packages
-	@# PORT and ADMIN_PORT choose others; 0 takes a free one.
-	.build/release/catraca demo $(if $(PORT),--port $(PORT)) $(if $(ADMIN_PORT),--admin-port $(ADMIN_PORT))
+	@# PORT, TLS_PORT and ADMIN_PORT choose others; 0 takes a free one.
+	.build/release/catraca demo $(if $(PORT),--port $(PORT)) $(if $(TLS_PORT),--tls-port $(TLS_PORT)) \
+	  $(if $(ADMIN_PORT),--admin-port $(ADMIN_PORT))
 
 build: build-packages
 	$(SWIFT) build $(BUILD_FLAGS) --product catraca

@@ -68,7 +68,7 @@ let package = Package(
     .executableTarget(
       name: "catraca",
       dependencies: [
-        "Bytes", "JSON", "Cryptography", "Tokens", "Configuration", "ControlPlane", "Demo", nioCore, nioPosix,
+        "Bytes", "JSON", "Cryptography", "TLS", "Tokens", "Configuration", "ControlPlane", "Demo", nioCore, nioPosix,
         argumentParser, logging, lifecycle, unixSignals,
       ], swiftSettings: settings),
 

@@ -50,19 +50,19 @@ package final class Gateway: Sendable {
     let limits = snapshot.configuration.limits
     let share = max(1, (limits.connections + loops.count - 1) / loops.count)
     var opened: [(Listener, port: Int)] = []
-    var fresh: [Address] = []
+    var fresh: [ListenerKey] = []
     do {
       for (index, listener) in snapshot.configuration.listeners.enumerated() {
-        if let port = try await openPort(of: listener.address) {
+        if let port = try await openPort(of: listener.key) {
           opened.append((listener, port))
           continue
         }
-        fresh.append(listener.address)
+        fresh.append(listener.key)
         let counterID = snapshot.counterNames.listenerID(index)
         opened.append((listener, try await open(listener, counterID: counterID, share: share)))
       }
     } catch {
-      for address in fresh { await close(address) }
+      for key in fresh { await close(key) }
       throw error
     }
     for bound in loops {
@@ -74,10 +74,10 @@ package final class Gateway: Sendable {
     return opened
   }
 
-  private func openPort(of address: Address) async throws -> Int? {
+  private func openPort(of key: ListenerKey) async throws -> Int? {
     guard let first = loops.first else { return nil }
     return try await first.eventLoop.submit {
-      first.value.listeners[address].map { $0.channel?.localAddress?.port ?? 0 }
+      first.value.listeners[key].map { $0.channel?.localAddress?.port ?? 0 }
     }.get()
   }
 
@@ -133,8 +133,8 @@ package final class Gateway: Sendable {
   ) async throws -> Int {
     try await bound.eventLoop.flatSubmit {
       do {
-        return try bound.value.bind(listener.address, port: port, connectionsMax: share).map { channel in
-          bound.value.listeners[listener.address] = LoopListener(
+        return try bound.value.bind(listener.key, port: port, connectionsMax: share).map { channel in
+          bound.value.listeners[listener.key] = LoopListener(
             channel: channel, counterID: counterID, listener: listener)
           return channel.localAddress?.port ?? port
         }
@@ -150,11 +150,11 @@ package final class Gateway: Sendable {
     let group = group
     for (index, bound) in loops.enumerated() {
       try await bound.eventLoop.flatSubmit { () -> EventLoopFuture<Void> in
-        bound.value.listeners[listener.address] = LoopListener(
+        bound.value.listeners[listener.key] = LoopListener(
           channel: nil, counterID: counterID, listener: listener)
         if index > 0 { return bound.eventLoop.makeSucceededVoidFuture() }
-        return bound.value.bind(path: path, address: listener.address, connectionsMax: share, for: loops, of: group)
-          .map { channel in bound.value.listeners[listener.address]?.channel = channel }
+        return bound.value.bind(path: path, key: listener.key, connectionsMax: share, for: loops, of: group)
+          .map { channel in bound.value.listeners[listener.key]?.channel = channel }
       }.get()
     }
     if let mode = listener.mode, !SocketFile.setMode(mode, of: path) {
@@ -166,16 +166,16 @@ package final class Gateway: Sendable {
   package func closeListeners(except kept: [Listener]) async {
     for bound in loops {
       try? await bound.eventLoop.submit {
-        for address in bound.value.listeners.keys where !kept.contains(where: { $0.address == address }) {
-          bound.value.close(address)
+        for key in bound.value.listeners.keys where !kept.contains(where: { $0.key == key }) {
+          bound.value.close(key)
         }
       }.get()
     }
   }
 
-  private func close(_ address: Address) async {
+  private func close(_ key: ListenerKey) async {
     for bound in loops {
-      try? await bound.eventLoop.submit { bound.value.close(address) }.get()
+      try? await bound.eventLoop.submit { bound.value.close(key) }.get()
     }
   }
 
@@ -187,7 +187,7 @@ package final class Gateway: Sendable {
       try? await bound.eventLoop.submit {
         bound.value.contexts = contexts
         for listener in snapshot.configuration.listeners {
-          bound.value.listeners[listener.address]?.listener = listener
+          bound.value.listeners[listener.key]?.listener = listener
         }
         bound.value.worker.install(snapshot, keySets: keySets)
         bound.value.runCommands()

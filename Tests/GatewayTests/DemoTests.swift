@@ -8,7 +8,7 @@ import Testing
 struct DemoCommandTests {
   /// The lines that a running demo has printed, up to the last of its text.
   private static func start() async throws -> (demo: ChildProcess, text: [String]) {
-    let demo = try ChildProcess.start(try GatewayProcess.binary(), ["demo", "--port", "0", "--admin-port", "0"])
+    let demo = try ChildProcess.start(try GatewayProcess.binary(), ["demo", "--port", "0", "--tls-port", "0", "--admin-port", "0"])
     let text = try await demo.output.wait(for: "the demo's text", within: .seconds(30)) { output in
       output.standardOutput.contains("One line a request follows.") ? output.standardOutput : nil
     }
@@ -27,7 +27,7 @@ struct DemoCommandTests {
       #expect(ran.standardOutput == announced, "\(title)\n\(command)\n\(ran.standardError)")
       statuses.append(announced)
     }
-    #expect(statuses == ["200", "401", "401", "401", "403", "200", "200", "404", "200", "200"])
+    #expect(statuses == ["200", "401", "401", "401", "403", "200", "200", "200", "404", "200", "200"])
     for reason in ["token_missing", "token_expired", "signature_invalid", "scope_missing ada"] {
       _ = try await demo.output.wait(for: "a line with \(reason)") { output in
         output.standardOutput.first { $0.contains(" -> 40") && $0.contains(reason) }
@@ -54,12 +54,12 @@ struct DemoCommandTests {
     #expect(try await demo.waitForExit() == 0)
   }
 
-  @Test("A port that is taken ends it with a message that names the option", arguments: ["--port", "--admin-port"])
+  @Test("A port that is taken ends it with a message that names the option", arguments: ["--port", "--tls-port", "--admin-port"])
   func portTaken(_ option: String) async throws {
     let upstream = try await TestUpstream.echo()
     let port = String(try #require(upstream.address.split(separator: ":").last))
-    let other = option == "--port" ? "--admin-port" : "--port"
-    let ran = try await GatewayProcess.run(["demo", option, port, other, "0"])
+    let others = ["--port", "--tls-port", "--admin-port"].filter { $0 != option }.flatMap { [$0, "0"] }
+    let ran = try await GatewayProcess.run(["demo", option, port] + others)
     #expect(ran.status == 1)
     #expect(ran.standardError.contains("port \(port) on 127.0.0.1") && ran.standardError.contains("\(option) PORT"))
     #expect(ran.standardOutput.isEmpty)

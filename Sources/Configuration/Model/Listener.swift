@@ -2,6 +2,8 @@
 
 package struct Listener: Sendable, Hashable {
   package var address: Address
+  /// Counts the listeners of one address, which can only be several where the system chooses the port.
+  package var ordinal = 0
   /// Permission bits of a Unix socket's file; nil for an address of the network.
   package var mode: UInt16?
   /// Whether each connection begins with a PROXY header, v1 or v2. Only ``GatewayConfiguration/trustedProxies`` may send
@@ -13,6 +15,16 @@ package struct Listener: Sendable, Hashable {
     self.address = address
     if case .unix = address { mode = 0o660 }
   }
+}
+
+/// What makes a listener the same one across reloads.
+package struct ListenerKey: Sendable, Hashable {
+  package let address: Address
+  package let ordinal: Int
+}
+
+extension Listener {
+  package var key: ListenerKey { ListenerKey(address: address, ordinal: ordinal) }
 }
 
 /// `tls:` of a listener.

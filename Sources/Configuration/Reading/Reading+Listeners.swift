@@ -18,6 +18,7 @@ extension Reading {
       if result.contains(where: { isOneSocket($0.address, address) }) {
         error(value.place, "two listeners have the address \(address): remove one")
       } else {
+        listener.ordinal = result.count { $0.address == address }
         result.append(listener)
       }
     }

@@ -28,7 +28,7 @@ struct TLSPreparation {
   }
 
   /// Own ticket keys by listener, so that sessions are resumed across reloads.
-  private var ticketKeys: [String: TicketKeys] = [:]
+  private var ticketKeys: [ListenerKey: TicketKeys] = [:]
 
   /// Reads files: not for an event loop.
   mutating func prepare(_ configuration: GatewayConfiguration) throws(TLSError) -> Prepared {
@@ -36,8 +36,8 @@ struct TLSPreparation {
     for listener in configuration.listeners {
       guard let tls = listener.tls else { continue }
       let address = listener.address.description
-      let context = try ServerContext(Self.options(tls), tickets: try keys(tls, address))
-      prepared.contexts.listeners[address] = context
+      let context = try ServerContext(Self.options(tls), tickets: try keys(tls, listener.key))
+      prepared.contexts.listeners[listener.key] = context
       for certificate in context.certificates {
         prepared.certificates.append(
           CertificateMetrics(
@@ -52,11 +52,11 @@ struct TLSPreparation {
   }
 
   /// Keys of a file are read anew each time; others are made once.
-  private mutating func keys(_ tls: ListenerTLS, _ address: String) throws(TLSError) -> TicketKeys {
+  private mutating func keys(_ tls: ListenerTLS, _ listener: ListenerKey) throws(TLSError) -> TicketKeys {
     if let file = tls.ticketKeys { return try TicketKeys(file: file) }
-    if let known = ticketKeys[address] { return known }
+    if let known = ticketKeys[listener] { return known }
     let fresh = try TicketKeys()
-    ticketKeys[address] = fresh
+    ticketKeys[listener] = fresh
     return fresh
   }
 

@@ -25,9 +25,9 @@ struct LoopListener {
 
 extension WorkerLoop {
   /// Binds an address of the network on this loop; the caller puts the channel into ``listeners``.
-  func bind(_ address: Address, port: Int, connectionsMax: Int) throws -> EventLoopFuture<any Channel> {
+  func bind(_ key: ListenerKey, port: Int, connectionsMax: Int) throws -> EventLoopFuture<any Channel> {
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
-    return try ServerBootstrap(group: eventLoop, listeningOn: address)
+    return try ServerBootstrap(group: eventLoop, listeningOn: key.address)
       .serverChannelOption(.backlog, value: 4096)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: CInt(SO_REUSEPORT))), value: 1)
@@ -36,14 +36,14 @@ extension WorkerLoop {
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try bound.value.add(channel, at: address) }
+        channel.eventLoop.makeCompletedFuture { try bound.value.add(channel, at: key) }
       }
-      .bind(to: SocketAddress(ipAddress: address.host, port: port))
+      .bind(to: SocketAddress(ipAddress: key.address.host, port: port))
   }
 
   /// Binds a Unix socket on this loop, for all loops of the group.
   func bind(
-    path: String, address: Address, connectionsMax: Int, for loops: [NIOLoopBound<WorkerLoop>],
+    path: String, key: ListenerKey, connectionsMax: Int, for loops: [NIOLoopBound<WorkerLoop>],
     of group: any EventLoopGroup
   ) -> EventLoopFuture<any Channel> {
     ServerBootstrap(group: eventLoop, childGroup: group)
@@ -55,24 +55,24 @@ extension WorkerLoop {
           guard let bound = loops.first(where: { $0.eventLoop === channel.eventLoop }) else {
             throw ChannelError.inappropriateOperationForState
           }
-          try bound.value.add(channel, at: address)
+          try bound.value.add(channel, at: key)
         }
       }
       .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true)
   }
 
-  private func add(_ channel: any Channel, at address: Address) throws {
-    try channel.pipeline.syncOperations.addHandler(Socket(loop: self) { try self.accepted($0, at: address) })
+  private func add(_ channel: any Channel, at key: ListenerKey) throws {
+    try channel.pipeline.syncOperations.addHandler(Socket(loop: self) { try self.accepted($0, at: key) })
   }
 
   /// What a client that just connected has before it, by the listener as it is now.
-  private func accepted(_ channel: any Channel, at address: Address) throws -> Opening {
-    guard let known = listeners[address] else { throw ChannelError.alreadyClosed }
+  private func accepted(_ channel: any Channel, at key: ListenerKey) throws -> Opening {
+    guard let known = listeners[key] else { throw ChannelError.alreadyClosed }
     var timeout = worker.snapshot.headerTimeoutNanoseconds
     var context: ServerContext?
     if let tls = known.listener.tls {
       // A listener of TLS without a context serves nobody: never in plain text instead.
-      guard let found = contexts.listeners[address.description] else {
+      guard let found = contexts.listeners[key] else {
         throw ChannelError.inappropriateOperationForState
       }
       context = found
@@ -91,17 +91,17 @@ extension WorkerLoop {
   /// LIMIT: `limits.connections`, an equal share for each worker: past it new ones wait in the kernel's accept queue.
   func updateAccepting() {
     let isRoomLeft = clientCount < connectionsMax
-    for (address, listener) in listeners where listener.isAccepting != isRoomLeft {
-      listeners[address]?.isAccepting = isRoomLeft
+    for (key, listener) in listeners where listener.isAccepting != isRoomLeft {
+      listeners[key]?.isAccepting = isRoomLeft
       try? listener.channel?.syncOptions?.setOption(.autoRead, value: isRoomLeft)
     }
   }
 
-  /// Stops listening on an address; its connections end after their exchange.
-  func close(_ address: Address) {
-    guard let closed = listeners.removeValue(forKey: address) else { return }
+  /// Stops listening; the connections end after their exchange.
+  func close(_ key: ListenerKey) {
+    guard let closed = listeners.removeValue(forKey: key) else { return }
     closed.channel?.close(promise: nil)
-    if case .unix(let path) = address, closed.channel != nil { SocketFile.remove(path) }
+    if case .unix(let path) = key.address, closed.channel != nil { SocketFile.remove(path) }
     worker.retireListener(closed.counterID)
     runCommands()
   }

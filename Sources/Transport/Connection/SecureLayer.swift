@@ -2,6 +2,7 @@
 // its socket, as that is.
 
 import Bytes
+package import Configuration
 import NIOCore
 import Proxy
 package import TLS
@@ -75,12 +76,11 @@ final class SecureLayer {
 
 /// The contexts of one configuration, prepared by the control plane. Immutable; handed to each loop.
 package struct TLSContexts: Sendable {
-  /// By the listener's address.
-  package var listeners: [String: ServerContext]
+  package var listeners: [ListenerKey: ServerContext]
   /// By the upstream's name.
   package var upstreams: [String: ClientContext]
 
-  package init(listeners: [String: ServerContext] = [:], upstreams: [String: ClientContext] = [:]) {
+  package init(listeners: [ListenerKey: ServerContext] = [:], upstreams: [String: ClientContext] = [:]) {
     self.listeners = listeners
     self.upstreams = upstreams
   }

@@ -40,7 +40,7 @@ final class WorkerLoop {
   private var isRunningCommands = false
   private var isRunScheduled = false
   private var clockOffsetMilliseconds: Int64
-  var listeners: [Address: LoopListener] = [:]
+  var listeners: [ListenerKey: LoopListener] = [:]
   /// What TLS sessions are made of: replaced when a configuration or a certificate is.
   var contexts: TLSContexts
   /// Sessions that servers let us resume, by upstream and server.

@@ -17,6 +17,8 @@ struct Demo: AsyncParsableCommand {
 
   @Option(help: "The gateway's port; 0 takes a free one.")
   var port: UInt16 = 8080
+  @Option(help: "The gateway's port for TLS; 0 takes a free one.")
+  var tlsPort: UInt16 = 8443
   @Option(help: "The admin listener's port; 0 takes a free one.")
   var adminPort: UInt16 = 9901
 
@@ -24,13 +26,18 @@ struct Demo: AsyncParsableCommand {
     let signals = await GatewayService.trapSignals()
     let group = MultiThreadedEventLoopGroup.singleton
     try await requireFree(port, option: "--port")
+    try await requireFree(tlsPort, option: "--tls-port")
     try await requireFree(adminPort, option: "--admin-port")
+    let certificates = try DemoCertificates()
+    defer { certificates.remove() }
     let issuer = try await DemoIssuer.start(group: group, audience: DemoScript.audience)
     let echo = try await EchoUpstream.start(group: group)
     var script = DemoScript(
-      issuerURL: issuer.url, upstreamPort: echo.port, gatewayPort: Int(port), adminPort: Int(adminPort))
+      issuerURL: issuer.url, upstreamPort: echo.port, gatewayPort: Int(port), adminPort: Int(adminPort),
+      tlsPort: Int(tlsPort), certificates: certificates.folder)
     let gateway = try await startGateway(script.configuration)
     script.gatewayPort = await gateway.listeners.first?.port ?? script.gatewayPort
+    script.tlsPort = await gateway.listeners.last?.port ?? script.tlsPort
     script.adminPort = await gateway.adminPort ?? script.adminPort
     script.tokens = try await DemoTokens(from: issuer)
 
@@ -54,7 +61,8 @@ struct Demo: AsyncParsableCommand {
   private func startGateway(_ text: String) async throws -> RunningGateway {
     let read: ConfigurationSource = {
       ConfigurationReader.read(
-        text: text, file: "demo.conf", folder: "", environment: [:], readFile: { try readWholeFile($0) })
+        text: text, file: "demo.conf", folder: "", environment: [:], readFile: { try readWholeFile($0) },
+        checkCertificates: CertificateCheck.findings)
     }
     let loaded = try readOrExit(read)
     do {

@@ -8,6 +8,9 @@ struct DemoScript {
   var upstreamPort: Int
   var gatewayPort: Int
   var adminPort: Int
+  var tlsPort: Int
+  /// Folder of a certificate for localhost and its key, made for this run.
+  var certificates: String
   var tokens = DemoTokens()
 
   /// The gateway's configuration, as a file would hold it.
@@ -16,6 +19,8 @@ struct DemoScript {
     workers: 1
     listeners:
       - address: 127.0.0.1:\(gatewayPort)
+      - address: 127.0.0.1:\(tlsPort)
+        tls: { certificates: [{ certificate: "\(certificates)/localhost.crt", key: "\(certificates)/localhost.key" }] }
     admin: { address: "127.0.0.1:\(adminPort)" }
     access_log: { format: "{time} {method} {path} -> {status} {reason} {subject}" }
     issuers:
@@ -68,6 +73,10 @@ struct DemoScript {
       Line(
         status: 200, meaning: "no token is needed here, and a header that claims an identity is removed",
         command: "curl -i \(gateway)/public -H 'X-User-Id: root'"),
+      Line(
+        status: 200, meaning: "the good token over TLS, with a certificate made for this run; HTTP/2 where curl speaks it",
+        command: "curl -i --cacert \(certificates)/localhost.crt https://localhost:\(tlsPort)/hello "
+          + "-H 'Authorization: Bearer \(tokens.good)'"),
       Line(status: 404, meaning: "no route, no entry", command: "curl -i \(gateway)/other"),
       Line(
         status: 200, meaning: "the issuer changes its keys ...",

@@ -1,0 +1,21 @@
+// A certificate for localhost, made anew for each demo and gone with it.
+
+import Foundation
+import TLS
+
+struct DemoCertificates {
+  /// Holds `localhost.crt` and `localhost.key`; for this user only.
+  let folder: String
+
+  init() throws {
+    let made = try SelfSignedCertificate(names: "DNS:localhost,IP:127.0.0.1", commonName: "localhost", days: 30)
+    let url = FileManager.default.temporaryDirectory.appending(path: "catraca-demo-\(UUID().uuidString.prefix(8))")
+    try FileManager.default.createDirectory(
+      at: url, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+    folder = url.path
+    try Data(made.certificate).write(to: url.appending(path: "localhost.crt"))
+    try Data(made.key).write(to: url.appending(path: "localhost.key"))
+  }
+
+  func remove() { try? FileManager.default.removeItem(atPath: folder) }
+}

@@ -8,7 +8,8 @@ import Testing
 struct DemoCommandTests {
   /// The lines that a running demo has printed, up to the last of its text.
   private static func start() async throws -> (demo: ChildProcess, text: [String]) {
-    let demo = try ChildProcess.start(try GatewayProcess.binary(), ["demo", "--port", "0", "--tls-port", "0", "--admin-port", "0"])
+    let demo = try ChildProcess.start(
+      try GatewayProcess.binary(), ["demo", "--port", "0", "--tls-port", "0", "--admin-port", "0"])
     let text = try await demo.output.wait(for: "the demo's text", within: .seconds(30)) { output in
       output.standardOutput.contains("One line a request follows.") ? output.standardOutput : nil
     }
@@ -54,7 +55,9 @@ struct DemoCommandTests {
     #expect(try await demo.waitForExit() == 0)
   }
 
-  @Test("A port that is taken ends it with a message that names the option", arguments: ["--port", "--tls-port", "--admin-port"])
+  @Test(
+    "A port that is taken ends it with a message that names the option",
+    arguments: ["--port", "--tls-port", "--admin-port"])
   func portTaken(_ option: String) async throws {
     let upstream = try await TestUpstream.echo()
     let port = String(try #require(upstream.address.split(separator: ":").last))

@@ -74,7 +74,8 @@ struct DemoScript {
         status: 200, meaning: "no token is needed here, and a header that claims an identity is removed",
         command: "curl -i \(gateway)/public -H 'X-User-Id: root'"),
       Line(
-        status: 200, meaning: "the good token over TLS, with a certificate made for this run; HTTP/2 where curl speaks it",
+        status: 200,
+        meaning: "the good token over TLS, with a certificate made for this run; HTTP/2 where curl speaks it",
         command: "curl -i --cacert \(certificates)/localhost.crt https://localhost:\(tlsPort)/hello "
           + "-H 'Authorization: Bearer \(tokens.good)'"),
       Line(status: 404, meaning: "no route, no entry", command: "curl -i \(gateway)/other"),

@@ -41,6 +41,9 @@ package final class Exchange {
   var issuer: Int?
   var hasWaitedForKeys = false
 
+  /// Of an OPTIONS request, as the upstream gets it.
+  var maxForwardsLeft: UInt64?
+
   /// The request as the upstream gets it: request line and fields, complete.
   var upstreamHead = ByteQueue()
 

@@ -41,7 +41,7 @@ package actor RunningGateway {
   package static func start(
     _ configuration: GatewayConfiguration, reading: @escaping ConfigurationSource, version: String, log: Logger
   ) async throws -> RunningGateway {
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.workers ?? System.coreCount)
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.workers ?? CoreCount.available)
     let snapshot = Snapshot(configuration, generation: 1)
     var tls = TLSPreparation()
     let prepared = try tls.prepare(configuration)
@@ -175,7 +175,7 @@ package actor RunningGateway {
       await gateway.closeListeners(except: snapshot.configuration.listeners)
       throw error
     }
-    if (configuration.workers ?? System.coreCount) != gateway.workerCount {
+    if (configuration.workers ?? CoreCount.available) != gateway.workerCount {
       log.warning("'workers' changes at the next start only")
     }
     if configuration.stateDirectory != snapshot.configuration.stateDirectory {

@@ -7,8 +7,11 @@ extension Exchange {
     guard let downstream else { return }
     if tunnel != nil { return checkTunnel() }
     let now = worker.time.nanoseconds
+    if now >= routeDeadline {
+      if stage == .authentication { worker.keyWaiters.remove(self) }
+      return refuse(.gateway(.routeTimeout))
+    }
     if stage == .authentication { return keysTimedOut() }
-    if now >= routeDeadline { return refuse(.gateway(.routeTimeout)) }
     var next = now &+ snapshot.bodyTimeout
     if downstream.isBodyAwaited {
       let due = downstream.lastBodyReadAt &+ snapshot.bodyTimeout

@@ -9,11 +9,21 @@ extension Exchange {
   func establishIdentity() -> StageOutcome {
     guard let route, route.isProxied else { return .next }
     ensureRequestID()
+    maxForwardsLeft = nil
+    if let left = maxForwards {
+      if left == 0 { return .answer(GatewayAnswer(status: 204)) }
+      maxForwardsLeft = left - 1
+    }
     upstreamHead.removeAll()
     upstreamHead.reserve(head.bytes.count + 512)
     writeRequestLine(route)
     writeHost(route)
     writeKeptFields(head.bytes.span, route)
+    if let maxForwardsLeft {
+      upstreamHead.append("Max-Forwards: ")
+      upstreamHead.append(decimal: maxForwardsLeft)
+      upstreamHead.append("\r\n")
+    }
     writeForwardedFields(route)
     writeTracing(route)
     if isTunnelWanted {
@@ -99,7 +109,7 @@ extension Exchange {
     case .cookie: if !route.cookieSources.isEmpty { return false }
     case .xForwardedFor, .forwarded: return false
     case .xForwardedProto, .xForwardedHost: if !isPeerTrusted { return false }
-    default: break
+    default: if maxForwardsLeft != nil, isMaxForwards(field, name) { return false }
     }
     if head.isHopByHop(field) { return false }
     let hash = field.foldedHash

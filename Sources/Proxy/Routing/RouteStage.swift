@@ -5,6 +5,7 @@ import HTTPWire
 
 extension Exchange {
   func findRoute() -> StageOutcome {
+    if head.method == .trace { return .refuse(.head(.methodUnsupported)) }
     if let downstream { isPeerTrusted = snapshot.isTrusted(downstream.client.address) }
     if let error = normalizeTarget(head.bytes.span) { return .refuse(.target(error)) }
     switch matchRoute(head.bytes.span) {

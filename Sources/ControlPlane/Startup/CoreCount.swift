@@ -1,0 +1,26 @@
+// How many workers `workers: auto` means: as many as there are cores for this process.
+
+import NIOCore
+
+enum CoreCount {
+  /// The cores that the process may run on (its affinity, as taskset or a container sets it), or fewer where a quota of its
+  /// cgroup allows no more at once.
+  static var available: Int {
+    let status = (try? SystemFiles().read("/proc/self/status", byteCountMax: 64 * 1024)) ?? []
+    return min(System.coreCount, allowed(in: String(decoding: status, as: UTF8.self)) ?? System.coreCount)
+  }
+
+  /// The number of cores in the line `Cpus_allowed_list: 0-3,8`; nil where there is none.
+  static func allowed(in status: String) -> Int? {
+    guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed_list:") }) else {
+      return nil
+    }
+    var count = 0
+    for part in line.drop(while: { $0 != ":" }).dropFirst().split(separator: ",") {
+      let ends = part.filter { !$0.isWhitespace }.split(separator: "-").compactMap { Int($0) }
+      guard let first = ends.first, let last = ends.last, first <= last, ends.count <= 2 else { return nil }
+      count += last - first + 1
+    }
+    return count > 0 ? count : nil
+  }
+}

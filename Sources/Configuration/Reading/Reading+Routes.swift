@@ -128,7 +128,7 @@ extension Reading {
 
   private func methodProblem(_ name: String) -> String? {
     guard FieldRules.isToken(name) else { return "\(name.quoted) is no method" }
-    if name == "TRACE" { return "the gateway forwards no TRACE, which would show what it tells upstreams: remove TRACE" }
+    if name == "TRACE" { return "the gateway forwards no TRACE, which shows what it tells upstreams: remove it" }
     if name == "CONNECT" { return "the gateway opens no tunnels: remove CONNECT" }
     if name == "*" { return "a route for every method is one without 'methods': remove the key" }
     let upper = name.uppercased()

@@ -90,8 +90,8 @@ package enum SessionEvent: Equatable, Sendable {
   case responseHead(StreamID, isEnd: Bool)
   /// An interim response; taken in the same way.
   case interimHead(StreamID)
-  /// The head was refused. A server may still answer on the stream, with the error's status; content that comes is thrown
-  /// away. A client resets it.
+  /// The head was refused. A server may take what was read of it and still answer on the stream, with the error's status;
+  /// content that comes is thrown away. A client resets it.
   case headRefused(StreamID, HeadError)
   /// Content: a range of the bytes that were just handed in. It must be ``HTTP2Session/consumed(_:_:)`` later.
   case data(StreamID, Range<Int>)

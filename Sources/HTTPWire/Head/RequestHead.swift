@@ -201,6 +201,14 @@ extension RequestHead {
   /// Whether the client asks to leave HTTP/1.1: an Upgrade field that Connection names (RFC 9110 §7.8).
   package var wantsUpgrade: Bool { version == .http11 && facts.has(.upgrade) && facts.options.contains(.upgrade) }
 
+  /// Whether the request is a call of gRPC, with any encoding of its messages. Over HTTP/1 there is none.
+  package var isGRPC: Bool {
+    guard version == .http2, count(of: .contentType) == 1, let field = first(.contentType) else { return false }
+    let type = bytes.span.extracting(field.value)
+    guard type.count >= 16, type.extracting(0..<16).equalsIgnoringCase("application/grpc") else { return false }
+    return type.count == 16 || type[16] == UInt8(ascii: "+") || type[16] == UInt8(ascii: ";")
+  }
+
   /// The number of lines of a field.
   package func count(of known: KnownField) -> Int { countFields(known, fields, facts) }
 

@@ -35,6 +35,7 @@ package struct RequestHeadBuilder: ~Copyable {
   /// Forgets what there is; the memory stays.
   package mutating func begin() {
     head.reset()
+    head.version = .http2
     bytes.removeAll()
     pseudo.removeAll()
     method = nil
@@ -122,7 +123,6 @@ package struct RequestHeadBuilder: ~Copyable {
     }
     guard let scheme, isScheme(pseudo.extracting(scheme)) else { return .badRequestLine }
     guard let path, !path.isEmpty, !holdsControlOrSpace(pseudo.extracting(path)) else { return .targetInvalid }
-    head.version = .http2
     bytes.append(pseudo.extracting(method))
     head.methodRange = 0..<bytes.count
     bytes.append(" ")
@@ -164,7 +164,8 @@ package struct RequestHeadBuilder: ~Copyable {
   /// - Parameter isEnd: whether the stream ends with it: there is no content.
   package mutating func complete(isEnd: Bool) -> HeadError? {
     if error == nil { error = finish(isEnd) }
-    if error != nil { head.reset() }
+    // What was read of a refused head is kept, too: it says how to refuse it, and the log shows it.
+    if error != nil { swap(&bytes, &head.bytes) }
     return error
   }
 
@@ -180,18 +181,18 @@ package struct RequestHeadBuilder: ~Copyable {
       if let error = note(reading, from: start) { return error }
     }
     if head.authority == nil { return .hostMissing }
-    bytes.append("\r\n")
-    swap(&bytes, &head.bytes)
     if head.facts.has(.contentLength) {
       if isEnd, head.facts.contentLength > 0 { return .contentLengthInvalid }
       head.framing = .length(head.facts.contentLength)
     } else {
       head.framing = isEnd ? .none : .chunked
     }
+    bytes.append("\r\n")
+    swap(&bytes, &head.bytes)
     return nil
   }
 
-  /// Swaps the finished head with `other`, which is forgotten.
+  /// Swaps the finished or refused head with `other`, which is forgotten.
   package mutating func take(into other: inout RequestHead) {
     swap(&head, &other)
     head.reset()

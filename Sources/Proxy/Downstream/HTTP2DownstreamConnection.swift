@@ -67,6 +67,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
       stream.receivedHead(isEnd: isEnd)
     case .headRefused(let id, let error):
       let (_, exchange) = begin(id)
+      session.takeRequestHead(into: &exchange.head)
       // What the client still sends on it is thrown away by the session.
       exchange.isRequestComplete = true
       exchange.refuse(.head(error))

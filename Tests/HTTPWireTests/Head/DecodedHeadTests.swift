@@ -56,6 +56,26 @@ struct DecodedHeadTests {
     for (before, after) in zip(lines, lines.dropFirst()) { #expect(before.upperBound == after.lowerBound) }
   }
 
+  @Test("What was read of a refused head can be taken, as far as it was good")
+  func refused() {
+    let more: Fields = [("content-type", "application/grpc"), ("a", "1"), ("bad name", "x"), ("b", "2")]
+    var builder = RequestHeadBuilder()
+    builder.begin()
+    for (name, value) in Self.line + more { builder.add(name.utf8.span, value.utf8.span, limits: HeadLimits()) }
+    let error = builder.complete(isEnd: true)
+    #expect(error == .fieldNameInvalid)
+    var head = RequestHead()
+    builder.take(into: &head)
+    #expect(head.isGRPC && head.method == .get && head.version == .http2)
+    let bytes = head.bytes.copied()
+    #expect(head.fields.map { String(decoding: bytes[$0.name], as: UTF8.self) } == ["host", "content-type", "a"])
+    builder.begin()
+    builder.add(":method".utf8.span, "GET".utf8.span, limits: HeadLimits())
+    let next = builder.complete(isEnd: true)
+    builder.take(into: &head)
+    #expect(next != nil && head.fields.isEmpty && head.version == .http2 && !head.isGRPC)
+  }
+
   @Test("The end of the stream and Content-Length say how long the content is")
   func framing() {
     #expect(build(Self.line, isEnd: true).0?.framing == BodyFraming.none)

@@ -56,11 +56,15 @@ package final class Exchange {
 
   // The response.
   var hasResponseBegun = false
+  /// The server's head ended its stream.
+  var isResponseHeadOnly = false
   var isResponseComplete = false
   var responseStatus = 0
   var upstreamStatus = 0
   var responseByteCount: UInt64 = 0
   var refusal: Refusal?
+  /// How a gRPC call ended, by the server's trailers or by ours.
+  var grpcStatus: Int?
 
   // Steady nanoseconds; 0 for what did not happen.
   var startedAt: Int64 = 0
@@ -68,9 +72,13 @@ package final class Exchange {
   var upstreamStartedAt: Int64 = 0
   var upstreamConnectedAt: Int64 = 0
   var upstreamRespondedAt: Int64 = 0
+  /// When the server sent something of its answer last.
+  var upstreamReceivedAt: Int64 = 0
   var sentByteCountAtLastCheck: UInt64 = 0
-  /// The route's `timeout` as a steady moment.
+  /// The end of the route's `timeout`, or of a gRPC call's own if that is earlier.
   var routeDeadline = Int64.max
+  /// What it is called when it passes.
+  var deadlineRefusal = GatewayRefusal.routeTimeout
 
   private static let keptByteCount = 8192
 
@@ -150,7 +158,7 @@ package final class Exchange {
     if hasResponseBegun {
       finish(.truncated)
     } else {
-      send(problem(for: refusal))
+      send(head.isGRPC ? trailersOnlyAnswer(for: refusal) : problem(for: refusal))
     }
   }
 
@@ -210,14 +218,17 @@ package final class Exchange {
     connectAttempts = 0
     hasRetriedReuse = false
     hasResponseBegun = false
+    isResponseHeadOnly = false
     isResponseComplete = false
     responseStatus = 0
     upstreamStatus = 0
     responseByteCount = 0
     refusal = nil
+    grpcStatus = nil
     upstreamStartedAt = 0
     upstreamConnectedAt = 0
     upstreamRespondedAt = 0
+    upstreamReceivedAt = 0
     routeDeadline = .max
   }
 }

@@ -18,6 +18,9 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case upstreamClosed = "upstream_closed"
   case upstreamMalformed = "upstream_malformed"
   case routeTimeout = "route_timeout"
+  case grpcTimeoutInvalid = "grpc_timeout_invalid"
+  /// The call's own deadline, by its `grpc-timeout`.
+  case grpcDeadlineExceeded = "grpc_deadline_exceeded"
   case webSocketHandshakeInvalid = "websocket_handshake_invalid"
   case webSocketVersionUnsupported = "websocket_version_unsupported"
   // Why an open WebSocket was ended; 101 was said before.
@@ -36,11 +39,13 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
     case .routeNotFound: 404
     case .methodNotAllowed: 405
     case .bodyTooLarge: 413
-    case .bodyMalformed, .webSocketHandshakeInvalid, .webSocketVersionUnsupported, .webSocketFrameInvalid: 400
+    case .bodyMalformed, .webSocketHandshakeInvalid, .webSocketVersionUnsupported, .webSocketFrameInvalid,
+      .grpcTimeoutInvalid:
+      400
     case .headerTimeout, .bodyTimeout, .webSocketIdle: 408
     case .routeWithdrawn, .gatewayStopping: 503
     case .upstreamConnectFailed, .upstreamClosed, .upstreamMalformed, .upstreamTruncated: 502
-    case .upstreamConnectTimeout, .upstreamTimeout, .routeTimeout: 504
+    case .upstreamConnectTimeout, .upstreamTimeout, .routeTimeout, .grpcDeadlineExceeded: 504
     case .clientClosed, .clientStalled: 499
     }
   }

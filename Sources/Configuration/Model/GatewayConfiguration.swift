@@ -106,6 +106,7 @@ package enum AccessLogField: String, Sendable, CaseIterable {
   case upstreamStatus = "upstream_status"
   case upstreamConnect = "upstream_connect_ms"
   case upstreamResponse = "upstream_response_ms"
+  case grpcStatus = "grpc_status"
   case issuer, subject, reason
   case requestID = "request_id"
   case traceID = "trace_id"

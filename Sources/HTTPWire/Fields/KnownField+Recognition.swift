@@ -39,10 +39,12 @@ extension KnownField {
       if a == 0x7472_6163_6573_7461 && b == 0x7465 { return .tracestate }
       if a == 0x7573_6572_2D61_6765 && b == 0x6E74 { return .userAgent }
     case 11:
+      if a == 0x6772_7063_2D73_7461 && b == 0x747573 { return .grpcStatus }
       if a == 0x7265_7472_792D_6166 && b == 0x746572 { return .retryAfter }
       if a == 0x7472_6163_6570_6172 && b == 0x656E74 { return .traceparent }
     case 12:
       if a == 0x636F_6E74_656E_742D && b == 0x7479_7065 { return .contentType }
+      if a == 0x6772_7063_2D74_696D && b == 0x656F_7574 { return .grpcTimeout }
       if a == 0x782D_7265_7175_6573 && b == 0x742D_6964 { return .xRequestID }
     case 13:
       if a == 0x6175_7468_6F72_697A && b == 0x61_7469_6F6E { return .authorization }

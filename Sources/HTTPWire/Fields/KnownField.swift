@@ -55,6 +55,8 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
   case secWebSocketAccept
   case secWebSocketVersion
   case secWebSocketProtocol
+  case grpcTimeout
+  case grpcStatus
 
   /// The name in lower case; empty for ``other``.
   package var name: StaticString {
@@ -110,6 +112,8 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
     case .secWebSocketAccept: "sec-websocket-accept"
     case .secWebSocketVersion: "sec-websocket-version"
     case .secWebSocketProtocol: "sec-websocket-protocol"
+    case .grpcTimeout: "grpc-timeout"
+    case .grpcStatus: "grpc-status"
     }
   }
 

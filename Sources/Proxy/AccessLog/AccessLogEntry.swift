@@ -23,6 +23,8 @@ package struct AccessLogEntry: ~Copyable {
   package var connectNanoseconds: UInt64?
   /// From the request's first byte sent upstream to the response's head.
   package var responseNanoseconds: UInt64?
+  /// How a gRPC call ended; nil for all other requests.
+  package var grpcStatus: Int?
   /// Whether the TLS session of the client's connection was resumed; nil without TLS.
   package var isTLSResumed: Bool?
 
@@ -46,6 +48,7 @@ package struct AccessLogEntry: ~Copyable {
     upstreamStatus = 0
     connectNanoseconds = nil
     responseNanoseconds = nil
+    grpcStatus = nil
     isTLSResumed = nil
     texts.removeAll()
     starts = InlineArray(repeating: 0)
@@ -108,7 +111,7 @@ package struct AccessLogEntry: ~Copyable {
     case .tlsCipher: 16
     case .alpn: 17
     case .time, .status, .requestBytes, .responseBytes, .duration, .upstreamStatus, .upstreamConnect, .upstreamResponse,
-      .tlsResumed:
+      .grpcStatus, .tlsResumed:
       -1
     }
   }

@@ -107,6 +107,10 @@ extension ByteQueue {
       append(",\"upstream_response_ms\":")
       appendMilliseconds(nanoseconds)
     }
+    if let status = entry.grpcStatus {
+      append(",\"grpc_status\":")
+      appendNumber(UInt64(clamping: status))
+    }
   }
 
   private mutating func appendMember(_ opening: StaticString, _ text: Span<UInt8>, _ isPlain: Bool) {
@@ -159,6 +163,8 @@ extension ByteQueue {
     case .duration: appendMilliseconds(entry.nanoseconds)
     case .upstreamConnect: appendDuration(entry.connectNanoseconds)
     case .upstreamResponse: appendDuration(entry.responseNanoseconds)
+    case .grpcStatus:
+      if let status = entry.grpcStatus { appendNumber(UInt64(clamping: status)) } else { append(UInt8(ascii: "-")) }
     case .tlsResumed: append(entry.isTLSResumed.map { $0 ? "true" : "false" } ?? "-")
     case .clientIP, .method, .host, .path, .protocol, .tlsVersion, .tlsCipher, .alpn, .route, .upstream, .server,
       .issuer,

@@ -53,6 +53,7 @@ extension Exchange {
     setRequestTexts(head.bytes.span)
     setUpstreamTexts()
     if let refusal { worker.logEntry.set(.reason, refusal.code) }
+    worker.logEntry.grpcStatus = loggedGRPCStatus
     if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
       worker.logEntry.set(.issuer, snapshot.configuration.issuers[issuer].name)
     }

@@ -9,12 +9,13 @@ extension Exchange {
     let now = worker.time.nanoseconds
     if now >= routeDeadline {
       if stage == .authentication { worker.keyWaiters.remove(self) }
-      return refuse(.gateway(.routeTimeout))
+      return refuse(.gateway(deadlineRefusal))
     }
     if stage == .authentication { return keysTimedOut() }
     var next = now &+ snapshot.bodyTimeout
     if downstream.isBodyAwaited {
-      let due = downstream.lastBodyReadAt &+ snapshot.bodyTimeout
+      // Where the server speaks already, as in a call with streams both ways, the client may well be silent.
+      let due = max(downstream.lastBodyReadAt, upstreamReceivedAt) &+ snapshot.bodyTimeout
       if now >= due {
         downstream.endAfterResponse()
         return refuse(.gateway(.bodyTimeout))

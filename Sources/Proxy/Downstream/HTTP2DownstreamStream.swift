@@ -134,7 +134,8 @@ final class HTTP2DownstreamStream: DownstreamStream {
     }
     if !hasDate { appendDate() }
     if let route = exchange.route { appendLines(route.responseLines) }
-    hasFinished = framing == .none || framing == .length(0)
+    // A head that was the server's last word stays that: for gRPC its fields are trailers only then.
+    hasFinished = framing == .none || framing == .length(0) || exchange.isResponseHeadOnly
     session.submitResponse(&worker.headerList, on: id, isEnd: hasFinished)
     connection.flush()
   }

@@ -6,10 +6,10 @@ extension Exchange {
   /// A body that announces its length is measured by it; any other is counted as it comes, in ``receivedBody(_:)``.
   func checkLimits() -> StageOutcome {
     guard let route else { return .refuse(.gateway(.routeNotFound)) }
-    if let timeout = route.timeout {
-      routeDeadline = startedAt &+ timeout
-      if let downstream { downstream.deadline = min(downstream.deadline, routeDeadline) }
-    }
+    deadlineRefusal = .routeTimeout
+    if let timeout = route.timeout { routeDeadline = startedAt &+ timeout }
+    if let refusal = shortenDeadline() { return .refuse(.gateway(refusal)) }
+    if routeDeadline < .max, let downstream { downstream.deadline = min(downstream.deadline, routeDeadline) }
     // LIMIT: `limits.body_size` or the route's own: 413.
     if case .length(let count) = head.framing, count > route.bodySizeMax { return .refuse(.gateway(.bodyTooLarge)) }
     return .next

@@ -11,9 +11,11 @@ struct GatewayAnswer {
   /// Complete field lines with their CRLFs; Date, Content-Length and Connection are added when it is written.
   var fieldLines: [UInt8] = []
   var body: [UInt8] = []
+  /// A gRPC answer: its head is its trailers, and nothing follows.
+  var isTrailersOnly = false
 
   /// RFC 9110 §15: no content and no Content-Length in these.
-  var isBodyless: Bool { status == 204 || status == 304 || status < 200 }
+  var isBodyless: Bool { isTrailersOnly || status == 204 || status == 304 || status < 200 }
 
   var reason: String { reasonPhrase(of: status) }
 }

@@ -17,9 +17,13 @@ extension Exchange {
     }
   }
 
-  func receivedResponseHead(_ response: borrowing ResponseHead, framing: BodyFraming) {
+  /// - Parameter isEnd: nothing follows the head, not even trailers, whatever its framing says.
+  func receivedResponseHead(_ response: borrowing ResponseHead, framing: BodyFraming, isEnd: Bool = false) {
     hasResponseBegun = true
+    isResponseHeadOnly = isEnd
     upstreamRespondedAt = worker.time.nanoseconds
+    upstreamReceivedAt = upstreamRespondedAt
+    if let field = response.first(.grpcStatus) { noteGRPCStatus(field, response.bytes.span.extracting(field.value)) }
     upstreamStatus = response.status
     responseStatus = response.status
     downstream?.writeHead(response, framing: framing, of: self)
@@ -56,6 +60,7 @@ extension Exchange {
   }
 
   func receivedResponseBody(_ bytes: Span<UInt8>) {
+    upstreamReceivedAt = worker.time.nanoseconds
     if tunnel != nil { passToClient(bytes) } else { writeDownstream(bytes) }
   }
 
@@ -66,7 +71,14 @@ extension Exchange {
     holdUpstreamBack(for: downstream)
   }
 
-  func receivedTrailers(_ trailers: borrowing FieldSection) { downstream?.writeEnd(trailers: trailers) }
+  func receivedTrailers(_ trailers: borrowing FieldSection) {
+    let bytes = trailers.bytes.span
+    for index in trailers.fields.indices {
+      let field = trailers.fields[index]
+      if field.known == .grpcStatus { noteGRPCStatus(field, bytes.extracting(field.value)) }
+    }
+    downstream?.writeEnd(trailers: trailers)
+  }
 
   func completeResponse() {
     isResponseComplete = true

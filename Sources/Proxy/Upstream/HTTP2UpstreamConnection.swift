@@ -113,9 +113,9 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   private func handle(_ event: SessionEvent, _ bytes: Span<UInt8>) {
     switch event {
-    case .responseHead(let id, _):
+    case .responseHead(let id, let isEnd):
       session.takeResponseHead(into: &head)
-      stream(id)?.receivedHead(head)
+      stream(id)?.receivedHead(head, isEnd: isEnd)
       head.reset()
     case .interimHead(let id):
       session.takeResponseHead(into: &head)

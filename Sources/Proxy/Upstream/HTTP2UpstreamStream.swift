@@ -69,12 +69,12 @@ final class HTTP2UpstreamStream: UpstreamStream {
 
   func receivedInterimHead(_ head: borrowing ResponseHead) { exchange?.receivedInformational(head) }
 
-  func receivedHead(_ head: borrowing ResponseHead) {
+  func receivedHead(_ head: borrowing ResponseHead, isEnd: Bool) {
     guard let exchange else { return }
     hasReceived = true
     deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
     switch head.framing(requestMethod: exchange.head.method) {
-    case .success(let framing): exchange.receivedResponseHead(head, framing: framing)
+    case .success(let framing): exchange.receivedResponseHead(head, framing: framing, isEnd: isEnd)
     case .failure: fail(.upstreamMalformed)
     }
   }
@@ -149,9 +149,9 @@ final class HTTP2UpstreamStream: UpstreamStream {
   func deadlinePassed() {
     guard let exchange else { return }
     let sent = writtenByteCount &- UInt64(clamping: id.map(session.outputByteCount) ?? 0)
-    let isMoving = sent == writtenByteCount || sent != sentAtLastCheck
+    let isMoving = hasReceived ? sent != sentAtLastCheck : sent == writtenByteCount || sent != sentAtLastCheck
     sentAtLastCheck = sent
-    if isPaused || !hasReceived && !exchange.isRequestComplete && isMoving {
+    if isPaused || !exchange.isRequestComplete && isMoving {
       // The other side is what is slow, and has a deadline of its own.
       deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
     } else {

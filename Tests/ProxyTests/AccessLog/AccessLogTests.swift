@@ -18,6 +18,7 @@ func makeEntry() -> AccessLogEntry {
   entry.upstreamStatus = 201
   entry.connectNanoseconds = 250_000
   entry.responseNanoseconds = 1_000_000_000
+  entry.grpcStatus = 0
   entry.isTLSResumed = false
   let texts: [(AccessLogField, String)] = [
     (.clientIP, "192.0.2.7"), (.method, "GET"), (.host, "api.example.com"), (.path, "/orders/1"),
@@ -45,7 +46,7 @@ struct AccessLogTests {
       + #""path":"/orders/1","protocol":"HTTP/1.1","tls_version":"TLSv1.3","tls_cipher":"TLS_AES_128_GCM_SHA256","#
       + #""tls_resumed":false,"alpn":"http/1.1","status":200,"request_bytes":0,"response_bytes":12345,"#
       + #""duration_ms":1.234,"route":"orders","upstream":"orders-up","server":"10.0.0.1:9000","upstream_status":201,"#
-      + #""upstream_connect_ms":0.250,"upstream_response_ms":1000.000,"issuer":"login","subject":"user-1","#
+      + #""upstream_connect_ms":0.250,"upstream_response_ms":1000.000,"grpc_status":0,"issuer":"login","subject":"user-1","#
       + #""reason":"token_expired","request_id":"01HF","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","#
       + #""user_agent":"curl/8.0","referer":"https://example.com/start"}"# + "\n"
     #expect(line(makeEntry(), .json) == expected)
@@ -82,11 +83,13 @@ struct AccessLogTests {
       .text("ip="), .field(.clientIP), .text(" t="), .field(.time), .text(" \""), .field(.userAgent), .text("\" "),
       .field(.duration), .text(" "), .field(.status), .text("/"), .field(.upstreamStatus), .text(" "),
       .field(.requestBytes), .text(" "), .field(.responseBytes), .text(" "), .field(.upstreamConnect), .text(" "),
-      .field(.upstreamResponse), .text(" "), .field(.tlsVersion), .text(" "), .field(.tlsResumed),
+      .field(.upstreamResponse), .text(" "), .field(.grpcStatus), .text(" "), .field(.tlsVersion), .text(" "),
+      .field(.tlsResumed),
     ])
     #expect(
       line(makeEntry(), format)
-        == "ip=192.0.2.7 t=2026-11-23T16:41:22.007Z \"curl/8.0\" 1.234 200/201 0 12345 0.250 1000.000 TLSv1.3 false\n")
+        == "ip=192.0.2.7 t=2026-11-23T16:41:22.007Z \"curl/8.0\" 1.234 200/201 0 12345 0.250 1000.000 0 TLSv1.3 false\n"
+    )
   }
 
   @Test(

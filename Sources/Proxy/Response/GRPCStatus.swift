@@ -1,0 +1,75 @@
+// How the gateway refuses a call of gRPC. Its client reads `grpc-status` and nothing else, so a refusal is a 200 whose head
+// is its trailers; the code says no more than the body of any other refusal.
+
+import Bytes
+import HTTPWire
+
+/// The statuses of gRPC that refusals have.
+enum GRPCStatus: Int {
+  case cancelled = 1
+  case unknown = 2
+  case deadlineExceeded = 4
+  case permissionDenied = 7
+  case resourceExhausted = 8
+  case unimplemented = 12
+  case `internal` = 13
+  case unavailable = 14
+  case unauthenticated = 16
+}
+
+extension Refusal {
+  /// gRPC's own mapping of HTTP statuses, where a refusal says no better.
+  var grpcStatus: GRPCStatus {
+    switch self {
+    case .gateway(.upstreamTimeout), .gateway(.routeTimeout), .gateway(.grpcDeadlineExceeded),
+      .gateway(.bodyTimeout):
+      .deadlineExceeded
+    default:
+      switch status {
+      case 400: .internal
+      case 401: .unauthenticated
+      case 403: .permissionDenied
+      case 404, 405, 501: .unimplemented
+      case 413, 414, 431: .resourceExhausted
+      case 429, 502, 503, 504: .unavailable
+      case 499: .cancelled
+      default: .unknown
+      }
+    }
+  }
+}
+
+extension Exchange {
+  func trailersOnlyAnswer(for refusal: Refusal) -> GatewayAnswer {
+    ensureRequestID()
+    let status = refusal.grpcStatus.rawValue
+    grpcStatus = status
+    var answer = GatewayAnswer(status: 200)
+    answer.isTrailersOnly = true
+    // A code needs no percent-encoding: it is made of letters and underscores.
+    let lines =
+      "Content-Type: application/grpc\r\nGrpc-Status: \(status)\r\nGrpc-Message: \(refusal.code)\r\n"
+      + "X-Request-Id: \(requestID.text())\r\n"
+    answer.fieldLines = Array(lines.utf8)
+    return answer
+  }
+
+  /// Notes for the log how the server says that the call ended: in trailers, or in a head that is all there is.
+  func noteGRPCStatus(_ field: FieldLine, _ value: Span<UInt8>) {
+    // LIMIT: two digits; what is not a status is left out of the log.
+    guard field.known == .grpcStatus, !value.isEmpty, value.count <= 2 else { return }
+    var status = 0
+    for index in value.indices {
+      let digit = value[index] &- UInt8(ascii: "0")
+      guard digit < 10 else { return }
+      status = status * 10 + Int(digit)
+    }
+    grpcStatus = status
+  }
+
+  /// What the log says of the call: also for one that was cut short, where nobody was told.
+  var loggedGRPCStatus: Int? {
+    guard head.isGRPC else { return nil }
+    return grpcStatus ?? refusal?.grpcStatus.rawValue
+  }
+}

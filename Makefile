@@ -68,6 +68,10 @@ test-packages: swift-is-there
 	@# Tokens made by somebody else's library: joserfc or PyJWT, whichever is there.
 	@python3 -c 'import joserfc' 2> /dev/null || python3 -c 'import jwt, cryptography' 2> /dev/null || \
 	  { $(call install,python3-jwt python3-cryptography); }
+	@# gRPC's own library for both ends of calls. Where it cannot be had, its tests say so; in CI they fail.
+	@.build/python/bin/python3 -c 'import grpc' 2> /dev/null || python3 -c 'import grpc' 2> /dev/null || \
+	  { python3 -m venv .build/python && .build/python/bin/pip install -q grpcio; } || \
+	  echo 'grpcio could not be installed into .build/python: its tests are skipped'
 
 # $(call install,PACKAGES): installs those that are missing, and touches neither network nor system when none is. A program
 # counts as there however it came, a library when its package is.

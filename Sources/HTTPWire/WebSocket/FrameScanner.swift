@@ -46,10 +46,11 @@ package struct FrameScanner: Sendable {
   }
 
   /// Looks through what passes, and says how many of the bytes: all, or those up to the first place between two frames.
-  /// Where the bytes break the rules, none of them may be passed on.
+  /// Where the bytes break the rules, none of them may be passed on, and the scanner stands where it stood.
   package mutating func scan(
     _ bytes: Span<UInt8>, stopsBetweenFrames: Bool = false
   ) -> Result<Int, FrameViolation> {
+    let start = self
     var index = 0
     while index < bytes.count {
       if stopsBetweenFrames, isBetweenFrames { return .success(index) }
@@ -60,7 +61,10 @@ package struct FrameScanner: Sendable {
         if payloadLeft == 0 { part = .first }
         continue
       }
-      if let violation = take(bytes[index]) { return .failure(violation) }
+      if let violation = take(bytes[index]) {
+        self = start
+        return .failure(violation)
+      }
       index += 1
     }
     return .success(index)

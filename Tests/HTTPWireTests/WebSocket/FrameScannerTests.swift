@@ -76,6 +76,19 @@ struct FrameScannerTests {
     #expect(found == expected)
   }
 
+  @Test("Bytes that break the rules leave the scanner where it stood, as none of them pass")
+  func unmoved() {
+    for cut in Self.server.indices.dropLast() {
+      var scanner = FrameScanner(isMasked: false)
+      let isGood = scanner.passes(Self.server[..<cut])
+      #expect(isGood)
+      let violation = scanner.violation(Array(Self.server[cut...]) + [0x88, 0x00])
+      #expect(violation == .dataAfterClose)
+      #expect(scanner.isBetweenFrames == Self.boundaries.contains(cut), "cut at \(cut)")
+      #expect(scanner.hasClosed == (cut > 281))
+    }
+  }
+
   @Test("The longest length that there is does not trap, and is followed")
   func longest() {
     var scanner = FrameScanner(isMasked: false)

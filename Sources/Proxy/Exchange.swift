@@ -27,6 +27,8 @@ package final class Exchange {
   var isTunnelWanted = false
   /// What the server must answer to the key of a handshake that was made here; empty where the client checks.
   var webSocketAccept: [UInt8] = []
+  /// `bearer` and a token were taken out of the subprotocols that the client offers.
+  var isBearerTaken = false
   /// Set once the server has agreed.
   var tunnel: Tunnel?
   /// Kept or made; at most 128 bytes.
@@ -204,6 +206,7 @@ package final class Exchange {
     isRequestComplete = false
     isTunnelWanted = false
     webSocketAccept = []
+    isBearerTaken = false
     tunnel = nil
     requestID.removeAll()
     traceID.removeAll()

@@ -176,6 +176,8 @@ package final class Worker {
     for pool in pools { pool.retire() }
     for case let connection? in table.connections {
       if let client = connection as? DownstreamConnection, client.endTunnels() { continue }
+      // It ends with its client, and the server is told.
+      if let server = connection as? HTTP1UpstreamConnection, server.isTunnel { continue }
       connection.cutOff()
     }
   }

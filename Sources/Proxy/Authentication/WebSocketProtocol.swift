@@ -54,6 +54,7 @@ extension Exchange {
           isTokenNext = false
         } else if isBearer(bytes.extracting(element)) {
           isTokenNext = true
+          isBearerTaken = true
         } else {
           upstreamHead.append(hasWritten ? ", " : "Sec-WebSocket-Protocol: ")
           upstreamHead.append(bytes.extracting(element))
@@ -64,10 +65,9 @@ extension Exchange {
     if hasWritten { upstreamHead.append("\r\n") }
   }
 
-  /// Whether the client has to be told `bearer`: it offered that with its token, and the server, which never saw it, chose
+  /// Whether the client has to be told `bearer`: it offered that, with a token, and the server, which never saw it, chose
   /// nothing else. Browsers end a connection on which none of the offered subprotocols is chosen.
   func isBearerAnswered(by response: borrowing ResponseHead) -> Bool {
-    guard let route, route.isWebSocketProtocolSource, !route.isTokenForwarded else { return false }
-    return response.count(of: .secWebSocketProtocol) == 0 && tokenPlace != .none
+    isBearerTaken && response.count(of: .secWebSocketProtocol) == 0
   }
 }

@@ -67,7 +67,7 @@ extension HTTP1DownstreamConnection {
     let bytes = response.bytes.span
     for index in response.fields.indices {
       let field = response.fields[index]
-      if !exchange.isDropped(field, of: response, framing: .none) { output.append(bytes.extracting(field.line)) }
+      if !exchange.isDroppedFromInterim(field, of: response) { output.append(bytes.extracting(field.line)) }
     }
     if exchange.isBearerAnswered(by: response) { output.append("Sec-WebSocket-Protocol: bearer\r\n") }
     if let route = exchange.route { output.append(route.responseLines) }

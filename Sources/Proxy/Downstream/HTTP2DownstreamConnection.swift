@@ -22,6 +22,8 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   private var shutdownAt = Int64.max
   /// When to end it though nothing happens: idle, or before its first request.
   private var idleAt = Int64.max
+  /// What waited on all streams when the end was announced, or looked after the last time.
+  private var unsentByteCountAtEnd = Int.max
 
   /// Between the announcement of the end and the end itself: requests that are on their way are still served (§6.8).
   private static let shutdownNanoseconds: Int64 = 500_000_000
@@ -152,11 +154,14 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     flush()
   }
 
-  /// Nothing was asked for a long time. Whoever does not even take the announcement of that is cut off.
+  /// Nothing was asked for a long time. Whoever takes neither the announcement of that nor what is left of its answers is
+  /// cut off: nothing is added to them any more, so what waits becomes less with a client that reads.
   private func endIdle() {
-    if session.isFinished || isOutputFull { return abort() }
-    session.shutDown()
-    idleAt = worker.time.nanoseconds &+ Self.shutdownNanoseconds
+    let unsent = streams.reduce(0) { $0 + ($1?.unsentByteCount ?? 0) }
+    if session.isFinished || isOutputFull || unsent >= unsentByteCountAtEnd { return abort() }
+    if unsentByteCountAtEnd == .max { session.shutDown() }
+    unsentByteCountAtEnd = unsent
+    idleAt = worker.time.nanoseconds &+ (unsent > 0 ? worker.snapshot.bodyTimeout : Self.shutdownNanoseconds)
   }
 
   override func receivedEnd() {
@@ -184,12 +189,12 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   }
 
   override func endTunnels() -> Bool {
-    var hasOne = false
-    for case let exchange? in streams.map({ $0?.exchange }) where exchange.tunnel != nil {
-      exchange.endTunnel(.draining)
-      hasOne = true
+    let exchanges = streams.compactMap { $0?.exchange }
+    guard exchanges.contains(where: { $0.tunnel != nil }) else { return false }
+    for exchange in exchanges {
+      if exchange.tunnel != nil { exchange.endTunnel(.draining) } else { exchange.refuse(.gateway(.gatewayStopping)) }
     }
-    return hasOne
+    return true
   }
 
   override func drain() {

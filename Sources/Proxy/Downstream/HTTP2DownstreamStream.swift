@@ -147,7 +147,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
     let bytes = response.bytes.span
     for index in response.fields.indices {
       let field = response.fields[index]
-      if field.known == .secWebSocketAccept || exchange.isDropped(field, of: response, framing: .none) { continue }
+      if field.known == .secWebSocketAccept || exchange.isDroppedFromInterim(field, of: response) { continue }
       append(bytes, field)
     }
     if exchange.isBearerAnswered(by: response) {

@@ -8,7 +8,7 @@ extension Exchange {
     if head.method == .trace { return .refuse(.head(.methodUnsupported)) }
     if let downstream { isPeerTrusted = snapshot.isTrusted(downstream.client.address) }
     if let error = normalizeTarget(head.bytes.span) { return .refuse(.target(error)) }
-    switch matchRoute(head.bytes.span) {
+    switch matchRoute(head.bytes.span, in: snapshot) {
     case .route(let index):
       guard snapshot.routes.indices.contains(index) else { return .refuse(.gateway(.routeNotFound)) }
       let found = snapshot.routes[index]
@@ -24,7 +24,7 @@ extension Exchange {
     return target.normalize(bytes.extracting(head.pathAndQueryRange))
   }
 
-  private func matchRoute(_ bytes: Span<UInt8>) -> RouteResult {
+  func matchRoute(_ bytes: Span<UInt8>, in snapshot: Snapshot) -> RouteResult {
     let host = bytes.extracting(head.authority ?? 0..<0)
     return snapshot.routeTable.match(
       host: host.extracting(hostRange(of: host)), target: target, head: head, into: &routeMatch)

@@ -7,8 +7,12 @@ import HTTPWire
 extension Exchange {
   /// On a route that lets WebSockets through, a handshake becomes the wish for a tunnel; ordinary requests pass as ever.
   func checkHandshake(_ route: CompiledRoute) -> StageOutcome {
+    // An earlier configuration may have seen one, before the wait for keys.
+    isTunnelWanted = false
     if let wanted = head.connectProtocol {
       guard route.webSocket != nil, wanted == .webSocket else { return .refuse(.head(.methodUnsupported)) }
+      // What is announced as content would be the server's to wait for, and the tunnel's bytes the wrong ones.
+      if head.count(of: .contentLength) > 0 { return .refuse(.gateway(.webSocketHandshakeInvalid)) }
     } else {
       guard route.webSocket != nil, head.wantsUpgrade, let field = head.first(.upgrade),
         head.bytes.span.extracting(field.value).equalsIgnoringCase("websocket")
@@ -26,6 +30,10 @@ extension Exchange {
     return .next
   }
 
+  private static func isBase64(_ byte: UInt8) -> Bool {
+    (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || byte == 0x2B || byte == 0x2F
+  }
+
   /// 16 bytes in base64, once.
   private func hasKey(_ bytes: Span<UInt8>) -> Bool {
     guard head.count(of: .secWebSocketKey) == 1, let field = head.first(.secWebSocketKey), field.value.count == 24
@@ -33,6 +41,7 @@ extension Exchange {
       return false
     }
     let key = bytes.extracting(field.value)
+    for index in 0..<22 where !Self.isBase64(key[index]) { return false }
     return key[22] == 0x3D && key[23] == 0x3D
   }
 }

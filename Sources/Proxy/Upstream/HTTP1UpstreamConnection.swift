@@ -194,6 +194,8 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     // A tunnel's time is kept by its exchange.
     deadline = .max
     exchange.openTunnel(head)
+    // What waited may end the tunnel at once, and with it this head.
+    exchange.tunnelOpened()
     return true
   }
 
@@ -231,6 +233,9 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     exchange.completeResponse()
   }
 
+  /// A tunnel runs here: its exchange has the last word.
+  var isTunnel: Bool { requestFraming == .untilClose }
+
   func release(isReusable: Bool) {
     exchange = nil
     head.reset()
@@ -243,7 +248,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       moveCounted(to: .idle)
       deadline = worker.time.nanoseconds &+ UpstreamPool.idleNanoseconds
       resumeReading()
-    } else if requestFraming == .untilClose {
+    } else if isTunnel {
       // A close frame may still wait to be written.
       close()
     } else {

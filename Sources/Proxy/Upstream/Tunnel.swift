@@ -58,16 +58,19 @@ extension Exchange {
     tunnel = Tunnel(endsAt: tokenEnd(), movedAt: worker.time.nanoseconds)
     downstream?.openTunnel(response, of: self)
     expectTunnelEnd()
-    downstream?.resumeInput()
   }
+
+  /// What the client sent ahead goes on now (T49).
+  func tunnelOpened() { downstream?.resumeInput() }
 
   private func tokenEnd() -> Int64 {
     guard let token, let route, token.expiresAt != .max else { return .max }
-    let seconds = max(0, token.expiresAt &- worker.time.unixSeconds)
-    let (nanoseconds, isOver) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    let (moment, isBeyond) = worker.time.nanoseconds.addingReportingOverflow(nanoseconds)
-    if isOver || isBeyond { return .max }
-    return moment &+ (route.webSocket?.expiryGrace.nanoseconds ?? 0)
+    let (milliseconds, isFar) = token.expiresAt.multipliedReportingOverflow(by: 1000)
+    let left = max(0, milliseconds &- worker.time.unixMilliseconds)
+    let (nanoseconds, isOver) = left.multipliedReportingOverflow(by: 1_000_000)
+    let grace = route.webSocket?.expiryGrace.nanoseconds ?? 0
+    let (moment, isBeyond) = nanoseconds.addingReportingOverflow(worker.time.nanoseconds &+ grace)
+    return isFar || isOver || isBeyond ? .max : moment
   }
 
   private func expectTunnelEnd() {
@@ -93,11 +96,16 @@ extension Exchange {
 
   // MARK: Bytes
 
+  /// While the end waits for the server, the client's frame under way is its last.
   func passToServer(_ bytes: Span<UInt8>) {
-    if case .failure? = tunnel?.clientFrames.scan(bytes) { return endTunnel(.frameInvalid) }
-    tunnel?.movedAt = worker.time.nanoseconds
-    requestByteCount &+= UInt64(bytes.count)
-    writeUpstream(bytes)
+    guard let isEnding = tunnel.map({ $0.ending != nil }) else { return }
+    switch tunnel?.clientFrames.scan(bytes, stopsBetweenFrames: isEnding) {
+    case .success(let count):
+      tunnel?.movedAt = worker.time.nanoseconds
+      requestByteCount &+= UInt64(count)
+      if count > 0 { writeUpstream(bytes.extracting(0..<count)) }
+    case .failure, nil: endTunnel(.frameInvalid)
+    }
   }
 
   func passToClient(_ bytes: Span<UInt8>) {
@@ -150,20 +158,19 @@ extension Exchange {
     finish(.complete)
   }
 
-  /// A new configuration took over: a tunnel stays if a new handshake would be let through the same way.
+  /// A new configuration took over: a tunnel stays if a new handshake would be let through.
   func reviewTunnel(_ fresh: Snapshot) {
-    guard tunnel != nil, let route else { return }
-    let isKept = fresh.configuration.routes.indices.contains { index in
-      let (old, new) = (snapshot.configuration.routes[route.index], fresh.configuration.routes[index])
-      guard new.webSocket != nil, new.host == old.host, new.path == old.path, new.methods == old.methods,
-        new.headers == old.headers
-      else { return false }
-      return admits(fresh, fresh.routes[index])
+    guard tunnel != nil else { return }
+    if case .route(let index) = matchRoute(head.bytes.span, in: fresh), fresh.routes.indices.contains(index),
+      admits(fresh, fresh.routes[index])
+    {
+      return
     }
-    if !isKept { endTunnel(.routeWithdrawn) }
+    endTunnel(.routeWithdrawn)
   }
 
   private func admits(_ fresh: Snapshot, _ route: CompiledRoute) -> Bool {
+    if route.webSocket == nil { return false }
     guard let requirement = route.requirement else { return true }
     guard let token else { return requirement.isOptional }
     let old = snapshot.configuration.issuers[token.issuer]

@@ -76,7 +76,7 @@ extension Exchange {
   /// handed over that would be missing now.
   func mayRetry(isUnprocessed: Bool) -> Bool {
     !hasRetriedReuse && !hasResponseBegun && requestByteCount == 0 && isRequestComplete
-      && (isUnprocessed || head.method.isIdempotent)
+      && (isUnprocessed || head.method.isIdempotent || isTunnelWanted)
   }
 
   func retryOnFreshConnection() {

@@ -189,8 +189,10 @@ package final class GatewayProcess: Sendable {
   }
 
   /// The first access log line that contains all of these texts.
-  package func waitForAccessLog(containing texts: String...) async throws -> String {
-    try await child.output.wait(for: "an access log line with \(texts)") { output in
+  package func waitForAccessLog(
+    containing texts: String..., within limit: Duration = Deadline.standard
+  ) async throws -> String {
+    try await child.output.wait(for: "an access log line with \(texts)", within: limit) { output in
       output.standardOutput.first { line in texts.allSatisfy { line.contains($0) } }
     }
   }

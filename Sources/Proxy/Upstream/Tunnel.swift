@@ -53,6 +53,8 @@ extension Exchange {
     upstreamStatus = 101
     responseStatus = 101
     isRequestComplete = false
+    // Sent; a tunnel may live for long.
+    upstreamHead.releaseStorage()
     // The route's `timeout` was for the handshake.
     routeDeadline = .max
     tunnel = Tunnel(endsAt: tokenEnd(), movedAt: worker.time.nanoseconds)

@@ -97,11 +97,11 @@ let package = Package(
     .testTarget(
       name: "DemoTests", dependencies: ["JSON", "Tokens", "ControlPlane", "Demo", nioPosix], swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["Bytes", "JSON", "Cryptography", "Tokens", nioCore, nioPosix],
+      name: "TestSupport", dependencies: ["Bytes", "JSON", "Cryptography", "TLS", "Tokens", nioCore, nioPosix],
       path: "Tests/TestSupport", swiftSettings: settings),
-    .testTarget(name: "GatewayTests", dependencies: ["Tokens", "TestSupport"], swiftSettings: settings),
+    .testTarget(name: "GatewayTests", dependencies: ["TLS", "Tokens", "TestSupport"], swiftSettings: settings),
     .testTarget(
-      name: "ThreatTests", dependencies: ["Bytes", "JSON", "Cryptography", "Tokens", "TestSupport"],
+      name: "ThreatTests", dependencies: ["Bytes", "JSON", "Cryptography", "TLS", "Tokens", "TestSupport"],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ]

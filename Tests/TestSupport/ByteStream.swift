@@ -2,6 +2,7 @@
 
 import NIOCore
 import NIOPosix
+package import TLS
 
 /// What went wrong with a stream, as opposed to what was late.
 package enum StreamFailure: Error, Sendable {
@@ -49,7 +50,7 @@ package final class ByteStream: Sendable {
     }
   }
 
-  private let channel: any Channel
+  let channel: any Channel
   let inbox: Monitor<Inbox>
   private static let recordByteCountMax = 256 * 1024
 
@@ -71,22 +72,38 @@ package final class ByteStream: Sendable {
   /// - Parameters:
   ///   - isReading: false leaves what comes in the kernel's buffers until ``startReading()``.
   ///   - receiveBufferByteCount: the kernel's receive buffer, to keep it small.
+  ///   - secure: speaks TLS, to a server of the name `serverName`.
+  ///   - preamble: sent in the clear before TLS begins.
+  ///   - path: of a Unix socket, instead of host and port.
   package static func connect(
-    port: Int, host: String = "127.0.0.1", isReading: Bool = true, receiveBufferByteCount: Int? = nil
+    port: Int, host: String = "127.0.0.1", path: String? = nil, isReading: Bool = true,
+    receiveBufferByteCount: Int? = nil, preamble: [UInt8] = [], secure: ClientContext? = nil,
+    serverName: String = "localhost"
   ) async throws -> ByteStream {
     let inbox = makeInbox()
     var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .channelOption(.allowRemoteHalfClosure, value: true)
       .channelOption(.autoRead, value: isReading)
-      .channelOption(.socketOption(.tcp_nodelay), value: 1)
       .connectTimeout(.seconds(10))
       .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(InboxHandler(inbox)) }
+        channel.eventLoop.makeCompletedFuture {
+          if let secure {
+            try channel.pipeline.syncOperations.addHandler(
+              SecureHandler(client: secure, host: serverName, preamble: preamble))
+          }
+          try channel.pipeline.syncOperations.addHandler(InboxHandler(inbox))
+        }
       }
+    if path == nil { bootstrap = bootstrap.channelOption(.socketOption(.tcp_nodelay), value: 1) }
     if let receiveBufferByteCount {
       bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: .init(receiveBufferByteCount))
     }
-    let channel = try await bootstrap.connect(host: host, port: port).get()
+    let channel =
+      if let path {
+        try await bootstrap.connect(unixDomainSocketPath: path).get()
+      } else {
+        try await bootstrap.connect(host: host, port: port).get()
+      }
     return ByteStream(channel: channel, inbox: inbox)
   }
 

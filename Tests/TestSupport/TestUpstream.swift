@@ -2,6 +2,7 @@
 
 import NIOCore
 import NIOPosix
+package import TLS
 
 /// A TCP server on a free port of 127.0.0.1, a script for each connection. Ends when the object goes.
 package final class TestUpstream: Sendable {
@@ -33,23 +34,32 @@ package final class TestUpstream: Sendable {
 
   /// - Parameter isReading: false leaves what a connection receives in the kernel until its script calls
   /// `startReading`.
+  /// - Parameter secure: speaks TLS.
+  /// - Parameter path: listens there on a Unix socket instead of a port.
   package static func start(
-    isReading: Bool = true, receiveBufferByteCount: Int? = nil, _ script: @escaping Script
+    isReading: Bool = true, receiveBufferByteCount: Int? = nil, secure: ServerContext? = nil, path: String? = nil,
+    _ script: @escaping Script
   ) async throws -> TestUpstream {
     let log = Monitor(Log()) { "\($0.requests.count) requests on \($0.connections.count) connections, \($0.failures)" }
     var bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelOption(.backlog, value: 1024)
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelOption(.autoRead, value: isReading)
-      .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
         let inbox = ByteStream.makeInbox()
         return channel.eventLoop.makeCompletedFuture {
+          if let secure { try channel.pipeline.syncOperations.addHandler(SecureHandler(server: secure)) }
           try channel.pipeline.syncOperations.addHandler(ByteStream.InboxHandler(inbox))
           begin(ByteStream(channel: channel, inbox: inbox), channel, log, script)
         }
       }
+    if let path {
+      return TestUpstream(channel: try await bootstrap.bind(unixDomainSocketPath: path).get(), log: log)
+    }
+    bootstrap =
+      bootstrap
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
     if let receiveBufferByteCount {
       // On the listening socket, so that the window is small from the handshake on.
       bootstrap = bootstrap.serverChannelOption(.socketOption(.so_rcvbuf), value: .init(receiveBufferByteCount))
@@ -79,8 +89,8 @@ package final class TestUpstream: Sendable {
   }
 
   /// Answers each request in the way of ``ScriptedConnection/echo()``, for as long as the connection lives.
-  package static func echo() async throws -> TestUpstream {
-    try await start { connection in
+  package static func echo(secure: ServerContext? = nil, path: String? = nil) async throws -> TestUpstream {
+    try await start(secure: secure, path: path) { connection in
       while true { try await connection.echo() }
     }
   }

@@ -10,12 +10,15 @@ package struct CertificateMetrics: Sendable, Equatable {
   package var listener: String
   /// Its first name.
   package var name: String
+  /// Its key's type, such as `RSA 2048`: a name may have one certificate of each.
+  package var key: String
   /// Seconds since 1970.
   package var expiresAt: Int64
 
-  package init(listener: String, name: String, expiresAt: Int64) {
+  package init(listener: String, name: String, key: String, expiresAt: Int64) {
     self.listener = listener
     self.name = name
+    self.key = key
     self.expiresAt = expiresAt
   }
 }
@@ -39,9 +42,12 @@ struct TLSPreparation {
       let context = try ServerContext(Self.options(tls), tickets: try keys(tls, listener.key))
       prepared.contexts.listeners[listener.key] = context
       for certificate in context.certificates {
+        let (name, key) = (certificate.names.first ?? "", certificate.keyType)
+        // Only the first of the same name and type is shown to clients; a series stands once on a page.
+        let isKnown = prepared.certificates.contains { $0.listener == address && $0.name == name && $0.key == key }
+        if isKnown { continue }
         prepared.certificates.append(
-          CertificateMetrics(
-            listener: address, name: certificate.names.first ?? "", expiresAt: certificate.notAfter))
+          CertificateMetrics(listener: address, name: name, key: key, expiresAt: certificate.notAfter))
       }
     }
     for upstream in configuration.upstreams {

@@ -131,7 +131,8 @@ package struct MetricsPage: Sendable {
     text.family(.certificateExpiry)
     for certificate in certificates {
       text.sample(
-        [("listener", certificate.listener), ("name", certificate.name)], gauge: Int(clamping: certificate.expiresAt))
+        [("listener", certificate.listener), ("name", certificate.name), ("key", certificate.key)],
+        gauge: Int(clamping: certificate.expiresAt))
     }
   }
 

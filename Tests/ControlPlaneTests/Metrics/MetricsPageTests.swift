@@ -42,15 +42,16 @@ struct MetricsPageTests {
     counters.moveConnection(listener: 0, from: nil, to: .active)
     counters.moveConnection(upstream: 0, from: nil, to: .idle)
     counters.countError("upstream_closed")
-    counters.countHandshake("ok")
+    counters.countHandshake("resumed")
     return MetricsPage(
       counters: counters.copy(), names: CounterNames(configuration()),
       keySets: [
         KeySetMetrics(issuer: "login", keyCount: 3, ageSeconds: 12.3456, refreshes: ["ok": 7, "timeout": 1]),
         KeySetMetrics(issuer: "partner", keyCount: 0, ageSeconds: nil, refreshes: [:]),
       ],
-      certificates: [CertificateMetrics(listener: "0.0.0.0:8443", name: "api.example.com", expiresAt: 1_800_000_000)],
-      reloadsSucceeded: 4, reloadsFailed: 1, droppedLogLines: 5, version: "1.2.3")
+      certificates: ["RSA 2048", "EC P-256"].map {
+        CertificateMetrics(listener: "[::]:80", name: "a.test", key: $0, expiresAt: 1_800_000_000)
+      }, reloadsSucceeded: 4, reloadsFailed: 1, droppedLogLines: 5, version: "1.2.3")
   }
 
   @Test("A strict reader takes the page, and every family of the contract is in it with its type")

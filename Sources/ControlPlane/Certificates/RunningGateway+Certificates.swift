@@ -9,23 +9,15 @@ extension RunningGateway {
 
   /// Runs until its task is cancelled.
   func watchCertificates() async {
-    var known = signatures()
-    var generation = snapshot.generation
     while !Task.isCancelled {
       try? await Task.sleep(for: Self.interval)
-      let now = signatures()
-      if generation != snapshot.generation {
-        // A reload has read them all.
-        generation = snapshot.generation
-      } else if now != known {
-        renewContexts()
-      }
-      known = now
+      renewContexts()
     }
   }
 
-  private func signatures() -> [FileSignature] {
-    let configuration = snapshot.configuration
+  /// Of all files of TLS that a configuration names. To be taken before they are read: one that changes meanwhile is then
+  /// read again, and none is overlooked.
+  static func signatures(of configuration: GatewayConfiguration) -> [FileSignature] {
     let listeners = configuration.listeners.compactMap(\.tls)
     var files = listeners.flatMap(\.certificates).flatMap { [$0.certificate, $0.key, $0.ocsp].compactMap { $0 } }
     files += listeners.compactMap(\.ticketKeys)

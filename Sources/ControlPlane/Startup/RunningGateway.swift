@@ -24,6 +24,8 @@ package actor RunningGateway {
   private var gateway: Gateway
   private var tls: TLSPreparation
   private(set) var certificates: [CertificateMetrics]
+  /// As they were before they were read the last time.
+  private var certificateSignatures: [FileSignature]
   private(set) var snapshot: Snapshot
   let registry: KeySetRegistry
   private var admin: AdminServer?
@@ -44,6 +46,7 @@ package actor RunningGateway {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.workers ?? CoreCount.available)
     let snapshot = Snapshot(configuration, generation: 1)
     var tls = TLSPreparation()
+    let signatures = signatures(of: configuration)
     let prepared = try tls.prepare(configuration)
     let link = GatewayLink()
     let registry = KeySetRegistry(
@@ -51,7 +54,8 @@ package actor RunningGateway {
       stateDirectory: configuration.stateDirectory, log: log, publish: link.publish)
     let keySets = await registry.apply(issuers: configuration.issuers)
     let running = try await RunningGateway(
-      snapshot, keySets, registry, link, tls, prepared, group: group, reading: reading, version: version, log: log)
+      snapshot, keySets, registry, link, tls, prepared, signatures, group: group, reading: reading, version: version,
+      log: log)
     do {
       try await running.open()
     } catch {
@@ -63,7 +67,8 @@ package actor RunningGateway {
 
   private init(
     _ snapshot: Snapshot, _ keySets: [KeySet?], _ registry: KeySetRegistry, _ link: GatewayLink,
-    _ tls: TLSPreparation, _ prepared: TLSPreparation.Prepared, group: MultiThreadedEventLoopGroup,
+    _ tls: TLSPreparation, _ prepared: TLSPreparation.Prepared, _ signatures: [FileSignature],
+    group: MultiThreadedEventLoopGroup,
     reading: @escaping ConfigurationSource, version: String, log: Logger
   ) async throws {
     self.log = log
@@ -75,6 +80,7 @@ package actor RunningGateway {
     self.group = group
     self.tls = tls
     certificates = prepared.certificates
+    certificateSignatures = signatures
     read = reading
     let writer = logWriter
     gateway = try await Gateway.start(
@@ -164,6 +170,7 @@ package actor RunningGateway {
 
   private func takeOver(_ configuration: GatewayConfiguration) async throws {
     let fresh = Snapshot(configuration, generation: snapshot.generation + 1, after: snapshot)
+    let signatures = Self.signatures(of: configuration)
     let prepared = try tls.prepare(configuration)
     // What can fail comes first, so that a failure leaves everything as it was.
     let opened = try await gateway.openListeners(of: fresh)
@@ -187,6 +194,7 @@ package actor RunningGateway {
     certificates = prepared.certificates
     await gateway.closeListeners(except: configuration.listeners)
     snapshot = fresh
+    certificateSignatures = signatures
     for (listener, port) in opened where !listeners.contains(where: { $0.0 == listener }) { announce(listener, port) }
     listeners = opened
     // A set that changed between `apply` and `install` was published to workers that still had the old configuration.
@@ -205,8 +213,11 @@ package actor RunningGateway {
     Task { await old?.stop() }
   }
 
-  /// Makes TLS contexts of the files as they are now; a bad file changes nothing.
+  /// Makes TLS contexts anew when a file of theirs has changed; a bad one changes nothing, and is told once.
   func renewContexts() {
+    let signatures = Self.signatures(of: snapshot.configuration)
+    if signatures == certificateSignatures { return }
+    certificateSignatures = signatures
     do {
       let prepared = try tls.prepare(snapshot.configuration)
       gateway.install(prepared.contexts, generation: snapshot.generation)

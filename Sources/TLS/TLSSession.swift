@@ -107,7 +107,9 @@ package struct TLSSession: ~Copyable {
     guard let parameters = unsafe SSL_get0_param(ssl) else { return false }
     if unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, name) == 1 { return true }
     ERR_clear_error()
-    unsafe X509_VERIFY_PARAM_set_hostflags(parameters, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+    // RFC 9525 §2: a common name is no name.
+    let flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+    unsafe X509_VERIFY_PARAM_set_hostflags(parameters, UInt32(flags))
     guard unsafe SSL_set1_host(ssl, name) == 1 else { return false }
     // SSL_set_tlsext_host_name is a macro over SSL_ctrl; it copies the name.
     return unsafe name.withCString { text in
@@ -132,8 +134,14 @@ package struct TLSSession: ~Copyable {
   /// - Parameter max: LIMIT of plaintext that this call appends.
   /// - Returns: `incomplete`, `more`, `closed` or `failed`.
   package mutating func receive(_ ciphertext: Span<UInt8>, into plaintext: inout ByteQueue, max: Int) -> TLSOutcome {
+    // SAFETY: ssl is alive. OpenSSL knows some methods of HTTP only, and those when they come in one piece; no record
+    // begins with a letter.
+    if server != nil, failure == nil, unsafe SSL_in_before(ssl) == 1, ciphertext.count > 0, 0x41...0x5A ~= ciphertext[0]
+    {
+      return fail(TLSError("a request of plain HTTP", result: .plainHTTP))
+    }
     // SAFETY: the wire lets go of the span's address before the closure ends.
-    unsafe ciphertext.withUnsafeBufferPointer { bytes in
+    return unsafe ciphertext.withUnsafeBufferPointer { bytes in
       unsafe wire.beginReceiving(bytes)
       let outcome = advance(into: &plaintext, max: max)
       if case .failed = outcome { wire.dropInput() }

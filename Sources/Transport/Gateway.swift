@@ -62,7 +62,8 @@ package final class Gateway: Sendable {
         opened.append((listener, try await open(listener, counterID: counterID, share: share)))
       }
     } catch {
-      for key in fresh { await close(key) }
+      let begun = fresh
+      await closeListeners { begun.contains($0) }
       throw error
     }
     for bound in loops {
@@ -164,19 +165,20 @@ package final class Gateway: Sendable {
 
   /// Closes listeners that are not in the list; their connections end after their exchange.
   package func closeListeners(except kept: [Listener]) async {
-    for bound in loops {
-      try? await bound.eventLoop.submit {
-        for key in bound.value.listeners.keys where !kept.contains(where: { $0.key == key }) {
-          bound.value.close(key)
-        }
-      }.get()
-    }
+    await closeListeners { key in !kept.contains { $0.key == key } }
   }
 
-  private func close(_ key: ListenerKey) async {
+  /// On all loops before the first client is sent away: it may come again at once, and another loop would let it in.
+  private func closeListeners(where isClosed: @escaping @Sendable (ListenerKey) -> Bool) async {
+    var ids: Set<Int> = []
     for bound in loops {
-      try? await bound.eventLoop.submit { bound.value.close(key) }.get()
+      let closed = try? await bound.eventLoop.submit {
+        bound.value.listeners.keys.filter(isClosed).compactMap { bound.value.stopListening($0) }
+      }.get()
+      ids.formUnion(closed ?? [])
     }
+    let closed = ids
+    for bound in loops { try? await bound.eventLoop.submit { closed.forEach(bound.value.retire) }.get() }
   }
 
   // MARK: Snapshots
@@ -185,10 +187,8 @@ package final class Gateway: Sendable {
   package func install(_ snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts) async {
     for bound in loops {
       try? await bound.eventLoop.submit {
-        bound.value.contexts = contexts
-        for listener in snapshot.configuration.listeners {
-          bound.value.listeners[listener.key]?.listener = listener
-        }
+        bound.value.install(contexts)
+        for listener in snapshot.configuration.listeners { bound.value.replace(listener) }
         bound.value.worker.install(snapshot, keySets: keySets)
         bound.value.runCommands()
       }.get()
@@ -199,7 +199,7 @@ package final class Gateway: Sendable {
   package func install(_ contexts: TLSContexts, generation: UInt64) {
     for bound in loops {
       bound.eventLoop.execute {
-        if bound.value.worker.snapshot.generation == generation { bound.value.contexts = contexts }
+        if bound.value.worker.snapshot.generation == generation { bound.value.install(contexts) }
       }
     }
   }

@@ -97,12 +97,32 @@ extension WorkerLoop {
     }
   }
 
-  /// Stops listening; the connections end after their exchange.
-  func close(_ key: ListenerKey) {
-    guard let closed = listeners.removeValue(forKey: key) else { return }
+  /// Takes a listener as the new configuration has it. Who was let in under other rules of TLS than it has now is not kept.
+  func replace(_ listener: Listener) {
+    guard let old = listeners[listener.key] else { return }
+    listeners[listener.key]?.listener = listener
+    if let mode = listener.mode, mode != old.listener.mode, case .unix(let path) = listener.address {
+      // By every loop: the same mode, and the file is this process's own.
+      _ = SocketFile.setMode(mode, of: path)
+    }
+    let (before, now) = (old.listener.tls, listener.tls)
+    if (before == nil) == (now == nil), before?.clientCertificates == now?.clientCertificates { return }
+    retire(old.counterID)
+  }
+
+  /// Stops listening; the connections live on until ``retire(_:)``.
+  /// - Returns: the listener's id in the counters; nil when nobody listens there.
+  func stopListening(_ key: ListenerKey) -> Int? {
+    guard let closed = listeners.removeValue(forKey: key) else { return nil }
     closed.channel?.close(promise: nil)
     if case .unix(let path) = key.address, closed.channel != nil { SocketFile.remove(path) }
-    worker.retireListener(closed.counterID)
+    return closed.counterID
+  }
+
+  /// Whoever came in by a listener is not kept: handshakes end, and connections after their exchange.
+  func retire(_ counterID: Int) {
+    endOpenings(of: counterID)
+    worker.retireListener(counterID)
     runCommands()
   }
 }

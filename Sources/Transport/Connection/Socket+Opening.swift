@@ -19,6 +19,8 @@ struct Opening {
   /// Bytes of an unfinished PROXY header; at most one header's.
   var header: [UInt8] = []
   var deadline: Int64
+  /// The client was told why it does not become a connection; what it still sends is thrown away.
+  var isRefused = false
 }
 
 extension Socket {
@@ -82,18 +84,30 @@ extension Socket {
   /// The session is dead: what it says about that is sent, and the socket goes.
   func sessionFailed(_ error: TLSError) {
     guard let secure else { return }
-    if error.isPlainHTTP, opening != nil { writeOnce(Self.plainHTTPAnswer) } else { flush() }
-    if opening != nil {
-      endOpening(error.result)
-    } else if !secure.session.isEstablished {
-      return handshakeFailed(error.reason)
-    }
+    if opening != nil { return refuse(error) }
+    flush()
+    if !secure.session.isEstablished { return handshakeFailed(error.reason) }
     abort()
   }
 
+  /// Tells the client why it is not let in, and reads on for a moment: a close with unread input would reset the
+  /// connection, and the client could lose the alert or the answer.
+  private func refuse(_ error: TLSError) {
+    if error.isPlainHTTP { writeOnce(Self.plainHTTPAnswer) } else { flush() }
+    loop.worker.counters.countHandshake(error.result.rawValue)
+    opening?.isRefused = true
+    opening?.deadline = loop.now().nanoseconds &+ Self.lingerNanoseconds
+    closeOutput()
+  }
+
+  /// LIMIT: how long the input of a client that was refused is thrown away.
+  private static let lingerNanoseconds: Int64 = 2_000_000_000
+
   /// The client does not become a connection.
   func endOpening(_ result: TLSResult) {
-    if opening?.isHeaderDue == false { loop.worker.counters.countHandshake(result.rawValue) }
+    if let opening, !opening.isHeaderDue, !opening.isRefused {
+      loop.worker.counters.countHandshake(result.rawValue)
+    }
     opening = nil
     loop.opened(self)
     loop.updateAccepting()

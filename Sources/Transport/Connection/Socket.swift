@@ -78,7 +78,7 @@ final class Socket: ChannelInboundHandler {
       if let context = opening.context { secure = try SecureLayer(server: context) }
     } catch {
       opening = nil
-      loop.worker.counters.countHandshake(TLSResult.internalError.rawValue)
+      if let error = error as? TLSError { loop.worker.counters.countHandshake(error.result.rawValue) }
       return abort()
     }
     loop.opening(self)
@@ -88,6 +88,7 @@ final class Socket: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    if opening?.isRefused == true { return }
     let buffer = unwrapInboundIn(data)
     let bytes = buffer.readableBytesUInt8Span
     if opening == nil, secure == nil {
@@ -232,6 +233,8 @@ final class Socket: ChannelInboundHandler {
 
   /// One attempt, for a last word.
   func writeOnce(_ bytes: [UInt8]) { _ = writer?.write(bytes.span) }
+
+  func closeOutput() { channel?.close(mode: .output, promise: nil) }
 
   private func outputIsEmpty() {
     guard let connection else { return }

@@ -42,8 +42,8 @@ final class WorkerLoop {
   private var clockOffsetMilliseconds: Int64
   var listeners: [ListenerKey: LoopListener] = [:]
   /// What TLS sessions are made of: replaced when a configuration or a certificate is.
-  var contexts: TLSContexts
-  /// Sessions that servers let us resume, by upstream and server.
+  private(set) var contexts: TLSContexts
+  /// Sessions that servers let us resume, by upstream and server. Of no use to contexts other than their own.
   var resumptions: [String: TLSResumption] = [:]
   /// Clients on their way to being connections.
   private var openings: [ObjectIdentifier: Socket] = [:]
@@ -110,6 +110,11 @@ final class WorkerLoop {
     if sockets.indices.contains(connection.index) { sockets[connection.index] = nil }
   }
 
+  func install(_ contexts: TLSContexts) {
+    self.contexts = contexts
+    resumptions.removeAll()
+  }
+
   // MARK: Openings
 
   /// Clients that have sockets here, connections or not yet.
@@ -125,9 +130,9 @@ final class WorkerLoop {
     for socket in openings.values where (socket.opening?.deadline ?? 0) <= nanoseconds { socket.openingTimedOut() }
   }
 
-  /// The gateway stops: who has not asked for anything yet is not waited for.
-  func endOpenings() {
-    for socket in openings.values { socket.abort() }
+  /// Who has not asked for anything yet is not waited for.
+  func endOpenings(of listener: Int) {
+    for socket in openings.values where socket.opening?.counterID == listener { socket.abort() }
   }
 
   func takePlaintext() -> ByteQueue {
@@ -231,7 +236,6 @@ final class WorkerLoop {
   func drain() -> EventLoopFuture<Void> {
     let promise = drainPromise ?? eventLoop.makePromise(of: Void.self)
     drainPromise = promise
-    endOpenings()
     worker.drain()
     runCommands()
     return promise.futureResult

@@ -8,12 +8,17 @@ struct FrameCutter {
   private var payloadLeft = 0
   private var type: UInt8 = 0
   private var flags: UInt8 = 0
+  private var stream: UInt32 = 0
+  /// The first four bytes of a PRIORITY frame's payload: the stream that its stream is to depend on.
+  private var dependency: UInt32 = 0
+  private var dependencyByteCount = 0
 
   /// A frame's header, once it is whole.
   struct Header {
     var type: UInt8
     var flags: UInt8
     var byteCount: Int
+    var stream: Int32
   }
 
   init(expectsPreface: Bool) { prefaceLeft = expectsPreface ? 24 : 0 }
@@ -31,19 +36,34 @@ struct FrameCutter {
       while headerCount < 9, end < input.count {
         switch headerCount {
         case 0...2: payloadLeft = payloadLeft << 8 | Int(input[end])
-        case 3: type = input[end]
+        case 3:
+          type = input[end]
+          dependencyByteCount = 0
         case 4: flags = input[end]
-        default: break
+        default: stream = stream << 8 | UInt32(input[end])
         }
         headerCount += 1
         end += 1
       }
       if headerCount < 9 { return end }
-      header = Header(type: type, flags: flags, byteCount: payloadLeft)
+      header = Header(type: type, flags: flags, byteCount: payloadLeft, stream: Int32(bitPattern: stream & 0x7FFF_FFFF))
     }
     let count = min(payloadLeft, input.count - end)
     payloadLeft -= count
+    if type == FrameType.priority.rawValue { noteDependency(input, end..<end + count) }
     if payloadLeft == 0 { headerCount = 0 }
     return end + count
+  }
+
+  private mutating func noteDependency(_ input: Span<UInt8>, _ payload: Range<Int>) {
+    for index in payload where dependencyByteCount < 4 {
+      dependency = dependency << 8 | UInt32(input[index])
+      dependencyByteCount += 1
+    }
+  }
+
+  /// A PRIORITY frame that says of a stream that it depends on itself (RFC 7540 §5.3.1) has just ended, or nearly.
+  var isSelfDependent: Bool {
+    type == FrameType.priority.rawValue && dependencyByteCount == 4 && (dependency ^ stream) & 0x7FFF_FFFF == 0
   }
 }

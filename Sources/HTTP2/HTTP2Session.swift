@@ -27,6 +27,7 @@ package final class HTTP2Session {
   package internal(set) var isExhausted = false
   /// The highest stream that the peer opened.
   var lastPeerStream: Int32 = 0
+  var resetStreams = ResetStreams()
 
   // The header block under way: there is one at a time (RFC 9113 §4.3).
   enum HeaderBlock { case none, request, response, trailers }
@@ -139,8 +140,12 @@ package final class HTTP2Session {
       guard offset < input.count else { return nil }
       var header: FrameCutter.Header?
       let end = cutter.nextEnd(input, from: offset, header: &header)
-      if let header, let reason = flood.begin(header, at: now) {
+      if let header, let reason = flood.begin(header, at: now) ?? orderFailure(of: header) {
         fail(reason)
+        continue
+      }
+      if cutter.isSelfDependent {
+        fail(.protocolError)
         continue
       }
       work(on: input, offset..<end)
@@ -291,6 +296,7 @@ package final class HTTP2Session {
   package func releaseStorage() {
     if streams.openCount > 0 || eventIndex < events.count { return }
     streams.releaseStorage()
+    resetStreams.releaseStorage()
     requestBuilder.releaseStorage()
     responseBuilder.releaseStorage()
     trailerBuilder.releaseStorage()

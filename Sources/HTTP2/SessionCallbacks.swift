@@ -54,6 +54,12 @@ final class SessionCallbacks: @unchecked Sendable {
       unsafe session.sent(frame)
       return 0
     }
+    unsafe nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table) { _, frame, _, owner in
+      guard let session = unsafe session(owner), let frame = unsafe frame else { return fatal }
+      // Its reset is on its way.
+      session.resetStreams.insert(unsafe frame.pointee.hd.stream_id)
+      return 0
+    }
     unsafe nghttp2_session_callbacks_set_on_frame_not_send_callback(table) { _, frame, error, owner in
       guard let session = unsafe session(owner), let frame = unsafe frame else { return fatal }
       unsafe session.notSent(frame, because: error)
@@ -235,6 +241,7 @@ extension HTTP2Session {
       let code = unsafe frame.pointee.goaway.error_code
       if code != ErrorCode.noError { fail(FailureReason(code: code), isPeerTold: true) }
     case .reset:
+      resetStreams.insert(header.stream_id)
       let isOurs = record(nghttp2Stream: header.stream_id)?.isResetWanted ?? false
       if !isOurs, let reason = flood.ownReset(at: now) { fail(reason) }
     case .headers, .data:

@@ -36,6 +36,7 @@ package enum ErrorCode {
 package enum FailureReason: String, Sendable, CaseIterable {
   case badPreface = "h2_bad_preface"
   case protocolError = "h2_protocol_error"
+  case streamClosed = "h2_stream_closed"
   case flowControlError = "h2_flow_control_error"
   case frameSizeError = "h2_frame_size_error"
   case compressionError = "h2_compression_error"
@@ -59,6 +60,7 @@ package enum FailureReason: String, Sendable, CaseIterable {
   package var code: UInt32 {
     switch self {
     case .badPreface, .protocolError: ErrorCode.protocolError
+    case .streamClosed: ErrorCode.streamClosed
     case .flowControlError: ErrorCode.flowControlError
     case .frameSizeError: ErrorCode.frameSizeError
     case .compressionError: ErrorCode.compressionError
@@ -71,6 +73,7 @@ package enum FailureReason: String, Sendable, CaseIterable {
   /// The reason for which nghttp2 gives up with this code.
   init(code: UInt32) {
     switch code {
+    case ErrorCode.streamClosed: self = .streamClosed
     case ErrorCode.flowControlError: self = .flowControlError
     case ErrorCode.frameSizeError: self = .frameSizeError
     case ErrorCode.compressionError: self = .compressionError

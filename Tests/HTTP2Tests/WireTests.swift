@@ -56,6 +56,63 @@ struct WireTests {
     #expect(server.session.isFinished)
   }
 
+  @Test("Frames for a stream that the client has ended or reset end the connection", arguments: [0, 1, 2])
+  func closedStreams(kind: Int) throws {
+    server.receive(Frames.headers(1, Frames.get(), end: true))
+    server.answer(try #require(server.streams[1]), 204, end: true)
+    server.receive(Frames.headers(5, Frames.post()) + Frames.reset(5))
+    server.produce()
+    // Late, and allowed.
+    server.receive(Frames.windowUpdate(1, 5) + Frames.reset(1) + Frames.frame(2, stream: 1, [0, 0, 0, 0, 1]))
+    #expect(verdict().isEmpty)
+    switch kind {
+    case 0: server.receive(Frames.data(1, "x"))
+    case 1: server.receive(Frames.headers(5, [("x-t", "1")], end: true))
+    // Never opened, and skipped by the one after it.
+    default: server.receive(Frames.headers(3, Frames.get(), end: true))
+    }
+    #expect(verdict() == [Self.connection(ErrorCode.streamClosed)])
+    #expect(server.failure == .streamClosed)
+  }
+
+  @Test("Frames that were on their way when we reset their stream are no fault")
+  func resetStreams() throws {
+    for index in 0..<200 as Range<UInt32> {
+      server.now += 1_000_000_000
+      let stream = index * 2 + 1
+      server.receive(Frames.headers(stream, Frames.post()))
+      server.session.reset(try #require(server.streams[Int32(stream)]), code: ErrorCode.cancel)
+      server.produce()
+      server.receive(Frames.data(stream, "x") + Frames.headers(stream, [("x-t", "1")], end: true))
+    }
+    server.receive(Frames.data(1, "x"))
+    #expect(server.failure == nil)
+  }
+
+  @Test("Frames for a stream over the limit are no fault before the client knows of its refusal")
+  func refusedStreams() throws {
+    var settings = SessionSettings()
+    settings.concurrentStreamCountMax = 1
+    let server = try #require(Endpoint(.server, settings))
+    server.receive(
+      Frames.preface + Frames.settings() + Frames.headers(1, Frames.post()) + Frames.headers(3, Frames.post())
+        + Frames.reset(1) + Frames.headers(5, Frames.post()) + Frames.data(3, "x") + Frames.data(5, "y", end: true))
+    #expect(server.failure == nil)
+    #expect(server.seen.contains(.data(5, "y")))
+  }
+
+  @Test("A PRIORITY frame for the connection, or of a stream on itself, ends the connection")
+  func priorities() throws {
+    for payload in [(0, 1), (3, 3)] as [(UInt32, UInt8)] {
+      let server = try #require(greetedServer())
+      server.receiveByteByByte(Frames.frame(2, stream: payload.0, [0, 0, 0, payload.1, 1]))
+      server.produce()
+      #expect(server.failure == .protocolError && server.sentFrames.last?.code == ErrorCode.protocolError)
+    }
+    server.receive(Frames.frame(2, stream: 3, [0, 0, 0, 1, 1]) + Frames.headers(3, Frames.get(), end: true))
+    #expect(server.failure == nil)
+  }
+
   @Test(
     "T51 T68 Fields that HTTP/2 forbids end their stream, and never reach the caller",
     arguments: [

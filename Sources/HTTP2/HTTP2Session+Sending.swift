@@ -87,9 +87,15 @@ extension HTTP2Session {
     if failure != nil || isGoingAway || isExhausted { return false }
     // SAFETY: the session is alive.
     guard unsafe nghttp2_session_check_request_allowed(pointer) != 0 else { return false }
+    return openStreamCount < outgoingStreamCountMax
+  }
+
+  /// Streams that may be open at once.
+  package var outgoingStreamCountMax: Int {
+    // SAFETY: the session is alive.
     let peerMax = unsafe nghttp2_session_get_remote_settings(pointer, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
     // LIMIT: our own bound holds also where the peer has none.
-    return openStreamCount < min(Int(clamping: peerMax), settings.concurrentStreamCountMax)
+    return min(Int(clamping: peerMax), settings.concurrentStreamCountMax)
   }
 
   private func sendable(_ stream: StreamID) -> StreamRecord? {

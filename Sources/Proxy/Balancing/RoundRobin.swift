@@ -26,6 +26,8 @@ final class UpstreamServer {
   var idle: [HTTP1UpstreamConnection] = []
   /// Connections that serve many exchanges at once, the latest last.
   var multiplexed: [HTTP2UpstreamConnection] = []
+  /// Streams that such a connection takes, as the last one said; until the first one does, a guess.
+  var streamCountMax = 100
   /// Smooth round robin's running score.
   fileprivate var score = 0
 

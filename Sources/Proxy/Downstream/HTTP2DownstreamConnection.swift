@@ -22,8 +22,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   private var shutdownAt = Int64.max
   /// When to end it though nothing happens: idle, or before its first request.
   private var idleAt = Int64.max
-  /// What waited on all streams when the end was announced, or looked after the last time.
-  private var unsentByteCountAtEnd = Int.max
+  private var bytesWrittenAtIdleCheck: UInt64 = 0
 
   /// Between the announcement of the end and the end itself: requests that are on their way are still served (§6.8).
   private static let shutdownNanoseconds: Int64 = 500_000_000
@@ -110,7 +109,12 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     stream.reset()
     // LIMIT: streams kept for the next requests of this connection; more are freed.
     if spareStreams.count < 16 { spareStreams.append(stream) }
-    if isInputEnded, exchangeCount == 0 { close() }
+    endIfAnswered()
+  }
+
+  /// The client will ask for nothing more: closes once all that it asked for is written.
+  private func endIfAnswered() {
+    if isInputEnded, session.openStreamCount == 0 { close() }
   }
 
   /// An exchange of one of the streams is over.
@@ -154,14 +158,17 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     flush()
   }
 
-  /// Nothing was asked for a long time. Whoever takes neither the announcement of that nor what is left of its answers is
-  /// cut off: nothing is added to them any more, so what waits becomes less with a client that reads.
+  /// Nothing was asked for a long time. Whoever takes old answers meanwhile gets more time; whoever takes neither them nor
+  /// the announcement of the end is cut off.
   private func endIdle() {
-    let unsent = streams.reduce(0) { $0 + ($1?.unsentByteCount ?? 0) }
-    if session.isFinished || isOutputFull || unsent >= unsentByteCountAtEnd { return abort() }
-    if unsentByteCountAtEnd == .max { session.shutDown() }
-    unsentByteCountAtEnd = unsent
-    idleAt = worker.time.nanoseconds &+ (unsent > 0 ? worker.snapshot.bodyTimeout : Self.shutdownNanoseconds)
+    let isMoving = bytesWritten != bytesWrittenAtIdleCheck
+    bytesWrittenAtIdleCheck = bytesWritten
+    if session.openStreamCount == 0, output.isEmpty, bytesInTransport == 0, !session.wantsToWrite {
+      session.shutDown()
+    } else if !isMoving {
+      return abort()
+    }
+    idleAt = worker.time.nanoseconds &+ worker.snapshot.idleTimeout
   }
 
   override func receivedEnd() {
@@ -169,7 +176,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     for stream in streams where stream?.exchange?.isRequestComplete == false {
       stream?.exchange?.abandon(.clientClosed)
     }
-    if exchangeCount == 0 { close() }
+    endIfAnswered()
   }
 
   private func abandonAll() {

@@ -8,11 +8,15 @@ import HTTPWire
 /// One connection to a server, for many exchanges at once.
 final class HTTP2UpstreamConnection: UpstreamConnection {
   let session: HTTP2Session
-  private(set) var isConnected = false
-  /// Begun before the connection is there, in order.
+  private var isConnected = false
+  /// The server has said how many streams it takes (RFC 9113 §3.4). None is begun before: one too many would be refused,
+  /// and whoever is no HTTP/2 server would have got a request.
+  private var isReady = false
+  /// Begun before the connection is ready, in order.
   private var waiting: [HTTP2UpstreamStream] = []
   /// By the streams' slots.
   private var streams: [HTTP2UpstreamStream?] = []
+  private var spareStreams: [HTTP2UpstreamStream] = []
   private var head = ResponseHead()
   private var trailers = FieldSection()
   /// The server, or a failure, forbids new streams.
@@ -20,9 +24,6 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   /// When to end it though nothing happens.
   private var idleAt = Int64.max
   private var connectDeadline: Int64 = .max
-
-  /// LIMIT: exchanges that wait for one connection to open; more open another one.
-  private static let waitingCountMax = 100
 
   /// Nil when there is no memory for a session.
   static func open(worker: Worker, pool: UpstreamPool, server: UpstreamServer) -> HTTP2UpstreamConnection? {
@@ -41,7 +42,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   /// Whether one more exchange may begin here.
   var hasRoom: Bool {
     if isClosing || isClosed { return false }
-    return isConnected ? session.mayOpenStream : waiting.count < Self.waitingCountMax
+    // LIMIT: exchanges that wait for one connection to open; more open another one.
+    return isReady ? session.mayOpenStream : waiting.count < server.streamCountMax
   }
 
   func startConnectTimer() {
@@ -51,10 +53,12 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   // MARK: Requests
 
-  /// Begins an exchange's stream, now or once connected.
+  func takeStream() -> HTTP2UpstreamStream { spareStreams.popLast() ?? HTTP2UpstreamStream(self) }
+
+  /// Begins an exchange's stream, now or once the connection is ready.
   func begin(_ stream: HTTP2UpstreamStream) {
     idleAt = .max
-    if isConnected { submit(stream) } else { waiting.append(stream) }
+    if isReady { submit(stream) } else { waiting.append(stream) }
   }
 
   private func submit(_ stream: HTTP2UpstreamStream) {
@@ -80,13 +84,25 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   override func connected() {
     isConnected = true
-    connectDeadline = .max
     moveCounted(to: .active)
+    flush()
+  }
+
+  private func settingsChanged() {
+    server.streamCountMax = max(1, session.outgoingStreamCountMax)
+    if isReady { return }
+    if !waiting.isEmpty, !session.mayOpenStream { return connectFailed(.upstreamConnectFailed) }
+    isReady = true
+    connectDeadline = .max
     let begun = waiting
     waiting = []
     for stream in begun {
-      submit(stream)
-      stream.exchange?.upstreamConnected()
+      if session.mayOpenStream {
+        submit(stream)
+        stream.exchange?.upstreamConnected()
+      } else {
+        stream.moveOn()
+      }
     }
     noteIdle()
     flush()
@@ -136,11 +152,12 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
       trailers.reset()
     case .drained(let id): stream(id)?.exchange?.upstreamDrained()
     case .closed(let id, _, let isUnprocessed): streamClosed(id, isUnprocessed: isUnprocessed)
-    case .goAway: retire()
+    case .goAway: if isReady { retire() } else { lose() }
     case .failed(let reason):
       worker.counters.countError(reason.rawValue)
       lose()
-    case .settingsChanged, .requestHead: break
+    case .settingsChanged: settingsChanged()
+    case .requestHead: break
     }
   }
 
@@ -150,14 +167,19 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   }
 
   private func streamClosed(_ id: StreamID, isUnprocessed: Bool) {
-    let stream = stream(id)
-    if stream != nil { streams[id.slot] = nil }
-    stream?.lost(isUnprocessed: isUnprocessed)
+    if let stream = stream(id) {
+      streams[id.slot] = nil
+      // What the server has reset with another code it may have acted on.
+      if isUnprocessed { stream.lost(isUnprocessed: true) } else { stream.fail(.upstreamClosed) }
+      stream.reset()
+      // LIMIT: streams kept for the next requests; more are freed.
+      if spareStreams.count < 128 { spareStreams.append(stream) }
+    }
     noteIdle()
   }
 
   private func noteIdle() {
-    guard isConnected, waiting.isEmpty, session.openStreamCount == 0 else { return }
+    guard isReady, waiting.isEmpty, session.openStreamCount == 0 else { return }
     moveCounted(to: .idle)
     if isClosing { return close() }
     idleAt = worker.time.nanoseconds &+ UpstreamPool.idleNanoseconds
@@ -204,6 +226,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   /// The connection is lost with all that ran on it.
   private func lose() {
+    if !isReady { return connectFailed(.upstreamConnectFailed) }
     isClosing = true
     pool.forget(self)
     abort()

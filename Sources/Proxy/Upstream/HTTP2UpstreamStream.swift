@@ -1,12 +1,13 @@
-// One stream of an HTTP/2 connection to a server: the upstream's side of one exchange.
+// One stream of an HTTP/2 connection to a server: the upstream's side of one exchange. Kept by its connection for the next
+// one; no exchange holds it longer than the connection lives.
 
 import Bytes
 import HTTP2
 import HTTPWire
 
 final class HTTP2UpstreamStream: UpstreamStream {
-  private let connection: HTTP2UpstreamConnection
-  /// Nil until the connection is there.
+  private unowned let connection: HTTP2UpstreamConnection
+  /// Nil until the connection is ready.
   private(set) var id: StreamID?
   private(set) var exchange: Exchange?
   private var hasReceived = false
@@ -122,6 +123,24 @@ final class HTTP2UpstreamStream: UpstreamStream {
     guard let exchange else { return }
     self.exchange = nil
     exchange.connectFailed(to: server, refusal)
+  }
+
+  /// Waited for a connection that turns out to have no room.
+  func moveOn() {
+    guard let exchange else { return }
+    self.exchange = nil
+    exchange.upstreamFull()
+  }
+
+  /// Forgets one exchange.
+  func reset() {
+    id = nil
+    hasReceived = false
+    isPaused = false
+    owedByteCount = 0
+    writtenByteCount = 0
+    sentAtLastCheck = 0
+    deadline = .max
   }
 
   /// The stream is gone, and with it what the server did not finish.

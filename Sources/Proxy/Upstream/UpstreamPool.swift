@@ -36,7 +36,7 @@ final class UpstreamPool {
   /// the most likely to be alive.
   func takeKept(_ server: UpstreamServer) -> (any UpstreamStream)? {
     if isMultiplexed {
-      return server.multiplexed.last { $0.hasRoom }.map(HTTP2UpstreamStream.init)
+      return server.multiplexed.last { $0.hasRoom }?.takeStream()
     }
     guard let connection = server.idle.popLast() else { return nil }
     idleCount -= 1
@@ -52,7 +52,7 @@ final class UpstreamPool {
       server.multiplexed.append(connection)
       worker.openConnection(connection, to: server.configuration.address)
       connection.startConnectTimer()
-      return HTTP2UpstreamStream(connection)
+      return connection.takeStream()
     }
     let connection = HTTP1UpstreamConnection(worker: worker, pool: self, server: server)
     worker.openConnection(connection, to: server.configuration.address)

@@ -67,8 +67,22 @@ extension Exchange {
     let next = pool.server(after: failed)
     server = next
     guard let stream = pool.takeKept(next) ?? pool.open(next) else { return refuse(.gateway(refusal)) }
+    beginElsewhere(on: stream)
+  }
+
+  /// The connection takes fewer streams than wait for it. Nothing was sent, so any other will do.
+  func upstreamFull() {
+    upstream = nil
+    guard let pool, let server, let stream = pool.openAnew(server) else {
+      return refuse(.gateway(.upstreamConnectFailed))
+    }
+    beginElsewhere(on: stream)
+  }
+
+  private func beginElsewhere(on stream: any UpstreamStream) {
     begin(on: stream)
-    if stream.isConnected { upstreamConnected() }
+    // A connection that is there already will not say so again.
+    if upstream?.isConnected ?? false { upstreamConnected() }
   }
 
   /// A kept connection was closed just as the request was sent (T71), or a stream was refused. Sending again, once, is safe

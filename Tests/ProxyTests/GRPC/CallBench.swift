@@ -11,11 +11,11 @@ struct CallBench {
   static let upstream = "upstreams: { app: { servers: [10.0.0.1:9000], protocol: http2 } }"
 
   let bench: Bench
-  let client: HTTP2Peer
+  let client: GRPCPeer
 
   init(_ text: String = routes, upstream: String = upstream, issuer: BenchIssuer? = nil) throws {
     bench = try Bench(text + "\n" + upstream, keySets: try issuer.map { [try $0.keySet()] } ?? [])
-    client = try HTTP2Peer(.client, bench.connect(), bench)
+    client = try GRPCPeer(.client, bench.connect(), bench)
   }
 
   /// A call's head as a client of gRPC sends it.
@@ -27,9 +27,9 @@ struct CallBench {
   func call(_ head: String = head(), end: Bool = true) throws -> Int32 { try client.ask(head, end: end) }
 
   /// The server at the far end of the connection that was opened last.
-  func server() throws -> HTTP2Peer { try HTTP2Peer(.server, try bench.server(), bench) }
+  func server() throws -> GRPCPeer { try GRPCPeer(.server, try bench.server(), bench) }
 
-  func wait(_ duration: Duration, _ peers: HTTP2Peer...) {
+  func wait(_ duration: Duration, _ peers: GRPCPeer...) {
     bench.wait(duration)
     client.exchange()
     for peer in peers { peer.exchange() }

@@ -67,7 +67,7 @@ struct GRPCMetadataTests {
     let bench = try Bench(CallBench.routes + "\n" + CallBench.upstream)
     let client = bench.connect()
     client.send(get("/s/m"))
-    let server = try HTTP2Peer(.server, try bench.server(), bench)
+    let server = try GRPCPeer(.server, try bench.server(), bench)
     try server.answer(1, 200, "grpc-status: 12\r\n", end: true)
     #expect(values("Transfer-Encoding", in: client.text) == ["chunked"] && body(of: client.text) == "0\r\n\r\n")
     client.send(get("/s/m"))

@@ -192,7 +192,8 @@ final class Bench {
         #expect(counts.connections(upstream: upstream, state) == 0, "upstream, \(state)", sourceLocation: place)
       }
     }
-    #expect(worker.pools.allSatisfy { $0.servers.allSatisfy { $0.idle.isEmpty } }, "pools", sourceLocation: place)
+    let servers = worker.pools.flatMap(\.servers)
+    #expect(servers.allSatisfy { $0.idle.isEmpty && $0.multiplexed.isEmpty }, "pools", sourceLocation: place)
     #expect(worker.keyWaiters.takeAll().isEmpty, "key waiters", sourceLocation: place)
   }
 

@@ -45,6 +45,11 @@ final class FakeSocket {
     return text
   }
 
+  func takeBytes() -> [UInt8] {
+    defer { bytes = [] }
+    return bytes
+  }
+
   func take(over successor: Connection) { connection = successor }
 
   // MARK: The peer

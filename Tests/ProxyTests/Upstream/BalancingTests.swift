@@ -49,6 +49,7 @@ struct BalancingTests {
     let client = bench.connect()
     for _ in 0..<3 {
       client.send(get())
+      // The light one's connection is kept.
       try #require(bench.servers.last { $0.isOpen }).send(ok())
       #expect(status(client.take()) == 200)
     }

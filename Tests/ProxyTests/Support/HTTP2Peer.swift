@@ -188,14 +188,21 @@ final class HTTP2Bench {
     while isBusy {
       isBusy = false
       if areServersHTTP2 {
-        while servers.count < bench.servers.count {
-          servers.append(try HTTP2Peer(.server, bench.servers[servers.count], bench, serverSettings))
+        for socket in bench.servers where !servers.contains(where: { $0.socket === socket }) {
+          servers.append(try HTTP2Peer(.server, socket, bench, serverSettings))
         }
       }
       for peer in clients + servers where peer.socket.isOpen || !peer.socket.bytes.isEmpty {
         if peer.work() { isBusy = true }
       }
     }
+  }
+
+  /// Lets go of the peers that are gone.
+  func forgetGone() {
+    clients.removeAll { !$0.socket.isOpen }
+    servers.removeAll { !$0.socket.isOpen && !$0.socket.isConnecting }
+    bench.forgetServers()
   }
 
   func wait(_ duration: Duration) throws {

@@ -9,7 +9,7 @@ RELEASE_FLAGS = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=u
 # What building needs, and what the tests run besides.
 BUILD_PACKAGES = libssl-dev libnghttp2-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
-TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3
+TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client
 
 .PHONY: help demo build release test lint format bench clean swift-is-there build-packages demo-packages test-packages
 
@@ -82,6 +82,7 @@ for package in $(1); do \
     libnghttp2-dev) pkg-config --exists libnghttp2 2> /dev/null ;; \
     libssl-dev) pkg-config --exists 'openssl >= 3' 2> /dev/null ;; \
     ca-certificates) test -e /etc/ssl/certs ;; \
+    nghttp2-client) command -v h2load > /dev/null ;; \
     python3-*) dpkg -s $$package > /dev/null 2>&1 ;; \
     *) PATH="$$PATH:/usr/sbin:/sbin" command -v $$package > /dev/null ;; \
   esac || missing="$$missing $$package"; \

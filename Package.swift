@@ -74,7 +74,8 @@ let package = Package(
 
     .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: settings),
     .testTarget(name: "HTTPWireTests", dependencies: ["Bytes", "HTTPWire"], swiftSettings: settings),
-    .testTarget(name: "HTTP2Tests", dependencies: ["Bytes", "HTTPWire", "HTTP2"], swiftSettings: settings),
+    .testTarget(
+      name: "HTTP2Tests", dependencies: ["Bytes", "HTTPWire", "HTTP2", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "JSONTests", dependencies: ["Bytes", "JSON"], swiftSettings: settings),
     .testTarget(name: "CryptographyTests", dependencies: ["Bytes", "Cryptography"], swiftSettings: settings),
     .testTarget(name: "TLSTests", dependencies: ["Bytes", "COpenSSL", "TLS", "TestSupport"], swiftSettings: settings),

@@ -2,6 +2,7 @@
 // Seeded, so that a failure comes again.
 
 import HTTP2
+import TestSupport
 import Testing
 
 @Suite("Any bytes for HTTP/2 sessions")

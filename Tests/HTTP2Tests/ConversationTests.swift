@@ -2,6 +2,7 @@
 
 import HTTP2
 import HTTPWire
+import TestSupport
 import Testing
 
 @Suite("HTTP/2 between two sessions")

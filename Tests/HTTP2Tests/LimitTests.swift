@@ -3,6 +3,7 @@
 
 import HTTP2
 import HTTPWire
+import TestSupport
 import Testing
 
 @Suite("Limits of HTTP/2 sessions")

@@ -3,6 +3,7 @@
 
 import HTTP2
 import HTTPWire
+import TestSupport
 import Testing
 
 @Suite("HTTP/2 frames")

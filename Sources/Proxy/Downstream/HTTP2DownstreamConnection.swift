@@ -208,7 +208,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     if isRetiring { return }
     isRetiring = true
     session.announceShutdown()
-    shutdownAt = worker.time.nanoseconds &+ (exchangeCount == 0 ? 0 : Self.shutdownNanoseconds)
+    shutdownAt = worker.time.nanoseconds &+ Self.shutdownNanoseconds
     expect(shutdownAt)
     flush()
   }

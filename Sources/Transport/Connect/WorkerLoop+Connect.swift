@@ -8,6 +8,8 @@ import TLS
 
 extension WorkerLoop {
   func connect(_ connection: UpstreamConnection, to address: Address) {
+    // Given up in the same breath, as by a client that resets what it has just asked for (T54): not worth a socket.
+    if connection.isClosed { return noteAborted(connection) }
     var secure: SecureLayer?
     if connection.configuration.tls != nil {
       do {

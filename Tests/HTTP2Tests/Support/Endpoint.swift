@@ -3,6 +3,7 @@
 import Bytes
 import HTTP2
 import HTTPWire
+import TestSupport
 
 /// What a test compares: an event with what was taken because of it.
 enum Seen: Equatable {

@@ -363,6 +363,20 @@ struct HTTP2DownstreamTests {
     over.bench.expectNothingHeld()
   }
 
+  @Test("A request that crosses the announcement of a drain is answered, on an idle connection too")
+  func crossedDrain() throws {
+    let over = try HTTP2Bench("routes: [{ path: /*, auth: public, respond: { status: 200, body: hi } }]")
+    let client = try over.client()
+    over.bench.act { $0.drain() }
+    over.bench.wait(.milliseconds(200))
+    let stream = try #require(client.ask(get()))
+    client.send()
+    try over.wait(.seconds(1))
+    #expect(client[stream].text == "hi" && client[stream].isEnded)
+    #expect(client.socket.isClosed && over.bench.isDrained)
+    over.bench.expectNothingHeld()
+  }
+
   @Test("A client that ends its half gets the answers to what it asked, whole", arguments: Mix.clients)
   func halfClosed(_ mix: Mix) throws {
     let over = try HTTP2Bench(mix.text)

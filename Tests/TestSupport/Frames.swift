@@ -3,56 +3,58 @@
 
 import Bytes
 
-enum Frames {
-  static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+package enum Frames {
+  package static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 
-  static func frame(_ type: UInt8, flags: UInt8 = 0, stream: UInt32 = 0, _ payload: [UInt8] = []) -> [UInt8] {
+  package static func frame(_ type: UInt8, flags: UInt8 = 0, stream: UInt32 = 0, _ payload: [UInt8] = []) -> [UInt8] {
     let count = payload.count
     return [UInt8(count >> 16 & 255), UInt8(count >> 8 & 255), UInt8(count & 255), type, flags] + word(stream) + payload
   }
 
-  static func word(_ value: UInt32) -> [UInt8] {
+  package static func word(_ value: UInt32) -> [UInt8] {
     [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> UInt32($0)) }
   }
 
-  static func settings(_ entries: [(UInt16, UInt32)] = []) -> [UInt8] {
+  package static func settings(_ entries: [(UInt16, UInt32)] = []) -> [UInt8] {
     frame(4, entries.flatMap { [UInt8($0.0 >> 8), UInt8($0.0 & 255)] + word($0.1) })
   }
-  static let settingsAck = frame(4, flags: 1)
+  package static let settingsAck = frame(4, flags: 1)
 
-  static func headers(
+  package static func headers(
     _ stream: UInt32, _ fields: [(String, String)], end: Bool = false, endHeaders: Bool = true
   ) -> [UInt8] {
     frame(1, flags: (end ? 1 : 0) | (endHeaders ? 4 : 0), stream: stream, block(fields))
   }
 
-  static func continuation(_ stream: UInt32, _ bytes: [UInt8], endHeaders: Bool = false) -> [UInt8] {
+  package static func continuation(_ stream: UInt32, _ bytes: [UInt8], endHeaders: Bool = false) -> [UInt8] {
     frame(9, flags: endHeaders ? 4 : 0, stream: stream, bytes)
   }
 
-  static func data(_ stream: UInt32, _ bytes: [UInt8], end: Bool = false) -> [UInt8] {
+  package static func data(_ stream: UInt32, _ bytes: [UInt8], end: Bool = false) -> [UInt8] {
     frame(0, flags: end ? 1 : 0, stream: stream, bytes)
   }
-  static func data(_ stream: UInt32, _ text: String, end: Bool = false) -> [UInt8] {
+  package static func data(_ stream: UInt32, _ text: String, end: Bool = false) -> [UInt8] {
     data(stream, Array(text.utf8), end: end)
   }
 
-  static func reset(_ stream: UInt32, _ code: UInt32 = 8) -> [UInt8] { frame(3, stream: stream, word(code)) }
-  static func windowUpdate(_ stream: UInt32, _ count: UInt32) -> [UInt8] { frame(8, stream: stream, word(count)) }
-  static func ping(ack: Bool = false) -> [UInt8] { frame(6, flags: ack ? 1 : 0, Array(0..<8)) }
-  static func goAway(_ last: UInt32, _ code: UInt32 = 0) -> [UInt8] { frame(7, word(last) + word(code)) }
+  package static func reset(_ stream: UInt32, _ code: UInt32 = 8) -> [UInt8] { frame(3, stream: stream, word(code)) }
+  package static func windowUpdate(_ stream: UInt32, _ count: UInt32) -> [UInt8] {
+    frame(8, stream: stream, word(count))
+  }
+  package static func ping(ack: Bool = false) -> [UInt8] { frame(6, flags: ack ? 1 : 0, Array(0..<8)) }
+  package static func goAway(_ last: UInt32, _ code: UInt32 = 0) -> [UInt8] { frame(7, word(last) + word(code)) }
 
   /// A field block of literals.
-  static func block(_ fields: [(String, String)]) -> [UInt8] { fields.flatMap { literal($0.0, $0.1) } }
+  package static func block(_ fields: [(String, String)]) -> [UInt8] { fields.flatMap { literal($0.0, $0.1) } }
 
-  static func literal(_ name: String, _ value: String) -> [UInt8] {
+  package static func literal(_ name: String, _ value: String) -> [UInt8] {
     [0] + string(Array(name.utf8)) + string(Array(value.utf8))
   }
 
-  static func string(_ bytes: [UInt8]) -> [UInt8] { integer(bytes.count, prefixBits: 7) + bytes }
+  package static func string(_ bytes: [UInt8]) -> [UInt8] { integer(bytes.count, prefixBits: 7) + bytes }
 
   /// RFC 7541 §5.1.
-  static func integer(_ value: Int, prefixBits: Int) -> [UInt8] {
+  package static func integer(_ value: Int, prefixBits: Int) -> [UInt8] {
     let limit = (1 << prefixBits) - 1
     if value < limit { return [UInt8(value)] }
     var out = [UInt8(limit)]
@@ -64,23 +66,23 @@ enum Frames {
     return out + [UInt8(rest)]
   }
 
-  static func get(_ path: String = "/", _ more: (String, String)...) -> [(String, String)] {
+  package static func get(_ path: String = "/", _ more: (String, String)...) -> [(String, String)] {
     [(":method", "GET"), (":scheme", "https"), (":authority", "example.org"), (":path", path)] + more
   }
-  static func post(_ path: String = "/", _ more: (String, String)...) -> [(String, String)] {
+  package static func post(_ path: String = "/", _ more: (String, String)...) -> [(String, String)] {
     [(":method", "POST"), (":scheme", "https"), (":authority", "example.org"), (":path", path)] + more
   }
 }
 
 /// A frame as it was sent.
-struct SentFrame: Equatable, CustomStringConvertible {
-  var type: UInt8
-  var flags: UInt8
-  var stream: UInt32
-  var payload: [UInt8]
+package struct SentFrame: Equatable, CustomStringConvertible {
+  package var type: UInt8
+  package var flags: UInt8
+  package var stream: UInt32
+  package var payload: [UInt8]
 
   /// All whole frames in the bytes.
-  static func all(_ bytes: [UInt8], skipping prefix: Int = 0) -> [SentFrame] {
+  package static func all(_ bytes: [UInt8], skipping prefix: Int = 0) -> [SentFrame] {
     var frames: [SentFrame] = []
     var at = prefix
     while at + 9 <= bytes.count {
@@ -96,11 +98,11 @@ struct SentFrame: Equatable, CustomStringConvertible {
   }
 
   /// The code of RST_STREAM or GOAWAY.
-  var code: UInt32 {
+  package var code: UInt32 {
     let bytes = type == 7 ? payload.dropFirst(4).prefix(4) : payload.prefix(4)
     return bytes.reduce(0) { $0 << 8 | UInt32($1) }
   }
-  var description: String {
+  package var description: String {
     "\(type)(\(flags)) on \(stream), \(payload.count) bytes" + (type == 3 || type == 7 ? " code \(code)" : "")
   }
 }

@@ -73,8 +73,8 @@ struct WebSocketTests {
       }
     }
 
-    /// Good for some seconds: long enough for a handshake on a machine that is busy.
-    func shortToken() -> String { issuer.token(["exp": .integer(unixNow() + 10)]) }
+    /// Good for some seconds: long enough for a program to start and to shake hands on a machine that is busy.
+    func shortToken(seconds: Int = 10) -> String { issuer.token(["exp": .integer(unixNow() + seconds)]) }
   }
 
   @Test(
@@ -117,7 +117,7 @@ struct WebSocketTests {
   @Test("Chromium opens a WebSocket over HTTP/2 with its token as a subprotocol", .needs("chromium"), .tags(.slow))
   func browser() async throws {
     guard let bench = try await Bench.start() else { return }
-    let address = "https://localhost:\(bench.gateway.ports[1])/page?token=\(bench.shortToken())"
+    let address = "https://localhost:\(bench.gateway.ports[1])/page?token=\(bench.shortToken(seconds: 20))"
     let browser = try ChildProcess.start(
       "/usr/bin/env",
       [
@@ -126,7 +126,7 @@ struct WebSocketTests {
         address,
       ])
     defer { browser.kill(SIGTERM) }
-    let report = try await bench.gateway.waitForAccessLog(containing: "/seen/", within: .seconds(60))
+    let report = try await bench.gateway.waitForAccessLog(containing: "/seen/", within: .seconds(90))
     #expect(report.contains("\"path\":\"/seen/open-bearer-hello-4401\""))
     let tunnel = try await bench.gateway.waitForAccessLog(containing: "\"status\":101")
     #expect(tunnel.contains("\"protocol\":\"HTTP/2\"") && tunnel.contains("\"subject\":\"alice\""))

@@ -85,7 +85,7 @@ struct UnixSocketTests {
 
   @Test("PROXY headers and TLS come over a socket too")
   func secure() async throws {
-    let certificates = try TestCertificates.shared.get()
+    let certificates = try await TestCertificates.shared()
     let upstream = try await TestUpstream.echo()
     let keys =
       ", proxy_protocol: true, tls: { certificates: [{ certificate: \"\(certificates.certificate(.good))\", "
@@ -93,7 +93,7 @@ struct UnixSocketTests {
     let gateway = try await GatewayProcess.start(listeners(keys) + Configurations.plain(upstream))
     let client = try await RawClient.connect(
       port: 0, path: path, preamble: Array("PROXY TCP6 2001:db8::9 2001:db8::1 1 2\r\n".utf8),
-      secure: try SecureGateway.client())
+      secure: try await SecureGateway.client())
     let text = try await client.get("/").text
     #expect(
       text.contains("X-Forwarded-For: 2001:db8::9\r\n") && text.contains("X-Forwarded-Proto: https\r\n"), "\(text)")
@@ -122,9 +122,9 @@ struct UnixSocketTests {
 
   @Test("TLS to an upstream on a socket is verified by server_name")
   func secureUpstream() async throws {
-    let certificates = try TestCertificates.shared.get()
+    let certificates = try await TestCertificates.shared()
     let socket = folder.url.appending(path: "secure.sock").path
-    let upstream = try await TestUpstream.echo(secure: try SecureGateway.server(), path: socket)
+    let upstream = try await TestUpstream.echo(secure: try await SecureGateway.server(), path: socket)
     for (name, status) in [("localhost", 200), ("elsewhere.test", 502)] {
       let gateway = try await GatewayProcess.start(
         """

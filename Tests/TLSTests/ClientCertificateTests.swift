@@ -11,8 +11,8 @@ import Testing
   let contexts: TestContexts
   let authority: String
 
-  init() throws {
-    contexts = try TestContexts()
+  init() async throws {
+    contexts = try await TestContexts()
     authority = contexts.certificates.authority
   }
 

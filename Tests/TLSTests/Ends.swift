@@ -66,7 +66,7 @@ struct Ends: ~Copyable {
 struct TestContexts {
   let certificates: TestCertificates
 
-  init() throws { certificates = try TestCertificates.shared.get() }
+  init() async throws { certificates = try await TestCertificates.shared() }
 
   func paths(_ kind: TestCertificates.Kind, ocsp: Bool = false) -> CertificatePaths {
     CertificatePaths(

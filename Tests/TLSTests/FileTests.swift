@@ -11,7 +11,7 @@ import Testing
 @Suite struct FileTests {
   let contexts: TestContexts
 
-  init() throws { contexts = try TestContexts() }
+  init() async throws { contexts = try await TestContexts() }
 
   private func fault(_ certificate: String, _ key: String, ocsp: String? = nil) -> TLSError? {
     do throws(TLSError) {

@@ -29,7 +29,7 @@ private enum LiveCount {
 @Suite struct MemoryTests {
   let contexts: TestContexts
 
-  init() throws { contexts = try TestContexts() }
+  init() async throws { contexts = try await TestContexts() }
 
   @Test("A thousand sessions that are opened, broken or dropped leave nothing behind")
   func dropped() throws {

@@ -56,7 +56,7 @@ private func echo(_ context: ServerContext, on descriptor: Int32) throws -> (TLS
 @Suite struct OpenSSLCommandTests {
   let contexts: TestContexts
 
-  init() throws { contexts = try TestContexts() }
+  init() async throws { contexts = try await TestContexts() }
 
   private func serve(
     _ context: ServerContext, _ arguments: [String]

@@ -20,8 +20,8 @@ private final class TestClock: Sendable {
   let contexts: TestContexts
   let client: ClientContext
 
-  init() throws {
-    contexts = try TestContexts()
+  init() async throws {
+    contexts = try await TestContexts()
     client = try contexts.client { $0.keepsSessions = true }
   }
 

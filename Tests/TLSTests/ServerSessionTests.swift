@@ -10,7 +10,7 @@ import Testing
 @Suite struct ServerSessionTests {
   let contexts: TestContexts
 
-  init() throws { contexts = try TestContexts() }
+  init() async throws { contexts = try await TestContexts() }
 
   @Test("A handshake comes to its end whatever the pieces in which it arrives", arguments: [1, 2, 3, 100, .max])
   func pieces(step: Int) throws {

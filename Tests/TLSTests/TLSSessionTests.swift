@@ -33,7 +33,7 @@ func drain(_ session: inout TLSSession) -> [UInt8] {
 @Suite struct TLSSessionTests {
   let certificates: TestCertificates
 
-  init() throws { certificates = try TestCertificates.shared.get() }
+  init() async throws { certificates = try await TestCertificates.shared() }
 
   private func peer(_ kind: TestCertificates.Kind, versionMax: Int32 = TLS1_3_VERSION) throws -> TestPeer {
     try #require(

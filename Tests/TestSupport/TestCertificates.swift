@@ -25,8 +25,12 @@ package final class TestCertificates: Sendable {
   package func certificate(_ kind: Kind) -> String { folder.appending(path: "\(kind.rawValue).crt").path }
   package func key(_ kind: Kind) -> String { folder.appending(path: "\(kind.rawValue).key").path }
 
-  package init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: "catraca-tls-\(UUID().uuidString)")
+  private init(folder: URL) { self.folder = folder }
+
+  /// Waits for the command without holding up a thread: it takes seconds on a busy machine, and other tests' clients have
+  /// deadlines at their servers meanwhile.
+  private static func make() async throws -> TestCertificates {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "catraca-tls-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let script = """
       set -e
@@ -62,18 +66,16 @@ package final class TestCertificates: Sendable {
           -ndays 1 -respout $kind.ocsp -noverify
       done
       """
-    let process = Process()
-    process.executableURL = URL(filePath: "/bin/sh")
-    process.arguments = ["-c", script]
-    process.currentDirectoryURL = folder
-    process.standardError = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw CocoaError(.fileWriteUnknown) }
+    let certificates = TestCertificates(folder: folder)
+    let result = try await ChildProcess.run("sh", ["-c", script], in: folder, within: .seconds(300))
+    guard result.status == 0 else { throw GatewayProcess.StartFailure(description: result.standardError) }
+    return certificates
   }
 
   deinit { try? FileManager.default.removeItem(at: folder) }
 
-  package static let shared = Result { try TestCertificates() }
+  private static let made = Task { try await make() }
+
+  /// The same for all tests of the process.
+  package static func shared() async throws -> TestCertificates { try await made.value }
 }

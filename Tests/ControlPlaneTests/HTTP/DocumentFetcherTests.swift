@@ -169,7 +169,7 @@ func untilCancelled() async {
 
   @Test("T25 https is verified: the right certificate passes, the others name their fault")
   func https() async throws {
-    let certificates = try TestCertificates.shared.get()
+    let certificates = try await TestCertificates.shared()
     let good = try TLSServer(certificates, .good)
     let document = try await fetcher.get(
       url: "https://localhost:\(good.port)/good.crt", trust: .file(certificates.authority))

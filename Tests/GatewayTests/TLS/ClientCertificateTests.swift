@@ -7,7 +7,7 @@ import Testing
 @Suite("Client certificates", .needs("curl"), .needs("openssl"))
 struct ClientCertificateTests {
   private func start(_ policy: String, _ upstream: TestUpstream) async throws -> SecureGateway {
-    let authority = try TestCertificates.shared.get().authority
+    let authority = try await TestCertificates.shared().authority
     return try await SecureGateway.start(
       tls: "client_certificates: \(policy), client_ca: \"\(authority)\"",
       rest: """
@@ -100,7 +100,7 @@ struct ClientCertificateTests {
     #expect(try await kept.get("/").status == 200)
     #expect(try await gateway.sClient("-sess_out \(session)").contains("HTTP/1.1 200"))
     try gateway.process.write(
-      configuration: try SecureGateway.listener(
+      configuration: try await SecureGateway.listener(
         tls: "client_certificates: required, client_ca: \"\(gateway.certificates.authority)\"")
         + SecureGateway.answering)
     #expect(try await gateway.process.reload().status == 200)

@@ -17,11 +17,11 @@ struct ProxyProtocolTests {
     let upstream = try await TestUpstream.echo()
     let listener =
       isSecure
-      ? try SecureGateway.listener(keys: "proxy_protocol: true")
+      ? try await SecureGateway.listener(keys: "proxy_protocol: true")
       : "listeners: [{ address: \"127.0.0.1:0\", proxy_protocol: true }]\n"
     let process = try await GatewayProcess.start(
       listener + Configurations.plain(upstream, top: "trusted_proxies: [\(trusted)]\n\(more)"))
-    return (SecureGateway(certificates: try TestCertificates.shared.get(), process: process), upstream)
+    return (SecureGateway(certificates: try await TestCertificates.shared(), process: process), upstream)
   }
 
   @Test("The address of a header is the client's, for the upstream and in the log; its bytes may come one by one")
@@ -58,7 +58,7 @@ struct ProxyProtocolTests {
     let (gateway, upstream) = try await start(isSecure: true)
     for header in [Self.version1, Self.version2] {
       let client = try await RawClient.connect(
-        port: gateway.process.port, preamble: header, secure: try SecureGateway.client())
+        port: gateway.process.port, preamble: header, secure: try await SecureGateway.client())
       let response = try await client.get("/")
       #expect(response.text.contains("X-Forwarded-For: 203.0.113.9\r\n"))
       #expect(response.text.contains("X-Forwarded-Proto: https\r\n"))

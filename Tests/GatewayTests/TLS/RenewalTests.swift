@@ -8,7 +8,7 @@ import Testing
 struct RenewalTests {
   private let certificates: TestCertificates
 
-  init() throws { certificates = try TestCertificates.shared.get() }
+  init() async throws { certificates = try await TestCertificates.shared() }
 
   private static let configuration =
     SecureGateway.listener("certificates: [{ certificate: a.crt, key: a.key }]") + SecureGateway.answering
@@ -115,7 +115,7 @@ struct RenewalTests {
     #expect(try await gateway.process.reload().status == 200)
     let line = try await gateway.process.waitForLog("the new listener") { $0.contains("address=127.0.0.2:") }
     let port = try #require(line.firstMatch(of: /127\.0\.0\.2:(\d+)/).flatMap { Int($0.1) })
-    let client = try await RawClient.connect(port: port, host: "127.0.0.2", secure: try SecureGateway.client())
+    let client = try await RawClient.connect(port: port, host: "127.0.0.2", secure: try await SecureGateway.client())
     #expect(try await client.get("/").text == "ok")
   }
 }

@@ -10,9 +10,9 @@ struct SecureBodyTests {
   private let certificates: TestCertificates
   private let server: ServerContext
 
-  init() throws {
-    certificates = try TestCertificates.shared.get()
-    server = try SecureGateway.server()
+  init() async throws {
+    certificates = try await TestCertificates.shared()
+    server = try await SecureGateway.server()
   }
 
   private func start(_ upstream: TestUpstream) async throws -> SecureGateway {

@@ -16,16 +16,17 @@ struct SecureGateway {
   static func start(
     _ kinds: [TestCertificates.Kind] = [.good], tls: String = "", rest: String = answering
   ) async throws -> SecureGateway {
-    let certificates = try TestCertificates.shared.get()
-    let process = try await GatewayProcess.start(listener(kinds, tls: tls) + rest)
+    let certificates = try await TestCertificates.shared()
+    let process = try await GatewayProcess.start(try await listener(kinds, tls: tls) + rest)
     return SecureGateway(certificates: certificates, process: process)
   }
 
   static let answering = "routes: [{ path: \"/*\", auth: public, respond: { status: 200, body: ok } }]\n"
 
-  static func listener(_ kinds: [TestCertificates.Kind] = [.good], tls: String = "", keys: String = "") throws -> String
+  static func listener(_ kinds: [TestCertificates.Kind] = [.good], tls: String = "", keys: String = "") async throws
+    -> String
   {
-    let certificates = try TestCertificates.shared.get()
+    let certificates = try await TestCertificates.shared()
     let list = kinds.map { kind in
       let ocsp = kind == .good || kind == .rsa ? ", ocsp: \"\(certificates.file("\(kind.rawValue).ocsp"))\"" : ""
       return "{ certificate: \"\(certificates.certificate(kind))\", key: \"\(certificates.key(kind))\"\(ocsp) }"
@@ -40,13 +41,13 @@ struct SecureGateway {
 
   /// A client of the harness that trusts the test run's root.
   func connect(showing kind: TestCertificates.Kind? = nil) async throws -> RawClient {
-    try await RawClient.connect(port: process.port, secure: try Self.client(showing: kind))
+    try await RawClient.connect(port: process.port, secure: try await Self.client(showing: kind))
   }
 
   static func client(
     showing kind: TestCertificates.Kind? = nil, protocols: [String] = ["http/1.1"]
-  ) throws -> ClientContext {
-    let certificates = try TestCertificates.shared.get()
+  ) async throws -> ClientContext {
+    let certificates = try await TestCertificates.shared()
     var options = ClientOptions(trust: .file(certificates.authority))
     options.certificate = kind.map {
       CertificatePaths(certificate: certificates.certificate($0), key: certificates.key($0))
@@ -58,8 +59,8 @@ struct SecureGateway {
   /// A server of the harness.
   static func server(
     _ kind: TestCertificates.Kind = .good, protocols: [String] = [], isClientAsked: Bool = false
-  ) throws -> ServerContext {
-    let certificates = try TestCertificates.shared.get()
+  ) async throws -> ServerContext {
+    let certificates = try await TestCertificates.shared()
     var options = ServerOptions(certificates: [
       CertificatePaths(certificate: certificates.certificate(kind), key: certificates.key(kind))
     ])

@@ -9,7 +9,7 @@ import Testing
 struct UpstreamTLSTests {
   private let certificates: TestCertificates
 
-  init() throws { certificates = try TestCertificates.shared.get() }
+  init() async throws { certificates = try await TestCertificates.shared() }
 
   /// - Parameters:
   ///   - tls: the keys of the upstream's `tls`.
@@ -36,7 +36,7 @@ struct UpstreamTLSTests {
       (.chained, "\(authority), server_name: chained.test", "127.0.0.1"),
       (.unknownAuthority, "server_name: idp.test", "127.0.0.1"), (.expired, "verify: false", "127.0.0.1"),
     ] {
-      let upstream = try await TestUpstream.echo(secure: try SecureGateway.server(kind))
+      let upstream = try await TestUpstream.echo(secure: try await SecureGateway.server(kind))
       let gateway = try await start(upstream, tls: tls, host: host)
       let response = try await gateway.get("/")
       #expect(response.status == 200 && response.text.contains("X-Forwarded-Proto: http\r\n"), "\(kind) \(tls)")
@@ -57,7 +57,7 @@ struct UpstreamTLSTests {
       (.good, "server_name: localhost", "unable to get local issuer"),
       (.commonName, "\(authority), server_name: old.test", "hostname mismatch"),
     ] {
-      let upstream = try await TestUpstream.echo(secure: try SecureGateway.server(kind))
+      let upstream = try await TestUpstream.echo(secure: try await SecureGateway.server(kind))
       let gateway = try await start(upstream, tls: tls)
       for method in ["GET", "POST"] {
         let response = try await gateway.get("/", method: method, ["Content-Length: 0"])
@@ -91,7 +91,7 @@ struct UpstreamTLSTests {
 
   @Test("The gateway shows its certificate to a server that asks, and without one gets nowhere")
   func clientCertificate() async throws {
-    let upstream = try await TestUpstream.echo(secure: try SecureGateway.server(isClientAsked: true))
+    let upstream = try await TestUpstream.echo(secure: try await SecureGateway.server(isClientAsked: true))
     let shown =
       ", certificate: \"\(certificates.certificate(.client))\", key: \"\(certificates.key(.client))\""
     let gateway = try await start(upstream, tls: "\(authority), server_name: localhost\(shown)")
@@ -105,7 +105,7 @@ struct UpstreamTLSTests {
   @Test("A new connection to a server resumes the session of an earlier one, until a reload")
   func resumption() async throws {
     let resumed = Monitor([Bool]())
-    let upstream = try await TestUpstream.start(secure: try SecureGateway.server()) { connection in
+    let upstream = try await TestUpstream.start(secure: try await SecureGateway.server()) { connection in
       let request = try await connection.receiveRequest()
       let isResumed = try await connection.stream.securityFacts().isResumed
       resumed.update { $0.append(isResumed) }
@@ -123,7 +123,7 @@ struct UpstreamTLSTests {
   @Test("http2 over TLS wants h2 by ALPN: a server that does not agree to it is not spoken to")
   func wantsHTTP2() async throws {
     for protocols in [[], ["http/1.1"]] {
-      let upstream = try await TestUpstream.echo(secure: try SecureGateway.server(protocols: protocols))
+      let upstream = try await TestUpstream.echo(secure: try await SecureGateway.server(protocols: protocols))
       let gateway = try await start(upstream, tls: "\(authority), server_name: localhost", keys: ", protocol: http2")
       #expect(try await gateway.get("/secret").status == 502)
       _ = try await gateway.waitForLog("why") { $0.contains("TLS to an upstream failed") }
@@ -173,7 +173,8 @@ struct UpstreamTLSTests {
 
   @Test("A renewed certificate of the gateway's own is shown to servers from then on, without a reload")
   func renewal() async throws {
-    let upstream = try await TestUpstream.start(secure: try SecureGateway.server(isClientAsked: true)) { connection in
+    let upstream = try await TestUpstream.start(secure: try await SecureGateway.server(isClientAsked: true)) {
+      connection in
       let request = try await connection.receiveRequest()
       try await connection.answer("once", fields: ["Connection: close"], to: request)
     }

@@ -14,7 +14,7 @@ struct TruncatedSecureAnswerTests {
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
     ], ["HTTP/1.1", "HTTP/1.0"])
   func cut(_ answer: String, _ version: String) async throws {
-    let certificates = try TestCertificates.shared.get()
+    let certificates = try await TestCertificates.shared()
     let paths = CertificatePaths(certificate: certificates.certificate(.good), key: certificates.key(.good))
     let context = try ServerContext(ServerOptions(certificates: [paths]), tickets: try TicketKeys())
     let upstream = try await TestUpstream.start(secure: context) { connection in

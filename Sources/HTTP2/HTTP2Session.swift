@@ -23,6 +23,7 @@ package final class HTTP2Session {
   /// The GOAWAY that says why is not written yet.
   private var isFarewellDue = false
   package internal(set) var isGoingAway = false
+  var isShutdownAnnounced = false
   /// All stream identifiers were used.
   package internal(set) var isExhausted = false
   /// The highest stream that the peer opened.
@@ -276,9 +277,11 @@ package final class HTTP2Session {
     }
   }
 
-  /// Tells the client that the end is near, without refusing what is on its way already (RFC 9113 §6.8).
+  /// Tells the client that the end is near, without refusing what is on its way already (RFC 9113 §6.8). A PING goes behind
+  /// it: once that is answered, ``SessionEvent/shutdownHeard``, nothing more is on its way.
   package func announceShutdown() {
     if failure != nil { return }
+    isShutdownAnnounced = true
     // SAFETY: the session is alive; a client's session refuses the call and nothing happens.
     _ = unsafe nghttp2_submit_shutdown_notice(pointer)
   }

@@ -27,8 +27,7 @@ final class SessionCallbacks: @unchecked Sendable {
     unsafe nghttp2_session_callbacks_set_on_header_callback(table) {
       _, _, name, nameCount, value, valueCount, _, owner in
       guard let session = unsafe session(owner) else { return fatal }
-      unsafe session.field(span(name, nameCount), span(value, valueCount))
-      return 0
+      return unsafe session.field(span(name, nameCount), span(value, valueCount))
     }
     unsafe nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table) { _, _, stream, bytes, count, owner in
       guard let session = unsafe session(owner), let bytes = unsafe bytes else { return fatal }
@@ -123,13 +122,15 @@ extension HTTP2Session {
     return 0
   }
 
-  fileprivate func field(_ name: Span<UInt8>, _ value: Span<UInt8>) {
+  fileprivate func field(_ name: Span<UInt8>, _ value: Span<UInt8>) -> Int32 {
+    if let reason = flood.field(byteCount: name.count + value.count) { return failFatally(reason) }
     switch block {
     case .none: break
     case .request: requestBuilder.add(name, value, limits: settings.headLimits)
     case .response: responseBuilder.add(name, value, limits: settings.headLimits)
     case .trailers: trailerBuilder.add(name, value, limits: settings.headLimits)
     }
+    return 0
   }
 
   fileprivate func content(_ bytes: UnsafePointer<UInt8>, _ count: Int, on stream: Int32) -> Int32 {
@@ -155,6 +156,8 @@ extension HTTP2Session {
       if isEnd { ended(record) }
     case .data:
       if isEnd, let record = record(nghttp2Stream: header.stream_id) { ended(record) }
+    case .ping:
+      if isEnd, isShutdownAnnounced { report(.shutdownHeard) }
     case .settings:
       if !isEnd { report(.settingsChanged) }
     case .goAway:
@@ -239,6 +242,10 @@ extension HTTP2Session {
     switch FrameType(rawValue: header.type) {
     case .goAway:
       let code = unsafe frame.pointee.goaway.error_code
+      if isShutdownAnnounced, unsafe frame.pointee.goaway.last_stream_id == Int32.max {
+        // Only now: nghttp2 would send it in front of the announcement.
+        _ = unsafe nghttp2_submit_ping(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
+      }
       if code != ErrorCode.noError { fail(FailureReason(code: code), isPeerTold: true) }
     case .reset:
       resetStreams.insert(header.stream_id)

@@ -109,6 +109,8 @@ package enum SessionEvent: Equatable, Sendable {
   case closed(StreamID, code: UInt32, isSafeToRetry: Bool)
   /// The peer changed its settings: how many streams it takes may be another number now.
   case settingsChanged
+  /// The client knows of the end that was announced: all that it asked for before has come.
+  case shutdownHeard
   /// The peer takes no streams above this one. Those that are open above it are reported as `closed`.
   case goAway(lastStreamID: Int32, code: UInt32)
   /// The connection is lost: nothing comes after it. ``HTTP2Session/produce(into:upTo:)`` once more tells the peer why.

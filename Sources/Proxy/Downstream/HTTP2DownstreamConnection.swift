@@ -24,8 +24,13 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   private var idleAt = Int64.max
   private var bytesWrittenAtIdleCheck: UInt64 = 0
 
-  /// Between the announcement of the end and the end itself: requests that are on their way are still served (§6.8).
-  private static let shutdownNanoseconds: Int64 = 500_000_000
+  /// How long a client may take to confirm the announcement of the end: requests that are on their way are served (§6.8).
+  /// An idle one has less time: many do not confirm, but close.
+  private static let shutdownNanoseconds: Int64 = 5_000_000_000
+  private static let idleShutdownNanoseconds: Int64 = 1_000_000_000
+
+  /// After so long without a request, memory for the next ones is given back.
+  static let trimNanoseconds: Int64 = 1_000_000_000
 
   /// Nil when there is no memory for a session.
   static func open(worker: Worker, client: Client) -> HTTP2DownstreamConnection? {
@@ -81,6 +86,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     case .failed(let reason):
       worker.counters.countError(reason.rawValue)
       abandonAll()
+    case .shutdownHeard: shutDown()
     case .responseHead, .interimHead, .settingsChanged, .goAway: break
     }
   }
@@ -123,7 +129,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     if exchangeCount == 0 {
       moveCounted(to: .idle)
       idleAt = worker.time.nanoseconds &+ worker.snapshot.idleTimeout
-      expect(idleAt)
+      expect(min(idleAt, worker.time.nanoseconds &+ Self.trimNanoseconds))
     }
   }
 
@@ -147,15 +153,19 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
       guard let stream = streams[index], let exchange = stream.exchange, stream.deadline <= now else { continue }
       exchange.checkProgress()
     }
-    if now >= shutdownAt {
-      shutdownAt = .max
-      session.shutDown()
-    }
+    if now >= shutdownAt { shutDown() }
+    if session.openStreamCount == 0, exchangeCount == 0 { trim() }
     if now >= idleAt { endIdle() }
     var next = min(shutdownAt, idleAt)
     for stream in streams { next = min(next, stream?.deadline ?? .max) }
     if !isClosed { deadline = next }
     flush()
+  }
+
+  private func trim() {
+    session.releaseStorage()
+    streams = []
+    spareStreams = []
   }
 
   /// Nothing was asked for a long time. Whoever takes old answers meanwhile gets more time; whoever takes neither them nor
@@ -204,11 +214,17 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     return true
   }
 
+  private func shutDown() {
+    shutdownAt = .max
+    session.shutDown()
+  }
+
   override func drain() {
     if isRetiring { return }
     isRetiring = true
     session.announceShutdown()
-    shutdownAt = worker.time.nanoseconds &+ Self.shutdownNanoseconds
+    let patience = exchangeCount == 0 ? Self.idleShutdownNanoseconds : Self.shutdownNanoseconds
+    shutdownAt = worker.time.nanoseconds &+ patience
     expect(shutdownAt)
     flush()
   }

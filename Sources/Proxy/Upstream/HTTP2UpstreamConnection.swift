@@ -157,7 +157,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
       worker.counters.countError(reason.rawValue)
       lose()
     case .settingsChanged: settingsChanged()
-    case .requestHead: break
+    case .requestHead, .shutdownHeard: break
     }
   }
 
@@ -183,7 +183,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     moveCounted(to: .idle)
     if isClosing { return close() }
     idleAt = worker.time.nanoseconds &+ UpstreamPool.idleNanoseconds
-    expect(idleAt)
+    expect(worker.time.nanoseconds &+ HTTP2DownstreamConnection.trimNanoseconds)
   }
 
   /// No new streams; it is closed when the last one has ended.
@@ -209,6 +209,11 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     if now >= connectDeadline { return connectFailed(.upstreamConnectTimeout) }
     for index in streams.indices {
       if let stream = streams[index], stream.deadline <= now { stream.deadlinePassed() }
+    }
+    if session.openStreamCount == 0 {
+      session.releaseStorage()
+      streams = []
+      spareStreams = []
     }
     if now >= idleAt { retire() }
     var next = min(idleAt, connectDeadline)

@@ -29,6 +29,7 @@ final class Endpoint {
   /// Whether received content counts as taken on at once.
   var consumes = true
   var receivedByteCount = 0
+  var isShutdownHeard = false
   var safeToRetry: [Int32] = []
   var request = RequestHead()
   var response = ResponseHead()
@@ -81,6 +82,7 @@ final class Endpoint {
     case .closed(let stream, let code, let isSafeToRetry):
       if isSafeToRetry { safeToRetry.append(stream.id) }
       seen.append(.closed(stream.id, code))
+    case .shutdownHeard: isShutdownHeard = true
     case .settingsChanged: seen.append(.settings)
     case .goAway(let last, let code): seen.append(.goAway(last, code))
     case .failed(let reason): seen.append(.failed(reason))

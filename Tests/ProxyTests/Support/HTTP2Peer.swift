@@ -97,7 +97,7 @@ final class HTTP2Peer {
     case .closed(let stream, let code, _): messages[stream.id, default: Message()].code = code
     case .goAway(let last, let code): goAways.append((last, code))
     case .failed(let reason): failure = reason
-    case .drained, .settingsChanged: break
+    case .drained, .settingsChanged, .shutdownHeard: break
     }
   }
 

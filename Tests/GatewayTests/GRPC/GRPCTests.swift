@@ -14,7 +14,7 @@ private struct CallDoor {
 
   static func start(isSecure: Bool = false) async throws -> CallDoor {
     let folder = try TemporaryFolder()
-    let certificates = try TestCertificates.shared.get()
+    let certificates = try await TestCertificates.shared()
     let pair = isSecure ? [certificates.certificate(.good), certificates.key(.good)] : []
     let server = try await GRPCPrograms.start("server.py", GRPCPrograms.server, pair, in: folder.url)
     let port = try await server.output.wait(for: "the gRPC server's port") { output -> String? in
@@ -57,7 +57,7 @@ private struct CallDoor {
   }
 
   func client(_ scenario: String) async throws -> ChildProcess {
-    let authority = try TestCertificates.shared.get().authority
+    let authority = try await TestCertificates.shared().authority
     return try await GRPCPrograms.start(
       "client.py", GRPCPrograms.client, [scenario, "\(gateway.port)", authority] + tokens, in: folder.url)
   }

@@ -20,7 +20,7 @@ struct HTTP2Door {
 
   /// Routes: `/near/*` to the upstream, `/far/*` through the other gateway, `/door` for tokens, `/fixed`.
   static func start(_ key: TestKey? = nil, upstream: TestUpstream) async throws -> HTTP2Door {
-    let certificates = try TestCertificates.shared.get()
+    let certificates = try await TestCertificates.shared()
     let back = try await GatewayProcess.start(Configurations.plain(upstream, routeKeys: "body_size: 1GiB"))
     let front = try await GatewayProcess.start(
       configuration(key, upstream, back, certificates), files: ["keys.json": keySetText(key.map { [$0.jwk()] } ?? [])])

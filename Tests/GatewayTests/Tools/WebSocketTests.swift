@@ -29,12 +29,12 @@ struct WebSocketTests {
         return output.standardOutput.first { $0.hasPrefix("port ") }.map { String($0.dropFirst(5)) }
       }
       let issuer = try await TestIssuer.start()
-      let certificates = try TestCertificates()
+      let certificates = try await TestCertificates.shared()
       let page = WebSocketScripts.page.split(separator: "\n").map { "        \($0)" }.joined(separator: "\n")
       let gateway = try await GatewayProcess.start(
         """
         listeners:
-          - { address: "127.0.0.2:0" }
+          - { address: "127.0.0.1:0" }
           - address: "127.0.0.1:0"
             tls: { certificates: [{ certificate: \(certificates.certificate(.good)), key: \(certificates.key(.good)) }] }
         issuers:
@@ -81,7 +81,7 @@ struct WebSocketTests {
     "The library websockets on both ends: deflate, 1 MiB, fragments, pings, in clear and over TLS", .needs("python3"))
   func messages() async throws {
     guard let bench = try await Bench.start() else { return }
-    let urls = ["ws://127.0.0.2:\(bench.gateway.ports[0])/live", "wss://localhost:\(bench.gateway.ports[1])/live"]
+    let urls = ["ws://127.0.0.1:\(bench.gateway.ports[0])/live", "wss://localhost:\(bench.gateway.ports[1])/live"]
     for (index, url) in urls.enumerated() {
       let token = bench.issuer.token()
       let seen = try await bench.client(["client.py", url, bench.certificates.authority, token, "chat"])

@@ -72,7 +72,7 @@ final class GRPCPeer {
     case .end(let stream): streams[stream.id]?.isEnded = true
     case .closed(let stream, let code, _): streams[stream.id]?.closed = code
     case .failed(let reason): failure = reason
-    case .interimHead, .headRefused, .drained, .settingsChanged, .goAway: break
+    case .interimHead, .headRefused, .drained, .settingsChanged, .shutdownHeard, .goAway: break
     }
   }
 

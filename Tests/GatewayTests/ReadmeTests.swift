@@ -18,8 +18,12 @@ struct ReadmeTests {
       $0.components(separatedBy: "```").first
     }
     #expect(blocks.count == 2)
+    let made = try await TestCertificates.shared()
+    let files = try ["api.crt": made.certificate(.good), "api.key": made.key(.good), "internal-ca.crt": made.authority]
+      .mapValues { try String(contentsOfFile: $0, encoding: .utf8) }
     for block in blocks {
-      let ran = try await GatewayProcess.run(["check", "gateway.conf"], configuration: block)
+      let ran = try await GatewayProcess.run(
+        ["check", "gateway.conf"], configuration: block.replacing("tls/", with: ""), files: files)
       #expect(ran.status == 0 && ran.standardError.isEmpty, "\(ran.standardError)\n\(block)")
     }
   }

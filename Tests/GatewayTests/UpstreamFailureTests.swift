@@ -91,12 +91,12 @@ struct UpstreamFailureTests {
   @Test("A route's timeout ends an exchange that is too long: 504 before an answer, a cut after its begin")
   func routeTimeout() async throws {
     let silent = try await Self.start { try await $0.stream.waitUntilGone() }
-    try await Self.expect("route_timeout", 504, from: silent, routeKeys: "timeout: 200ms")
+    try await Self.expect("route_timeout", 504, from: silent, routeKeys: "timeout: 1s")
     let halting = try await Self.start { connection in
       try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
       try await connection.stream.waitUntilGone()
     }
-    let gateway = try await GatewayProcess.start(Configurations.plain(halting, routeKeys: "timeout: 200ms"))
+    let gateway = try await GatewayProcess.start(Configurations.plain(halting, routeKeys: "timeout: 1s"))
     let client = try await gateway.connect()
     try await client.send("GET /bad HTTP/1.1\r\nHost: test\r\n\r\n")
     #expect(try await client.receiveResponseHead().status == 200)

@@ -41,20 +41,20 @@ package final class TestCertificates: Sendable {
         printf '%s\\n' "${3:+subjectAltName=$3}" "$7" > $1.ext
         openssl x509 -req -in $1.csr -CA $2.crt -CAkey $2.key -CAcreateserial -extfile $1.ext -out $1.crt $4; }
       root ca; root other
-      leaf good ca DNS:localhost,DNS:idp.test "-days 10"
-      leaf wrongHost ca DNS:elsewhere.test "-days 10"
+      leaf good ca DNS:localhost,DNS:idp.test "-days 30"
+      leaf wrongHost ca DNS:elsewhere.test "-days 30"
       leaf expired ca DNS:localhost,DNS:idp.test "-days -1"
-      leaf unknownAuthority other DNS:localhost,DNS:idp.test "-days 10"
-      leaf address ca IP:127.0.0.1 "-days 10"
-      leaf rsa ca DNS:localhost,DNS:idp.test "-days 10" rsa:2048
-      leaf wildcard ca 'DNS:*.apps.test,DNS:Apps.Test' "-days 10"
-      leaf commonName ca "" "-days 10" "$ec" /CN=old.test
-      leaf client ca 'DNS:caller.test,URI:spiffe://test/caller,email:a@b.test,IP:10.0.0.7,IP:::1' "-days 10" "$ec" \
+      leaf unknownAuthority other DNS:localhost,DNS:idp.test "-days 30"
+      leaf address ca IP:127.0.0.1 "-days 30"
+      leaf rsa ca DNS:localhost,DNS:idp.test "-days 30" rsa:2048
+      leaf wildcard ca 'DNS:*.apps.test,DNS:Apps.Test' "-days 30"
+      leaf commonName ca "" "-days 30" "$ec" /CN=old.test
+      leaf client ca 'DNS:caller.test,URI:spiffe://test/caller,email:a@b.test,IP:10.0.0.7,IP:::1' "-days 30" "$ec" \
         '/O=Test, Inc./CN=caller'
       leaf expiredClient ca DNS:caller.test "-days -1"
-      leaf foreignClient other DNS:caller.test "-days 10"
-      leaf between ca "" "-days 10" "$ec" '/CN=Test intermediate' basicConstraints=critical,CA:TRUE
-      leaf chained between DNS:chained.test "-days 10"
+      leaf foreignClient other DNS:caller.test "-days 30"
+      leaf between ca "" "-days 30" "$ec" '/CN=Test intermediate' basicConstraints=critical,CA:TRUE
+      leaf chained between DNS:chained.test "-days 30"
       cp chained.crt chainedAlone.crt; cat between.crt >> chained.crt
       openssl ec -in good.key -aes256 -passout pass:secret -out encryptedOld.key
       openssl pkcs8 -topk8 -in good.key -passout pass:secret -out encrypted.key

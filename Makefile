@@ -20,7 +20,7 @@ help:
 	@echo 'make test     lint, build and run all tests'
 	@echo 'make lint     check the formatting, warnings and imports'
 	@echo 'make format   format the source'
-	@echo 'make bench    measure against nginx on this machine'
+	@echo 'make bench    measure against nginx and others on this machine'
 	@echo 'make clean    remove what was built'
 	@echo
 	@echo 'System packages that are missing are installed with apt-get, as root or through sudo:'

@@ -5,6 +5,8 @@ import re
 import socket
 import threading
 
+from processes import connect
+
 BLOCK = bytes(256 * 1024)
 
 
@@ -75,9 +77,9 @@ class BulkBackend:
         self.process.join()
 
 
-def transfer(port, direction, count):
-    """Moves `count` bytes through the proxy on one connection; raises when fewer arrive."""
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+def transfer(port, direction, count, context=None):
+    """Moves `count` bytes through the proxy on one connection; raises when fewer arrive. Over TLS with a context."""
+    with connect(port, context) as connection:
         host = f"Host: 127.0.0.1:{port}\r\nConnection: close\r\n"
         if direction == "down":
             connection.sendall(f"GET /down/{count} HTTP/1.1\r\n{host}\r\n".encode())

@@ -72,18 +72,17 @@ def token_seen(run):
     with open(run.tokens.tokens("RS256", 100), encoding="ascii") as file:
         token = file.readline().strip()
     gateway = _token_gateway(run, run.servers.backend())
-    without = Variant("plain", gateway.program, path="/orders-open")
+    without = Variant("own plain", gateway.program, path="/orders-open")
     seen = Variant("token-seen", gateway.program, path="/orders/1", headers=[f"Authorization: Bearer {token}"])
     interleave([without, seen], run.rounds, run.seconds)
     row = ratio_row(
-        "token-seen", f"{MICROSECONDS}, one RS256 token; beside own plain {without.cost:.1f}", seen, without,
-        ratios(seen, without), SEEN_GOAL, is_nginx=False)
+        "token-seen", f"{MICROSECONDS}, one RS256 token", seen, without, ratios(seen, without), SEEN_GOAL)
     return [row]
 
 
 def token_fresh(run):
     gateway = _token_gateway(run, run.servers.backend())
-    without = Variant("plain", gateway.program, path="/orders-open")
+    without = Variant("own plain", gateway.program, path="/orders-open")
     algorithms = ["RS256", "ES256", "EdDSA"]
     misses = {algorithm: [0.0, 0.0] for algorithm in algorithms}
 
@@ -104,8 +103,8 @@ def token_fresh(run):
         hits, missed = misses[algorithm]
         middle = statistics.median(extra)
         rows.append(Row(
-            "token-fresh", f"{MICROSECONDS}, every token new, {algorithm}; beside own plain {without.cost:.1f}; "
-            f"cache: {missed:,.0f} misses, {hits:,.0f} hits", "–", cost(variant),
+            "token-fresh", f"{MICROSECONDS}, every token new, {algorithm}; "
+            f"cache: {missed:,.0f} misses, {hits:,.0f} hits", f"own plain {without.cost:.1f}", cost(variant),
             f"plain + {spread(extra, 2)} × {statistics.median(variant.verifications):.1f} µs", FRESH_GOAL.verdict(middle)
             if algorithm == "RS256" else "–"))
         if hits > missed / 100:
@@ -146,52 +145,65 @@ def reload_and_wait(gateway):
 
 def idle(run, count=5000):
     backend = run.servers.backend()
-    nginx = run.servers.nginx(backend.port)
-    catraca = run.servers.catraca(backend.port)
-    cells = {}
-    for name, program in [("nginx", nginx), ("catraca", catraca.program)]:
+    programs = [run.servers.nginx(backend.port), run.servers.catraca(backend.port).program]
+    for program in programs:
         wrk(program.port, "/", 1)
+    return idle_rows("idle", programs, count, IDLE_GOAL)
+
+
+def idle_rows(case, programs, count, goal, context=None):
+    """Memory of idle connections; Catraca is the last of the programs, which are warm. A row for each of the others."""
+    cells = {}
+    for program in programs:
         time.sleep(1)
         before = program.pss_bytes()
-        with open_idle(program.port, count):
+        with open_idle(program.port, count, context):
             time.sleep(1)
             after = program.pss_bytes()
-        cells[name] = ((after - before) / count, before, after)
-    bytes_each = cells["catraca"][0]
-    texts = [f"{each:,.0f} bytes ({before / 1e6:.1f} → {after / 1e6:.1f} MB)" for each, before, after in cells.values()]
-    return [Row(
-        "idle", f"PSS a connection, {count:,} idle ones that made one request each", texts[0], texts[1],
-        f"{bytes_each / max(cells['nginx'][0], 1):.2f} ×", IDLE_GOAL.verdict(bytes_each))]
+        each = (after - before) / count
+        cells[program.name] = (each, f"{each:,.0f} bytes ({before / 1e6:.1f} → {after / 1e6:.1f} MB)")
+    bytes_each, text = cells.pop(programs[-1].name)
+    return [
+        Row(case, f"PSS a connection, {count:,} idle ones that made one request each", f"{name} {their_text}", text,
+            f"{bytes_each / max(their_bytes, 1):.2f} ×", goal.verdict(bytes_each))
+        for name, (their_bytes, their_text) in cells.items()]
 
 
 def big(run, count=1 << 30):
     backend = BulkBackend()
     try:
-        nginx = run.servers.nginx(backend.port, streams_requests=True)
-        catraca = run.servers.catraca(backend.port)
-        rows = []
-        for direction in ("down", "up"):
-            growth, costs = {}, {"nginx": [], "catraca": []}
-            programs = [("nginx", nginx), ("catraca", catraca.program)]
-            for _, program in programs:
-                transfer(program.port, direction, 1 << 20)
-            for _ in range(3):
-                for name, program in programs:
-                    program.reset_peak()
-                    resident = program.resident_bytes()
-                    before = sum(program.cpu_seconds())
-                    transfer(program.port, direction, count)
-                    costs[name].append((sum(program.cpu_seconds()) - before) * 1000 * (1 << 30) / count)
-                    growth[name] = max(growth.get(name, 0), program.peak_bytes() - resident)
-            rows.append(Row(
-                "big", f"CPU ms a GiB, body {direction}", spread(costs["nginx"], 0), spread(costs["catraca"], 0),
-                f"{spread([a / b for a, b in zip(costs['catraca'], costs['nginx'])], 2)} ×"))
-            rows.append(Row(
-                "big", f"growth of the peak RSS during 1 GiB {direction}", f"{growth['nginx'] / 1024:,.0f} KiB",
-                f"{growth['catraca'] / 1024:,.0f} KiB", "–", FLAT_GOAL.verdict(growth["catraca"])))
-        return rows
+        programs = [run.servers.nginx(backend.port, streams_requests=True), run.servers.catraca(backend.port).program]
+        return [row for direction in ("down", "up") for row in transfer_rows("big", programs, direction, count)]
     finally:
         backend.stop()
+
+
+def transfer_rows(case, programs, direction, count, goal=None, context=None):
+    """What a large body costs; Catraca is the last of the programs. A row for each of the others, and one on memory."""
+    growth, costs = {}, {program.name: [] for program in programs}
+    for program in programs:
+        transfer(program.port, direction, 1 << 20, context)
+    for _ in range(3):
+        for program in programs:
+            program.reset_peak()
+            resident = program.resident_bytes()
+            before = sum(program.cpu_seconds())
+            transfer(program.port, direction, count, context)
+            costs[program.name].append((sum(program.cpu_seconds()) - before) * 1000 * (1 << 30) / count)
+            growth[program.name] = max(growth.get(program.name, 0), program.peak_bytes() - resident)
+    ours = costs.pop(programs[-1].name)
+    rows = []
+    for name, theirs in costs.items():
+        quotients = [a / b for a, b in zip(ours, theirs)]
+        rows.append(Row(
+            case, f"CPU ms a GiB, body {direction}", f"{name} {spread(theirs, 0)}", spread(ours, 0),
+            f"{spread(quotients, 2)} ×", goal.verdict(statistics.median(quotients)) if goal and name == "nginx" else "–"))
+    ours = growth.pop(programs[-1].name)
+    rows.append(Row(
+        case, f"growth of the peak RSS during 1 GiB {direction}",
+        ", ".join(f"{name} {value / 1024:,.0f} KiB" for name, value in growth.items()), f"{ours / 1024:,.0f} KiB", "–",
+        FLAT_GOAL.verdict(ours)))
+    return rows
 
 
 def routes(run):
@@ -204,8 +216,7 @@ def routes(run):
     within_many = Variant("10,000 routes, one of them", many.program, path="/service-5000/a")
     interleave([single, any_of_many, within_many], run.rounds, run.seconds)
     return [
-        ratio_row("routes", f"{MICROSECONDS}, {text}; beside one route {single.cost:.1f}", variant, single,
-                  ratios(variant, single), goal, is_nginx=False)
+        ratio_row("routes", f"{MICROSECONDS}, {text}", variant, single, ratios(variant, single), goal)
         for text, variant, goal in [
             ("10,000 routes, same path", any_of_many, ROUTES_GOAL),
             ("10,000 routes, a path among them", within_many, None)]]

@@ -9,13 +9,15 @@ import sys
 import tempfile
 import traceback
 
-from cases import CASES
+from cases import CASES as PLAIN_CASES
 from report import HEADER, Row, surroundings
+from secure_cases import SECURE_CASES
 from servers import NGINX, Servers
 from tokens import TokenStore
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+CASES = {**PLAIN_CASES, **SECURE_CASES}
 
 
 class Run:
@@ -32,7 +34,7 @@ class Run:
 
 def parse_arguments():
     parser = argparse.ArgumentParser(
-        prog="Benchmarks/run", description="Measures Catraca beside nginx.", epilog="Cases: " + "; ".join(
+        prog="Benchmarks/run", description="Measures Catraca beside nginx, h2o and HAProxy.", epilog="Cases: " + "; ".join(
             f"{name}: {about}" for name, (_, about) in CASES.items()))
     parser.add_argument("cases", nargs="*", metavar="CASE", help="default: all")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
@@ -52,7 +54,7 @@ def raise_descriptor_limit():
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard < 12_000:
-        print(f"only {hard} descriptors may be open: the case idle needs 12,000 (ulimit -Hn)", file=sys.stderr)
+        print(f"only {hard} descriptors may be open: the idle cases need 12,000 (ulimit -Hn)", file=sys.stderr)
     return hard
 
 
@@ -78,7 +80,7 @@ def main():
     arguments = parse_arguments()
     if arguments.list:
         for name, (_, about) in CASES.items():
-            print(f"{name:12} {about}")
+            print(f"{name:13} {about}")
         return 0
     binary = os.path.abspath(os.environ.get("CATRACA_BINARY") or os.path.join(ROOT, ".build", "release", "catraca"))
     if not os.access(binary, os.X_OK):

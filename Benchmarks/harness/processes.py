@@ -17,9 +17,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def fetch(port, path="/", timeout=5.0, method="GET"):
+def connect(port, context=None, timeout=60.0, session=None):
+    """A connection to a port of this machine; with TLS where a context is given, and its session where that is."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    return context.wrap_socket(connection, server_hostname="localhost", session=session) if context else connection
+
+
+def fetch(port, path="/", timeout=5.0, method="GET", context=None):
     """The whole response to one request on a connection of its own, head and body as they came."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
+    with connect(port, context, timeout) as connection:
         request = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         connection.sendall(request.encode())
         answer = b""
@@ -31,23 +37,22 @@ def fetch(port, path="/", timeout=5.0, method="GET"):
 class Program:
     """A server and the children that it has: what they cost together."""
 
-    def __init__(self, name, command, port, log, ready_path="/", environment=None):
+    def __init__(self, name, command, port, log, context=None):
+        """It is ready when a GET is answered, over TLS with a context."""
         self.name = name
         self.port = port
         self.log = log
         with open(log, "wb") as output:
-            self.process = subprocess.Popen(
-                command, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-                env={**os.environ, **(environment or {})})
-        self._wait_until_ready(ready_path)
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        self._wait_until_ready(context)
 
-    def _wait_until_ready(self, path, seconds=20):
+    def _wait_until_ready(self, context, seconds=20):
         deadline = time.monotonic() + seconds
         while True:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.log_text()}")
             try:
-                if fetch(self.port, path).startswith(b"HTTP/1.1 200"):
+                if fetch(self.port, context=context).startswith(b"HTTP/1.1 200"):
                     return
             except OSError:
                 pass

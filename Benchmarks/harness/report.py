@@ -21,14 +21,14 @@ class Goal:
 class Row:
     """One measured thing; every cell is text."""
 
-    def __init__(self, case, measure, nginx="–", catraca="–", result="–", goal="–"):
-        self.cells = [case, measure, nginx, catraca, result, goal]
+    def __init__(self, case, measure, beside="–", catraca="–", result="–", goal="–"):
+        self.cells = [case, measure, beside, catraca, result, goal]
 
     def __str__(self):
         return "| " + " | ".join(self.cells) + " |"
 
 
-HEADER = str(Row("case", "measure", "nginx", "Catraca", "result", "goal")) + "\n|---|---|---|---|---|---|"
+HEADER = str(Row("case", "measure", "beside", "Catraca", "result", "goal")) + "\n|---|---|---|---|---|---|"
 
 
 def spread(values, digits=1):
@@ -41,11 +41,11 @@ def cost(variant):
     return f"{spread(variant.costs)}, user {variant.user:.1f}, {variant.rate:,.0f}/s"
 
 
-def ratio_row(case, measure, ours, theirs, ratios, goal=None, is_nginx=True):
+def ratio_row(case, measure, ours, theirs, ratios, goal=None):
     """`ours` beside `theirs`; the ratio is the median of the rounds' own ratios."""
     middle = statistics.median(ratios)
     return Row(
-        case, measure, cost(theirs) if is_nginx else "–", cost(ours), f"{spread(ratios, 2)} ×",
+        case, measure, f"{theirs.name} {cost(theirs)}", cost(ours), f"{spread(ratios, 2)} ×",
         goal.verdict(middle) if goal else "–")
 
 

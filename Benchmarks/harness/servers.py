@@ -1,8 +1,10 @@
-"""The three servers of a run: the backend, nginx as a proxy, and Catraca. One worker each, on loopback."""
+"""The servers of a run: the backend, nginx, h2o and HAProxy as proxies, and Catraca. One worker each, on loopback."""
 
 import os
 import shutil
 
+from handshakes import client_context
+from peers import H2O, HAPROXY, h2o_file, haproxy_file
 from processes import Program, fetch, free_port
 
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
@@ -51,7 +53,7 @@ PROXY = """
     keepalive_timeout 300s;
   }}
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096{secure};
     client_max_body_size 4g;
     client_header_timeout 10s;
     location / {{
@@ -91,51 +93,83 @@ class Servers:
         self.running.append(program)
         return program
 
-    def _nginx(self, name, port, http):
+    def _nginx(self, name, port, http, **ready):
         configuration = self._path(f"{name}.conf")
         with open(configuration, "w", encoding="utf-8") as file:
             user = "user root;" if os.geteuid() == 0 else ""
             file.write(NGINX_FRAME.format(
                 user=user, folder=self.folder, name=name, http=http, descriptors=self.descriptors))
         command = [NGINX, "-p", self.folder, "-c", configuration]
-        return self._add(Program(name, command, port, self._path(f"{name}.log")))
+        return self._add(Program(name, command, port, self._path(f"{name}.log"), **ready))
 
     def backend(self):
         port = free_port()
         return self._nginx("backend", port, BACKEND.format(port=port, body=BODY.replace("\n", "\\n")))
 
-    def nginx(self, backend_port, access_log="off", streams_requests=False):
-        """nginx as the proxy under comparison."""
+    def nginx(self, backend_port, access_log="off", streams_requests=False, certificate=None):
+        """nginx as the proxy under comparison; with a certificate over TLS, with HTTP/2 and HTTP/1.1."""
         port = free_port()
+        secure = (
+            f" ssl http2;\n    ssl_certificate {certificate};\n    ssl_certificate_key {certificate};\n"
+            "    ssl_protocols TLSv1.2 TLSv1.3" if certificate else "")
         return self._nginx("nginx", port, PROXY.format(
-            port=port, backend=backend_port, log=access_log,
-            request_buffering="off" if streams_requests else "on"))
+            port=port, backend=backend_port, log=access_log, secure=secure,
+            request_buffering="off" if streams_requests else "on"), context=_context(certificate))
 
-    def catraca(self, backend_port, name="catraca", access_log="off", issuers="", routes="", extra_routes=0):
-        """Catraca with a public route for everything, and `routes` besides (YAML, two spaces in)."""
-        gateway = Catraca(self._path(f"{name}.yaml"))
-        gateway.write(backend_port, access_log, issuers, routes, extra_routes)
+    def h2o(self, backend_port, certificate=None):
+        """None where there is no h2o."""
+        port = free_port()
+        return H2O and self._peer("h2o", [H2O, "-c"], port, certificate, h2o_file(
+            self.folder, port, backend_port, certificate))
+
+    def haproxy(self, backend_port, certificate=None):
+        """None where there is no HAProxy."""
+        port = free_port()
+        return HAPROXY and self._peer("haproxy", [HAPROXY, "-db", "-f"], port, certificate, haproxy_file(
+            port, backend_port, certificate))
+
+    def _peer(self, name, command, port, certificate, text):
+        configuration = self._path(f"{name}.conf")
+        with open(configuration, "w", encoding="utf-8") as file:
+            file.write(text)
+        return self._add(Program(
+            name, [*command, configuration], port, self._path(f"{name}.log"), context=_context(certificate)))
+
+    def catraca(self, backend_port, name="catraca", certificate=None, **parts):
+        """Catraca with a public route for everything, and what `Catraca.write` takes besides."""
+        gateway = Catraca(self._path(f"{name}.yaml"), certificate)
+        gateway.write(backend_port, **parts)
         command = [self.binary, "run", gateway.path]
-        gateway.program = self._add(Program(name, command, gateway.port, self._path(f"{name}.log")))
+        gateway.program = self._add(Program(
+            name, command, gateway.port, self._path(f"{name}.log"), context=_context(certificate)))
         return gateway
+
+
+def _context(certificate):
+    return client_context() if certificate else None
 
 
 class Catraca:
     """One gateway: its file, its ports, its process."""
 
-    def __init__(self, path):
+    def __init__(self, path, certificate=None):
         self.path = path
+        self.certificate = certificate
         self.port = free_port()
         self.admin_port = free_port()
         self.program = None
 
     def write(self, backend_port, access_log="off", issuers="", routes="", extra_routes=0, upstream="backend"):
-        """(Re)writes gateway.conf whole, by renaming, so that a reload never sees half of it."""
+        """(Re)writes gateway.conf whole, by renaming, so that a reload never sees half of it. `issuers` and `routes` are
+        YAML, routes two spaces in."""
         extra = "".join(
             f"  - {{ path: /service-{number}/*, auth: public, upstream: {upstream} }}\n" for number in range(extra_routes))
+        secure = (
+            f"    tls: {{ certificates: [{{ certificate: {self.certificate}, key: {self.certificate} }}] }}\n"
+            if self.certificate else "")
         text = (
             "workers: 1\n"
-            f"listeners:\n  - address: 127.0.0.1:{self.port}\n"
+            f"listeners:\n  - address: 127.0.0.1:{self.port}\n{secure}"
             f"admin: {{ address: 127.0.0.1:{self.admin_port} }}\n"
             f"access_log: {access_log}\n"
             "limits: { body_size: 4GiB, idle_timeout: 5m }\n"

@@ -165,7 +165,7 @@ def idle_rows(case, programs, count, goal, context=None):
     bytes_each, text = cells.pop(programs[-1].name)
     return [
         Row(case, f"PSS a connection, {count:,} idle ones that made one request each", f"{name} {their_text}", text,
-            f"{bytes_each / max(their_bytes, 1):.2f} ×", goal.verdict(bytes_each))
+            f"{bytes_each / max(their_bytes, 1):.2f} ×", goal.verdict(bytes_each) if name == "nginx" else "–")
         for name, (their_bytes, their_text) in cells.items()]
 
 

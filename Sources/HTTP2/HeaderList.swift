@@ -40,10 +40,11 @@ package struct HeaderList: ~Copyable {
   package mutating func append(name: Span<UInt8>, value: Span<UInt8>) {
     if Self.isConnectionField(name, value) { return }
     let nameStart = bytes.count
-    bytes.reserve(name.count + value.count)
-    for index in name.indices {
-      let byte = name[index]
-      bytes.append(byte &- 0x41 < 26 ? byte | 0x20 : byte)
+    bytes.append(upTo: name.count) { output in
+      for index in name.indices {
+        let byte = name[index]
+        output.append(byte &- 0x41 < 26 ? byte | 0x20 : byte)
+      }
     }
     let valueStart = bytes.count
     bytes.append(value)

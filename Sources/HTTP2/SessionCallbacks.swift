@@ -26,8 +26,11 @@ final class SessionCallbacks: @unchecked Sendable {
     }
     unsafe nghttp2_session_callbacks_set_on_header_callback(table) {
       _, _, name, nameCount, value, valueCount, _, owner in
-      guard let session = unsafe session(owner) else { return fatal }
-      return unsafe session.field(span(name, nameCount), span(value, valueCount))
+      guard let owner = unsafe owner else { return fatal }
+      // SAFETY: as in `session`; called for each field, so no reference is counted.
+      return unsafe Unmanaged<HTTP2Session>.fromOpaque(owner)._withUnsafeGuaranteedRef { session in
+        unsafe session.field(span(name, nameCount), span(value, valueCount))
+      }
     }
     unsafe nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table) { _, _, stream, bytes, count, owner in
       guard let session = unsafe session(owner), let bytes = unsafe bytes else { return fatal }

@@ -114,7 +114,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     stream.exchange?.abandon(.clientClosed)
     stream.reset()
     // LIMIT: streams kept for the next requests of this connection; more are freed.
-    if spareStreams.count < 16 { spareStreams.append(stream) }
+    if spareStreams.count < 32 { spareStreams.append(stream) }
     endIfAnswered()
   }
 

@@ -6,6 +6,10 @@ import HTTPWire
 
 final class HTTP2DownstreamStream: DownstreamStream {
   private unowned let connection: HTTP2DownstreamConnection
+  // Of the connection, and kept here: each look at something unowned costs two atomic operations.
+  private let session: HTTP2Session
+  private let worker: Worker
+  let client: Client
   private(set) var id = StreamID(id: 0, slot: 0)
   private(set) var exchange: Exchange?
   /// Body that came before anybody takes it. The stream's window bounds it: what waits here gives the client no credit.
@@ -23,12 +27,12 @@ final class HTTP2DownstreamStream: DownstreamStream {
   private static let contentLength = Array("content-length".utf8)
   private static let bearerLine = Array("sec-websocket-protocol: bearer\r\n".utf8)
 
-  init(connection: HTTP2DownstreamConnection) { self.connection = connection }
-
-  private var session: HTTP2Session { connection.session }
-  private var worker: Worker { connection.worker }
-
-  var client: Client { connection.client }
+  init(connection: HTTP2DownstreamConnection) {
+    self.connection = connection
+    session = connection.session
+    worker = connection.worker
+    client = connection.client
+  }
 
   var deadline = Int64.max {
     didSet { connection.expect(deadline) }
@@ -111,7 +115,6 @@ final class HTTP2DownstreamStream: DownstreamStream {
   func endAfterResponse() {}
 
   func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange) {
-    worker.headerList.reset()
     worker.headerList.setStatus(response.status)
     let bytes = response.bytes.span
     for index in response.fields.indices {
@@ -123,7 +126,6 @@ final class HTTP2DownstreamStream: DownstreamStream {
   }
 
   func writeHead(_ response: borrowing ResponseHead, framing: BodyFraming, of exchange: Exchange) {
-    worker.headerList.reset()
     worker.headerList.setStatus(response.status)
     let bytes = response.bytes.span
     var hasDate = false
@@ -142,7 +144,6 @@ final class HTTP2DownstreamStream: DownstreamStream {
 
   /// RFC 8441 §5: 200 in place of 101, and no accept.
   func openTunnel(_ response: borrowing ResponseHead, of exchange: Exchange) {
-    worker.headerList.reset()
     worker.headerList.setStatus(200)
     let bytes = response.bytes.span
     for index in response.fields.indices {
@@ -186,7 +187,6 @@ final class HTTP2DownstreamStream: DownstreamStream {
   }
 
   func write(_ answer: GatewayAnswer, of exchange: Exchange) {
-    worker.headerList.reset()
     worker.headerList.setStatus(answer.status)
     appendDate()
     appendLines(answer.fieldLines)

@@ -21,40 +21,38 @@ final class SessionCallbacks: @unchecked Sendable {
     }
     unsafe pointer = table
     unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(table) { _, frame, owner in
-      guard let session = unsafe session(owner), let frame = unsafe frame else { return fatal }
-      return unsafe session.beganBlock(frame)
+      unsafe with(owner) { session in unsafe frame.map { unsafe session.beganBlock($0) } ?? fatal }
     }
     unsafe nghttp2_session_callbacks_set_on_header_callback(table) {
       _, _, name, nameCount, value, valueCount, _, owner in
-      guard let owner = unsafe owner else { return fatal }
-      // SAFETY: as in `session`; called for each field, so no reference is counted.
-      return unsafe Unmanaged<HTTP2Session>.fromOpaque(owner)._withUnsafeGuaranteedRef { session in
+      unsafe with(owner) { session in
         unsafe session.field(span(name, nameCount), span(value, valueCount))
       }
     }
     unsafe nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table) { _, _, stream, bytes, count, owner in
-      guard let session = unsafe session(owner), let bytes = unsafe bytes else { return fatal }
-      return unsafe session.content(bytes, count, on: stream)
+      unsafe with(owner) { session in unsafe bytes.map { unsafe session.content($0, count, on: stream) } ?? fatal }
     }
     unsafe nghttp2_session_callbacks_set_on_frame_recv_callback(table) { _, frame, owner in
-      guard let session = unsafe session(owner), let frame = unsafe frame else { return fatal }
-      return unsafe session.received(frame)
+      unsafe with(owner) { session in unsafe frame.map { unsafe session.received($0) } ?? fatal }
     }
     unsafe nghttp2_session_callbacks_set_on_stream_close_callback(table) { _, stream, code, owner in
-      guard let session = unsafe session(owner) else { return fatal }
-      session.closed(stream, code)
-      return 0
+      unsafe with(owner) { session in
+        session.closed(stream, code)
+        return 0
+      }
     }
     unsafe nghttp2_session_callbacks_set_send_data_callback(table) { _, frame, header, count, source, owner in
-      guard let session = unsafe session(owner), let frame = unsafe frame, let source = unsafe source else {
-        return fatal
+      unsafe with(owner) { session in
+        guard let frame = unsafe frame, let source = unsafe source else { return fatal }
+        return unsafe session.write(frame, span(header, 9), count, slot: Int(source.pointee.fd))
       }
-      return unsafe session.write(frame, span(header, 9), count, slot: Int(source.pointee.fd))
     }
     unsafe nghttp2_session_callbacks_set_on_frame_send_callback(table) { _, frame, owner in
-      guard let session = unsafe session(owner), let frame = unsafe frame else { return fatal }
-      unsafe session.sent(frame)
-      return 0
+      unsafe with(owner) { session in
+        guard let frame = unsafe frame else { return fatal }
+        unsafe session.sent(frame)
+        return 0
+      }
     }
     unsafe nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table) { _, frame, _, owner in
       guard let session = unsafe session(owner), let frame = unsafe frame else { return fatal }
@@ -63,18 +61,22 @@ final class SessionCallbacks: @unchecked Sendable {
       return 0
     }
     unsafe nghttp2_session_callbacks_set_on_frame_not_send_callback(table) { _, frame, error, owner in
-      guard let session = unsafe session(owner), let frame = unsafe frame else { return fatal }
-      unsafe session.notSent(frame, because: error)
-      return 0
+      unsafe with(owner) { session in
+        guard let frame = unsafe frame else { return fatal }
+        unsafe session.notSent(frame, because: error)
+        return 0
+      }
     }
   }
 }
 
 private let fatal = NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
 
+/// Calls the session without counting a reference, as this happens many times for each request.
 // SAFETY: the owner that init gave: alive, because it frees the session before it goes.
-private func session(_ owner: UnsafeMutableRawPointer?) -> HTTP2Session? {
-  unsafe owner.map { unsafe Unmanaged<HTTP2Session>.fromOpaque($0).takeUnretainedValue() }
+private func with(_ owner: UnsafeMutableRawPointer?, _ body: (HTTP2Session) -> Int32) -> Int32 {
+  guard let owner = unsafe owner else { return fatal }
+  return unsafe Unmanaged<HTTP2Session>.fromOpaque(owner)._withUnsafeGuaranteedRef(body)
 }
 
 // SAFETY: nghttp2 gives `count` bytes that outlive the callback in which the span is used.
@@ -87,11 +89,14 @@ private func span(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Span<UInt8> {
 
 /// Asks for the content of the next DATA frame.
 let readContent: nghttp2_data_source_read_callback = { _, stream, _, count, flags, source, owner in
-  // SAFETY: the pointers are good for this call.
-  guard let session = unsafe session(owner), let source = unsafe source, let flags = unsafe flags,
-    let record = unsafe session.streams.record(at: Int(source.pointee.fd)), record.id == stream
-  else { return Int(fatal) }
-  return unsafe session.offerContent(of: record, atMost: count, flags: &flags.pointee)
+  // SAFETY: the pointers are good for this call; of the owner see `with`.
+  guard let owner = unsafe owner, let source = unsafe source, let flags = unsafe flags else { return Int(fatal) }
+  return unsafe Unmanaged<HTTP2Session>.fromOpaque(owner)._withUnsafeGuaranteedRef { session in
+    guard let record = unsafe session.streams.record(at: Int(source.pointee.fd)), record.id == stream else {
+      return Int(fatal)
+    }
+    return unsafe session.offerContent(of: record, atMost: count, flags: &flags.pointee)
+  }
 }
 
 extension HTTP2Session {

@@ -3,6 +3,9 @@
 // without `unsafe`.
 //
 // Invariant: 0 <= start <= end <= capacity, and `base` points to `capacity` bytes whenever capacity is not 0.
+//
+// Public, where the other targets have `package`: the compiler inlines into other modules only what is public, and on a
+// request's way these are called hundreds of times.
 
 #if canImport(Glibc)
   import Glibc
@@ -12,14 +15,14 @@
 
 /// A first-in, first-out queue of bytes with one owner. Empty queues own no memory once ``releaseStorage()`` was called.
 @safe
-package struct ByteQueue: ~Copyable {
+public struct ByteQueue: ~Copyable {
   @usableFromInline var base: UnsafeMutablePointer<UInt8>?
   @usableFromInline var start = 0
   @usableFromInline var end = 0
   @usableFromInline var capacity = 0
 
   @inlinable
-  package init() { unsafe base = nil }
+  public init() { unsafe base = nil }
 
   deinit {
     // SAFETY: base came from malloc in `grow` and this type is the only owner of it.
@@ -27,19 +30,19 @@ package struct ByteQueue: ~Copyable {
   }
 
   /// Bytes that wait in the queue.
-  @inlinable
-  package var count: Int { end - start }
+  @inlinable @inline(__always)
+  public var count: Int { end - start }
 
-  @inlinable
-  package var isEmpty: Bool { end == start }
+  @inlinable @inline(__always)
+  public var isEmpty: Bool { end == start }
 
   /// Bytes of memory that the queue holds on to, used or not.
   @inlinable
-  package var allocatedByteCount: Int { capacity }
+  public var allocatedByteCount: Int { capacity }
 
   /// The waiting bytes, in order.
-  @inlinable
-  package var span: Span<UInt8> {
+  @inlinable @inline(__always)
+  public var span: Span<UInt8> {
     @_lifetime(borrow self)
     get {
       // SAFETY: start ..< end are initialised bytes of the allocation, which lives as long as the borrow of self.
@@ -56,8 +59,8 @@ package struct ByteQueue: ~Copyable {
   }
 
   /// Makes room for `extra` bytes behind the last one.
-  @inlinable
-  package mutating func reserve(_ extra: Int) {
+  @inlinable @inline(__always)
+  public mutating func reserve(_ extra: Int) {
     if capacity - end < extra { grow(extra) }
   }
 
@@ -83,8 +86,8 @@ package struct ByteQueue: ~Copyable {
     end = used
   }
 
-  @inlinable
-  package mutating func append(_ byte: UInt8) {
+  @inlinable @inline(__always)
+  public mutating func append(_ byte: UInt8) {
     reserve(1)
     // SAFETY: reserve made base non-nil with room at `end`.
     unsafe base.unsafelyUnwrapped[end] = byte
@@ -92,7 +95,7 @@ package struct ByteQueue: ~Copyable {
   }
 
   @inlinable
-  package mutating func append(_ bytes: Span<UInt8>) {
+  public mutating func append(_ bytes: Span<UInt8>) {
     let count = bytes.count
     if count == 0 { return }
     reserve(count)
@@ -103,8 +106,8 @@ package struct ByteQueue: ~Copyable {
     end += count
   }
 
-  @inlinable
-  package mutating func append(_ text: StaticString) {
+  @inlinable @inline(__always)
+  public mutating func append(_ text: StaticString) {
     let count = text.utf8CodeUnitCount
     if count == 0 { return }
     reserve(count)
@@ -120,7 +123,7 @@ package struct ByteQueue: ~Copyable {
 
   /// Makes room for `count` bytes behind the last one and appends what `fill` puts there, at most all of it.
   @inlinable
-  package mutating func append(upTo count: Int, _ fill: (inout OutputSpan<UInt8>) -> Void) {
+  public mutating func append(upTo count: Int, _ fill: (inout OutputSpan<UInt8>) -> Void) {
     if count <= 0 { return }
     reserve(count)
     // SAFETY: the room lies behind our own end and nobody else knows it; finalize gives how much of it was initialised.
@@ -131,22 +134,22 @@ package struct ByteQueue: ~Copyable {
   }
 
   /// Labelled, so that a literal always takes the cheaper `StaticString` form.
-  package mutating func append(text: String) {
+  public mutating func append(text: String) {
     append(text.utf8.span)
   }
 
-  package mutating func append(_ bytes: [UInt8]) {
+  public mutating func append(_ bytes: [UInt8]) {
     append(bytes.span)
   }
 
   /// The waiting bytes as an array, for what outlives the queue.
-  package func copied() -> [UInt8] { span.copied() }
+  public func copied() -> [UInt8] { span.copied() }
 
   /// The waiting bytes as text, for messages.
-  package func text() -> String { span.text() }
+  public func text() -> String { span.text() }
 
   /// Appends a number in decimal digits.
-  package mutating func append(decimal value: UInt64) {
+  public mutating func append(decimal value: UInt64) {
     var digits = 1
     var power: UInt64 = 10
     while digits < 20, value >= power {
@@ -165,8 +168,10 @@ package struct ByteQueue: ~Copyable {
     }
   }
 
+  private static let hexadecimalDigits: StaticString = "0123456789abcdef"
+
   /// Appends a number in lower-case hexadecimal digits, without leading zeros unless `width` (at most 16) asks for them.
-  package mutating func append(hexadecimal value: UInt64, width: Int = 1) {
+  public mutating func append(hexadecimal value: UInt64, width: Int = 1) {
     let digits = min(max(width, (UInt64.bitWidth - value.leadingZeroBitCount + 3) / 4), 16)
     reserve(digits)
     var rest = value
@@ -174,16 +179,15 @@ package struct ByteQueue: ~Copyable {
     end = place
     while place > end - digits {
       place -= 1
-      let nibble = UInt8(truncatingIfNeeded: rest) & 15
-      // SAFETY: reserve made room for all digits behind the old end.
-      unsafe base.unsafelyUnwrapped[place] = nibble < 10 ? 48 + nibble : 87 + nibble
+      // SAFETY: reserve made room for all digits behind the old end; four bits choose one of sixteen bytes.
+      unsafe base.unsafelyUnwrapped[place] = Self.hexadecimalDigits.utf8Start[Int(rest & 15)]
       rest >>= 4
     }
   }
 
   /// Drops the first `count` bytes, at most all of them.
   @inlinable
-  package mutating func removeFirst(_ count: Int) {
+  public mutating func removeFirst(_ count: Int) {
     start += max(0, min(count, end - start))
     if start == end {
       start = 0
@@ -193,19 +197,19 @@ package struct ByteQueue: ~Copyable {
 
   /// Drops bytes at the end until `count` are left.
   @inlinable
-  package mutating func truncate(to count: Int) {
+  public mutating func truncate(to count: Int) {
     if count < end - start { end = start + max(0, count) }
   }
 
   /// Drops all bytes and keeps the memory.
   @inlinable
-  package mutating func removeAll() {
+  public mutating func removeAll() {
     start = 0
     end = 0
   }
 
   /// Drops all bytes and gives the memory back.
-  package mutating func releaseStorage() {
+  public mutating func releaseStorage() {
     // SAFETY: as in deinit; base is nil afterwards.
     unsafe free(base)
     unsafe base = nil

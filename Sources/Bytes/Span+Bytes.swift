@@ -8,7 +8,7 @@
 
 extension Span where Element == UInt8 {
   /// Whether both spans hold the same bytes. Not constant-time: never use it on secrets.
-  package func equals(_ other: Span<UInt8>) -> Bool {
+  public func equals(_ other: Span<UInt8>) -> Bool {
     let count = self.count
     if count != other.count { return false }
     if count == 0 { return true }
@@ -22,10 +22,10 @@ extension Span where Element == UInt8 {
     }
   }
 
-  package func equals(_ other: [UInt8]) -> Bool { equals(other.span) }
+  public func equals(_ other: [UInt8]) -> Bool { equals(other.span) }
 
   /// Whether the span spells this lower-case ASCII word in any case.
-  package func equalsIgnoringCase(_ word: StaticString) -> Bool {
+  public func equalsIgnoringCase(_ word: StaticString) -> Bool {
     if count != word.utf8CodeUnitCount || !word.hasPointerRepresentation { return false }
     for index in indices {
       let byte = self[index]
@@ -37,7 +37,7 @@ extension Span where Element == UInt8 {
   }
 
   /// The index of the first `byte` at or after `from`, or nil.
-  package func firstIndex(of byte: UInt8, from: Int = 0) -> Int? {
+  public func firstIndex(of byte: UInt8, from: Int = 0) -> Int? {
     let count = self.count
     if from >= count || from < 0 { return nil }
     // SAFETY: the range from ..< count lies in the span.
@@ -50,7 +50,7 @@ extension Span where Element == UInt8 {
 
   /// A hash of all bytes under a secret key: 8 bytes a step, each folded through a 64 × 64 → 128 bit product.
   /// Good for tables whose entries an attacker cannot choose freely; it is no message authentication code.
-  package func keyedHash(_ key0: UInt64, _ key1: UInt64) -> UInt64 {
+  public func keyedHash(_ key0: UInt64, _ key1: UInt64) -> UInt64 {
     // SAFETY: each load reads 8 bytes at an offset <= count - 8, the tail is read byte by byte.
     unsafe withUnsafeBytes { bytes in
       let secret = key1 | 1
@@ -96,7 +96,7 @@ extension Span where Element == UInt8 {
   }
 
   /// The bytes as an array: a copy, for what outlives the span.
-  package func copied() -> [UInt8] {
+  public func copied() -> [UInt8] {
     let count = self.count
     // SAFETY: the array is created with exactly `count` bytes, all of them initialised by the copy.
     return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -108,5 +108,5 @@ extension Span where Element == UInt8 {
   }
 
   /// The bytes as text, with U+FFFD for what is not UTF-8: for logs and messages, not for decisions.
-  package func text() -> String { String(decoding: copied(), as: UTF8.self) }
+  public func text() -> String { String(decoding: copied(), as: UTF8.self) }
 }

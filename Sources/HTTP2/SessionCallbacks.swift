@@ -55,10 +55,12 @@ final class SessionCallbacks: @unchecked Sendable {
       }
     }
     unsafe nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table) { _, frame, _, owner in
-      guard let session = unsafe session(owner), let frame = unsafe frame else { return fatal }
-      // Its reset is on its way.
-      session.resetStreams.insert(unsafe frame.pointee.hd.stream_id)
-      return 0
+      unsafe with(owner) { session in
+        guard let frame = unsafe frame else { return fatal }
+        // Its reset is on its way.
+        session.resetStreams.insert(unsafe frame.pointee.hd.stream_id)
+        return 0
+      }
     }
     unsafe nghttp2_session_callbacks_set_on_frame_not_send_callback(table) { _, frame, error, owner in
       unsafe with(owner) { session in

@@ -124,12 +124,12 @@ struct LimitTests {
   @Test("A body that goes on, however slowly, is not timed out")
   func drippingBody() async throws {
     let upstream = try await TestUpstream.echo()
-    let gateway = try await GatewayProcess.start(Configurations.plain(upstream, top: "limits: { body_timeout: 500ms }"))
+    let gateway = try await GatewayProcess.start(Configurations.plain(upstream, top: "limits: { body_timeout: 2s }"))
     let client = try await gateway.connect()
     try await client.send("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n")
     let begin = ContinuousClock.now
     var count = 0
-    while ContinuousClock.now - begin < .milliseconds(1500) {
+    while ContinuousClock.now - begin < .seconds(5) {
       try await client.send("1\r\nx\r\n")
       count += 1
       // Some milliseconds go by.
@@ -137,7 +137,7 @@ struct LimitTests {
     }
     try await client.send("0\r\n\r\n")
     let response = try await client.receiveResponse(to: "POST")
-    #expect(response.status == 200)
+    try #require(response.status == 200)
     #expect(upstream.requests[0].body.count == count)
   }
 

@@ -14,12 +14,12 @@ private let group = MultiThreadedEventLoopGroup.singleton
   private let fetcher = DocumentFetcher(group: group)
 
   private func get(_ url: String) async throws -> String {
-    String(decoding: try await fetcher.get(url: url).body, as: UTF8.self)
+    String(decoding: try await fetcher.get(url: url, deadline: .seconds(60)).body, as: UTF8.self)
   }
 
   /// What the gateway would say of a token, with the keys that the issuer serves now.
   private func verdict(_ token: String, _ issuer: DemoIssuer) async throws -> String {
-    let keys = try await fetcher.get(url: issuer.url + "/keys").body
+    let keys = try await fetcher.get(url: issuer.url + "/keys", deadline: .seconds(60)).body
     let set = try KeySet.parse(keys.span, algorithms: SignatureAlgorithm.asymmetric)
     let rules = IssuerRules(IssuerPolicy(issuer: issuer.url, audiences: [issuer.audience]))
     let compact = Array(token.utf8.prefix { $0 != 0x0A })
@@ -41,7 +41,7 @@ private let group = MultiThreadedEventLoopGroup.singleton
     }
     #expect(text("issuer") == issuer.url)
     #expect(text("jwks_uri") == issuer.url + "/keys")
-    let keys = try await fetcher.get(url: issuer.url + "/keys").body
+    let keys = try await fetcher.get(url: issuer.url + "/keys", deadline: .seconds(60)).body
     #expect(try KeySet.parse(keys.span, algorithms: SignatureAlgorithm.asymmetric).keys.count == 3)
     #expect(!String(decoding: keys, as: UTF8.self).contains("\"d\""))
     await issuer.stop()
@@ -124,7 +124,9 @@ private let group = MultiThreadedEventLoopGroup.singleton
   @Test("It answers over a socket")
   func socket() async throws {
     let echo = try await EchoUpstream.start(group: group)
-    let body = try await DocumentFetcher(group: group).get(url: "http://127.0.0.1:\(echo.port)/x//y").body
+    let body = try await DocumentFetcher(group: group).get(
+      url: "http://127.0.0.1:\(echo.port)/x//y", deadline: .seconds(60)
+    ).body
     #expect(String(decoding: body, as: UTF8.self).contains("\"target\": \"/x//y\""))
     await echo.stop()
   }

@@ -14,7 +14,7 @@ private let fetcher = DocumentFetcher(group: group)
 
 /// What a fetch of an answer, byte for byte, comes to.
 private func outcome(
-  _ answer: String, then end: RawServer.End = .close, deadline: Duration = .seconds(10), byteCountMax: Int = 1 << 20
+  _ answer: String, then end: RawServer.End = .close, deadline: Duration = .seconds(60), byteCountMax: Int = 1 << 20
 ) async throws -> Result<Document, FetchError> {
   let server = try await RawServer.start(answer, then: end)
   let result = await fetch("http://127.0.0.1:\(server.port)/", deadline: deadline, byteCountMax: byteCountMax)
@@ -23,7 +23,7 @@ private func outcome(
 }
 
 private func fetch(
-  _ url: String, trust: Trust = .system, deadline: Duration = .seconds(10), byteCountMax: Int = 1 << 20
+  _ url: String, trust: Trust = .system, deadline: Duration = .seconds(60), byteCountMax: Int = 1 << 20
 ) async -> Result<Document, FetchError> {
   do throws(FetchError) {
     return .success(try await fetcher.get(url: url, trust: trust, deadline: deadline, byteCountMax: byteCountMax))
@@ -67,7 +67,7 @@ func untilCancelled() async {
     let server = try await SmallHTTPServer.start(group: group) { request in
       .text("\(request.method) \(request.target) \(request.field("host") ?? "-")")
     }
-    let document = try await fetcher.get(url: "http://localhost:\(server.port)//a/../%2E?b=//c")
+    let document = try await fetcher.get(url: "http://localhost:\(server.port)//a/../%2E?b=//c", deadline: .seconds(60))
     #expect(String(decoding: document.body, as: UTF8.self) == "GET //a/../%2E?b=//c localhost:\(server.port)")
     await server.stop()
   }

@@ -42,14 +42,17 @@ package final class GatewayProcess: Sendable {
   /// ready.
   ///
   /// Where the text names no `workers`, `admin` or `listeners`, it gets one worker, and free ports on 127.0.0.1.
+  /// - Parameter launcher: a command that runs the gateway's, which is put behind it.
   package static func start(
-    _ configuration: String, files: [String: String] = [:], environment: [String: String] = [:]
+    _ configuration: String, files: [String: String] = [:], environment: [String: String] = [:],
+    launcher: [String] = []
   ) async throws -> GatewayProcess {
     let slot = try await TestSlots.take()
     let folder = try makeFolder(configuration, files)
     do {
+      let command = try launcher + [binary(), "run", "gateway.conf"]
       let child = try ChildProcess.start(
-        binary(), ["run", "gateway.conf"], in: folder, environment: environment)
+        command[0], Array(command.dropFirst()), in: folder, environment: environment)
       let (ports, adminPort) = try await child.output.wait(for: "the gateway to be ready") { output in
         if output.standardError.contains(where: { $0.hasSuffix(" ready") }) {
           return (listenerPorts(output.standardError), port(of: "admin", in: output.standardError).last ?? 0)

@@ -33,7 +33,7 @@ extension WorkerLoop {
       .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: CInt(SO_REUSEPORT))), value: 1)
       // With a small limit one accept at a time, so that it is kept to the letter.
       .serverChannelOption(.maxMessagesPerRead, value: UInt(connectionsMax < 256 ? 1 : 16))
-      .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+      // TCP_NODELAY is on by default for the listener, and accepted sockets inherit it.
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try bound.value.add(channel, at: key) }

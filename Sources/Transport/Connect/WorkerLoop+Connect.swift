@@ -22,10 +22,8 @@ extension WorkerLoop {
     let socket = Socket(loop: self, connection: connection, secure: secure)
     attach(socket, to: connection)
     let bound = NIOLoopBound(socket, eventLoop: eventLoop)
-    var bootstrap = ClientBootstrap(group: eventLoop)
-    if case .network = address { bootstrap = bootstrap.channelOption(.socketOption(.tcp_nodelay), value: 1) }
-    bootstrap =
-      bootstrap
+    // TCP_NODELAY is on by default.
+    let bootstrap = ClientBootstrap(group: eventLoop)
       .channelOption(.allowRemoteHalfClosure, value: true)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }

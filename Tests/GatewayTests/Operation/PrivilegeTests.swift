@@ -1,0 +1,24 @@
+// The gateway asks the kernel for nothing that only root may have.
+
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+@Suite("Privileges")
+struct PrivilegeTests {
+  @Test("A gateway that may not administer the network takes clients and reaches its upstream")
+  func unprivileged() async throws {
+    let upstream = try await TestUpstream.answering("ok")
+    // Whoever is not root has no such right anyway, and cannot run setpriv.
+    let launcher = geteuid() == 0 ? ["/usr/bin/setpriv", "--bounding-set=-net_admin"] : []
+    let gateway = try await GatewayProcess.start(Configurations.plain(upstream), launcher: launcher)
+    let response = try await gateway.get("/")
+    #expect(response.status == 200)
+    #expect(response.text == "ok")
+  }
+}

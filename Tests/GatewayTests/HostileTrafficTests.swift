@@ -42,7 +42,7 @@ struct HostileTrafficTests {
       Configurations.plain(
         upstream,
         top:
-          "limits: { header_timeout: 1s, body_timeout: 1s, idle_timeout: 1s }\ntrusted_proxies: [127.0.0.1]",
+          "limits: { header_timeout: 4s, body_timeout: 4s, idle_timeout: 4s }\ntrusted_proxies: [127.0.0.1]",
         routeKeys: "response_headers: { remove: [Server] }, request_headers: { set: { X-A: b } }"))
     let seeds = [
       "GET /a/b?c=d HTTP/1.1\r\nHost: test:80\r\nX-Forwarded-For: 1.2.3.4, [::1]\r\nForwarded: for=1.2.3.4\r\n"

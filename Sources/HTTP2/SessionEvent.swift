@@ -41,7 +41,6 @@ package enum FailureReason: String, Sendable, CaseIterable {
   case frameSizeError = "h2_frame_size_error"
   case compressionError = "h2_compression_error"
   case internalError = "h2_internal_error"
-  case settingsTimeout = "h2_settings_timeout"
   case rapidReset = "h2_rapid_reset"
   case provokedResets = "h2_provoked_resets"
   case continuationFlood = "h2_continuation_flood"
@@ -65,7 +64,6 @@ package enum FailureReason: String, Sendable, CaseIterable {
     case .frameSizeError: ErrorCode.frameSizeError
     case .compressionError: ErrorCode.compressionError
     case .internalError: ErrorCode.internalError
-    case .settingsTimeout: 4
     default: ErrorCode.enhanceYourCalm
     }
   }

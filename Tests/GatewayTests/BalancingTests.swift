@@ -35,7 +35,7 @@ struct BalancingTests {
   @Test("A server that refuses connections is passed over, for requests with bodies too, and counted")
   func connectFailure() async throws {
     let upstream = try await TestUpstream.echo()
-    let closed = try await TestUpstream.closedPort()
+    let closed = try closedPort()
     let gateway = try await GatewayProcess.start(
       Self.configuration("\"127.0.0.1:\(closed)\", \"\(upstream.address)\""))
     let client = try await gateway.connect()
@@ -51,7 +51,7 @@ struct BalancingTests {
 
   @Test("When no server can be reached: 502 with its code, and the client's connection goes on")
   func allDown() async throws {
-    let closed = try await TestUpstream.closedPort()
+    let closed = try closedPort()
     let gateway = try await GatewayProcess.start(Self.configuration("\"127.0.0.1:\(closed)\""))
     let client = try await gateway.connect()
     for _ in 1...3 {

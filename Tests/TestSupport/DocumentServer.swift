@@ -54,7 +54,10 @@ package final class DocumentServer: Sendable {
     self.state = state
   }
 
-  deinit { listener.close(promise: nil) }
+  deinit {
+    putAll(.close)
+    ServerPorts.release(port, listener)
+  }
 
   package static func start() async throws -> DocumentServer {
     let state = Monitor(State()) { "requests for \($0.targets)" }

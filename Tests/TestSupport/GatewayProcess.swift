@@ -1,6 +1,7 @@
 // The built gateway as a process: started in a folder of its own on free ports, watched, and ended with its test.
 
 package import Foundation
+import Synchronization
 
 /// A running gateway. Killed when the object goes.
 package final class GatewayProcess: Sendable {
@@ -17,9 +18,13 @@ package final class GatewayProcess: Sendable {
   package let ports: [Int]
   package let adminPort: Int
   private let slot: TestSlots.Slot
+  private let serverPorts: Mutex<[ServerPorts]>
 
-  private init(child: ChildProcess, folder: URL, ports: [Int], adminPort: Int, slot: TestSlots.Slot) {
+  private init(
+    child: ChildProcess, folder: URL, ports: [Int], adminPort: Int, slot: TestSlots.Slot, serverPorts: ServerPorts
+  ) {
     self.slot = slot
+    self.serverPorts = Mutex([serverPorts])
     self.child = child
     self.folder = folder
     self.ports = ports
@@ -48,6 +53,7 @@ package final class GatewayProcess: Sendable {
     launcher: [String] = []
   ) async throws -> GatewayProcess {
     let slot = try await TestSlots.take()
+    let serverPorts = ServerPorts(configuration)
     let folder = try makeFolder(configuration, files)
     do {
       let command = try launcher + [binary(), "run", "gateway.conf"]
@@ -62,7 +68,8 @@ package final class GatewayProcess: Sendable {
         }
         return nil
       }
-      return GatewayProcess(child: child, folder: folder, ports: ports, adminPort: adminPort, slot: slot)
+      return GatewayProcess(
+        child: child, folder: folder, ports: ports, adminPort: adminPort, slot: slot, serverPorts: serverPorts)
     } catch {
       try? FileManager.default.removeItem(at: folder)
       throw error
@@ -204,6 +211,7 @@ package final class GatewayProcess: Sendable {
 
   /// Replaces the configuration file; ``reload()`` makes it count.
   package func write(configuration: String) throws {
+    serverPorts.withLock { $0.append(ServerPorts(configuration)) }
     try Data(Self.completed(configuration).utf8).write(to: folder.appending(path: "gateway.conf"), options: .atomic)
   }
 

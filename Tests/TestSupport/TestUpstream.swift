@@ -13,7 +13,7 @@ package final class TestUpstream: Sendable {
     var connections: [ByteStream] = []
     var openCount = 0
     var failures: [String] = []
-    var isStopped = false
+    var isGone = false
   }
 
   package let port: Int
@@ -28,8 +28,9 @@ package final class TestUpstream: Sendable {
   }
 
   deinit {
-    channel.close(promise: nil)
+    log.update { $0.isGone = true }
     for connection in log.current.connections { connection.close() }
+    ServerPorts.release(port, channel)
   }
 
   /// - Parameter isReading: false leaves what a connection receives in the kernel until its script calls
@@ -46,6 +47,7 @@ package final class TestUpstream: Sendable {
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelOption(.autoRead, value: isReading)
       .childChannelInitializer { channel in
+        if log.current.isGone { return channel.close() }
         let inbox = ByteStream.makeInbox()
         return channel.eventLoop.makeCompletedFuture {
           if let secure { try channel.pipeline.syncOperations.addHandler(SecureHandler(server: secure)) }
@@ -105,14 +107,6 @@ package final class TestUpstream: Sendable {
     }
   }
 
-  /// A port of 127.0.0.1 on which nobody listens.
-  package static func closedPort() async throws -> Int {
-    let upstream = try await start { _ in }
-    let port = upstream.port
-    try await upstream.stop()
-    return port
-  }
-
   /// A server that accepts nobody and whose accept queue is full: connecting to it takes for ever.
   package static func startFull() async throws -> TestUpstream {
     let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -126,12 +120,6 @@ package final class TestUpstream: Sendable {
       upstream.log.update { $0.connections.append(waiting) }
     }
     return upstream
-  }
-
-  /// Stops listening and closes all connections.
-  package func stop() async throws {
-    try? await channel.close().get()
-    for connection in log.current.connections { connection.close() }
   }
 
   /// All requests that were read whole, over all connections, in the order in which they were complete.

@@ -36,7 +36,7 @@ private struct CallDoor {
       \(issuerConfiguration(issuer: issuer, jwks: "keys.json"))
       upstreams:
         echo: { servers: ["127.0.0.1:\(port)"], protocol: http2\(tls) }
-        dead: { servers: ["127.0.0.1:\(try await TestUpstream.closedPort())"], protocol: http2 }
+        dead: { servers: ["127.0.0.1:\(try closedPort())"], protocol: http2 }
       routes:
         - path: /test.Echo/*
           auth: { issuers: [login], scopes: [echo] }

@@ -39,7 +39,7 @@ struct AccessLogTests {
       _ = try await connection.receiveRequest()
       try await connection.stream.waitUntilGone()
     }
-    let dead = try await TestUpstream.closedPort()
+    let dead = try closedPort()
     let echo = try await TestUpstream.echo()
     let gateway = try await GatewayProcess.start(
       """

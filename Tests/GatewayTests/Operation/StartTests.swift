@@ -92,7 +92,7 @@ struct StartTests {
 
   @Test("All addresses of IPv4 and of IPv6 stand side by side on one port")
   func bothFamilies() async throws {
-    let port = try await TestUpstream.closedPort()
+    let port = try closedPort()
     let gateway = try await GatewayProcess.start(
       """
       listeners: [{ address: "[::]:\(port)" }, { address: "0.0.0.0:\(port)" }]

@@ -134,7 +134,7 @@ struct UpstreamTLSTests {
   @Test("http2 over TLS through nginx, whose certificate is verified", .needs("nginx"))
   func nginx() async throws {
     let folder = try TemporaryFolder()
-    let port = try await TestUpstream.closedPort()
+    let port = try closedPort()
     let path = folder.url.path
     try folder.write(
       "nginx.conf",

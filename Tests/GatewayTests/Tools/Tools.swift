@@ -43,7 +43,7 @@ struct ForeignServer {
     try folder.write("file.txt", Data("0123456789".utf8))
     // nginx takes no port 0: a port that was free a moment ago is tried, and another if it is taken meanwhile.
     for attempt in 1... {
-      let port = try await TestUpstream.closedPort()
+      let port = try closedPort()
       let path = folder.url.path
       let text = """
         daemon off; worker_processes 1; pid \(path)/pid; error_log stderr notice;

@@ -14,7 +14,7 @@ import Tokens
   func tokens(_ format: String) async throws {
     let key = try TestKey(.es256)
     let forger = try TestKey(.es256)
-    let dead = try await TestUpstream.closedPort()
+    let dead = try closedPort()
     let door = try await TokenDoor.start(
       issuers: issuerConfiguration(issuer: TokenDoor.issuer, jwks: "keys.json")
         + issuerConfiguration(name: "down", issuer: "down", jwks: "http://127.0.0.1:\(dead)/keys"),

@@ -53,6 +53,8 @@ package final class Exchange {
   var upstream: (any UpstreamStream)?
   var pool: UpstreamPool?
   var server: UpstreamServer?
+  /// Sent to `server`, with no outcome yet.
+  var isAtServer = false
   var connectAttempts = 0
   var hasRetriedReuse = false
 
@@ -218,6 +220,7 @@ package final class Exchange {
     upstream = nil
     pool = nil
     server = nil
+    isAtServer = false
     connectAttempts = 0
     hasRetriedReuse = false
     hasResponseBegun = false

@@ -28,6 +28,8 @@ final class UpstreamServer {
   var multiplexed: [HTTP2UpstreamConnection] = []
   /// Streams that such a connection takes, as the last one said; until the first one does, a guess.
   var streamCountMax = 100
+  /// Exchanges that this worker has at the server now.
+  var activeCount = 0
   /// Smooth round robin's running score.
   fileprivate var score = 0
 
@@ -41,15 +43,15 @@ extension UpstreamPool {
   /// The server that stands behind one that could not be reached. In the file's order, whatever the weights: so none is
   /// tried twice for one request while another is left.
   func server(after failed: UpstreamServer) -> UpstreamServer {
-    let place = servers.firstIndex { $0 === failed } ?? -1
-    return servers[(place + 1) % servers.count]
+    let place = rotation.firstIndex { $0 === failed } ?? -1
+    return rotation[(place + 1) % rotation.count]
   }
 
   func nextServer() -> UpstreamServer {
-    if servers.count == 1 { return servers[0] }
-    var best = servers[0]
+    if rotation.count == 1 { return rotation[0] }
+    var best = rotation[0]
     var total = 0
-    for server in servers {
+    for server in rotation {
       server.score += server.configuration.weight
       total += server.configuration.weight
       if server.score > best.score { best = server }

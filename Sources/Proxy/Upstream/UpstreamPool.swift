@@ -5,6 +5,10 @@ import Configuration
 final class UpstreamPool {
   let configuration: Upstream
   let servers: [UpstreamServer]
+  /// The servers that requests go to now; never empty.
+  var rotation: [UpstreamServer]
+  /// Exchanges that this worker has at any of the servers now.
+  var activeCount = 0
   /// The upstream's id in the counters.
   let counterID: Int
   private unowned let worker: Worker
@@ -26,6 +30,7 @@ final class UpstreamPool {
     self.counterID = counterID
     self.worker = worker
     servers = configuration.servers.map(UpstreamServer.init)
+    rotation = servers
     isMultiplexed = configuration.protocol == .http2
     isSecure = configuration.tls != nil
     connectTimeout = configuration.connectTimeout.nanoseconds

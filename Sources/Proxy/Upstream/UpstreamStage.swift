@@ -8,6 +8,7 @@ extension Exchange {
     guard let pool, let server else { return .refuse(.gateway(.upstreamConnectFailed)) }
     upstreamStartedAt = worker.time.nanoseconds
     connectAttempts = 1
+    enter(server)
     guard let stream = pool.takeKept(server) ?? pool.open(server) else {
       return .refuse(.gateway(.upstreamConnectFailed))
     }
@@ -61,11 +62,12 @@ extension Exchange {
   /// Nothing was sent, so another server may be tried whatever the method: at most three, each once.
   func connectFailed(to failed: UpstreamServer, _ refusal: GatewayRefusal) {
     upstream = nil
+    leaveServer(.connectFailed)
     guard let pool, connectAttempts < min(pool.servers.count, 3) else { return refuse(.gateway(refusal)) }
     connectAttempts += 1
     worker.counters.countRetry(upstream: pool.counterID)
     let next = pool.server(after: failed)
-    server = next
+    enter(next)
     guard let stream = pool.takeKept(next) ?? pool.open(next) else { return refuse(.gateway(refusal)) }
     beginElsewhere(on: stream)
   }
@@ -105,6 +107,7 @@ extension Exchange {
   /// The server failed in the middle of the exchange.
   func upstreamFailed(_ refusal: GatewayRefusal) {
     upstream = nil
+    leaveServer(.failed(refusal))
     if hasResponseBegun {
       refuse(.gateway(refusal == .upstreamTimeout ? refusal : .upstreamTruncated))
     } else {
@@ -113,6 +116,7 @@ extension Exchange {
   }
 
   func releaseUpstream(isReusable: Bool) {
+    leaveServer(hasResponseBegun ? .answered(status: upstreamStatus) : .left)
     guard let connection = upstream else { return }
     upstream = nil
     connection.release(isReusable: isReusable)

@@ -53,6 +53,8 @@ package final class Exchange {
   var upstream: (any UpstreamStream)?
   var pool: UpstreamPool?
   var server: UpstreamServer?
+  /// Those that failed this request: passed over while others are left.
+  var triedServers: [UpstreamServer] = []
   /// Sent to `server`, with no outcome yet.
   var isAtServer = false
   var connectAttempts = 0
@@ -220,6 +222,7 @@ package final class Exchange {
     upstream = nil
     pool = nil
     server = nil
+    if !triedServers.isEmpty { triedServers.removeAll(keepingCapacity: true) }
     isAtServer = false
     connectAttempts = 0
     hasRetriedReuse = false

@@ -11,7 +11,8 @@ extension Exchange {
     case .redirect(let redirect): return .answer(redirectAnswer(redirect))
     case .upstream(let index) where worker.pools.indices.contains(index):
       pool = worker.pools[index]
-      server = pool?.nextServer()
+      guard let chosen = pool?.nextServer(for: self) else { return .refuse(.gateway(.upstreamConnectFailed)) }
+      server = chosen
       return .next
     default: return .refuse(.gateway(.routeNotFound))
     }
@@ -30,33 +31,36 @@ final class UpstreamServer {
   var streamCountMax = 100
   /// Exchanges that this worker has at the server now.
   var activeCount = 0
+  /// Its part of the requests, against the other servers' in rotation.
+  var share: Int
   /// Smooth round robin's running score.
-  fileprivate var score = 0
+  var score = 0
 
   init(_ configuration: Upstream.Server) {
     self.configuration = configuration
+    share = configuration.weight
     addressText = Array(configuration.address.description.utf8)
   }
 }
 
 extension UpstreamPool {
-  /// The server that stands behind one that could not be reached. In the file's order, whatever the weights: so none is
-  /// tried twice for one request while another is left.
-  func server(after failed: UpstreamServer) -> UpstreamServer {
-    let place = rotation.firstIndex { $0 === failed } ?? -1
-    return rotation[(place + 1) % rotation.count]
-  }
-
-  func nextServer() -> UpstreamServer {
-    if rotation.count == 1 { return rotation[0] }
-    var best = rotation[0]
-    var total = 0
-    for server in rotation {
-      server.score += server.configuration.weight
-      total += server.configuration.weight
-      if server.score > best.score { best = server }
+  /// - Parameter tried: servers that are passed over while any other is left.
+  func roundRobin(leavingOut tried: [UpstreamServer]) -> UpstreamServer? {
+    if hasEqualShares {
+      for _ in rotation.indices {
+        turn = turn + 1 < rotation.count ? turn + 1 : 0
+        if !tried.contains(where: { $0 === rotation[turn] }) { return rotation[turn] }
+      }
+      return rotation[turn]
     }
-    best.score -= total
-    return best
+    var best: UpstreamServer?
+    var total = 0
+    for server in rotation where tried.isEmpty || !tried.contains(where: { $0 === server }) {
+      server.score += server.share
+      total += server.share
+      if server.score > best?.score ?? .min { best = server }
+    }
+    best?.score -= total
+    return best ?? rotation.first
   }
 }

@@ -5,8 +5,13 @@ import Configuration
 final class UpstreamPool {
   let configuration: Upstream
   let servers: [UpstreamServer]
-  /// The servers that requests go to now; never empty.
+  /// The servers that requests go to now; empty only when there are no servers. Whoever changes it says so by
+  /// ``rotationChanged()``.
   var rotation: [UpstreamServer]
+  /// Whether all servers in rotation have the same share.
+  var hasEqualShares = true
+  /// Round robin's place in the rotation, where shares are equal.
+  var turn = -1
   /// Exchanges that this worker has at any of the servers now.
   var activeCount = 0
   /// The upstream's id in the counters.
@@ -35,6 +40,7 @@ final class UpstreamPool {
     isSecure = configuration.tls != nil
     connectTimeout = configuration.connectTimeout.nanoseconds
     responseTimeout = configuration.responseTimeout.nanoseconds
+    rotationChanged()
   }
 
   /// A stream of a connection that is there: of those that serve one exchange at a time the one that was used last, which is

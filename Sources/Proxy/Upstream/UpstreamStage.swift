@@ -66,7 +66,8 @@ extension Exchange {
     guard let pool, connectAttempts < min(pool.servers.count, 3) else { return refuse(.gateway(refusal)) }
     connectAttempts += 1
     worker.counters.countRetry(upstream: pool.counterID)
-    let next = pool.server(after: failed)
+    triedServers.append(failed)
+    guard let next = pool.nextServer(for: self) else { return refuse(.gateway(refusal)) }
     enter(next)
     guard let stream = pool.takeKept(next) ?? pool.open(next) else { return refuse(.gateway(refusal)) }
     beginElsewhere(on: stream)

@@ -19,6 +19,10 @@ package enum Command {
   case connect(UpstreamConnection, Address)
   /// A token named a key that the issuer's set does not have: ask the control plane to look again.
   case refreshKeys(issuer: Int)
+  /// Places at an upstream are free, and requests on other workers wait for them.
+  case wakeWaiters(upstream: String)
+  /// A server's state has changed: a word for the log.
+  case reportUpstream(String, UpstreamChange)
   /// No connection is left that has work: the drain is over.
   case drained
 }

@@ -42,6 +42,11 @@ package final class Counters {
     values.upstreamRetries[upstream] &+= 1
   }
 
+  /// A request that was turned away before it was sent to a server.
+  package func countRejection(upstream: Int, _ reason: GatewayRefusal) {
+    values.rejections[RejectionKey(upstream: upstream, reason: reason), default: 0] &+= 1
+  }
+
   /// One decision about a request's token on a route that is not public.
   ///
   /// - Parameter issuer: nil when none is known, as without a token.

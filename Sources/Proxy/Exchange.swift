@@ -57,8 +57,15 @@ package final class Exchange {
   var triedServers: [UpstreamServer] = []
   /// Sent to `server`, with no outcome yet.
   var isAtServer = false
+  /// Has one of the places that the upstream's limits leave.
+  var holdsPlace = false
+  var isWaitingForPlace = false
+  /// The end of that wait.
+  var placeDeadline = Int64.max
   var connectAttempts = 0
   var hasRetriedReuse = false
+  /// A request of the gateway's own, which is in no log and no count.
+  var isOwn = false
 
   // The response.
   var hasResponseBegun = false
@@ -126,6 +133,28 @@ package final class Exchange {
     refuse(.token(.keyUnknown))
   }
 
+  /// There is room at the upstream: the wait is over.
+  func placeGranted() {
+    stage = .upstream
+    run()
+    downstream?.resumeInput()
+  }
+
+  /// Sends a request of the gateway's own to a server, past all that is there for clients.
+  /// - Parameter isComplete: no body follows.
+  func startOwn(_ request: [UInt8], isComplete: Bool, at pool: UpstreamPool, _ server: UpstreamServer) {
+    isOwn = true
+    guard case .complete = head.parse(request.span, limits: HeadLimits()) else {
+      return refuse(.gateway(.upstreamMalformed))
+    }
+    upstreamHead.append(request)
+    isRequestComplete = isComplete
+    self.pool = pool
+    self.server = server
+    stage = .upstream
+    run()
+  }
+
   private func run() {
     while true {
       let outcome: StageOutcome
@@ -172,8 +201,9 @@ package final class Exchange {
   func finish(_ ending: ExchangeEnding) {
     guard let downstream else { return }
     stage = .accessLog
-    recordOutcome()
+    if !isOwn { recordOutcome() }
     releaseUpstream(isReusable: ending == .complete && isRequestComplete)
+    leavePool()
     self.downstream = nil
     downstream.exchangeFinished(self, ending)
   }
@@ -224,6 +254,10 @@ package final class Exchange {
     server = nil
     if !triedServers.isEmpty { triedServers.removeAll(keepingCapacity: true) }
     isAtServer = false
+    holdsPlace = false
+    isWaitingForPlace = false
+    placeDeadline = .max
+    isOwn = false
     connectAttempts = 0
     hasRetriedReuse = false
     hasResponseBegun = false

@@ -17,6 +17,11 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case upstreamTimeout = "upstream_timeout"
   case upstreamClosed = "upstream_closed"
   case upstreamMalformed = "upstream_malformed"
+  /// The upstream has as many requests as it may have, and no line to wait in, or a full one.
+  case upstreamOverloaded = "upstream_overloaded"
+  case upstreamQueueTimeout = "upstream_queue_timeout"
+  /// No server is healthy.
+  case upstreamUnavailable = "upstream_unavailable"
   case routeTimeout = "route_timeout"
   case grpcTimeoutInvalid = "grpc_timeout_invalid"
   /// The call's own deadline, by its `grpc-timeout`.
@@ -43,7 +48,7 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
       .grpcTimeoutInvalid:
       400
     case .headerTimeout, .bodyTimeout, .webSocketIdle: 408
-    case .routeWithdrawn, .gatewayStopping: 503
+    case .routeWithdrawn, .gatewayStopping, .upstreamOverloaded, .upstreamQueueTimeout, .upstreamUnavailable: 503
     case .upstreamConnectFailed, .upstreamClosed, .upstreamMalformed, .upstreamTruncated: 502
     case .upstreamConnectTimeout, .upstreamTimeout, .routeTimeout, .grpcDeadlineExceeded: 504
     case .clientClosed, .clientStalled: 499

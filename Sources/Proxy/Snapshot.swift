@@ -21,6 +21,8 @@ package final class Snapshot: Sendable {
   let forwardedDrops: FieldNameSet
   let trustedProxies: [AddressRange]
   let logFormatter: AccessLogFormatter?
+  /// What workers know together of each upstream; kept across reloads.
+  package let sharing: [UpstreamSharing]
   package let counterNames: CounterNames
   let issuerCounterIDs: [Int]
 
@@ -31,6 +33,9 @@ package final class Snapshot: Sendable {
     issuerCounterIDs = configuration.issuers.indices.map { names.issuerID($0) }
     self.generation = generation
     self.configuration = configuration
+    let known = Dictionary(
+      (previous?.sharing ?? []).map { ($0.upstream.name, $0) }, uniquingKeysWith: { first, _ in first })
+    sharing = configuration.upstreams.map { UpstreamSharing($0, after: known[$0.name]) }
     let limits = configuration.limits
     routes = configuration.routes.enumerated().map {
       CompiledRoute(

@@ -6,6 +6,21 @@ import Configuration
 import HTTP2
 package import Tokens
 
+/// Requests of one worker at an upstream.
+package struct UpstreamLoad: Sendable, Equatable {
+  package var name: String
+  /// Waiting for a place.
+  package var waitingCount: Int
+  /// At each server, in the order of the configuration.
+  package var activeCounts: [Int]
+
+  package init(name: String, waitingCount: Int, activeCounts: [Int]) {
+    self.name = name
+    self.waitingCount = waitingCount
+    self.activeCounts = activeCounts
+  }
+}
+
 /// The data plane of one event loop. Not Sendable: every call is made on that loop.
 package final class Worker {
   /// What is to be done, in order. The transport drains it after each event.
@@ -26,6 +41,10 @@ package final class Worker {
   let steadyClock: () -> Int64
   let tokenCache: TokenCache
   var pools: [UpstreamPool] = []
+  /// Pools where requests wait for a place, those of earlier configurations included.
+  var poolsInDemand: [UpstreamPool] = []
+  /// In the one worker that checks servers for all.
+  private var healthChecks: HealthChecks?
   var keyWaiters: KeyWaiters
   var randomIdentifiers: RandomIdentifiers
   /// `Date` field's value, made anew once a second.
@@ -35,9 +54,10 @@ package final class Worker {
   private var spareExchanges: [Exchange] = []
 
   /// - Parameter tokenCacheByteCountMax: LIMIT of this worker's verified-token cache.
+  /// - Parameter checksServers: one worker of the process does.
   package init(
     snapshot: Snapshot, keySets: [KeySet?], time: Time, steadyClock: @escaping () -> Int64, tokenCacheByteCountMax: Int,
-    seed: (UInt64, UInt64)
+    seed: (UInt64, UInt64), checksServers: Bool
   ) {
     self.steadyClock = steadyClock
     self.snapshot = snapshot
@@ -49,7 +69,12 @@ package final class Worker {
     randomIdentifiers = RandomIdentifiers(seed: seed)
     dateField.update(unixSeconds: time.unixSeconds)
     pools = snapshot.configuration.upstreams.enumerated().map { index, upstream in
-      UpstreamPool(upstream, counterID: snapshot.counterNames.upstreamID(index), worker: self)
+      UpstreamPool(
+        upstream, sharing: snapshot.sharing[index], counterID: snapshot.counterNames.upstreamID(index), worker: self)
+    }
+    if checksServers {
+      healthChecks = HealthChecks(worker: self)
+      healthChecks?.install(snapshot)
     }
   }
 
@@ -120,6 +145,8 @@ package final class Worker {
         connection.deadlinePassed()
       }
     }
+    tickPools()
+    if !isDraining { healthChecks?.tick() }
     finishDrainIfIdle()
   }
 
@@ -131,13 +158,15 @@ package final class Worker {
         kept[upstream.name] = nil
         return pool
       }
-      return UpstreamPool(upstream, counterID: snapshot.counterNames.upstreamID(index), worker: self)
+      return UpstreamPool(
+        upstream, sharing: snapshot.sharing[index], counterID: snapshot.counterNames.upstreamID(index), worker: self)
     }
     self.snapshot = snapshot
     self.keySets = keySets
     pools = fresh
     spareExchanges.removeAll()
     for pool in kept.values { pool.retire() }
+    healthChecks?.install(snapshot)
     // Rules may have changed under every remembered token.
     tokenCache.removeAll()
     for case let connection as DownstreamConnection in table.connections { connection.reviewTunnels(snapshot) }
@@ -155,6 +184,12 @@ package final class Worker {
   package func keysRefreshed(issuer: Int, at time: Time) {
     self.time = time
     for exchange in keyWaiters.take(issuer: issuer) { exchange.keysRefreshed() }
+  }
+
+  /// Another worker has given places at an upstream back.
+  package func wakeWaiters(upstream: String, at time: Time) {
+    self.time = time
+    for pool in poolsInDemand where pool.configuration.name == upstream { pool.serveLine() }
   }
 
   /// No new exchange begins on a kept connection; idle ones are closed. Reports ``Command/drained`` when all is done.
@@ -184,6 +219,14 @@ package final class Worker {
 
   /// Client connections that are open.
   package var downstreamConnectionCount: Int { counters.openDownstreamConnections }
+
+  /// What this worker has at the upstreams of its configuration now.
+  package var upstreamLoads: [UpstreamLoad] {
+    pools.map { pool in
+      UpstreamLoad(
+        name: pool.configuration.name, waitingCount: pool.line.count, activeCounts: pool.servers.map(\.activeCount))
+    }
+  }
 
   // MARK: For the stages
 

@@ -21,14 +21,19 @@ package final class Gateway: Sendable {
   ) async throws -> Gateway {
     var loops: [NIOLoopBound<WorkerLoop>] = []
     for eventLoop in group.makeIterator() {
+      let isFirst = loops.isEmpty
       let bound = try await eventLoop.submit {
         let loop = WorkerLoop(
           eventLoop: eventLoop, snapshot: snapshot, keySets: keySets, contexts: contexts, outlets: outlets,
-          tokenCacheByteCountMax: tokenCacheByteCountMax)
+          tokenCacheByteCountMax: tokenCacheByteCountMax, isFirst: isFirst)
         loop.startTicking()
         return NIOLoopBound(loop, eventLoop: eventLoop)
       }.get()
       loops.append(bound)
+    }
+    for (index, bound) in loops.enumerated() {
+      let peers = loops.indices.filter { $0 != index }.map { loops[$0] }
+      try await bound.eventLoop.submit { bound.value.peers = peers }.get()
     }
     return Gateway(group: group, loops: loops)
   }
@@ -235,6 +240,15 @@ package final class Gateway: Sendable {
       }
     }
     return copies
+  }
+
+  /// Requests of each worker at the upstreams.
+  package func upstreamLoads() async -> [[UpstreamLoad]] {
+    var loads: [[UpstreamLoad]] = []
+    for bound in loops {
+      if let load = try? await bound.eventLoop.submit({ bound.value.worker.upstreamLoads }).get() { loads.append(load) }
+    }
+    return loads
   }
 
   // MARK: The end

@@ -21,6 +21,15 @@ package struct Upstream: Sendable, Equatable {
   package var responseTimeout = Duration.seconds(30)
   /// Idle connections kept, over all workers' own pools: each worker keeps at most this many.
   package var idleConnections = 256
+  package var healthCheck: HealthCheck?
+  package var ejection: Ejection?
+  /// In percent: when less of the servers are well, requests go to all of them; 0 never.
+  package var panicThreshold = 50
+  /// Requests at all servers at once, over all workers.
+  package var maxRequests: Int?
+  package var maxRequestsPerServer: Int?
+  package var queue: RequestQueue?
+  package var adaptiveLimit: AdaptiveLimit?
 
   package init(name: String, servers: [Server]) {
     self.name = name

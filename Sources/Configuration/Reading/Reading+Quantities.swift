@@ -37,6 +37,17 @@ extension Reading {
       bounds: (lowest, highest))
   }
 
+  /// A whole number of percent.
+  func percent(_ node: SourceNode, _ what: String, in range: ClosedRange<Int>) -> Int? {
+    if case .scalar(let scalar) = node.content, scalar.text.last == "%",
+      let value = decimal(String(scalar.text.dropLast())), range.contains(value)
+    {
+      return value
+    }
+    error(node.place, "\(what) is from \(range.lowerBound)% to \(range.upperBound)%, not \(node.kind)")
+    return nil
+  }
+
   private func quantity(
     _ node: SourceNode, _ what: String, units: [(String, Int64)], kind: String, example: String,
     bounds: (lowest: String, highest: String)

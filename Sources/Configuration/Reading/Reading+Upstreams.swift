@@ -28,6 +28,8 @@ extension Reading {
     if let node = section["idle_connections"], let value = integer(node, "'idle_connections'", in: 0...65_536) {
       result.idleConnections = value
     }
+    readHealth(section, of: &result)
+    readRequestLimits(section, of: &result)
     return result
   }
 

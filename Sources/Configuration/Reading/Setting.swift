@@ -42,9 +42,9 @@ package struct SettingTable: Sendable {
 extension SettingTable {
   /// In the order of the documents.
   package static let all: [SettingTable] = [
-    root, listener, listenerTLS, certificate, admin, accessLog, limits, issuer, upstream, server, upstreamTLS, route,
-    auth,
-    identity, rewrite, requestHeaders, responseHeaders, respond, redirect, webSocket,
+    root, listener, listenerTLS, certificate, admin, accessLog, limits, issuer, upstream, server, upstreamTLS,
+    healthCheck, eject, queue, adaptive, route, auth, identity, rewrite, requestHeaders,
+    responseHeaders, respond, redirect, webSocket,
   ]
 
   static let root = SettingTable(
@@ -105,9 +105,11 @@ extension SettingTable {
     path: "upstreams{}", title: "an upstream",
     settings: [
       Setting("servers", isRequired: true), Setting("balance", default: "round_robin"), .later("hash_on"),
-      Setting("protocol", default: "http1"), Setting("tls"), .later("health_check"), .later("eject"),
+      Setting("protocol", default: "http1"), Setting("tls"), Setting("health_check"), Setting("eject"),
+      Setting("panic_threshold", default: "50%"),
       Setting("connect_timeout", default: "2s"), Setting("response_timeout", default: "30s"),
-      Setting("idle_connections", default: "256"), .later("retry"), .later("max_requests"),
+      Setting("idle_connections", default: "256"), .later("retry"), Setting("max_requests"),
+      Setting("max_requests_per_server"), Setting("queue"), Setting("adaptive"),
     ])
 
   static let server = SettingTable(
@@ -118,6 +120,32 @@ extension SettingTable {
     path: "upstreams{}.tls", title: "an upstream's 'tls'",
     settings: [
       Setting("server_name"), Setting("ca"), Setting("certificate"), Setting("key"), Setting("verify", default: "true"),
+    ])
+
+  static let healthCheck = SettingTable(
+    path: "upstreams{}.health_check", title: "'health_check'",
+    settings: [
+      Setting("type", default: "http"), Setting("path", default: "/"), Setting("host"), Setting("port"),
+      Setting("status", default: "[200-399]"), Setting("body"), Setting("service"),
+      Setting("interval", default: "5s"), Setting("timeout", default: "1s"), Setting("healthy_after", default: "2"),
+      Setting("unhealthy_after", default: "3"),
+    ])
+
+  static let eject = SettingTable(
+    path: "upstreams{}.eject", title: "'eject'",
+    settings: [
+      Setting("errors", default: "5"), Setting("for", default: "10s"), Setting("max_for", default: "5m"),
+      Setting("max_share", default: "50%"), Setting("on", default: "[connect_failure, timeout, reset, malformed]"),
+    ])
+
+  static let queue = SettingTable(
+    path: "upstreams{}.queue", title: "'queue'",
+    settings: [Setting("length", default: "100"), Setting("timeout", default: "1s")])
+
+  static let adaptive = SettingTable(
+    path: "upstreams{}.adaptive", title: "'adaptive'",
+    settings: [
+      Setting("minimum", default: "10"), Setting("maximum", default: "1000"), Setting("tolerance", default: "150%"),
     ])
 
   static let route = SettingTable(

@@ -13,6 +13,7 @@ extension RunningGateway {
     }
     return MetricsPage(
       counters: await counters(), names: snapshot.counterNames, keySets: keySets, certificates: certificates,
+      upstreams: await upstreamStates(),
       reloadsSucceeded: reloadsSucceeded,
       reloadsFailed: reloadsFailed, droppedLogLines: UInt64(clamping: logWriter.droppedLineCount), version: version)
   }
@@ -25,14 +26,13 @@ extension RunningGateway {
         droppedKeys: status.droppedKeyCount, ageSeconds: status.ageSeconds, lastError: status.lastError,
         nextRefreshSeconds: status.nextRefreshInSeconds)
     }
+    let upstreams = await upstreamStates()
     let document = StatusDocument(
       version: version, generation: snapshot.generation, draining: isDraining,
       uptimeSeconds: ContinuousClock.now.duration(to: startedAt).components.seconds * -1,
       listeners: listeners.map { "\($0.0.address.withPort($0.port))" },
       routes: snapshot.configuration.routes.map { RouteStatus(name: $0.name, path: $0.path.description) },
-      upstreams: snapshot.configuration.upstreams.map {
-        UpstreamStatus(name: $0.name, servers: $0.servers.map(\.address.description))
-      },
+      upstreams: upstreams.map(UpstreamStatus.init),
       issuers: issuers)
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -60,7 +60,56 @@ private struct RouteStatus: Encodable {
 
 private struct UpstreamStatus: Encodable {
   var name: String
-  var servers: [String]
+  /// Requests at its servers, and those that wait for a place.
+  var activeRequests: Int
+  var queuedRequests: Int
+  /// The limit on them; nil without one.
+  var requestLimit: Int?
+  /// Requests go to servers that are out, because too few are not.
+  var panic: Bool
+  var servers: [ServerStatus]
+
+  init(_ state: UpstreamState) {
+    name = state.name
+    activeRequests = state.activeCount
+    queuedRequests = state.waitingCount
+    requestLimit = state.requestsMax
+    panic = state.isPanicking
+    servers = state.servers.map(ServerStatus.init)
+  }
+}
+
+private struct ServerStatus: Encodable {
+  struct Check: Encodable {
+    var result: String
+    /// Of the answer, where there was one.
+    var status: Int?
+    var at: String
+  }
+
+  var address: String
+  var weight: Int
+  /// `healthy`, `unhealthy`, `unknown` before the first check, or `unchecked`.
+  var health: String
+  /// Until a server that was ejected comes back; nil while it is not out.
+  var ejectedSeconds: Double?
+  var ejections: UInt64
+  var activeRequests: Int
+  var lastCheck: Check?
+
+  init(_ state: UpstreamState.Server) {
+    address = state.address
+    weight = state.weight
+    health = state.health.rawValue
+    ejectedSeconds = state.ejectedSeconds
+    ejections = state.ejectionCount
+    activeRequests = state.activeCount
+    lastCheck = state.lastCheck.map { result, status, unixMilliseconds in
+      let date = Date(timeIntervalSince1970: Double(unixMilliseconds) / 1000)
+      return Check(
+        result: result.name, status: status == 0 ? nil : status, at: date.formatted(.iso8601))
+    }
+  }
 }
 
 private struct IssuerStatus: Encodable {

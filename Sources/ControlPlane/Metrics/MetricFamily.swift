@@ -8,6 +8,14 @@ enum MetricFamily: String, CaseIterable {
   case upstreamRetries = "catraca_upstream_retries_total"
   case errors = "catraca_errors_total"
   case accessLogDropped = "catraca_access_log_dropped_total"
+  case upstreamHealthy = "catraca_upstream_healthy"
+  case upstreamChecks = "catraca_upstream_checks_total"
+  case upstreamEjections = "catraca_upstream_ejections_total"
+  case upstreamPanic = "catraca_upstream_panic"
+  case upstreamActive = "catraca_upstream_requests_active"
+  case upstreamQueued = "catraca_upstream_queued"
+  case upstreamLimit = "catraca_upstream_requests_limit"
+  case upstreamRejected = "catraca_upstream_rejected_total"
   case authentications = "catraca_auth_total"
   case tokenCache = "catraca_token_cache_total"
   case tokenVerification = "catraca_token_verify_seconds"
@@ -28,7 +36,9 @@ enum MetricFamily: String, CaseIterable {
   var kind: Kind {
     switch self {
     case .requestDuration, .upstreamDuration, .tokenVerification: .histogram
-    case .connections, .certificateExpiry, .upstreamConnections, .keySetAge, .keySetKeys, .buildInfo: .gauge
+    case .connections, .certificateExpiry, .upstreamConnections, .keySetAge, .keySetKeys, .buildInfo,
+      .upstreamHealthy, .upstreamPanic, .upstreamActive, .upstreamQueued, .upstreamLimit:
+      .gauge
     default: .counter
     }
   }
@@ -39,6 +49,14 @@ enum MetricFamily: String, CaseIterable {
     case .requestDuration: "From a request's head to the end of its response."
     case .upstreamDuration: "From a request's first byte sent upstream to the response's head."
     case .upstreamRetries: "Requests sent once more to another connection."
+    case .upstreamHealthy: "1 for a server that requests may go to, 0 for one that checks or failures have taken out."
+    case .upstreamChecks: "Active checks of servers by outcome."
+    case .upstreamEjections: "How often failures took a server out."
+    case .upstreamPanic: "1 while so few servers are well that requests go to all of them."
+    case .upstreamActive: "Requests that are at an upstream's servers now."
+    case .upstreamQueued: "Requests that wait for a place at an upstream."
+    case .upstreamLimit: "How many requests an upstream may have at once, where that is limited."
+    case .upstreamRejected: "Requests that were turned away before they were sent to a server, by reason."
     case .errors: "Connections and exchanges that ended in an error, by reason."
     case .accessLogDropped: "Access log lines that the log's destination did not take in time."
     case .authentications: "Decisions about tokens by issuer (empty: none known), result code and route."

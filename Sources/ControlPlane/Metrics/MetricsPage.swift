@@ -34,6 +34,8 @@ package struct MetricsPage: Sendable {
   package var keySets: [KeySetMetrics]
   /// Those that the listeners show.
   package var certificates: [CertificateMetrics]
+  /// One an upstream of the running configuration.
+  package var upstreams: [UpstreamState]
   package var reloadsSucceeded: UInt64
   package var reloadsFailed: UInt64
   /// Access log lines that the log's destination did not take in time.
@@ -42,13 +44,14 @@ package struct MetricsPage: Sendable {
 
   package init(
     counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [],
-    certificates: [CertificateMetrics] = [], reloadsSucceeded: UInt64 = 0,
+    certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [], reloadsSucceeded: UInt64 = 0,
     reloadsFailed: UInt64 = 0, droppedLogLines: UInt64 = 0, version: String
   ) {
     self.counters = counters
     self.names = names
     self.keySets = keySets
     self.certificates = certificates
+    self.upstreams = upstreams
     self.reloadsSucceeded = reloadsSucceeded
     self.reloadsFailed = reloadsFailed
     self.droppedLogLines = droppedLogLines
@@ -62,6 +65,7 @@ package struct MetricsPage: Sendable {
   package func render() -> [UInt8] {
     var text = PrometheusText()
     renderTraffic(to: &text)
+    renderUpstreams(to: &text)
     renderTokens(to: &text)
     renderConnections(to: &text)
     renderTLS(to: &text)

@@ -95,7 +95,8 @@ package actor RunningGateway {
         },
         upstreamHandshakeFailed: { upstream, reason in
           log.warning("TLS to an upstream failed", metadata: ["upstream": "\(upstream)", "error": "\(reason)"])
-        }))
+        },
+        upstreamChanged: { upstream, change in log.report(change, of: upstream) }))
     link.connect(gateway, generation: snapshot.generation)
   }
 
@@ -243,6 +244,15 @@ package actor RunningGateway {
     var sum = CountersSnapshot()
     for copy in await gateway.counters() { sum.merge(copy) }
     return sum
+  }
+
+  /// What is known of each upstream of the running configuration, over all workers.
+  func upstreamStates() async -> [UpstreamState] {
+    let loads = await gateway.upstreamLoads()
+    let now = Int64(clamping: NIODeadline.now().uptimeNanoseconds)
+    return zip(snapshot.configuration.upstreams, snapshot.sharing).map {
+      UpstreamState($0, $1, loads: loads.flatMap { $0 }, at: now)
+    }
   }
 
   /// Why the gateway should get no traffic now; empty when it is ready.

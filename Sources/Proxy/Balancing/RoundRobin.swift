@@ -10,10 +10,9 @@ extension Exchange {
     case .respond(let response): return .answer(fixedAnswer(response))
     case .redirect(let redirect): return .answer(redirectAnswer(redirect))
     case .upstream(let index) where worker.pools.indices.contains(index):
-      pool = worker.pools[index]
-      guard let chosen = pool?.nextServer(for: self) else { return .refuse(.gateway(.upstreamConnectFailed)) }
-      server = chosen
-      return .next
+      let pool = worker.pools[index]
+      self.pool = pool
+      return seekPlace(at: pool)
     default: return .refuse(.gateway(.routeNotFound))
     }
   }
@@ -22,6 +21,7 @@ extension Exchange {
 /// One server of an upstream, as one worker sees it.
 final class UpstreamServer {
   let configuration: Upstream.Server
+  let shared: SharedServer
   let addressText: [UInt8]
   /// Kept connections that no exchange uses, the latest last.
   var idle: [HTTP1UpstreamConnection] = []
@@ -36,8 +36,9 @@ final class UpstreamServer {
   /// Smooth round robin's running score.
   var score = 0
 
-  init(_ configuration: Upstream.Server) {
+  init(_ configuration: Upstream.Server, shared: SharedServer) {
     self.configuration = configuration
+    self.shared = shared
     share = configuration.weight
     addressText = Array(configuration.address.description.utf8)
   }

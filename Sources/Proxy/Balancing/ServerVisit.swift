@@ -1,5 +1,7 @@
 // An exchange's time at a server, from being sent there to its outcome.
 
+import Configuration
+
 /// How it ended, as far as the server is to blame.
 enum VisitOutcome {
   /// An answer has begun; it may have been cut off by the client's side.
@@ -12,12 +14,19 @@ enum VisitOutcome {
 }
 
 extension Exchange {
-  func enter(_ server: UpstreamServer) {
+  /// False when the server has as many requests as it may have.
+  func enter(_ server: UpstreamServer) -> Bool {
+    if isAtServer {
+      self.server = server
+      return true
+    }
+    // LIMIT: `max_requests_per_server`, over all workers.
+    if let max = pool?.requestsPerServerMax, !server.shared.requests.take(below: max) { return false }
     self.server = server
-    if isAtServer { return }
     isAtServer = true
     server.activeCount += 1
     pool?.activeCount += 1
+    return true
   }
 
   /// Exactly once for each visit; without a visit nothing.
@@ -25,6 +34,23 @@ extension Exchange {
     guard isAtServer, let server else { return }
     isAtServer = false
     server.activeCount -= 1
-    pool?.activeCount -= 1
+    guard let pool else { return }
+    pool.activeCount -= 1
+    if !pool.isLimited && !pool.isWatched { return }
+    pool.judge(outcome, of: server)
+    if pool.configuration.adaptiveLimit != nil { noteResponseTime(outcome, pool.shared.concurrency) }
+    if pool.requestsPerServerMax != nil {
+      server.shared.requests.giveBack()
+      pool.placeFreed()
+    }
+  }
+
+  /// How long the server took to answer, or was waited for in vain.
+  private func noteResponseTime(_ outcome: VisitOutcome, _ limit: ConcurrencyLimit) {
+    switch outcome {
+    case .answered: limit.noteResponse(nanoseconds: upstreamRespondedAt &- upstreamStartedAt)
+    case .failed(.upstreamTimeout): limit.noteResponse(nanoseconds: worker.time.nanoseconds &- upstreamStartedAt)
+    case .failed, .connectFailed, .left: break
+    }
   }
 }

@@ -50,6 +50,12 @@ package enum ConnectionState: Int, Sendable, CaseIterable {
   package var label: String { self == .active ? "active" : "idle" }
 }
 
+/// Requests that were turned away are counted by upstream and reason.
+package struct RejectionKey: Sendable, Hashable {
+  package var upstream: Int
+  package var reason: GatewayRefusal
+}
+
 /// One worker's numbers at one moment, or the sum of several workers'. Ids are those of ``CounterNames``.
 package struct CountersSnapshot: Sendable, Equatable {
   var requests = CounterTable()
@@ -64,6 +70,7 @@ package struct CountersSnapshot: Sendable, Equatable {
   var listenerConnections: [Int] = []
   var upstreamConnections: [Int] = []
   var upstreamRetries: [UInt64] = []
+  var rejections: [RejectionKey: UInt64] = [:]
   package internal(set) var errors: [String: UInt64] = [:]
   /// TLS handshakes of clients by their outcome.
   package internal(set) var handshakes: [String: UInt64] = [:]
@@ -91,6 +98,7 @@ package struct CountersSnapshot: Sendable, Equatable {
     Self.add(other.listenerConnections, to: &listenerConnections)
     Self.add(other.upstreamConnections, to: &upstreamConnections)
     Self.add(other.upstreamRetries, to: &upstreamRetries)
+    rejections.merge(other.rejections) { $0 &+ $1 }
     errors.merge(other.errors) { $0 &+ $1 }
     handshakes.merge(other.handshakes) { $0 &+ $1 }
   }
@@ -130,6 +138,11 @@ extension CountersSnapshot {
   package func connections(upstream: Int, _ state: ConnectionState) -> Int {
     let index = upstream * 2 + state.rawValue
     return upstreamConnections.indices.contains(index) ? upstreamConnections[index] : 0
+  }
+
+  /// Requests that were turned away before they were sent to a server.
+  package func rejections(upstream: Int, _ reason: GatewayRefusal) -> UInt64 {
+    rejections[RejectionKey(upstream: upstream, reason: reason)] ?? 0
   }
 
   package func retries(upstream: Int) -> UInt64 {

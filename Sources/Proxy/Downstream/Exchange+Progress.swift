@@ -12,6 +12,7 @@ extension Exchange {
       return refuse(.gateway(deadlineRefusal))
     }
     if stage == .authentication { return keysTimedOut() }
+    if now >= placeDeadline { return placeTimedOut() }
     var next = now &+ snapshot.bodyTimeout
     if downstream.isBodyAwaited {
       // Where the server speaks already, as in a call with streams both ways, the client may well be silent.
@@ -26,6 +27,6 @@ extension Exchange {
       if downstream.sentByteCount == sentByteCountAtLastCheck { return abandon(.clientStalled) }
       sentByteCountAtLastCheck = downstream.sentByteCount
     }
-    downstream.deadline = min(next, routeDeadline)
+    downstream.deadline = min(next, routeDeadline, placeDeadline)
   }
 }

@@ -46,6 +46,11 @@ extension Exchange {
         lines += "WWW-Authenticate: \(challenge)\r\n"
       }
     }
+    switch refusal {
+    case .gateway(.upstreamOverloaded), .gateway(.upstreamQueueTimeout), .gateway(.upstreamUnavailable):
+      lines += "Retry-After: 1\r\n"
+    default: break
+    }
     if refusal == .gateway(.methodNotAllowed) {
       var allowed = ByteQueue()
       snapshot.routeTable.appendAllow(of: routeMatch, to: &allowed)

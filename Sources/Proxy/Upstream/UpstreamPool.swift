@@ -16,7 +16,9 @@ final class UpstreamPool {
   var activeCount = 0
   /// The upstream's id in the counters.
   let counterID: Int
-  private unowned let worker: Worker
+  unowned let worker: Worker
+  /// What all workers know together.
+  let shared: SharedUpstream
   private var idleCount = 0
   /// The configuration has no such upstream any more: connections are not kept after their exchange.
   private(set) var isRetired = false
@@ -25,17 +27,40 @@ final class UpstreamPool {
   let isMultiplexed: Bool
   /// Whether TLS is spoken to the servers.
   let isSecure: Bool
+  /// Nil where failures take no server out.
+  let ejection: EjectionRules?
+  /// Whether a server can be out of rotation at all.
+  let isWatched: Bool
+  /// Whether requests can be too many.
+  let isLimited: Bool
+  let requestsPerServerMax: Int?
+  /// As ``SharedUpstream/changeCount`` was when the rotation was made.
+  var seenChangeCount = 0
+  /// No server is fit, and the configuration does not want one that is not.
+  var isUnavailable = false
+  /// This worker's requests that wait for a place.
+  var line = WaitingLine()
+  /// The next place that this worker gives back is left to the others'.
+  var isOthersTurn = false
+  var isServing = false
   let connectTimeout: Int64
   let responseTimeout: Int64
   /// A connection that was not used for this long is closed; most servers close theirs after 60 s or more.
   static let idleNanoseconds: Int64 = 55_000_000_000
 
-  init(_ configuration: Upstream, counterID: Int, worker: Worker) {
+  init(_ configuration: Upstream, sharing: UpstreamSharing, counterID: Int, worker: Worker) {
     self.configuration = configuration
     self.counterID = counterID
     self.worker = worker
-    servers = configuration.servers.map(UpstreamServer.init)
+    shared = sharing.upstream
+    servers = zip(configuration.servers, sharing.servers).map { UpstreamServer($0, shared: $1) }
     rotation = servers
+    ejection = configuration.ejection.map(EjectionRules.init)
+    isWatched = configuration.healthCheck != nil || configuration.ejection != nil
+    isLimited =
+      configuration.maxRequests != nil || configuration.maxRequestsPerServer != nil
+      || configuration.adaptiveLimit != nil
+    requestsPerServerMax = configuration.maxRequestsPerServer
     isMultiplexed = configuration.protocol == .http2
     isSecure = configuration.tls != nil
     connectTimeout = configuration.connectTimeout.nanoseconds

@@ -8,7 +8,7 @@ extension Exchange {
     guard let pool, let server else { return .refuse(.gateway(.upstreamConnectFailed)) }
     upstreamStartedAt = worker.time.nanoseconds
     connectAttempts = 1
-    enter(server)
+    guard enter(server) else { return .refuse(.gateway(.upstreamOverloaded)) }
     guard let stream = pool.takeKept(server) ?? pool.open(server) else {
       return .refuse(.gateway(.upstreamConnectFailed))
     }
@@ -68,7 +68,7 @@ extension Exchange {
     worker.counters.countRetry(upstream: pool.counterID)
     triedServers.append(failed)
     guard let next = pool.nextServer(for: self) else { return refuse(.gateway(refusal)) }
-    enter(next)
+    guard enter(next) else { return refuse(.gateway(.upstreamOverloaded)) }
     guard let stream = pool.takeKept(next) ?? pool.open(next) else { return refuse(.gateway(refusal)) }
     beginElsewhere(on: stream)
   }
@@ -117,10 +117,12 @@ extension Exchange {
   }
 
   func releaseUpstream(isReusable: Bool) {
+    if let connection = upstream {
+      upstream = nil
+      connection.release(isReusable: isReusable)
+    }
+    // Whoever gets its place may take its connection, too.
     leaveServer(hasResponseBegun ? .answered(status: upstreamStatus) : .left)
-    guard let connection = upstream else { return }
-    upstream = nil
-    connection.release(isReusable: isReusable)
   }
 
   /// Trailers never carry what a head may not (T36): only fields that mean nothing to a gateway, and no identity.

@@ -4,7 +4,7 @@ import Bytes
 import Configuration
 import NIOCore
 import NIOPosix
-import Proxy
+package import Proxy
 import TLS
 import Tokens
 
@@ -16,15 +16,19 @@ package struct WorkerOutlets: Sendable {
   package var refreshKeys: @Sendable (_ issuer: Int, _ generation: UInt64) -> Void
   /// A server's handshake failed, at most once in ten seconds for each upstream.
   package var upstreamHandshakeFailed: @Sendable (_ upstream: String, _ reason: String) -> Void
+  /// A server's state has changed; told once, by whichever worker saw it first.
+  package var upstreamChanged: @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void
 
   package init(
     log: @escaping @Sendable ([UInt8]) -> Void,
     refreshKeys: @escaping @Sendable (_ issuer: Int, _ generation: UInt64) -> Void,
-    upstreamHandshakeFailed: @escaping @Sendable (_ upstream: String, _ reason: String) -> Void
+    upstreamHandshakeFailed: @escaping @Sendable (_ upstream: String, _ reason: String) -> Void,
+    upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void
   ) {
     self.log = log
     self.refreshKeys = refreshKeys
     self.upstreamHandshakeFailed = upstreamHandshakeFailed
+    self.upstreamChanged = upstreamChanged
   }
 }
 
@@ -52,6 +56,8 @@ final class WorkerLoop {
   private var handshakeReports: [String: Int64] = [:]
   /// This worker's share of `limits.connections`.
   var connectionsMax = Int.max
+  /// The other workers' loops.
+  var peers: [NIOLoopBound<WorkerLoop>] = []
   private var drainPromise: EventLoopPromise<Void>?
 
   /// LIMIT: access log lines are handed over when this much waits, and at every tick.
@@ -60,7 +66,7 @@ final class WorkerLoop {
 
   init(
     eventLoop: any EventLoop, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
-    tokenCacheByteCountMax: Int
+    tokenCacheByteCountMax: Int, isFirst: Bool
   ) {
     self.eventLoop = eventLoop
     self.contexts = contexts
@@ -70,7 +76,8 @@ final class WorkerLoop {
     worker = Worker(
       snapshot: snapshot, keySets: keySets, time: Self.time(offset: clockOffsetMilliseconds),
       steadyClock: { Int64(clamping: NIODeadline.now().uptimeNanoseconds) },
-      tokenCacheByteCountMax: tokenCacheByteCountMax, seed: (random.next(), random.next()))
+      tokenCacheByteCountMax: tokenCacheByteCountMax, seed: (random.next(), random.next()),
+      checksServers: isFirst)
   }
 
   /// Deadlines, the date and the log are looked after from now on.
@@ -216,7 +223,18 @@ final class WorkerLoop {
     case .resumeReading(let connection): socket(of: connection)?.setReading(true)
     case .connect(let connection, let address): connect(connection, to: address)
     case .refreshKeys(let issuer): outlets.refreshKeys(issuer, worker.snapshot.generation)
+    case .wakeWaiters(let upstream): wakePeers(upstream)
+    case .reportUpstream(let upstream, let change): outlets.upstreamChanged(upstream, change)
     case .drained: finishDrain()
+    }
+  }
+
+  private func wakePeers(_ upstream: String) {
+    for peer in peers {
+      peer.eventLoop.execute {
+        peer.value.worker.wakeWaiters(upstream: upstream, at: peer.value.now())
+        peer.value.runCommands()
+      }
     }
   }
 

@@ -19,7 +19,12 @@ struct MetricsPageTests {
         name: $0, path: PathPattern(segments: [], isPrefix: true, hasTrailingSlash: false), auth: .public,
         action: .upstream(0))
     }
-    configuration.upstreams = [Upstream(name: "up", servers: [])]
+    var upstream = Upstream(name: "up", servers: [Upstream.Server(address: Address(host: "::1", port: 9000))])
+    upstream.healthCheck = HealthCheck()
+    upstream.ejection = Ejection()
+    upstream.maxRequests = 9
+    upstream.queue = RequestQueue()
+    configuration.upstreams = [upstream]
     configuration.listeners = [Listener(address: Address(host: "::", port: 80))]
     configuration.issuers = [
       Issuer(name: "login", policy: IssuerPolicy(issuer: "login", audiences: []), keys: .inline([]))
@@ -43,6 +48,9 @@ struct MetricsPageTests {
     counters.moveConnection(upstream: 0, from: nil, to: .idle)
     counters.countError("upstream_closed")
     counters.countHandshake("resumed")
+    counters.countRejection(upstream: 0, .upstreamOverloaded)
+    let snapshot = Snapshot(configuration(), generation: 1)
+    let loads = [UpstreamLoad(name: "up", waitingCount: 2, activeCounts: [3])]
     return MetricsPage(
       counters: counters.copy(), names: CounterNames(configuration()),
       keySets: [
@@ -51,7 +59,9 @@ struct MetricsPageTests {
       ],
       certificates: ["RSA 2048", "EC P-256"].map {
         CertificateMetrics(listener: "[::]:80", name: "a.test", key: $0, expiresAt: 1_800_000_000)
-      }, reloadsSucceeded: 4, reloadsFailed: 1, droppedLogLines: 5, version: "1.2.3")
+      },
+      upstreams: [UpstreamState(snapshot.configuration.upstreams[0], snapshot.sharing[0], loads: loads + loads, at: 0)],
+      reloadsSucceeded: 4, reloadsFailed: 1, droppedLogLines: 5, version: "1.2.3")
   }
 
   @Test("A strict reader takes the page, and every family of the contract is in it with its type")
@@ -62,6 +72,19 @@ struct MetricsPageTests {
       #expect(family.type == MetricFamily(rawValue: family.name)?.kind.rawValue)
       #expect(!family.samples.isEmpty, "\(family.name)")
     }
+  }
+
+  @Test("An upstream's servers stand under their addresses, and what several workers have is added up")
+  func upstreams() throws {
+    let page = String(decoding: page().render(), as: UTF8.self)
+    for line in [
+      "catraca_upstream_healthy{upstream=\"up\",server=\"[::1]:9000\"} 1",
+      "catraca_upstream_checks_total{upstream=\"up\",server=\"[::1]:9000\",result=\"passed\"} 0",
+      "catraca_upstream_ejections_total{upstream=\"up\",server=\"[::1]:9000\"} 0",
+      "catraca_upstream_requests_active{upstream=\"up\"} 6", "catraca_upstream_queued{upstream=\"up\"} 4",
+      "catraca_upstream_requests_limit{upstream=\"up\"} 9", "catraca_upstream_panic{upstream=\"up\"} 0",
+      "catraca_upstream_rejected_total{upstream=\"up\",reason=\"upstream_overloaded\"} 1",
+    ] { #expect(page.contains(line + "\n"), "\(line)") }
   }
 
   @Test("Counts and gauges stand under their labels")

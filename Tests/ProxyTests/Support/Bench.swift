@@ -24,18 +24,22 @@ final class Bench {
   var holdsConnects = false
   private(set) var refreshedIssuers: [Int] = []
   private(set) var isDrained = false
+  private(set) var upstreamChanges: [UpstreamChange] = []
+  /// Another worker of the same process.
+  weak var peer: Bench?
   private var nanoseconds: Int64 = 5_000_000_000
 
   static let unixMilliseconds: Int64 = 1_700_000_000_000
 
-  init(_ snapshot: Snapshot, keySets: [KeySet?] = []) {
+  init(_ snapshot: Snapshot, keySets: [KeySet?] = [], checksServers: Bool = true) {
     self.snapshot = snapshot
     let keySets = keySets + Array(repeating: nil, count: max(0, snapshot.configuration.issuers.count - keySets.count))
     let counter = SteadyCounter()
     worker = Worker(
       snapshot: snapshot, keySets: keySets,
       time: Time(nanoseconds: 5_000_000_000, unixMilliseconds: Self.unixMilliseconds),
-      steadyClock: { counter.next() }, tokenCacheByteCountMax: 1 << 20, seed: (1, 2))
+      steadyClock: { counter.next() }, tokenCacheByteCountMax: 1 << 20, seed: (1, 2),
+      checksServers: checksServers)
   }
 
   convenience init(_ text: String, keySets: [KeySet?] = []) throws {
@@ -148,6 +152,8 @@ final class Bench {
     case .pauseReading(let connection): socket(connection)?.isPaused = true
     case .resumeReading(let connection): socket(connection)?.isPaused = false
     case .refreshKeys(let issuer): refreshedIssuers.append(issuer)
+    case .wakeWaiters(let upstream): peer?.act { $0.wakeWaiters(upstream: upstream, at: now) }
+    case .reportUpstream(_, let change): upstreamChanges.append(change)
     case .drained: isDrained = true
     case .connect(let connection, let address):
       let socket = FakeSocket(connection, self)

@@ -1,0 +1,157 @@
+// Whether an upstream takes one more request: its limits, the line of those that wait for a place, and the word for those
+// that are turned away. Places are counted over all workers; each worker has a line of its own, first come, first served.
+
+import Configuration
+
+/// Requests of one worker that wait for a place at one upstream, the oldest first.
+struct WaitingLine {
+  private var exchanges: [Exchange?] = []
+  private var head = 0
+  private(set) var count = 0
+
+  var first: Exchange? {
+    mutating get {
+      while head < exchanges.count, exchanges[head] == nil { head += 1 }
+      if head < exchanges.count { return exchanges[head] }
+      exchanges.removeAll(keepingCapacity: true)
+      head = 0
+      return nil
+    }
+  }
+
+  mutating func append(_ exchange: Exchange) {
+    // What was served in front is let go once it is more than what waits.
+    if head > 64, head * 2 > exchanges.count {
+      exchanges.removeFirst(head)
+      head = 0
+    }
+    exchanges.append(exchange)
+    count += 1
+  }
+
+  mutating func remove(_ exchange: Exchange) {
+    guard let place = exchanges[head...].firstIndex(where: { $0 === exchange }) else { return }
+    exchanges[place] = nil
+    count -= 1
+  }
+}
+
+extension Exchange {
+  /// Takes a place at the upstream and a server there, waits for them, or is turned away.
+  func seekPlace(at pool: UpstreamPool) -> StageOutcome {
+    if pool.isWatched {
+      pool.reviewRotation()
+      if pool.isUnavailable { return turnedAway(from: pool, .upstreamUnavailable) }
+    }
+    guard pool.isLimited else {
+      guard let chosen = pool.nextServer(for: self) else { return .refuse(.gateway(.upstreamConnectFailed)) }
+      server = chosen
+      return .next
+    }
+    // Nobody overtakes those who wait, on this worker or another.
+    if pool.shared.waiting.count == 0, pool.admit(self) { return .next }
+    guard pool.wait(self) else { return turnedAway(from: pool, .upstreamOverloaded) }
+    return isWaitingForPlace ? .wait : .next
+  }
+
+  private func turnedAway(from pool: UpstreamPool, _ reason: GatewayRefusal) -> StageOutcome {
+    worker.counters.countRejection(upstream: pool.counterID, reason)
+    return .refuse(.gateway(reason))
+  }
+
+  /// Nothing was free for as long as one may wait.
+  func placeTimedOut() {
+    if let pool { worker.counters.countRejection(upstream: pool.counterID, .upstreamQueueTimeout) }
+    refuse(.gateway(.upstreamQueueTimeout))
+  }
+
+  /// The exchange is over: whatever it has or waits for at the upstream is for others.
+  func leavePool() {
+    if !holdsPlace && !isWaitingForPlace { return }
+    guard let pool else { return }
+    if isWaitingForPlace { pool.leaveLine(self) }
+    if holdsPlace {
+      holdsPlace = false
+      pool.shared.requests.giveBack()
+      pool.placeFreed()
+    }
+  }
+}
+
+extension UpstreamPool {
+  /// A place and a server for the exchange, both or none.
+  func admit(_ exchange: Exchange) -> Bool {
+    // LIMIT: `max_requests` and `adaptive`, over all workers.
+    if let max = shared.requestsMax(configuration) {
+      guard shared.requests.take(below: max) else { return false }
+      exchange.holdsPlace = true
+      if configuration.adaptiveLimit != nil { shared.concurrency.noteRequests(shared.requests.count, limit: max) }
+    }
+    if enter(exchange) { return true }
+    if exchange.holdsPlace {
+      exchange.holdsPlace = false
+      shared.requests.giveBack()
+    }
+    return false
+  }
+
+  /// Chooses a server, those that are full passed over.
+  private func enter(_ exchange: Exchange) -> Bool {
+    let triedCount = exchange.triedServers.count
+    defer { exchange.triedServers.removeLast(exchange.triedServers.count - triedCount) }
+    for _ in rotation {
+      guard let server = nextServer(for: exchange) else { return false }
+      if exchange.enter(server) { return true }
+      exchange.triedServers.append(server)
+    }
+    return false
+  }
+
+  /// Puts the exchange into the line; false when that is full, or there is none.
+  func wait(_ exchange: Exchange) -> Bool {
+    // LIMIT: `queue`, its length over all workers.
+    guard let queue = configuration.queue, shared.waiting.take(below: queue.length) else { return false }
+    exchange.isWaitingForPlace = true
+    exchange.placeDeadline = worker.time.nanoseconds &+ queue.timeout.nanoseconds
+    if let downstream = exchange.downstream {
+      downstream.deadline = min(downstream.deadline, exchange.placeDeadline)
+    }
+    line.append(exchange)
+    if !worker.poolsInDemand.contains(where: { $0 === self }) { worker.poolsInDemand.append(self) }
+    // A place that another worker gave back before this one was seen to wait is told to nobody.
+    if shared.waiting.count == 1, admit(exchange) { leaveLine(exchange) }
+    return true
+  }
+
+  func leaveLine(_ exchange: Exchange) {
+    exchange.isWaitingForPlace = false
+    exchange.placeDeadline = .max
+    line.remove(exchange)
+    shared.waiting.giveBack()
+  }
+
+  /// A request has ended: another may begin. Where other workers' wait, too, every second place is theirs.
+  func placeFreed() {
+    let waitingCount = shared.waiting.count
+    if waitingCount == 0 { return }
+    if waitingCount > line.count {
+      worker.commands.append(.wakeWaiters(upstream: configuration.name))
+      isOthersTurn.toggle()
+      if isOthersTurn { return }
+    }
+    serveLine()
+  }
+
+  /// Lets in whom there is room for.
+  func serveLine() {
+    // One that is let in may end at once, and call this again.
+    if isServing { return }
+    isServing = true
+    defer { isServing = false }
+    if isWatched { reviewRotation() }
+    while let exchange = line.first, admit(exchange) {
+      leaveLine(exchange)
+      exchange.placeGranted()
+    }
+  }
+}

@@ -1,0 +1,40 @@
+// What a check of a server found. The names are public contract: log, metrics and status carry them.
+
+/// The raw values are numbers, so that a result fits an atomic; 0 stands for none.
+package enum CheckResult: UInt8, Sendable, CaseIterable {
+  case passed = 1
+  /// An answer with another status than wanted.
+  case status
+  /// The wanted text is not in the answer's body.
+  case body
+  /// gRPC: another answer than SERVING.
+  case notServing
+  case timeout, connectFailed, closed, malformed
+
+  package var isGood: Bool { self == .passed }
+
+  package var name: String {
+    switch self {
+    case .passed: "passed"
+    case .status: "status"
+    case .body: "body"
+    case .notServing: "not_serving"
+    case .timeout: "timeout"
+    case .connectFailed: "connect_failed"
+    case .closed: "closed"
+    case .malformed: "malformed"
+    }
+  }
+}
+
+/// A change of state of an upstream's server, told once in the process.
+package enum UpstreamChange: Sendable, Equatable {
+  case healthy(server: String)
+  /// - Parameter status: 0 where there was none.
+  case unhealthy(server: String, CheckResult, status: Int)
+  case ejected(server: String, milliseconds: Int64, failures: Int)
+  case returned(server: String)
+  /// So few servers are well that requests go to all of them.
+  case panicBegan
+  case panicEnded
+}

@@ -65,6 +65,12 @@ extension Exchange {
     refuse(.gateway(.upstreamQueueTimeout))
   }
 
+  /// While it waited the last server went out.
+  func serversLost() {
+    if let pool { worker.counters.countRejection(upstream: pool.counterID, .upstreamUnavailable) }
+    refuse(.gateway(.upstreamUnavailable))
+  }
+
   /// The exchange is over: whatever it has or waits for at the upstream is for others.
   func leavePool() {
     if !holdsPlace && !isWaitingForPlace { return }
@@ -85,7 +91,7 @@ extension UpstreamPool {
     if let max = shared.requestsMax(configuration) {
       guard shared.requests.take(below: max) else { return false }
       exchange.holdsPlace = true
-      if configuration.adaptiveLimit != nil { shared.concurrency.noteRequests(shared.requests.count, limit: max) }
+      if adaptiveLimit != nil { shared.concurrency.noteRequests(shared.requests.count, limit: max) }
     }
     if enter(exchange) { return true }
     if exchange.holdsPlace {
@@ -149,9 +155,9 @@ extension UpstreamPool {
     isServing = true
     defer { isServing = false }
     if isWatched { reviewRotation() }
-    while let exchange = line.first, admit(exchange) {
+    while let exchange = line.first, isUnavailable || admit(exchange) {
       leaveLine(exchange)
-      exchange.placeGranted()
+      if isUnavailable { exchange.serversLost() } else { exchange.placeGranted() }
     }
   }
 }

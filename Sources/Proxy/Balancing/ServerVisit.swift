@@ -38,7 +38,7 @@ extension Exchange {
     pool.activeCount -= 1
     if !pool.isLimited && !pool.isWatched { return }
     pool.judge(outcome, of: server)
-    if pool.configuration.adaptiveLimit != nil { noteResponseTime(outcome, pool.shared.concurrency) }
+    if pool.adaptiveLimit != nil { noteResponseTime(outcome, pool.shared.concurrency) }
     if pool.requestsPerServerMax != nil {
       server.shared.requests.giveBack()
       pool.placeFreed()

@@ -10,7 +10,7 @@ extension Worker {
         pool.endEjections()
         pool.reviewRotation()
       }
-      if let rules = pool.configuration.adaptiveLimit {
+      if let rules = pool.adaptiveLimit {
         pool.shared.concurrency.closeWindow(at: time.nanoseconds, rules)
       }
     }

@@ -34,6 +34,7 @@ final class UpstreamPool {
   /// Whether requests can be too many.
   let isLimited: Bool
   let requestsPerServerMax: Int?
+  let adaptiveLimit: AdaptiveLimit?
   /// As ``SharedUpstream/changeCount`` was when the rotation was made.
   var seenChangeCount = 0
   /// No server is fit, and the configuration does not want one that is not.
@@ -61,6 +62,7 @@ final class UpstreamPool {
       configuration.maxRequests != nil || configuration.maxRequestsPerServer != nil
       || configuration.adaptiveLimit != nil
     requestsPerServerMax = configuration.maxRequestsPerServer
+    adaptiveLimit = configuration.adaptiveLimit
     isMultiplexed = configuration.protocol == .http2
     isSecure = configuration.tls != nil
     connectTimeout = configuration.connectTimeout.nanoseconds

@@ -171,6 +171,19 @@ struct AdmissionTests {
     #expect(bench.snapshot.sharing[0].upstream.requests.count == 0)
   }
 
+  @Test("When the last server goes out, those that wait are refused")
+  func lastServer() throws {
+    let keys = "max_requests: 1, queue: {}, panic_threshold: 0%, eject: { errors: 1, max_share: 100%, on: [503] }"
+    let bench = try Bench(Self.text(keys))
+    _ = ask(bench, "/1")
+    let waiting = [ask(bench, "/2"), ask(bench, "/3")]
+    try bench.server().send("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+    bench.wait(.milliseconds(100))
+    #expect(waiting.allSatisfy { isRefused($0, "upstream_unavailable") })
+    #expect(asked(bench) == ["/1"])
+    bench.expectNothingHeld()
+  }
+
   @Test("A gRPC call that is turned away is UNAVAILABLE")
   func call() throws {
     let bench = try CallBench(

@@ -42,6 +42,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CLinux"),
     .target(name: "Bytes", swiftSettings: hotSettings),
     .target(name: "HTTPWire", dependencies: ["Bytes"], swiftSettings: hotSettings),
     .target(name: "HTTP2", dependencies: ["CNGHTTP2", "Bytes", "HTTPWire"], swiftSettings: hotSettings),
@@ -54,7 +55,7 @@ let package = Package(
       name: "Proxy", dependencies: ["Bytes", "HTTPWire", "HTTP2", "JSON", "Cryptography", "Tokens", "Configuration"],
       swiftSettings: hotSettings),
     .target(
-      name: "Transport", dependencies: ["Bytes", "TLS", "Proxy", "Tokens", "Configuration", nioCore, nioPosix],
+      name: "Transport", dependencies: ["CLinux", "Bytes", "TLS", "Proxy", "Tokens", "Configuration"],
       swiftSettings: hotSettings),
     .target(
       name: "ControlPlane",
@@ -98,7 +99,8 @@ let package = Package(
     .testTarget(
       name: "DemoTests", dependencies: ["JSON", "Tokens", "ControlPlane", "Demo", nioPosix], swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["Bytes", "JSON", "Cryptography", "TLS", "Tokens", nioCore, nioPosix],
+      name: "TestSupport",
+      dependencies: ["CLinux", "Bytes", "JSON", "Cryptography", "TLS", "Tokens", nioCore, nioPosix],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(name: "GatewayTests", dependencies: ["TLS", "Tokens", "TestSupport"], swiftSettings: settings),
     .testTarget(

@@ -2,48 +2,47 @@
 // shared between them but immutable snapshots.
 
 package import Configuration
-import NIOCore
-package import NIOPosix
 package import Proxy
 package import Tokens
 
 /// The running data plane.
 package final class Gateway: Sendable {
-  private let group: MultiThreadedEventLoopGroup
-  private let loops: [NIOLoopBound<WorkerLoop>]
+  private let workers: [Mailbox]
 
-  /// Starts the workers, one on each loop of the group. Nothing listens yet.
+  /// Starts the workers, each on a thread of its own. Nothing listens yet.
   ///
   /// - Parameter tokenCacheByteCountMax: LIMIT of each worker's cache of verified tokens, in bytes.
   package static func start(
-    on group: MultiThreadedEventLoopGroup, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts,
-    outlets: WorkerOutlets, tokenCacheByteCountMax: Int = 32 * 1024 * 1024
+    workers count: Int, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
+    tokenCacheByteCountMax: Int = 32 * 1024 * 1024
   ) async throws -> Gateway {
-    var loops: [NIOLoopBound<WorkerLoop>] = []
-    for eventLoop in group.makeIterator() {
-      let isFirst = loops.isEmpty
-      let bound = try await eventLoop.submit {
-        let loop = WorkerLoop(
-          eventLoop: eventLoop, snapshot: snapshot, keySets: keySets, contexts: contexts, outlets: outlets,
-          tokenCacheByteCountMax: tokenCacheByteCountMax, isFirst: isFirst)
-        loop.startTicking()
-        return NIOLoopBound(loop, eventLoop: eventLoop)
-      }.get()
-      loops.append(bound)
+    var workers: [Mailbox] = []
+    for number in 0..<count {
+      let mailbox = try Mailbox()
+      try WorkerThread.start(name: "worker-\(number)") {
+        let loop = try? WorkerLoop(
+          mailbox: mailbox, snapshot: snapshot, keySets: keySets, contexts: contexts, outlets: outlets,
+          tokenCacheByteCountMax: tokenCacheByteCountMax, isFirst: number == 0)
+        loop?.run()
+        _ = mailbox.close()
+      }
+      workers.append(mailbox)
     }
-    for (index, bound) in loops.enumerated() {
-      let peers = loops.indices.filter { $0 != index }.map { loops[$0] }
-      try await bound.eventLoop.submit { bound.value.peers = peers }.get()
+    for worker in workers {
+      let peers = workers.filter { $0 !== worker }
+      worker.post { $0.peers = peers }
     }
-    return Gateway(group: group, loops: loops)
+    return Gateway(workers)
   }
 
-  private init(group: MultiThreadedEventLoopGroup, loops: [NIOLoopBound<WorkerLoop>]) {
-    self.group = group
-    self.loops = loops
-  }
+  private init(_ workers: [Mailbox]) { self.workers = workers }
 
-  package var workerCount: Int { loops.count }
+  package var workerCount: Int { workers.count }
+
+  /// Ends all workers, with whatever they still have.
+  package func stop() {
+    for worker in workers { worker.post { $0.stop() } }
+  }
 
   // MARK: Listeners
 
@@ -51,117 +50,100 @@ package final class Gateway: Sendable {
   /// configuration does not name any more are closed by ``closeListeners(except:)``, once the new snapshot is in.
   ///
   /// - Returns: each listener with the port that it really has; 0 for a Unix socket.
-  package func openListeners(of snapshot: Snapshot) async throws -> [(Listener, port: Int)] {
+  package func openListeners(of snapshot: Snapshot) async throws(ListenError) -> [(Listener, port: Int)] {
     let limits = snapshot.configuration.limits
-    let share = max(1, (limits.connections + loops.count - 1) / loops.count)
+    let share = max(1, (limits.connections + workers.count - 1) / workers.count)
     var opened: [(Listener, port: Int)] = []
     var fresh: [ListenerKey] = []
     do {
       for (index, listener) in snapshot.configuration.listeners.enumerated() {
-        if let port = try await openPort(of: listener.key) {
+        if let port = await openPort(of: listener.key) {
           opened.append((listener, port))
           continue
         }
         fresh.append(listener.key)
         let counterID = snapshot.counterNames.listenerID(index)
-        opened.append((listener, try await open(listener, counterID: counterID, share: share)))
+        opened.append((listener, try await open(listener, counterID: counterID)))
       }
     } catch {
       let begun = fresh
       await closeListeners { begun.contains($0) }
       throw error
     }
-    for bound in loops {
-      try await bound.eventLoop.submit {
-        bound.value.connectionsMax = share
-        bound.value.updateAccepting()
-      }.get()
+    for worker in workers {
+      _ = await worker.submit {
+        $0.connectionsMax = share
+        $0.updateAccepting()
+      }
     }
     return opened
   }
 
-  private func openPort(of key: ListenerKey) async throws -> Int? {
-    guard let first = loops.first else { return nil }
-    return try await first.eventLoop.submit {
-      first.value.listeners[key].map { $0.channel?.localAddress?.port ?? 0 }
-    }.get()
+  private func openPort(of key: ListenerKey) async -> Int? {
+    await workers.first?.submit { loop in loop.listeners[key].map { $0.socket?.descriptor.localPort() ?? 0 } } ?? nil
   }
 
-  private func open(_ listener: Listener, counterID: Int, share: Int) async throws -> Int {
-    do {
-      if try await !isPortOurs(listener.address) { try await probe(listener.address) }
-      if case .unix(let path) = listener.address {
-        try await open(path, of: listener, counterID: counterID, share: share)
-        return 0
-      }
-      var port = Int(listener.address.port)
-      for bound in loops {
-        port = try await open(listener, port: port, counterID: counterID, share: share, on: bound)
-      }
-      return port
-    } catch let error as ListenError {
-      throw error
-    } catch {
-      throw ListenError(listener.address, error)
+  private func open(_ listener: Listener, counterID: Int) async throws(ListenError) -> Int {
+    if await !isPortOurs(listener.address) { try probe(listener.address) }
+    if case .unix(let path) = listener.address {
+      try await open(path, of: listener, counterID: counterID)
+      return 0
     }
+    var port = Int(listener.address.port)
+    for worker in workers {
+      let wanted = port
+      port = try await Self.result(listener, worker) { $0.listen(listener, port: wanted, counterID: counterID) }
+    }
+    return port
+  }
+
+  private static func result(
+    _ listener: Listener, _ worker: Mailbox, _ job: @escaping @Sendable (WorkerLoop) -> Result<Int, ListenError>
+  ) async throws(ListenError) -> Int {
+    guard let result = await worker.submit(job) else {
+      throw ListenError(listener.address, reason: "a worker could not be started")
+    }
+    return try result.get()
   }
 
   /// Throws when another process has the address. The workers' own sockets share theirs (SO_REUSEPORT) and would share it
   /// with a second gateway of the same user without a word, so it is bound once without that. The file of a Unix socket
   /// that nobody answers on is left over, and taken away.
-  private func probe(_ address: Address) async throws {
+  private func probe(_ address: Address) throws(ListenError) {
+    guard let target = SocketAddress(address) else {
+      throw ListenError(address, reason: "it is no address of this machine")
+    }
     switch address {
     case .network(_, port: 0): return
-    case .network(let host, let port):
-      let channel = try await ServerBootstrap(group: group, listeningOn: address)
-        .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-        .bind(to: try SocketAddress(ipAddress: host, port: Int(port))).get()
-      try await channel.close()
-    case .unix(let path):
-      guard let channel = try? await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get() else {
-        return
+    case .network:
+      do throws(SystemError) {
+        try Descriptor.listening(on: target, isShared: false).close()
+      } catch {
+        throw ListenError(address, code: error.code)
       }
-      try? await channel.close()
-      throw ListenError(address, reason: "another process listens there")
+    case .unix(let path):
+      if Descriptor.isAnswered(target) { throw ListenError(address, reason: "another process listens there") }
+      SocketFile.removeSocket(path)
     }
   }
 
   /// Whether a listener of ours has this port on some address, which may include a new one.
-  private func isPortOurs(_ address: Address) async throws -> Bool {
-    guard case .network(_, let port) = address, let first = loops.first else { return false }
-    return try await first.eventLoop.submit {
-      first.value.listeners.values.contains { $0.channel?.localAddress?.port == Int(port) }
-    }.get()
-  }
-
-  private func open(
-    _ listener: Listener, port: Int, counterID: Int, share: Int, on bound: NIOLoopBound<WorkerLoop>
-  ) async throws -> Int {
-    try await bound.eventLoop.flatSubmit {
-      do {
-        return try bound.value.bind(listener.key, port: port, connectionsMax: share).map { channel in
-          bound.value.listeners[listener.key] = LoopListener(
-            channel: channel, counterID: counterID, listener: listener)
-          return channel.localAddress?.port ?? port
-        }
-      } catch {
-        return bound.eventLoop.makeFailedFuture(error)
-      }
-    }.get()
+  private func isPortOurs(_ address: Address) async -> Bool {
+    guard case .network(_, let port) = address else { return false }
+    return await workers.first?.submit { loop in
+      loop.listeners.values.contains { $0.socket?.descriptor.localPort() == Int(port) }
+    } ?? false
   }
 
   /// The first loop accepts for all.
-  private func open(_ path: String, of listener: Listener, counterID: Int, share: Int) async throws {
-    let loops = loops
-    let group = group
-    for (index, bound) in loops.enumerated() {
-      try await bound.eventLoop.flatSubmit { () -> EventLoopFuture<Void> in
-        bound.value.listeners[listener.key] = LoopListener(
-          channel: nil, counterID: counterID, listener: listener)
-        if index > 0 { return bound.eventLoop.makeSucceededVoidFuture() }
-        return bound.value.bind(path: path, key: listener.key, connectionsMax: share, for: loops, of: group)
-          .map { channel in bound.value.listeners[listener.key]?.channel = channel }
-      }.get()
+  private func open(_ path: String, of listener: Listener, counterID: Int) async throws(ListenError) {
+    let workers = workers
+    for (index, worker) in workers.enumerated() {
+      _ = try await Self.result(listener, worker) { loop in
+        if index == 0 { return loop.listen(listener, port: 0, counterID: counterID, spreadOver: workers) }
+        loop.listeners[listener.key] = LoopListener(socket: nil, counterID: counterID, listener: listener)
+        return .success(0)
+      }
     }
     if let mode = listener.mode, !SocketFile.setMode(mode, of: path) {
       throw ListenError(listener.address, reason: "the mode of the socket's file cannot be set")
@@ -176,57 +158,52 @@ package final class Gateway: Sendable {
   /// On all loops before the first client is sent away: it may come again at once, and another loop would let it in.
   private func closeListeners(where isClosed: @escaping @Sendable (ListenerKey) -> Bool) async {
     var ids: Set<Int> = []
-    for bound in loops {
-      let closed = try? await bound.eventLoop.submit {
-        bound.value.listeners.keys.filter(isClosed).compactMap { bound.value.stopListening($0) }
-      }.get()
+    for worker in workers {
+      let closed = await worker.submit { loop in
+        loop.listeners.keys.filter(isClosed).compactMap { loop.stopListening($0) }
+      }
       ids.formUnion(closed ?? [])
     }
     let closed = ids
-    for bound in loops { try? await bound.eventLoop.submit { closed.forEach(bound.value.retire) }.get() }
+    for worker in workers { _ = await worker.submit { loop in closed.forEach(loop.retire) } }
   }
 
   // MARK: Snapshots
 
   /// Every worker takes over a new configuration. Returns when the last one has.
   package func install(_ snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts) async {
-    for bound in loops {
-      try? await bound.eventLoop.submit {
-        bound.value.install(contexts)
-        for listener in snapshot.configuration.listeners { bound.value.replace(listener) }
-        bound.value.worker.install(snapshot, keySets: keySets)
-        bound.value.runCommands()
-      }.get()
+    for worker in workers {
+      _ = await worker.submit { loop in
+        loop.install(contexts)
+        for listener in snapshot.configuration.listeners { loop.replace(listener) }
+        loop.worker.install(snapshot, keySets: keySets)
+        loop.runCommands()
+      }
     }
   }
 
   /// Certificates or keys of TLS were renewed: handshakes from now on take the new ones.
   package func install(_ contexts: TLSContexts, generation: UInt64) {
-    for bound in loops {
-      bound.eventLoop.execute {
-        if bound.value.worker.snapshot.generation == generation { bound.value.install(contexts) }
-      }
-    }
+    forAll(of: generation) { $0.install(contexts) }
   }
 
   /// Hands one issuer's new key set to every worker; ignored by those that have another configuration by then.
   package func install(_ keySet: KeySet?, issuer: Int, generation: UInt64) {
-    for bound in loops {
-      bound.eventLoop.execute {
-        let worker = bound.value.worker
-        if worker.snapshot.generation == generation { worker.install(keySet, issuer: issuer) }
-      }
-    }
+    forAll(of: generation) { $0.worker.install(keySet, issuer: issuer) }
   }
 
   /// The look for unknown keys is over: requests that wait for it go on.
   package func keysRefreshed(issuer: Int, generation: UInt64) {
-    for bound in loops {
-      bound.eventLoop.execute {
-        let loop = bound.value
-        if loop.worker.snapshot.generation != generation { return }
-        loop.worker.keysRefreshed(issuer: issuer, at: loop.now())
-        loop.runCommands()
+    forAll(of: generation) { loop in
+      loop.worker.keysRefreshed(issuer: issuer, at: loop.now())
+      loop.runCommands()
+    }
+  }
+
+  private func forAll(of generation: UInt64, _ job: @escaping Mailbox.Job) {
+    for worker in workers {
+      worker.post { loop in
+        if loop.worker.snapshot.generation == generation { job(loop) }
       }
     }
   }
@@ -234,10 +211,8 @@ package final class Gateway: Sendable {
   /// A copy of every worker's counters.
   package func counters() async -> [CountersSnapshot] {
     var copies: [CountersSnapshot] = []
-    for bound in loops {
-      if let copy = try? await bound.eventLoop.submit({ bound.value.worker.counters.copy() }).get() {
-        copies.append(copy)
-      }
+    for worker in workers {
+      if let copy = await worker.submit({ $0.worker.counters.copy() }) { copies.append(copy) }
     }
     return copies
   }
@@ -245,8 +220,8 @@ package final class Gateway: Sendable {
   /// Requests of each worker at the upstreams.
   package func upstreamLoads() async -> [[UpstreamLoad]] {
     var loads: [[UpstreamLoad]] = []
-    for bound in loops {
-      if let load = try? await bound.eventLoop.submit({ bound.value.worker.upstreamLoads }).get() { loads.append(load) }
+    for worker in workers {
+      if let load = await worker.submit({ $0.worker.upstreamLoads }) { loads.append(load) }
     }
     return loads
   }
@@ -257,15 +232,16 @@ package final class Gateway: Sendable {
   /// are all handed over when this returns.
   package func drain(timeout: Duration) async {
     await closeListeners(except: [])
-    let nanoseconds =
-      Int64(clamping: timeout.components.seconds) * 1_000_000_000
-      + timeout.components.attoseconds / 1_000_000_000
-    for bound in loops {
-      bound.eventLoop.scheduleTask(in: .nanoseconds(nanoseconds)) { bound.value.abortAll() }
-    }
-    for bound in loops {
-      try? await bound.eventLoop.flatSubmit { bound.value.drain() }.get()
-      try? await bound.eventLoop.submit { bound.value.flushLog() }.get()
+    let deadline = Clock.steadyNanoseconds() &+ timeout.nanoseconds
+    await withDiscardingTaskGroup { group in
+      for worker in workers {
+        group.addTask {
+          await withCheckedContinuation { continuation in
+            let isTaken = worker.post { loop in loop.drain(until: deadline) { continuation.resume() } }
+            if !isTaken { continuation.resume() }
+          }
+        }
+      }
     }
   }
 }

@@ -34,28 +34,24 @@ package final class ChildProcess: Sendable {
       "status \(output.status.map { "\($0)" } ?? "none"), stderr: \(output.standardError.suffix(12)), "
         + "stdout: \(output.standardOutput.suffix(6))"
     }
-    let process = Process()
-    process.executableURL = URL(filePath: program)
-    process.arguments = arguments
-    process.currentDirectoryURL = folder
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
     let (standardOutput, standardError) = (Pipe(), Pipe())
-    process.standardOutput = standardOutput
-    process.standardError = standardError
-    process.terminationHandler = { process in
-      Watchdog.shared.ended(process.processIdentifier)
-      let status = process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+    let processID = try Spawn.start(
+      program, arguments, in: folder, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },
+      standardOutput: standardOutput.fileHandleForWriting.fileDescriptor,
+      standardError: standardError.fileHandleForWriting.fileDescriptor
+    ) { processID, status in
+      Watchdog.shared.ended(processID)
       output.update { output in
         output.exitStatus = status
         output.settle()
       }
     }
-    try process.run()
-    Watchdog.shared.started(process.processIdentifier)
+    Watchdog.shared.started(processID)
+    try? standardOutput.fileHandleForWriting.close()
+    try? standardError.fileHandleForWriting.close()
     readLines(of: standardOutput.fileHandleForReading, into: output, isError: false)
     readLines(of: standardError.fileHandleForReading, into: output, isError: true)
-    return ChildProcess(output: output, processID: process.processIdentifier)
+    return ChildProcess(output: output, processID: processID)
   }
 
   private static func readLines(of handle: FileHandle, into output: Monitor<Output>, isError: Bool) {

@@ -2,6 +2,7 @@
 
 import Configuration
 import Foundation
+import NIOCore
 import NIOPosix
 import Transport
 
@@ -17,8 +18,10 @@ struct AdminServer: Sendable {
       server = try await SmallHTTPServer.start(
         host: address.host, port: Int(address.port), group: MultiThreadedEventLoopGroup.singleton
       ) { request in await answer(request, gateway) }
+    } catch let error as IOError {
+      throw ListenError(address, code: error.errnoCode)
     } catch {
-      throw ListenError(address, error)
+      throw ListenError(address, reason: "\(error)")
     }
     return AdminServer(server: server)
   }

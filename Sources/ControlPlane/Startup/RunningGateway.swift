@@ -18,7 +18,6 @@ package actor RunningGateway {
   let log: Logger
   let version: String
   private let read: ConfigurationSource
-  private let group: MultiThreadedEventLoopGroup
   let logWriter: LogWriter
   private let generation = NIOLockedValueBox(UInt64(0))
   private var gateway: Gateway
@@ -43,7 +42,6 @@ package actor RunningGateway {
   package static func start(
     _ configuration: GatewayConfiguration, reading: @escaping ConfigurationSource, version: String, log: Logger
   ) async throws -> RunningGateway {
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.workers ?? CoreCount.available)
     let snapshot = Snapshot(configuration, generation: 1)
     var tls = TLSPreparation()
     let signatures = signatures(of: configuration)
@@ -54,12 +52,11 @@ package actor RunningGateway {
       stateDirectory: configuration.stateDirectory, log: log, publish: link.publish)
     let keySets = await registry.apply(issuers: configuration.issuers)
     let running = try await RunningGateway(
-      snapshot, keySets, registry, link, tls, prepared, signatures, group: group, reading: reading, version: version,
-      log: log)
+      snapshot, keySets, registry, link, tls, prepared, signatures, reading: reading, version: version, log: log)
     do {
       try await running.open()
     } catch {
-      try? await group.shutdownGracefully()
+      await running.gateway.stop()
       throw error
     }
     return running
@@ -68,7 +65,6 @@ package actor RunningGateway {
   private init(
     _ snapshot: Snapshot, _ keySets: [KeySet?], _ registry: KeySetRegistry, _ link: GatewayLink,
     _ tls: TLSPreparation, _ prepared: TLSPreparation.Prepared, _ signatures: [FileSignature],
-    group: MultiThreadedEventLoopGroup,
     reading: @escaping ConfigurationSource, version: String, log: Logger
   ) async throws {
     self.log = log
@@ -77,14 +73,14 @@ package actor RunningGateway {
     self.registry = registry
     self.snapshot = snapshot
     self.link = link
-    self.group = group
     self.tls = tls
     certificates = prepared.certificates
     certificateSignatures = signatures
     read = reading
     let writer = logWriter
     gateway = try await Gateway.start(
-      on: group, snapshot: snapshot, keySets: keySets, contexts: prepared.contexts,
+      workers: snapshot.configuration.workers ?? CoreCount.available, snapshot: snapshot, keySets: keySets,
+      contexts: prepared.contexts,
       outlets: WorkerOutlets(
         log: { writer.write($0) },
         refreshKeys: { issuer, generation in

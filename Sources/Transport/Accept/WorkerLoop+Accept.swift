@@ -2,99 +2,126 @@
 // nothing is handed from one loop to another. A Unix socket can be bound once only: one loop accepts for all of them.
 
 import Configuration
-import NIOCore
-import NIOPosix
 import Proxy
 import TLS
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 /// A listener's socket on one loop.
 struct LoopListener {
   /// Nil where another loop accepts for this one.
-  var channel: (any Channel)?
+  var socket: ListeningSocket?
   /// The listener's id in the counters.
   var counterID: Int
   var listener: Listener
-  var isAccepting = true
+}
+
+/// Accepts for one loop, or for all of them in turn.
+final class ListeningSocket: Watched {
+  private unowned let loop: WorkerLoop
+  private let key: ListenerKey
+  /// The loops that clients are spread over; empty: they stay here.
+  private let mailboxes: [Mailbox]
+  private var turn = 0
+
+  init(_ descriptor: Descriptor, key: ListenerKey, loop: WorkerLoop, mailboxes: [Mailbox] = []) {
+    self.loop = loop
+    self.key = key
+    self.mailboxes = mailboxes
+    super.init(descriptor)
+  }
+
+  override func ready(_ readiness: Readiness) {
+    // LIMIT: so many are accepted before others have their turn.
+    for _ in 0..<16 where loop.isAccepting && token != 0 {
+      switch descriptor.accept() {
+      case .client(let client, let peer): take(client, peer)
+      case .none: return
+      case .starved: return loop.starve()
+      }
+    }
+  }
+
+  private func take(_ client: Descriptor, _ peer: PeerAddress) {
+    if mailboxes.isEmpty { return loop.accepted(client, from: peer, at: key) }
+    turn = (turn + 1) % mailboxes.count
+    let key = key
+    if !mailboxes[turn].post({ $0.accepted(client, from: peer, at: key) }) { client.close() }
+  }
 }
 
 extension WorkerLoop {
-  /// Binds an address of the network on this loop; the caller puts the channel into ``listeners``.
-  func bind(_ key: ListenerKey, port: Int, connectionsMax: Int) throws -> EventLoopFuture<any Channel> {
-    let bound = NIOLoopBound(self, eventLoop: eventLoop)
-    return try ServerBootstrap(group: eventLoop, listeningOn: key.address)
-      .serverChannelOption(.backlog, value: 4096)
-      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-      .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: CInt(SO_REUSEPORT))), value: 1)
-      // With a small limit one accept at a time, so that it is kept to the letter.
-      .serverChannelOption(.maxMessagesPerRead, value: UInt(connectionsMax < 256 ? 1 : 16))
-      // TCP_NODELAY is on by default for the listener, and accepted sockets inherit it.
-      .childChannelOption(.allowRemoteHalfClosure, value: true)
-      .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try bound.value.add(channel, at: key) }
+  /// Listens on an address; port 0 takes a free one.
+  /// - Parameter mailboxes: of the loops that clients are spread over; empty: each loop has a socket of its own.
+  /// - Returns: the port that it has; 0 for a Unix socket.
+  func listen(
+    _ listener: Listener, port: Int, counterID: Int, spreadOver mailboxes: [Mailbox] = []
+  ) -> Result<Int, ListenError> {
+    do throws(SystemError) {
+      guard let address = SocketAddress(listener.address.withPort(port)) else {
+        return .failure(ListenError(listener.address, reason: "it is no address of this machine"))
       }
-      .bind(to: SocketAddress(ipAddress: key.address.host, port: port))
-  }
-
-  /// Binds a Unix socket on this loop, for all loops of the group.
-  func bind(
-    path: String, key: ListenerKey, connectionsMax: Int, for loops: [NIOLoopBound<WorkerLoop>],
-    of group: any EventLoopGroup
-  ) -> EventLoopFuture<any Channel> {
-    ServerBootstrap(group: eventLoop, childGroup: group)
-      .serverChannelOption(.backlog, value: 4096)
-      .serverChannelOption(.maxMessagesPerRead, value: UInt(connectionsMax < 256 ? 1 : 16))
-      .childChannelOption(.allowRemoteHalfClosure, value: true)
-      .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture {
-          guard let bound = loops.first(where: { $0.eventLoop === channel.eventLoop }) else {
-            throw ChannelError.inappropriateOperationForState
-          }
-          try bound.value.add(channel, at: key)
-        }
+      let descriptor = try Descriptor.listening(on: address, isShared: mailboxes.isEmpty)
+      let socket = ListeningSocket(descriptor, key: listener.key, loop: self, mailboxes: mailboxes)
+      guard watch(socket, isAccepting ? .input : []) else {
+        descriptor.close()
+        return .failure(ListenError(listener.address, reason: "there is no memory for it"))
       }
-      .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true)
-  }
-
-  private func add(_ channel: any Channel, at key: ListenerKey) throws {
-    try channel.pipeline.syncOperations.addHandler(Socket(loop: self) { try self.accepted($0, at: key) })
-  }
-
-  /// What a client that just connected has before it, by the listener as it is now.
-  private func accepted(_ channel: any Channel, at key: ListenerKey) throws -> Opening {
-    guard let known = listeners[key] else { throw ChannelError.alreadyClosed }
-    var timeout = worker.snapshot.headerTimeoutNanoseconds
-    var context: ServerContext?
-    if let tls = known.listener.tls {
-      // A listener of TLS without a context serves nobody: never in plain text instead.
-      guard let found = contexts.listeners[key] else {
-        throw ChannelError.inappropriateOperationForState
-      }
-      context = found
-      timeout = tls.handshakeTimeout.nanoseconds
+      listeners[listener.key] = LoopListener(socket: socket, counterID: counterID, listener: listener)
+      return .success(descriptor.localPort())
+    } catch {
+      return .failure(ListenError(listener.address, code: error.code))
     }
-    let peer = PeerAddress(channel.remoteAddress)
+  }
+
+  /// A client connected.
+  func accepted(_ client: Descriptor, from peer: PeerAddress, at key: ListenerKey) {
+    guard let (opening, secure) = opening(of: peer, at: key) else { return client.close() }
+    let socket = Socket(client, loop: self, opening: opening, secure: secure)
+    guard watch(socket, [.input, .inputEnd, .edge]) else { return client.close() }
+    socket.begin()
+    updateAccepting()
+  }
+
+  /// What a client that just connected has before it, by the listener as it is now; nil for one who is not let in.
+  private func opening(of peer: PeerAddress, at key: ListenerKey) -> (Opening, SecureLayer?)? {
+    guard let known = listeners[key] else { return nil }
+    var timeout = worker.snapshot.headerTimeoutNanoseconds
+    var secure: SecureLayer?
     if known.listener.hasProxyProtocol, !worker.snapshot.isTrusted(peer) {
       worker.counters.countError("proxy_header_untrusted")
-      throw ChannelError.inappropriateOperationForState
+      return nil
     }
-    return Opening(
-      counterID: known.counterID, isHeaderDue: known.listener.hasProxyProtocol, context: context, peer: peer,
+    if let tls = known.listener.tls {
+      // A listener of TLS without a context serves nobody: never in plain text instead.
+      guard let context = contexts.listeners[key] else { return nil }
+      do throws(TLSError) {
+        secure = try SecureLayer(server: context)
+      } catch {
+        worker.counters.countHandshake(error.result.rawValue)
+        return nil
+      }
+      timeout = tls.handshakeTimeout.nanoseconds
+    }
+    let opening = Opening(
+      counterID: known.counterID, isHeaderDue: known.listener.hasProxyProtocol, peer: peer,
       deadline: now().nanoseconds &+ timeout)
+    return (opening, secure)
   }
 
   /// LIMIT: `limits.connections`, an equal share for each worker: past it new ones wait in the kernel's accept queue.
   func updateAccepting() {
-    let isRoomLeft = clientCount < connectionsMax
-    for (key, listener) in listeners where listener.isAccepting != isRoomLeft {
-      listeners[key]?.isAccepting = isRoomLeft
-      try? listener.channel?.syncOptions?.setOption(.autoRead, value: isRoomLeft)
+    let isRoomLeft = clientCount < connectionsMax && !isStarved
+    if isRoomLeft == isAccepting { return }
+    isAccepting = isRoomLeft
+    for listener in listeners.values {
+      if let socket = listener.socket { change(socket, to: isRoomLeft ? .input : []) }
     }
+  }
+
+  /// There is no descriptor for another client: those who wait are asked in a moment again.
+  func starve() {
+    worker.counters.countError("accept_starved")
+    isStarved = true
+    updateAccepting()
   }
 
   /// Takes a listener as the new configuration has it. Who was let in under other rules of TLS than it has now is not kept.
@@ -114,8 +141,11 @@ extension WorkerLoop {
   /// - Returns: the listener's id in the counters; nil when nobody listens there.
   func stopListening(_ key: ListenerKey) -> Int? {
     guard let closed = listeners.removeValue(forKey: key) else { return nil }
-    closed.channel?.close(promise: nil)
-    if case .unix(let path) = key.address, closed.channel != nil { SocketFile.remove(path) }
+    if let socket = closed.socket {
+      forget(socket)
+      socket.descriptor.close()
+      if case .unix(let path) = key.address { SocketFile.remove(path) }
+    }
     return closed.counterID
   }
 
@@ -124,24 +154,5 @@ extension WorkerLoop {
     endOpenings(of: counterID)
     worker.retireListener(counterID)
     runCommands()
-  }
-}
-
-extension ServerBootstrap {
-  /// `[::]` takes IPv6 only, whatever the system's default: then it stands beside `0.0.0.0` on one port, and every client
-  /// has one address.
-  convenience init(group: any EventLoopGroup, listeningOn address: Address) {
-    self.init(group: group)
-    if address.host.contains(":") {
-      _ = serverChannelOption(ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 1)
-    }
-  }
-}
-
-extension PeerAddress {
-  /// All zero where the socket has no IP address.
-  init(_ address: SocketAddress?) {
-    let text = address?.ipAddress ?? ""
-    self = PeerAddress(text.utf8.span) ?? PeerAddress(high: 0, low: 0)
   }
 }

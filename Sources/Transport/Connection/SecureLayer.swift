@@ -3,7 +3,6 @@
 
 import Bytes
 package import Configuration
-import NIOCore
 import Proxy
 package import TLS
 
@@ -48,17 +47,10 @@ final class SecureLayer {
   }
 
   /// Sends as much ciphertext as the kernel takes at once.
-  func send(to writer: SocketWriter) -> WriteOutcome {
-    let outcome = writer.write(session.ciphertext)
+  func send(to descriptor: Descriptor) -> Descriptor.Sent {
+    let outcome = descriptor.send(session.ciphertext)
     if case .wrote(let count) = outcome { session.removeCiphertext(count) }
     return outcome
-  }
-
-  /// All ciphertext that waits, for NIO to send.
-  func takeSlice(_ allocator: ByteBufferAllocator) -> ByteBuffer {
-    let slice = SocketWriter.copy(session.ciphertext, allocator: allocator)
-    session.removeCiphertext(slice.readableBytes)
-    return slice
   }
 
   /// What a client's connection tells of its TLS.

@@ -2,8 +2,6 @@
 // both are through the data plane knows nothing of the client; a deadline and `limits.connections` bound it.
 
 import Bytes
-import Configuration
-import NIOCore
 import Proxy
 import TLS
 
@@ -12,8 +10,6 @@ struct Opening {
   var counterID: Int
   /// A PROXY header is due.
   var isHeaderDue: Bool
-  /// Whose context a TLS session is made of; nil for plain text.
-  var context: ServerContext?
   /// The peer, or whom the header names.
   var peer: PeerAddress
   /// Bytes of an unfinished PROXY header; at most one header's.
@@ -43,7 +39,7 @@ extension Socket {
       opening.isHeaderDue = false
       opening.header = []
       self.opening = opening
-      if opening.context == nil { becomeConnection(security: nil) }
+      if secure == nil { becomeConnection(security: nil) }
       return byteCount - before
     }
   }

@@ -1,52 +1,65 @@
-// One socket: a NIO channel on one side, a connection of the data plane on the other. It hands events in and carries
-// commands out, and decides nothing. What comes before a client's connection stands in Socket+Opening.swift.
+// One socket: the system's descriptor on one side, a connection of the data plane on the other. It hands events in and
+// carries commands out, and decides nothing. What comes before a client's connection stands in Socket+Opening.swift.
+//
+// The poller speaks of changes only: that there is input is remembered until it was read to its end, and room for output is
+// waited for only once there was none.
 
 import Bytes
-import NIOCore
-import NIOPosix
 import Proxy
 import TLS
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
-/// The only handler of its channel. Bound to the channel's loop, as everything here is.
-final class Socket: ChannelInboundHandler {
-  typealias InboundIn = ByteBuffer
+/// Bound to its loop's thread, as everything here is.
+final class Socket: Watched {
+  enum CloseMode {
+    case all, output
+  }
 
   let loop: WorkerLoop
   private(set) var connection: Connection?
   /// Set while a client is on its way to being a connection.
   var opening: Opening?
   var secure: SecureLayer?
-  private var channel: (any Channel)?
-  private var writer: SocketWriter?
-  /// NIO holds bytes of ours that the kernel did not take yet; nothing may be written past them.
-  private var isWriting = false
+  /// To a server that has not answered yet.
+  private var isConnecting = false
+  /// The poller tells when there is room for output.
+  private var isOutputWatched: Bool
+  /// The kernel takes nothing more for now.
+  private var isOutputBlocked = false
+  private var isOutputClosed = false
+  /// There may be input that was not read.
+  private var isInputWaiting = false
+  /// The peer sends no more behind what waits: a short read is not the end of it.
+  private var isInputEndSeen = false
+  private var isInputEnded = false
+  private var isReadingPaused = false
+  /// Among the loop's unfinished ones.
+  var isReadDue = false
+  private var isGone = false
   private var pendingClose: CloseMode?
-  private let onAccept: ((any Channel) throws -> Opening)?
 
   /// Larger pieces of bodies are passed on at once: they would only pile up.
   private static let batchedByteCountMax = 16 * 1024
 
-  /// LIMIT: so much is handed to NIO at a time when the kernel's buffer is full; progress is seen in steps of it.
-  private static let sliceByteCount = 32 * 1024
+  // LIMIT: so often is read from one socket before others have their turn.
+  private static let readsMax = 16
 
-  /// A socket whose connection exists already: one to an upstream.
-  init(loop: WorkerLoop, connection: Connection, secure: SecureLayer?) {
+  /// A socket whose connection exists already: one to an upstream, which is being connected.
+  init(_ descriptor: Descriptor, loop: WorkerLoop, connection: Connection, secure: SecureLayer?) {
     self.loop = loop
     self.connection = connection
     self.secure = secure
-    onAccept = nil
+    isConnecting = true
+    isOutputWatched = true
+    super.init(descriptor)
   }
 
   /// A socket that was accepted; its connection is made when all that comes before it is through.
-  init(loop: WorkerLoop, onAccept: @escaping (any Channel) throws -> Opening) {
+  init(_ descriptor: Descriptor, loop: WorkerLoop, opening: Opening, secure: SecureLayer?) {
     self.loop = loop
-    self.onAccept = onAccept
+    self.opening = opening
+    self.secure = secure
+    isOutputWatched = false
+    super.init(descriptor)
   }
 
   func attach(_ connection: Connection) {
@@ -58,47 +71,73 @@ final class Socket: ChannelInboundHandler {
 
   // MARK: Events
 
-  func channelActive(context: ChannelHandlerContext) {
-    channel = context.channel
-    writer = SocketWriter(context.channel)
-    if let onAccept {
-      accept(context.channel, onAccept)
-    } else if secure != nil {
-      beginHandshake()
-    } else if let upstream = connection as? UpstreamConnection {
-      loop.worker.connected(upstream, at: loop.now())
-      loop.runCommands()
+  /// Of a client: the first step on its way.
+  func begin() {
+    if opening?.isHeaderDue == false, secure == nil { becomeConnection(security: nil) } else { loop.opening(self) }
+  }
+
+  override func ready(_ readiness: Readiness) {
+    if isConnecting {
+      guard finishConnecting() else { return }
+    } else if isOutputBlocked, readiness.contains(.output) {
+      isOutputBlocked = false
+      flush()
+      if isGone { return }
+    }
+    if readiness.isDisjoint(with: [.input, .inputEnd, .end]) { return }
+    isInputWaiting = true
+    if !readiness.isDisjoint(with: [.inputEnd, .end]) { isInputEndSeen = true }
+    // A client that is not read now and has reset the connection wants no answer; what a server has sent before may be whole.
+    if isReadingPaused, readiness.contains(.failure), !(connection is UpstreamConnection) { return end() }
+    read()
+  }
+
+  /// - Returns: false when there is nothing more to be done with the event.
+  private func finishConnecting() -> Bool {
+    isConnecting = false
+    guard let upstream = connection as? UpstreamConnection else { return false }
+    if descriptor.connectError() != 0 {
+      forgetConnection()
+      loop.detach(upstream)
+      end()
+      loop.worker.connectFailed(upstream, at: loop.now())
+      return false
+    }
+    if secure != nil { beginHandshake() } else { loop.worker.connected(upstream, at: loop.now()) }
+    return !isGone
+  }
+
+  /// Reads what is there, for as long as it is wanted.
+  func read() {
+    var reads = 0
+    while isInputWaiting, !isReadingPaused, !isGone {
+      if reads == Self.readsMax { return loop.readLater(self) }
+      reads += 1
+      switch loop.receiveBuffer.receive(from: descriptor, { received($0) }) {
+      case .bytes(let count):
+        // RFC 9293 has no end of a message: less than was asked for means that no more is there now.
+        if count < loop.receiveBuffer.byteCount, !isInputEndSeen { isInputWaiting = false }
+        if count >= Self.batchedByteCountMax { loop.runCommands() }
+      case .wouldBlock:
+        isInputWaiting = false
+      case .end:
+        isInputWaiting = false
+        inputEnded()
+      case .failed:
+        isInputWaiting = false
+        end()
+      }
     }
   }
 
-  private func accept(_ channel: any Channel, _ onAccept: (any Channel) throws -> Opening) {
-    do {
-      let opening = try onAccept(channel)
-      self.opening = opening
-      if let context = opening.context { secure = try SecureLayer(server: context) }
-    } catch {
-      opening = nil
-      if let error = error as? TLSError { loop.worker.counters.countHandshake(error.result.rawValue) }
-      return abort()
-    }
-    loop.opening(self)
-    if opening?.isHeaderDue == false, secure == nil { becomeConnection(security: nil) }
-    loop.updateAccepting()
-    loop.runCommands()
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+  private func received(_ bytes: Span<UInt8>) {
     if opening?.isRefused == true { return }
-    let buffer = unwrapInboundIn(data)
-    let bytes = buffer.readableBytesUInt8Span
     if opening == nil, secure == nil {
       deliver(bytes)
-    } else {
-      guard let start = readHeader(bytes) else { return loop.runCommandsSoon() }
+    } else if let start = readHeader(bytes) {
       let rest = bytes.extracting(start..<bytes.count)
       if secure == nil { deliver(rest) } else { decrypt(rest) }
     }
-    if buffer.readableBytes < Self.batchedByteCountMax { loop.runCommandsSoon() } else { loop.runCommands() }
   }
 
   private func deliver(_ bytes: Span<UInt8>) {
@@ -136,25 +175,25 @@ final class Socket: ChannelInboundHandler {
     loop.resumptions[key] = resumption
   }
 
-  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    guard case ChannelEvent.inputClosed? = event as? ChannelEvent else { return }
-    guard let connection else { return abort() }
+  private func inputEnded() {
+    isInputEnded = true
+    guard let connection else { return end() }
     if let secure, !secure.session.isClosedByPeer, connection is UpstreamConnection {
       // RFC 8446 §6.1: without a word that it is whole, what came may have been cut off by anybody.
-      return abort()
+      return end()
     }
     loop.worker.receivedEnd(on: connection, at: loop.now())
-    loop.runCommands()
+    if isOutputClosed { end() }
   }
 
-  func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    context.close(promise: nil)
-  }
-
-  func channelInactive(context: ChannelHandlerContext) {
-    writer = nil
-    channel = nil
+  /// The socket goes, whoever wanted it, and everybody is told.
+  private func end() {
+    if isGone { return }
+    isGone = true
+    loop.forget(self)
+    descriptor.close()
     if opening != nil { endOpening(.closed) }
+    defer { loop.updateAccepting() }
     guard let connection else { return }
     self.connection = nil
     loop.detach(connection)
@@ -164,77 +203,63 @@ final class Socket: ChannelInboundHandler {
     } else {
       loop.worker.disconnected(connection, at: loop.now())
     }
-    loop.updateAccepting()
-    loop.runCommands()
   }
 
   // MARK: Commands
 
   func flush() {
     connection?.isFlushQueued = false
-    if isWriting { return }
-    guard let writer else { return }
+    if isOutputBlocked || isConnecting || isGone { return }
     while true {
-      let outcome: WriteOutcome
+      let outcome: Descriptor.Sent
       if let secure {
-        if let connection, secure.session.isEstablished, !secure.encrypt(connection) { return abort() }
+        if let connection, secure.session.isEstablished, !secure.encrypt(connection) { return end() }
         if secure.session.ciphertext.count == 0 { break }
-        outcome = secure.send(to: writer)
+        outcome = secure.send(to: descriptor)
       } else {
         guard let connection else { return }
         connection.fillOutput()
         if connection.output.isEmpty { break }
-        outcome = writer.write(connection.output.span)
+        outcome = descriptor.send(connection.output.span)
       }
       switch outcome {
       case .wrote(let count): wrote(count)
-      case .wouldBlock: return handOver()
+      case .wouldBlock: return awaitRoom()
       case .failed:
-        // An upstream may have answered before it closed: that is read first. Then the channel reports its end.
+        // An upstream may have answered before it closed: that is read first. Then its end comes by itself.
         if connection is UpstreamConnection { return }
-        return abort()
+        return end()
       }
     }
     outputIsEmpty()
   }
 
   private func wrote(_ count: Int) {
-    if secure == nil { connection?.output.removeFirst(count) }
-    connection?.bytesWritten &+= UInt64(count)
-  }
-
-  /// Lets NIO wait until the kernel takes more.
-  private func handOver() {
-    guard let channel else { return }
-    guard
-      let slice = secure?.takeSlice(channel.allocator)
-        ?? connection.map({ Self.takeSlice(of: $0, channel.allocator) })
-    else { return }
-    let count = slice.readableBytes
-    let connection = connection
-    connection?.bytesInTransport = count
-    isWriting = true
-    channel.writeAndFlush(slice).assumeIsolated().whenComplete { result in
-      self.isWriting = false
-      connection?.bytesInTransport = 0
-      guard case .success = result else { return }
-      connection?.bytesWritten &+= UInt64(count)
-      self.flush()
-      self.loop.runCommands()
+    guard let connection else { return }
+    if let secure {
+      connection.bytesInTransport = secure.session.ciphertext.count
+    } else {
+      connection.output.removeFirst(count)
     }
+    connection.bytesWritten &+= UInt64(count)
   }
 
-  private static func takeSlice(of connection: Connection, _ allocator: ByteBufferAllocator) -> ByteBuffer {
-    let count = min(connection.output.count, Self.sliceByteCount)
-    let slice = SocketWriter.copy(connection.output.span.extracting(0..<count), allocator: allocator)
-    connection.output.removeFirst(count)
-    return slice
+  private func awaitRoom() {
+    isOutputBlocked = true
+    if isOutputWatched { return }
+    isOutputWatched = true
+    loop.change(self, to: [.input, .inputEnd, .output, .edge])
   }
 
   /// One attempt, for a last word.
-  func writeOnce(_ bytes: [UInt8]) { _ = writer?.write(bytes.span) }
+  func writeOnce(_ bytes: [UInt8]) { _ = descriptor.send(bytes.span) }
 
-  func closeOutput() { channel?.close(mode: .output, promise: nil) }
+  func closeOutput() {
+    if isOutputClosed || isGone { return }
+    isOutputClosed = true
+    descriptor.closeOutput()
+    if isInputEnded { end() }
+  }
 
   private func outputIsEmpty() {
     guard let connection else { return }
@@ -248,8 +273,8 @@ final class Socket: ChannelInboundHandler {
   }
 
   func close(_ mode: CloseMode) {
-    guard let connection, channel != nil else { return abort() }
-    if connection.output.isEmpty, !isWriting, secure == nil {
+    guard let connection, !isConnecting else { return abort() }
+    if connection.output.isEmpty, !isOutputBlocked, secure == nil {
       closeNow(mode)
     } else {
       pendingClose = mode
@@ -261,27 +286,19 @@ final class Socket: ChannelInboundHandler {
     if let secure {
       secure.session.close()
       // Where the kernel has no room for these few bytes, nobody reads them.
-      if let writer { _ = secure.send(to: writer) }
+      _ = secure.send(to: descriptor)
     }
-    channel?.close(mode: mode, promise: nil)
+    if mode == .output { closeOutput() } else { end() }
   }
 
   func abort() {
-    if let channel {
-      if connection?.isResetWanted == true, let options = channel as? any SocketOptionProvider {
-        // On the channel's own loop this is done before the call returns.
-        _ = options.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-      }
-      channel.close(promise: nil)
-    } else if let connection {
-      // Still connecting: the channel is closed as soon as it is there.
-      self.connection = nil
-      loop.detach(connection)
-      loop.noteAborted(connection)
-    }
+    if connection?.isResetWanted == true, !isGone { descriptor.resetWhenClosed() }
+    end()
   }
 
   func setReading(_ isOn: Bool) {
-    try? channel?.syncOptions?.setOption(.autoRead, value: isOn)
+    isReadingPaused = !isOn
+    // What came meanwhile made itself heard already.
+    if isOn, isInputWaiting { loop.readLater(self) }
   }
 }

@@ -1,9 +1,7 @@
-// One event loop with its worker: the place where events meet the data plane and its commands are carried out.
+// One worker's event loop: the place where events meet the data plane and its commands are carried out.
 
 import Bytes
 import Configuration
-import NIOCore
-import NIOPosix
 package import Proxy
 import TLS
 import Tokens
@@ -32,18 +30,23 @@ package struct WorkerOutlets: Sendable {
   }
 }
 
-/// Bound to its event loop: made there, used there, handed around only as `NIOLoopBound`.
+/// Bound to its thread: made there, used there. Others send it work through its mailbox.
 final class WorkerLoop {
-  let eventLoop: any EventLoop
   let worker: Worker
+  let mailbox: Mailbox
   private let outlets: WorkerOutlets
+  private let poller: Poller
+  private var watched = WatchTable()
+  /// Sockets that stopped reading before they came to the end of what is there, so that others have their turn.
+  private var unfinished: [Socket] = []
   private var sockets: [Socket?] = []
   private var drained: [Connection] = []
-  private var aborted: [Connection] = []
   private var failed: [UpstreamConnection] = []
   private var isRunningCommands = false
-  private var isRunScheduled = false
+  private var isStopped = false
+  private var time: Time
   private var clockOffsetMilliseconds: Int64
+  private var nextTick: Int64
   var listeners: [ListenerKey: LoopListener] = [:]
   /// What TLS sessions are made of: replaced when a configuration or a certificate is.
   private(set) var contexts: TLSContexts
@@ -51,62 +54,144 @@ final class WorkerLoop {
   var resumptions: [String: TLSResumption] = [:]
   /// Clients on their way to being connections.
   private var openings: [ObjectIdentifier: Socket] = [:]
+  /// What one receive fills: shared, as it is used up before the next.
+  // LIMIT: so much is taken from a socket at a time.
+  let receiveBuffer = ReceiveBuffer(byteCount: 64 * 1024)
   /// What one read decrypts to: shared, as it is empty between two events.
   private var plaintext = ByteQueue()
   private var handshakeReports: [String: Int64] = [:]
   /// This worker's share of `limits.connections`.
   var connectionsMax = Int.max
-  /// The other workers' loops.
-  var peers: [NIOLoopBound<WorkerLoop>] = []
-  private var drainPromise: EventLoopPromise<Void>?
+  /// The other workers.
+  var peers: [Mailbox] = []
+  var isAccepting = true
+  /// The process has no descriptor left for another client; looked at again at the next tick.
+  var isStarved = false
+  private var drainDeadline = Int64.max
+  private var onDrained: [@Sendable () -> Void] = []
 
   /// LIMIT: access log lines are handed over when this much waits, and at every tick.
   private static let logFlushByteCount = 32 * 1024
-  private static let tick = TimeAmount.milliseconds(100)
+  private static let tickNanoseconds: Int64 = 100_000_000
+  /// The mailbox's bell, which no descriptor's token is.
+  private static let bellToken = UInt64.max
 
   init(
-    eventLoop: any EventLoop, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
+    mailbox: Mailbox, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
     tokenCacheByteCountMax: Int, isFirst: Bool
-  ) {
-    self.eventLoop = eventLoop
+  ) throws(SystemError) {
+    self.mailbox = mailbox
     self.contexts = contexts
     self.outlets = outlets
+    poller = try Poller()
     clockOffsetMilliseconds = Self.wallClockOffset()
+    time = Self.time(offset: clockOffsetMilliseconds)
+    nextTick = time.nanoseconds &+ Self.tickNanoseconds
     var random = SystemRandomNumberGenerator()
     worker = Worker(
-      snapshot: snapshot, keySets: keySets, time: Self.time(offset: clockOffsetMilliseconds),
-      steadyClock: { Int64(clamping: NIODeadline.now().uptimeNanoseconds) },
+      snapshot: snapshot, keySets: keySets, time: time, steadyClock: { Clock.steadyNanoseconds() },
       tokenCacheByteCountMax: tokenCacheByteCountMax, seed: (random.next(), random.next()),
       checksServers: isFirst)
+    _ = poller.add(mailbox.bell.descriptor, token: Self.bellToken, .input)
   }
 
-  /// Deadlines, the date and the log are looked after from now on.
-  func startTicking() {
-    eventLoop.assumeIsolated().scheduleTask(in: Self.tick) { [self] in
-      clockOffsetMilliseconds = Self.wallClockOffset()
-      worker.tick(at: now())
-      endLateOpenings()
+  // MARK: The loop
+
+  /// Runs until ``stop()``.
+  func run() {
+    while !isStopped {
+      let count = poller.wait(milliseconds: waitMilliseconds)
+      // Read once for all that woke the loop up: what they began to wait for, they began to wait for before it.
+      time = Self.time(offset: clockOffsetMilliseconds)
+      for index in 0..<count {
+        let (token, readiness) = poller[index]
+        if token == Self.bellToken {
+          for job in mailbox.take() { job(self) }
+        } else {
+          watched.find(token)?.ready(readiness)
+        }
+        // LIMIT: so many commands wait; more are carried out at once, so that the first is not held up for long.
+        if worker.commands.count >= 64 { runCommands() }
+      }
+      readRest()
+      // All writes go out in one go: a peer that sleeps is woken once for many requests and not for each, which costs the
+      // kernel some 2 µs of this process's time.
       runCommands()
-      flushLog()
-      startTicking()
+      if time.nanoseconds >= nextTick { tick() }
     }
+    for job in mailbox.close() { job(self) }
   }
 
-  // MARK: Time
+  func stop() { isStopped = true }
 
-  func now() -> Time { Self.time(offset: clockOffsetMilliseconds) }
+  private var waitMilliseconds: CInt {
+    if !unfinished.isEmpty { return 0 }
+    return CInt(clamping: max(0, (nextTick &- time.nanoseconds &+ 999_999) / 1_000_000))
+  }
+
+  /// Deadlines, the date and the log are looked after ten times a second.
+  private func tick() {
+    nextTick = time.nanoseconds &+ Self.tickNanoseconds
+    clockOffsetMilliseconds = Self.wallClockOffset()
+    worker.tick(at: time)
+    endLateOpenings()
+    if isStarved {
+      isStarved = false
+      updateAccepting()
+    }
+    if time.nanoseconds >= drainDeadline {
+      drainDeadline = .max
+      worker.abortAll()
+    }
+    runCommands()
+    flushLog()
+  }
+
+  /// The time of the events that are being handled.
+  func now() -> Time { time }
 
   private static func time(offset: Int64) -> Time {
-    let steady = Int64(clamping: NIODeadline.now().uptimeNanoseconds)
+    let steady = Clock.steadyNanoseconds()
     return Time(nanoseconds: steady, unixMilliseconds: steady / 1_000_000 + offset)
   }
 
-  /// Read ten times a second, so that an event costs one look at the clock and not two.
+  /// Read ten times a second, so that a turn of the loop costs one look at the clock and not two.
   private static func wallClockOffset() -> Int64 {
-    WallClock.unixMilliseconds() - Int64(clamping: NIODeadline.now().uptimeNanoseconds) / 1_000_000
+    Clock.unixMilliseconds() - Clock.steadyNanoseconds() / 1_000_000
   }
 
   // MARK: Sockets
+
+  /// - Returns: false when the system has no memory for it; then it is the caller's to close.
+  func watch(_ watched: Watched, _ readiness: Readiness) -> Bool {
+    self.watched.insert(watched)
+    if poller.add(watched.descriptor, token: watched.token, readiness) { return true }
+    self.watched.remove(watched)
+    return false
+  }
+
+  func change(_ watched: Watched, to readiness: Readiness) {
+    poller.change(watched.descriptor, token: watched.token, readiness)
+  }
+
+  /// To be called before its descriptor is closed.
+  func forget(_ watched: Watched) { self.watched.remove(watched) }
+
+  func readLater(_ socket: Socket) {
+    if socket.isReadDue { return }
+    socket.isReadDue = true
+    unfinished.append(socket)
+  }
+
+  private func readRest() {
+    if unfinished.isEmpty { return }
+    let due = unfinished
+    unfinished.removeAll(keepingCapacity: true)
+    for socket in due {
+      socket.isReadDue = false
+      socket.read()
+    }
+  }
 
   func attach(_ socket: Socket, to connection: Connection) {
     while sockets.count <= connection.index { sockets.append(nil) }
@@ -129,7 +214,9 @@ final class WorkerLoop {
 
   func opening(_ socket: Socket) { openings[ObjectIdentifier(socket)] = socket }
 
-  func opened(_ socket: Socket) { openings[ObjectIdentifier(socket)] = nil }
+  func opened(_ socket: Socket) {
+    if !openings.isEmpty { openings[ObjectIdentifier(socket)] = nil }
+  }
 
   private func endLateOpenings() {
     if openings.isEmpty { return }
@@ -164,29 +251,13 @@ final class WorkerLoop {
 
   func noteDrained(_ connection: Connection) { drained.append(connection) }
 
-  func noteAborted(_ connection: Connection) { aborted.append(connection) }
-
   func noteFailed(_ connection: UpstreamConnection) { failed.append(connection) }
 
   // MARK: Commands
 
-  /// Carries the commands out when the loop has handled the events that it woke up for. Writes then go out in one go, and
-  /// a peer that sleeps is woken once for many requests and not for each: waking one costs the kernel some 2 µs of this
-  /// process's time.
-  func runCommandsSoon() {
-    // LIMIT: so many commands wait; more are carried out at once, so that the first of them is not held up for long.
-    if worker.commands.count >= 64 { return runCommands() }
-    if isRunScheduled { return }
-    isRunScheduled = true
-    eventLoop.assumeIsolated().execute { [self] in
-      isRunScheduled = false
-      runCommands()
-    }
-  }
-
   /// Carries out what the last event asked for, and tells the worker what came of it, until both have nothing to say.
   func runCommands() {
-    // A channel may report its closing from inside a command; that event's commands are taken by the loop below.
+    // A socket may report its end from inside a command; that event's commands are taken by the loop below.
     if isRunningCommands { return }
     isRunningCommands = true
     defer { isRunningCommands = false }
@@ -202,8 +273,6 @@ final class WorkerLoop {
       if let connection = drained.popLast() {
         connection.isDrainAwaited = false
         worker.drained(connection, at: now())
-      } else if let connection = aborted.popLast() {
-        worker.disconnected(connection, at: now())
       } else if let connection = failed.popLast() {
         worker.connectFailed(connection, at: now())
       } else if worker.commands.isEmpty {
@@ -231,9 +300,9 @@ final class WorkerLoop {
 
   private func wakePeers(_ upstream: String) {
     for peer in peers {
-      peer.eventLoop.execute {
-        peer.value.worker.wakeWaiters(upstream: upstream, at: peer.value.now())
-        peer.value.runCommands()
+      peer.post { loop in
+        loop.worker.wakeWaiters(upstream: upstream, at: loop.now())
+        loop.runCommands()
       }
     }
   }
@@ -250,23 +319,17 @@ final class WorkerLoop {
 
   // MARK: Drain
 
-  /// Completes when no client connection is left.
-  func drain() -> EventLoopFuture<Void> {
-    let promise = drainPromise ?? eventLoop.makePromise(of: Void.self)
-    drainPromise = promise
+  /// Begins to end: `whenDone` is called when no client's connection is left, which is soon after the deadline.
+  func drain(until deadline: Int64, whenDone: @escaping @Sendable () -> Void) {
+    drainDeadline = deadline
+    onDrained.append(whenDone)
     worker.drain()
     runCommands()
-    return promise.futureResult
   }
 
   private func finishDrain() {
-    drainPromise?.succeed(())
-    drainPromise = nil
-  }
-
-  func abortAll() {
-    worker.abortAll()
-    runCommands()
     flushLog()
+    for call in onDrained { call() }
+    onDrained = []
   }
 }

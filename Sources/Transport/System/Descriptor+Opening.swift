@@ -1,0 +1,114 @@
+// How sockets begin: by listening, by accepting, by connecting.
+
+import CLinux
+import Configuration
+import Glibc
+import Proxy
+
+extension Descriptor {
+  private static let kind = CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+  /// LIMIT: connections that wait to be accepted; the system may have a smaller one (`net.core.somaxconn`).
+  private static let backlog: CInt = 4096
+
+  /// A socket that listens.
+  ///
+  /// - Parameter isShared: other sockets of this process listen on the same address (SO_REUSEPORT).
+  static func listening(on address: SocketAddress, isShared: Bool) throws(SystemError) -> Descriptor {
+    let descriptor = try make(address.family)
+    if address.isNetwork {
+      descriptor.set(SOL_SOCKET, SO_REUSEADDR, CInt(1))
+      if isShared { descriptor.set(SOL_SOCKET, SO_REUSEPORT, CInt(1)) }
+      // Sockets that are accepted inherit it.
+      descriptor.set(CInt(IPPROTO_TCP), TCP_NODELAY, CInt(1))
+      // `[::]` takes IPv6 only, whatever the system's default: then it stands beside `0.0.0.0` on one port, and every
+      // client has one address.
+      if address.family == AF_INET6 { descriptor.set(CInt(IPPROTO_IPV6), IPV6_V6ONLY, CInt(1)) }
+    }
+    // SAFETY: the address lives through the call.
+    let status = unsafe address.withPointer { unsafe bind(descriptor.number, $0, $1) }
+    if status != 0 || listen(descriptor.number, backlog) != 0 {
+      let code = errno
+      descriptor.close()
+      throw SystemError(code: code)
+    }
+    return descriptor
+  }
+
+  /// Begins to connect: whether it succeeded is known once the socket can be written to.
+  static func connecting(to address: SocketAddress) throws(SystemError) -> Descriptor {
+    let descriptor = try make(address.family)
+    if address.isNetwork { descriptor.set(CInt(IPPROTO_TCP), TCP_NODELAY, CInt(1)) }
+    // SAFETY: the address lives through the call.
+    let status = unsafe address.withPointer { unsafe connect(descriptor.number, $0, $1) }
+    if status == 0 || errno == EINPROGRESS || errno == EINTR { return descriptor }
+    let code = errno
+    descriptor.close()
+    throw SystemError(code: code)
+  }
+
+  /// Whether somebody listens on a Unix socket.
+  static func isAnswered(_ address: SocketAddress) -> Bool {
+    do throws(SystemError) {
+      try connecting(to: address).close()
+      return true
+    } catch {
+      // Of whom many wait for.
+      return error.code == EAGAIN
+    }
+  }
+
+  private static func make(_ family: CInt) throws(SystemError) -> Descriptor {
+    let number = socket(family, kind, 0)
+    if number < 0 { throw SystemError(code: errno) }
+    return Descriptor(number: number)
+  }
+
+  /// What listening gave.
+  enum Accepted {
+    case client(Descriptor, PeerAddress)
+    /// Nobody waits, or whoever waited is gone.
+    case none
+    /// The process or the system has no more descriptors, or no memory.
+    case starved
+  }
+
+  func accept() -> Accepted {
+    while true {
+      var storage = sockaddr_storage()
+      var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+      // SAFETY: the call fills the storage, which is as long as any address.
+      let number = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          unsafe accept4(self.number, $0, &size, CInt(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
+        }
+      }
+      if number >= 0 { return .client(Descriptor(number: number), SocketAddress(storage, size: size).peer) }
+      switch errno {
+      case EINTR, ECONNABORTED, EPROTO: continue
+      case EMFILE, ENFILE, ENOMEM, ENOBUFS: return .starved
+      default: return .none
+      }
+    }
+  }
+
+  /// The port that a listening socket really has; 0 for a Unix socket.
+  func localPort() -> Int {
+    var storage = sockaddr_storage()
+    var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    // SAFETY: as for accept.
+    _ = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe getsockname(number, $0, &size) }
+    }
+    return SocketAddress(storage, size: size).port
+  }
+}
+
+/// What the system said of a call, by its errno.
+struct SystemError: Error, CustomStringConvertible {
+  let code: CInt
+
+  var description: String {
+    // SAFETY: strerror gives a text that lasts until the next call on this thread; it is copied here.
+    unsafe String(cString: strerror(code))
+  }
+}

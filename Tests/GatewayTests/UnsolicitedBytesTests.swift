@@ -89,7 +89,7 @@ struct UnsolicitedBytesTests {
       }
     }
     let gateway = try await GatewayProcess.start(
-      Configurations.plain(upstream, upstreamKeys: "response_timeout: 200ms"))
+      Configurations.plain(upstream, upstreamKeys: "response_timeout: 2s"))
     let client = try await gateway.connect()
     #expect(try await client.get("/slow").status == 504)
     isGivenUp.open()

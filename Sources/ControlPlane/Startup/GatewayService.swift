@@ -20,6 +20,8 @@ package struct GatewayService: Service {
   }
 
   package func run() async throws {
+    // Not before: from now on a SIGTERM is a drain.
+    await gateway.announceReady()
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await gateway.run() }
       group.addTask { await gateway.watchCertificates() }

@@ -110,6 +110,9 @@ package actor RunningGateway {
     }
     for (listener, port) in listeners { announce(listener, port) }
     announceAdmin(snapshot.configuration.admin)
+  }
+
+  func announceReady() {
     log.notice("ready", metadata: ["workers": "\(gateway.workerCount)", "version": "\(version)"])
   }
 

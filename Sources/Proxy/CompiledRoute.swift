@@ -8,9 +8,8 @@ import Tokens
 /// One route, immutable, shared by all workers.
 package final class CompiledRoute: Sendable {
   package let index: Int
-  /// The route's and its upstream's ids in the counters.
+  /// The route's id in the counters.
   let counterID: Int
-  let upstreamCounterID: Int?
   package let name: String
   let isPublic: Bool
   let requirement: TokenRequirement?
@@ -48,16 +47,15 @@ package final class CompiledRoute: Sendable {
   let action: Action
   /// Whether the request goes to an upstream at all.
   let isProxied: Bool
-  /// Whether its upstream speaks HTTP/2.
-  let isMultiplexed: Bool
-  /// The Host of a request that came without one (HTTP/1.0): the upstream's first server.
-  let defaultHost: [UInt8]
+  /// The one upstream, where there is no split.
+  let upstream: Int
+  let split: PreparedSplit?
   let bodySizeMax: UInt64
   let timeout: Int64?
   /// Nil lets no WebSocket through.
   let webSocket: WebSocket?
 
-  init(_ route: Route, index: Int, upstreams: [Upstream], defaultBodySize: UInt64, names: CounterNames) {
+  init(_ route: Route, index: Int, defaultBodySize: UInt64, names: CounterNames) {
     self.index = index
     counterID = names.routeID(index)
     name = route.name
@@ -98,17 +96,9 @@ package final class CompiledRoute: Sendable {
     strippedSegmentCount = Self.prefix(route.rewrite.stripPrefix).count { $0 == 0x2F }
     addPrefix = Self.prefix(route.rewrite.addPrefix)
     action = route.action
-    if case .upstream(let upstream) = route.action {
-      isProxied = true
-      isMultiplexed = upstreams[upstream].protocol == .http2
-      upstreamCounterID = names.upstreamID(upstream)
-      defaultHost = Array((upstreams[upstream].servers.first?.address.authority ?? "").utf8)
-    } else {
-      isProxied = false
-      isMultiplexed = false
-      upstreamCounterID = nil
-      defaultHost = []
-    }
+    isProxied = !route.action.upstreams.isEmpty
+    upstream = route.action.upstreams.first ?? 0
+    if case .split(let split) = route.action { self.split = PreparedSplit(split) } else { split = nil }
     bodySizeMax = route.bodySize ?? defaultBodySize
     timeout = route.timeout?.nanoseconds
     webSocket = route.webSocket

@@ -55,8 +55,12 @@ package final class Exchange {
   var server: UpstreamServer?
   /// Those that failed this request: passed over while others are left.
   var triedServers: [UpstreamServer] = []
+  /// The one that the request's sticky cookie names.
+  var boundServer: UpstreamServer?
   /// Sent to `server`, with no outcome yet.
   var isAtServer = false
+  /// Has one of the places that `max_requests_per_server` leaves at `server`.
+  var holdsServerPlace = false
   /// Has one of the places that the upstream's limits leave.
   var holdsPlace = false
   var isWaitingForPlace = false
@@ -253,7 +257,9 @@ package final class Exchange {
     pool = nil
     server = nil
     if !triedServers.isEmpty { triedServers.removeAll(keepingCapacity: true) }
+    boundServer = nil
     isAtServer = false
+    holdsServerPlace = false
     holdsPlace = false
     isWaitingForPlace = false
     placeDeadline = .max

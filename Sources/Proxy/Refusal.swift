@@ -13,6 +13,8 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case headerTimeout = "header_timeout"
   case bodyTimeout = "body_timeout"
   case upstreamConnectFailed = "upstream_connect_failed"
+  /// No name of its servers was ever resolved.
+  case upstreamUnresolved = "upstream_unresolved"
   case upstreamConnectTimeout = "upstream_connect_timeout"
   case upstreamTimeout = "upstream_timeout"
   case upstreamClosed = "upstream_closed"
@@ -48,7 +50,9 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
       .grpcTimeoutInvalid:
       400
     case .headerTimeout, .bodyTimeout, .webSocketIdle: 408
-    case .routeWithdrawn, .gatewayStopping, .upstreamOverloaded, .upstreamQueueTimeout, .upstreamUnavailable: 503
+    case .routeWithdrawn, .gatewayStopping, .upstreamOverloaded, .upstreamQueueTimeout, .upstreamUnavailable,
+      .upstreamUnresolved:
+      503
     case .upstreamConnectFailed, .upstreamClosed, .upstreamMalformed, .upstreamTruncated: 502
     case .upstreamConnectTimeout, .upstreamTimeout, .routeTimeout, .grpcDeadlineExceeded: 504
     case .clientClosed, .clientStalled: 499

@@ -39,8 +39,7 @@ package final class Snapshot: Sendable {
     let limits = configuration.limits
     routes = configuration.routes.enumerated().map {
       CompiledRoute(
-        $0.element, index: $0.offset, upstreams: configuration.upstreams, defaultBodySize: limits.bodySize, names: names
-      )
+        $0.element, index: $0.offset, defaultBodySize: limits.bodySize, names: names)
     }
     routeTable = RouteTable(configuration.routes)
     issuerRules = configuration.issuers.map { IssuerRules($0.policy) }
@@ -59,6 +58,26 @@ package final class Snapshot: Sendable {
     trustedProxies = configuration.trustedProxies
     logFormatter =
       configuration.accessLog.destination == .off ? nil : AccessLogFormatter(configuration.accessLog.format)
+  }
+
+  /// The same with other servers, as when names lead elsewhere.
+  package init(_ other: Snapshot, resolved configuration: GatewayConfiguration) {
+    generation = other.generation
+    self.configuration = configuration
+    sharing = zip(configuration.upstreams, other.sharing).map { UpstreamSharing($0, after: $1) }
+    routes = other.routes
+    routeTable = RouteTable(configuration.routes)
+    issuerRules = other.issuerRules
+    headLimits = other.headLimits
+    headerTimeout = other.headerTimeout
+    bodyTimeout = other.bodyTimeout
+    idleTimeout = other.idleTimeout
+    identityDrops = other.identityDrops
+    forwardedDrops = other.forwardedDrops
+    trustedProxies = other.trustedProxies
+    logFormatter = other.logFormatter
+    counterNames = other.counterNames
+    issuerCounterIDs = other.issuerCounterIDs
   }
 
   package var headerTimeoutNanoseconds: Int64 { headerTimeout }

@@ -154,8 +154,9 @@ package final class Worker {
   package func install(_ snapshot: Snapshot, keySets: [KeySet?]) {
     var kept = Dictionary(uniqueKeysWithValues: pools.map { ($0.configuration.name, $0) })
     let fresh = snapshot.configuration.upstreams.enumerated().map { index, upstream -> UpstreamPool in
-      if let pool = kept[upstream.name], pool.configuration == upstream {
+      if let pool = kept[upstream.name], pool.isKept(for: upstream) {
         kept[upstream.name] = nil
+        if pool.configuration != upstream { pool.configure(upstream, sharing: snapshot.sharing[index]) }
         return pool
       }
       return UpstreamPool(
@@ -173,6 +174,16 @@ package final class Worker {
     let waiting = keyWaiters.takeAll()
     keyWaiters = KeyWaiters(issuerCount: snapshot.configuration.issuers.count)
     for exchange in waiting { exchange.keysRefreshed() }
+  }
+
+  /// Names of servers lead elsewhere: the same configuration but for the servers of upstreams.
+  package func installServers(of snapshot: Snapshot) {
+    self.snapshot = snapshot
+    for (index, pool) in pools.enumerated() {
+      let upstream = snapshot.configuration.upstreams[index]
+      if pool.configuration != upstream { pool.configure(upstream, sharing: snapshot.sharing[index]) }
+    }
+    healthChecks?.install(snapshot)
   }
 
   /// A key set changed, appeared or was withdrawn. Remembered tokens of keys that are gone die at their next use.

@@ -17,7 +17,7 @@ package struct Route: Sendable, Equatable {
   package var requestHeaders = HeaderRules()
   package var responseHeaders = HeaderRules()
   package var action: Action
-  /// nil lets no WebSocket through. Only with ``Action/upstream(_:)``, to an upstream that speaks HTTP/1.1.
+  /// nil lets no WebSocket through. Only to upstreams that speak HTTP/1.1.
   package var webSocket: WebSocket?
   /// `body_size` of this route; nil takes `limits.body_size`.
   package var bodySize: UInt64?
@@ -194,8 +194,18 @@ package struct HeaderRules: Sendable, Equatable {
 package enum Action: Sendable, Equatable {
   /// Index into ``GatewayConfiguration/upstreams``.
   case upstream(Int)
+  case split(Split)
   case respond(FixedResponse)
   case redirect(Redirect)
+
+  /// Those that requests may go to; none where the route answers by itself.
+  package var upstreams: [Int] {
+    switch self {
+    case .upstream(let index): [index]
+    case .split(let split): split.shares.map(\.upstream)
+    case .respond, .redirect: []
+    }
+  }
 }
 
 /// `websocket:` of a route.

@@ -3,17 +3,35 @@
 package struct Upstream: Sendable, Equatable {
   package struct Server: Sendable, Hashable {
     package var address: Address
-    /// 1...1000; the share of round robin.
+    /// 1...1000; its share of the requests.
     package var weight: Int
+    /// The host's name in the file, where ``address`` is one of the addresses that it leads to.
+    package var name: String?
 
-    package init(address: Address, weight: Int = 1) {
+    package init(address: Address, weight: Int = 1, name: String? = nil) {
       self.address = address
+      self.name = name
       self.weight = weight
     }
+
+    /// Whose certificate is wanted.
+    package var host: String { name ?? address.host }
+
+    /// What a Host field says of it.
+    package var authority: String {
+      name.map { Address(host: $0, port: address.port).authority } ?? address.authority
+    }
+
+    /// What tells it from another server, whatever its weight.
+    package var place: Server { Server(address: address, name: name) }
   }
 
   package var name: String
   package var servers: [Server]
+  package var balance = Balance.roundRobin
+  package var sticky: StickyCookie?
+  /// Over this time the share of a server that comes into rotation grows; nil gives it the whole at once.
+  package var slowStart: Duration?
   package var `protocol` = UpstreamProtocol.http1
   package var tls: UpstreamTLS?
   package var connectTimeout = Duration.seconds(2)

@@ -2,27 +2,27 @@
 
 extension Reading {
   func action(_ section: Section, pattern: PathPattern?, names: inout Names) -> Action? {
-    let written = ["upstream", "respond", "redirect"].filter { section.has($0) }
+    let written = ["upstream", "upstreams", "respond", "redirect"].filter { section.has($0) }
     if written.isEmpty {
-      // `upstreams` was refused as a later key already; one error is enough.
-      if !section.has("upstreams") {
-        error(section.place, "a route ends somewhere: write one of upstream, respond and redirect")
-      }
+      error(section.place, "a route ends somewhere: write one of upstream, upstreams, respond and redirect")
       return nil
     }
     if written.count > 1 {
       error(section.keyPlace(written[1]), "a route ends in one way: '\(written[0])' stands here too, remove one")
-      _ = section["upstream"].map { upstreamReference($0, names: &names) }
+      _ = section["upstream"].map { upstreamReference($0, "'upstream'", names: &names) }
       return nil
     }
-    if let node = section["upstream"] { return upstreamReference(node, names: &names).map { .upstream($0) } }
+    if let node = section["upstream"] {
+      return upstreamReference(node, "'upstream'", names: &names).map { .upstream($0) }
+    }
+    if let node = section["upstreams"] { return split(node, section: section, names: &names).map { .split($0) } }
     if let node = section["respond"] { return fixedResponse(node).map { .respond($0) } }
     if let node = section["redirect"] { return redirect(node, pattern: pattern).map { .redirect($0) } }
     return nil
   }
 
-  private func upstreamReference(_ node: SourceNode, names: inout Names) -> Int? {
-    guard let name = line(node, "'upstream'") else { return nil }
+  func upstreamReference(_ node: SourceNode, _ what: String, names: inout Names) -> Int? {
+    guard let name = line(node, what) else { return nil }
     names.usedUpstreams.insert(name)
     if let index = names.upstreams.firstIndex(of: name) { return index }
     error(node.place, undefined(name, "upstream", among: names.upstreams))

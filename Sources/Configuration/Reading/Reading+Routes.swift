@@ -60,6 +60,7 @@ extension Reading {
     if let node = section["body_size"] { route.bodySize = bodySize(node) }
     route.webSocket = webSocket
     checkIdentity(route, section: section)
+    checkSplit(route, section: section)
     if action != nil { checkWebSocket(route, section: section, names: names) }
     guard pattern != nil, auth != nil, action != nil else { return nil }
     return PlacedRoute(

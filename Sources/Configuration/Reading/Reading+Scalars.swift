@@ -97,13 +97,11 @@ extension Reading {
     return entries
   }
 
-  /// One of a few words; `later` are those that a later version will take.
-  func choice(_ node: SourceNode, _ what: String, among known: [String], later: [String] = []) -> String? {
+  /// One of a few words.
+  func choice(_ node: SourceNode, _ what: String, among known: [String]) -> String? {
     guard let text = text(node, what) else { return nil }
     if known.contains(text) { return text }
-    if later.contains(text) {
-      error(node.place, "\(LaterValues.message(text)): write \(alternatives(known))")
-    } else if let near = nearestName(to: text, among: known + later) {
+    if let near = nearestName(to: text, among: known) {
       error(node.place, "\(what) has no value \(text.quoted): did you mean '\(near)'?")
     } else {
       error(node.place, "\(what) has no value \(text.quoted): write \(alternatives(known))")

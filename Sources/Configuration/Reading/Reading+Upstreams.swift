@@ -8,9 +8,9 @@ extension Reading {
     }
     var result = Upstream(name: entry.key, servers: [])
     if let node = section.required("servers", "write servers: [host:port]") { result.servers = servers(node) }
-    if let node = section["balance"] {
-      _ = choice(node, "'balance'", among: ["round_robin"], later: LaterValues.balance)
-    }
+    result.balance = balance(section)
+    if let node = section["sticky"] { result.sticky = sticky(node) }
+    if let node = section["slow_start"] { result.slowStart = duration(node, "'slow_start'", from: "1s", to: "1h") }
     if let node = section["protocol"],
       let name = choice(node, "'protocol'", among: UpstreamProtocol.allCases.map(\.rawValue)),
       let known = UpstreamProtocol(rawValue: name)

@@ -25,12 +25,13 @@ extension Reading {
   func checkWebSocket(_ route: Route, section: Section, names: Names) {
     if route.webSocket == nil { return }
     let place = section.keyPlace("websocket")
-    guard case .upstream(let index) = route.action, index < names.upstreams.count else {
+    if route.action.upstreams.isEmpty {
       error(place, "a WebSocket leads to an upstream, and this route answers by itself: remove 'websocket'")
       return
     }
-    let name = names.upstreams[index]
-    if names.protocols[name] == .http2 {
+    for index in route.action.upstreams where index < names.upstreams.count {
+      let name = names.upstreams[index]
+      guard names.protocols[name] == .http2 else { continue }
       error(
         place,
         "a WebSocket goes to an upstream over HTTP/1.1, and \(name.quoted) has 'protocol: http2': "

@@ -42,8 +42,8 @@ package struct SettingTable: Sendable {
 extension SettingTable {
   /// In the order of the documents.
   package static let all: [SettingTable] = [
-    root, listener, listenerTLS, certificate, admin, accessLog, limits, issuer, upstream, server, upstreamTLS,
-    healthCheck, eject, queue, adaptive, route, auth, identity, rewrite, requestHeaders,
+    root, listener, listenerTLS, certificate, admin, accessLog, limits, issuer, upstream, server, sticky, upstreamTLS,
+    healthCheck, eject, queue, adaptive, route, split, auth, identity, rewrite, requestHeaders,
     responseHeaders, respond, redirect, webSocket,
   ]
 
@@ -104,7 +104,8 @@ extension SettingTable {
   static let upstream = SettingTable(
     path: "upstreams{}", title: "an upstream",
     settings: [
-      Setting("servers", isRequired: true), Setting("balance", default: "round_robin"), .later("hash_on"),
+      Setting("servers", isRequired: true), Setting("balance", default: "round_robin"), Setting("hash_on"),
+      Setting("sticky"), Setting("slow_start"),
       Setting("protocol", default: "http1"), Setting("tls"), Setting("health_check"), Setting("eject"),
       Setting("panic_threshold", default: "50%"),
       Setting("connect_timeout", default: "2s"), Setting("response_timeout", default: "30s"),
@@ -115,6 +116,10 @@ extension SettingTable {
   static let server = SettingTable(
     path: "upstreams{}.servers[]", title: "a server",
     settings: [Setting("address", isRequired: true), Setting("weight", default: "1")])
+
+  static let sticky = SettingTable(
+    path: "upstreams{}.sticky", title: "'sticky'",
+    settings: [Setting("cookie", isRequired: true), Setting("max_age"), Setting("secret")])
 
   static let upstreamTLS = SettingTable(
     path: "upstreams{}.tls", title: "an upstream's 'tls'",
@@ -153,11 +158,15 @@ extension SettingTable {
     settings: [
       Setting("name"), Setting("host"), Setting("path", isRequired: true), Setting("methods"), Setting("headers"),
       Setting("auth", isRequired: true), Setting("identity"), .later("cors"), .later("rate_limit"), Setting("rewrite"),
-      Setting("request_headers"), Setting("response_headers"), Setting("upstream"), .later("upstreams"),
-      Setting("respond"), Setting("redirect"), Setting("timeout"), Setting("body_size"),
+      Setting("request_headers"), Setting("response_headers"), Setting("upstream"), Setting("upstreams"),
+      Setting("split_on"), Setting("respond"), Setting("redirect"), Setting("timeout"), Setting("body_size"),
       Setting("websocket", default: "false"),
       .later("mirror"),
     ])
+
+  static let split = SettingTable(
+    path: "routes[].upstreams[]", title: "an upstream of a route",
+    settings: [Setting("name", isRequired: true), Setting("weight", default: "1")])
 
   static let auth = SettingTable(
     path: "routes[].auth", title: "'auth'",
@@ -200,10 +209,8 @@ extension SettingTable {
     settings: [Setting("expiry_grace", default: "0s"), Setting("idle_timeout", default: "5m")])
 }
 
-/// Values of the format that this version refuses, by key; the keys that it refuses are marked in the tables above.
+/// Keys of the format that this version refuses: they are marked in the tables above.
 enum LaterValues {
-  static let balance = ["least_requests", "random_two", "hash"]
-
   /// The one sentence for all of them.
   static func message(_ name: String) -> String { "\(name.quoted) is not supported yet by this version" }
 }

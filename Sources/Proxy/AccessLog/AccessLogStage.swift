@@ -14,7 +14,7 @@ extension Exchange {
     let route = route
     worker.counters.countRequest(
       route: route?.counterID, method: head.method, status: status, nanoseconds: elapsed)
-    if upstreamRespondedAt > 0, let upstream = route?.upstreamCounterID {
+    if upstreamRespondedAt > 0, let upstream = pool?.counterID {
       let waited = UInt64(clamping: upstreamRespondedAt &- upstreamStartedAt)
       worker.counters.countUpstream(upstream, nanoseconds: waited)
     }

@@ -43,6 +43,7 @@ extension Exchange {
       pool.reviewRotation()
       if pool.isUnavailable { return turnedAway(from: pool, .upstreamUnavailable) }
     }
+    if pool.servers.isEmpty { return .refuse(.gateway(.upstreamUnresolved)) }
     guard pool.isLimited else {
       guard let chosen = pool.nextServer(for: self) else { return .refuse(.gateway(.upstreamConnectFailed)) }
       server = chosen

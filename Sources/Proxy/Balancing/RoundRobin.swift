@@ -9,19 +9,21 @@ extension Exchange {
     switch route?.action {
     case .respond(let response): return .answer(fixedAnswer(response))
     case .redirect(let redirect): return .answer(redirectAnswer(redirect))
-    case .upstream(let index) where worker.pools.indices.contains(index):
-      let pool = worker.pools[index]
-      self.pool = pool
+    case .upstream, .split:
+      guard let pool else { return .refuse(.gateway(.routeNotFound)) }
       return seekPlace(at: pool)
-    default: return .refuse(.gateway(.routeNotFound))
+    case nil: return .refuse(.gateway(.routeNotFound))
     }
   }
 }
 
 /// One server of an upstream, as one worker sees it.
 final class UpstreamServer {
-  let configuration: Upstream.Server
+  /// Of the reload that came last, or of a change of addresses.
+  var configuration: Upstream.Server
   let shared: SharedServer
+  /// The upstream has it no more: connections are not kept after their exchange.
+  var isRetired = false
   let addressText: [UInt8]
   /// Kept connections that no exchange uses, the latest last.
   var idle: [HTTP1UpstreamConnection] = []
@@ -31,15 +33,25 @@ final class UpstreamServer {
   var streamCountMax = 100
   /// Exchanges that this worker has at the server now.
   var activeCount = 0
+  var isInRotation = false
+  /// Before the rotation changed last.
+  var wasInRotation = false
   /// Its part of the requests, against the other servers' in rotation.
   var share: Int
+  /// When it came into rotation, while its share grows; else `min`.
+  var slowStartedAt = Int64.min
+  /// So that a share can grow in small steps.
+  static let shareOfWeightOne = 1000
+  /// The sticky cookie that names it, in clear text and over TLS.
+  var bindingLines: [UInt8] = []
+  var secureBindingLines: [UInt8] = []
   /// Smooth round robin's running score.
   var score = 0
 
   init(_ configuration: Upstream.Server, shared: SharedServer) {
     self.configuration = configuration
     self.shared = shared
-    share = configuration.weight
+    share = configuration.weight * Self.shareOfWeightOne
     addressText = Array(configuration.address.description.utf8)
   }
 }
@@ -50,18 +62,23 @@ extension UpstreamPool {
     if hasEqualShares {
       for _ in rotation.indices {
         turn = turn + 1 < rotation.count ? turn + 1 : 0
-        if !tried.contains(where: { $0 === rotation[turn] }) { return rotation[turn] }
+        if !isOne(rotation[turn], of: tried) { return rotation[turn] }
       }
       return rotation[turn]
     }
+    return inTurn(leavingOut: tried) { _ in true } ?? rotation.first
+  }
+
+  /// By weight, spread smoothly over those that may be chosen.
+  func inTurn(leavingOut tried: [UpstreamServer], where mayBeChosen: (UpstreamServer) -> Bool) -> UpstreamServer? {
     var best: UpstreamServer?
     var total = 0
-    for server in rotation where tried.isEmpty || !tried.contains(where: { $0 === server }) {
+    for server in rotation where !isOne(server, of: tried) && mayBeChosen(server) {
       server.score += server.share
       total += server.share
       if server.score > best?.score ?? .min { best = server }
     }
     best?.score -= total
-    return best ?? rotation.first
+    return best
   }
 }

@@ -21,7 +21,10 @@ extension Exchange {
       return true
     }
     // LIMIT: `max_requests_per_server`, over all workers.
-    if let max = pool?.requestsPerServerMax, !server.shared.requests.take(below: max) { return false }
+    if let max = pool?.requestsPerServerMax {
+      guard server.shared.requests.take(below: max) else { return false }
+      holdsServerPlace = true
+    }
     self.server = server
     isAtServer = true
     server.activeCount += 1
@@ -36,10 +39,12 @@ extension Exchange {
     server.activeCount -= 1
     guard let pool else { return }
     pool.activeCount -= 1
-    if !pool.isLimited && !pool.isWatched { return }
+    if !pool.isLimited && !pool.isWatched && !holdsServerPlace { return }
     pool.judge(outcome, of: server)
     if pool.adaptiveLimit != nil { noteResponseTime(outcome, pool.shared.concurrency) }
-    if pool.requestsPerServerMax != nil {
+    // Asked of the exchange: a reload may have brought the limit, or taken it away, meanwhile.
+    if holdsServerPlace {
+      holdsServerPlace = false
       server.shared.requests.giveBack()
       pool.placeFreed()
     }

@@ -6,6 +6,7 @@ extension Worker {
   /// Called ten times a second.
   func tickPools() {
     for pool in pools {
+      if pool.isStartingSlowly { pool.growShares() }
       if pool.isWatched {
         pool.endEjections()
         pool.reviewRotation()

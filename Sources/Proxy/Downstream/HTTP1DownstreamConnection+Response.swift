@@ -41,6 +41,7 @@ extension HTTP1DownstreamConnection {
     if !hasDate { writeDate() }
     if case .chunked = responseFraming { output.append("Transfer-Encoding: chunked\r\n") }
     if let route = exchange.route { output.append(route.responseLines) }
+    if let lines = exchange.bindingLines { output.append(lines) }
     writeConnectionField(of: exchange)
     output.append("\r\n")
     flush()
@@ -71,6 +72,7 @@ extension HTTP1DownstreamConnection {
     }
     if exchange.isBearerAnswered(by: response) { output.append("Sec-WebSocket-Protocol: bearer\r\n") }
     if let route = exchange.route { output.append(route.responseLines) }
+    if let lines = exchange.bindingLines { output.append(lines) }
     output.append("\r\n")
     flush()
   }

@@ -136,6 +136,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
     }
     if !hasDate { appendDate() }
     if let route = exchange.route { appendLines(route.responseLines) }
+    if let lines = exchange.bindingLines { appendLines(lines) }
     // A head that was the server's last word stays that: for gRPC its fields are trailers only then.
     hasFinished = framing == .none || framing == .length(0) || exchange.isResponseHeadOnly
     session.submitResponse(&worker.headerList, on: id, isEnd: hasFinished)
@@ -155,6 +156,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
       appendLines(Self.bearerLine)
     }
     if let route = exchange.route { appendLines(route.responseLines) }
+    if let lines = exchange.bindingLines { appendLines(lines) }
     session.submitResponse(&worker.headerList, on: id, isEnd: false)
     connection.flush()
   }

@@ -8,6 +8,7 @@ import Tokens
 extension Exchange {
   func establishIdentity() -> StageOutcome {
     guard let route, route.isProxied else { return .next }
+    chooseUpstream(route)
     ensureRequestID()
     maxForwardsLeft = nil
     if let left = maxForwards {
@@ -32,7 +33,7 @@ extension Exchange {
       upstreamHead.append("Transfer-Encoding: chunked\r\n")
     }
     // gRPC wants to know that nobody on the way drops trailers; in HTTP/2 this one member of TE may be sent (RFC 9113 §8.2.2).
-    if route.isMultiplexed, acceptsTrailers(head.bytes.span) { upstreamHead.append("TE: trailers\r\n") }
+    if pool?.isMultiplexed ?? false, acceptsTrailers(head.bytes.span) { upstreamHead.append("TE: trailers\r\n") }
     upstreamHead.append("Via: ")
     switch head.version {
     case .http10: upstreamHead.append("1.0")
@@ -74,7 +75,7 @@ extension Exchange {
     if let authority = head.authority {
       upstreamHead.append(head.bytes.span.extracting(authority))
     } else {
-      upstreamHead.append(route.defaultHost)
+      if let pool { upstreamHead.append(pool.defaultHost) }
     }
     upstreamHead.append("\r\n")
   }
@@ -85,7 +86,7 @@ extension Exchange {
     for index in head.fields.indices {
       let field = head.fields[index]
       if !isKept(field, bytes.extracting(field.name), route) {
-        if field.known == .cookie, !route.cookieSources.isEmpty { writeCookieWithoutToken(bytes, field, route) }
+        if field.known == .cookie, isCookieCut(route) { writeCutCookie(bytes, field, route) }
         continue
       }
       if run.upperBound == field.line.lowerBound {
@@ -106,7 +107,7 @@ extension Exchange {
     case .expect: return head.expectsContinue
     case .secWebSocketKey: if head.connectProtocol != nil { return false }
     case .secWebSocketProtocol: if route.isWebSocketProtocolSource, !route.isTokenForwarded { return false }
-    case .cookie: if !route.cookieSources.isEmpty { return false }
+    case .cookie: if isCookieCut(route) { return false }
     case .xForwardedFor, .forwarded: return false
     case .xForwardedProto, .xForwardedHost: if !isPeerTrusted { return false }
     default: if maxForwardsLeft != nil, isMaxForwards(field, name) { return false }
@@ -128,8 +129,12 @@ extension Exchange {
     return false
   }
 
-  /// The Cookie field without the pairs that may hold a token, verified or not; nothing if that was all of it.
-  private func writeCookieWithoutToken(_ bytes: Span<UInt8>, _ field: FieldLine, _ route: CompiledRoute) {
+  /// Whether cookies may be there that are not for the upstream.
+  private func isCookieCut(_ route: CompiledRoute) -> Bool { !route.cookieSources.isEmpty || pool?.sticky != nil }
+
+  /// The Cookie field without the pairs that may hold a token, verified or not, and without the gateway's own; nothing if
+  /// that was all of it.
+  private func writeCutCookie(_ bytes: Span<UInt8>, _ field: FieldLine, _ route: CompiledRoute) {
     let name = bytes.extracting(field.name)
     guard !head.isHopByHop(field), !snapshot.identityDrops.contains(name, hash: field.foldedHash),
       !route.requestDrops.contains(name, hash: field.foldedHash)
@@ -137,13 +142,17 @@ extension Exchange {
     var pairs = CookiePairs(field.value)
     var hasWritten = false
     while let pair = pairs.next(in: bytes) {
-      if isOne(bytes.extracting(pair.name), of: route.cookieSources) { continue }
+      if isOne(bytes.extracting(pair.name), of: route.cookieSources) || isSticky(bytes.extracting(pair.name)) {
+        continue
+      }
       upstreamHead.append(hasWritten ? "; " : "Cookie: ")
       upstreamHead.append(bytes.extracting(pair.pair))
       hasWritten = true
     }
     if hasWritten { upstreamHead.append("\r\n") }
   }
+
+  private func isSticky(_ name: Span<UInt8>) -> Bool { pool?.sticky.map { name.equals($0.name) } ?? false }
 
   func isOne(_ name: Span<UInt8>, of names: [[UInt8]]) -> Bool {
     for index in names.indices where name.equals(names[index]) { return true }

@@ -72,7 +72,7 @@ final class ServerCheck {
     own.responseTimeout = rules.timeout
     own.idleConnections = 0
     pool = UpstreamPool(own, sharing: UpstreamSharing(own), counterID: -1, worker: worker)
-    question = Self.question(rules, authority: rules.host ?? server.address.authority)
+    question = Self.question(rules, authority: rules.host ?? server.authority)
     // At once, but not all servers of an upstream in the same moment.
     nextAt = worker.time.nanoseconds &+ Self.share(of: rules.interval.nanoseconds / 10, worker)
   }

@@ -22,6 +22,8 @@ package class UpstreamConnection: Connection {
   /// Of the upstream that the server belongs to.
   package final var configuration: Upstream { pool.configuration }
   package final var address: Address { server.configuration.address }
+  /// Whose certificate is wanted.
+  package final var host: String { server.configuration.host }
 
   /// The socket is open.
   func connected() {}

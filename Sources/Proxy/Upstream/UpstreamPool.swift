@@ -3,15 +3,27 @@
 import Configuration
 
 final class UpstreamPool {
-  let configuration: Upstream
-  let servers: [UpstreamServer]
+  private(set) var configuration: Upstream
+  /// One for each address of each name.
+  private(set) var servers: [UpstreamServer] = []
   /// The servers that requests go to now; empty only when there are no servers. Whoever changes it says so by
   /// ``rotationChanged()``.
-  var rotation: [UpstreamServer]
+  var rotation: [UpstreamServer] = []
+  // What choices are made from; see ``rotationChanged()``.
   /// Whether all servers in rotation have the same share.
   var hasEqualShares = true
-  /// Round robin's place in the rotation, where shares are equal.
+  var shareSum = 0
+  /// Behind each server's share: the sum of it and those before it. Empty where they are equal, or nobody asks.
+  var shareEnds: [Int] = []
+  /// The place in the rotation that a request went to last.
   var turn = -1
+  /// Whether a share grows.
+  var isStartingSlowly = false
+  private(set) var slowStart: Int64 = 0
+  private(set) var policy = ServerPolicy.roundRobin
+  private(set) var hashKey: PreparedKey?
+  private(set) var ring = HashRing()
+  private(set) var sticky: PreparedSticky?
   /// Exchanges that this worker has at any of the servers now.
   var activeCount = 0
   /// The upstream's id in the counters.
@@ -25,16 +37,18 @@ final class UpstreamPool {
 
   /// Whether a connection serves many exchanges at once (HTTP/2).
   let isMultiplexed: Bool
+  /// The Host of a request that came without one (HTTP/1.0): the first server.
+  private(set) var defaultHost: [UInt8] = []
   /// Whether TLS is spoken to the servers.
   let isSecure: Bool
   /// Nil where failures take no server out.
-  let ejection: EjectionRules?
+  private(set) var ejection: EjectionRules?
   /// Whether a server can be out of rotation at all.
-  let isWatched: Bool
+  private(set) var isWatched = false
   /// Whether requests can be too many.
-  let isLimited: Bool
-  let requestsPerServerMax: Int?
-  let adaptiveLimit: AdaptiveLimit?
+  private(set) var isLimited = false
+  private(set) var requestsPerServerMax: Int?
+  private(set) var adaptiveLimit: AdaptiveLimit?
   /// As ``SharedUpstream/changeCount`` was when the rotation was made.
   var seenChangeCount = 0
   /// No server is fit, and the configuration does not want one that is not.
@@ -44,8 +58,8 @@ final class UpstreamPool {
   /// The next place that this worker gives back is left to the others'.
   var isOthersTurn = false
   var isServing = false
-  let connectTimeout: Int64
-  let responseTimeout: Int64
+  private(set) var connectTimeout: Int64 = 0
+  private(set) var responseTimeout: Int64 = 0
   /// A connection that was not used for this long is closed; most servers close theirs after 60 s or more.
   static let idleNanoseconds: Int64 = 55_000_000_000
 
@@ -54,20 +68,64 @@ final class UpstreamPool {
     self.counterID = counterID
     self.worker = worker
     shared = sharing.upstream
-    servers = zip(configuration.servers, sharing.servers).map { UpstreamServer($0, shared: $1) }
-    rotation = servers
-    ejection = configuration.ejection.map(EjectionRules.init)
-    isWatched = configuration.healthCheck != nil || configuration.ejection != nil
-    isLimited =
-      configuration.maxRequests != nil || configuration.maxRequestsPerServer != nil
-      || configuration.adaptiveLimit != nil
-    requestsPerServerMax = configuration.maxRequestsPerServer
-    adaptiveLimit = configuration.adaptiveLimit
     isMultiplexed = configuration.protocol == .http2
     isSecure = configuration.tls != nil
-    connectTimeout = configuration.connectTimeout.nanoseconds
-    responseTimeout = configuration.responseTimeout.nanoseconds
-    rotationChanged()
+    configure(configuration, sharing: sharing)
+  }
+
+  /// Whether a reload may go on with this pool: the connections that are there would be made the same way.
+  func isKept(for fresh: Upstream) -> Bool {
+    configuration.name == fresh.name && configuration.protocol == fresh.protocol && configuration.tls == fresh.tls
+  }
+
+  /// Takes over what a reload brought, or other addresses of a name. Servers that are still there stay, with their
+  /// connections; requests at the others end where they are.
+  func configure(_ fresh: Upstream, sharing: UpstreamSharing) {
+    configuration = fresh
+    defaultHost = Array((fresh.servers.first?.authority ?? "localhost").utf8)
+    connectTimeout = fresh.connectTimeout.nanoseconds
+    responseTimeout = fresh.responseTimeout.nanoseconds
+    slowStart = fresh.slowStart?.nanoseconds ?? 0
+    ejection = fresh.ejection.map(EjectionRules.init)
+    isWatched = fresh.healthCheck != nil || fresh.ejection != nil
+    isLimited = fresh.maxRequests != nil || fresh.maxRequestsPerServer != nil || fresh.adaptiveLimit != nil
+    requestsPerServerMax = fresh.maxRequestsPerServer
+    adaptiveLimit = fresh.adaptiveLimit
+    (policy, hashKey) = ServerPolicy.prepared(fresh.balance)
+    renewServers(sharing)
+    ring = hashKey == nil ? HashRing() : HashRing(servers)
+    sticky = fresh.sticky.map { PreparedSticky($0, upstream: fresh.name, servers: servers) }
+    isUnavailable = false
+    if isWatched {
+      seenChangeCount = shared.changeCount &- 1
+      reviewRotation()
+    } else {
+      rotation = servers
+      rotationChanged()
+    }
+  }
+
+  private func renewServers(_ sharing: UpstreamSharing) {
+    let before = servers
+    var left = Dictionary(before.map { ($0.configuration.place, $0) }, uniquingKeysWith: { first, _ in first })
+    servers = zip(configuration.servers, sharing.servers).map { server, shared in
+      guard let kept = left.removeValue(forKey: server.place), kept.shared === shared else {
+        return UpstreamServer(server, shared: shared)
+      }
+      kept.configuration = server
+      return kept
+    }
+    let kept = Set(servers.map(ObjectIdentifier.init))
+    for server in before where !kept.contains(ObjectIdentifier(server)) { retire(server) }
+  }
+
+  private func retire(_ server: UpstreamServer) {
+    server.isRetired = true
+    server.isInRotation = false
+    for connection in server.multiplexed { connection.retire() }
+    idleCount -= server.idle.count
+    for connection in server.idle { connection.abort() }
+    server.idle.removeAll()
   }
 
   /// A stream of a connection that is there: of those that serve one exchange at a time the one that was used last, which is
@@ -106,7 +164,9 @@ final class UpstreamPool {
   /// Takes a connection back. False when it cannot be kept.
   func keep(_ connection: HTTP1UpstreamConnection) -> Bool {
     // LIMIT: `idle_connections` in each worker.
-    if isRetired || worker.isDraining || idleCount >= configuration.idleConnections { return false }
+    if isRetired || connection.server.isRetired || worker.isDraining || idleCount >= configuration.idleConnections {
+      return false
+    }
     connection.server.idle.append(connection)
     idleCount += 1
     return true
@@ -125,11 +185,6 @@ final class UpstreamPool {
 
   func retire() {
     isRetired = true
-    for server in servers {
-      for connection in server.multiplexed { connection.retire() }
-      for connection in server.idle { connection.abort() }
-      server.idle.removeAll()
-    }
-    idleCount = 0
+    for server in servers { retire(server) }
   }
 }

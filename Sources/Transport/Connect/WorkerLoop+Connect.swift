@@ -49,10 +49,10 @@ extension WorkerLoop {
     let upstream = connection.configuration
     // Never in plain text instead.
     guard let context = contexts.upstreams[upstream.name] else { throw MissingContext() }
-    let address = connection.address
-    let key = "\(upstream.name) \(address)"
+    let key = "\(upstream.name) \(connection.address)"
     return try SecureLayer(
-      client: context, host: upstream.tls?.serverName ?? address.host, resuming: resumptions[key], resumptionKey: key,
+      client: context, host: upstream.tls?.serverName ?? connection.host, resuming: resumptions[key],
+      resumptionKey: key,
       requiredProtocol: upstream.protocol == .http2 ? ApplicationProtocol.http2.rawValue : nil)
   }
 }

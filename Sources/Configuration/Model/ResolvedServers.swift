@@ -1,0 +1,39 @@
+// From the names of servers to their addresses: each address is a server of its own, with the weight of its name.
+
+/// By host name: its addresses as literals, in a fixed order, each once. One that is not there was never resolved.
+package typealias ResolvedNames = [String: [String]]
+
+extension Address {
+  /// The host, where it is a name and no literal.
+  package var hostName: String? {
+    guard case .network(let host, _) = self, IPAddress(host) == nil else { return nil }
+    return host
+  }
+}
+
+extension GatewayConfiguration {
+  /// The names of all upstreams' servers, each once.
+  package var hostNames: Set<String> { Set(upstreams.flatMap { $0.servers.compactMap(\.address.hostName) }) }
+
+  /// The same with addresses in place of names; a name that was never resolved is left out.
+  package func resolved(by names: ResolvedNames) -> GatewayConfiguration {
+    var result = self
+    for index in upstreams.indices { result.upstreams[index].servers = upstreams[index].servers(by: names) }
+    return result
+  }
+}
+
+extension Upstream {
+  /// LIMIT: as many as a file may name.
+  private static let serverCountMax = 1024
+
+  fileprivate func servers(by names: ResolvedNames) -> [Server] {
+    let all = servers.flatMap { server -> [Server] in
+      guard let name = server.address.hostName else { return [server] }
+      return (names[name] ?? []).map {
+        Server(address: Address(host: $0, port: server.address.port), weight: server.weight, name: name)
+      }
+    }
+    return Array(all.prefix(Self.serverCountMax))
+  }
+}

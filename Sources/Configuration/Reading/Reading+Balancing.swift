@@ -1,0 +1,123 @@
+// Which server, which upstream: `balance`, `hash_on`, `sticky` of an upstream, `upstreams` and `split_on` of a route.
+
+extension Reading {
+  static let balances = ["round_robin", "least_requests", "random_two", "hash"]
+
+  func balance(_ section: Section) -> Balance {
+    var key: CallerKey?
+    if let node = section["hash_on"] { key = callerKey(node, "'hash_on'") }
+    let name = section["balance"].flatMap { choice($0, "'balance'", among: Self.balances) }
+    if name == "hash", !section.has("hash_on") {
+      error(section.keyPlace("balance"), "'balance: hash' has no 'hash_on': write hash_on: client_ip, or claim:sub")
+    }
+    if section.has("hash_on"), !section.has("balance") || name != nil && name != "hash" {
+      error(section.keyPlace("hash_on"), "'hash_on' is for 'balance: hash': write that, or remove it")
+    }
+    switch name {
+    case "least_requests": return .leastRequests
+    case "random_two": return .randomTwo
+    case "hash": return key.map { .hash($0) } ?? .roundRobin
+    default: return .roundRobin
+    }
+  }
+
+  /// `claim:NAME`, `cookie:NAME`, `header:NAME` or `client_ip`.
+  func callerKey(_ node: SourceNode, _ what: String) -> CallerKey? {
+    guard let text = line(node, what) else { return nil }
+    if text == "client_ip" { return .clientIP }
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2, ["claim", "cookie", "header"].contains(parts[0]) else {
+      let near = nearestName(to: parts[0], among: ["claim", "cookie", "header", "client_ip"])
+      let advice = near.map { "did you mean '\($0)\($0 == "client_ip" ? "" : ":NAME")'?" }
+      error(
+        node.place,
+        "\(what) has no value \(text.quoted): \(advice ?? "write claim:NAME, cookie:NAME, header:NAME or client_ip")")
+      return nil
+    }
+    let name = parts[1]
+    switch parts[0] {
+    case "claim": return claimPath(name, at: node.place).map { .claim($0) }
+    case "cookie":
+      if FieldRules.isToken(name) { return .cookie(name) }
+      error(node.place, "\(name.quoted) is no name of a cookie")
+      return nil
+    default:
+      if let problem = FieldRules.problem(ofRuleName: name) {
+        error(node.place, problem)
+        return nil
+      }
+      return .header(name.lowercased())
+    }
+  }
+
+  func sticky(_ node: SourceNode) -> StickyCookie? {
+    guard let section = Section(node, .sticky, self, example: "sticky: { cookie: NAME }"),
+      let value = section.required("cookie", "write sticky: { cookie: NAME }"), let name = line(value, "'cookie'")
+    else { return nil }
+    guard FieldRules.isToken(name) else {
+      error(value.place, "\(name.quoted) is no name of a cookie")
+      return nil
+    }
+    var result = StickyCookie(name: name)
+    if let node = section["max_age"], let value = seconds(node, "'max_age'", from: "1s", to: "400d") {
+      result.maxAge = .seconds(value)
+    }
+    if let node = section["secret"], let text = text(node, "'secret'"), let secret = secret(text, at: node.place) {
+      result.secret = secret
+      if secret.utf8.count < 16 {
+        error(node.place, "'secret' has at least 16 bytes: write file:/path of a longer one")
+      }
+    }
+    return result
+  }
+
+  // MARK: Routes
+
+  func split(_ node: SourceNode, section route: Section, names: inout Names) -> Split? {
+    guard let items = list(node, "'upstreams'") else { return nil }
+    // LIMIT: upstreams of one route.
+    if items.count > 64 {
+      error(node.place, "a route has at most 64 upstreams, not \(items.count)")
+      return nil
+    }
+    var result = Split(shares: [])
+    let errorsBefore = errorCount
+    for item in items {
+      guard let share = share(item, names: &names) else { continue }
+      if result.shares.contains(where: { $0.upstream == share.upstream }) {
+        error(item.place, "the upstream \(names.upstreams[share.upstream].quoted) stands twice: give it one weight")
+        continue
+      }
+      result.shares.append(share)
+    }
+    if let node = route["split_on"] { result.key = callerKey(node, "'split_on'") }
+    if errorCount > errorsBefore { return nil }
+    if result.shares.allSatisfy({ $0.weight == 0 }) {
+      error(node.place, "no upstream has a weight, so no request could go anywhere: write one of 1 or more")
+      return nil
+    }
+    return result
+  }
+
+  private func share(_ node: SourceNode, names: inout Names) -> Split.Share? {
+    guard let section = Section(node, .split, self, example: "upstreams: [{ name: orders, weight: 95 }]") else {
+      return nil
+    }
+    var weight: Int? = 1
+    if let node = section["weight"] { weight = integer(node, "'weight'", in: 0...1000) }
+    guard let name = section.required("name", "write { name: orders, weight: 95 }"),
+      let upstream = upstreamReference(name, "'name'", names: &names), let weight
+    else { return nil }
+    return Split.Share(upstream: upstream, weight: weight)
+  }
+
+  func checkSplit(_ route: Route, section: Section) {
+    guard section.has("split_on") else { return }
+    let place = section.keyPlace("split_on")
+    if !section.has("upstreams") {
+      error(place, "'split_on' keeps callers on one of several 'upstreams', and this route has none: remove it")
+    } else if case .split(let split) = route.action, case .claim = split.key, route.auth == .public {
+      error(place, "a route with 'auth: public' verifies no token, so it has no claims: write client_ip or cookie:NAME")
+    }
+  }
+}

@@ -141,12 +141,12 @@ extension UpstreamPool {
   func placeFreed() {
     let waitingCount = shared.waiting.count
     if waitingCount == 0 { return }
-    if waitingCount > line.count {
+    if waitingCount > worker.waitingCount(at: shared) {
       worker.commands.append(.wakeWaiters(upstream: configuration.name))
       isOthersTurn.toggle()
       if isOthersTurn { return }
     }
-    serveLine()
+    worker.serveLines(of: shared)
   }
 
   /// Lets in whom there is room for.

@@ -3,6 +3,16 @@
 import Configuration
 
 extension Worker {
+  /// Lets in those who wait at an upstream, those of an earlier configuration first.
+  func serveLines(of upstream: SharedUpstream) {
+    for pool in poolsInDemand where pool.shared === upstream { pool.serveLine() }
+  }
+
+  /// How many of this worker's requests wait there.
+  func waitingCount(at upstream: SharedUpstream) -> Int {
+    poolsInDemand.reduce(0) { $0 + ($1.shared === upstream ? $1.line.count : 0) }
+  }
+
   /// Called ten times a second.
   func tickPools() {
     for pool in pools {

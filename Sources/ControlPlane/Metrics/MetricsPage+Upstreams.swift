@@ -41,7 +41,9 @@ extension MetricsPage {
     _ render: (inout PrometheusText, [(name: String, value: String)], UpstreamState.Server) -> Void
   ) {
     for upstream in upstreams {
-      for server in upstream.servers {
+      // Two names may lead to one address, and a series may stand only once.
+      var seen: Set<String> = []
+      for server in upstream.servers where seen.insert(server.address).inserted {
         render(&text, [("upstream", upstream.name), ("server", server.address)], server)
       }
     }

@@ -178,8 +178,13 @@ package struct UpstreamSharing: Sendable {
 
   init(_ configuration: Upstream, after previous: UpstreamSharing? = nil) {
     upstream = previous?.upstream ?? SharedUpstream(name: configuration.name)
-    let known = Dictionary(
+    var known = Dictionary(
       (previous?.servers ?? []).map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
-    servers = configuration.servers.map { known[$0.address] ?? SharedServer(address: $0.address) }
+    servers = configuration.servers.map { server in
+      let shared = known[server.address] ?? SharedServer(address: server.address)
+      // Two names may lead to one address.
+      known[server.address] = shared
+      return shared
+    }
   }
 }

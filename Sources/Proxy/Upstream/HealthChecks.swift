@@ -12,7 +12,7 @@ final class HealthChecks {
 
   init(worker: Worker) { self.worker = worker }
 
-  /// Another configuration: a check goes on where nothing of its upstream has changed.
+  /// Another configuration: a check goes on where its upstream has changed in other servers only.
   func install(_ snapshot: Snapshot) {
     var fresh: [ServerCheck] = []
     for (index, upstream) in snapshot.configuration.upstreams.enumerated() {
@@ -22,9 +22,10 @@ final class HealthChecks {
         continue
       }
       for (server, shared) in zip(upstream.servers, sharing.servers) {
-        let kept = checks.first { $0.shared === shared && $0.upstream == upstream }
-        fresh.append(
-          kept ?? ServerCheck(rules, of: server, in: upstream, shared, sharing.upstream, worker: worker))
+        var own = upstream
+        own.servers = [server]
+        let kept = checks.first { $0.shared === shared && $0.upstream == own }
+        fresh.append(kept ?? ServerCheck(rules, of: server, in: own, shared, sharing.upstream, worker: worker))
       }
     }
     for check in checks where !fresh.contains(where: { $0 === check }) { check.end() }
@@ -38,6 +39,7 @@ final class HealthChecks {
 
 /// The checks of one server, one after the other.
 final class ServerCheck {
+  /// With this server alone.
   let upstream: Upstream
   let rules: HealthCheck
   let shared: SharedServer

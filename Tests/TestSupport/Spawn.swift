@@ -29,7 +29,10 @@ enum Spawn {
     if let folder { unsafe posix_spawn_file_actions_addchdir_np(&actions, folder.path) }
     var texts = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
     var settings = unsafe environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
-    defer { for unsafe text in unsafe texts + settings { unsafe free(text) } }
+    defer {
+      let all = unsafe texts + settings
+      for index in unsafe all.indices { unsafe free(all[index]) }
+    }
     var child: Int32 = 0
     let code = unsafe posix_spawn(&child, program, &actions, nil, &texts, &settings)
     if code != 0 { throw Failure(program: program, code: code) }

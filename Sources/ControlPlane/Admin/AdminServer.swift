@@ -34,7 +34,7 @@ struct AdminServer: Sendable {
     case ("/healthz", true, _): return .text("ok\n")
     case ("/readyz", true, _): return await readiness(gateway)
     case ("/metrics", true, _): return await metrics(gateway)
-    case ("/status", true, _): return .json(await gateway.statusDocument())
+    case ("/status", true, _): return await status(request, gateway)
     case ("/reload", _, "POST"): return await reload(gateway)
     case ("/healthz", _, _), ("/readyz", _, _), ("/metrics", _, _), ("/status", _, _):
       return SmallResponse(status: 405, fields: [("Allow", "GET, HEAD")])
@@ -47,6 +47,13 @@ struct AdminServer: Sendable {
     let obstacles = await gateway.obstacles()
     if obstacles.isEmpty { return .text("ready\n") }
     return .text(obstacles.map { $0 + "\n" }.joined(), status: 503)
+  }
+
+  private static func status(_ request: SmallRequest, _ gateway: RunningGateway) async -> SmallResponse {
+    if StatusPage.isWanted(by: request) { return StatusPage.response() }
+    var response = SmallResponse.json(await gateway.statusDocument())
+    response.fields += [("Cache-Control", "no-store"), ("Vary", "Accept")]
+    return response
   }
 
   private static func metrics(_ gateway: RunningGateway) async -> SmallResponse {

@@ -27,11 +27,12 @@ extension RunningGateway {
         nextRefreshSeconds: status.nextRefreshInSeconds)
     }
     let upstreams = await upstreamStates()
+    let traffic = TrafficStatus(await counters(), snapshot, listeners)
     let document = StatusDocument(
       version: version, generation: snapshot.generation, draining: isDraining,
       uptimeSeconds: ContinuousClock.now.duration(to: startedAt).components.seconds * -1,
-      listeners: listeners.map { "\($0.0.address.withPort($0.port))" },
-      routes: snapshot.configuration.routes.map { RouteStatus(name: $0.name, path: $0.path.description) },
+      requests: traffic.requests, serverErrors: traffic.serverErrors, listeners: traffic.listeners,
+      routes: traffic.routes, latencyBoundsMs: traffic.latencyBounds, refusals: traffic.refusals,
       upstreams: upstreams.map(UpstreamStatus.init),
       issuers: issuers)
     let encoder = JSONEncoder()
@@ -47,15 +48,15 @@ private struct StatusDocument: Encodable {
   var generation: UInt64
   var draining: Bool
   var uptimeSeconds: Int64
-  var listeners: [String]
-  var routes: [RouteStatus]
+  var requests: UInt64
+  var serverErrors: UInt64
+  var listeners: [TrafficStatus.Listener]
+  var routes: [TrafficStatus.Route]
+  /// Of `latency_counts`, inclusive; one more count is of what took longer.
+  var latencyBoundsMs: [Double]
+  var refusals: [String: UInt64]
   var upstreams: [UpstreamStatus]
   var issuers: [IssuerStatus]
-}
-
-private struct RouteStatus: Encodable {
-  var name: String
-  var path: String
 }
 
 private struct UpstreamStatus: Encodable {

@@ -1,0 +1,87 @@
+// `/status` for people: what the document says is on the page, as text, and nothing is loaded from elsewhere.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("The status page", .timeLimit(.minutes(10)))
+struct StatusPageTests {
+  private static let markup = "<img src=x onerror=document.title=1>"
+
+  private func start() async throws -> (GatewayProcess, TestUpstream) {
+    let upstream = try await TestUpstream.answering("ok")
+    let gateway = try await GatewayProcess.start(
+      """
+      issuers: { login: { issuer: i, audiences: [a], jwks: "http://127.0.0.1:\(try closedPort())/keys" } }
+      upstreams: { service: { servers: ["\(upstream.address)"] }, down: { servers: ["127.0.0.1:\(try closedPort())"] } }
+      routes:
+        - { path: /work, name: work, auth: public, upstream: service }
+        - { path: /down, auth: public, upstream: down }
+        - { path: /closed, auth: login, upstream: service }
+        - { path: /markup, name: "\(Self.markup)", auth: public, upstream: service }
+      """)
+    let client = try await gateway.connect()
+    for _ in 0..<20 { #expect(try await client.get("/work").status == 200) }
+    #expect(try await client.get("/down").status == 502)
+    #expect(try await client.get("/closed").status == 503)
+    return (gateway, upstream)
+  }
+
+  private func page(_ gateway: GatewayProcess, _ accept: String) async throws -> RawResponse {
+    try await RawClient.connect(port: gateway.adminPort).get("/status", ["Accept: \(accept)", "Connection: close"])
+  }
+
+  @Test("Who asks for HTML gets the page, everyone else the document, with counts by route and reason")
+  func negotiated() async throws {
+    let (gateway, upstream) = try await start()
+    for accept in ["application/json", "*/*", "text/plain"] {
+      #expect(try await page(gateway, accept)["Content-Type"] == "application/json", "\(accept)")
+    }
+    let html = try await page(gateway, "text/html,application/xhtml+xml,*/*;q=0.8")
+    #expect(html["Content-Type"] == "text/html; charset=utf-8" && html["Vary"] == "Accept")
+    let policy = try #require(html["Content-Security-Policy"])
+    #expect(policy.hasPrefix("default-src 'none'; ") && !policy.contains("unsafe"))
+    let nonce = try #require(policy.firstMatch(of: /script-src 'nonce-([0-9a-f]+)'/)).1
+    #expect(html.text.contains("<script nonce=\"\(nonce)\">") && html.text.contains("<style nonce=\"\(nonce)\">"))
+    #expect(try await page(gateway, "text/html")["Content-Security-Policy"] != policy)
+    for outside in ["http:", "https:", "//", "src=", "href=", "@import", "url(", "innerHTML", " style="] {
+      // Comments of the script are the only two slashes.
+      let text = html.text.split(separator: "\n").filter { !$0.drop { $0 == " " }.hasPrefix("//") }.joined()
+      #expect(!text.contains(outside), "\(outside)")
+    }
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(try await page(gateway, "*/*").body)) as? [String: Any])
+    let routes = try #require(document["routes"] as? [[String: Any]])
+    #expect(routes.first?["requests"] as? Int == 20 && routes[1]["server_errors"] as? Int == 1)
+    #expect((routes.first?["latency_counts"] as? [Int])?.reduce(0, +) == 20)
+    let latency = try #require(routes.first?["latency_ms"] as? [String: Double])
+    let quantiles = ["p50", "p95", "p99"].compactMap { latency[$0] }
+    #expect(quantiles.count == 3 && quantiles[0] > 0 && quantiles == quantiles.sorted())
+    #expect(routes[3]["latency_ms"] == nil && routes[3]["requests"] as? Int == 0)
+    let refusals = try #require(document["refusals"] as? [String: Int])
+    #expect(refusals["upstream_connect_failed"] == 1 && refusals["keys_unavailable"] == 1)
+    #expect(document["requests"] as? Int == 22 && document["server_errors"] as? Int == 2)
+    _ = upstream
+  }
+
+  @Test("Chromium shows routes, servers, issuers and refusals, and names stay text", .needs("chromium"), .tags(.slow))
+  func browser() async throws {
+    let (gateway, upstream) = try await start()
+    let profile = try TemporaryFolder()
+    let browser = try await ChildProcess.run(
+      "chromium",
+      [
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+        "--user-data-dir=\(profile.url.path)", "--virtual-time-budget=9000", "--dump-dom",
+        "http://127.0.0.1:\(gateway.adminPort)/status",
+      ], within: .seconds(120))
+    let seen = browser.standardOutput
+    for text in ["work", "/down", upstream.address, "login", "upstream_connect_failed", "Running, configuration 1"] {
+      #expect(seen.contains(">\(text)<"), "\(text): \(seen)")
+    }
+    #expect(seen.contains("&lt;img src=x") && !seen.contains(Self.markup) && seen.contains("<title>Catraca: status<"))
+    // A rate is a difference of two documents: it was refreshed.
+    #expect(seen.contains(/<dd id="rate">[0-9.]+<\/dd>/))
+    #expect(!browser.standardError.contains("Content Security Policy"), "\(browser.standardError)")
+  }
+}

@@ -7,7 +7,7 @@ BUILD_FLAGS = --explicit-target-dependency-import-check error
 RELEASE_FLAGS = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 # What building needs, and what the tests run besides.
-BUILD_PACKAGES = libssl-dev libnghttp2-dev pkg-config
+BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh
 
@@ -80,6 +80,8 @@ missing=; \
 for package in $(1); do \
   case $$package in \
     libnghttp2-dev) pkg-config --exists libnghttp2 2> /dev/null ;; \
+    zlib1g-dev) pkg-config --exists zlib 2> /dev/null ;; \
+    libbrotli-dev) pkg-config --exists libbrotlienc 2> /dev/null ;; \
     libssl-dev) pkg-config --exists 'openssl >= 3' 2> /dev/null ;; \
     ca-certificates) test -e /etc/ssl/certs ;; \
     nghttp2-client) command -v h2load > /dev/null ;; \

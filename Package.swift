@@ -43,16 +43,22 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
     .target(name: "Bytes", swiftSettings: hotSettings),
     .target(name: "HTTPWire", dependencies: ["Bytes"], swiftSettings: hotSettings),
     .target(name: "HTTP2", dependencies: ["CNGHTTP2", "Bytes", "HTTPWire"], swiftSettings: hotSettings),
+    .target(name: "Compression", dependencies: ["CZlib", "CBrotli", "Bytes"], swiftSettings: hotSettings),
     .target(name: "JSON", dependencies: ["Bytes"], swiftSettings: hotSettings),
     .target(name: "Cryptography", dependencies: ["COpenSSL", "Bytes"], swiftSettings: hotSettings),
     .target(name: "TLS", dependencies: ["COpenSSL", "Bytes"], swiftSettings: settings),
     .target(name: "Tokens", dependencies: ["Bytes", "JSON", "Cryptography"], swiftSettings: hotSettings),
     .target(name: "Configuration", dependencies: ["Bytes", "HTTPWire", "Tokens", yams], swiftSettings: settings),
     .target(
-      name: "Proxy", dependencies: ["Bytes", "HTTPWire", "HTTP2", "JSON", "Cryptography", "Tokens", "Configuration"],
+      name: "Proxy",
+      dependencies: [
+        "Bytes", "HTTPWire", "HTTP2", "Compression", "JSON", "Cryptography", "Tokens", "Configuration",
+      ],
       swiftSettings: hotSettings),
     .target(
       name: "Transport", dependencies: ["CLinux", "Bytes", "TLS", "Proxy", "Tokens", "Configuration"],
@@ -77,6 +83,8 @@ let package = Package(
     .testTarget(name: "HTTPWireTests", dependencies: ["Bytes", "HTTPWire"], swiftSettings: settings),
     .testTarget(
       name: "HTTP2Tests", dependencies: ["Bytes", "HTTPWire", "HTTP2", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "CompressionTests", dependencies: ["Bytes", "Compression", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "JSONTests", dependencies: ["Bytes", "JSON"], swiftSettings: settings),
     .testTarget(name: "CryptographyTests", dependencies: ["Bytes", "Cryptography"], swiftSettings: settings),
     .testTarget(name: "TLSTests", dependencies: ["Bytes", "COpenSSL", "TLS", "TestSupport"], swiftSettings: settings),
@@ -88,7 +96,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ProxyTests",
-      dependencies: ["Bytes", "HTTPWire", "HTTP2", "Cryptography", "Tokens", "Configuration", "Proxy"],
+      dependencies: ["Bytes", "HTTPWire", "HTTP2", "Cryptography", "Tokens", "Configuration", "Proxy", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ControlPlaneTests",
@@ -98,9 +106,14 @@ let package = Package(
       ], swiftSettings: settings),
     .testTarget(
       name: "DemoTests", dependencies: ["JSON", "Tokens", "ControlPlane", "Demo", nioPosix], swiftSettings: settings),
+    .systemLibrary(
+      name: "CBrotliDecoder", path: "Tests/CBrotliDecoder", pkgConfig: "libbrotlidec",
+      providers: [.apt(["libbrotli-dev"])]),
     .target(
       name: "TestSupport",
-      dependencies: ["CLinux", "Bytes", "JSON", "Cryptography", "TLS", "Tokens", nioCore, nioPosix],
+      dependencies: [
+        "CLinux", "CZlib", "CBrotliDecoder", "Bytes", "JSON", "Cryptography", "TLS", "Tokens", nioCore, nioPosix,
+      ],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(name: "GatewayTests", dependencies: ["TLS", "Tokens", "TestSupport"], swiftSettings: settings),
     .testTarget(

@@ -36,6 +36,9 @@ package final class CompiledRoute: Sendable {
   let requestLines: [UInt8]
   let responseDrops: FieldNameSet
   let responseLines: [UInt8]
+  /// Lines whose values have captures in them; see ``Exchange/fill(_:_:into:)``.
+  let requestTemplates: [FieldTemplate]
+  let responseTemplates: [FieldTemplate]
   /// Whether the file's response rules speak of the type, so that a fixed answer does not.
   let isTypeRuled: Bool
 
@@ -52,6 +55,11 @@ package final class CompiledRoute: Sendable {
   let split: PreparedSplit?
   let bodySizeMax: UInt64
   let timeout: Int64?
+  /// Nil compresses nothing.
+  let compression: CompressionPlan?
+  let errorPages: ErrorPageTable
+  /// Nil lets everyone through.
+  let maintenance: MaintenanceClosure?
   /// Nil lets no WebSocket through.
   let webSocket: WebSocket?
 
@@ -89,6 +97,8 @@ package final class CompiledRoute: Sendable {
     requestLines = Self.lines(route.requestHeaders)
     responseDrops = FieldNameSet(route.responseHeaders.remove + route.responseHeaders.set.map(\.name))
     responseLines = Self.lines(route.responseHeaders)
+    requestTemplates = Self.templates(route.requestHeaders)
+    responseTemplates = Self.templates(route.responseHeaders)
     isTypeRuled = (route.responseHeaders.remove + route.responseHeaders.set.map(\.name)).contains {
       $0.lowercased() == "content-type"
     }
@@ -101,6 +111,9 @@ package final class CompiledRoute: Sendable {
     if case .split(let split) = route.action { self.split = PreparedSplit(split) } else { split = nil }
     bodySizeMax = route.bodySize ?? defaultBodySize
     timeout = route.timeout?.nanoseconds
+    compression = route.compress.map(CompressionPlan.init)
+    errorPages = ErrorPageTable(route.errorPages)
+    maintenance = route.maintenance.map(MaintenanceClosure.init)
     webSocket = route.webSocket
   }
 
@@ -113,6 +126,12 @@ package final class CompiledRoute: Sendable {
   }
 
   private static func lines(_ rules: HeaderRules) -> [UInt8] {
-    (rules.set + rules.add).flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
+    (rules.set + rules.add).filter(\.template.isEmpty).flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
+  }
+
+  private static func templates(_ rules: HeaderRules) -> [FieldTemplate] {
+    (rules.set + rules.add).filter { !$0.template.isEmpty }.map {
+      FieldTemplate(prefix: Array("\($0.name): ".utf8), value: $0.template)
+    }
   }
 }

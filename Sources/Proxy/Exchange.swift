@@ -2,6 +2,7 @@
 // order in which things happen. What a stage does stands in the folder of its name.
 
 import Bytes
+import Compression
 import HTTPWire
 import Tokens
 
@@ -82,6 +83,16 @@ package final class Exchange {
   var refusal: Refusal?
   /// How a gRPC call ended, by the server's trailers or by ours.
   var grpcStatus: Int?
+  /// Field lines of the gateway's own for the final head, with their CRLFs; written behind those of the upstream or of the
+  /// gateway's answer, by either protocol.
+  var addedLines = ByteQueue()
+  /// The answer goes out compressed, or would, if it were to GET.
+  var isCompressed = false
+  /// ``addedLines`` has the entity tag.
+  var isTagWeakened = false
+  var compressor: Compressor?
+  /// The compressor has something that must not stay there.
+  var isFlushDue = false
 
   // Steady nanoseconds; 0 for what did not happen.
   var startedAt: Int64 = 0
@@ -197,7 +208,7 @@ package final class Exchange {
     if hasResponseBegun {
       finish(.truncated)
     } else {
-      send(head.isGRPC ? trailersOnlyAnswer(for: refusal) : problem(for: refusal))
+      send(head.isGRPC ? trailersOnlyAnswer(for: refusal) : refusalAnswer(for: refusal))
     }
   }
 
@@ -206,6 +217,7 @@ package final class Exchange {
     guard let downstream else { return }
     stage = .accessLog
     if !isOwn { recordOutcome() }
+    releaseCompressor()
     releaseUpstream(isReusable: ending == .complete && isRequestComplete)
     leavePool()
     self.downstream = nil
@@ -274,6 +286,10 @@ package final class Exchange {
     responseByteCount = 0
     refusal = nil
     grpcStatus = nil
+    addedLines.removeAll()
+    isCompressed = false
+    isTagWeakened = false
+    isFlushDue = false
     upstreamStartedAt = 0
     upstreamConnectedAt = 0
     upstreamRespondedAt = 0

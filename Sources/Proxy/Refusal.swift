@@ -35,6 +35,9 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case webSocketIdle = "websocket_idle"
   case routeWithdrawn = "route_withdrawn"
   case gatewayStopping = "gateway_stopping"
+  case maintenance
+  /// The answer had begun, and the compressor could not go on with it.
+  case compressionFailed = "compression_failed"
   /// The answer had begun and could not be completed: the client's connection is closed before its end (T61).
   case upstreamTruncated = "upstream_truncated"
   /// The client went away or stopped reading before the answer was complete; 499 in the log only.
@@ -51,8 +54,9 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
       400
     case .headerTimeout, .bodyTimeout, .webSocketIdle: 408
     case .routeWithdrawn, .gatewayStopping, .upstreamOverloaded, .upstreamQueueTimeout, .upstreamUnavailable,
-      .upstreamUnresolved:
+      .upstreamUnresolved, .maintenance:
       503
+    case .compressionFailed: 500
     case .upstreamConnectFailed, .upstreamClosed, .upstreamMalformed, .upstreamTruncated: 502
     case .upstreamConnectTimeout, .upstreamTimeout, .routeTimeout, .grpcDeadlineExceeded: 504
     case .clientClosed, .clientStalled: 499

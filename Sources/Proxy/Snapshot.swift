@@ -11,6 +11,7 @@ package final class Snapshot: Sendable {
   package let routes: [CompiledRoute]
   let routeTable: RouteTable
   let issuerRules: [IssuerRules]
+  let errorPages: ErrorPageTable
   let headLimits: HeadLimits
   let headerTimeout: Int64
   let bodyTimeout: Int64
@@ -42,6 +43,7 @@ package final class Snapshot: Sendable {
         $0.element, index: $0.offset, defaultBodySize: limits.bodySize, names: names)
     }
     routeTable = RouteTable(configuration.routes)
+    errorPages = ErrorPageTable(configuration.errorPages)
     issuerRules = configuration.issuers.map { IssuerRules($0.policy) }
     headLimits = HeadLimits(byteCountMax: limits.headerSize, fieldCountMax: limits.headers)
     headerTimeout = limits.headerTimeout.nanoseconds

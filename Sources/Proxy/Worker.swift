@@ -51,6 +51,9 @@ package final class Worker {
   var dateField = DateField()
   /// For whoever writes a head in HTTP/2: filled and handed over within one call.
   var headerList = HeaderList()
+  var compressors = CompressorPool()
+  /// Exchanges whose compressors hold something of the upstream's read that is being worked on.
+  var unflushed: [Exchange] = []
   private var spareExchanges: [Exchange] = []
 
   /// - Parameter tokenCacheByteCountMax: LIMIT of this worker's verified-token cache.
@@ -102,6 +105,12 @@ package final class Worker {
   package func received(_ bytes: Span<UInt8>, on connection: Connection, at time: Time) {
     self.time = time
     if !connection.isClosed { connection.received(bytes) }
+    if !unflushed.isEmpty { flushCompressed() }
+  }
+
+  private func flushCompressed() {
+    for exchange in unflushed { exchange.flushCompressed() }
+    unflushed.removeAll(keepingCapacity: true)
   }
 
   package func receivedEnd(on connection: Connection, at time: Time) {

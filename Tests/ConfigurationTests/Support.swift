@@ -24,6 +24,8 @@ enum World {
       + #""AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}]}"#,
     "/etc/catraca/keys/partner.json": #"{"keys":[{"kty":"EC","crv":"P-256","#
       + #""x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#,
+    "/etc/catraca/pages/404.html": "<p>{code}</p>\n",
+    "/etc/catraca/pages/404.html.gz": "",
     "/etc/catraca/keys/broken.json": "<html>",
     "/etc/catraca/tls/ca.crt": "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n",
     "/run/secrets/token":
@@ -69,6 +71,7 @@ private func isDefault(_ value: Any) -> Bool {
   case let value as Identity: value == Identity()
   case let value as Rewrite: value == Rewrite()
   case let value as HeaderRules: value == HeaderRules()
+  case let value as ErrorPages: value == ErrorPages()
   default: false
   }
 }

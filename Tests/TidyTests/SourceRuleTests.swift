@@ -48,7 +48,7 @@ struct SourceRuleTests {
   @Test("Decisions are made without NIO: the targets below the transport do not import it")
   func sansIO() {
     let targets: Set = [
-      "Bytes", "HTTPWire", "JSON", "Cryptography", "TLS", "HTTP2", "Tokens", "Configuration", "Proxy",
+      "Bytes", "HTTPWire", "JSON", "Cryptography", "TLS", "HTTP2", "Compression", "Tokens", "Configuration", "Proxy",
     ]
     refuse(
       "import NIOCore", "import NIOPosix", "import NIOHTTP1", "import NIOConcurrencyHelpers", "import Dispatch",
@@ -57,7 +57,7 @@ struct SourceRuleTests {
   }
 
   /// Where `unsafe` may stand: the wrappers of C, the bytes' one owner, and files that speak to the system.
-  private static let unsafeTargets: Set = ["Bytes", "Cryptography", "TLS", "HTTP2"]
+  private static let unsafeTargets: Set = ["Bytes", "Cryptography", "TLS", "HTTP2", "Compression"]
   private static let unsafeFiles: Set = [
     "Sources/Configuration/Reading/ConfigurationReader.swift",
     "Sources/ControlPlane/AccessLog/LogWriter.swift",

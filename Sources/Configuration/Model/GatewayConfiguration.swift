@@ -15,6 +15,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
   package var admin: Address? = .init(host: "127.0.0.1", port: 9901)
   package var accessLog = AccessLog()
   package var limits = Limits()
+  /// For refusals on routes that have no page of their own for the status, and where there is no route.
+  package var errorPages = ErrorPages()
   /// In the file's order; an index into it is an issuer's number for metrics and caches.
   package var issuers: [Issuer] = []
   package var upstreams: [Upstream] = []

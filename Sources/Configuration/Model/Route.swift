@@ -23,6 +23,12 @@ package struct Route: Sendable, Equatable {
   package var bodySize: UInt64?
   /// From the request's head to the end of the response; nil is no bound.
   package var timeout: Duration?
+  /// The route's own, or what the file says for all; nil compresses nothing.
+  package var compress: CompressionRules?
+  /// The route's own, looked at before ``GatewayConfiguration/errorPages``.
+  package var errorPages = ErrorPages()
+  /// The route's own, or what the file says for all; nil lets requests through.
+  package var maintenance: Maintenance?
 
   package init(name: String, path: PathPattern, auth: Authentication, action: Action) {
     self.name = name
@@ -160,20 +166,27 @@ package struct Rewrite: Sendable, Equatable {
   package var addPrefix: String?
   package var path: [TemplatePart] = []
 
-  /// A template such as `/v2/{id}`; `{*}` is what a prefix route's `/*` matched, without the slash in front.
-  package enum TemplatePart: Sendable, Equatable {
-    case text(String)
-    case parameter(String)
-    case rest
-  }
-
   package init() {}
+}
+
+/// A piece of a template such as `/v2/{id}`.
+package enum TemplatePart: Sendable, Equatable {
+  case text(String)
+  /// `{name}`: a segment of the route's path.
+  case parameter(String)
+  /// `{*}`: what a prefix route's `/*` matched, without the slash in front.
+  case rest
+  /// `{host}`: the request's host without its port. In redirects only.
+  case host
 }
 
 package struct HeaderRules: Sendable, Equatable {
   package struct Field: Sendable, Equatable {
     package var name: String
+    /// As it is sent, unless there is a template.
     package var value: String
+    /// The value with the route's segments in it; empty where there are none.
+    package var template: [TemplatePart] = []
 
     package init(name: String, value: String) {
       self.name = name
@@ -234,6 +247,8 @@ package struct FixedResponse: Sendable, Equatable {
 package struct Redirect: Sendable, Equatable {
   /// A path or an absolute URL. For a prefix route, what `/*` matched and the query are appended.
   package var to: String
+  /// `to` with what the request brings in it; empty where that is nothing.
+  package var template: [TemplatePart] = []
   /// 301, 302, 303, 307 or 308.
   package var status: Int
 

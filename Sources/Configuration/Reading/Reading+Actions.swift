@@ -50,12 +50,7 @@ extension Reading {
         error(node.place, "a response with status \(result.status) has no body (RFC 9110 §15): remove it")
       }
     }
-    if let node = section["content_type"], let type = line(node, "'content_type'") {
-      result.contentType = type
-      if !FieldRules.isValue(type) || !type.contains("/") {
-        error(node.place, "'content_type' is a media type such as application/json, not \(type.quoted)")
-      }
-    }
+    if let node = section["content_type"], let type = contentType(node) { result.contentType = type }
     return status == nil ? nil : result
   }
 
@@ -74,36 +69,38 @@ extension Reading {
     guard let value = section.required("to", "write to: /new, or an absolute URL"), let to = line(value, "'to'") else {
       return nil
     }
-    result.to = to
-    if let problem = redirectProblem(to, pattern: pattern) {
+    guard let pattern, let parts = template(to, pattern: pattern, takesHost: true, at: value.place) else { return nil }
+    if let problem = redirectProblem(shape(of: parts), as: to, pattern: pattern) {
       error(value.place, problem)
       return nil
     }
+    result.to = to
+    if !isPlain(parts) { result.template = parts }
     return result
   }
 
-  private func redirectProblem(_ to: String, pattern: PathPattern?) -> String? {
+  /// - Parameter to: with a plain word in the place of each capture.
+  private func redirectProblem(_ to: String, as text: String, pattern: PathPattern) -> String? {
     let path: String
     if to.hasPrefix("/"), !to.hasPrefix("//") {
       path = to
       let bare = String(to.prefix { $0 != "?" && $0 != "#" })
       if let problem = PathRules.problem(ofPath: bare) { return problem }
-      if let pattern, bare == to,
-        bare == pattern.description || (pattern.isPrefix && bare + "/*" == pattern.description)
-      {
-        return "the route redirects to itself: \(to.quoted)"
+      let own = [pattern.description, pattern.description.replacing("/*", with: "/{*}")]
+      if own.contains(text) || pattern.isPrefix && text + "/*" == pattern.description {
+        return "the route redirects to itself: \(text.quoted)"
       }
     } else {
       switch WebURL.parse(String(to.prefix { $0 != "#" })) {
-      case .failure: return "'to' is a path that begins with one '/', or an http or https URL, not \(to.quoted)"
+      case .failure: return "'to' is a path that begins with one '/', or an http or https URL, not \(text.quoted)"
       case .success: path = to
       }
     }
     if path.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F }) {
-      return "\(to.quoted) holds a character that no URL may: percent-encode it"
+      return "\(text.quoted) holds a character that no URL may: percent-encode it"
     }
-    if pattern?.isPrefix == true, path.contains("?") || path.contains("#") {
-      return "what '/*' matched is appended to 'to', so it ends without a query or a fragment: \(to.quoted)"
+    if pattern.isPrefix, !text.contains("{*}"), path.contains("?") || path.contains("#") {
+      return "what '/*' matched is appended to 'to', so it ends without a query or a fragment: \(text.quoted)"
     }
     return nil
   }
@@ -133,7 +130,7 @@ extension Reading {
     }
     if let node = section["add_prefix"] { result.addPrefix = prefix(node, "'add_prefix'") }
     if let node = section["path"], let text = line(node, "'path'") {
-      result.path = template(text, pattern: pattern, at: node.place) ?? []
+      result.path = pathTemplate(text, pattern: pattern, at: node.place) ?? []
     }
     return result
   }
@@ -152,39 +149,9 @@ extension Reading {
     return text
   }
 
-  private func template(_ text: String, pattern: PathPattern, at place: Place) -> [Rewrite.TemplatePart]? {
-    var parts: [Rewrite.TemplatePart] = []
-    var literal = ""
-    var shape = ""
-    var rest = Substring(text)
-    while let first = rest.first {
-      guard first == "{", let end = rest.firstIndex(of: "}") else {
-        literal.append(first)
-        shape.append(first)
-        rest = rest.dropFirst()
-        continue
-      }
-      let name = String(rest[rest.index(after: rest.startIndex)..<end])
-      rest = rest[rest.index(after: end)...]
-      if !literal.isEmpty { parts.append(.text(literal)) }
-      literal = ""
-      shape += "p"
-      if name == "*" {
-        if !pattern.isPrefix {
-          error(place, "'{*}' is what '/*' matched, and the route's path \(pattern.description.quoted) has none")
-          return nil
-        }
-        parts.append(.rest)
-      } else if pattern.segments.contains(.parameter(name)) {
-        parts.append(.parameter(name))
-      } else {
-        let known = pattern.segments.compactMap { if case .parameter(let name) = $0 { name } else { nil } }
-        let list = known.isEmpty ? "none" : known.map { "{\($0)}" }.joined(separator: ", ")
-        error(place, "the route's path has no segment '{\(name)}': it has \(list)")
-        return nil
-      }
-    }
-    if !literal.isEmpty { parts.append(.text(literal)) }
+  private func pathTemplate(_ text: String, pattern: PathPattern, at place: Place) -> [TemplatePart]? {
+    guard let parts = template(text, pattern: pattern, at: place) else { return nil }
+    let shape = shape(of: parts)
     if let problem = PathRules.problem(ofPath: shape) {
       error(place, shape == text ? problem : "\(text.quoted) is not a path in normal form")
       return nil

@@ -26,6 +26,9 @@ extension Reading {
     checkAdmin(result, at: section["admin"]?.place ?? section["listeners"]?.place ?? section.place)
     if let node = section["access_log"] { result.accessLog = accessLog(node) }
     if let node = section["limits"] { result.limits = limits(node) }
+    names.compress = section["compress"].flatMap { compression($0) }
+    names.maintenance = section["maintenance"].flatMap { maintenance($0) }
+    if let node = section["error_pages"] { result.errorPages = errorPages(node) }
 
     let issuerEntries =
       section["issuers"].flatMap { entries($0, "'issuers'", example: "login: { issuer: …, audiences: […] }") } ?? []
@@ -61,6 +64,9 @@ extension Reading {
     var protocols: [String: UpstreamProtocol] = [:]
     /// Whether a listener verifies certificates of clients.
     var hasClientCertificates = false
+    /// What the file says for routes that say nothing.
+    var compress: CompressionRules?
+    var maintenance: Maintenance?
     var usedIssuers: Set<String> = []
     var usedUpstreams: Set<String> = []
   }

@@ -93,14 +93,15 @@ extension Reading {
     return FieldRules.problem(ofRuleName: stem)
   }
 
-  func headerRules(_ node: SourceNode, _ table: SettingTable) -> HeaderRules {
+  /// - Parameter pattern: the route's path, of which values may take segments; nil when it was refused.
+  func headerRules(_ node: SourceNode, _ table: SettingTable, pattern: PathPattern?) -> HeaderRules {
     var result = HeaderRules()
     guard let section = Section(node, table, self, example: "{ set: { X-Env: prod }, remove: [Cookie] }") else {
       return result
     }
     var seen: [String: String] = [:]
-    if let node = section["set"] { result.set = fields(node, "set", seen: &seen) }
-    if let node = section["add"] { result.add = fields(node, "add", seen: &seen) }
+    if let node = section["set"] { result.set = fields(node, "set", pattern, seen: &seen) }
+    if let node = section["add"] { result.add = fields(node, "add", pattern, seen: &seen) }
     if let node = section["remove"] {
       for item in list(node, "'remove'") ?? [] {
         guard let name = line(item, "a header") else { continue }
@@ -110,7 +111,9 @@ extension Reading {
     return result
   }
 
-  private func fields(_ node: SourceNode, _ key: String, seen: inout [String: String]) -> [HeaderRules.Field] {
+  private func fields(
+    _ node: SourceNode, _ key: String, _ pattern: PathPattern?, seen: inout [String: String]
+  ) -> [HeaderRules.Field] {
     var result: [HeaderRules.Field] = []
     for entry in entries(node, "'\(key)'", example: "\(key): { X-Env: prod }") ?? [] {
       guard isNew(entry.key, key, seen: &seen, at: entry.keyPlace),
@@ -125,7 +128,14 @@ extension Reading {
           "no field can have the value\(shown): no line breaks or other controls, no space at the ends")
         continue
       }
-      result.append(HeaderRules.Field(name: entry.key, value: value))
+      var field = HeaderRules.Field(name: entry.key, value: value)
+      // What comes from a file is taken as it stands.
+      if value == text, let pattern, value.contains("{") {
+        guard let parts = template(value, pattern: pattern, at: entry.value.place) else { continue }
+        field.value = shape(of: parts)
+        if !isPlain(parts) { field.template = parts }
+      }
+      result.append(field)
     }
     return result
   }

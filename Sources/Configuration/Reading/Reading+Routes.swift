@@ -54,10 +54,15 @@ extension Reading {
         node, auth: section.has("auth") ? auth : nil, hasClientCertificates: names.hasClientCertificates)
     }
     if let node = section["rewrite"], let pattern { route.rewrite = rewrite(node, pattern: pattern, section: section) }
-    if let node = section["request_headers"] { route.requestHeaders = headerRules(node, .requestHeaders) }
-    if let node = section["response_headers"] { route.responseHeaders = headerRules(node, .responseHeaders) }
+    if let node = section["request_headers"] {
+      route.requestHeaders = headerRules(node, .requestHeaders, pattern: pattern)
+    }
+    if let node = section["response_headers"] {
+      route.responseHeaders = headerRules(node, .responseHeaders, pattern: pattern)
+    }
     if let node = section["timeout"] { route.timeout = duration(node, "'timeout'", from: "10ms", to: "24h") }
     if let node = section["body_size"] { route.bodySize = bodySize(node) }
+    readAnswers(section, into: &route, names)
     route.webSocket = webSocket
     checkIdentity(route, section: section)
     checkSplit(route, section: section)

@@ -43,7 +43,8 @@ extension SettingTable {
   /// In the order of the documents.
   package static let all: [SettingTable] = [
     root, listener, listenerTLS, certificate, admin, accessLog, limits, issuer, upstream, server, sticky, upstreamTLS,
-    healthCheck, eject, queue, adaptive, route, split, auth, identity, rewrite, requestHeaders,
+    healthCheck, eject, queue, adaptive, route, split, auth, compress, errorPage, maintenance, identity, rewrite,
+    requestHeaders,
     responseHeaders, respond, redirect, webSocket,
   ]
 
@@ -52,6 +53,7 @@ extension SettingTable {
     settings: [
       Setting("workers", default: "auto"), Setting("state_directory"), Setting("listeners", isRequired: true),
       Setting("trusted_proxies", default: "[]"), Setting("admin"), Setting("access_log"), Setting("limits"),
+      Setting("compress", default: "false"), Setting("error_pages"), Setting("maintenance", default: "false"),
       Setting("issuers"), Setting("upstreams"), Setting("routes", isRequired: true),
     ])
 
@@ -89,6 +91,25 @@ extension SettingTable {
       .later("connections_per_client"), Setting("streams", default: "100"), Setting("header_timeout", default: "10s"),
       Setting("body_timeout", default: "30s"), Setting("idle_timeout", default: "75s"),
       Setting("drain_timeout", default: "30s"),
+    ])
+
+  // These three may stand on a route, too.
+  static let compress = SettingTable(
+    path: "compress", title: "'compress'",
+    settings: [
+      Setting("algorithms", default: "[br, gzip]"), Setting("types"), Setting("minimum_size", default: "1KiB"),
+      Setting("gzip_level", default: "5"), Setting("brotli_level", default: "4"),
+    ])
+
+  static let errorPage = SettingTable(
+    path: "error_pages{}", title: "an error page",
+    settings: [Setting("body", isRequired: true), Setting("content_type")])
+
+  static let maintenance = SettingTable(
+    path: "maintenance", title: "'maintenance'",
+    settings: [
+      Setting("body"), Setting("content_type"), Setting("retry_after", default: "120s"),
+      Setting("allow", default: "[]"),
     ])
 
   static let issuer = SettingTable(
@@ -160,6 +181,7 @@ extension SettingTable {
       Setting("auth", isRequired: true), Setting("identity"), .later("cors"), .later("rate_limit"), Setting("rewrite"),
       Setting("request_headers"), Setting("response_headers"), Setting("upstream"), Setting("upstreams"),
       Setting("split_on"), Setting("respond"), Setting("redirect"), Setting("timeout"), Setting("body_size"),
+      Setting("compress"), Setting("error_pages"), Setting("maintenance"),
       Setting("websocket", default: "false"),
       .later("mirror"),
     ])

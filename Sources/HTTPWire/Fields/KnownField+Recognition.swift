@@ -47,6 +47,8 @@ extension KnownField {
       if a == 0x6772_7063_2D74_696D && b == 0x656F_7574 { return .grpcTimeout }
       if a == 0x782D_7265_7175_6573 && b == 0x742D_6964 { return .xRequestID }
     case 13:
+      if a == 0x6163_6365_7074_2D72 && b == 0x61_6E67_6573 { return .acceptRanges }
+      if a == 0x636F_6E74_656E_742D && b == 0x72_616E_6765 { return .contentRange }
       if a == 0x6175_7468_6F72_697A && b == 0x61_7469_6F6E { return .authorization }
       if a == 0x6361_6368_652D_636F && b == 0x6E_7472_6F6C { return .cacheControl }
       if a == 0x6966_2D6E_6F6E_652D && b == 0x6D_6174_6368 { return .ifNoneMatch }

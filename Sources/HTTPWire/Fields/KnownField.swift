@@ -39,6 +39,8 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
   case acceptLanguage
   case contentType
   case contentEncoding
+  case contentRange
+  case acceptRanges
   case cacheControl
   case location
   case setCookie
@@ -96,6 +98,8 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
     case .acceptLanguage: "accept-language"
     case .contentType: "content-type"
     case .contentEncoding: "content-encoding"
+    case .contentRange: "content-range"
+    case .acceptRanges: "accept-ranges"
     case .cacheControl: "cache-control"
     case .location: "location"
     case .setCookie: "set-cookie"

@@ -130,6 +130,9 @@ extension ResponseHead {
     return .success(version == .http2 ? .chunked : .untilClose)
   }
 
+  /// What Content-Length says, of whatever it speaks; nil without one.
+  package var contentLength: UInt64? { facts.has(.contentLength) ? facts.contentLength : nil }
+
   /// Whether the upstream keeps the connection open (RFC 9112 §9.3). Content that ends with the connection is not looked
   /// at here: see ``framing(requestMethod:)``.
   package var isPersistent: Bool { facts.isPersistent(version) }

@@ -8,7 +8,7 @@ extension Exchange {
   func chooseServer() -> StageOutcome {
     switch route?.action {
     case .respond(let response): return .answer(fixedAnswer(response))
-    case .redirect(let redirect): return .answer(redirectAnswer(redirect))
+    case .redirect(let redirect): return redirectOutcome(redirect)
     case .upstream, .split:
       guard let pool else { return .refuse(.gateway(.routeNotFound)) }
       return seekPlace(at: pool)

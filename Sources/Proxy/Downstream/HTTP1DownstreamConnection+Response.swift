@@ -42,6 +42,7 @@ extension HTTP1DownstreamConnection {
     if case .chunked = responseFraming { output.append("Transfer-Encoding: chunked\r\n") }
     if let route = exchange.route { output.append(route.responseLines) }
     if let lines = exchange.bindingLines { output.append(lines) }
+    exchange.appendAddedLines(to: &output)
     writeConnectionField(of: exchange)
     output.append("\r\n")
     flush()
@@ -110,6 +111,7 @@ extension HTTP1DownstreamConnection {
     output.append("\r\n")
     writeDate()
     output.append(answer.fieldLines)
+    exchange.appendAddedLines(to: &output)
     if !answer.isBodyless {
       output.append("Content-Length: ")
       output.append(decimal: UInt64(answer.body.count))

@@ -137,6 +137,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
     if !hasDate { appendDate() }
     if let route = exchange.route { appendLines(route.responseLines) }
     if let lines = exchange.bindingLines { appendLines(lines) }
+    exchange.appendAddedLines(to: &worker.headerList)
     // A head that was the server's last word stays that: for gRPC its fields are trailers only then.
     hasFinished = framing == .none || framing == .length(0) || exchange.isResponseHeadOnly
     session.submitResponse(&worker.headerList, on: id, isEnd: hasFinished)
@@ -192,6 +193,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
     worker.headerList.setStatus(answer.status)
     appendDate()
     appendLines(answer.fieldLines)
+    exchange.appendAddedLines(to: &worker.headerList)
     if !answer.isBodyless {
       var length = ByteQueue()
       length.append(decimal: UInt64(answer.body.count))

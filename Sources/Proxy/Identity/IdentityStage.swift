@@ -42,6 +42,7 @@ extension Exchange {
     }
     upstreamHead.append(" catraca\r\n")
     upstreamHead.append(route.requestLines)
+    if !route.requestTemplates.isEmpty { fill(route.requestTemplates, route, into: &upstreamHead) }
     if let token { writeIdentityFields(of: token, route) }
     writeCertificateFields(route)
     upstreamHead.append("\r\n")

@@ -11,7 +11,7 @@ extension Exchange {
       return
     }
     if !route.rewrite.path.isEmpty {
-      writeTemplate(route, target.bytes.span)
+      fill(route.rewrite.path, route, into: &upstreamHead)
     } else {
       writePrefixes(route, target.bytes.span)
     }
@@ -30,21 +30,6 @@ extension Exchange {
     let rest = path.extracting(start..<path.count)
     if rest.isEmpty, route.addPrefix.isEmpty { upstreamHead.append("/") }
     upstreamHead.append(rest)
-  }
-
-  private func writeTemplate(_ route: CompiledRoute, _ bytes: Span<UInt8>) {
-    for part in route.rewrite.path {
-      switch part {
-      case .text(let text): upstreamHead.append(text: text)
-      case .parameter(let name):
-        if let number = snapshot.routeTable.captureIndex(of: name, route: route.index),
-          number < routeMatch.captures.count
-        {
-          upstreamHead.append(bytes.extracting(routeMatch.captures[number]))
-        }
-      case .rest: upstreamHead.append(bytes.extracting(routeMatch.rest))
-      }
-    }
   }
 
   /// The query as it came; pairs that may hold a token are left out unless the route forwards it.

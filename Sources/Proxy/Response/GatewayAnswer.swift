@@ -32,10 +32,29 @@ extension Exchange {
     finish(.complete)
   }
 
-  func problem(for refusal: Refusal) -> GatewayAnswer {
+  /// A page of the operator's, or a problem document.
+  func refusalAnswer(for refusal: Refusal) -> GatewayAnswer {
     ensureRequestID()
     var answer = GatewayAnswer(status: refusal.status)
-    var lines = "Content-Type: application/problem+json\r\nCache-Control: no-store\r\n"
+    if let page = errorPage(for: refusal) {
+      // The page's text is the operator's: programs find the code here.
+      let lines = page.typeLine + "X-Error-Code: \(refusal.code)\r\n" + refusalLines(for: refusal)
+      answer.fieldLines = Array(lines.utf8)
+      answer.body = page.body(status: answer.status, code: refusal.code, requestID: requestID.text())
+      return answer
+    }
+    answer.fieldLines = Array(("Content-Type: application/problem+json\r\n" + refusalLines(for: refusal)).utf8)
+    // Every part is ours or was checked to be visible ASCII without quotes, so nothing needs escaping.
+    let text =
+      "{\"type\":\"about:blank\",\"title\":\"\(answer.reason)\",\"status\":\(answer.status),"
+      + "\"code\":\"\(refusal.code)\",\"request_id\":\"\(requestID.text())\"}\n"
+    answer.body = Array(text.utf8)
+    return answer
+  }
+
+  /// What a refusal says besides, whatever its body.
+  private func refusalLines(for refusal: Refusal) -> String {
+    var lines = "Cache-Control: no-store\r\n"
     if case .token(let reason) = refusal {
       if reason == .keysUnavailable {
         lines += "Retry-After: 1\r\n"
@@ -57,13 +76,10 @@ extension Exchange {
       lines += "Allow: \(allowed.text())\r\n"
     }
     if refusal == .gateway(.webSocketVersionUnsupported) { lines += "Sec-WebSocket-Version: 13\r\n" }
-    answer.fieldLines = Array(lines.utf8)
-    // Every part is ours or was checked to be visible ASCII without quotes, so nothing needs escaping.
-    let text =
-      "{\"type\":\"about:blank\",\"title\":\"\(answer.reason)\",\"status\":\(answer.status),"
-      + "\"code\":\"\(refusal.code)\",\"request_id\":\"\(requestID.text())\"}\n"
-    answer.body = Array(text.utf8)
-    return answer
+    if refusal == .gateway(.maintenance), let maintenance = route?.maintenance {
+      lines += "Retry-After: \(maintenance.retryAfterSeconds)\r\n"
+    }
+    return lines
   }
 
   func fixedAnswer(_ response: FixedResponse) -> GatewayAnswer {
@@ -71,14 +87,35 @@ extension Exchange {
     if !answer.isBodyless, route?.isTypeRuled != true {
       answer.fieldLines = Array("Content-Type: \(response.contentType)\r\n".utf8)
     }
-    answer.fieldLines += route?.responseLines ?? []
+    if let route { answer.fieldLines += ruledLines(of: route) }
     return answer
   }
 
+  /// The lines that the route's `response_headers` write.
+  private func ruledLines(of route: CompiledRoute) -> [UInt8] {
+    if route.responseTemplates.isEmpty { return route.responseLines }
+    var lines = ByteQueue()
+    fill(route.responseTemplates, route, into: &lines)
+    return route.responseLines + lines.copied()
+  }
+
+  func redirectOutcome(_ redirect: Redirect) -> StageOutcome {
+    // An HTTP/1.0 request may say no host.
+    if redirect.template.contains(.host), head.authority == nil { return .refuse(.head(.hostMissing)) }
+    return .answer(redirectAnswer(redirect))
+  }
+
   /// RFC 9110 §15.4. What `/*` matched and the query are appended; both are in normal form and hold no CR or LF.
-  func redirectAnswer(_ redirect: Redirect) -> GatewayAnswer {
+  private func redirectAnswer(_ redirect: Redirect) -> GatewayAnswer {
     var location = Array(redirect.to.utf8)
-    if !routeMatch.rest.isEmpty {
+    var isRestPlaced = false
+    if let route, !redirect.template.isEmpty {
+      var filled = ByteQueue()
+      fill(redirect.template, route, into: &filled)
+      location = filled.copied()
+      isRestPlaced = redirect.template.contains(.rest)
+    }
+    if !routeMatch.rest.isEmpty, !isRestPlaced {
       if location.last == 0x2F { location.removeLast() }
       location.append(0x2F)
       appendRest(target.bytes.span, to: &location)
@@ -89,7 +126,8 @@ extension Exchange {
       location += upstreamHead.span.copied()
     }
     var answer = GatewayAnswer(status: redirect.status)
-    answer.fieldLines = Array("Location: ".utf8) + location + Array("\r\n".utf8) + (route?.responseLines ?? [])
+    answer.fieldLines = Array("Location: ".utf8) + location + Array("\r\n".utf8)
+    if let route { answer.fieldLines += ruledLines(of: route) }
     return answer
   }
 }

@@ -1,6 +1,7 @@
 // The upstream's response on its way to the client, with back-pressure: a client that does not read holds the upstream back.
 
 import Bytes
+import HTTP2
 import HTTPWire
 
 extension Exchange {
@@ -26,6 +27,11 @@ extension Exchange {
     if let field = response.first(.grpcStatus) { noteGRPCStatus(field, response.bytes.span.extracting(field.value)) }
     upstreamStatus = response.status
     responseStatus = response.status
+    var framing = framing
+    if let route {
+      if let plan = route.compression { framing = framingOfCompressed(response, framing, plan) }
+      if !route.responseTemplates.isEmpty { fill(route.responseTemplates, route, into: &addedLines) }
+    }
     downstream?.writeHead(response, framing: framing, of: self)
   }
 
@@ -37,8 +43,22 @@ extension Exchange {
     if field.known == .contentLength, response.status == 204 || framing == .chunked && head.method != .head {
       return true
     }
+    if isTagWeakened, field.known == .etag { return true }
+    if isCompressed, isUntrueOfCompressed(field, of: response.bytes.span) { return true }
     return isRuledOut(field, of: response.bytes.span)
   }
+
+  func appendAddedLines(to output: inout ByteQueue) {
+    if !addedLines.isEmpty { Self.append(addedLines, to: &output) }
+  }
+
+  func appendAddedLines(to list: inout HeaderList) {
+    if !addedLines.isEmpty { Self.append(addedLines, to: &list) }
+  }
+
+  private static func append(_ lines: borrowing ByteQueue, to output: inout ByteQueue) { output.append(lines.span) }
+
+  private static func append(_ lines: borrowing ByteQueue, to list: inout HeaderList) { list.append(lines: lines.span) }
 
   func isDroppedFromInterim(_ field: FieldLine, of response: borrowing ResponseHead) -> Bool {
     // RFC 9110 §8.6: no Content-Length in a 1xx.
@@ -49,6 +69,7 @@ extension Exchange {
     let bytes = trailers.bytes.span
     for index in trailers.fields.indices {
       let field = trailers.fields[index]
+      if isCompressed, isUntrueOfCompressed(field, of: bytes) { continue }
       if !field.known.isHopByHop, !isRuledOut(field, of: bytes) { output.append(bytes.extracting(field.line)) }
     }
   }
@@ -65,6 +86,10 @@ extension Exchange {
   }
 
   func writeDownstream(_ bytes: Span<UInt8>) {
+    if let compressor { writeCompressed(bytes, compressor) } else { writePlain(bytes) }
+  }
+
+  func writePlain(_ bytes: Span<UInt8>) {
     responseByteCount &+= UInt64(bytes.count)
     guard let downstream else { return }
     downstream.writeBody(bytes)
@@ -77,10 +102,12 @@ extension Exchange {
       let field = trailers.fields[index]
       if field.known == .grpcStatus { noteGRPCStatus(field, bytes.extracting(field.value)) }
     }
-    downstream?.writeEnd(trailers: trailers)
+    if endCompressed() { downstream?.writeEnd(trailers: trailers) }
   }
 
   func completeResponse() {
+    // Cut short just now.
+    if downstream == nil { return }
     isResponseComplete = true
     finish(.complete)
   }

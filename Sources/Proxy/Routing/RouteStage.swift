@@ -13,6 +13,7 @@ extension Exchange {
       guard snapshot.routes.indices.contains(index) else { return .refuse(.gateway(.routeNotFound)) }
       let found = snapshot.routes[index]
       route = found
+      if let maintenance = found.maintenance, isClosed(by: maintenance) { return .refuse(.gateway(.maintenance)) }
       return checkHandshake(found)
     case .notFound: return .refuse(.gateway(.routeNotFound))
     case .methodNotAllowed: return .refuse(.gateway(.methodNotAllowed))

@@ -1,0 +1,63 @@
+// Templates: text in which `{name}` stands for a segment of the route's path and `{*}` for what `/*` matched. In header
+// values braces are common (JSON), so that only a word or a star between them makes a capture; `{{name}}` is `{name}`.
+
+extension Reading {
+  /// The pieces of a text, neighbouring text as one; nil after an error was reported.
+  /// - Parameter takesHost: whether `{host}` is the request's host.
+  func template(
+    _ text: String, pattern: PathPattern, takesHost: Bool = false, at place: Place
+  ) -> [TemplatePart]? {
+    var parts: [TemplatePart] = []
+    var literal = ""
+    var rest = Substring(text)
+    while let first = rest.first {
+      // `${` was written as `$${` and is text.
+      guard first == "{", literal.last != "$", let end = rest.firstIndex(of: "}") else {
+        literal.append(first)
+        rest = rest.dropFirst()
+        continue
+      }
+      let name = String(rest[rest.index(after: rest.startIndex)..<end])
+      let behind = rest[rest.index(after: end)...]
+      if name == "*" || PathRules.isParameterName(name) {
+        guard let part = capture(name, pattern: pattern, takesHost: takesHost, at: place) else { return nil }
+        if !literal.isEmpty { parts.append(.text(literal)) }
+        literal = ""
+        parts.append(part)
+        rest = behind
+      } else if name.hasPrefix("{"), behind.hasPrefix("}"), PathRules.isParameterName(String(name.dropFirst())) {
+        literal += name + "}"
+        rest = behind.dropFirst()
+      } else {
+        literal.append(first)
+        rest = rest.dropFirst()
+      }
+    }
+    if !literal.isEmpty { parts.append(.text(literal)) }
+    return parts
+  }
+
+  private func capture(_ name: String, pattern: PathPattern, takesHost: Bool, at place: Place) -> TemplatePart? {
+    if name == "*" {
+      if pattern.isPrefix { return .rest }
+      error(place, "'{*}' is what '/*' matched, and the route's path \(pattern.description.quoted) has none")
+      return nil
+    }
+    if pattern.segments.contains(.parameter(name)) { return .parameter(name) }
+    if takesHost, name == "host" { return .host }
+    let known = pattern.segments.compactMap { if case .parameter(let name) = $0 { name } else { nil } }
+    let list = known.isEmpty ? "none" : known.map { "{\($0)}" }.joined(separator: ", ")
+    error(place, "the route's path has no segment '{\(name)}': it has \(list)")
+    return nil
+  }
+
+  /// A template with a plain word in the place of each capture: what its value looks like.
+  func shape(of parts: [TemplatePart]) -> String {
+    parts.map { if case .text(let text) = $0 { text } else { "p" } }.joined()
+  }
+
+  /// Whether a template is text alone.
+  func isPlain(_ parts: [TemplatePart]) -> Bool {
+    parts.allSatisfy { if case .text = $0 { true } else { false } }
+  }
+}

@@ -126,8 +126,8 @@ extension StatusPage {
       fill("issuers", data.issuers.map(issuer => [
         issuer.name, issuer.ready ? ["ready", "good"] : ["no keys", "bad"],
         count(issuer.keys) + (issuer.dropped_keys ? " (" + issuer.dropped_keys + " unusable)" : ""),
-        issuer.age_seconds == null ? "–" : span(issuer.age_seconds) + " ago",
-        issuer.next_refresh_seconds == null ? "–" : "in " + span(issuer.next_refresh_seconds), issuer.source,
+        [issuer.age_seconds == null ? "–" : span(issuer.age_seconds) + " ago", "number"],
+        [issuer.next_refresh_seconds == null ? "–" : "in " + span(issuer.next_refresh_seconds), "number"], issuer.source,
         [issuer.last_error || "–", issuer.last_error ? "warn" : ""]]));
     }
 

@@ -117,17 +117,18 @@ enum StatusPage {
     table { width: 100%; border-collapse: separate; border-spacing: 0; }
     th, td { text-align: left; padding: .4rem .7rem; vertical-align: top; overflow-wrap: anywhere; }
     thead th { color: var(--soft); font-weight: 500; font-size: .85rem; white-space: nowrap; }
-    tbody th { font-weight: 600; }
+    tbody th { font-weight: 600; min-width: 8rem; }
     tbody th, tbody td { border-top: 1px solid var(--line); font-variant-numeric: tabular-nums; }
     .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; } .warn { color: var(--warn); }
-    .number { white-space: nowrap; }
+    .number, .good, .bad { white-space: nowrap; }
     @media (max-width: 44rem) {
       thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
       table, tbody, tr, tbody th, tbody td { display: block; }
       tbody tr { padding: .5rem 0; border-top: 1px solid var(--line); } tbody tr:first-child { border-top: 0; }
       tbody th, tbody td { border-top: 0; padding: .1rem .8rem; }
       tbody td { display: flex; justify-content: space-between; gap: 1rem; text-align: right; }
-      tbody td::before { content: attr(data-label); color: var(--soft); text-align: left; white-space: nowrap; }
+      tbody td::before { content: attr(data-label); color: var(--soft); font-weight: 400; text-align: left;
+        white-space: nowrap; }
     }
     [hidden] { display: none !important; }
     """

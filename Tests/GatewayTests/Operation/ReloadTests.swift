@@ -156,7 +156,7 @@ struct ReloadTests {
   /// The port that /status tells of a listener's address.
   private func port(of host: String, _ gateway: GatewayProcess) async throws -> Int? {
     let object = try JSONSerialization.jsonObject(with: Data(try await gateway.admin("/status").body)) as? [String: Any]
-    let listeners = object?["listeners"] as? [String] ?? []
+    let listeners = (object?["listeners"] as? [[String: Any]] ?? []).compactMap { $0["address"] as? String }
     return listeners.first { $0.hasPrefix(host + ":") }.flatMap { Int($0.dropFirst(host.count + 1)) }
   }
 

@@ -23,7 +23,7 @@ struct StatusPageTests {
     let client = try await gateway.connect()
     for _ in 0..<20 { #expect(try await client.get("/work").status == 200) }
     #expect(try await client.get("/down").status == 502)
-    #expect(try await client.get("/closed").status == 503)
+    #expect(try await client.get("/closed").status == 401)
     return (gateway, upstream)
   }
 
@@ -59,8 +59,8 @@ struct StatusPageTests {
     #expect(quantiles.count == 3 && quantiles[0] > 0 && quantiles == quantiles.sorted())
     #expect(routes[3]["latency_ms"] == nil && routes[3]["requests"] as? Int == 0)
     let refusals = try #require(document["refusals"] as? [String: Int])
-    #expect(refusals["upstream_connect_failed"] == 1 && refusals["keys_unavailable"] == 1)
-    #expect(document["requests"] as? Int == 22 && document["server_errors"] as? Int == 2)
+    #expect(refusals["upstream_connect_failed"] == 1 && refusals["token_missing"] == 1)
+    #expect(document["requests"] as? Int == 22 && document["server_errors"] as? Int == 1)
     _ = upstream
   }
 

@@ -69,6 +69,7 @@ package final class Snapshot: Sendable {
     sharing = zip(configuration.upstreams, other.sharing).map { UpstreamSharing($0, after: $1) }
     routes = other.routes
     routeTable = RouteTable(configuration.routes)
+    errorPages = other.errorPages
     issuerRules = other.issuerRules
     headLimits = other.headLimits
     headerTimeout = other.headerTimeout

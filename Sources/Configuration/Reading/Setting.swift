@@ -44,6 +44,7 @@ extension SettingTable {
   package static let all: [SettingTable] = [
     root, listener, listenerTLS, certificate, admin, accessLog, limits, issuer, upstream, server, sticky, upstreamTLS,
     healthCheck, eject, queue, adaptive, route, split, auth, compress, errorPage, maintenance, identity, rewrite,
+    requestHeaders, responseHeaders, respond, redirect, webSocket,
   ]
 
   static let root = SettingTable(

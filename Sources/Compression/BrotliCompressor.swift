@@ -8,8 +8,9 @@ internal import CBrotli
 final class BrotliCompressor: Compressor {
   private var encoder: OpaquePointer?
 
-  /// A window of 256 KiB: larger ones gain little on pages and documents, and each answer under way would hold megabytes.
-  private static let windowBits: UInt32 = 18
+  /// A window of 64 KiB. With it a message holds 1.7 MB at levels 4 to 8 and at most 6 MB; with 256 KiB it is 2 MB at level
+  /// 4 and 35 MB at level 9, for 0.2 % of a document of 240 KB (measured with Brotli 1.0.9 on 2026-11-25).
+  private static let windowBits: UInt32 = 16
 
   init() {
     unsafe encoder = nil

@@ -67,9 +67,9 @@ struct CompressorPool: ~Copyable {
   /// For coded bytes on their way from a compressor to a stream.
   var coded = ByteQueue()
 
-  /// LIMIT: answers that one worker compresses at one time; further ones go as they are. Each holds 0.3 MB (gzip) to a few
-  /// MB (Brotli at high levels).
-  private static let activeCountMax = 256
+  /// LIMIT: answers that one worker compresses at one time; further ones go as they are. Each holds 0.3 MB (gzip) or
+  /// 1.7 MB (Brotli; 6 MB at its highest level).
+  private static let activeCountMax = 128
   private static let spareCountMax = 16
 
   mutating func take(_ choice: CompressionPlan.Choice) -> Compressor? {

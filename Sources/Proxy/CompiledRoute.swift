@@ -60,6 +60,11 @@ package final class CompiledRoute: Sendable {
   let errorPages: ErrorPageTable
   /// Nil lets everyone through.
   let maintenance: MaintenanceClosure?
+  /// Nil where the upstream's counts.
+  let readTimeout: Int64?
+  /// `X-Request-Deadline: `; empty where the upstream is not told.
+  let deadlinePrefix: [UInt8]
+  let mirror: Mirroring?
   /// Nil lets no WebSocket through.
   let webSocket: WebSocket?
 
@@ -91,7 +96,8 @@ package final class CompiledRoute: Sendable {
     let removed = route.identity.isTokenForwarded ? [] : requirement?.sources ?? []
     cookieSources = removed.compactMap { if case .cookie(let name) = $0 { Array(name.utf8) } else { nil } }
     querySources = removed.compactMap { if case .query(let name) = $0 { Array(name.utf8) } else { nil } }
-    requestDrops = FieldNameSet(route.requestHeaders.remove + route.requestHeaders.set.map(\.name))
+    let deadlineNames = route.deadlineHeader.map { [$0] } ?? []
+    requestDrops = FieldNameSet(route.requestHeaders.remove + route.requestHeaders.set.map(\.name) + deadlineNames)
     let ruled = Set((route.requestHeaders.remove + route.requestHeaders.set.map(\.name)).map { $0.lowercased() })
     ruledFields = KnownField.allCases.reduce(0) { ruled.contains("\($1.name)") ? $0 | $1.bit : $0 }
     requestLines = Self.lines(route.requestHeaders)
@@ -114,6 +120,9 @@ package final class CompiledRoute: Sendable {
     compression = route.compress.map(CompressionPlan.init)
     errorPages = ErrorPageTable(route.errorPages)
     maintenance = route.maintenance.map(MaintenanceClosure.init)
+    readTimeout = route.readTimeout?.nanoseconds
+    deadlinePrefix = route.deadlineHeader.map { Array("\($0): ".utf8) } ?? []
+    mirror = route.mirror
     webSocket = route.webSocket
   }
 

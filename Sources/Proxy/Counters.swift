@@ -35,11 +35,21 @@ package final class Counters {
     values.upstreamDurations.observe(nanoseconds, id: upstream)
   }
 
-  /// A request sent once more because a kept connection was gone or a connect failed.
-  package func countRetry(upstream: Int) {
-    guard upstream >= 0 else { return }
-    while values.upstreamRetries.count <= upstream { values.upstreamRetries.append(0) }
-    values.upstreamRetries[upstream] &+= 1
+  /// A request sent once more because of a failure at its server.
+  package func countRetry(upstream: Int) { Self.count(upstream, in: &values.upstreamRetries) }
+
+  /// A request that was not sent again because the upstream's budget for that was used up.
+  package func countRefusedRetry(upstream: Int) { Self.count(upstream, in: &values.refusedRetries) }
+
+  private static func count(_ id: Int, in counts: inout [UInt64]) {
+    guard id >= 0 else { return }
+    while counts.count <= id { counts.append(0) }
+    counts[id] &+= 1
+  }
+
+  /// One copy of a request that is over.
+  package func countMirrored(route: Int, _ result: MirrorResult) {
+    values.mirrored.add(1, for: CounterKey.pack(route, nil, result.rawValue))
   }
 
   /// A request that was turned away before it was sent to a server.

@@ -49,6 +49,11 @@ package final class Exchange {
 
   /// The request as the upstream gets it: request line and fields, complete.
   var upstreamHead = ByteQueue()
+  /// Where in it the fields lie that tell how much time is left, written anew for each attempt; 0 without such.
+  var deadlineStart = 0
+
+  /// The copy of the request that goes to another upstream.
+  var mirror: MirrorStream?
 
   // The upstream's side.
   var upstream: (any UpstreamStream)?
@@ -67,13 +72,23 @@ package final class Exchange {
   var isWaitingForPlace = false
   /// The end of that wait.
   var placeDeadline = Int64.max
-  var connectAttempts = 0
-  var hasRetriedReuse = false
   /// A request of the gateway's own, which is in no log and no count.
   var isOwn = false
+  /// How often the request was sent, or would have been, had the connection not failed.
+  var attemptCount = 0
+  /// Of them, those that a failure at a server led to.
+  var retryCount = 0
+  var hasRetriedReuse = false
+  /// Counted among the retries of its upstream.
+  var isInRetryBudget = false
+  /// Where the request goes next, and when, once a retry is decided on.
+  var retryServer: UpstreamServer?
+  var retryAt = Int64.max
 
   // The response.
   var hasResponseBegun = false
+  /// An interim head went to the client.
+  var isInterimSent = false
   /// The server's head ended its stream.
   var isResponseHeadOnly = false
   var isResponseComplete = false
@@ -105,6 +120,8 @@ package final class Exchange {
   var sentByteCountAtLastCheck: UInt64 = 0
   /// The end of the route's `timeout`, or of a gRPC call's own if that is earlier.
   var routeDeadline = Int64.max
+  /// How long the server may be silent within its answer, in nanoseconds.
+  var readTimeout: Int64 = 0
   /// What it is called when it passes.
   var deadlineRefusal = GatewayRefusal.routeTimeout
 
@@ -155,11 +172,13 @@ package final class Exchange {
     downstream?.resumeInput()
   }
 
-  /// Sends a request of the gateway's own to a server, past all that is there for clients.
+  /// Sends a request of the gateway's own, or a copy, to a server, past all that is there for clients.
   /// - Parameter isComplete: no body follows.
   func startOwn(_ request: [UInt8], isComplete: Bool, at pool: UpstreamPool, _ server: UpstreamServer) {
     isOwn = true
-    guard case .complete = head.parse(request.span, limits: HeadLimits()) else {
+    // It was made here, so that no limit of clients applies.
+    let limits = HeadLimits(byteCountMax: .max, fieldCountMax: .max)
+    guard case .complete = head.parse(request.span, limits: limits) else {
       return refuse(.gateway(.upstreamMalformed))
     }
     upstreamHead.append(request)
@@ -218,6 +237,7 @@ package final class Exchange {
     stage = .accessLog
     if !isOwn { recordOutcome() }
     releaseCompressor()
+    mirror?.requestEnded()
     releaseUpstream(isReusable: ending == .complete && isRequestComplete)
     leavePool()
     self.downstream = nil
@@ -263,6 +283,8 @@ package final class Exchange {
     tokenPlace = .none
     token = nil
     upstreamHead.removeAll()
+    deadlineStart = 0
+    mirror = nil
     issuer = nil
     hasWaitedForKeys = false
     upstream = nil
@@ -276,9 +298,13 @@ package final class Exchange {
     isWaitingForPlace = false
     placeDeadline = .max
     isOwn = false
-    connectAttempts = 0
+    attemptCount = 0
+    retryCount = 0
     hasRetriedReuse = false
+    retryServer = nil
+    retryAt = .max
     hasResponseBegun = false
+    isInterimSent = false
     isResponseHeadOnly = false
     isResponseComplete = false
     responseStatus = 0

@@ -55,6 +55,8 @@ package final class Worker {
   /// Exchanges whose compressors hold something of the upstream's read that is being worked on.
   var unflushed: [Exchange] = []
   private var spareExchanges: [Exchange] = []
+  /// Copies of requests that are under way.
+  var mirrors: [MirrorStream] = []
 
   /// - Parameter tokenCacheByteCountMax: LIMIT of this worker's verified-token cache.
   /// - Parameter checksServers: one worker of the process does.
@@ -156,6 +158,7 @@ package final class Worker {
     }
     tickPools()
     if !isDraining { healthChecks?.tick() }
+    if !mirrors.isEmpty { endLateMirrors() }
     finishDrainIfIdle()
   }
 

@@ -106,6 +106,7 @@ package enum AccessLogField: String, Sendable, CaseIterable {
   case duration = "duration_ms"
   case route, upstream, server
   case upstreamStatus = "upstream_status"
+  case attempts
   case upstreamConnect = "upstream_connect_ms"
   case upstreamResponse = "upstream_response_ms"
   case grpcStatus = "grpc_status"

@@ -29,6 +29,11 @@ package struct Route: Sendable, Equatable {
   package var errorPages = ErrorPages()
   /// The route's own, or what the file says for all; nil lets requests through.
   package var maintenance: Maintenance?
+  /// Between two reads of an answer; nil takes the upstream's.
+  package var readTimeout: Duration?
+  /// Name of the header that tells the upstream how much of ``timeout`` is left.
+  package var deadlineHeader: String?
+  package var mirror: Mirroring?
 
   package init(name: String, path: PathPattern, auth: Authentication, action: Action) {
     self.name = name
@@ -229,6 +234,16 @@ package struct WebSocket: Sendable, Equatable {
   package var idleTimeout = Duration.seconds(300)
 
   package init() {}
+}
+
+/// `mirror:` of a route: copies of its requests, whose answers nobody sees.
+package struct Mirroring: Sendable, Equatable {
+  /// Index into ``GatewayConfiguration/upstreams``.
+  package var upstream: Int
+  /// 0...100, of the route's requests.
+  package var percent = 100
+
+  package init(upstream: Int) { self.upstream = upstream }
 }
 
 package struct FixedResponse: Sendable, Equatable {

@@ -37,6 +37,8 @@ package struct Upstream: Sendable, Equatable {
   package var connectTimeout = Duration.seconds(2)
   /// From the request's last byte to the response's head.
   package var responseTimeout = Duration.seconds(30)
+  /// Between two reads of an answer; nil takes `limits.body_timeout`, ``unlimitedDuration`` is `off`.
+  package var readTimeout: Duration?
   /// Idle connections kept, over all workers' own pools: each worker keeps at most this many.
   package var idleConnections = 256
   package var healthCheck: HealthCheck?
@@ -49,10 +51,38 @@ package struct Upstream: Sendable, Equatable {
   package var queue: RequestQueue?
   package var adaptiveLimit: AdaptiveLimit?
 
+  /// nil: a connect that fails goes to another server, three at most, and nothing else is tried again.
+  package var retry: Retry?
+
   package init(name: String, servers: [Server]) {
     self.name = name
     self.servers = servers
   }
+}
+
+/// `off` where a duration may stand: some 95 years, so that adding it to a moment cannot overflow.
+package let unlimitedDuration = Duration.seconds(3_000_000_000)
+
+/// `retry:` of an upstream: which failures send a request once more, where that is safe.
+package struct Retry: Sendable, Equatable {
+  /// The raw values are those of the file; statuses stand beside them.
+  package enum Condition: String, Sendable, CaseIterable {
+    case connectFailure = "connect_failure"
+    case resetBeforeResponse = "reset_before_response"
+    case responseTimeout = "response_timeout"
+  }
+
+  /// How often one request may be sent again, 1...5.
+  package var attempts = 2
+  package var conditions: [Condition] = [.connectFailure, .resetBeforeResponse]
+  /// 500...599.
+  package var statuses: [Int] = []
+  /// The share of an upstream's live requests, in percent, that may be on a retry.
+  package var budget = 20
+  /// The base of the wait before the same server is asked again.
+  package var backoff = Duration.milliseconds(100)
+
+  package init() {}
 }
 
 /// The raw values are those of the file.

@@ -147,6 +147,7 @@ extension Reading {
 
   /// `body_size` of the limits or of a route.
   func bodySize(_ node: SourceNode) -> UInt64? {
-    size(node, "'body_size'", from: "0B", to: "1024TiB").flatMap(UInt64.init(exactly:))
+    if case .scalar(let scalar) = node.content, scalar.text == "unlimited" { return .max }
+    return size(node, "'body_size'", from: "0B", to: "1024TiB").flatMap(UInt64.init(exactly:))
   }
 }

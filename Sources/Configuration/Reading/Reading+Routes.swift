@@ -61,6 +61,9 @@ extension Reading {
       route.responseHeaders = headerRules(node, .responseHeaders, pattern: pattern)
     }
     if let node = section["timeout"] { route.timeout = duration(node, "'timeout'", from: "10ms", to: "24h") }
+    if let node = section["read_timeout"] { route.readTimeout = readTimeout(node) }
+    if let node = section["deadline_header"] { route.deadlineHeader = deadlineHeader(node, route, section: section) }
+    if let node = section["mirror"] { route.mirror = mirror(node, route, section: section, names: &names) }
     if let node = section["body_size"] { route.bodySize = bodySize(node) }
     readAnswers(section, into: &route, names)
     route.webSocket = webSocket

@@ -25,6 +25,8 @@ extension Reading {
     {
       result.responseTimeout = value
     }
+    if let node = section["read_timeout"] { result.readTimeout = readTimeout(node) }
+    if let node = section["retry"] { result.retry = retry(node) }
     if let node = section["idle_connections"], let value = integer(node, "'idle_connections'", in: 0...65_536) {
       result.idleConnections = value
     }

@@ -43,8 +43,8 @@ extension SettingTable {
   /// In the order of the documents.
   package static let all: [SettingTable] = [
     root, listener, listenerTLS, certificate, admin, accessLog, limits, issuer, upstream, server, sticky, upstreamTLS,
-    healthCheck, eject, queue, adaptive, route, split, auth, compress, errorPage, maintenance, identity, rewrite,
-    requestHeaders, responseHeaders, respond, redirect, webSocket,
+    healthCheck, eject, queue, adaptive, retry, route, split, auth, compress, errorPage, maintenance, identity, rewrite,
+    requestHeaders, responseHeaders, respond, redirect, webSocket, mirror,
   ]
 
   static let root = SettingTable(
@@ -129,7 +129,7 @@ extension SettingTable {
       Setting("protocol", default: "http1"), Setting("tls"), Setting("health_check"), Setting("eject"),
       Setting("panic_threshold", default: "50%"),
       Setting("connect_timeout", default: "2s"), Setting("response_timeout", default: "30s"),
-      Setting("idle_connections", default: "256"), .later("retry"), Setting("max_requests"),
+      Setting("read_timeout"), Setting("idle_connections", default: "256"), Setting("retry"), Setting("max_requests"),
       Setting("max_requests_per_server"), Setting("queue"), Setting("adaptive"),
     ])
 
@@ -173,16 +173,22 @@ extension SettingTable {
       Setting("minimum", default: "10"), Setting("maximum", default: "1000"), Setting("tolerance", default: "150%"),
     ])
 
+  static let retry = SettingTable(
+    path: "upstreams{}.retry", title: "'retry'",
+    settings: [
+      Setting("attempts", default: "2"), Setting("on", default: "[connect_failure, reset_before_response]"),
+      Setting("budget", default: "20%"), Setting("backoff", default: "100ms"),
+    ])
+
   static let route = SettingTable(
     path: "routes[]", title: "a route",
     settings: [
       Setting("name"), Setting("host"), Setting("path", isRequired: true), Setting("methods"), Setting("headers"),
       Setting("auth", isRequired: true), Setting("identity"), .later("cors"), .later("rate_limit"), Setting("rewrite"),
       Setting("request_headers"), Setting("response_headers"), Setting("upstream"), Setting("upstreams"),
-      Setting("split_on"), Setting("respond"), Setting("redirect"), Setting("timeout"), Setting("body_size"),
-      Setting("compress"), Setting("error_pages"), Setting("maintenance"),
-      Setting("websocket", default: "false"),
-      .later("mirror"),
+      Setting("split_on"), Setting("respond"), Setting("redirect"), Setting("timeout"), Setting("read_timeout"),
+      Setting("deadline_header"), Setting("body_size"), Setting("compress"), Setting("error_pages"),
+      Setting("maintenance"), Setting("websocket", default: "false"), Setting("mirror"),
     ])
 
   static let split = SettingTable(
@@ -228,6 +234,12 @@ extension SettingTable {
   static let webSocket = SettingTable(
     path: "routes[].websocket", title: "'websocket'",
     settings: [Setting("expiry_grace", default: "0s"), Setting("idle_timeout", default: "5m")])
+}
+
+extension SettingTable {
+  static let mirror = SettingTable(
+    path: "routes[].mirror", title: "'mirror'",
+    settings: [Setting("upstream", isRequired: true), Setting("percent", default: "100")])
 }
 
 /// Keys of the format that this version refuses: they are marked in the tables above.

@@ -88,6 +88,14 @@ package struct MetricsPage: Sendable {
     for (id, name) in names.upstreams.enumerated() {
       text.sample([("upstream", name)], counters.retries(upstream: id))
     }
+    text.family(.refusedRetries)
+    for (id, name) in names.upstreams.enumerated() {
+      text.sample([("upstream", name)], counters.refusedRetries(upstream: id))
+    }
+    text.family(.mirrored)
+    for (route, result, count) in counters.mirroredCounts {
+      text.sample([("route", name(route, in: names.routes)), ("result", result.label)], count)
+    }
     text.family(.errors)
     for (reason, count) in counters.errors.sorted(by: { $0.key < $1.key }) { text.sample([("reason", reason)], count) }
     text.family(.accessLogDropped)

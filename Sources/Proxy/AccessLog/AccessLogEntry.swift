@@ -19,6 +19,8 @@ package struct AccessLogEntry: ~Copyable {
   package var nanoseconds: UInt64 = 0
   /// Of the upstream's response; 0 is absent.
   package var upstreamStatus = 0
+  /// How often the request was sent to a server; 0 where it was to none.
+  package var attemptCount = 0
   /// How long the connect took; nil when none was needed.
   package var connectNanoseconds: UInt64?
   /// From the request's first byte sent upstream to the response's head.
@@ -46,6 +48,7 @@ package struct AccessLogEntry: ~Copyable {
     responseByteCount = 0
     nanoseconds = 0
     upstreamStatus = 0
+    attemptCount = 0
     connectNanoseconds = nil
     responseNanoseconds = nil
     grpcStatus = nil
@@ -110,7 +113,8 @@ package struct AccessLogEntry: ~Copyable {
     case .tlsVersion: 15
     case .tlsCipher: 16
     case .alpn: 17
-    case .time, .status, .requestBytes, .responseBytes, .duration, .upstreamStatus, .upstreamConnect, .upstreamResponse,
+    case .time, .status, .requestBytes, .responseBytes, .duration, .upstreamStatus, .attempts, .upstreamConnect,
+      .upstreamResponse,
       .grpcStatus, .tlsResumed:
       -1
     }

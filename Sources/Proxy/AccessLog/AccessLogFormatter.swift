@@ -99,6 +99,10 @@ extension ByteQueue {
       append(",\"upstream_status\":")
       appendNumber(UInt64(clamping: entry.upstreamStatus))
     }
+    if entry.attemptCount > 1 {
+      append(",\"attempts\":")
+      appendNumber(UInt64(clamping: entry.attemptCount))
+    }
     if let nanoseconds = entry.connectNanoseconds {
       append(",\"upstream_connect_ms\":")
       appendMilliseconds(nanoseconds)
@@ -158,6 +162,7 @@ extension ByteQueue {
     case .time: appendTimestamp(CivilTime(unixMilliseconds: entry.unixMilliseconds))
     case .status: appendStatus(entry.status)
     case .upstreamStatus: appendStatus(entry.upstreamStatus)
+    case .attempts: appendStatus(entry.attemptCount)
     case .requestBytes: appendNumber(entry.requestByteCount)
     case .responseBytes: appendNumber(entry.responseByteCount)
     case .duration: appendMilliseconds(entry.nanoseconds)

@@ -110,6 +110,7 @@ extension Exchange {
     let address = server.addressText
     worker.logEntry.set(.server, address.span)
     worker.logEntry.upstreamStatus = upstreamStatus
+    worker.logEntry.attemptCount = attemptCount
     if upstreamConnectedAt > upstreamStartedAt {
       worker.logEntry.connectNanoseconds = UInt64(clamping: upstreamConnectedAt &- upstreamStartedAt)
     }

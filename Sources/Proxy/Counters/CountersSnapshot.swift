@@ -60,6 +60,7 @@ package struct RejectionKey: Sendable, Hashable {
 package struct CountersSnapshot: Sendable, Equatable {
   var requests = CounterTable()
   var authentications = CounterTable()
+  var mirrored = CounterTable()
   package internal(set) var requestDurations = HistogramSet(bounds: Self.requestBounds)
   package internal(set) var upstreamDurations = HistogramSet(bounds: Self.requestBounds)
   /// By the index of the algorithm in ``SignatureAlgorithm/allCases``.
@@ -71,6 +72,7 @@ package struct CountersSnapshot: Sendable, Equatable {
   var upstreamConnections: [Int] = []
   var upstreamRetries: [UInt64] = []
   var rejections: [RejectionKey: UInt64] = [:]
+  var refusedRetries: [UInt64] = []
   package internal(set) var errors: [String: UInt64] = [:]
   /// TLS handshakes of clients by their outcome.
   package internal(set) var handshakes: [String: UInt64] = [:]
@@ -90,6 +92,7 @@ package struct CountersSnapshot: Sendable, Equatable {
   package mutating func merge(_ other: CountersSnapshot) {
     requests.merge(other.requests)
     authentications.merge(other.authentications)
+    mirrored.merge(other.mirrored)
     requestDurations.merge(other.requestDurations)
     upstreamDurations.merge(other.upstreamDurations)
     verifications.merge(other.verifications)
@@ -99,6 +102,7 @@ package struct CountersSnapshot: Sendable, Equatable {
     Self.add(other.upstreamConnections, to: &upstreamConnections)
     Self.add(other.upstreamRetries, to: &upstreamRetries)
     rejections.merge(other.rejections) { $0 &+ $1 }
+    Self.add(other.refusedRetries, to: &refusedRetries)
     errors.merge(other.errors) { $0 &+ $1 }
     handshakes.merge(other.handshakes) { $0 &+ $1 }
   }
@@ -145,7 +149,18 @@ extension CountersSnapshot {
     rejections[RejectionKey(upstream: upstream, reason: reason)] ?? 0
   }
 
+  package var mirroredCounts: [(route: Int?, result: MirrorResult, count: UInt64)] {
+    mirrored.sorted.compactMap { key, count in
+      let (route, _, result) = CounterKey.unpack(key)
+      return MirrorResult(rawValue: result).map { (route: route, result: $0, count: count) }
+    }
+  }
+
   package func retries(upstream: Int) -> UInt64 {
     upstreamRetries.indices.contains(upstream) ? upstreamRetries[upstream] : 0
+  }
+
+  package func refusedRetries(upstream: Int) -> UInt64 {
+    refusedRetries.indices.contains(upstream) ? refusedRetries[upstream] : 0
   }
 }

@@ -1,6 +1,8 @@
 // What a passed deadline means for a client that is slow: it is told apart from one that stands still by the bytes that it
 // has taken or sent since the last look.
 
+import HTTPWire
+
 extension Exchange {
   /// The deadline of an exchange passed: whoever still moves gets more time.
   func checkProgress() {
@@ -13,10 +15,11 @@ extension Exchange {
     }
     if stage == .authentication { return keysTimedOut() }
     if now >= placeDeadline { return placeTimedOut() }
+    if now >= retryAt { return retryNow() }
     var next = now &+ snapshot.bodyTimeout
     if downstream.isBodyAwaited {
       // Where the server speaks already, as in a call with streams both ways, the client may well be silent.
-      let due = max(downstream.lastBodyReadAt, upstreamReceivedAt) &+ snapshot.bodyTimeout
+      let due = max(downstream.lastBodyReadAt, upstreamReceivedAt) &+ bodyPatience
       if now >= due {
         downstream.endAfterResponse()
         return refuse(.gateway(.bodyTimeout))
@@ -27,6 +30,12 @@ extension Exchange {
       if downstream.sentByteCount == sentByteCountAtLastCheck { return abandon(.clientStalled) }
       sentByteCountAtLastCheck = downstream.sentByteCount
     }
-    downstream.deadline = min(next, routeDeadline, placeDeadline)
+    downstream.deadline = min(next, routeDeadline, placeDeadline, retryAt)
+  }
+
+  /// How long both sides may be silent while the request's body is not complete. Once there is an answer, and in calls of gRPC
+  /// from the beginning, it is a stream both ways, which lives as long as the server may be silent.
+  private var bodyPatience: Int64 {
+    hasResponseBegun || head.isGRPC ? max(snapshot.bodyTimeout, readTimeout) : snapshot.bodyTimeout
   }
 }

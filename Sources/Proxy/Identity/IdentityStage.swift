@@ -45,6 +45,7 @@ extension Exchange {
     if !route.requestTemplates.isEmpty { fill(route.requestTemplates, route, into: &upstreamHead) }
     if let token { writeIdentityFields(of: token, route) }
     writeCertificateFields(route)
+    deadlineStart = isCallTimed || !route.deadlinePrefix.isEmpty ? upstreamHead.count : 0
     upstreamHead.append("\r\n")
     return .next
   }
@@ -106,6 +107,7 @@ extension Exchange {
     case .tracestate: if !isTraceKept { return false }
     case .authorization: if route.isAuthorizationSource, !route.isTokenForwarded { return false }
     case .expect: return head.expectsContinue
+    case .grpcTimeout: if isCallTimed { return false }
     case .secWebSocketKey: if head.connectProtocol != nil { return false }
     case .secWebSocketProtocol: if route.isWebSocketProtocolSource, !route.isTokenForwarded { return false }
     case .cookie: if isCookieCut(route) { return false }

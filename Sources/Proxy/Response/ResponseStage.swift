@@ -7,6 +7,7 @@ import HTTPWire
 extension Exchange {
   func receivedInformational(_ response: borrowing ResponseHead) {
     guard let downstream else { return }
+    isInterimSent = true
     downstream.writeInformational(response, of: self)
     holdUpstreamBack(for: downstream)
   }

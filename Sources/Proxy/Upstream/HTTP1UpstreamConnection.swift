@@ -102,7 +102,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     guard let exchange else { return abort() }
     self.exchange = nil
     abort()
-    exchange.connectFailed(to: server, refusal)
+    exchange.connectFailed(refusal)
   }
 
   func awaitDrain() { isDrainAwaited = true }
@@ -168,8 +168,13 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     case .success(let framing):
       self.framing = framing
     }
+    if exchange.holdsBack(head) {
+      let status = head.status
+      exchange.retryHeldBack(status)
+      return false
+    }
     isPersistent = head.isPersistent && framing != .untilClose
-    deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
+    deadline = worker.time.nanoseconds &+ exchange.readTimeout
     state = .body
     exchange.receivedResponseHead(head, framing: framing)
     switch framing {
@@ -200,7 +205,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
   }
 
   private func consumeBody(_ bytes: Span<UInt8>, _ offset: inout Int, _ exchange: Exchange) {
-    if requestFraming != .untilClose { deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout }
+    if requestFraming != .untilClose { deadline = worker.time.nanoseconds &+ exchange.readTimeout }
     switch framing {
     case .none:
       offset = bytes.count

@@ -72,8 +72,12 @@ final class HTTP2UpstreamStream: UpstreamStream {
 
   func receivedHead(_ head: borrowing ResponseHead, isEnd: Bool) {
     guard let exchange else { return }
+    if exchange.holdsBack(head) {
+      self.exchange = nil
+      return exchange.retryHeldBack(head.status)
+    }
     hasReceived = true
-    deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
+    deadline = worker.time.nanoseconds &+ exchange.readTimeout
     switch head.framing(requestMethod: exchange.head.method) {
     case .success(let framing): exchange.receivedResponseHead(head, framing: framing, isEnd: isEnd)
     case .failure: fail(.upstreamMalformed)
@@ -82,7 +86,7 @@ final class HTTP2UpstreamStream: UpstreamStream {
 
   func receivedBody(_ bytes: Span<UInt8>) {
     if let exchange {
-      deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
+      deadline = worker.time.nanoseconds &+ exchange.readTimeout
       if bytes.count > 0 { exchange.receivedResponseBody(bytes) }
     }
     owedByteCount += bytes.count
@@ -122,7 +126,7 @@ final class HTTP2UpstreamStream: UpstreamStream {
   func connectFailed(_ refusal: GatewayRefusal) {
     guard let exchange else { return }
     self.exchange = nil
-    exchange.connectFailed(to: server, refusal)
+    exchange.connectFailed(refusal)
   }
 
   /// Waited for a connection that turns out to have no room.

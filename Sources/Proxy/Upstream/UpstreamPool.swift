@@ -26,6 +26,8 @@ final class UpstreamPool {
   private(set) var sticky: PreparedSticky?
   /// Exchanges that this worker has at any of the servers now.
   var activeCount = 0
+  /// Exchanges of this worker that are on a retry which the budget counts.
+  var retryCount = 0
   /// The upstream's id in the counters.
   let counterID: Int
   unowned let worker: Worker
@@ -60,6 +62,9 @@ final class UpstreamPool {
   var isServing = false
   private(set) var connectTimeout: Int64 = 0
   private(set) var responseTimeout: Int64 = 0
+  /// Nil where `limits.body_timeout` counts.
+  private(set) var readTimeout: Int64?
+  private(set) var retry = RetryPolicy(nil)
   /// A connection that was not used for this long is closed; most servers close theirs after 60 s or more.
   static let idleNanoseconds: Int64 = 55_000_000_000
 
@@ -85,6 +90,8 @@ final class UpstreamPool {
     defaultHost = Array((fresh.servers.first?.authority ?? "localhost").utf8)
     connectTimeout = fresh.connectTimeout.nanoseconds
     responseTimeout = fresh.responseTimeout.nanoseconds
+    readTimeout = fresh.readTimeout?.nanoseconds
+    retry = RetryPolicy(fresh.retry)
     slowStart = fresh.slowStart?.nanoseconds ?? 0
     ejection = fresh.ejection.map(EjectionRules.init)
     isWatched = fresh.healthCheck != nil || fresh.ejection != nil

@@ -6,17 +6,25 @@ import HTTPWire
 extension Exchange {
   func sendUpstream() -> StageOutcome {
     guard let pool, let server else { return .refuse(.gateway(.upstreamConnectFailed)) }
-    upstreamStartedAt = worker.time.nanoseconds
-    connectAttempts = 1
-    guard enter(server) else { return .refuse(.gateway(.upstreamOverloaded)) }
-    guard let stream = pool.takeKept(server) ?? pool.open(server) else {
-      return .refuse(.gateway(.upstreamConnectFailed))
-    }
-    begin(on: stream)
+    readTimeout = route?.readTimeout ?? pool.readTimeout ?? snapshot.bodyTimeout
+    if let route, let mirror = route.mirror { startMirror(mirror, route) }
+    if let refusal = attempt(pool, at: server) { return .refuse(.gateway(refusal)) }
     return .next
   }
 
+  /// Begins one visit to a server, or says why it cannot.
+  func attempt(_ pool: UpstreamPool, at server: UpstreamServer) -> GatewayRefusal? {
+    upstreamStartedAt = worker.time.nanoseconds
+    attemptCount += 1
+    hasRetriedReuse = false
+    guard enter(server) else { return .upstreamOverloaded }
+    guard let stream = pool.takeKept(server) ?? pool.open(server) else { return .upstreamConnectFailed }
+    begin(on: stream)
+    return nil
+  }
+
   private func begin(on stream: any UpstreamStream) {
+    if deadlineStart > 0 { writeDeadline() }
     upstream = stream
     stream.begin(self)
   }
@@ -34,6 +42,7 @@ extension Exchange {
   func receivedBody(_ bytes: Span<UInt8>) {
     if tunnel != nil { return passToServer(bytes) }
     if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
+    mirror?.receivedBody(bytes)
     writeUpstream(bytes)
   }
 
@@ -52,25 +61,12 @@ extension Exchange {
     guard let upstream else { return }
     var trailers = ByteQueue()
     appendTrailers(of: requestTrailers, to: &trailers)
+    mirror?.receivedEnd(trailers: trailers.span)
     upstream.writeEnd(trailers: trailers.span)
   }
 
   func upstreamDrained() {
     if !isRequestComplete { downstream?.resumeInput() }
-  }
-
-  /// Nothing was sent, so another server may be tried whatever the method: at most three, each once.
-  func connectFailed(to failed: UpstreamServer, _ refusal: GatewayRefusal) {
-    upstream = nil
-    leaveServer(.connectFailed)
-    guard let pool, connectAttempts < min(pool.servers.count, 3) else { return refuse(.gateway(refusal)) }
-    connectAttempts += 1
-    worker.counters.countRetry(upstream: pool.counterID)
-    triedServers.append(failed)
-    guard let next = pool.nextServer(for: self) else { return refuse(.gateway(refusal)) }
-    guard enter(next) else { return refuse(.gateway(.upstreamOverloaded)) }
-    guard let stream = pool.takeKept(next) ?? pool.open(next) else { return refuse(.gateway(refusal)) }
-    beginElsewhere(on: stream)
   }
 
   /// The connection takes fewer streams than wait for it. Nothing was sent, so any other will do.
@@ -79,30 +75,33 @@ extension Exchange {
     guard let pool, let server, let stream = pool.openAnew(server) else {
       return refuse(.gateway(.upstreamConnectFailed))
     }
-    beginElsewhere(on: stream)
-  }
-
-  private func beginElsewhere(on stream: any UpstreamStream) {
     begin(on: stream)
-    // A connection that is there already will not say so again.
-    if upstream?.isConnected ?? false { upstreamConnected() }
+    continueRequest()
   }
 
-  /// A kept connection was closed just as the request was sent (T71), or a stream was refused. Sending again, once, is safe
-  /// where the method is idempotent (RFC 9110 §9.2.2) or the server never looked at the request, and where no body was
-  /// handed over that would be missing now.
-  func mayRetry(isUnprocessed: Bool) -> Bool {
-    !hasRetriedReuse && !hasResponseBegun && requestByteCount == 0 && isRequestComplete
-      && (isUnprocessed || head.method.isIdempotent || isTunnelWanted)
+  /// A request that was sent before goes on where it is: a body that is still to come is asked for, unless the connection will
+  /// say so by itself; one that is over is ended on the new connection as well.
+  func continueRequest() {
+    if isRequestComplete {
+      receivedBodyEnd()
+    } else if upstream?.isConnected ?? false {
+      upstreamConnected()
+    }
+  }
+
+  func connectFailed(_ refusal: GatewayRefusal) {
+    upstream = nil
+    leaveServer(.connectFailed)
+    if planRetry(after: .connectFailure) { retry() } else { refuse(.gateway(refusal)) }
   }
 
   func retryOnFreshConnection() {
     guard let pool, let server, let stream = pool.openAnew(server) else { return refuse(.gateway(.upstreamClosed)) }
     hasRetriedReuse = true
+    attemptCount += 1
     worker.counters.countRetry(upstream: pool.counterID)
     begin(on: stream)
-    // The end of an empty chunked body went to the connection that is gone.
-    receivedBodyEnd()
+    continueRequest()
   }
 
   /// The server failed in the middle of the exchange.
@@ -111,6 +110,8 @@ extension Exchange {
     leaveServer(.failed(refusal))
     if hasResponseBegun {
       refuse(.gateway(refusal == .upstreamTimeout ? refusal : .upstreamTruncated))
+    } else if let cause = RetryCause(refusal), planRetry(after: cause) {
+      retry()
     } else {
       refuse(.gateway(refusal))
     }
@@ -123,6 +124,7 @@ extension Exchange {
     }
     // Whoever gets its place may take its connection, too.
     leaveServer(hasResponseBegun ? .answered(status: upstreamStatus) : .left)
+    if isInRetryBudget { leaveRetryBudget() }
   }
 
   /// Trailers never carry what a head may not (T36): only fields that mean nothing to a gateway, and no identity.

@@ -39,6 +39,7 @@ struct MetricsPageTests {
     counters.countRequest(route: nil, method: .get, status: 404, nanoseconds: 1)
     counters.countUpstream(0, nanoseconds: 3_000_000)
     counters.countRetry(upstream: 0)
+    counters.countMirrored(route: 0, .dropped)
     counters.countAuthentication(route: 0, issuer: 0, .accepted)
     counters.countAuthentication(route: 0, issuer: nil, .refused(.tokenMissing))
     counters.countAuthentication(route: 1, issuer: 0, .refused(.tokenExpired))

@@ -27,6 +27,7 @@ func makeEntry() -> AccessLogEntry {
     (.issuer, "login"), (.subject, "user-1"), (.reason, "token_expired"), (.requestID, "01HF"),
     (.traceID, "4bf92f3577b34da6a3ce929d0e0e4736"), (.userAgent, "curl/8.0"), (.referer, "https://example.com/start"),
   ]
+  entry.attemptCount = 2
   for (field, text) in texts { entry.set(field, text) }
   return entry
 }
@@ -45,7 +46,7 @@ struct AccessLogTests {
       #"{"time":"2026-11-23T16:41:22.007Z","client_ip":"192.0.2.7","method":"GET","host":"api.example.com","#
       + #""path":"/orders/1","protocol":"HTTP/1.1","tls_version":"TLSv1.3","tls_cipher":"TLS_AES_128_GCM_SHA256","#
       + #""tls_resumed":false,"alpn":"http/1.1","status":200,"request_bytes":0,"response_bytes":12345,"#
-      + #""duration_ms":1.234,"route":"orders","upstream":"orders-up","server":"10.0.0.1:9000","upstream_status":201,"#
+      + #""duration_ms":1.234,"route":"orders","upstream":"orders-up","server":"10.0.0.1:9000","upstream_status":201,"attempts":2,"#
       + #""upstream_connect_ms":0.250,"upstream_response_ms":1000.000,"grpc_status":0,"issuer":"login","subject":"user-1","#
       + #""reason":"token_expired","request_id":"01HF","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","#
       + #""user_agent":"curl/8.0","referer":"https://example.com/start"}"# + "\n"

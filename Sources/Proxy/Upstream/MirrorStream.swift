@@ -1,0 +1,191 @@
+// Shadow traffic: a copy of a request for another upstream. The copy is an exchange of its own, whose client is this stream:
+// it has no socket, takes every answer and forgets it. What the copy does, or fails to do, touches nothing of the request.
+//
+// Invariant: the request never waits for its copy. A copy that cannot follow is dropped.
+
+import Bytes
+import Configuration
+import HTTPWire
+
+/// What became of a copy, for `catraca_mirrored_total`.
+package enum MirrorResult: Int, Sendable, CaseIterable {
+  /// Whatever the answer was.
+  case answered
+  /// No whole answer came.
+  case failed
+  /// Given up here: its server was too slow, too many copies were under way, or the request itself was not completed.
+  case dropped
+
+  package var label: String {
+    switch self {
+    case .answered: "answered"
+    case .failed: "failed"
+    case .dropped: "dropped"
+    }
+  }
+}
+
+final class MirrorStream: DownstreamStream {
+  let client: Client
+  private let worker: Worker
+  private let route: Int
+  private(set) var exchange: Exchange?
+  /// The place among the worker's copies.
+  fileprivate var place = -1
+  /// Body that the server does not take yet.
+  private var held = ByteQueue()
+  private var trailers = ByteQueue()
+  private var isPaused = false
+  private var isEnded: Bool
+  private var isDropped = false
+  /// When the copy is given up; never while its request is under way.
+  var deadline = Int64.max
+
+  /// LIMIT: bytes of a body that wait for a server which is slower than the request; past it the copy is dropped.
+  private static let heldByteCountMax = 256 * 1024
+  /// LIMIT: copies under way in one worker; past it requests are not copied.
+  static let countMax = 1024
+  /// LIMIT: how long a copy may outlive its request, in nanoseconds.
+  private static let outliveNanoseconds: Int64 = 30_000_000_000
+
+  fileprivate init(of original: Exchange, client: Client, route: Int) {
+    self.client = client
+    self.route = route
+    worker = original.worker
+    isEnded = original.isRequestComplete
+  }
+
+  /// Sends the copy on its way: the head as the request's own server gets it, which is all that the copy knows of it.
+  fileprivate func begin(_ head: [UInt8], at pool: UpstreamPool) {
+    let copy = worker.takeExchange(for: self)
+    copy.isOwn = true
+    copy.pool = pool
+    exchange = copy
+    if pool.isWatched { pool.reviewRotation() }
+    // A copy waits for no place: there is one, or it is dropped.
+    if pool.isWatched && pool.isUnavailable || pool.isLimited && !pool.admit(copy) { return drop() }
+    guard let server = pool.isLimited ? copy.server : pool.nextServer(for: copy) else {
+      return copy.abandon(.upstreamConnectFailed)
+    }
+    copy.startOwn(head, isComplete: isEnded, at: pool, server)
+  }
+
+  // MARK: The request
+
+  func receivedBody(_ bytes: Span<UInt8>) {
+    guard let exchange, !isEnded else { return }
+    if exchange.isAcceptingBody, held.isEmpty, !isPaused {
+      pass(bytes, to: exchange)
+    } else if held.count + bytes.count > Self.heldByteCountMax {
+      drop()
+    } else {
+      held.append(bytes)
+    }
+  }
+
+  func receivedEnd(trailers: Span<UInt8>) {
+    if exchange == nil || isEnded { return }
+    isEnded = true
+    self.trailers.append(trailers)
+    passEnd()
+  }
+
+  private func pass(_ bytes: Span<UInt8>, to exchange: Exchange) {
+    exchange.requestByteCount &+= UInt64(bytes.count)
+    exchange.writeUpstream(bytes)
+  }
+
+  private func passEnd() {
+    guard isEnded, held.isEmpty, let exchange, !exchange.isRequestComplete, exchange.isAcceptingBody else { return }
+    exchange.isRequestComplete = true
+    var taken = ByteQueue()
+    swap(&taken, &trailers)
+    exchange.upstream?.writeEnd(trailers: taken.span)
+  }
+
+  /// The request is over; what is left of the copy may take some more time.
+  func requestEnded() {
+    if exchange == nil { return }
+    if isEnded { deadline = worker.time.nanoseconds &+ Self.outliveNanoseconds } else { drop() }
+  }
+
+  func drop() {
+    isDropped = true
+    exchange?.abandon(.clientClosed)
+  }
+
+  func pauseReading() { isPaused = true }
+
+  func resumeInput() {
+    isPaused = false
+    guard let exchange, exchange.isAcceptingBody else { return }
+    if !held.isEmpty {
+      var taken = ByteQueue()
+      swap(&taken, &held)
+      pass(taken.span, to: exchange)
+    }
+    passEnd()
+  }
+
+  // MARK: The answer, which nobody sees
+
+  var isOutputFull: Bool { false }
+  var isBodyAwaited: Bool { false }
+  var lastBodyReadAt: Int64 { 0 }
+  var unsentByteCount: Int { 0 }
+  var sentByteCount: UInt64 { 0 }
+  func endAfterResponse() {}
+  func awaitDrain() {}
+  func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange) {}
+  func writeHead(_ response: borrowing ResponseHead, framing: BodyFraming, of exchange: Exchange) {}
+  func openTunnel(_ response: borrowing ResponseHead, of exchange: Exchange) {}
+  func writeBody(_ bytes: Span<UInt8>) {}
+  func writeEnd(trailers: borrowing FieldSection) {}
+  func write(_ answer: GatewayAnswer, of exchange: Exchange) {}
+
+  func exchangeFinished(_ finished: Exchange, _ ending: ExchangeEnding) {
+    exchange = nil
+    let result: MirrorResult = isDropped ? .dropped : finished.refusal == nil ? .answered : .failed
+    worker.counters.countMirrored(route: route, result)
+    worker.giveBack(finished)
+    held.releaseStorage()
+    worker.forget(self)
+  }
+}
+
+extension Exchange {
+  /// Sends a copy of the request to the route's mirror, for the share of requests that it names.
+  func startMirror(_ mirror: Mirroring, _ route: CompiledRoute) {
+    if isTunnelWanted || worker.randomIdentifiers.next() % 100 >= UInt64(clamping: mirror.percent) { return }
+    // An index of another configuration would be another upstream.
+    guard let client = downstream?.client, snapshot === worker.snapshot,
+      worker.pools.indices.contains(mirror.upstream), worker.mirrors.count < MirrorStream.countMax
+    else { return worker.counters.countMirrored(route: route.counterID, .dropped) }
+    if deadlineStart > 0 { writeDeadline() }
+    let stream = MirrorStream(of: self, client: client, route: route.counterID)
+    self.mirror = stream
+    worker.add(stream)
+    stream.begin(upstreamHead.copied(), at: worker.pools[mirror.upstream])
+  }
+}
+
+extension Worker {
+  fileprivate func add(_ mirror: MirrorStream) {
+    mirror.place = mirrors.count
+    mirrors.append(mirror)
+  }
+
+  fileprivate func forget(_ mirror: MirrorStream) {
+    guard mirrors.indices.contains(mirror.place), let last = mirrors.popLast() else { return }
+    if last !== mirror {
+      mirrors[mirror.place] = last
+      last.place = mirror.place
+    }
+    mirror.place = -1
+  }
+
+  /// Gives up copies whose time is over.
+  func endLateMirrors() {
+    for mirror in mirrors where mirror.deadline <= time.nanoseconds { mirror.drop() }
+  }
+}

@@ -11,6 +11,8 @@ struct FaultTests {
 
   private static func configuration(_ servers: [String], _ keys: String, routeKeys: String = "") -> String {
     """
+    # A herd takes long to gather on a busy machine.
+    limits: { header_timeout: 5m, idle_timeout: 5m }
     upstreams:
       service: { servers: [\(servers.map { "\"\($0)\"" }.joined(separator: ", "))], \(keys) }
     routes:
@@ -169,11 +171,11 @@ struct FaultTests {
         ["127.0.0.1:\(port)"],
         "max_requests: 20, queue: { length: 1000, timeout: 1m }, retry: { attempts: 1, backoff: 10ms }"))
     var clients: [RawClient] = []
-    for _ in 1...200 { clients.append(try await gateway.connect()) }
+    for _ in 1...100 { clients.append(try await gateway.connect()) }
     for client in clients { try await client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n") }
     for client in clients { #expect(try await client.receiveResponse().status == 502) }
     let before = try await gateway.metrics()
-    #expect(before.sum("catraca_upstream_retries_total") <= 200)
+    #expect(before.sum("catraca_upstream_retries_total") <= 100)
     let server = try await FaultyServer.start(.good, named: "back", port: port)
     for client in clients { try await client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n") }
     for client in clients { #expect(try await client.receiveResponse().text == "back") }

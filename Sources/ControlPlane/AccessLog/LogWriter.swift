@@ -27,26 +27,43 @@ package final class LogWriter: Sendable {
 
   package init(log: Logger) { self.log = log }
 
-  /// Opens a destination, at the start or after a reload. Throws what the system says; the old one stays in use then.
-  package func open(_ destination: AccessLog.Destination) throws {
-    let fresh: CInt
+  /// A destination that is open and gets no lines yet. To be taken over or closed, once.
+  package struct Prepared: Sendable {
+    fileprivate let destination: AccessLog.Destination
+    fileprivate let descriptor: CInt
+
+    package func discard() {
+      if descriptor >= 0 { Glibc.close(descriptor) }
+    }
+  }
+
+  /// Opens a destination. Throws what the system says.
+  package static func prepare(_ destination: AccessLog.Destination) throws -> Prepared {
     switch destination {
-    case .off: fresh = -1
-    case .standardOutput: fresh = dup(STDOUT_FILENO)
+    case .off: return Prepared(destination: destination, descriptor: -1)
+    case .standardOutput: return Prepared(destination: destination, descriptor: dup(STDOUT_FILENO))
     case .file(let path):
       // SAFETY: the call reads the path, which lives as long as the call.
-      fresh = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-      if fresh < 0 {
+      let descriptor = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
+      if descriptor < 0 {
         throw LogError(path: path, reason: unsafe String(cString: strerror(errno)))
       }
+      return Prepared(destination: destination, descriptor: descriptor)
     }
+  }
+
+  /// Opens a destination and takes it over.
+  package func open(_ destination: AccessLog.Destination) throws { takeOver(try Self.prepare(destination)) }
+
+  /// Lines that come from now on go there.
+  package func takeOver(_ prepared: Prepared) {
     state.withLockedValue { state in
-      state.destination = destination
+      state.destination = prepared.destination
       state.isLossTold = false
     }
     queue.async { [self] in
       let old = descriptor.withLockedValue { current in
-        defer { current = fresh }
+        defer { current = prepared.descriptor }
         return current
       }
       if old >= 0 { close(old) }

@@ -175,10 +175,15 @@ package actor RunningGateway {
     // What can fail comes first, so that a failure leaves everything as it was.
     let opened = try await gateway.openListeners(of: fresh)
     do {
-      try logWriter.open(configuration.accessLog.destination)
-      try await moveAdmin(to: configuration.admin)
+      let accessLog = try LogWriter.prepare(configuration.accessLog.destination)
+      do {
+        try await moveAdmin(to: configuration.admin)
+      } catch {
+        accessLog.discard()
+        throw error
+      }
+      logWriter.takeOver(accessLog)
     } catch {
-      try? logWriter.open(snapshot.configuration.accessLog.destination)
       await gateway.closeListeners(except: snapshot.configuration.listeners)
       throw error
     }

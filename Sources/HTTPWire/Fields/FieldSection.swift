@@ -14,7 +14,7 @@ package struct FieldSection: ~Copyable {
   /// Forgets the fields and keeps their memory.
   package mutating func reset() {
     bytes.removeAll()
-    fields.removeAll(keepingCapacity: true)
+    if !fields.isEmpty { fields.removeAll(keepingCapacity: true) }
   }
 
   /// Forgets the fields and gives their memory back.

@@ -32,9 +32,9 @@ package struct RouteMatch: ~Copyable {
 
   /// Forgets the last request and keeps the memory. A look-up does it by itself.
   package mutating func reset() {
-    captures.removeAll(keepingCapacity: true)
+    if !captures.isEmpty { captures.removeAll(keepingCapacity: true) }
     rest = 0..<0
-    allowedMethods.removeAll(keepingCapacity: true)
+    if !allowedMethods.isEmpty { allowedMethods.removeAll(keepingCapacity: true) }
   }
 
   mutating func reset(methodWordCount: Int) {

@@ -15,6 +15,7 @@ final class Socket: Watched {
   }
 
   let loop: WorkerLoop
+  private let worker: Worker
   private(set) var connection: Connection?
   /// Set while a client is on its way to being a connection.
   var opening: Opening?
@@ -46,6 +47,7 @@ final class Socket: Watched {
   /// A socket whose connection exists already: one to an upstream, which is being connected.
   init(_ descriptor: Descriptor, loop: WorkerLoop, connection: Connection, secure: SecureLayer?) {
     self.loop = loop
+    worker = loop.worker
     self.connection = connection
     self.secure = secure
     isConnecting = true
@@ -56,6 +58,7 @@ final class Socket: Watched {
   /// A socket that was accepted; its connection is made when all that comes before it is through.
   init(_ descriptor: Descriptor, loop: WorkerLoop, opening: Opening, secure: SecureLayer?) {
     self.loop = loop
+    worker = loop.worker
     self.opening = opening
     self.secure = secure
     isOutputWatched = false
@@ -142,7 +145,7 @@ final class Socket: Watched {
 
   private func deliver(_ bytes: Span<UInt8>) {
     guard let connection, bytes.count > 0 else { return }
-    loop.worker.received(bytes, on: connection, at: loop.now())
+    worker.received(bytes, on: connection, at: loop.now())
     if let successor = connection.successor { self.connection = successor }
   }
 
@@ -208,40 +211,52 @@ final class Socket: Watched {
   // MARK: Commands
 
   func flush() {
-    connection?.isFlushQueued = false
+    guard let connection else { return flushHandshake() }
+    connection.isFlushQueued = false
     if isOutputBlocked || isConnecting || isGone { return }
+    guard let secure else { return flushPlain(connection) }
     while true {
-      let outcome: Descriptor.Sent
-      if let secure {
-        if let connection, secure.session.isEstablished, !secure.encrypt(connection) { return end() }
-        if secure.session.ciphertext.count == 0 { break }
-        outcome = secure.send(to: descriptor)
-      } else {
-        guard let connection else { return }
-        connection.fillOutput()
-        if connection.output.isEmpty { break }
-        outcome = descriptor.send(connection.output.span)
-      }
-      switch outcome {
-      case .wrote(let count): wrote(count)
+      if secure.session.isEstablished, !secure.encrypt(connection) { return end() }
+      if secure.session.ciphertext.count == 0 { return outputIsEmpty(connection) }
+      switch secure.send(to: descriptor) {
+      case .wrote(let count):
+        connection.bytesInTransport = secure.session.ciphertext.count
+        connection.bytesWritten &+= UInt64(count)
       case .wouldBlock: return awaitRoom()
-      case .failed:
-        // An upstream may have answered before it closed: that is read first. Then its end comes by itself.
-        if connection is UpstreamConnection { return }
-        return end()
+      case .failed: return sendFailed(connection)
       }
     }
-    outputIsEmpty()
   }
 
-  private func wrote(_ count: Int) {
-    guard let connection else { return }
-    if let secure {
-      connection.bytesInTransport = secure.session.ciphertext.count
-    } else {
-      connection.output.removeFirst(count)
+  private func flushPlain(_ connection: Connection) {
+    while true {
+      connection.fillOutput()
+      if connection.output.isEmpty { return outputIsEmpty(connection) }
+      switch descriptor.send(connection.output.span) {
+      case .wrote(let count):
+        connection.output.removeFirst(count)
+        connection.bytesWritten &+= UInt64(count)
+      case .wouldBlock: return awaitRoom()
+      case .failed: return sendFailed(connection)
+      }
     }
-    connection.bytesWritten &+= UInt64(count)
+  }
+
+  /// Of a client that is no connection yet.
+  private func flushHandshake() {
+    guard let secure else { return }
+    while !isOutputBlocked, !isGone, secure.session.ciphertext.count > 0 {
+      switch secure.send(to: descriptor) {
+      case .wrote: break
+      case .wouldBlock: awaitRoom()
+      case .failed: end()
+      }
+    }
+  }
+
+  private func sendFailed(_ connection: Connection) {
+    // An upstream may have answered before it closed: that is read first. Then its end comes by itself.
+    if !(connection is UpstreamConnection) { end() }
   }
 
   private func awaitRoom() {
@@ -261,8 +276,7 @@ final class Socket: Watched {
     if isInputEnded { end() }
   }
 
-  private func outputIsEmpty() {
-    guard let connection else { return }
+  private func outputIsEmpty(_ connection: Connection) {
     // An idle connection keeps no memory for answers that it does not write.
     if connection.output.allocatedByteCount > 4096 { connection.output.releaseStorage() }
     if connection.isDrainAwaited { loop.noteDrained(connection) }

@@ -182,6 +182,17 @@ package final class Gateway: Sendable {
     }
   }
 
+  /// Every worker takes over other servers. Returns when the last one has.
+  package func installServers(of snapshot: Snapshot) async {
+    for worker in workers {
+      _ = await worker.submit { loop in
+        guard loop.worker.snapshot.generation == snapshot.generation else { return }
+        loop.worker.installServers(of: snapshot)
+        loop.runCommands()
+      }
+    }
+  }
+
   /// Certificates or keys of TLS were renewed: handshakes from now on take the new ones.
   package func install(_ contexts: TLSContexts, generation: UInt64) {
     forAll(of: generation) { $0.install(contexts) }

@@ -18,7 +18,7 @@ enum Spawn {
     _ program: String, _ arguments: [String], in folder: URL?, environment: [String: String],
     standardOutput: Int32, standardError: Int32, onEnd: @escaping @Sendable (Int32, Int32) -> Void
   ) throws -> Int32 {
-    // SAFETY: actions and texts live through the call and are freed behind it.
+    // SAFETY: actions, attributes and texts live through the call and are freed behind it.
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -27,6 +27,14 @@ enum Spawn {
     unsafe posix_spawn_file_actions_adddup2(&actions, standardError, 2)
     unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
     if let folder { unsafe posix_spawn_file_actions_addchdir_np(&actions, folder.path) }
+    // The threads of Dispatch have all signals blocked, and a program would have them so, too.
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     var texts = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
     var settings = unsafe environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
     defer {
@@ -34,7 +42,7 @@ enum Spawn {
       for index in unsafe all.indices { unsafe free(all[index]) }
     }
     var child: Int32 = 0
-    let code = unsafe posix_spawn(&child, program, &actions, nil, &texts, &settings)
+    let code = unsafe posix_spawn(&child, program, &actions, &attributes, &texts, &settings)
     if code != 0 { throw Failure(program: program, code: code) }
     let started = child
     Thread.detachNewThread { onEnd(started, wait(for: started)) }

@@ -36,10 +36,11 @@ package final class TestUpstream: Sendable {
   /// - Parameter isReading: false leaves what a connection receives in the kernel until its script calls
   /// `startReading`.
   /// - Parameter secure: speaks TLS.
+  /// - Parameter host: another address of this machine; its port is that of a name's other addresses.
   /// - Parameter path: listens there on a Unix socket instead of a port.
   package static func start(
     isReading: Bool = true, receiveBufferByteCount: Int? = nil, secure: ServerContext? = nil, path: String? = nil,
-    _ script: @escaping Script
+    at host: String = "127.0.0.1", port: Int = 0, _ script: @escaping Script
   ) async throws -> TestUpstream {
     let log = Monitor(Log()) { "\($0.requests.count) requests on \($0.connections.count) connections, \($0.failures)" }
     var bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -66,7 +67,7 @@ package final class TestUpstream: Sendable {
       // On the listening socket, so that the window is small from the handshake on.
       bootstrap = bootstrap.serverChannelOption(.socketOption(.so_rcvbuf), value: .init(receiveBufferByteCount))
     }
-    return TestUpstream(channel: try await bootstrap.bind(host: "127.0.0.1", port: 0).get(), log: log)
+    return TestUpstream(channel: try await bootstrap.bind(host: host, port: port).get(), log: log)
   }
 
   private static func begin(
@@ -98,8 +99,10 @@ package final class TestUpstream: Sendable {
   }
 
   /// Answers each request with 200 and this text.
-  package static func answering(_ text: String) async throws -> TestUpstream {
-    try await start { connection in
+  package static func answering(
+    _ text: String, at host: String = "127.0.0.1", port: Int = 0
+  ) async throws -> TestUpstream {
+    try await start(at: host, port: port) { connection in
       while true {
         let request = try await connection.receiveRequest()
         try await connection.answer(text, to: request)

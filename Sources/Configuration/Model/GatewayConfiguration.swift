@@ -10,6 +10,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
   package var listeners: [Listener] = []
   /// Peers whose X-Forwarded-* and Forwarded fields are believed. Empty by default.
   package var trustedProxies: [AddressRange] = []
+  /// Who resolves names of servers; empty asks those of /etc/resolv.conf.
+  package var dnsServers: [Address] = []
   /// Where /metrics, /healthz, /readyz, /status and /reload are served; nil for `admin: off`.
   /// Never a Unix socket.
   package var admin: Address? = .init(host: "127.0.0.1", port: 9901)

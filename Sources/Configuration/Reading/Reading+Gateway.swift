@@ -22,6 +22,7 @@ extension Reading {
     }
     // A listener that was refused may be the one that asks.
     names.hasClientCertificates = result.listeners.contains(where: \.verifiesClients) || errorCount > errorsBefore
+    if let node = section["dns"] { result.dnsServers = dnsServers(node) }
     if let node = section["admin"] { result.admin = admin(node) }
     checkAdmin(result, at: section["admin"]?.place ?? section["listeners"]?.place ?? section.place)
     if let node = section["access_log"] { result.accessLog = accessLog(node) }
@@ -105,6 +106,22 @@ extension Reading {
         "the admin address \(address) is not loopback: whoever reaches it can reload the gateway and read its metrics")
     }
     return address
+  }
+
+  private func dnsServers(_ node: SourceNode) -> [Address] {
+    guard let section = Section(node, .dns, self, example: "dns: { servers: [10.0.0.53:53] }"),
+      let value = section.required("servers", "write servers: [10.0.0.53:53]"), let items = list(value, "'servers'")
+    else { return [] }
+    // LIMIT: each failure costs the time that all of them take.
+    if items.count > 8 { error(value.place, "'dns' has at most 8 servers, not \(items.count)") }
+    return items.compactMap { item in
+      guard let address = listenAddress(item, "a DNS server") else { return nil }
+      guard case .network(_, let port) = address, port > 0 else {
+        error(item.place, "a DNS server is an IP address with its port: write 10.0.0.53:53")
+        return nil
+      }
+      return address
+    }
   }
 
   private func checkAdmin(_ configuration: GatewayConfiguration, at place: Place) {

@@ -42,17 +42,18 @@ package struct SettingTable: Sendable {
 extension SettingTable {
   /// In the order of the documents.
   package static let all: [SettingTable] = [
-    root, listener, listenerTLS, certificate, admin, accessLog, limits, issuer, upstream, server, sticky, upstreamTLS,
-    healthCheck, eject, queue, adaptive, retry, route, split, auth, compress, errorPage, maintenance, identity, rewrite,
-    requestHeaders, responseHeaders, respond, redirect, webSocket, mirror,
+    root, listener, listenerTLS, certificate, dns, admin, accessLog, limits, issuer, upstream, server, sticky,
+    upstreamTLS, healthCheck, eject, queue, adaptive, retry, route, split, auth, compress, errorPage, maintenance,
+    identity, rewrite, requestHeaders, responseHeaders, respond, redirect, webSocket, mirror,
   ]
 
   static let root = SettingTable(
     path: "", title: "the file",
     settings: [
       Setting("workers", default: "auto"), Setting("state_directory"), Setting("listeners", isRequired: true),
-      Setting("trusted_proxies", default: "[]"), Setting("admin"), Setting("access_log"), Setting("limits"),
-      Setting("compress", default: "false"), Setting("error_pages"), Setting("maintenance", default: "false"),
+      Setting("trusted_proxies", default: "[]"), Setting("dns"), Setting("admin"), Setting("access_log"),
+      Setting("limits"), Setting("compress", default: "false"), Setting("error_pages"),
+      Setting("maintenance", default: "false"),
       Setting("issuers"), Setting("upstreams"), Setting("routes", isRequired: true),
     ])
 
@@ -74,6 +75,8 @@ extension SettingTable {
   static let certificate = SettingTable(
     path: "listeners[].tls.certificates[]", title: "a certificate",
     settings: [Setting("certificate", isRequired: true), Setting("key", isRequired: true), Setting("ocsp")])
+
+  static let dns = SettingTable(path: "dns", title: "'dns'", settings: [Setting("servers", isRequired: true)])
 
   static let admin = SettingTable(
     path: "admin", title: "'admin'", settings: [Setting("address", default: "127.0.0.1:9901")])

@@ -13,9 +13,19 @@ extension RunningGateway {
     }
     return MetricsPage(
       counters: await counters(), names: snapshot.counterNames, keySets: keySets, certificates: certificates,
-      upstreams: await upstreamStates(),
+      upstreams: await upstreamStates(), resolutions: await resolutions(),
       reloadsSucceeded: reloadsSucceeded,
       reloadsFailed: reloadsFailed, droppedLogLines: UInt64(clamping: logWriter.droppedLineCount), version: version)
+  }
+
+  /// Look-ups of names by upstream and outcome.
+  private func resolutions() async -> [(upstream: String, results: [String: UInt64])] {
+    let byName = await names.results
+    return configuration.upstreams.compactMap { upstream in
+      let own = Set(upstream.servers.compactMap(\.address.hostName)).compactMap { byName[$0] }
+      if own.isEmpty { return nil }
+      return (upstream.name, own.reduce(into: [:]) { $0.merge($1) { $0 &+ $1 } })
+    }
   }
 
   /// `/status`: one JSON object, for people and scripts.

@@ -36,6 +36,8 @@ package struct MetricsPage: Sendable {
   package var certificates: [CertificateMetrics]
   /// One an upstream of the running configuration.
   package var upstreams: [UpstreamState]
+  /// Look-ups of the names of upstreams' servers.
+  package var resolutions: [(upstream: String, results: [String: UInt64])]
   package var reloadsSucceeded: UInt64
   package var reloadsFailed: UInt64
   /// Access log lines that the log's destination did not take in time.
@@ -44,7 +46,8 @@ package struct MetricsPage: Sendable {
 
   package init(
     counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [],
-    certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [], reloadsSucceeded: UInt64 = 0,
+    certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [],
+    resolutions: [(upstream: String, results: [String: UInt64])] = [], reloadsSucceeded: UInt64 = 0,
     reloadsFailed: UInt64 = 0, droppedLogLines: UInt64 = 0, version: String
   ) {
     self.counters = counters
@@ -52,6 +55,7 @@ package struct MetricsPage: Sendable {
     self.keySets = keySets
     self.certificates = certificates
     self.upstreams = upstreams
+    self.resolutions = resolutions
     self.reloadsSucceeded = reloadsSucceeded
     self.reloadsFailed = reloadsFailed
     self.droppedLogLines = droppedLogLines
@@ -66,6 +70,7 @@ package struct MetricsPage: Sendable {
     var text = PrometheusText()
     renderTraffic(to: &text)
     renderUpstreams(to: &text)
+    renderResolutions(to: &text)
     renderTokens(to: &text)
     renderConnections(to: &text)
     renderTLS(to: &text)
@@ -100,6 +105,15 @@ package struct MetricsPage: Sendable {
     for (reason, count) in counters.errors.sorted(by: { $0.key < $1.key }) { text.sample([("reason", reason)], count) }
     text.family(.accessLogDropped)
     text.sample([], droppedLogLines)
+  }
+
+  private func renderResolutions(to text: inout PrometheusText) {
+    text.family(.nameResolution)
+    for (upstream, results) in resolutions {
+      for (result, count) in results.sorted(by: { $0.key < $1.key }) {
+        text.sample([("upstream", upstream), ("result", result)], count)
+      }
+    }
   }
 
   private func renderTokens(to text: inout PrometheusText) {

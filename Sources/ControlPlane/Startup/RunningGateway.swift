@@ -26,7 +26,10 @@ package actor RunningGateway {
   /// As they were before they were read the last time.
   private var certificateSignatures: [FileSignature]
   private(set) var snapshot: Snapshot
+  /// As the file has it; the snapshot's has addresses in place of names.
+  private(set) var configuration: GatewayConfiguration
   let registry: KeySetRegistry
+  let names: NameRegistry
   private var admin: AdminServer?
   private(set) var reloadsSucceeded: UInt64 = 0
   private(set) var reloadsFailed: UInt64 = 0
@@ -42,7 +45,6 @@ package actor RunningGateway {
   package static func start(
     _ configuration: GatewayConfiguration, reading: @escaping ConfigurationSource, version: String, log: Logger
   ) async throws -> RunningGateway {
-    let snapshot = Snapshot(configuration, generation: 1)
     var tls = TLSPreparation()
     let signatures = signatures(of: configuration)
     let prepared = try tls.prepare(configuration)
@@ -51,8 +53,12 @@ package actor RunningGateway {
       environment: .live(DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton)),
       stateDirectory: configuration.stateDirectory, log: log, publish: link.publish)
     let keySets = await registry.apply(issuers: configuration.issuers)
+    let names = NameRegistry(log: log)
+    let addresses = await names.apply(configuration.hostNames, servers: configuration.dnsServers)
+    let snapshot = Snapshot(configuration.resolved(by: addresses), generation: 1)
     let running = try await RunningGateway(
-      snapshot, keySets, registry, link, tls, prepared, signatures, reading: reading, version: version, log: log)
+      configuration, snapshot, keySets, registry, names, link, tls, prepared, signatures, reading: reading,
+      version: version, log: log)
     do {
       try await running.open()
     } catch {
@@ -63,13 +69,16 @@ package actor RunningGateway {
   }
 
   private init(
-    _ snapshot: Snapshot, _ keySets: [KeySet?], _ registry: KeySetRegistry, _ link: GatewayLink,
+    _ configuration: GatewayConfiguration, _ snapshot: Snapshot, _ keySets: [KeySet?], _ registry: KeySetRegistry,
+    _ names: NameRegistry, _ link: GatewayLink,
     _ tls: TLSPreparation, _ prepared: TLSPreparation.Prepared, _ signatures: [FileSignature],
     reading: @escaping ConfigurationSource, version: String, log: Logger
   ) async throws {
     self.log = log
     logWriter = LogWriter(log: log)
     self.version = version
+    self.configuration = configuration
+    self.names = names
     self.registry = registry
     self.snapshot = snapshot
     self.link = link
@@ -125,9 +134,14 @@ package actor RunningGateway {
     log.notice("admin", metadata: ["address": "\(address.withPort(adminPort))"])
   }
 
-  /// The background work: key sets. Runs until its task is cancelled.
+  /// The background work: key sets and names. Runs until its task is cancelled.
   package func run() async {
-    await registry.run()
+    await withDiscardingTaskGroup { group in
+      group.addTask { await self.registry.run() }
+      group.addTask {
+        for await _ in self.names.changes { await self.namesChanged() }
+      }
+    }
   }
 
   // MARK: Reload
@@ -169,7 +183,9 @@ package actor RunningGateway {
   }
 
   private func takeOver(_ configuration: GatewayConfiguration) async throws {
-    let fresh = Snapshot(configuration, generation: snapshot.generation + 1, after: snapshot)
+    let addresses = await names.apply(configuration.hostNames, servers: configuration.dnsServers)
+    let fresh = Snapshot(
+      configuration.resolved(by: addresses), generation: snapshot.generation + 1, after: snapshot)
     let signatures = Self.signatures(of: configuration)
     let prepared = try tls.prepare(configuration)
     // What can fail comes first, so that a failure leaves everything as it was.
@@ -199,11 +215,32 @@ package actor RunningGateway {
     certificates = prepared.certificates
     await gateway.closeListeners(except: configuration.listeners)
     snapshot = fresh
+    self.configuration = configuration
     certificateSignatures = signatures
     for (listener, port) in opened where !listeners.contains(where: { $0.0 == listener }) { announce(listener, port) }
     listeners = opened
     // A set that changed between `apply` and `install` was published to workers that still had the old configuration.
     await registry.publishAll()
+  }
+
+  /// Names lead elsewhere. In turn with reloads, which bring names of their own.
+  private func namesChanged() async {
+    let before = lastReload
+    let change = Task { () -> String? in
+      _ = await before?.value
+      await takeOverAddresses()
+      return nil
+    }
+    lastReload = change
+    _ = await change.value
+  }
+
+  private func takeOverAddresses() async {
+    let resolved = configuration.resolved(by: await names.addresses)
+    if isDraining || resolved.upstreams == snapshot.configuration.upstreams { return }
+    let fresh = Snapshot(snapshot, resolved: resolved)
+    await gateway.installServers(of: fresh)
+    snapshot = fresh
   }
 
   private func moveAdmin(to address: Address?) async throws {

@@ -17,25 +17,10 @@ extension WorkerLoop {
         return noteFailed(connection)
       }
     }
-    if let target = SocketAddress(address) { return connect(connection, to: target, secure) }
-    let (waiting, layer) = (Handed(connection), Handed(secure))
-    NameLookup.begin(address.host, port: address.port, for: mailbox) { loop, target in
-      loop.named(waiting.value, target, layer.value)
+    // No name comes here: the control plane has resolved them.
+    guard let target = SocketAddress(address), let descriptor = try? Descriptor.connecting(to: target) else {
+      return noteFailed(connection)
     }
-  }
-
-  /// A name was looked up.
-  private func named(_ connection: UpstreamConnection, _ target: SocketAddress?, _ secure: SecureLayer?) {
-    if let target, !connection.isClosed {
-      connect(connection, to: target, secure)
-    } else {
-      noteFailed(connection)
-    }
-    runCommands()
-  }
-
-  private func connect(_ connection: UpstreamConnection, to target: SocketAddress, _ secure: SecureLayer?) {
-    guard let descriptor = try? Descriptor.connecting(to: target) else { return noteFailed(connection) }
     let socket = Socket(descriptor, loop: self, connection: connection, secure: secure)
     guard watch(socket, [.input, .inputEnd, .output, .edge]) else {
       descriptor.close()
@@ -59,10 +44,3 @@ extension WorkerLoop {
 
 /// The control plane made no context for the upstream.
 private struct MissingContext: Error {}
-
-/// Goes with a look-up and comes back to the loop that it came from; nobody else touches it meanwhile.
-// SAFETY: the value is used on its loop only; the look-up's thread does no more than carry it.
-private struct Handed<Value>: @unchecked Sendable {
-  let value: Value
-  init(_ value: Value) { self.value = value }
-}

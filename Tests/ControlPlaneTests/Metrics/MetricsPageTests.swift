@@ -62,6 +62,7 @@ struct MetricsPageTests {
         CertificateMetrics(listener: "[::]:80", name: "a.test", key: $0, expiresAt: 1_800_000_000)
       },
       upstreams: [UpstreamState(snapshot.configuration.upstreams[0], snapshot.sharing[0], loads: loads + loads, at: 0)],
+      resolutions: [("orders", ["ok": 2, "failed": 1])],
       reloadsSucceeded: 4, reloadsFailed: 1, droppedLogLines: 5, version: "1.2.3")
   }
 

@@ -20,7 +20,7 @@ help:
 	@echo 'make test     lint, build and run all tests'
 	@echo 'make lint     check the formatting, warnings and imports'
 	@echo 'make format   format the source'
-	@echo 'make bench    measure against nginx and others on this machine'
+	@echo 'make bench    measure beside nginx, HAProxy, h2o, Caddy and Envoy on this machine; CASE=plain for one case'
 	@echo 'make clean    remove what was built'
 	@echo
 	@echo 'System packages that are missing are installed with apt-get, as root or through sudo:'
@@ -48,7 +48,8 @@ format: swift-is-there
 	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
 
 bench: release
-	Benchmarks/run
+	@# CASE names some cases, several in quotes; WORKERS is how many each proxy has; OPTIONS are those of Benchmarks/run.
+	Benchmarks/run $(CASE) $(if $(WORKERS),--workers $(WORKERS)) $(OPTIONS)
 
 clean:
 	rm -rf .build

@@ -1,186 +1,129 @@
-"""The cases, each a function that measures and returns rows. `CASES` lists them with what each is about."""
+"""The cases over plain HTTP/1.1, each a function that measures and returns sections. `CASES` lists them."""
 
-import json
 import signal
-import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from bulk import BulkBackend, transfer
+from figures import OURS, Section, Side, absolute, beside, latency, own, system_calls
 from idle import open_idle
-from load import LoadError, Variant, interleave, ratios, wrk
-from report import Goal, Row, cost, ratio_row, spread
-from tokens import AUDIENCE, ISSUER, verify_microseconds
+from load import LoadError, Variant, wrk
 
-MICROSECONDS = "CPU µs a request"
-
-# The goals that the project has set itself.
-PLAIN_GOAL = Goal("≤ 1.0 × nginx", 1.0)
-SEEN_GOAL = Goal("≤ 1.15 × own plain", 1.15)
-FRESH_GOAL = Goal("≤ plain + 1.4 × `openssl speed`", 1.4)
-IDLE_GOAL = Goal("≤ 12 KB a connection", 12_000)
-FLAT_GOAL = Goal("grows by ≤ 8 MiB", 8 << 20)
-RELOAD_GOAL = Goal("0 failed", 0)
-ROUTES_GOAL = Goal("≤ 1.05 × one route", 1.05)
+ROOM = "HTTP/1.1"
+FAST = ["nginx", "haproxy", "h2o"]
 
 
-def _beside_nginx(run, case, measure, goal=None, access_logs=("off", "off"), **load):
-    backend = run.servers.backend()
-    nginx = run.servers.nginx(backend.port, access_log=access_logs[0])
-    catraca = run.servers.catraca(backend.port, access_log=access_logs[1])
-    theirs = Variant("nginx", nginx, **load)
-    ours = Variant("catraca", catraca.program, **load)
-    interleave([theirs, ours], run.rounds, run.seconds)
-    return [ratio_row(case, measure, ours, theirs, ratios(ours, theirs), goal)]
+def _everyone(run, **load):
+    return [Variant(program, **load) for program in run.servers.all(run.servers.setup())]
 
 
 def plain(run):
-    return _beside_nginx(run, "plain", MICROSECONDS, PLAIN_GOAL)
+    return [run.section(
+        ROOM, "`plain`: 100 B", _everyone(run), calls=True, paced=True,
+        goals=[beside(FAST, 0.85), latency(), system_calls(4.2)])]
 
 
 def browser(run):
-    return _beside_nginx(run, "browser", f"{MICROSECONDS}, 20 header fields", script="browser.lua")
+    return [run.section(
+        ROOM, "`browser`: 20 header fields", _everyone(run, script="browser.lua"), goals=[beside(FAST, 0.85)])]
 
 
-def access_log(run):
-    logs = (
-        f"{run.servers.folder}/nginx.access.log main buffer=64k flush=1s",
-        f"{{ path: {run.servers.folder}/catraca.access.log, format: combined }}")
-    return _beside_nginx(run, "access-log", f"{MICROSECONDS}, both write a log", access_logs=logs)
+def answers_64k(run):
+    return [run.section(
+        ROOM, "`64k`: 64 KiB answers", _everyone(run, path="/files/64k"), calls=True, paced=True,
+        goals=[beside([], 1.0), latency()])]
+
+
+def answers_1m(run):
+    return [run.section(
+        ROOM, "`1m`: 1 MiB answers", _everyone(run, path="/files/1m", connections=8), goals=[beside([], 1.0)])]
+
+
+def upload(run):
+    return [run.section(
+        ROOM, "`upload`: 1 MiB bodies", _everyone(run, path="/upload", script="upload.lua", connections=8),
+        goals=[beside([], 1.0)])]
 
 
 def connections(run):
-    return _beside_nginx(run, "connections", f"{MICROSECONDS}, each on a new connection", script="close.lua")
+    return [run.section(
+        ROOM, "`connections`: each request a new one", _everyone(run, script="close.lua"), calls=True,
+        goals=[beside(["nginx"], 1.0)])]
 
 
-def _token_gateway(run, backend):
-    keys = f"{run.servers.folder}/keys.json"
-    with open(keys, "w", encoding="utf-8") as file:
-        json.dump(run.tokens.key_set(), file)
-    return run.servers.catraca(
-        backend.port,
-        issuers=(
-            f"issuers:\n  login: {{ issuer: '{ISSUER}', audiences: [{AUDIENCE}], jwks: {keys}, "
-            "algorithms: [RS256, ES256, EdDSA] }\n"),
-        routes=(
-            "  - name: tokens\n    path: /orders/*\n    upstream: backend\n"
-            "    auth: { issuers: [login], scopes: ['orders:read'] }\n"
-            "    identity: { headers: { X-User-Id: sub, X-User-Email: email, X-Org: org.id } }\n"))
+def single(run):
+    return [run.section(ROOM, "`single`: one connection only", _everyone(run, connections=1), calls=True)]
 
 
-def token_seen(run):
-    with open(run.tokens.tokens("RS256", 100), encoding="ascii") as file:
-        token = file.readline().strip()
-    gateway = _token_gateway(run, run.servers.backend())
-    without = Variant("own plain", gateway.program, path="/orders-open")
-    seen = Variant("token-seen", gateway.program, path="/orders/1", headers=[f"Authorization: Bearer {token}"])
-    interleave([without, seen], run.rounds, run.seconds)
-    row = ratio_row(
-        "token-seen", f"{MICROSECONDS}, one RS256 token", seen, without, ratios(seen, without), SEEN_GOAL)
-    return [row]
+def access_log(run):
+    programs = run.servers.all(run.servers.setup(access_log=True))
+    return [run.section(
+        ROOM, "`access-log`: one line a request", [Variant(program) for program in programs])]
 
 
-def token_fresh(run):
-    gateway = _token_gateway(run, run.servers.backend())
-    without = Variant("own plain", gateway.program, path="/orders-open")
-    algorithms = ["RS256", "ES256", "EdDSA"]
-    misses = {algorithm: [0.0, 0.0] for algorithm in algorithms}
-
-    def empty_cache():
-        # A reload forgets every remembered token, so no round meets one of the round before.
-        reload_and_wait(gateway)
-
-    fresh = []
-    for algorithm in algorithms:
-        fresh.append(_FreshVariant(
-            algorithm, gateway, misses[algorithm], path="/orders/1", before=empty_cache,
-            script="tokens.lua", tokens=run.tokens.tokens(algorithm, run.token_count)))
-    interleave([without, *fresh], run.rounds, run.seconds)
-    rows = []
-    for algorithm, variant in zip(algorithms, fresh):
-        extra = [
-            (cost_ - plain_) / verify for cost_, plain_, verify in zip(variant.costs, without.costs, variant.verifications)]
-        hits, missed = misses[algorithm]
-        middle = statistics.median(extra)
-        rows.append(Row(
-            "token-fresh", f"{MICROSECONDS}, every token new, {algorithm}; "
-            f"cache: {missed:,.0f} misses, {hits:,.0f} hits", f"own plain {without.cost:.1f}", cost(variant),
-            f"plain + {spread(extra, 2)} × {statistics.median(variant.verifications):.1f} µs", FRESH_GOAL.verdict(middle)
-            if algorithm == "RS256" else "–"))
-        if hits > missed / 100:
-            raise LoadError(f"{algorithm}: {hits:.0f} tokens came from the cache: not fresh")
-    return rows
+def routes(run):
+    backend = run.servers.backend().port
+    first = None
+    parts = []
+    for count in (10, 1_000, 10_000):
+        path = f"/service-{count // 2}/a"
+        variants = [
+            Variant(program, path=path)
+            for program in run.servers.all(run.servers.setup(backend=backend, routes=count))]
+        goals = [own(1.05)] if first else []
+        parts.append((f"`routes`: one of {count:,}", variants, {"base": first, "goals": goals}))
+        first = first or next(variant for variant in variants if variant.name == OURS)
+    return run.sections(ROOM, parts)
 
 
-class _FreshVariant(Variant):
-    """Also counts what the token cache did, so that a fresh token is known to be one, and asks `openssl speed` in each
-    round, so that both have the same neighbours."""
-
-    def __init__(self, name, gateway, counts, **load):
-        super().__init__(name, gateway.program, **load)
-        self.verifications = []
-        self.gateway = gateway
-        self.counts = counts
-
-    def run(self, seconds, keep=True):
-        names = [("hit", 0), ("miss", 1)]
-        before = [self.gateway.metric("catraca_token_cache_total", result=name) for name, _ in names]
-        super().run(seconds, keep)
-        for name, place in names:
-            self.counts[place] += self.gateway.metric("catraca_token_cache_total", result=name) - before[place]
-        if keep:
-            self.verifications.append(verify_microseconds(self.name))
+def idle(run):
+    return [idle_section(run, "`idle`: 10,000 connections", 1_000 if run.is_quick else 10_000)]
 
 
-def reload_and_wait(gateway):
-    """SIGHUP, and back when the gateway counts one reload more."""
-    before = gateway.metric("catraca_config_reloads_total")
-    gateway.program.signal(signal.SIGHUP)
-    deadline = time.monotonic() + 10
-    while gateway.metric("catraca_config_reloads_total") == before:
-        if time.monotonic() > deadline:
-            raise LoadError("the gateway did not reload within 10 s")
-        time.sleep(0.02)
-
-
-def idle(run, count=5000):
-    backend = run.servers.backend()
-    programs = [run.servers.nginx(backend.port), run.servers.catraca(backend.port).program]
+def idle_section(run, title, count, certificate="", context=None):
+    """Memory of idle connections: what each of them adds to programs that are warm."""
+    programs = run.servers.all(run.servers.setup(certificate=certificate))
+    sides = []
     for program in programs:
-        wrk(program.port, "/", 1)
-    return idle_rows("idle", programs, count, IDLE_GOAL)
-
-
-def idle_rows(case, programs, count, goal, context=None):
-    """Memory of idle connections; Catraca is the last of the programs, which are warm. A row for each of the others."""
-    cells = {}
-    for program in programs:
+        wrk(program.port, "/", 1, scheme="https" if certificate else "http")
         time.sleep(1)
         before = program.pss_bytes()
         with open_idle(program.port, count, context):
             time.sleep(1)
             after = program.pss_bytes()
-        each = (after - before) / count
-        cells[program.name] = (each, f"{each:,.0f} bytes ({before / 1e6:.1f} → {after / 1e6:.1f} MB)")
-    bytes_each, text = cells.pop(programs[-1].name)
-    return [
-        Row(case, f"PSS a connection, {count:,} idle ones that made one request each", f"{name} {their_text}", text,
-            f"{bytes_each / max(their_bytes, 1):.2f} ×", goal.verdict(bytes_each) if name == "nginx" else "–")
-        for name, (their_bytes, their_text) in cells.items()]
+        side = Side(program.name, [(after - before) / count / 1000])
+        side.idle_bytes, side.loaded_bytes = before, after
+        sides.append(side)
+    return Section("Memory", title, sides, unit="KB each", goals=[beside(["nginx"], 1.0)])
 
 
-def big(run, count=1 << 30):
+def big(run):
+    return big_sections(run, "big", ("down", "up"), [beside([], 1.0)])
+
+
+def big_sections(run, case, directions, goals, certificate="", context=None):
+    """What 1 GiB on one connection costs, and what it adds to the peak of memory."""
+    count = 1 << (26 if run.is_quick else 30)
     backend = BulkBackend()
     try:
-        programs = [run.servers.nginx(backend.port, streams_requests=True), run.servers.catraca(backend.port).program]
-        return [row for direction in ("down", "up") for row in transfer_rows("big", programs, direction, count)]
+        programs = run.servers.all(run.servers.setup(backend=backend.port, certificate=certificate))
+        sections = []
+        for direction in directions:
+            costs, growth = _transfers(programs, direction, count, context)
+            sides = [Side(name, values) for name, values in costs.items()]
+            sections.append(Section("Bulk", f"`{case}`: 1 GiB {direction}", sides, unit="ms a GiB", digits=0, goals=goals))
+            sides = [Side(name, [value / (1 << 20)]) for name, value in growth.items()]
+            sections.append(Section(
+                "Bulk", f"`{case}`: growth of the peak RSS, {direction}", sides, unit="MiB",
+                goals=[absolute("≤ 8 MiB", 8)]))
+        return sections
     finally:
         backend.stop()
 
 
-def transfer_rows(case, programs, direction, count, goal=None, context=None):
-    """What a large body costs; Catraca is the last of the programs. A row for each of the others, and one on memory."""
-    growth, costs = {}, {program.name: [] for program in programs}
+def _transfers(programs, direction, count, context):
+    growth = {program.name: 0 for program in programs}
+    costs = {program.name: [] for program in programs}
     for program in programs:
         transfer(program.port, direction, 1 << 20, context)
     for _ in range(3):
@@ -190,44 +133,15 @@ def transfer_rows(case, programs, direction, count, goal=None, context=None):
             before = sum(program.cpu_seconds())
             transfer(program.port, direction, count, context)
             costs[program.name].append((sum(program.cpu_seconds()) - before) * 1000 * (1 << 30) / count)
-            growth[program.name] = max(growth.get(program.name, 0), program.peak_bytes() - resident)
-    ours = costs.pop(programs[-1].name)
-    rows = []
-    for name, theirs in costs.items():
-        quotients = [a / b for a, b in zip(ours, theirs)]
-        rows.append(Row(
-            case, f"CPU ms a GiB, body {direction}", f"{name} {spread(theirs, 0)}", spread(ours, 0),
-            f"{spread(quotients, 2)} ×", goal.verdict(statistics.median(quotients)) if goal and name == "nginx" else "–"))
-    ours = growth.pop(programs[-1].name)
-    rows.append(Row(
-        case, f"growth of the peak RSS during 1 GiB {direction}",
-        ", ".join(f"{name} {value / 1024:,.0f} KiB" for name, value in growth.items()), f"{ours / 1024:,.0f} KiB", "–",
-        FLAT_GOAL.verdict(ours)))
-    return rows
-
-
-def routes(run):
-    backend = run.servers.backend()
-    one = run.servers.catraca(backend.port, name="one-route")
-    many = run.servers.catraca(backend.port, name="many-routes", extra_routes=10_000)
-    single = Variant("one route", one.program)
-    # The root is the catch-all of both; in the middle of the many stands a route of its own.
-    any_of_many = Variant("10,000 routes", many.program)
-    within_many = Variant("10,000 routes, one of them", many.program, path="/service-5000/a")
-    interleave([single, any_of_many, within_many], run.rounds, run.seconds)
-    return [
-        ratio_row("routes", f"{MICROSECONDS}, {text}", variant, single, ratios(variant, single), goal)
-        for text, variant, goal in [
-            ("10,000 routes, same path", any_of_many, ROUTES_GOAL),
-            ("10,000 routes, a path among them", within_many, None)]]
+            growth[program.name] = max(growth[program.name], program.peak_bytes() - resident)
+    return costs, growth
 
 
 def reload(run):
     """A SIGHUP a second; the file changes each time, upstream pool included, so that every reload does all its work."""
-    backend = run.servers.backend()
-    gateway = run.servers.catraca(backend.port)
+    gateway = run.servers.catraca(run.servers.setup())
     before = gateway.metric("catraca_config_reloads_total")
-    seconds = run.reload_seconds
+    seconds = 4 if run.is_quick else 20
     stop = time.monotonic() + seconds - 1
     with ThreadPoolExecutor(1) as pool:
         load = pool.submit(wrk, gateway.port, "/", seconds)
@@ -235,27 +149,28 @@ def reload(run):
         while time.monotonic() < stop and not load.done():
             time.sleep(1)
             number += 1
-            gateway.write(backend.port, upstream=f"backend-{number % 2}")
+            gateway.write(upstream=f"backend-{number % 2}")
             gateway.program.signal(signal.SIGHUP)
         requests, failures = load.result()
     reloads = gateway.metric("catraca_config_reloads_total") - before
     refused = gateway.metric("catraca_config_reloads_total", result="error")
     if reloads < number / 2 or refused:
         raise LoadError(f"{number} SIGHUPs, {reloads:.0f} reloads, {refused:.0f} refused")
-    return [Row(
-        "reload", f"failed requests in {seconds} s with {reloads:.0f} reloads", "–",
-        f"{failures} of {requests:,}", "–", RELOAD_GOAL.verdict(failures))]
+    title = f"`reload`: {reloads:.0f} reloads in {seconds} s under load, {requests:,} requests"
+    return [Section("Reload", title, [Side(OURS, [failures])], unit="failed", digits=0, goals=[absolute("0 failed", 0)])]
 
 
 CASES = {
     "plain": (plain, "a small GET, nothing to check"),
-    "browser": (browser, "the same with a browser's 20 header fields"),
-    "access-log": (access_log, "plain with an access log on both sides"),
-    "token-seen": (token_seen, "one RS256 token again and again"),
-    "token-fresh": (token_fresh, "a new token with every request: RS256, ES256, EdDSA"),
-    "idle": (idle, "memory of 5,000 idle connections"),
-    "big": (big, "1 GiB bodies, down and up"),
+    "64k": (answers_64k, "answers of 64 KiB"),
+    "1m": (answers_1m, "answers of 1 MiB"),
+    "upload": (upload, "bodies of 1 MiB"),
+    "browser": (browser, "a browser's 20 header fields"),
     "connections": (connections, "a new connection for every request"),
-    "routes": (routes, "10,000 routes beside one"),
+    "single": (single, "one connection only"),
+    "access-log": (access_log, "plain with an access log"),
+    "routes": (routes, "10, 1,000 and 10,000 routes"),
+    "idle": (idle, "memory of 10,000 idle connections"),
+    "big": (big, "1 GiB bodies, down and up"),
     "reload": (reload, "a reload a second under load"),
 }

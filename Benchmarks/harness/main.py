@@ -1,52 +1,50 @@
-"""The command line: runs cases one after the other and writes the table. Whatever happens, what was started is ended."""
+"""The command line: runs cases one after the other and writes the results. Whatever happens, what was started is ended."""
 
 import argparse
+import json
 import os
 import resource
 import shutil
 import signal
 import sys
 import tempfile
+import time
 import traceback
 
 from cases import CASES as PLAIN_CASES
-from report import HEADER, Row, surroundings
+from chart import chart
+from report import cost_table, markdown, surroundings
+from run import Run
 from secure_cases import SECURE_CASES
-from servers import NGINX, Servers
-from tokens import TokenStore
+from token_cases import TOKEN_CASES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-CASES = {**PLAIN_CASES, **SECURE_CASES}
-
-
-class Run:
-    """What the cases share."""
-
-    def __init__(self, arguments, servers):
-        self.servers = servers
-        self.rounds = arguments.rounds
-        self.seconds = arguments.seconds
-        self.reload_seconds = arguments.reload_seconds
-        self.token_count = arguments.tokens
-        self.tokens = TokenStore(os.path.join(tempfile.gettempdir(), f"catraca-bench-tokens-{os.getuid()}"))
+RESULTS = os.path.join(os.path.dirname(HERE), "results")
+CASES = {**PLAIN_CASES, **TOKEN_CASES, **SECURE_CASES}
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(
-        prog="Benchmarks/run", description="Measures Catraca beside nginx, h2o and HAProxy.", epilog="Cases: " + "; ".join(
-            f"{name}: {about}" for name, (_, about) in CASES.items()))
+        prog="Benchmarks/run", description="Measures Catraca beside nginx, HAProxy, h2o, Caddy and Envoy.",
+        epilog="Cases: " + "; ".join(f"{name}: {about}" for name, (_, about) in CASES.items()))
     parser.add_argument("cases", nargs="*", metavar="CASE", help="default: all")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
-    parser.add_argument("--rounds", type=int, default=5, help="how often the sides take turns (default 5)")
-    parser.add_argument("--seconds", type=int, default=4, help="length of a round (default 4)")
-    parser.add_argument("--reload-seconds", type=int, default=60, help="length of the case reload (default 60)")
-    parser.add_argument("--tokens", type=int, default=60_000, help="distinct tokens for token-fresh (default 60000)")
-    parser.add_argument("--output", default=os.path.join(HERE, "..", "results", "latest.md"))
+    parser.add_argument("--workers", type=int, default=1, help="workers, threads or processes of every proxy (default 1)")
+    parser.add_argument("--rounds", type=int, help="how often the sides take turns (default 3)")
+    parser.add_argument("--seconds", type=int, help="length of a round (default 2)")
+    parser.add_argument("--quick", action="store_true", help="one round of a second, less of everything: do they work?")
+    parser.add_argument(
+        "--output", help="the results without an ending; default: results/table of all cases, else results/latest")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.cases if name not in CASES]
     if unknown:
         parser.error(f"no such case: {', '.join(unknown)} (there are {', '.join(CASES)})")
+    is_whole = not arguments.cases and not arguments.quick
+    arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
+    arguments.seconds = arguments.seconds or (1 if arguments.quick else 2)
+    workers = f"-{arguments.workers}-workers" if arguments.workers > 1 else ""
+    arguments.output = arguments.output or os.path.join(RESULTS, f"table{workers}" if is_whole else "latest")
     return arguments
 
 
@@ -58,22 +56,39 @@ def raise_descriptor_limit():
     return hard
 
 
-def run_cases(names, run, show):
-    """Every case with servers of its own, so that none inherits what another left in memory."""
-    is_whole = True
+def run_cases(names, run):
+    """Every case with servers of its own, so that none inherits what another left in memory. Returns the sections, and
+    the cases that could not be measured with the reason."""
+    sections, failures = [], []
     for name in names:
-        print(f"… {name}", file=sys.stderr, flush=True)
+        began = time.monotonic()
+        print(f"\n… {name}", flush=True)
         try:
-            rows = CASES[name][0](run)
-        except Exception as error:  # A case that cannot be measured is a row of its own; the others still run.
+            made = CASES[name][0](run)
+            sections += made
+            if made:
+                print(cost_table(made), flush=True)
+            else:
+                failures.append((name, "what it needs is not installed"))
+        except Exception as error:  # A case that cannot be measured is told as such; the others still run.
             traceback.print_exc()
-            rows = [Row(name, "could not be measured", result=str(error).splitlines()[0] if str(error) else repr(error))]
-            is_whole = False
+            failures.append((name, str(error).splitlines()[0] if str(error) else repr(error)))
         finally:
             run.servers.stop_all()
-        for row in rows:
-            show(row)
-    return is_whole
+        print(f"({time.monotonic() - began:.0f} s)", flush=True)
+    return sections, failures
+
+
+def write(output, about, sections, failures):
+    """OUTPUT.md, OUTPUT.svg and, for whoever wants to look closer, OUTPUT.json."""
+    os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
+    texts = {
+        "md": markdown(about, sections, failures), "svg": chart(sections),
+        "json": json.dumps({"about": about, "sections": [section.as_value() for section in sections]}, indent=1)}
+    for ending, text in texts.items():
+        with open(f"{output}.{ending}", "w", encoding="utf-8") as file:
+            file.write(text)
+    print(f"\nwritten: {os.path.relpath(output)}.md, .svg and .json")
 
 
 def main():
@@ -84,29 +99,21 @@ def main():
         return 0
     binary = os.path.abspath(os.environ.get("CATRACA_BINARY") or os.path.join(ROOT, ".build", "release", "catraca"))
     if not os.access(binary, os.X_OK):
-        print(f"no binary at {binary}: build it with `swift build -c release --product catraca`", file=sys.stderr)
+        print(f"no binary at {binary}: build it with `make release`", file=sys.stderr)
         return 1
     descriptors = raise_descriptor_limit()
     folder = tempfile.mkdtemp(prefix="catraca-bench-")
-    servers = Servers(folder, binary, descriptors)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    lines = [*surroundings(binary, NGINX, sys.argv[1:]), "", HEADER]
-    print("\n".join(lines), flush=True)
-
-    def show(row):
-        lines.append(str(row))
-        print(row, flush=True)
-
+    about = surroundings(binary, sys.argv[1:])
+    print("\n".join(about), flush=True)
+    run = Run(arguments, folder, binary, descriptors)
     try:
-        is_whole = run_cases(arguments.cases or list(CASES), Run(arguments, servers), show)
+        sections, failures = run_cases(arguments.cases or list(CASES), run)
     finally:
-        servers.stop_all()
+        run.servers.stop_all()
         shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(os.path.dirname(os.path.abspath(arguments.output)), exist_ok=True)
-    with open(arguments.output, "w", encoding="utf-8") as file:
-        file.write("# Latest run\n\nWritten by `Benchmarks/run`; README.md says what the columns mean.\n\n")
-        file.write("\n".join(lines) + "\n")
-    return 0 if is_whole else 1
+    write(arguments.output, about, sections, failures)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -1,31 +1,200 @@
-"""h2o and HAProxy as proxies, where Debian has put them: one thread each, on the same backend as the others."""
+"""nginx, HAProxy, h2o and Caddy as proxies: each a function of a setup that returns the text of its configuration, or None
+for work that it does not know. Set as one would run them, with nothing left out that the others do."""
 
 import os
-import shutil
 
-SEARCHED = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-H2O = shutil.which("h2o", path=SEARCHED)
-HAPROXY = shutil.which("haproxy", path=SEARCHED)
+from task import CONNECTIONS_MAX, IDLE_SECONDS, UPSTREAM_CONNECTIONS
+
+NGINX_FRAME = """
+{user}
+daemon off;
+worker_processes {workers};
+worker_rlimit_nofile {descriptors};
+pid {folder}/{name}.pid;
+error_log {folder}/{name}.error.log warn;
+events {{ worker_connections {connections}; multi_accept on; }}
+http {{
+  client_body_temp_path {folder}/{name}-body;
+  proxy_temp_path {folder}/{name}-proxy;
+  fastcgi_temp_path {folder}/{name}-fastcgi;
+  uwsgi_temp_path {folder}/{name}-uwsgi;
+  scgi_temp_path {folder}/{name}-scgi;
+  sendfile on;
+  tcp_nopush on;
+  tcp_nodelay on;
+  server_tokens off;
+  keepalive_timeout {idle}s;
+  keepalive_requests 100000000;
+  {http}
+}}
+"""
+
+# /upload reads the whole body before it answers, as an application does.
+BACKEND = """
+  access_log off;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096 reuseport;
+    location / {{ default_type text/plain; return 200 "{body}"; }}
+    location /files/ {{ root {folder}; default_type application/octet-stream; }}
+    location /upload {{
+      client_max_body_size 4m;
+      client_body_buffer_size 2m;
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+      proxy_pass http://127.0.0.1:{port}/;
+    }}
+  }}
+"""
+
+NGINX_PROXY = """
+  log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+                  '"$http_referer" "$http_user_agent" $request_time $upstream_response_time';
+  access_log {log};
+  upstream backend {{
+    server 127.0.0.1:{backend};
+    keepalive {upstream_connections};
+    keepalive_requests 100000000;
+    keepalive_timeout {idle}s;
+  }}
+  server {{
+    listen 127.0.0.1:{port} backlog=4096{listen};
+    {secure}
+    client_max_body_size 4g;
+    client_header_timeout 10s;
+    {kind}_set_header Host $host;
+    {kind}_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    {kind}_set_header X-Forwarded-Proto $scheme;
+    {kind}_set_header X-Forwarded-Host $host;
+    {kind}_connect_timeout 2s;
+    {kind}_read_timeout 30s;
+    {plain}
+    {locations}
+  }}
+"""
+
+# Bodies pass as they come, as they do with the others; no temporary files.
+NGINX_PLAIN = """
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_request_buffering off;
+    proxy_buffers 16 16k;
+    proxy_max_temp_file_size 0;
+"""
+
+
+def nginx_frame(folder, name, http, workers, descriptors):
+    return NGINX_FRAME.format(
+        user="user root;" if os.geteuid() == 0 else "", folder=folder, name=name, http=http, workers=workers,
+        descriptors=descriptors, connections=2 * CONNECTIONS_MAX, idle=IDLE_SECONDS)
+
+
+def backend(folder, port, body, workers, descriptors):
+    http = BACKEND.format(port=port, folder=folder, body=body.replace("\n", "\\n"))
+    return nginx_frame(folder, "backend", http, workers, descriptors)
+
+
+def nginx(setup, folder, port, descriptors):
+    if setup.tokens:
+        return None
+    kind = "grpc" if setup.grpc else "proxy"
+    target = "grpc_pass grpc://backend;" if setup.grpc else "proxy_pass http://backend;"
+    listen = (" ssl" if setup.certificate else "") + (" http2" if setup.certificate or setup.grpc else "")
+    if setup.workers > 1:
+        listen += " reuseport"
+    secure = (
+        f"ssl_certificate {setup.certificate}; ssl_certificate_key {setup.certificate};"
+        " ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:tls:10m;" if setup.certificate else "")
+    http = NGINX_PROXY.format(
+        port=port, backend=setup.backend, listen=listen, secure=secure, kind=kind,
+        plain="" if setup.grpc else NGINX_PLAIN, idle=IDLE_SECONDS, upstream_connections=UPSTREAM_CONNECTIONS,
+        log=f"{folder}/nginx.access.log main buffer=64k flush=1s" if setup.access_log else "off",
+        locations="\n    ".join(f"location {path} {{ {target} }}" for path in ["/", *setup.service_paths()]))
+    return nginx_frame(folder, "nginx", http, setup.workers, descriptors)
+
+
+HAPROXY_FILE = """
+global
+  maxconn {connections}
+  no strict-limits
+  nbthread {workers}
+  {shared}
+defaults
+  mode http
+  option http-keep-alive
+  option forwardfor
+  http-reuse always
+  timeout connect 2s
+  timeout client {idle}s
+  timeout server {idle}s
+  timeout http-request 10s
+frontend proxy
+  bind 127.0.0.1:{port} backlog 4096{bind}
+  http-request set-header X-Forwarded-Proto {scheme}
+  http-request set-header X-Forwarded-Host %[req.hdr(host)]
+{tokens}{routes}  default_backend app
+backend app
+  server one 127.0.0.1:{backend} pool-max-conn {upstream_connections}{server}
+"""
+
+# As HAProxy's documentation shows it, with a check of every claim that the others check.
+HAPROXY_TOKENS = """  acl guarded path_beg /orders/
+  http-request set-var(txn.bearer) http_auth_bearer if guarded
+  http-request set-var(txn.alg) var(txn.bearer),jwt_header_query('$.alg') if guarded
+  http-request set-var(txn.exp) var(txn.bearer),jwt_payload_query('$.exp','int') if guarded
+  http-request set-var(txn.iss) var(txn.bearer),jwt_payload_query('$.iss') if guarded
+  http-request set-var(txn.aud) var(txn.bearer),jwt_payload_query('$.aud[0]') if guarded
+  http-request set-var(txn.scope) var(txn.bearer),jwt_payload_query('$.scope') if guarded
+  http-request set-var(txn.now) date() if guarded
+  http-request deny deny_status 401 if guarded !{{ var(txn.alg) -m str {algorithm} }}
+  http-request deny deny_status 401 if guarded !{{ var(txn.iss) -m str {issuer} }}
+  http-request deny deny_status 401 if guarded !{{ var(txn.aud) -m str {audience} }}
+  http-request deny deny_status 401 if guarded !{{ var(txn.exp) -m found }}
+  http-request deny deny_status 401 if guarded {{ var(txn.exp),sub(txn.now) -m int lt 0 }}
+  http-request deny deny_status 401 if guarded !{{ var(txn.bearer),jwt_verify(txn.alg,"{key}") 1 }}
+  http-request deny deny_status 403 if guarded !{{ var(txn.scope) -m sub {scope} }}
+  http-request set-header X-User-Id %[var(txn.bearer),jwt_payload_query('$.sub')] if guarded
+  http-request set-header X-User-Email %[var(txn.bearer),jwt_payload_query('$.email')] if guarded
+  http-request set-header X-Org %[var(txn.bearer),jwt_payload_query('$.org.id')] if guarded
+"""
+
+
+def haproxy(setup, folder, port, _):
+    if setup.tokens and setup.tokens.algorithm == "EdDSA":
+        return None
+    routes = ""
+    if setup.routes:
+        with open(f"{folder}/routes.map", "w", encoding="ascii") as file:
+            file.writelines(f"{path} app\n" for path in setup.service_paths())
+        routes = f"  use_backend %[path,map_beg({folder}/routes.map,app)]\n"
+    tokens = HAPROXY_TOKENS.format(
+        algorithm=setup.tokens.algorithm, issuer=setup.tokens.issuer, audience=setup.tokens.audience,
+        scope=setup.tokens.scope, key=setup.tokens.public_key_path) if setup.tokens else ""
+    bind = f" ssl crt {setup.certificate} alpn h2,http/1.1" if setup.certificate else " proto h2" if setup.grpc else ""
+    if setup.access_log:
+        return None  # It logs to a socket or a ring: another one's work.
+    return HAPROXY_FILE.format(
+        connections=CONNECTIONS_MAX, workers=setup.workers, idle=IDLE_SECONDS, port=port, bind=bind, tokens=tokens,
+        routes=routes, backend=setup.backend, upstream_connections=UPSTREAM_CONNECTIONS,
+        shared="tune.idle-pool.shared off" if setup.workers == 1 else "",
+        scheme="https" if setup.certificate else "http", server=" proto h2" if setup.grpc else "")
+
 
 # The private key stays in the process, as it does with the others (neverbleed), and no response of OCSP is asked for.
 H2O_FILE = """
 user: {user}
-num-threads: 1
-max-connections: 12000
+num-threads: {workers}
+max-connections: {connections}
 pid-file: {folder}/h2o.pid
 error-log: {folder}/h2o.error.log
-http1-request-timeout: 300
-http2-idle-timeout: 300
+http1-request-timeout: {idle}
+http2-idle-timeout: {idle}
 listen:
   host: 127.0.0.1
   port: {port}{secure}
 hosts:
   default:
     paths:
-      /:
-        proxy.reverse.url: http://127.0.0.1:{backend}/
-        proxy.preserve-host: ON
-        proxy.timeout.keepalive: 300000
+{paths}
 """
 
 H2O_SECURE = """
@@ -33,39 +202,73 @@ H2O_SECURE = """
     certificate-file: {certificate}
     key-file: {certificate}
     ocsp-update-interval: 0
-    neverbleed: OFF
-"""
+    neverbleed: OFF"""
 
-HAPROXY_FILE = """
-global
-  maxconn 5500
-  nbthread 1
-  tune.idle-pool.shared off
-defaults
-  mode http
-  option http-keep-alive
-  option forwardfor
-  http-reuse always
-  timeout connect 2s
-  timeout client 300s
-  timeout server 300s
-  timeout http-request 10s
-frontend proxy
-  bind 127.0.0.1:{port} backlog 4096{secure}
-  default_backend app
-backend app
-  server one 127.0.0.1:{backend} pool-max-conn 256
-"""
-
-HAPROXY_SECURE = " ssl crt {certificate} alpn h2,http/1.1"
+H2O_PATH = """      {path}:
+        proxy.reverse.url: http://127.0.0.1:{backend}{path}
+        proxy.preserve-host: ON
+        proxy.timeout.keepalive: {milliseconds}{log}"""
 
 
-def h2o_file(folder, port, backend, certificate):
-    secure = H2O_SECURE.format(certificate=certificate).rstrip() if certificate else ""
+def h2o(setup, folder, port, _):
+    if setup.tokens or setup.grpc:
+        return None
+    paths = "\n".join(
+        H2O_PATH.format(
+            path=path, backend=setup.backend, milliseconds=IDLE_SECONDS * 1000,
+            log=f"\n        access-log: {folder}/h2o.access.log" if setup.access_log else "")
+        for path in ["/", *setup.service_paths()])
     return H2O_FILE.format(
-        user="root" if os.geteuid() == 0 else "~", folder=folder, port=port, backend=backend, secure=secure)
+        user="root" if os.geteuid() == 0 else "~", workers=setup.workers, connections=CONNECTIONS_MAX, folder=folder,
+        idle=IDLE_SECONDS, port=port, paths=paths,
+        secure=H2O_SECURE.format(certificate=setup.certificate) if setup.certificate else "")
 
 
-def haproxy_file(port, backend, certificate):
-    secure = HAPROXY_SECURE.format(certificate=certificate) if certificate else ""
-    return HAPROXY_FILE.format(port=port, backend=backend, secure=secure)
+CADDY_FILE = """
+{{
+  admin off
+  auto_https off
+  default_sni localhost
+  grace_period 1s
+  log {{
+    level ERROR
+  }}
+  servers {{
+    protocols {protocols}
+    timeouts {{
+      read_header 10s
+      idle {idle}s
+    }}
+  }}
+}}
+{scheme}://:{port} {{
+  bind 127.0.0.1
+{body}
+}}
+"""
+
+CADDY_PROXY = """  reverse_proxy {path} {{
+    to {backend}
+    transport http {{
+      keepalive {idle}s
+      keepalive_idle_conns_per_host {upstream_connections}
+      dial_timeout 2s
+      compression off
+    }}
+  }}"""
+
+
+def caddy(setup, folder, port, _):
+    if setup.tokens:
+        return None
+    target = f"h2c://127.0.0.1:{setup.backend}" if setup.grpc else f"127.0.0.1:{setup.backend}"
+    body = [
+        CADDY_PROXY.format(path=path, backend=target, idle=IDLE_SECONDS, upstream_connections=UPSTREAM_CONNECTIONS)
+        for path in [*(f"{path}*" for path in setup.service_paths()), ""]]
+    if setup.certificate:
+        body.insert(0, f"  tls {setup.certificate} {setup.certificate}")
+    if setup.access_log:
+        body.insert(0, f"  log {{\n    output file {folder}/caddy.access.log\n    level INFO\n  }}")
+    return CADDY_FILE.format(
+        protocols="h1 h2c" if setup.grpc else "h1 h2", idle=IDLE_SECONDS, port=port, body="\n".join(body),
+        scheme="https" if setup.certificate else "http")

@@ -37,21 +37,24 @@ def fetch(port, path="/", timeout=5.0, method="GET", context=None):
 class Program:
     """A server and the children that it has: what they cost together."""
 
-    def __init__(self, name, command, port, log, context=None):
-        """It is ready when a GET is answered, over TLS with a context."""
+    def __init__(self, name, command, port, log, context=None, asks=True, environment=None):
+        """It is ready when a GET is answered, over TLS with a context; where it is not asked, when it accepts."""
         self.name = name
         self.port = port
         self.log = log
         with open(log, "wb") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-        self._wait_until_ready(context)
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=environment)
+        self._wait_until_ready(context, asks)
 
-    def _wait_until_ready(self, context, seconds=20):
+    def _wait_until_ready(self, context, asks, seconds=60):
         deadline = time.monotonic() + seconds
         while True:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.log_text()}")
             try:
+                if not asks:
+                    connect(self.port).close()
+                    return
                 if fetch(self.port, context=context).startswith(b"HTTP/1.1 200"):
                     return
             except OSError:

@@ -1,147 +1,122 @@
-"""The servers of a run: the backend, nginx, h2o and HAProxy as proxies, and Catraca. One worker each, on loopback."""
+"""The servers of a run: backends, Catraca and the proxies beside it, on loopback. Files in one folder; all of them end."""
 
 import os
+import re
 import shutil
+import subprocess
 
+import envoy
+import peers
 from handshakes import client_context
-from peers import H2O, HAPROXY, h2o_file, haproxy_file
 from processes import Program, fetch, free_port
+from task import CONNECTIONS_MAX, IDLE_SECONDS, UPSTREAM_CONNECTIONS, Setup
 
-NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+SEARCHED = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# Where Benchmarks/run puts what no package of the system has.
+BUILT = os.path.join(ROOT, ".build", "bench")
+
 BODY = "x" * 99 + "\n"
+FILES = {"64k": 64 << 10, "1m": 1 << 20}
 
-NGINX_FRAME = """
-{user}
-daemon off;
-worker_processes 1;
-worker_rlimit_nofile {descriptors};
-pid {folder}/{name}.pid;
-error_log {folder}/{name}.error.log warn;
-events {{ worker_connections 12000; multi_accept on; }}
-http {{
-  client_body_temp_path {folder}/{name}-body;
-  proxy_temp_path {folder}/{name}-proxy;
-  fastcgi_temp_path {folder}/{name}-fastcgi;
-  uwsgi_temp_path {folder}/{name}-uwsgi;
-  scgi_temp_path {folder}/{name}-scgi;
-  sendfile on;
-  tcp_nopush on;
-  tcp_nodelay on;
-  server_tokens off;
-  keepalive_timeout 300s;
-  keepalive_requests 100000000;
-  {http}
-}}
-"""
 
-BACKEND = """
-  access_log off;
-  server {{
-    listen 127.0.0.1:{port} backlog=4096;
-    location / {{ default_type text/plain; return 200 "{body}"; }}
-  }}
-"""
+def find(name):
+    """The path of a program; None where it is not installed."""
+    return shutil.which(name, path=f"{SEARCHED}:{BUILT}/envoy/bin")
 
-PROXY = """
-  log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
-                  '"$http_referer" "$http_user_agent" $request_time $upstream_response_time';
-  access_log {log};
-  upstream backend {{
-    server 127.0.0.1:{backend};
-    keepalive 256;
-    keepalive_requests 100000000;
-    keepalive_timeout 300s;
-  }}
-  server {{
-    listen 127.0.0.1:{port} backlog=4096{secure};
-    client_max_body_size 4g;
-    client_header_timeout 10s;
-    location / {{
-      proxy_pass http://backend;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Forwarded-Host $host;
-      proxy_request_buffering {request_buffering};
-      proxy_max_temp_file_size 0;
-      proxy_connect_timeout 2s;
-      proxy_read_timeout 30s;
-    }}
-  }}
-"""
+
+# The text of each one's configuration, the command that runs it (a file comes last), and the switch that tells its version.
+PEERS = {
+    "nginx": (peers.nginx, ["-c"], "-v"),
+    "haproxy": (peers.haproxy, ["-db", "-f"], "-v"),
+    "h2o": (peers.h2o, ["-c"], "-v"),
+    "caddy": (peers.caddy, ["run", "--adapter", "caddyfile", "--config"], "version"),
+    "envoy": (envoy.envoy, ["--disable-hot-restart", "-l", "error", "-c"], "--version"),
+}
 
 
 class Servers:
     """Starts servers, keeps their files in one folder, ends all of them."""
 
-    def __init__(self, folder, binary, descriptors):
+    def __init__(self, folder, binary, descriptors, workers=1):
         self.folder = folder
         self.binary = binary
         self.descriptors = descriptors
+        self.workers = workers
         self.running = []
+        os.makedirs(os.path.join(folder, "files"))
+        for name, size in FILES.items():
+            with open(os.path.join(folder, "files", name), "wb") as file:
+                file.write(b"x" * (size - 1) + b"\n")
 
     def stop_all(self):
         while self.running:
             self.running.pop().stop()
 
-    def _path(self, name):
+    def path(self, name):
         return os.path.join(self.folder, name)
 
-    def _add(self, program):
+    def _write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(name)
+
+    def _start(self, name, command, port, **ready):
+        # Whatever a program keeps for its user, it keeps in this folder.
+        environment = {**os.environ, "HOME": self.folder, "XDG_DATA_HOME": self.folder, "XDG_CONFIG_HOME": self.folder}
+        if name.startswith("caddy"):
+            environment["GOMAXPROCS"] = str(self.workers)
+        program = Program(name, command, port, self.path(f"{name}.log"), environment=environment, **ready)
         self.running.append(program)
         return program
 
-    def _nginx(self, name, port, http, **ready):
-        configuration = self._path(f"{name}.conf")
-        with open(configuration, "w", encoding="utf-8") as file:
-            user = "user root;" if os.geteuid() == 0 else ""
-            file.write(NGINX_FRAME.format(
-                user=user, folder=self.folder, name=name, http=http, descriptors=self.descriptors))
-        command = [NGINX, "-p", self.folder, "-c", configuration]
-        return self._add(Program(name, command, port, self._path(f"{name}.log"), **ready))
+    def setup(self, **options):
+        """A setup with a backend of its own, unless it is given one."""
+        backend = options.pop("backend", None) or self.backend().port
+        return Setup(backend=backend, workers=self.workers, **options)
 
     def backend(self):
         port = free_port()
-        return self._nginx("backend", port, BACKEND.format(port=port, body=BODY.replace("\n", "\\n")))
+        text = peers.backend(self.folder, port, BODY, self.workers, self.descriptors)
+        return self._start("backend", [find("nginx"), "-p", self.folder, "-c", self._write("backend.conf", text)], port)
 
-    def nginx(self, backend_port, access_log="off", streams_requests=False, certificate=None):
-        """nginx as the proxy under comparison; with a certificate over TLS, with HTTP/2 and HTTP/1.1."""
+    def grpc_backend(self):
+        """Echoes the bodies of POSTs over HTTP/2 in clear, with the trailer of a call that went well. None without nghttpd."""
+        if not find("nghttpd"):
+            return None
         port = free_port()
-        secure = (
-            f" ssl http2;\n    ssl_certificate {certificate};\n    ssl_certificate_key {certificate};\n"
-            "    ssl_protocols TLSv1.2 TLSv1.3" if certificate else "")
-        return self._nginx("nginx", port, PROXY.format(
-            port=port, backend=backend_port, log=access_log, secure=secure,
-            request_buffering="off" if streams_requests else "on"), context=_context(certificate))
+        command = [
+            find("nghttpd"), "--no-tls", "--echo-upload", "--trailer", "grpc-status: 0", "-n", str(self.workers),
+            "-a", "127.0.0.1", "-d", self.folder, str(port)]
+        return self._start("grpc-backend", command, port, asks=False)
 
-    def h2o(self, backend_port, certificate=None):
-        """None where there is no h2o."""
+    def peer(self, name, setup, variant=None, **options):
+        """One of the proxies under comparison; None where it is not installed or does not know the work."""
+        make, arguments, _ = PEERS[name]
+        binary = find(name)
         port = free_port()
-        return H2O and self._peer("h2o", [H2O, "-c"], port, certificate, h2o_file(
-            self.folder, port, backend_port, certificate))
+        text = binary and make(setup, self.folder, port, self.descriptors, **options)
+        if not text:
+            return None
+        file = self._write(f"{variant or name}.{'json' if name == 'envoy' else 'conf'}", text)
+        command = [binary, *arguments, file]
+        if name == "nginx":
+            command[1:1] = ["-p", self.folder]
+        if name == "envoy":
+            command += ["--concurrency", str(setup.workers)]
+        return self._start(
+            variant or name, command, port, context=_context(setup.certificate), asks=not setup.grpc)
 
-    def haproxy(self, backend_port, certificate=None):
-        """None where there is no HAProxy."""
-        port = free_port()
-        return HAPROXY and self._peer("haproxy", [HAPROXY, "-db", "-f"], port, certificate, haproxy_file(
-            port, backend_port, certificate))
+    def all(self, setup):
+        """Catraca and every proxy beside it that is there and knows the work."""
+        return [self.catraca(setup).program, *filter(None, (self.peer(name, setup) for name in PEERS))]
 
-    def _peer(self, name, command, port, certificate, text):
-        configuration = self._path(f"{name}.conf")
-        with open(configuration, "w", encoding="utf-8") as file:
-            file.write(text)
-        return self._add(Program(
-            name, [*command, configuration], port, self._path(f"{name}.log"), context=_context(certificate)))
-
-    def catraca(self, backend_port, name="catraca", certificate=None, **parts):
-        """Catraca with a public route for everything, and what `Catraca.write` takes besides."""
-        gateway = Catraca(self._path(f"{name}.yaml"), certificate)
-        gateway.write(backend_port, **parts)
+    def catraca(self, setup, name="catraca", **parts):
+        gateway = Catraca(self.path(f"{name}.yaml"), setup)
+        gateway.write(**parts)
         command = [self.binary, "run", gateway.path]
-        gateway.program = self._add(Program(
-            name, command, gateway.port, self._path(f"{name}.log"), context=_context(certificate)))
+        gateway.program = self._start(
+            name, command, gateway.port, context=_context(setup.certificate), asks=not setup.grpc)
         return gateway
 
 
@@ -152,35 +127,54 @@ def _context(certificate):
 class Catraca:
     """One gateway: its file, its ports, its process."""
 
-    def __init__(self, path, certificate=None):
+    def __init__(self, path, setup):
         self.path = path
-        self.certificate = certificate
+        self.setup = setup
         self.port = free_port()
         self.admin_port = free_port()
         self.program = None
 
-    def write(self, backend_port, access_log="off", issuers="", routes="", extra_routes=0, upstream="backend"):
-        """(Re)writes gateway.conf whole, by renaming, so that a reload never sees half of it. `issuers` and `routes` are
-        YAML, routes two spaces in."""
-        extra = "".join(
-            f"  - {{ path: /service-{number}/*, auth: public, upstream: {upstream} }}\n" for number in range(extra_routes))
-        secure = (
-            f"    tls: {{ certificates: [{{ certificate: {self.certificate}, key: {self.certificate} }}] }}\n"
-            if self.certificate else "")
-        text = (
-            "workers: 1\n"
-            f"listeners:\n  - address: 127.0.0.1:{self.port}\n{secure}"
-            f"admin: {{ address: 127.0.0.1:{self.admin_port} }}\n"
-            f"access_log: {access_log}\n"
-            "limits: { body_size: 4GiB, idle_timeout: 5m }\n"
-            f"{issuers}"
-            f"upstreams:\n  {upstream}: {{ servers: [127.0.0.1:{backend_port}] }}\n"
-            "routes:\n"
-            f"  - {{ name: all, path: /*, auth: public, upstream: {upstream} }}\n"
-            f"{routes}{extra}")
+    def write(self, upstream="backend"):
+        """(Re)writes gateway.conf whole, by renaming, so that a reload never sees half of it."""
+        setup = self.setup
         with open(self.path + ".new", "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(
+                f"workers: {setup.workers}\n"
+                f"listeners:\n  - address: 127.0.0.1:{self.port}\n{self._secure()}"
+                f"admin: {{ address: 127.0.0.1:{self.admin_port} }}\n"
+                f"access_log: {self._access_log()}\n"
+                f"limits: {{ body_size: 4GiB, idle_timeout: {IDLE_SECONDS}s, connections: {CONNECTIONS_MAX} }}\n"
+                f"{self._issuers()}"
+                f"upstreams:\n  {upstream}:\n    servers: [127.0.0.1:{setup.backend}]\n"
+                f"    idle_connections: {UPSTREAM_CONNECTIONS}\n{'    protocol: http2' if setup.grpc else ''}\n"
+                "routes:\n"
+                f"  - {{ name: all, path: /*, auth: public, upstream: {upstream} }}\n"
+                f"{self._guarded(upstream)}")
+            file.writelines(
+                f"  - {{ path: {path}*, auth: public, upstream: {upstream} }}\n" for path in setup.service_paths())
         os.rename(self.path + ".new", self.path)
+
+    def _secure(self):
+        certificate = self.setup.certificate
+        return (
+            f"    tls: {{ certificates: [{{ certificate: {certificate}, key: {certificate} }}] }}\n" if certificate else "")
+
+    def _access_log(self):
+        folder = os.path.dirname(self.path)
+        return f"{{ path: {folder}/catraca.access.log, format: combined }}" if self.setup.access_log else "off"
+
+    def _issuers(self):
+        tokens = self.setup.tokens
+        return (
+            f"issuers:\n  login: {{ issuer: '{tokens.issuer}', audiences: [{tokens.audience}], "
+            f"jwks: {tokens.key_set_path}, algorithms: [{tokens.algorithm}] }}\n" if tokens else "")
+
+    def _guarded(self, upstream):
+        tokens = self.setup.tokens
+        return (
+            f"  - name: guarded\n    path: /orders/*\n    upstream: {upstream}\n"
+            f"    auth: {{ issuers: [login], scopes: ['{tokens.scope}'] }}\n"
+            "    identity: { headers: { X-User-Id: sub, X-User-Email: email, X-Org: org.id } }\n" if tokens else "")
 
     def metric(self, name, **labels):
         """The sum of a counter's lines that bear these labels, read from the admin listener."""
@@ -191,3 +185,17 @@ class Catraca:
                 if all(f'{label}="{wanted}"' in key for label, wanted in labels.items()):
                     total += float(value)
         return total
+
+
+def versions():
+    """What each of the proxies says of its version; those that are not installed are named as left out."""
+    said = []
+    for name, (_, _, switch) in PEERS.items():
+        binary = find(name)
+        if not binary:
+            said.append(f"no {name} here: left out")
+            continue
+        done = subprocess.run([binary, switch], capture_output=True, text=True, check=False)
+        version = re.search(r"\d+\.\d+\.\d+[-+.\w]*", done.stdout + done.stderr)
+        said.append(f"{name} {version[0] if version else '?'}")
+    return said

@@ -1,16 +1,20 @@
 """The harness measures only what it can also see fail: a missed goal, a failed request, a wrong signature, a handshake
-that was not of the kind that was asked for."""
+that was not of the kind that was asked for, a token that should not have been let in."""
 
 import socket
 import ssl
 import tempfile
 import threading
 import unittest
+import xml.etree.ElementTree
 
 from certificates import KEYS, make_certificate
+from chart import chart
+from figures import Section, Side, absolute, beside, latency, own, quotients, spread
 from handshakes import shake_hands
-from load import LoadError, Round, Variant, parse, parse_h2load, ratios
-from report import Goal, spread
+from load import LoadError, Variant, parse, parse_h2load
+from report import markdown
+from token_cases import BadTokenVariant, verdicts
 from tokens import ALGORITHMS, TokenStore, raw_ecdsa
 
 QUIET = "  81 requests in 4.00s, 18.2KB read\nRequests/sec: 20.25\n"
@@ -49,11 +53,100 @@ class OneServer:
         self.listener.close()
 
 
+class AnswersAlways:
+    """Answers every request on one connection with the same status."""
+
+    def __init__(self, status):
+        self.status = status
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self):
+        connection, _ = self.listener.accept()
+        with connection, connection.makefile("rb") as requests:
+            while line := requests.readline():
+                if line == b"\r\n":
+                    connection.sendall(b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nok" % self.status)
+
+    def stop(self):
+        self.thread.join()
+        self.listener.close()
+
+
+class Idle:
+    """A program that costs nothing."""
+
+    name = "idle"
+
+    def cpu_seconds(self):
+        return 0.0, 0.0
+
+    def log_text(self):
+        return ""
+
+
+def section(ours, **theirs):
+    sides = [Side("catraca", ours), *(Side(name, values) for name, values in theirs.items())]
+    return Section("HTTP/1.1", "`plain`: <100 B>", sides)
+
+
 class HarnessTests(unittest.TestCase):
     def test_a_missed_goal_is_called_missed(self):
-        goal = Goal("≤ 1.0 × nginx", 1.0)
-        self.assertIn("**met**", goal.verdict(1.0))
-        self.assertIn("**missed**", goal.verdict(1.001))
+        one = section([8.0, 9.0], nginx=[10.0, 10.0], haproxy=[20.0, 20.0], envoy=[1.0, 1.0])
+        self.assertIn("0.85 (0.80 to 0.90), **met**", beside(["nginx", "haproxy"], 0.86).verdict(one))
+        self.assertIn("**missed**", beside(["nginx", "haproxy"], 0.84).verdict(one))
+        self.assertIn("**missed**", beside([], 1.0).verdict(one))
+        self.assertIn("not measured", beside(["h2o"], 1.0).verdict(one))
+        self.assertIn("**missed**", absolute("≤ 8", 8).verdict(one))
+        self.assertIn("not measured", own(1.05).verdict(one))
+        one.base = Side("own plain", [8.0, 9.0])
+        self.assertIn("1.00 (1.00 to 1.00), **met**", own(1.05).verdict(one))
+
+    def test_the_tail_is_compared_with_the_best(self):
+        one = section([8.0], nginx=[10.0], envoy=[1.0])
+        self.assertIn("not measured", latency().verdict(one))
+        for side, tail in zip(one.sides, (120.0, 100.0, 300.0)):
+            side.latencies = [(10.0, tail, 900.0)]
+        self.assertIn("1.20, **missed**", latency().verdict(one))
+
+    def test_results_show_every_side_and_what_was_not_measured(self):
+        one = section([8.0, 10.0], nginx=[10.0, 10.0], envoy=[1.0, 1.0])
+        text = markdown(["- here"], [one], [("h2", "no route")])
+        self.assertIn("| 9.0 (8.0 to 10.0) | 10.0 (10.0 to 10.0), **1.12 ×** |", text)
+        self.assertIn("- `h2`: no route", text)
+        picture = xml.etree.ElementTree.fromstring(chart([one]))
+        titles = [title.text for title in picture.iter("{http://www.w3.org/2000/svg}title")]
+        self.assertIn("nginx: 1.12 × Catraca", titles)
+
+    def test_refusals_are_failures_unless_they_are_asked_for(self):
+        for make, failures, is_refused in [
+            (Variant, 0, False), (Variant, 1, True), (BadTokenVariant, 100, False), (BadTokenVariant, 0, True),
+            (BadTokenVariant, 130, True),
+        ]:
+            variant = make(Idle()) if make is Variant else make(Idle(), "tokens", 10)
+            variant.load = lambda _, failures=failures: (1000, failures)
+            if is_refused:
+                self.assertRaises(LoadError, variant.run, 1)
+            else:
+                self.assertEqual(variant.run(1), 1000)
+
+    def test_a_wrong_verdict_is_noticed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tokens = TokenStore(folder)
+            for file, status, is_right in [
+                (tokens.tokens("ES256", 20), 200, True), (tokens.tokens("ES256", 20), 401, False),
+                (tokens.mixed("ES256", 20, bad_of_ten=10), 401, True),
+                (tokens.mixed("ES256", 20, bad_of_ten=10), 200, False),
+            ]:
+                server = AnswersAlways(status)
+                bad_of_ten = 10 if "bad" in file else 0
+                if is_right:
+                    self.assertEqual(verdicts(server.port, file, bad_of_ten), [status] * 20)
+                else:
+                    self.assertRaises(LoadError, verdicts, server.port, file, bad_of_ten)
+                server.stop()
 
     def test_wrk_is_read_with_every_kind_of_failure(self):
         self.assertEqual(parse(QUIET), (81, 0))
@@ -86,10 +179,7 @@ class HarnessTests(unittest.TestCase):
                         server.stop()
 
     def test_ratios_compare_neighbours_in_time(self):
-        ours, theirs = Variant("a", None), Variant("b", None)
-        ours.rounds = [Round(1, 1, 1), Round(1, 2, 2)]
-        theirs.rounds = [Round(1, 2, 2), Round(1, 4, 4)]
-        self.assertEqual(ratios(ours, theirs), [0.5, 0.5])
+        self.assertEqual(quotients([1, 2], [2, 4]), [0.5, 0.5])
         self.assertEqual(spread([3.0, 1.0, 2.0]), "2.0 (1.0 to 3.0)")
 
     def test_short_numbers_of_an_ecdsa_signature_are_filled_up(self):
@@ -107,6 +197,8 @@ class HarnessTests(unittest.TestCase):
             self.assertEqual(len(set(tokens)), 50)
             self.assertEqual(store.tokens("EdDSA", 50), path)
             self.assertTrue(all(token.count(".") == 2 for token in tokens))
+            with open(store.mixed("EdDSA", 50, bad_of_ten=1), encoding="ascii") as file:
+                self.assertEqual(len(set(file.read().split())), 50)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import time
 LIFETIME_SECONDS = 24 * 3600
 ISSUER = "https://login.example.com/"
 AUDIENCE = "orders-api"
+SCOPE = "orders:read"
 ALGORITHMS = {
     "RS256": ("RSA", ["-pkeyopt", "rsa_keygen_bits:2048"]),
     "ES256": ("EC", ["-pkeyopt", "ec_paramgen_curve:P-256"]),
@@ -65,10 +66,10 @@ class Signer:
             self.crypto.EVP_MD_CTX_free(context)
         return raw_ecdsa(raw) if self.algorithm == "ES256" else raw
 
-    def token(self, number, expires):
+    def token(self, number, expires, audience=AUDIENCE):
         header = json.dumps({"alg": self.algorithm, "kid": self.algorithm, "typ": "at+jwt"}, separators=(",", ":"))
         claims = json.dumps({
-            "iss": ISSUER, "sub": f"user-{number:08d}", "aud": [AUDIENCE], "iat": expires - LIFETIME_SECONDS,
+            "iss": ISSUER, "sub": f"user-{number:08d}", "aud": [audience], "iat": expires - LIFETIME_SECONDS,
             "exp": expires, "jti": f"{number:032x}", "client_id": "web-shop", "scope": "orders:read orders:write",
             "email": f"user-{number:08d}@example.com", "org": {"id": f"org-{number % 97}", "tier": "gold"},
         }, separators=(",", ":"))
@@ -106,6 +107,12 @@ class TokenStore:
         with open(path, "rb") as file:
             return path, file.read()
 
+    def public_key_path(self, algorithm):
+        path, _ = self.key(algorithm)
+        public = os.path.join(self.folder, f"{algorithm}.public.pem")
+        subprocess.run(["openssl", "pkey", "-in", path, "-pubout", "-out", public], check=True, capture_output=True)
+        return public
+
     def key_set(self):
         """The public keys of all algorithms, each key named by its algorithm."""
         return {"keys": [self._public(algorithm) for algorithm in ALGORITHMS]}
@@ -128,8 +135,7 @@ class TokenStore:
         """A file of so many different tokens, one a line, good for an hour at least."""
         path = os.path.join(self.folder, f"{algorithm}-{count}.txt")
         key_path, pem = self.key(algorithm)
-        if (os.path.exists(path) and os.path.getmtime(path) > time.time() - LIFETIME_SECONDS + 3600
-                and os.path.getmtime(path) >= os.path.getmtime(key_path)):
+        if _is_fresh(path, key_path):
             return path
         workers = os.cpu_count() or 1
         share = -(-count // workers)
@@ -142,6 +148,32 @@ class TokenStore:
                 file.writelines(token + "\n" for token in part)
         os.rename(path + ".new", path)
         return path
+
+    def mixed(self, algorithm, count, bad_of_ten):
+        """A file as that of `tokens`, but so many of ten in turns are expired, for another audience, or have a signature
+        that does not fit."""
+        path = os.path.join(self.folder, f"{algorithm}-{count}-bad{bad_of_ten}.txt")
+        key_path, pem = self.key(algorithm)
+        if _is_fresh(path, key_path):
+            return path
+        signer = Signer(algorithm, pem)
+        now = int(time.time())
+        with open(path + ".new", "w", encoding="ascii") as file:
+            for number in range(count):
+                token = signer.token(number, now + LIFETIME_SECONDS)
+                if number % 10 < bad_of_ten:
+                    token = [
+                        signer.token(number, now - 3600), signer.token(number, now + LIFETIME_SECONDS, "payments-api"),
+                        token[:-20] + ("A" if token[-20] != "A" else "B") + token[-19:]][number // 10 % 3]
+                file.write(token + "\n")
+        os.rename(path + ".new", path)
+        return path
+
+
+def _is_fresh(path, key_path):
+    return (
+        os.path.exists(path) and os.path.getmtime(path) > time.time() - LIFETIME_SECONDS + 2 * 3600
+        and os.path.getmtime(path) >= os.path.getmtime(key_path))
 
 
 def verify_microseconds(algorithm):

@@ -1,6 +1,7 @@
--- Every request with the next token of a file (TOKENS, one a line), again from the first when it ends.
+-- Every request with the next token of a file (TOKENS, one a line), from the one numbered FIRST; again from the top when
+-- the file ends.
 local tokens = {}
-local nextToken = 0
+local nextToken = tonumber(os.getenv("FIRST") or "0")
 local before, after
 
 function init()

@@ -1,0 +1,90 @@
+"""Envoy as a proxy: its configuration as a value that JSON can be made of."""
+
+import json
+
+from task import IDLE_SECONDS
+
+EXTENSIONS = "type.googleapis.com/envoy.extensions"
+
+
+def envoy(setup, folder, port, _, caches_tokens=False):
+    return json.dumps({"static_resources": {
+        "listeners": [_listener(setup, folder, port, caches_tokens)],
+        "clusters": [_cluster(setup)],
+    }})
+
+
+def _address(port):
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+def _cluster(setup):
+    protocol = "http2_protocol_options" if setup.grpc else "http_protocol_options"
+    limits = {"max_connections": 100_000, "max_pending_requests": 100_000, "max_requests": 100_000}
+    return {
+        "name": "app", "type": "STATIC", "connect_timeout": "2s", "circuit_breakers": {"thresholds": [limits]},
+        "load_assignment": {
+            "cluster_name": "app",
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(setup.backend)}}]}]},
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": f"{EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {protocol: {}}}},
+    }
+
+
+def _listener(setup, folder, port, caches_tokens):
+    target = {"cluster": "app"}
+    manager = {
+        "@type": f"{EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "proxy", "codec_type": "AUTO", "use_remote_address": True,
+        "stream_idle_timeout": f"{IDLE_SECONDS}s", "request_headers_timeout": "10s",
+        "common_http_protocol_options": {"idle_timeout": f"{IDLE_SECONDS}s"},
+        "route_config": {
+            "name": "all",
+            "request_headers_to_add": [{
+                "header": {"key": "x-forwarded-host", "value": "%REQ(:AUTHORITY)%"},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}],
+            "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
+                {"match": {"prefix": path}, "route": target} for path in [*setup.service_paths(), "/"]]}]},
+        "http_filters": [
+            *(_token_filters(setup.tokens, caches_tokens) if setup.tokens else []),
+            {"name": "router", "typed_config": {"@type": f"{EXTENSIONS}.filters.http.router.v3.Router"}}],
+    }
+    if setup.access_log:
+        manager["access_log"] = [{"name": "file", "typed_config": {
+            "@type": f"{EXTENSIONS}.access_loggers.file.v3.FileAccessLog", "path": f"{folder}/envoy.access.log"}}]
+    chain = {"filters": [{"name": "http", "typed_config": manager}]}
+    if setup.certificate:
+        chain["transport_socket"] = {"name": "tls", "typed_config": {
+            "@type": f"{EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "alpn_protocols": ["h2", "http/1.1"],
+                "tls_certificates": [{
+                    "certificate_chain": {"filename": setup.certificate},
+                    "private_key": {"filename": setup.certificate}}]}}}
+    return {"name": "proxy", "address": _address(port), "tcp_backlog_size": 4096, "filter_chains": [chain]}
+
+
+def _token_filters(tokens, caches_tokens):
+    provider = {
+        "issuer": tokens.issuer, "audiences": [tokens.audience], "forward": True, "clock_skew_seconds": 30,
+        "require_expiration": True, "payload_in_metadata": "payload", "local_jwks": {"inline_string": tokens.key_set},
+        "claim_to_headers": [
+            {"header_name": name, "claim_name": claim}
+            for name, claim in [("x-user-id", "sub"), ("x-user-email", "email"), ("x-org", "org.id")]]}
+    if caches_tokens:
+        provider["jwt_cache_config"] = {"jwt_cache_size": 200_000}
+    guarded = {"url_path": {"path": {"prefix": "/orders/"}}}
+    has_scope = {"metadata": {
+        "filter": "envoy.filters.http.jwt_authn", "path": [{"key": "payload"}, {"key": "scope"}],
+        "value": {"string_match": {"contains": tokens.scope}}}}
+    return [
+        {"name": "envoy.filters.http.jwt_authn", "typed_config": {
+            "@type": f"{EXTENSIONS}.filters.http.jwt_authn.v3.JwtAuthentication", "providers": {"login": provider},
+            "rules": [{"match": {"prefix": "/orders/"}, "requires": {"provider_name": "login"}}]}},
+        {"name": "envoy.filters.http.rbac", "typed_config": {
+            "@type": f"{EXTENSIONS}.filters.http.rbac.v3.RBAC",
+            "rules": {"action": "ALLOW", "policies": {
+                "scope": {"permissions": [guarded], "principals": [has_scope]},
+                "open": {"permissions": [{"not_rule": guarded}], "principals": [{"any": True}]}}}}},
+    ]

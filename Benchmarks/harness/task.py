@@ -1,0 +1,45 @@
+"""What a case asks of every proxy, so that all of them are given the same work."""
+
+from dataclasses import dataclass
+
+NAMES = ["catraca", "nginx", "haproxy", "h2o", "caddy", "envoy"]
+
+# Kept connections, towards clients and to the backend; nobody's idle connection is closed during a run.
+IDLE_SECONDS = 300
+UPSTREAM_CONNECTIONS = 256
+CONNECTIONS_MAX = 12_000
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a bearer token must show on paths below /orders/: signature, issuer, audience, times and scope. `sub`, `email`
+    and `org.id` go to the upstream as header fields."""
+
+    issuer: str
+    audience: str
+    scope: str
+    algorithm: str
+    # The public keys: a JWK set as text, its file, and the file of the one key in PEM.
+    key_set: str
+    key_set_path: str
+    public_key_path: str
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A proxy's task. All of it goes to one backend on this machine."""
+
+    backend: int
+    workers: int = 1
+    # TLS with this certificate (and its key in the same file), HTTP/2 and HTTP/1.1 by ALPN.
+    certificate: str = ""
+    # Routes /service-0/ to /service-(routes-1)/ besides the one for everything.
+    routes: int = 0
+    tokens: Tokens | None = None
+    # HTTP/2 without TLS on both sides, for calls of gRPC.
+    grpc: bool = False
+    # One line a request into a file.
+    access_log: bool = False
+
+    def service_paths(self):
+        return [f"/service-{number}/" for number in range(self.routes)]

@@ -90,7 +90,7 @@ extension Span where Element == UInt8 {
   }
 
   /// Both halves of the 128 bit product, folded into one.
-  private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
+  fileprivate static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
     let product = a.multipliedFullWidth(by: b)
     return product.high ^ product.low
   }
@@ -109,4 +109,11 @@ extension Span where Element == UInt8 {
 
   /// The bytes as text, with U+FFFD for what is not UTF-8: for logs and messages, not for decisions.
   public func text() -> String { String(decoding: copied(), as: UTF8.self) }
+}
+
+/// The like of ``Swift/Span/keyedHash(_:_:)`` for two words.
+public func keyedHash(of high: UInt64, _ low: UInt64, _ key0: UInt64, _ key1: UInt64) -> UInt64 {
+  let secret = key1 | 1
+  let state = Span<UInt8>.fold(Span<UInt8>.fold(key0 ^ high, secret) &+ key0 ^ low, secret)
+  return Span<UInt8>.fold(state, 0x9E37_79B9_7F4A_7C15)
 }

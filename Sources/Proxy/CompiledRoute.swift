@@ -34,6 +34,7 @@ package final class CompiledRoute: Sendable {
   let ruledFields: UInt64
   /// Field lines to append, with their CRLFs.
   let requestLines: [UInt8]
+  /// Fields of the upstream's answer that do not go on: those that rules replace or remove, and with `cors` its own.
   let responseDrops: FieldNameSet
   let responseLines: [UInt8]
   /// Lines whose values have captures in them; see ``Exchange/fill(_:_:into:)``.
@@ -41,6 +42,10 @@ package final class CompiledRoute: Sendable {
   let responseTemplates: [FieldTemplate]
   /// Whether the file's response rules speak of the type, so that a fixed answer does not.
   let isTypeRuled: Bool
+  let cors: CORSPolicy?
+  /// Those that are asked before the token is looked at, and those that count by it.
+  let earlyRateLimits: [CompiledRateLimit]
+  let tokenRateLimits: [CompiledRateLimit]
 
   let rewrite: Rewrite
   /// Segments of the path that `strip_prefix` takes away; the route's own path begins with them.
@@ -68,7 +73,9 @@ package final class CompiledRoute: Sendable {
   /// Nil lets no WebSocket through.
   let webSocket: WebSocket?
 
-  init(_ route: Route, index: Int, defaultBodySize: UInt64, names: CounterNames) {
+  init(
+    _ route: Route, index: Int, defaultBodySize: UInt64, rateLimits: [CompiledRateLimit], names: CounterNames
+  ) {
     self.index = index
     counterID = names.routeID(index)
     name = route.name
@@ -101,7 +108,12 @@ package final class CompiledRoute: Sendable {
     let ruled = Set((route.requestHeaders.remove + route.requestHeaders.set.map(\.name)).map { $0.lowercased() })
     ruledFields = KnownField.allCases.reduce(0) { ruled.contains("\($1.name)") ? $0 | $1.bit : $0 }
     requestLines = Self.lines(route.requestHeaders)
-    responseDrops = FieldNameSet(route.responseHeaders.remove + route.responseHeaders.set.map(\.name))
+    cors = route.cors.map { CORSPolicy($0, methods: route.methods) }
+    earlyRateLimits = rateLimits.filter { !$0.wantsToken }
+    tokenRateLimits = rateLimits.filter(\.wantsToken)
+    responseDrops = FieldNameSet(
+      route.responseHeaders.remove + route.responseHeaders.set.map(\.name)
+        + (route.cors == nil ? [] : CORSPolicy.fieldNames))
     responseLines = Self.lines(route.responseHeaders)
     requestTemplates = Self.templates(route.requestHeaders)
     responseTemplates = Self.templates(route.responseHeaders)

@@ -57,6 +57,12 @@ package final class Counters {
     values.rejections[RejectionKey(upstream: upstream, reason: reason), default: 0] &+= 1
   }
 
+  /// A request that a rate limit refused, or would have refused if it were not a dry run.
+  package func countRateLimited(route: Int?, isDryRun: Bool) {
+    guard let route, route >= 0 else { return }
+    if isDryRun { Self.count(route, in: &values.rateLimitedDry) } else { Self.count(route, in: &values.rateLimited) }
+  }
+
   /// One decision about a request's token on a route that is not public.
   ///
   /// - Parameter issuer: nil when none is known, as without a token.

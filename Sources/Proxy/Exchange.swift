@@ -149,6 +149,7 @@ package final class Exchange {
       routeMatch.reset()
       route = nil
       routeDeadline = .max
+      addedLines.removeAll()
       tokenPlace = .none
       // An index of the old configuration.
       issuer = nil

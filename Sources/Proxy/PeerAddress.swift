@@ -3,7 +3,7 @@
 import Bytes
 
 /// An IPv4 (in IPv6-mapped form) or IPv6 address; all zero for a peer that has none (a Unix socket).
-package struct PeerAddress: Sendable, Equatable {
+package struct PeerAddress: Sendable, Hashable {
   package var high: UInt64
   package var low: UInt64
 
@@ -16,6 +16,13 @@ package struct PeerAddress: Sendable, Equatable {
   package var isUnix: Bool { high == 0 && low == 0 }
 
   package var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
+
+  /// What counts as one client: an IPv4 address, or so many bits of an IPv6 one, of which a subscriber has many.
+  package func network(prefix: Int) -> PeerAddress {
+    if isIPv4 || prefix >= 128 { return self }
+    if prefix <= 64 { return PeerAddress(high: high & ~(UInt64.max >> UInt64(clamping: prefix)), low: 0) }
+    return PeerAddress(high: high, low: low & ~(UInt64.max >> UInt64(prefix - 64)))
+  }
 
   /// Reads an IPv4 or IPv6 literal (RFC 4291 §2.2), without brackets or zone; nil for anything else.
   package init?(_ text: Span<UInt8>) {

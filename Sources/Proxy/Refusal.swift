@@ -8,6 +8,8 @@ package import Tokens
 package enum GatewayRefusal: String, Sendable, CaseIterable {
   case routeNotFound = "route_not_found"
   case methodNotAllowed = "method_not_allowed"
+  case rateLimited = "rate_limited"
+  case originNotAllowed = "origin_not_allowed"
   case bodyTooLarge = "body_too_large"
   case bodyMalformed = "body_malformed"
   case headerTimeout = "header_timeout"
@@ -48,6 +50,8 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
     switch self {
     case .routeNotFound: 404
     case .methodNotAllowed: 405
+    case .rateLimited: 429
+    case .originNotAllowed: 403
     case .bodyTooLarge: 413
     case .bodyMalformed, .webSocketHandshakeInvalid, .webSocketVersionUnsupported, .webSocketFrameInvalid,
       .grpcTimeoutInvalid:

@@ -10,6 +10,11 @@ package final class Snapshot: Sendable {
   package let configuration: GatewayConfiguration
   package let routes: [CompiledRoute]
   let routeTable: RouteTable
+  private let rateLimiters: RateLimiters
+  /// Whether any route answers preflights.
+  let hasCORS: Bool
+  /// Bits of an IPv6 address that make a client.
+  package let ipv6PrefixLength: Int
   let issuerRules: [IssuerRules]
   let errorPages: ErrorPageTable
   let headLimits: HeadLimits
@@ -27,7 +32,8 @@ package final class Snapshot: Sendable {
   package let counterNames: CounterNames
   let issuerCounterIDs: [Int]
 
-  /// - Parameter previous: the snapshot that this one replaces, so that counters go on under the same names.
+  /// - Parameter previous: the snapshot that this one replaces, so that counters go on under the same names and
+  ///   rate limits with the same buckets.
   package init(_ configuration: GatewayConfiguration, generation: UInt64, after previous: Snapshot? = nil) {
     let names = CounterNames(configuration, after: previous?.counterNames)
     counterNames = names
@@ -38,9 +44,14 @@ package final class Snapshot: Sendable {
       (previous?.sharing ?? []).map { ($0.upstream.name, $0) }, uniquingKeysWith: { first, _ in first })
     sharing = configuration.upstreams.map { UpstreamSharing($0, after: known[$0.name]) }
     let limits = configuration.limits
+    let rateLimiters = RateLimiters(configuration, after: previous?.rateLimiters)
+    self.rateLimiters = rateLimiters
+    hasCORS = configuration.routes.contains { $0.cors != nil }
+    ipv6PrefixLength = limits.ipv6PrefixLength
     routes = configuration.routes.enumerated().map {
       CompiledRoute(
-        $0.element, index: $0.offset, defaultBodySize: limits.bodySize, names: names)
+        $0.element, index: $0.offset, defaultBodySize: limits.bodySize,
+        rateLimits: rateLimiters.routes[$0.offset], names: names)
     }
     routeTable = RouteTable(configuration.routes)
     errorPages = ErrorPageTable(configuration.errorPages)
@@ -81,6 +92,9 @@ package final class Snapshot: Sendable {
     logFormatter = other.logFormatter
     counterNames = other.counterNames
     issuerCounterIDs = other.issuerCounterIDs
+    rateLimiters = other.rateLimiters
+    hasCORS = other.hasCORS
+    ipv6PrefixLength = other.ipv6PrefixLength
   }
 
   package var headerTimeoutNanoseconds: Int64 { headerTimeout }

@@ -17,12 +17,13 @@ package final class Gateway: Sendable {
     tokenCacheByteCountMax: Int = 32 * 1024 * 1024
   ) async throws -> Gateway {
     var workers: [Mailbox] = []
+    let clientConnections = ClientConnections()
     for number in 0..<count {
       let mailbox = try Mailbox()
       try WorkerThread.start(name: "worker-\(number)") {
         let loop = try? WorkerLoop(
           mailbox: mailbox, snapshot: snapshot, keySets: keySets, contexts: contexts, outlets: outlets,
-          tokenCacheByteCountMax: tokenCacheByteCountMax, isFirst: number == 0)
+          clientConnections: clientConnections, tokenCacheByteCountMax: tokenCacheByteCountMax, isFirst: number == 0)
         loop?.run()
         _ = mailbox.close()
       }

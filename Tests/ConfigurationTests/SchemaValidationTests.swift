@@ -63,7 +63,7 @@ struct SchemaValidationTests {
     arguments: [
       "unknown-keys", "later-keys", "wrong-types", "missing-keys", "null-values", "numbers", "listeners",
       "listener-tls",
-      "upstream-tls", "websocket",
+      "upstream-tls", "websocket", "cors", "rate-limits",
     ])
   func bad(name: String) throws {
     let result = try Self.python([

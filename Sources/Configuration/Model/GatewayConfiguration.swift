@@ -22,6 +22,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
   /// In the file's order; an index into it is an issuer's number for metrics and caches.
   package var issuers: [Issuer] = []
   package var upstreams: [Upstream] = []
+  /// Limits that several routes share, in the file's order.
+  package var rateLimits: [RateLimit] = []
   /// In the file's order; precedence comes from specificity, not from this order.
   package var routes: [Route] = []
 
@@ -58,6 +60,10 @@ package struct Limits: Sendable, Equatable {
   package var headers = 100
   package var bodySize: UInt64 = 10 * 1024 * 1024
   package var connections = 10_000
+  /// Of one client, over all workers; 0 is no bound.
+  package var connectionsPerClient = 0
+  /// Bits of an IPv6 address that make a client.
+  package var ipv6PrefixLength = 64
   /// Concurrent HTTP/2 streams of one connection.
   package var streams = 100
   package var headerTimeout = Duration.seconds(10)

@@ -16,6 +16,9 @@ package struct Route: Sendable, Equatable {
   package var rewrite = Rewrite()
   package var requestHeaders = HeaderRules()
   package var responseHeaders = HeaderRules()
+  /// nil leaves requests of other origins to the upstream.
+  package var cors: CORS?
+  package var rateLimits: [RouteRateLimit] = []
   package var action: Action
   /// nil lets no WebSocket through. Only to upstreams that speak HTTP/1.1.
   package var webSocket: WebSocket?

@@ -41,6 +41,12 @@ extension Reading {
     names.issuerValues = Dictionary(result.issuers.map { ($0.name, $0.policy.issuer) }) { first, _ in first }
     result.upstreams = upstreamEntries.compactMap { upstream($0) }
     names.protocols = Dictionary(result.upstreams.map { ($0.name, $0.protocol) }) { first, _ in first }
+    let limitEntries =
+      section["rate_limits"].flatMap {
+        entries($0, "'rate_limits'", example: "logins: { requests: 5, per: 1m }")
+      } ?? []
+    names.rateLimits = limitEntries.map { ($0.key, rateLimit($0)) }
+    result.rateLimits = names.rateLimits.compactMap(\.limit)
     let routeAdvice = "without one every request is answered 404"
     if let node = section.required("routes", routeAdvice) {
       let routes = routes(node, names: &names)
@@ -51,6 +57,7 @@ extension Reading {
     if errorCount == 0 {
       warnUnused(issuerEntries, names.usedIssuers, "issuer")
       warnUnused(upstreamEntries, names.usedUpstreams, "upstream")
+      warnUnused(limitEntries, names.usedRateLimits, "rate_limit")
     }
     return result
   }
@@ -70,6 +77,9 @@ extension Reading {
     var maintenance: Maintenance?
     var usedIssuers: Set<String> = []
     var usedUpstreams: Set<String> = []
+    /// nil for one that was refused.
+    var rateLimits: [(name: String, limit: RateLimit?)] = []
+    var usedRateLimits: Set<String> = []
   }
 
   private func warnUnused(_ entries: [SourceNode.Entry], _ used: Set<String>, _ kind: String) {
@@ -145,6 +155,14 @@ extension Reading {
     if let node = section["body_size"], let value = bodySize(node) { result.bodySize = value }
     if let node = section["connections"], let value = integer(node, "'connections'", in: 1...1_000_000) {
       result.connections = value
+    }
+    if let node = section["connections_per_client"],
+      let value = integer(node, "'connections_per_client'", in: 0...1_000_000)
+    {
+      result.connectionsPerClient = value
+    }
+    if let node = section["ipv6_prefix"], let value = integer(node, "'ipv6_prefix'", in: 32...128) {
+      result.ipv6PrefixLength = value
     }
     if let node = section["streams"], let value = integer(node, "'streams'", in: 1...10_000) { result.streams = value }
     if let node = section["header_timeout"], let value = duration(node, "'header_timeout'", from: "100ms", to: "10m") {

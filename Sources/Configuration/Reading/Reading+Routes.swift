@@ -60,6 +60,10 @@ extension Reading {
     if let node = section["response_headers"] {
       route.responseHeaders = headerRules(node, .responseHeaders, pattern: pattern)
     }
+    if let node = section["cors"] { route.cors = cors(node, of: route) }
+    if let node = section["rate_limit"] {
+      route.rateLimits = rateLimits(node, auth: section.has("auth") ? auth : nil, names: &names)
+    }
     if let node = section["timeout"] { route.timeout = duration(node, "'timeout'", from: "10ms", to: "24h") }
     if let node = section["read_timeout"] { route.readTimeout = readTimeout(node) }
     if let node = section["deadline_header"] { route.deadlineHeader = deadlineHeader(node, route, section: section) }
@@ -135,7 +139,7 @@ extension Reading {
     return isWild ? .subdomains(of: name) : .exact(name)
   }
 
-  private func methodProblem(_ name: String) -> String? {
+  func methodProblem(_ name: String) -> String? {
     guard FieldRules.isToken(name) else { return "\(name.quoted) is no method" }
     if name == "TRACE" { return "the gateway forwards no TRACE, which shows what it tells upstreams: remove it" }
     if name == "CONNECT" { return "the gateway opens no tunnels: remove CONNECT" }

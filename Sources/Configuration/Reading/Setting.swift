@@ -43,7 +43,8 @@ extension SettingTable {
   /// In the order of the documents.
   package static let all: [SettingTable] = [
     root, listener, listenerTLS, certificate, dns, admin, accessLog, limits, issuer, upstream, server, sticky,
-    upstreamTLS, healthCheck, eject, queue, adaptive, retry, route, split, auth, compress, errorPage, maintenance,
+    upstreamTLS, healthCheck, eject, queue, adaptive, retry, rateLimit, route, split, auth, routeRateLimit, cors,
+    compress, errorPage, maintenance,
     identity, rewrite, requestHeaders, responseHeaders, respond, redirect, webSocket, mirror,
   ]
 
@@ -54,7 +55,7 @@ extension SettingTable {
       Setting("trusted_proxies", default: "[]"), Setting("dns"), Setting("admin"), Setting("access_log"),
       Setting("limits"), Setting("compress", default: "false"), Setting("error_pages"),
       Setting("maintenance", default: "false"),
-      Setting("issuers"), Setting("upstreams"), Setting("routes", isRequired: true),
+      Setting("issuers"), Setting("upstreams"), Setting("rate_limits"), Setting("routes", isRequired: true),
     ])
 
   static let listener = SettingTable(
@@ -90,7 +91,8 @@ extension SettingTable {
     settings: [
       Setting("header_size", default: "32KiB"), Setting("headers", default: "100"),
       Setting("body_size", default: "10MiB"), Setting("connections", default: "10000"),
-      .later("connections_per_client"), Setting("streams", default: "100"), Setting("header_timeout", default: "10s"),
+      Setting("connections_per_client", default: "0"), Setting("ipv6_prefix", default: "64"),
+      Setting("streams", default: "100"), Setting("header_timeout", default: "10s"),
       Setting("body_timeout", default: "30s"), Setting("idle_timeout", default: "75s"),
       Setting("drain_timeout", default: "30s"),
     ])
@@ -187,7 +189,8 @@ extension SettingTable {
     path: "routes[]", title: "a route",
     settings: [
       Setting("name"), Setting("host"), Setting("path", isRequired: true), Setting("methods"), Setting("headers"),
-      Setting("auth", isRequired: true), Setting("identity"), .later("cors"), .later("rate_limit"), Setting("rewrite"),
+      Setting("auth", isRequired: true), Setting("identity"), Setting("cors"), Setting("rate_limit"),
+      Setting("rewrite"),
       Setting("request_headers"), Setting("response_headers"), Setting("upstream"), Setting("upstreams"),
       Setting("split_on"), Setting("respond"), Setting("redirect"), Setting("timeout"), Setting("read_timeout"),
       Setting("deadline_header"), Setting("body_size"), Setting("compress"), Setting("error_pages"),
@@ -203,6 +206,27 @@ extension SettingTable {
     settings: [
       Setting("issuers", isRequired: true), Setting("scopes"), Setting("claims"),
       Setting("tokens_from", default: "[authorization]"), Setting("optional", default: "false"),
+    ])
+
+  private static let rateLimitSettings = [
+    Setting("requests", isRequired: true), Setting("per", isRequired: true), Setting("burst"),
+    Setting("by", default: "client_ip"), Setting("keys", default: "100000"), Setting("dry_run", default: "false"),
+    Setting("fields", default: "true"),
+  ]
+
+  static let rateLimit = SettingTable(
+    path: "rate_limits{}", title: "a rate limit", settings: rateLimitSettings)
+
+  static let routeRateLimit = SettingTable(
+    path: "routes[].rate_limit", title: "'rate_limit'", settings: rateLimitSettings)
+
+  static let cors = SettingTable(
+    path: "routes[].cors", title: "'cors'",
+    settings: [
+      Setting("origins", isRequired: true), Setting("methods"),
+      Setting("headers", default: "[Authorization, Content-Type]"), Setting("expose_headers"),
+      Setting("credentials", default: "false"), Setting("max_age", default: "10m"),
+      Setting("private_network", default: "false"),
     ])
 
   static let identity = SettingTable(

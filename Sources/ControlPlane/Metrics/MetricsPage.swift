@@ -101,6 +101,13 @@ package struct MetricsPage: Sendable {
     for (route, result, count) in counters.mirroredCounts {
       text.sample([("route", name(route, in: names.routes)), ("result", result.label)], count)
     }
+    for (family, isDryRun) in [(MetricFamily.rateLimited, false), (.rateLimitedDryRun, true)] {
+      text.family(family)
+      for (id, name) in names.routes.enumerated() {
+        let count = counters.rateLimited(route: id, isDryRun: isDryRun)
+        if count > 0 { text.sample([("route", name)], count) }
+      }
+    }
     text.family(.errors)
     for (reason, count) in counters.errors.sorted(by: { $0.key < $1.key }) { text.sample([("reason", reason)], count) }
     text.family(.accessLogDropped)

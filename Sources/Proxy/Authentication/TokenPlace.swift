@@ -49,7 +49,7 @@ extension Exchange {
     return start == value.upperBound ? .malformed : .found(.field(start..<value.upperBound))
   }
 
-  private func tokenInHeader(_ bytes: Span<UInt8>, _ name: Span<UInt8>) -> TokenSearch {
+  func tokenInHeader(_ bytes: Span<UInt8>, _ name: Span<UInt8>) -> TokenSearch {
     var found = TokenSearch.missing
     for index in head.fields.indices {
       let field = head.fields[index]
@@ -60,7 +60,7 @@ extension Exchange {
     return found
   }
 
-  private func tokenInCookie(_ bytes: Span<UInt8>, _ name: Span<UInt8>) -> TokenSearch {
+  func tokenInCookie(_ bytes: Span<UInt8>, _ name: Span<UInt8>) -> TokenSearch {
     guard head.count(of: .cookie) > 0 else { return .missing }
     var found = TokenSearch.missing
     for index in head.fields.indices where head.fields[index].known == .cookie {

@@ -73,6 +73,9 @@ package struct CountersSnapshot: Sendable, Equatable {
   var upstreamRetries: [UInt64] = []
   var rejections: [RejectionKey: UInt64] = [:]
   var refusedRetries: [UInt64] = []
+  /// By route.
+  var rateLimited: [UInt64] = []
+  var rateLimitedDry: [UInt64] = []
   package internal(set) var errors: [String: UInt64] = [:]
   /// TLS handshakes of clients by their outcome.
   package internal(set) var handshakes: [String: UInt64] = [:]
@@ -103,6 +106,8 @@ package struct CountersSnapshot: Sendable, Equatable {
     Self.add(other.upstreamRetries, to: &upstreamRetries)
     rejections.merge(other.rejections) { $0 &+ $1 }
     Self.add(other.refusedRetries, to: &refusedRetries)
+    Self.add(other.rateLimited, to: &rateLimited)
+    Self.add(other.rateLimitedDry, to: &rateLimitedDry)
     errors.merge(other.errors) { $0 &+ $1 }
     handshakes.merge(other.handshakes) { $0 &+ $1 }
   }
@@ -154,6 +159,12 @@ extension CountersSnapshot {
       let (route, _, result) = CounterKey.unpack(key)
       return MirrorResult(rawValue: result).map { (route: route, result: $0, count: count) }
     }
+  }
+
+  /// Requests of a route that a rate limit refused, or would have refused.
+  package func rateLimited(route: Int, isDryRun: Bool) -> UInt64 {
+    let counts = isDryRun ? rateLimitedDry : rateLimited
+    return counts.indices.contains(route) ? counts[route] : 0
   }
 
   package func retries(upstream: Int) -> UInt64 {

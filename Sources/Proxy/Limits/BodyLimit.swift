@@ -6,6 +6,10 @@ extension Exchange {
   /// A body that announces its length is measured by it; any other is counted as it comes, in ``receivedBody(_:)``.
   func checkLimits() -> StageOutcome {
     guard let route else { return .refuse(.gateway(.routeNotFound)) }
+    if !route.earlyRateLimits.isEmpty {
+      let outcome = checkRateLimits(route.earlyRateLimits)
+      guard case .next = outcome else { return outcome }
+    }
     deadlineRefusal = .routeTimeout
     if let timeout = route.timeout { routeDeadline = startedAt &+ timeout }
     if let refusal = shortenDeadline() { return .refuse(.gateway(refusal)) }

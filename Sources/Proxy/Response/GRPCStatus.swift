@@ -24,6 +24,7 @@ extension Refusal {
     case .gateway(.upstreamTimeout), .gateway(.routeTimeout), .gateway(.grpcDeadlineExceeded),
       .gateway(.bodyTimeout):
       .deadlineExceeded
+    case .gateway(.rateLimited): .resourceExhausted
     default:
       switch status {
       case 400: .internal

@@ -24,6 +24,7 @@ extension Exchange {
     guard head.count(of: .secWebSocketVersion) == 1, let version = head.first(.secWebSocketVersion),
       head.bytes.span.extracting(version.value).equalsIgnoringCase("13")
     else { return .refuse(.gateway(.webSocketVersionUnsupported)) }
+    if let cors = route.cors, !mayOpenTunnel(cors) { return .refuse(.gateway(.originNotAllowed)) }
     isTunnelWanted = true
     // Its content begins when the tunnel does.
     isRequestComplete = true

@@ -74,8 +74,11 @@ extension WorkerLoop {
 
   /// A client connected.
   func accepted(_ client: Descriptor, from peer: PeerAddress, at key: ListenerKey) {
-    guard let (opening, secure) = opening(of: peer, at: key) else { return client.close() }
-    let socket = Socket(client, loop: self, opening: opening, secure: secure)
+    // Behind a PROXY header stands who the client is.
+    let isHeaderDue = listeners[key]?.listener.hasProxyProtocol == true
+    guard let admission = isHeaderDue ? .uncounted : admit(peer), let (opening, secure) = opening(of: peer, at: key)
+    else { return client.close() }
+    let socket = Socket(client, loop: self, opening: opening, admission: admission, secure: secure)
     guard watch(socket, [.input, .inputEnd, .edge]) else { return client.close() }
     socket.begin()
     updateAccepting()

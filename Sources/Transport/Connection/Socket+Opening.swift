@@ -36,6 +36,12 @@ extension Socket {
       return nil
     case .complete(let byteCount, let source):
       if let source { opening.peer = source }
+      // It stays one whose header is due: no handshake was begun.
+      admission = loop.admit(opening.peer)
+      if admission == nil {
+        abort()
+        return nil
+      }
       opening.isHeaderDue = false
       opening.header = []
       self.opening = opening

@@ -19,6 +19,8 @@ final class Socket: Watched {
   private(set) var connection: Connection?
   /// Set while a client is on its way to being a connection.
   var opening: Opening?
+  /// Of a client, until the socket is gone.
+  var admission: Admission?
   var secure: SecureLayer?
   /// To a server that has not answered yet.
   private var isConnecting = false
@@ -56,7 +58,8 @@ final class Socket: Watched {
   }
 
   /// A socket that was accepted; its connection is made when all that comes before it is through.
-  init(_ descriptor: Descriptor, loop: WorkerLoop, opening: Opening, secure: SecureLayer?) {
+  init(_ descriptor: Descriptor, loop: WorkerLoop, opening: Opening, admission: Admission, secure: SecureLayer?) {
+    self.admission = admission
     self.loop = loop
     worker = loop.worker
     self.opening = opening
@@ -195,6 +198,7 @@ final class Socket: Watched {
     isGone = true
     loop.forget(self)
     descriptor.close()
+    admission = nil
     if opening != nil { endOpening(.closed) }
     defer { loop.updateAccepting() }
     guard let connection else { return }

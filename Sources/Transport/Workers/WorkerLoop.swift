@@ -34,6 +34,8 @@ package struct WorkerOutlets: Sendable {
 final class WorkerLoop {
   let worker: Worker
   let mailbox: Mailbox
+  /// Shared by all loops.
+  let clientConnections: ClientConnections
   private let outlets: WorkerOutlets
   private let poller: Poller
   private var watched = WatchTable()
@@ -78,9 +80,10 @@ final class WorkerLoop {
 
   init(
     mailbox: Mailbox, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
-    tokenCacheByteCountMax: Int, isFirst: Bool
+    clientConnections: ClientConnections, tokenCacheByteCountMax: Int, isFirst: Bool
   ) throws(SystemError) {
     self.mailbox = mailbox
+    self.clientConnections = clientConnections
     self.contexts = contexts
     self.outlets = outlets
     poller = try Poller()

@@ -40,6 +40,7 @@ struct MetricsPageTests {
     counters.countUpstream(0, nanoseconds: 3_000_000)
     counters.countRetry(upstream: 0)
     counters.countMirrored(route: 0, .dropped)
+    for isDryRun in [true, false, false] { counters.countRateLimited(route: 0, isDryRun: isDryRun) }
     counters.countAuthentication(route: 0, issuer: 0, .accepted)
     counters.countAuthentication(route: 0, issuer: nil, .refused(.tokenMissing))
     counters.countAuthentication(route: 1, issuer: 0, .refused(.tokenExpired))
@@ -98,6 +99,8 @@ struct MetricsPageTests {
       ("catraca_requests_total", ["route": nasty, "method": "other", "code": "502"], 1),
       ("catraca_requests_total", ["route": "", "method": "GET", "code": "404"], 1),
       ("catraca_upstream_retries_total", ["upstream": "up"], 1),
+      ("catraca_rate_limited_total", ["route": "orders"], 2),
+      ("catraca_rate_limited_dry_run_total", ["route": "orders"], 1),
       ("catraca_errors_total", ["reason": "upstream_closed"], 1),
       ("catraca_access_log_dropped_total", [:], 5),
       ("catraca_auth_total", ["issuer": "login", "result": "accepted", "route": "orders"], 1),

@@ -14,7 +14,7 @@ struct GRPCRefusalTests {
       GatewayRefusal.allCases.map(Refusal.gateway) + TokenRefusal.allCases.map(Refusal.token)
       + HeadError.allCases.map(Refusal.head) + TargetError.allCases.map(Refusal.target)
     let expected: [Int: Int] = [
-      400: 13, 401: 16, 403: 7, 404: 12, 405: 12, 413: 8, 414: 8, 431: 8, 499: 1, 501: 12, 502: 14, 503: 14,
+      400: 13, 401: 16, 403: 7, 404: 12, 405: 12, 413: 8, 414: 8, 429: 8, 431: 8, 499: 1, 501: 12, 502: 14, 503: 14,
     ]
     for refusal in all {
       #expect(refusal.code.utf8.allSatisfy { $0 == 0x5F || (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) })

@@ -1,0 +1,51 @@
+// Which pages of other origins may call a route, and with what (the Fetch standard's CORS protocol).
+
+/// `cors:` of a route.
+package struct CORS: Sendable, Equatable {
+  package enum Origin: Sendable, Hashable {
+    /// `*`; never with credentials.
+    case any
+    /// As browsers write it (RFC 6454 §6.2), in lower case: `https://app.example.com`, `file://`, `null`.
+    case exact(String)
+    case pattern(OriginPattern)
+  }
+
+  package var origins: [Origin]
+  /// Empty: those that the route takes.
+  package var methods: [String] = []
+  /// nil allows what is asked for (`*`); never with credentials.
+  package var headers: [String]? = ["Authorization", "Content-Type"]
+  package var exposeHeaders: [String] = []
+  package var hasCredentials = false
+  /// How long a browser may remember the answer to a preflight.
+  package var maxAge = Duration.seconds(600)
+  /// Whether pages of public networks may call where this is a private one.
+  package var isPrivateNetworkAllowed = false
+
+  package init(origins: [Origin]) { self.origins = origins }
+}
+
+/// An origin with a `*` in it: `https://*.example.com`, `http://localhost:*`. All in lower case.
+package struct OriginPattern: Sendable, Hashable {
+  package enum Port: Sendable, Hashable {
+    /// Without a port, which is the scheme's own.
+    case none
+    case exact(String)
+    /// Any, or none.
+    case any
+  }
+
+  /// With the `://` behind it.
+  package var scheme: String
+  package var host: String
+  /// One or more labels in front of `host`, which alone does not match.
+  package var isSubdomain: Bool
+  package var port: Port
+
+  package init(scheme: String, host: String, isSubdomain: Bool, port: Port) {
+    self.scheme = scheme
+    self.host = host
+    self.isSubdomain = isSubdomain
+    self.port = port
+  }
+}

@@ -1,0 +1,110 @@
+// `rate_limits:`, and `rate_limit:` of a route: a mapping, the name of a shared one, or a list of these.
+
+import Tokens
+
+extension Reading {
+  /// A shared limit; nil after an error.
+  func rateLimit(_ entry: SourceNode.Entry) -> RateLimit? {
+    // It stands in a field of answers (RFC 9651 §3.3.3).
+    guard entry.key.utf8.count <= 64, entry.key.utf8.allSatisfy({ $0.isAlphanumeric || "-_.".utf8.contains($0) }) else {
+      error(
+        entry.keyPlace,
+        "\(entry.key.quoted) is told to clients: a rate limit's name has letters, digits, '-', '_' and '.'")
+      return nil
+    }
+    return rateLimit(entry.value, .rateLimit, name: entry.key)
+  }
+
+  func rateLimits(_ node: SourceNode, auth: Authentication?, names: inout Names) -> [RouteRateLimit] {
+    var nodes = [node]
+    if case .list = node.content { nodes = list(node, "'rate_limit'") ?? [] }
+    // LIMIT: each costs every request of the route.
+    if nodes.count > 8 { error(node.place, "a route has at most 8 rate limits") }
+    var result: [RouteRateLimit] = []
+    for node in nodes {
+      guard let (use, key) = rateLimitUse(node, number: result.count + 1, names: &names) else { continue }
+      if case .claim(let path) = key, auth == .public {
+        error(
+          node.place, "'auth: public' verifies no token, so there is no claim \(path.description.quoted) to count by")
+        continue
+      }
+      if result.contains(use), case .shared = use {
+        error(node.place, "this rate limit stands twice: remove one")
+        continue
+      }
+      result.append(use)
+    }
+    return result
+  }
+
+  private func rateLimitUse(
+    _ node: SourceNode, number: Int, names: inout Names
+  ) -> (use: RouteRateLimit, key: RateLimit.Key)? {
+    if case .mapping = node.content {
+      return rateLimit(node, .routeRateLimit, name: number == 1 ? "default" : "default-\(number)").map {
+        (.own($0), $0.key)
+      }
+    }
+    guard let name = line(node, "'rate_limit'") else { return nil }
+    names.usedRateLimits.insert(name)
+    guard let place = names.rateLimits.firstIndex(where: { $0.name == name }) else {
+      error(node.place, undefined(name, "rate_limit", among: names.rateLimits.map(\.name)))
+      return nil
+    }
+    guard let limit = names.rateLimits[place].limit else { return nil }
+    return (.shared(names.rateLimits[..<place].count { $0.limit != nil }), limit.key)
+  }
+
+  private func rateLimit(_ node: SourceNode, _ table: SettingTable, name: String) -> RateLimit? {
+    guard let section = Section(node, table, self, example: "{ requests: 100, per: 1s }") else { return nil }
+    let requests = section.required("requests", "write requests: 100").flatMap {
+      integer($0, "'requests'", in: 1...1_000_000)
+    }
+    let window = section.required("per", "write per: 1s").flatMap { seconds($0, "'per'", from: "1s", to: "30d") }
+    var burst = requests ?? 1
+    if let node = section["burst"], let value = integer(node, "'burst'", in: 1...1_000_000) { burst = value }
+    var result = RateLimit(name: name, requests: requests ?? 1, per: .seconds(window ?? 1), burst: burst)
+    if let node = section["by"], let key = rateLimitKey(node) { result.key = key }
+    if let node = section["keys"], let count = integer(node, "'keys'", in: 1...1_000_000) { result.keyCount = count }
+    if case .route = result.key {
+      result.keyCount = 1
+      if section.has("keys") { error(section.keyPlace("keys"), "'by: route' has one key: remove 'keys'") }
+    }
+    if let node = section["dry_run"] { result.isDryRun = boolean(node, "'dry_run'") ?? false }
+    if let node = section["fields"] { result.isTold = boolean(node, "'fields'") ?? true }
+    guard let requests, let window else { return nil }
+    if Int64(burst) * window / Int64(requests) > 366 * 86_400 {
+      error(
+        section.keyPlace("burst"),
+        "a bucket of \(burst) would take more than a year to fill up: write a smaller 'burst'")
+      return nil
+    }
+    return result
+  }
+
+  private func rateLimitKey(_ node: SourceNode) -> RateLimit.Key? {
+    guard let text = line(node, "'by'") else { return nil }
+    if text == "client_ip" { return .clientAddress }
+    if text == "route" { return .route }
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2, ["claim", "header", "cookie"].contains(parts[0]) else {
+      let words = ["client_ip", "route", "claim", "header", "cookie"]
+      let advice = nearestName(to: parts[0], among: words).map { near in
+        "did you mean '\(near)\(["client_ip", "route"].contains(near) ? "" : ":NAME")'?"
+      }
+      error(
+        node.place,
+        "a rate limit does not count by \(text.quoted): "
+          + (advice ?? "write client_ip, route, claim:NAME, header:NAME or cookie:NAME"))
+      return nil
+    }
+    switch parts[0] {
+    case "claim": return claimPath(parts[1], at: node.place).map { .claim($0) }
+    case "cookie" where FieldRules.isToken(parts[1]): return .cookie(parts[1])
+    case "header" where FieldRules.problem(ofRuleName: parts[1]) == nil: return .header(parts[1].lowercased())
+    default:
+      error(node.place, "\(parts[1].quoted) is no name of a \(parts[0]) to count by")
+      return nil
+    }
+  }
+}

@@ -1,0 +1,85 @@
+// A route's rate limit as the data plane wants it, and which buckets it has: the same across reloads as long as what it says
+// is the same.
+
+import Configuration
+
+/// One limit of one route, immutable, shared by all workers.
+package final class CompiledRateLimit: Sendable {
+  let key: RateLimit.Key
+  let limiter: RateLimiter
+  let isDryRun: Bool
+  /// Whether it can be asked only once the token is known.
+  let wantsToken: Bool
+  /// `RateLimit-Policy: …` and `RateLimit: …` up to the numbers of the moment; empty where clients are not told.
+  let fieldLines: [UInt8]
+
+  init(_ limit: RateLimit, _ limiter: RateLimiter) {
+    key = limit.key
+    self.limiter = limiter
+    isDryRun = limit.isDryRun
+    if case .claim = limit.key { wantsToken = true } else { wantsToken = false }
+    // draft-ietf-httpapi-ratelimit-headers-10 §3, §4. Each limit has lines of its own, which are one list all the same.
+    let policy = "\"\(limit.name)\";q=\(limit.requests);w=\(limit.per.components.seconds)"
+    fieldLines =
+      limit.isTold && !limit.isDryRun
+      ? Array("RateLimit-Policy: \(policy)\r\nRateLimit: \"\(limit.name)\";r=".utf8) : []
+  }
+}
+
+/// The buckets of one configuration's limits.
+package struct RateLimiters: Sendable {
+  /// Whose buckets they are. What does not change who is counted how (`dry_run`, `fields`) is left out.
+  private struct Identity: Hashable {
+    var owner: Owner
+    var requests: Int
+    var per: Duration
+    var burst: Int
+    var key: RateLimit.Key
+    var keyCount: Int
+
+    init(_ limit: RateLimit, of owner: Owner) {
+      self.owner = owner
+      requests = limit.requests
+      per = limit.per
+      burst = limit.burst
+      key = limit.key
+      keyCount = limit.keyCount
+    }
+  }
+
+  private enum Owner: Hashable {
+    case shared(String)
+    /// By all that tells two routes apart, and the limit's place among those of its route.
+    case route(HostPattern, PathPattern, methods: [String], headers: [HeaderMatch], place: Int)
+  }
+
+  private var limiters: [Identity: RateLimiter] = [:]
+  /// In the order of the configuration's routes.
+  private(set) var routes: [[CompiledRateLimit]] = []
+
+  /// - Parameter previous: those of the configuration that this one replaces, whose buckets go on.
+  init(_ configuration: GatewayConfiguration, after previous: RateLimiters?) {
+    for route in configuration.routes {
+      var compiled: [CompiledRateLimit] = []
+      for (place, use) in route.rateLimits.enumerated() {
+        let limit: RateLimit
+        let owner: Owner
+        switch use {
+        case .own(let own):
+          limit = own
+          owner = .route(route.host, route.path, methods: route.methods, headers: route.headers, place: place)
+        case .shared(let index):
+          limit = configuration.rateLimits[index]
+          owner = .shared(limit.name)
+        }
+        let identity = Identity(limit, of: owner)
+        let limiter =
+          limiters[identity] ?? previous?.limiters[identity]
+          ?? RateLimiter(requests: limit.requests, per: limit.per, burst: limit.burst, keyCount: limit.keyCount)
+        limiters[identity] = limiter
+        compiled.append(CompiledRateLimit(limit, limiter))
+      }
+      routes.append(compiled)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// How often a caller may ask. Limits by address, header, cookie and route come before the token is looked at, so that a flood
+// of bad ones is held too; those by claim come behind it.
+
+import Bytes
+import Configuration
+import HTTPWire
+import JSON
+import Tokens
+
+extension Exchange {
+  /// Takes the request out of each of the limits, in their order, up to the first that has nothing left. What was taken
+  /// stays taken: a request that a later limit refuses has cost the earlier ones.
+  func checkRateLimits(_ limits: [CompiledRateLimit]) -> StageOutcome {
+    for index in limits.indices {
+      let limit = limits[index]
+      let verdict = limit.limiter.take(rateLimitKey(limit), at: worker.time.nanoseconds)
+      if limit.isDryRun {
+        if !verdict.isAllowed { worker.counters.countRateLimited(route: route?.counterID, isDryRun: true) }
+        continue
+      }
+      let seconds = UInt64(clamping: (verdict.wait &+ 999_999_999) / 1_000_000_000)
+      if !limit.fieldLines.isEmpty {
+        addedLines.append(limit.fieldLines)
+        addedLines.append(decimal: UInt64(clamping: verdict.remaining))
+        addedLines.append(";t=")
+        addedLines.append(decimal: seconds)
+        addedLines.append("\r\n")
+      }
+      if verdict.isAllowed { continue }
+      worker.counters.countRateLimited(route: route?.counterID, isDryRun: false)
+      addedLines.append("Retry-After: ")
+      addedLines.append(decimal: seconds)
+      addedLines.append("\r\n")
+      return .refuse(.gateway(.rateLimited))
+    }
+    return .next
+  }
+
+  /// Which bucket the request is counted in. Without what the limit counts by, or with two of it, a request counts for its
+  /// client's address: leaving it out must not be a way round.
+  private func rateLimitKey(_ limit: CompiledRateLimit) -> UInt64 {
+    let limiter = limit.limiter
+    switch limit.key {
+    case .clientAddress: return addressKey(limiter)
+    case .route: return 1
+    case .claim(let path): return claimKey(path, limiter) ?? addressKey(limiter)
+    case .header(let name):
+      return fieldKey(tokenInHeader(head.bytes.span, name.utf8.span), head.bytes.span, limiter) ?? addressKey(limiter)
+    case .cookie(let name):
+      return fieldKey(tokenInCookie(head.bytes.span, name.utf8.span), head.bytes.span, limiter) ?? addressKey(limiter)
+    }
+  }
+
+  private func addressKey(_ limiter: RateLimiter) -> UInt64 {
+    guard let downstream else { return 0 }
+    let client = (findForwardedClient() ?? downstream.client.address).network(prefix: snapshot.ipv6PrefixLength)
+    return keyedHash(of: client.high, client.low, limiter.hashKey0, limiter.hashKey1)
+  }
+
+  private func fieldKey(_ found: TokenSearch, _ bytes: Span<UInt8>, _ limiter: RateLimiter) -> UInt64? {
+    switch found {
+    case .found(.field(let range)), .found(.cookie(let range)):
+      bytes.extracting(range).keyedHash(~limiter.hashKey0, limiter.hashKey1)
+    default: nil
+    }
+  }
+
+  /// By the issuer's name and the value: two issuers may both have a caller `1`. Lists, objects and null are no keys.
+  private func claimKey(_ path: ClaimPath, _ limiter: RateLimiter) -> UInt64? {
+    guard let token, let node = token.claim(path), snapshot.issuerCounterIDs.indices.contains(token.issuer) else {
+      return nil
+    }
+    // A number that stays with the name across reloads.
+    let key0 = limiter.hashKey0 &+ UInt64(clamping: snapshot.issuerCounterIDs[token.issuer] &+ 1)
+    let payload = token.payload
+    let bytes = payload.bytes
+    switch payload.kind(node) {
+    case .string:
+      if let range = payload.plainStringRange(at: node) {
+        return bytes.span.extracting(range).keyedHash(key0, limiter.hashKey1)
+      }
+      guard let text = payload.stringBytes(at: node) else { return nil }
+      return text.span.keyedHash(key0, limiter.hashKey1)
+    case .integer, .number, .true, .false:
+      return bytes.span.extracting(payload.rawRange(of: node)).keyedHash(key0, limiter.hashKey1)
+    case .array, .object, .null: return nil
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// Requests of pages of other origins (the Fetch standard's CORS protocol), on routes with `cors`: preflights are answered
+// here, before anybody asks for a token, and every answer carries the fields without which the page could not read it.
+
+import Bytes
+import HTTPWire
+
+extension Exchange {
+  /// Answers a preflight by the route that the request which it announces would take. nil for what is no preflight, or is
+  /// one for a route without `cors`: that OPTIONS goes on as ever.
+  func answerPreflight() -> StageOutcome? {
+    guard head.count(of: .origin) == 1, let origin = head.first(.origin), head.targetForm != .asterisk,
+      case .found(.field(let method)) = tokenInHeader(head.bytes.span, Self.requestMethodName.span),
+      case .route(let index) = matchRoute(head.bytes.span, in: snapshot, method: method),
+      snapshot.routes.indices.contains(index), let cors = snapshot.routes[index].cors
+    else { return nil }
+    route = snapshot.routes[index]
+    addedLines.append("Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers, ")
+    addedLines.append("Access-Control-Request-Private-Network\r\n")
+    guard cors.allows(head.bytes.span.extracting(origin.value)) else { return .refuse(.gateway(.originNotAllowed)) }
+    if !cors.isOpen { writeOrigin(origin, head.bytes.span) }
+    addedLines.append(cors.preflightLines)
+    if cors.areHeadersEchoed { echoRequestedHeaders(head.bytes.span) }
+    if cors.isPrivateNetworkAllowed,
+      case .found = tokenInHeader(head.bytes.span, Self.privateNetworkName.span)
+    {
+      addedLines.append("Access-Control-Allow-Private-Network: true\r\n")
+    }
+    return .answer(GatewayAnswer(status: 204))
+  }
+
+  private static let requestMethodName = Array("access-control-request-method".utf8)
+  private static let requestHeadersName = Array("access-control-request-headers".utf8)
+  private static let privateNetworkName = Array("access-control-request-private-network".utf8)
+
+  /// A literal `*` would not stand for Authorization (Fetch §4.9), so what is asked for is said back.
+  private func echoRequestedHeaders(_ bytes: Span<UInt8>) {
+    guard case .found(.field(let names)) = tokenInHeader(bytes, Self.requestHeadersName.span) else { return }
+    addedLines.append("Access-Control-Allow-Headers: ")
+    addedLines.append(bytes.extracting(names))
+    addedLines.append("\r\n")
+  }
+
+  /// Puts the fields for the request's origin into the answer, whatever that will be. Caches are told that it depends on the
+  /// origin, also where this one gets none.
+  func writeOriginFields(_ cors: CORSPolicy) {
+    if cors.isOpen { return addedLines.append(cors.answerLines) }
+    addedLines.append("Vary: Origin\r\n")
+    guard head.count(of: .origin) == 1, let origin = head.first(.origin),
+      cors.allows(head.bytes.span.extracting(origin.value))
+    else { return }
+    writeOrigin(origin, head.bytes.span)
+    addedLines.append(cors.answerLines)
+  }
+
+  /// As the browser wrote it: it compares byte by byte.
+  private func writeOrigin(_ origin: FieldLine, _ bytes: Span<UInt8>) {
+    addedLines.append("Access-Control-Allow-Origin: ")
+    addedLines.append(bytes.extracting(origin.value))
+    addedLines.append("\r\n")
+  }
+
+  /// Browsers let any page open a WebSocket anywhere, with the visitor's cookies: on a route with `cors` only its origins
+  /// and the gateway's own host may. Clients that are no browsers send no Origin.
+  func mayOpenTunnel(_ cors: CORSPolicy) -> Bool {
+    if cors.isOpen || head.count(of: .origin) == 0 { return true }
+    guard head.count(of: .origin) == 1, let origin = head.first(.origin) else { return false }
+    return Self.isAllowedOrOwn(head, origin.value, cors)
+  }
+
+  /// The own origin is the authority that the request is for, by whatever scheme: TLS may end before the gateway.
+  private static func isAllowedOrOwn(
+    _ head: borrowing RequestHead, _ origin: Range<Int>, _ cors: CORSPolicy
+  ) -> Bool {
+    let bytes = head.bytes.span
+    if cors.allows(bytes.extracting(origin)) { return true }
+    guard let authority = head.authority, origin.count > authority.count + 3 else { return false }
+    let start = origin.upperBound - authority.count
+    guard bytes.extracting(start - 3..<start).equalsIgnoringCase("://") else { return false }
+    return equalsIgnoringCase(bytes.extracting(start..<origin.upperBound), bytes.extracting(authority))
+  }
+}

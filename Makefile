@@ -11,7 +11,7 @@ BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base
 
-.PHONY: help demo build release test lint format bench clean swift-is-there build-packages demo-packages test-packages
+.PHONY: help demo build release test lint format bench guard clean swift-is-there build-packages demo-packages test-packages
 
 help:
 	@echo 'make demo     build, and run an issuer, an upstream and the gateway on loopback, with curl lines to paste'
@@ -21,6 +21,7 @@ help:
 	@echo 'make lint     check the formatting, warnings and imports'
 	@echo 'make format   format the source'
 	@echo 'make bench    measure beside nginx, HAProxy, h2o, Caddy and Envoy on this machine; CASE=plain for one case'
+	@echo 'make guard    count the instructions of a fixed exchange, and fail where they are more than before'
 	@echo 'make clean    remove what was built'
 	@echo
 	@echo 'System packages that are missing are installed with apt-get, as root or through sudo:'
@@ -50,6 +51,11 @@ format: swift-is-there
 bench: release
 	@# CASE names some cases, several in quotes; WORKERS is how many each proxy has; OPTIONS are those of Benchmarks/run.
 	Benchmarks/run $(CASE) $(if $(WORKERS),--workers $(WORKERS)) $(OPTIONS)
+
+guard: release
+	@$(call install,valgrind binutils nginx openssl python3 nghttp2-client)
+	@# WRITE=1 writes the counts down instead of judging them by what is written.
+	PYTHONDONTWRITEBYTECODE=1 python3 Benchmarks/harness/guard.py $(if $(WRITE),--write)
 
 clean:
 	rm -rf .build
@@ -86,6 +92,7 @@ for package in $(1); do \
     libssl-dev) pkg-config --exists 'openssl >= 3' 2> /dev/null ;; \
     ca-certificates) test -e /etc/ssl/certs ;; \
     nghttp2-client) command -v h2load > /dev/null ;; \
+    binutils) command -v strip > /dev/null ;; \
     python3-*) dpkg -s $$package > /dev/null 2>&1 ;; \
     *) PATH="$$PATH:/usr/sbin:/sbin" command -v $$package > /dev/null ;; \
   esac || missing="$$missing $$package"; \

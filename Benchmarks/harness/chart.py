@@ -18,7 +18,8 @@ TICKS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 50, 100]
 def chart(sections):
     """SVG of all sections that are a cost beside somebody else's."""
     lines = [(section, _dots(section)) for section in sections if section.unit.startswith(("µs", "ms", "KB"))]
-    lines = [(section, dots) for section, dots in lines if dots]
+    groups = list(dict.fromkeys(section.group for section in sections))
+    lines = sorted(((section, dots) for section, dots in lines if dots), key=lambda line: groups.index(line[0].group))
     ends = [end for _, dots in lines for _, _, *rest in dots for end in rest] or [1]
     least, most = min(0.7, 0.95 * min(ends)), max(1.5, 1.05 * max(ends))
 
@@ -30,7 +31,7 @@ def chart(sections):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 34}" font-family="sans-serif" '
         f'font-size="12" role="img"><title>What a request costs others, as a multiple of what it costs Catraca</title>'
         f'<rect width="100%" height="100%" fill="#fff"/>',
-        _text(14, 24, "CPU time a request, as a multiple of Catraca’s", size=16),
+        _text(14, 24, "CPU time a request and memory a connection, as multiples of Catraca’s", size=16),
         _text(14, 42, "right of the line: costs more than Catraca; left of it: costs less. Median, least to most.", "#555"),
         *_legend(names_in([section for section, _ in lines])), *_grid(x, least, most, bottom)]
     y, group = TOP, None

@@ -111,10 +111,11 @@ class Servers:
         """Catraca and every proxy beside it that is there and knows the work."""
         return [self.catraca(setup).program, *filter(None, (self.peer(name, setup) for name in PEERS))]
 
-    def catraca(self, setup, name="catraca", **parts):
+    def catraca(self, setup, name="catraca", under=()):
+        """`under` is a command that runs the gateway and looks at it."""
         gateway = Catraca(self.path(f"{name}.yaml"), setup)
-        gateway.write(**parts)
-        command = [self.binary, "run", gateway.path]
+        gateway.write()
+        command = [*under, self.binary, "run", gateway.path]
         gateway.program = self._start(
             name, command, gateway.port, context=_context(setup.certificate), asks=not setup.grpc)
         return gateway

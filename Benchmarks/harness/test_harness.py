@@ -11,6 +11,7 @@ import xml.etree.ElementTree
 from certificates import KEYS, make_certificate
 from chart import chart
 from figures import Section, Side, absolute, beside, latency, own, quotients, spread
+from guard import count, judge
 from handshakes import shake_hands
 from load import LoadError, Variant, parse, parse_h2load
 from report import markdown
@@ -181,6 +182,15 @@ class HarnessTests(unittest.TestCase):
     def test_ratios_compare_neighbours_in_time(self):
         self.assertEqual(quotients([1, 2], [2, 4]), [0.5, 0.5])
         self.assertEqual(spread([3.0, 1.0, 2.0]), "2.0 (1.0 to 3.0)")
+
+    def test_calls_are_counted_and_more_of_them_are_seen(self):
+        found = count([
+            "fn=(1) serve", "3 9", "cfn=(2) swift_retain", "calls=40 0", "3 80", "cfn=(3) malloc@@GLIBC_2.2.5",
+            "calls=2 0", "fn=(4) end", "cfn=(2)", "calls=2 0", "totals: 5000"])
+        self.assertEqual(found, {"instructions": 5000, "retains": 42, "objects": 0, "mallocs": 2})
+        limits = {"instructions": 5000, "retains": 42, "objects": 0, "mallocs": 2}
+        self.assertEqual(judge("plain", {**found, "instructions": 5149}, limits), [])
+        self.assertEqual(len(judge("plain", {**found, "instructions": 5151, "objects": 1}, limits)), 2)
 
     def test_short_numbers_of_an_ecdsa_signature_are_filled_up(self):
         r, s = b"\x00" + b"\xff" * 32, b"\x01\x02"

@@ -81,14 +81,15 @@ def reload_and_wait(gateway):
         time.sleep(0.02)
 
 
-def _setup(run, algorithm, backend=None):
-    keys = run.tokens.key_set()
-    path = run.servers.path("keys.json")
+def guarded_setup(servers, tokens, algorithm):
+    """A setup with a backend, and the keys of these tokens."""
+    keys = tokens.key_set()
+    path = servers.path("keys.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump(keys, file)
-    return run.servers.setup(backend=backend, tokens=Tokens(
+    return servers.setup(tokens=Tokens(
         issuer=ISSUER, audience=AUDIENCE, scope=SCOPE, algorithm=algorithm, key_set=json.dumps(keys), key_set_path=path,
-        public_key_path=run.tokens.public_key_path(algorithm)))
+        public_key_path=tokens.public_key_path(algorithm)))
 
 
 def _peers(run, setup):
@@ -100,7 +101,7 @@ def _peers(run, setup):
 
 def _tokens(run, algorithm):
     case = f"tokens-{algorithm.lower()}"
-    setup = _setup(run, algorithm)
+    setup = guarded_setup(run.servers, run.tokens, algorithm)
     gateway = run.servers.catraca(setup)
     peers = _peers(run, setup)
     plain = Variant(gateway.program, path=OPEN, name="own plain")
@@ -152,7 +153,7 @@ def tokens_eddsa(run):
 
 
 def tokens_bad(run):
-    setup = _setup(run, "RS256")
+    setup = guarded_setup(run.servers, run.tokens, "RS256")
     programs = [run.servers.catraca(setup).program, *_peers(run, setup)]
     file = run.tokens.mixed("RS256", 2_000, bad_of_ten=1)
     for program in programs:
@@ -164,7 +165,7 @@ def tokens_bad(run):
 
 def copies(run):
     """Gateways side by side that share nothing but the file that they read."""
-    setup = _setup(run, "RS256")
+    setup = guarded_setup(run.servers, run.tokens, "RS256")
     file = run.tokens.mixed("RS256", 2_000, bad_of_ten=1)
     first = None
     parts = []

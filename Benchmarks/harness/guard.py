@@ -1,0 +1,154 @@
+"""The guard: the release gateway under callgrind, a fixed number of requests on one warm connection, and what each of them
+needed in instructions, references and allocations. Counts repeat where times do not: they are held against guard.json."""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from figures import OURS
+from load import parse_h2load
+from processes import connect
+from servers import ROOT, Servers
+from token_cases import GUARDED, OPEN, guarded_setup
+from tokens import TokenStore
+
+LIMITS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "guard.json")
+WARM, COUNTED = 2_000, 2_000
+# A count may be that much over what is written down, and the rare call (a timer, a full buffer) over that.
+MARGIN, RARE = 1.03, 0.05
+# Calls, by the names that the linker knows.
+CALLS = {
+    "retains": {"swift_retain", "swift_retain_n", "swift_bridgeObjectRetain", "swift_unknownObjectRetain"},
+    "objects": {"swift_allocObject"},
+    "mallocs": {"malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc"},
+}
+
+
+def count(lines):
+    """Instructions of a callgrind file, and how often the functions of CALLS were called."""
+    names, called, found = {}, "", {"instructions": 0, **dict.fromkeys(CALLS, 0)}
+    for line in lines:
+        if line.startswith(("fn=", "cfn=")):
+            number, name = re.match(r"c?fn=\((\d+)\)(?: (.*))?", line).groups()
+            if name:
+                names[number] = re.sub(r"'\d+$|@.*$", "", name)
+            called = names.get(number, "")
+        elif line.startswith("calls="):
+            for kind, functions in CALLS.items():
+                if called in functions:
+                    found[kind] += int(line[6:].split()[0])
+        elif line.startswith("totals:"):
+            found["instructions"] = int(line.split()[1])
+    return found
+
+
+class OneConnection:
+    """Requests of HTTP/1.1, one after the other on one connection; each must be answered 200."""
+
+    def __init__(self, path, token=None):
+        self.path = path
+        self.token = token
+
+    @contextlib.contextmanager
+    def open(self, port):
+        fields = f"Authorization: Bearer {self.token}\r\n" if self.token else ""
+        request = f"GET {self.path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n".encode()
+        with connect(port, timeout=120) as connection:
+            yield lambda number: self._ask(connection, request, number)
+
+    @staticmethod
+    def _ask(connection, request, number):
+        for _ in range(number):
+            connection.sendall(request)
+            answer = b""
+            while not answer.endswith(b"x\n"):
+                chunk = connection.recv(4096)
+                if not chunk:
+                    raise ConnectionError(f"closed after {answer!r}")
+                answer += chunk
+            if not answer.startswith(b"HTTP/1.1 200"):
+                raise ConnectionError(f"{answer[:200]!r}")
+
+
+class OneSession:
+    """Requests of HTTP/2, one after the other; a new connection for both lots of them, which is little beside 2,000."""
+
+    def __init__(self, path):
+        self.path = path
+
+    @contextlib.contextmanager
+    def open(self, port):
+        yield lambda number: self._ask(port, number)
+
+    def _ask(self, port, number):
+        command = ["h2load", "-n", str(number), "-c", "1", "-m", "1", f"http://127.0.0.1:{port}{self.path}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if parse_h2load(done.stdout + done.stderr) != (number, 0):
+            raise ConnectionError(done.stdout)
+
+
+def measure(servers, setup, name, exchange):
+    """What one request needs, by kind."""
+    file = servers.path(f"{name}.callgrind")
+    gateway = servers.catraca(setup, name=name, under=["valgrind", "--tool=callgrind", f"--callgrind-out-file={file}"])
+    with exchange.open(gateway.port) as ask:
+        for number in (WARM, COUNTED):
+            ask(number)
+            # A dump starts the counting anew.
+            subprocess.run(["callgrind_control", "-d", str(gateway.program.process.pid)], check=True, capture_output=True)
+    with open(f"{file}.2", encoding="utf-8", errors="replace") as lines:
+        return {kind: round(value / COUNTED, 2) for kind, value in count(lines).items()}
+
+
+def judge(name, counted, limits):
+    """What is over its limit, as sentences."""
+    return [
+        f"{name}: {value:,.2f} {kind} a request, {limits[kind]:,.2f} are written down"
+        for kind, value in counted.items() if value > limits[kind] * MARGIN + RARE]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="make guard", description="Counts what a fixed exchange needs.")
+    parser.add_argument("--write", action="store_true", help="write the counts down in guard.json instead of judging them")
+    arguments = parser.parse_args()
+    binary = os.path.abspath(os.environ.get("CATRACA_BINARY") or os.path.join(ROOT, ".build", "release", OURS))
+    folder = tempfile.mkdtemp(prefix="catraca-guard-")
+    # Without what debuggers know: valgrind does not read all of it. The names of functions stay.
+    stripped = os.path.join(folder, OURS)
+    subprocess.run(["strip", "--strip-debug", "-o", stripped, binary], check=True)
+    servers = Servers(folder, stripped, 20_000)
+    tokens = TokenStore(os.path.join(folder, "tokens"))
+    try:
+        setup = guarded_setup(servers, tokens, "ES256")
+        with open(tokens.tokens("ES256", 1), encoding="ascii") as file:
+            token = file.read().strip()
+        exchanges = {
+            "plain": OneConnection(OPEN), "token-seen": OneConnection(GUARDED, token), "h2": OneSession(OPEN)}
+        counted = {name: measure(servers, setup, name, exchange) for name, exchange in exchanges.items()}
+    finally:
+        servers.stop_all()
+        shutil.rmtree(folder, ignore_errors=True)
+    for name, figures in counted.items():
+        print(name + ": " + ", ".join(f"{value:,.2f} {kind}" for kind, value in figures.items()))
+    if arguments.write:
+        with open(LIMITS, "w", encoding="utf-8") as file:
+            file.write(json.dumps(counted, indent=2) + "\n")
+        return 0
+    with open(LIMITS, encoding="utf-8") as file:
+        limits = json.load(file)
+    over = [line for name, figures in counted.items() for line in judge(name, figures, limits[name])]
+    print("\n".join(over) or "no more than is written down")
+    spare = [name for name, figures in counted.items() if figures["instructions"] * MARGIN < limits[name]["instructions"]]
+    if spare:
+        print(f"less than is written down: {', '.join(spare)}; make guard WRITE=1 keeps it")
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

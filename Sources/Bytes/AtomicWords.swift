@@ -47,11 +47,4 @@ public final class AtomicWords: @unchecked Sendable {
       expected: expected, desired: desired, ordering: .sequentiallyConsistent
     ).original
   }
-
-  @inlinable @inline(__always)
-  public func subtract(_ amount: UInt64, at index: Int) {
-    precondition(index >= 0 && index < count)
-    // SAFETY: the index was checked.
-    unsafe base[index].wrappingSubtract(amount, ordering: .sequentiallyConsistent)
-  }
 }

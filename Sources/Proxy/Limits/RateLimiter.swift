@@ -2,8 +2,9 @@
 // a lock. A bucket is one moment in time: when it would be full again if nothing were taken any more (the generic cell rate
 // algorithm). Taking moves that moment on by one request's share of time; nothing has to be refilled.
 //
-// Invariant: a bucket is changed by compare-exchange only, and counts only for a key whose tag still stands in its slot
-// afterwards: a slot that was given to another key meanwhile gets back what was taken.
+// Invariant: a slot is a tag (the key's hash) and a moment with six bits of its owner's tag, its mark. It changes hands by
+// one compare-exchange of the moment, which fails if anything was taken meanwhile; then its tag follows. Whoever takes from
+// it does so by compare-exchange too, and expects its own mark. No slot goes from one key to another of the same mark.
 
 import Bytes
 
@@ -54,29 +55,21 @@ package final class RateLimiter: Sendable {
   ///
   /// - Parameters:
   ///   - key: the key's hash.
-  ///   - now: steady nanoseconds; those of other workers may be a little ahead or behind.
+  ///   - now: steady nanoseconds, less than nine years of them; those of other workers may be a little ahead or behind.
   func take(_ key: UInt64, at now: Int64) -> Verdict {
     // 0 marks a slot that was never used.
     let tag = max(key, 1)
+    let mark = Self.mark(of: tag)
     while true {
-      let slot = slot(of: tag, at: now)
-      let moment = slot + Self.wayCount
-      var seen = words.load(moment)
-      var debt: Int64
-      var isAllowed: Bool
-      repeat {
-        debt = max(0, Int64(bitPattern: seen) &- now)
-        isAllowed = debt <= capacity - interval
-        if !isAllowed { break }
-        let found = words.exchange(moment, from: seen, to: UInt64(bitPattern: now &+ debt &+ interval))
-        if found == seen { break }
+      let place = slot(of: tag, at: now) + Self.wayCount
+      var seen = words.load(place)
+      while seen & Self.markBits == mark {
+        let debt = max(0, Self.time(of: seen) - now)
+        if debt > capacity - interval { return verdict(false, debt: debt) }
+        let found = words.exchange(place, from: seen, to: Self.moment(now &+ debt &+ interval, mark))
+        if found == seen { return verdict(true, debt: debt + interval) }
         seen = found
-      } while true
-      if words.load(slot) != tag {
-        if isAllowed { words.subtract(UInt64(bitPattern: interval), at: moment) }
-        continue
       }
-      return verdict(isAllowed, debt: isAllowed ? debt &+ interval : debt)
     }
   }
 
@@ -86,58 +79,66 @@ package final class RateLimiter: Sendable {
     return Verdict(isAllowed: isAllowed, remaining: remaining, wait: wait)
   }
 
+  // MARK: Slots
+
+  private static let markBits: UInt64 = 63
+
+  /// 1 to 63, by other bits than those that choose set and way; 0 for a slot that was never used.
+  private static func mark(of tag: UInt64) -> UInt64 { tag == 0 ? 0 : (tag >> 5) % 63 + 1 }
+
+  private static func moment(_ time: Int64, _ mark: UInt64) -> UInt64 { UInt64(bitPattern: time) << 6 | mark }
+
+  private static func time(of moment: UInt64) -> Int64 { Int64(bitPattern: moment >> 6) }
+
+  /// A slot as it was seen.
+  private struct Sight {
+    var slot: Int
+    var holder: UInt64
+    var moment: UInt64
+  }
+
   /// The slot that has the tag; one is given to it if none has.
   ///
-  /// Two workers that meet a new key at one moment choose one slot and one of them wins. What can go wrong is bounded by a
-  /// request: another bucket of the set may become full between their looks at the clock, and then the key has two for a
-  /// moment, of which the first counts from then on; and a slot may be given away just as its holder, whose bucket is full,
-  /// takes the first request out of it.
+  /// Workers that meet a new key at one moment help each other to the same slot, unless another bucket of the set becomes full
+  /// between their looks at the clock: then the key may have two for a moment, of which the first counts from then on.
   private func slot(of tag: UInt64, at now: Int64) -> Int {
     let set = Int(truncatingIfNeeded: tag.multipliedFullWidth(by: setCount).high) * Self.wayCount * 2
+    let mark = Self.mark(of: tag)
     while true {
-      if let found = find(tag, in: set) { return found }
-      let (free, holder, moment) = leastUsed(in: set, from: tag, at: now)
-      if holder == tag { return free }
-      // A bucket that is full is as good as a new one: its moment may stay. One that is not was another key's.
-      guard words.exchange(free, from: holder, to: tag) == holder else { continue }
-      if moment > now {
-        _ = words.exchange(free + Self.wayCount, from: UInt64(bitPattern: moment), to: UInt64(bitPattern: now))
+      let (own, free) = look(for: tag, mark, in: set, at: now)
+      if let own {
+        if own.holder == tag { return own.slot }
+        // It has the key's mark already: another worker is about to give it to this key, or to one of the same mark.
+        if words.exchange(own.slot, from: own.holder, to: tag) == own.holder { return own.slot }
+        continue
       }
-      return free
+      let full = Self.moment(now, mark)
+      guard words.exchange(free.slot + Self.wayCount, from: free.moment, to: full) == free.moment else { continue }
+      if words.exchange(free.slot, from: free.holder, to: tag) == free.holder { return free.slot }
     }
   }
 
-  /// Each key looks through its set from a place of its own, so that new ones do not all go for the same slot.
-  private func way(_ step: Int, from tag: UInt64) -> Int {
-    (Int(truncatingIfNeeded: tag) &+ step) & (Self.wayCount - 1)
-  }
-
-  private func find(_ tag: UInt64, in set: Int) -> Int? {
+  /// The slot that is the tag's, or is becoming it. Otherwise `free` is the first slot whose bucket is full or was never
+  /// used, or else the one that will be full first.
+  private func look(for tag: UInt64, _ mark: UInt64, in set: Int, at now: Int64) -> (own: Sight?, free: Sight) {
+    var free: Sight?
+    var freeTime = Int64.max
     for step in 0..<Self.wayCount {
-      let slot = set + way(step, from: tag)
-      let holder = words.load(slot)
-      if holder == tag { return slot }
+      // Each key begins at a place of its own, so that new ones do not all go for the same slot.
+      let slot = set + (Int(truncatingIfNeeded: tag) &+ step) & (Self.wayCount - 1)
+      let sight = Sight(slot: slot, holder: words.load(slot), moment: words.load(slot + Self.wayCount))
+      if sight.moment & Self.markBits == mark {
+        if sight.holder == tag || Self.mark(of: sight.holder) != mark { return (sight, sight) }
+        continue
+      }
+      let time = Self.time(of: sight.moment)
+      if sight.holder != tag, freeTime > now, time < freeTime { (free, freeTime) = (sight, time) }
       // The key would have been given this one, and none is ever given back.
-      if holder == 0 { return nil }
+      if sight.moment == 0 { break }
     }
-    return nil
-  }
-
-  /// The first slot whose bucket is full or was never used; otherwise the one that will be full first. Whose it was is looked
-  /// at before its moment: a slot that is given away meanwhile is not given away once more.
-  private func leastUsed(
-    in set: Int, from tag: UInt64, at now: Int64
-  ) -> (slot: Int, holder: UInt64, moment: Int64) {
-    var best = (slot: set, holder: UInt64(0), moment: Int64.max)
-    for step in 0..<Self.wayCount {
-      let slot = set + way(step, from: tag)
-      let holder = words.load(slot)
-      let moment = Int64(bitPattern: words.load(slot + Self.wayCount))
-      // Another worker has given it to the key meanwhile.
-      if holder == tag { return (slot, holder, moment) }
-      if moment < best.moment { best = (slot, holder, moment) }
-      if moment <= now { break }
-    }
-    return best
+    let first = set + Int(truncatingIfNeeded: tag) & (Self.wayCount - 1)
+    return (
+      nil, free ?? Sight(slot: first, holder: words.load(first), moment: words.load(first + Self.wayCount))
+    )
   }
 }

@@ -77,7 +77,7 @@ struct RateLimiterTests {
   @Test("Numbers at the ends of what can be written neither trap nor let everything through")
   func extremes() {
     let slow = RateLimiter(requests: 1, per: .seconds(30 * 86_400), burst: 1_000_000, keyCount: 1)
-    #expect(slow.take(1, at: 1).isAllowed && slow.take(0, at: Int64.max / 8).isAllowed)
+    #expect(slow.take(1, at: 1).isAllowed && slow.take(0, at: 1 << 56).isAllowed)
     let fast = RateLimiter(requests: 1_000_000, per: .seconds(1), burst: 1, keyCount: 0)
     #expect(fast.take(.max, at: 1000).isAllowed && !fast.take(.max, at: 1999).isAllowed)
     #expect(fast.take(.max, at: 2000).isAllowed)
@@ -105,12 +105,10 @@ struct RateLimiterTests {
       }
       return passedCounts
     }
-    let sums = (0..<keyCount).map { index in passed.reduce(0) { $0 + $1[index] } }
-    #expect(sums.allSatisfy { (burst...burst + 4).contains($0) })
-    #expect(sums.count { $0 != burst } < keyCount / 100)
+    for index in 0..<keyCount { #expect(passed.reduce(0) { $0 + $1[index] } == burst) }
   }
 
-  @Test("Where every slot changes hands all the time between threads, hardly a request is counted wrongly")
+  @Test("Where every slot changes hands all the time between threads, each request is counted where it belongs")
   func changingHands() async {
     // One set. With each step of the clock all buckets are full again, and their slots go to other keys.
     let (threadCount, stepCount, keyCount) = (3, 1500, 8)
@@ -128,13 +126,7 @@ struct RateLimiterTests {
       }
       return passedCounts
     }
-    var wrongCount = 0
-    for index in 0..<stepCount * keyCount {
-      let sum = passed.reduce(0) { $0 + $1[index] }
-      if sum != 2 { wrongCount += 1 }
-      #expect((1...2 * threadCount).contains(sum))
-    }
-    #expect(wrongCount * 100 < stepCount * keyCount, "\(wrongCount)")
+    for index in 0..<stepCount * keyCount { #expect(passed.reduce(0) { $0 + $1[index] } == 2) }
   }
 
   /// Where threads wait for each other.
@@ -156,11 +148,11 @@ struct RateLimiterTests {
     for key in held { for _ in 0..<3 { #expect(limiter.take(key, at: now).isAllowed) } }
     #expect(limiter.take(1000, at: now).remaining == 2)
     for key in 2000..<2100 {
-      #expect(limiter.take(UInt64(key), at: now) == .init(isAllowed: true, remaining: 2, wait: 3_600_000_000_000))
+      #expect(limiter.take(UInt64(key) << 5, at: now) == .init(isAllowed: true, remaining: 2, wait: 3_600_000_000_000))
     }
     for key in held { #expect(!limiter.take(key, at: now).isAllowed) }
     // All of them empty: the one that is nearest to full is forgotten, and nobody is refused for want of room.
-    for _ in 0..<2 { #expect(limiter.take(2099, at: now).isAllowed) }
+    for _ in 0..<2 { #expect(limiter.take(2099 << 5, at: now).isAllowed) }
     #expect(limiter.take(3000, at: now + 1) == .init(isAllowed: true, remaining: 2, wait: 3_600_000_000_000))
   }
 

@@ -30,7 +30,7 @@ def browser(run):
 
 def answers_64k(run):
     return [run.section(
-        ROOM, "`64k`: 64 KiB answers", _everyone(run, path="/files/64k"), calls=True, paced=True,
+        ROOM, "`64k`: 64 KiB answers", _everyone(run, path="/files/64k"), paced=True,
         goals=[beside([], 1.0), latency()])]
 
 
@@ -52,7 +52,7 @@ def connections(run):
 
 
 def single(run):
-    return [run.section(ROOM, "`single`: one connection only", _everyone(run, connections=1), calls=True)]
+    return [run.section(ROOM, "`single`: one connection only", _everyone(run, connections=1))]
 
 
 def access_log(run):

@@ -22,13 +22,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 RESULTS = os.path.join(os.path.dirname(HERE), "results")
 CASES = {**PLAIN_CASES, **TOKEN_CASES, **SECURE_CASES}
+# Not worth their time in every run.
+BY_NAME_ONLY = {"access-log", "tls-big"}
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(
         prog="Benchmarks/run", description="Measures Catraca beside nginx, HAProxy, h2o, Caddy and Envoy.",
         epilog="Cases: " + "; ".join(f"{name}: {about}" for name, (_, about) in CASES.items()))
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="default: all")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"default: all but {' and '.join(sorted(BY_NAME_ONLY))}")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     parser.add_argument("--workers", type=int, default=1, help="workers, threads or processes of every proxy (default 1)")
     parser.add_argument("--rounds", type=int, help="how often the sides take turns (default 3)")
@@ -108,7 +110,7 @@ def main():
     print("\n".join(about), flush=True)
     run = Run(arguments, folder, binary, descriptors)
     try:
-        sections, failures = run_cases(arguments.cases or list(CASES), run)
+        sections, failures = run_cases(arguments.cases or [name for name in CASES if name not in BY_NAME_ONLY], run)
     finally:
         run.servers.stop_all()
         shutil.rmtree(folder, ignore_errors=True)

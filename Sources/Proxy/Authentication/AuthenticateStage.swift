@@ -12,7 +12,7 @@ extension Exchange {
     case .missing:
       if requirement.isOptional {
         countAuthentication(.anonymous)
-        return checkRateLimits(route.tokenRateLimits)
+        return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
       }
       return refuseToken(.tokenMissing)
     case .malformed: return refuseToken(.tokenMalformed)
@@ -79,7 +79,7 @@ extension Exchange {
     issuer = token.issuer
     if let refusal = route.access.refusal(of: token) { return refuseToken(refusal) }
     countAuthentication(.accepted)
-    return checkRateLimits(route.tokenRateLimits)
+    return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
   }
 
   private func refuseToken(_ refusal: TokenRefusal) -> StageOutcome {

@@ -77,7 +77,8 @@ def routes(run):
 
 
 def idle(run):
-    return [idle_section(run, "`idle`: 10,000 connections", 1_000 if run.is_quick else 10_000)]
+    count = 1_000 if run.is_quick else 10_000
+    return [idle_section(run, f"`idle`: {count:,} connections", count)]
 
 
 def idle_section(run, title, count, certificate="", context=None):

@@ -71,10 +71,10 @@ def _legend(names):
 
 
 def _grid(x, least, most, bottom):
-    parts, last = [], -100
-    for tick in TICKS:
-        if least <= tick <= most and (tick == 1 or x(tick) - last > 26):
-            last = x(tick)
+    parts, taken = [], []
+    for tick in sorted(TICKS, key=lambda tick: tick != 1):
+        if least <= tick <= most and all(abs(x(tick) - other) > 38 for other in taken):
+            taken.append(x(tick))
             colour, width = ("#222", 1.5) if tick == 1 else ("#ddd", 1)
             parts.append(f'<path d="M{x(tick):.1f} {TOP}V{bottom + 8}" stroke="{colour}" stroke-width="{width}"/>')
             parts.append(_text(x(tick), bottom + 24, f"{tick:g} ×", "#555", anchor="middle"))

@@ -69,8 +69,9 @@ def tls_big(run):
 
 
 def tls_idle(run):
+    count = 200 if run.is_quick else 2_000
     section = idle_section(
-        run, "`tls-idle`: 2,000 connections over TLS", 200 if run.is_quick else 2_000,
+        run, f"`tls-idle`: {count:,} connections over TLS", count,
         make_certificate(run.servers.folder), client_context())
     section.goals = [absolute("≤ 40 KB", 40)]
     return [section]

@@ -226,6 +226,8 @@ struct BodyTests {
       let request = try await connection.receiveRequestHead()
       _ = try await connection.stream.receive(1)
       try await connection.answer("early", status: "413 Content Too Large", to: request)
+      // On two processors the reset of the close could overtake it.
+      try await connection.stream.waitUntilDelivered()
     }
     let gateway = try await GatewayProcess.start(Configurations.plain(upstream))
     var lostCount = 0
@@ -236,8 +238,9 @@ struct BodyTests {
       if try await client.receiveResponse(to: "POST").status != 413 { lostCount += 1 }
       client.close()
     }
-    // Now and then the upstream's reset overtakes its answer, more often on a busy machine: none of 400 and 5 of 150 were
-    // seen. A gateway that does not look for the answer lost 16 and more.
-    #expect(lostCount < 12)
+    // A connection that this server's own library drops before the script sees it has no answer that could be lost. A
+    // gateway that does not look for the answer lost 11 and more.
+    let unseenCount = 150 - upstream.requests.count
+    #expect(lostCount <= unseenCount)
   }
 }

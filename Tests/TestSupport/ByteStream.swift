@@ -171,6 +171,23 @@ package final class ByteStream: Sendable {
 
   package func close() { channel.close(promise: nil) }
 
+  /// Returns when the peer's system has all that was sent.
+  package func waitUntilDelivered() async throws {
+    while try await unacknowledgedByteCount() > 0 { await Task.yield() }
+  }
+
+  private func unacknowledgedByteCount() async throws -> CInt {
+    let channel = channel
+    return try await channel.eventLoop.submit {
+      // SAFETY: the descriptor is the channel's own, used on its loop; the call fills the integer.
+      try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+        var count: CInt = 0
+        _ = unsafe ioctl($0, UInt(TIOCOUTQ), &count)
+        return count
+      } ?? 0
+    }.get()
+  }
+
   /// Ends the connection with a reset (RST).
   package func reset() async throws {
     if let provider = channel as? any SocketOptionProvider {

@@ -131,8 +131,8 @@ struct GRPCTests {
     let door = try await CallDoor.start()
     let lines = try await door.run("deadline")
     #expect(lines.first == "client DEADLINE_EXCEEDED")
-    // The answer had begun, so it is cut off.
-    #expect(lines.last == "route INTERNAL")
+    // The answer had begun, so it is cut off, unless the server was first: it knows the deadline.
+    #expect(["route INTERNAL", "route DEADLINE_EXCEEDED"].contains(lines.last), "\(lines)")
     try await door.waitForServer("ended client")
     try await door.waitForServer("ended route")
   }

@@ -13,7 +13,7 @@ import tempfile
 
 from figures import OURS
 from load import parse_h2load
-from processes import connect
+from processes import connect, receive_answer
 from servers import ROOT, Servers
 from token_cases import GUARDED, OPEN, guarded_setup
 from tokens import TokenStore
@@ -66,14 +66,7 @@ class OneConnection:
     def _ask(connection, request, number):
         for _ in range(number):
             connection.sendall(request)
-            answer = b""
-            while not answer.endswith(b"x\n"):
-                chunk = connection.recv(4096)
-                if not chunk:
-                    raise ConnectionError(f"closed after {answer!r}")
-                answer += chunk
-            if not answer.startswith(b"HTTP/1.1 200"):
-                raise ConnectionError(f"{answer[:200]!r}")
+            receive_answer(connection)
 
 
 class OneSession:

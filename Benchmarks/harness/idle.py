@@ -2,7 +2,7 @@
 
 import contextlib
 
-from processes import connect
+from processes import connect, receive_answer
 
 BATCH = 100
 
@@ -19,14 +19,7 @@ def open_idle(port, count, context=None):
             for connection in batch:
                 connection.sendall(request)
             for connection in batch:
-                answer = b""
-                while not answer.endswith(b"x\n"):
-                    chunk = connection.recv(4096)
-                    if not chunk:
-                        raise ConnectionError(f"closed after {answer!r}")
-                    answer += chunk
-                if not answer.startswith(b"HTTP/1.1 200"):
-                    raise ConnectionError(f"{answer!r}")
+                receive_answer(connection)
         yield connections
     finally:
         for connection in connections:

@@ -23,6 +23,18 @@ def connect(port, context=None, timeout=60.0, session=None):
     return context.wrap_socket(connection, server_hostname="localhost", session=session) if context else connection
 
 
+def receive_answer(connection):
+    """Reads the backend's small answer, whose body ends in x and a line feed, to its end; any but a 200 is an error."""
+    answer = b""
+    while not answer.endswith(b"x\n"):
+        chunk = connection.recv(4096)
+        if not chunk:
+            raise ConnectionError(f"closed after {answer!r}")
+        answer += chunk
+    if not answer.startswith(b"HTTP/1.1 200"):
+        raise ConnectionError(f"{answer[:200]!r}")
+
+
 def fetch(port, path="/", timeout=5.0, method="GET", context=None):
     """The whole response to one request on a connection of its own, head and body as they came."""
     with connect(port, context, timeout) as connection:

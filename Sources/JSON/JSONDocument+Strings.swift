@@ -33,6 +33,13 @@ extension JSONDocument {
     return node.hasEscapes ? JSONEscapes.unescaped(content) : content.copied()
   }
 
+  /// A hash of a string's content, unescaped, or of another value as it stands; see `keyedHash` of spans.
+  package func keyedHash(of index: Index, _ key0: UInt64, _ key1: UInt64) -> UInt64 {
+    if let plain = plainStringRange(at: index) { return bytes.span.extracting(plain).keyedHash(key0, key1) }
+    if let content = stringBytes(at: index) { return content.span.keyedHash(key0, key1) }
+    return bytes.span.extracting(rawRange(of: index)).keyedHash(key0, key1)
+  }
+
   /// The string, unescaped; nil for other kinds.
   package func string(at index: Index) -> String? {
     guard let bytes = stringBytes(at: index) else { return nil }

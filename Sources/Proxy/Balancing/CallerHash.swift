@@ -22,9 +22,14 @@ final class PreparedKey: Sendable {
   }
 }
 
+/// Known to everyone who reads this: who chooses the bytes can choose where they lead. Bounded load is what helps there.
+private enum PlacementKey {
+  static let first: UInt64 = 0x6361_7472_6163_6131
+  static let second: UInt64 = 0xA076_1D64_78BD_642F
+}
+
 extension Span where Element == UInt8 {
-  /// Known to everyone who reads this: who chooses the bytes can choose where they lead. Bounded load is what helps there.
-  var placementHash: UInt64 { keyedHash(0x6361_7472_6163_6131, 0xA076_1D64_78BD_642F) }
+  var placementHash: UInt64 { keyedHash(PlacementKey.first, PlacementKey.second) }
 }
 
 extension Exchange {
@@ -39,12 +44,8 @@ extension Exchange {
   }
 
   private static func hash(of path: ClaimPath, in token: VerifiedToken) -> UInt64? {
-    guard let node = token.claim(path) else { return nil }
-    let payload = token.payload
-    if payload.kind(node) == .null { return nil }
-    if let plain = payload.plainStringRange(at: node) { return payload.bytes.span.extracting(plain).placementHash }
-    if let bytes = payload.stringBytes(at: node) { return bytes.span.placementHash }
-    return payload.bytes.span.extracting(payload.rawRange(of: node)).placementHash
+    guard let node = token.claim(path), token.payload.kind(node) != .null else { return nil }
+    return token.payload.keyedHash(of: node, PlacementKey.first, PlacementKey.second)
   }
 
   private static func hash(ofCookie name: [UInt8], in head: borrowing RequestHead) -> UInt64? {

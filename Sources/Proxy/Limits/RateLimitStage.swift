@@ -72,17 +72,8 @@ extension Exchange {
     }
     // A number that stays with the name across reloads.
     let key0 = limiter.hashKey0 &+ UInt64(clamping: snapshot.issuerCounterIDs[token.issuer] &+ 1)
-    let payload = token.payload
-    let bytes = payload.bytes
-    switch payload.kind(node) {
-    case .string:
-      if let range = payload.plainStringRange(at: node) {
-        return bytes.span.extracting(range).keyedHash(key0, limiter.hashKey1)
-      }
-      guard let text = payload.stringBytes(at: node) else { return nil }
-      return text.span.keyedHash(key0, limiter.hashKey1)
-    case .integer, .number, .true, .false:
-      return bytes.span.extracting(payload.rawRange(of: node)).keyedHash(key0, limiter.hashKey1)
+    switch token.payload.kind(node) {
+    case .string, .integer, .number, .true, .false: return token.payload.keyedHash(of: node, key0, limiter.hashKey1)
     case .array, .object, .null: return nil
     }
   }

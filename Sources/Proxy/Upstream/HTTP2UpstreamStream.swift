@@ -26,7 +26,6 @@ final class HTTP2UpstreamStream: UpstreamStream {
   private var session: HTTP2Session { connection.session }
   private var worker: Worker { connection.worker }
 
-  var server: UpstreamServer { connection.server }
   var isConnected: Bool { id != nil }
   var isOutputFull: Bool { id.map(session.isOutputFull) ?? false }
   /// The session says by itself when a full stream has drained.

@@ -5,7 +5,7 @@ import Bytes
 import Configuration
 import HTTPWire
 
-final class HealthProbe: DownstreamStream {
+final class HealthProbe: UnattendedStream {
   private unowned let check: ServerCheck
   var exchange: Exchange?
   private var status = 0
@@ -22,18 +22,8 @@ final class HealthProbe: DownstreamStream {
   var client: Client { Self.gateway }
   // The check keeps the time.
   var deadline = Int64.max
-  var isOutputFull: Bool { false }
-  var isBodyAwaited: Bool { false }
-  var lastBodyReadAt: Int64 { 0 }
-  var unsentByteCount: Int { 0 }
-  var sentByteCount: UInt64 { 0 }
 
-  func endAfterResponse() {}
-  func awaitDrain() {}
   func pauseReading() {}
-  func openTunnel(_ response: borrowing ResponseHead, of exchange: Exchange) {}
-  func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange) {}
-  func writeEnd(trailers: borrowing FieldSection) {}
 
   /// The server is there: gRPC's question may follow its head.
   func resumeInput() {
@@ -53,9 +43,6 @@ final class HealthProbe: DownstreamStream {
     let count = min(bytes.count, Self.bodyByteCountMax - body.count)
     body += bytes.extracting(0..<count).copied()
   }
-
-  /// The gateway's own refusal, which the exchange knows.
-  func write(_ answer: GatewayAnswer, of exchange: Exchange) {}
 
   func exchangeFinished(_ finished: Exchange, _ ending: ExchangeEnding) {
     let result = self.result(of: finished)

@@ -25,7 +25,7 @@ package enum MirrorResult: Int, Sendable, CaseIterable {
   }
 }
 
-final class MirrorStream: DownstreamStream {
+final class MirrorStream: UnattendedStream {
   let client: Client
   private let worker: Worker
   private let route: Int
@@ -129,19 +129,8 @@ final class MirrorStream: DownstreamStream {
 
   // MARK: The answer, which nobody sees
 
-  var isOutputFull: Bool { false }
-  var isBodyAwaited: Bool { false }
-  var lastBodyReadAt: Int64 { 0 }
-  var unsentByteCount: Int { 0 }
-  var sentByteCount: UInt64 { 0 }
-  func endAfterResponse() {}
-  func awaitDrain() {}
-  func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange) {}
   func writeHead(_ response: borrowing ResponseHead, framing: BodyFraming, of exchange: Exchange) {}
-  func openTunnel(_ response: borrowing ResponseHead, of exchange: Exchange) {}
   func writeBody(_ bytes: Span<UInt8>) {}
-  func writeEnd(trailers: borrowing FieldSection) {}
-  func write(_ answer: GatewayAnswer, of exchange: Exchange) {}
 
   func exchangeFinished(_ finished: Exchange, _ ending: ExchangeEnding) {
     exchange = nil

@@ -5,7 +5,6 @@ import Bytes
 
 /// Where an exchange's request goes and its response comes from. Every call is made on the worker's loop.
 protocol UpstreamStream: AnyObject {
-  var server: UpstreamServer { get }
   /// The connection is there: a request's body may be written. Before, only the head is taken.
   var isConnected: Bool { get }
   /// So much of the request waits to be taken that the client has to be held back; see ``Connection/isOutputFull``.

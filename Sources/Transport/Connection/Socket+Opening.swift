@@ -112,7 +112,6 @@ extension Socket {
     }
     opening = nil
     loop.opened(self)
-    loop.updateAccepting()
   }
 
   func openingTimedOut() {
@@ -124,10 +123,7 @@ extension Socket {
   private func handshakeFailed(_ reason: String) {
     guard let upstream = connection as? UpstreamConnection else { return abort() }
     loop.reportUpstreamHandshake(upstream, reason)
-    forgetConnection()
-    loop.detach(upstream)
-    loop.worker.connectFailed(upstream, at: loop.now())
-    abort()
+    giveUp(upstream)
   }
 
   /// A word for who speaks HTTP where TLS is expected, as other servers have it.

@@ -73,7 +73,13 @@ final class Socket: Watched {
     loop.attach(self, to: connection)
   }
 
-  func forgetConnection() { connection = nil }
+  /// A server was not reached, or not by TLS.
+  func giveUp(_ upstream: UpstreamConnection) {
+    connection = nil
+    loop.detach(upstream)
+    end()
+    loop.worker.connectFailed(upstream, at: loop.now())
+  }
 
   // MARK: Events
 
@@ -103,10 +109,7 @@ final class Socket: Watched {
     isConnecting = false
     guard let upstream = connection as? UpstreamConnection else { return false }
     if descriptor.connectError() != 0 {
-      forgetConnection()
-      loop.detach(upstream)
-      end()
-      loop.worker.connectFailed(upstream, at: loop.now())
+      giveUp(upstream)
       return false
     }
     if secure != nil { beginHandshake() } else { loop.worker.connected(upstream, at: loop.now()) }

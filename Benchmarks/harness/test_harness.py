@@ -189,8 +189,10 @@ class HarnessTests(unittest.TestCase):
             "calls=2 0", "fn=(4) end", "cfn=(2)", "calls=2 0", "totals: 5000"])
         self.assertEqual(found, {"instructions": 5000, "retains": 42, "objects": 0, "mallocs": 2})
         limits = {"instructions": 5000, "retains": 42, "objects": 0, "mallocs": 2}
-        self.assertEqual(judge("plain", {**found, "instructions": 5149}, limits), [])
-        self.assertEqual(len(judge("plain", {**found, "instructions": 5151, "objects": 1}, limits)), 2)
+        heavy = {**found, "instructions": 5151, "objects": 1}
+        self.assertEqual(judge("plain", {**found, "instructions": 5149}, limits, found), [])
+        self.assertEqual(len(judge("plain", heavy, limits, found)), 2)
+        self.assertEqual(len(judge("plain", heavy, limits, {"objects"})), 1)
 
     def test_short_numbers_of_an_ecdsa_signature_are_filled_up(self):
         r, s = b"\x00" + b"\xff" * 32, b"\x01\x02"

@@ -21,6 +21,8 @@ func isWhitespace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 /// Whether a control other than HTAB is among the bytes.
 @inline(__always)
 func holdsControl(_ text: Span<UInt8>) -> Bool {
+  // A call, for those that are worth it: tokens and cookies.
+  if text.count >= 64 { return longTextHoldsControl(text) }
   var found: UInt64 = 0
   var index = 0
   while index + 8 <= text.count {
@@ -36,6 +38,18 @@ func holdsControl(_ text: Span<UInt8>) -> Bool {
     let byte = text[index]
     if byte < 0x20 && byte != 0x09 || byte == 0x7F { return true }
     index += 1
+  }
+  return found != 0
+}
+
+/// Without a way out of the loop, and in bytes alone: so the compiler takes 32 of them a step (a quarter of the instructions
+/// that words of eight need, in a token of 900 bytes).
+@inline(never)
+private func longTextHoldsControl(_ text: Span<UInt8>) -> Bool {
+  var found: UInt8 = 0
+  for index in text.indices {
+    let byte = text[index]
+    found |= (byte < 0x20 ? 1 : 0) & (byte != 0x09 ? 1 : 0) | (byte == 0x7F ? 1 : 0)
   }
   return found != 0
 }

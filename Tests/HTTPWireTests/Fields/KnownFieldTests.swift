@@ -78,6 +78,18 @@ struct KnownFieldTests {
     #expect(isToken("X-User!#$%&'*+.^_`|~9"))
     for text in ["", "a b", "a:", "ä", "a\r", "a/b", "\"a\"", "a,b"] { #expect(!isToken(text)) }
     for text in ["", "a", "a b", "ä", "a\tb"] { #expect(isFieldValue(text)) }
+    for count in 60..<100 {
+      let plain = Array(repeating: UInt8(ascii: "a"), count: count)
+      #expect(isFieldValue(String(decoding: plain, as: UTF8.self)))
+      for byte: UInt8 in [0x00, 0x09, 0x0D, 0x1F, 0x7E, 0x7F] {
+        for place in [1, 15, 31, 32, count - 2] {
+          var other = plain
+          other[place] = byte
+          let text = String(decoding: other, as: UTF8.self)
+          #expect(isFieldValue(text) == (byte == 0x09 || byte == 0x7E), "\(byte) at \(place) of \(count)")
+        }
+      }
+    }
     for text in [" a", "a ", "\ta", "a\r\nB: c", "a\u{0}", "\u{7F}", "a\nb", "long enough \r for packed words"] {
       #expect(!isFieldValue(text))
     }

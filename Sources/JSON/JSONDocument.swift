@@ -66,11 +66,14 @@ package struct JSONDocument: Sendable {
     let holder = nodes[object]
     if holder.kind != .object { return nil }
     let end = Int(holder.next)
+    let initial = name.isEmpty ? UInt8(ascii: "\"") : name[0]
     var index = object + 1
     while index < end {
       let node = nodes[index]
-      // Most names differ in length: told here, without a call.
-      if node.hasEscapes || Int(node.end) - Int(node.start) - 2 == name.count, stringEquals(index, name) {
+      // Most names differ in length or in their first byte: told here, without a call.
+      let mayBeEqual =
+        Int(node.end) - Int(node.start) - 2 == name.count && bytes[Int(node.start) + 1] == initial
+      if node.hasEscapes || mayBeEqual, stringEquals(index, name) {
         return index + 1
       }
       index = Int(nodes[index + 1].next)

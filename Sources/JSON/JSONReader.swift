@@ -52,7 +52,15 @@ struct JSONReader: ~Escapable {
     if offset != text.count { throw .syntax(offset: offset) }
   }
 
+  @inline(__always)
   private mutating func skipWhitespace() {
+    // Machines write none.
+    if offset < text.count, text[offset] > 0x20 { return }
+    skipAllWhitespace()
+  }
+
+  @inline(never)
+  private mutating func skipAllWhitespace() {
     while offset < text.count {
       switch text[offset] {
       case 0x20, 0x09, 0x0A, 0x0D: offset += 1
@@ -206,7 +214,9 @@ struct JSONReader: ~Escapable {
   private mutating func readString() throws(JSONError) {
     let node = try beginNode(.string)
     offset += 1
-    while offset < text.count {
+    while true {
+      offset = endOfPlainText(from: offset)
+      if offset >= text.count { break }
       let byte = text[offset]
       if byte == UInt8(ascii: "\"") {
         offset += 1
@@ -227,6 +237,29 @@ struct JSONReader: ~Escapable {
       }
     }
     throw .syntax(offset: offset)
+  }
+
+  /// The next byte that is a quote, a backslash, a control or no ASCII, or a place from which eight bytes at once cannot be
+  /// looked at.
+  private func endOfPlainText(from start: Int) -> Int {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let tops = ones &* 0x80
+    var offset = start
+    while offset &+ 8 <= text.count {
+      let bytes = text.extracting(offset..<offset &+ 8)
+      let word =
+        UInt64(bytes[0]) | UInt64(bytes[1]) << 8 | UInt64(bytes[2]) << 16 | UInt64(bytes[3]) << 24
+        | UInt64(bytes[4]) << 32 | UInt64(bytes[5]) << 40 | UInt64(bytes[6]) << 48 | UInt64(bytes[7]) << 56
+      // Each byte's top bit says what the byte is; without it, no sum runs over into the next byte.
+      let seven = word & ~tops
+      let isNoQuote = (seven ^ ones &* 0x22) &+ ones &* 0x7F
+      let isNoBackslash = (seven ^ ones &* 0x5C) &+ ones &* 0x7F
+      let isNoControl = seven &+ ones &* 0x60
+      let found = (~(isNoQuote & isNoBackslash & isNoControl) | word) & tops
+      if found != 0 { return offset &+ found.trailingZeroBitCount / 8 }
+      offset &+= 8
+    }
+    return offset
   }
 
   private mutating func skipEscape() throws(JSONError) {

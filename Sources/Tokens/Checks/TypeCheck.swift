@@ -21,13 +21,29 @@ enum TypeCheck {
       if rules.tokenTypes != nil { throw .typeNotAllowed }
       return
     }
-    guard let bytes = header.stringBytes(at: node) else { throw .tokenMalformed }
-    let type = normalized(bytes)
-    if let allowed = rules.tokenTypes {
-      if !allowed.contains(type) { throw .typeNotAllowed }
-    } else if others.contains(type) {
-      throw .typeNotAllowed
+    let isListed: Bool
+    let list = rules.tokenTypes ?? others
+    if let plain = header.plainStringRange(at: node), isNormal(header.bytes.span.extracting(plain)) {
+      isListed = contains(list, header.bytes.span.extracting(plain))
+    } else {
+      guard let bytes = header.stringBytes(at: node) else { throw .tokenMalformed }
+      isListed = list.contains(normalized(bytes))
     }
+    if isListed != (rules.tokenTypes != nil) { throw .typeNotAllowed }
+  }
+
+  private static func contains(_ list: [[UInt8]], _ type: Span<UInt8>) -> Bool {
+    for index in list.indices where type.equals(list[index]) { return true }
+    return false
+  }
+
+  /// Whether ``normalized(_:)`` would certainly change nothing.
+  private static func isNormal(_ type: Span<UInt8>) -> Bool {
+    for index in type.indices {
+      let byte = type[index]
+      if byte >= 0x41 && byte <= 0x5A || byte == UInt8(ascii: "/") { return false }
+    }
+    return true
   }
 
   /// Lower case, as media types are compared, and without `application/` when that leaves a name without a slash.

@@ -39,17 +39,20 @@ package enum Base64URL {
     var offset = 0
     // Every digit's value is below 64, so one bit of 0xC0 in the union tells of one that is none.
     var union: UInt8 = 0
-    while offset < wholeCount {
-      let a = Self.values[Int(text[offset])]
-      let b = Self.values[Int(text[offset + 1])]
-      let c = Self.values[Int(text[offset + 2])]
-      let d = Self.values[Int(text[offset + 3])]
+    // The bounds are looked at once for four digits, and the second condition, which always holds, once for three bytes.
+    while offset &+ 4 <= wholeCount, written &+ 3 <= output.count {
+      let digits = text.extracting(offset..<offset &+ 4)
+      let a = Self.values[Int(digits[0])]
+      let b = Self.values[Int(digits[1])]
+      let c = Self.values[Int(digits[2])]
+      let d = Self.values[Int(digits[3])]
       union |= a | b | c | d
-      output[written] = a << 2 | b >> 4
-      output[written + 1] = b << 4 | c >> 2
-      output[written + 2] = c << 6 | d
-      offset += 4
-      written += 3
+      let word = UInt32(a) << 18 | UInt32(b) << 12 | UInt32(c) << 6 | UInt32(d)
+      output[written] = UInt8(truncatingIfNeeded: word >> 16)
+      output[written &+ 1] = UInt8(truncatingIfNeeded: word >> 8)
+      output[written &+ 2] = UInt8(truncatingIfNeeded: word)
+      offset &+= 4
+      written &+= 3
     }
     if rest >= 2 {
       let a = Self.values[Int(text[offset])]

@@ -6,8 +6,12 @@
   import Darwin
 #endif
 
+// `@_effects(readonly)`: they release nothing, so a caller need not retain what a span lies in. Where that is memory which was
+// not touched for long, the retain would wait for it.
+
 extension Span where Element == UInt8 {
   /// Whether both spans hold the same bytes. Not constant-time: never use it on secrets.
+  @_effects(readonly)
   public func equals(_ other: Span<UInt8>) -> Bool {
     let count = self.count
     if count != other.count { return false }
@@ -22,9 +26,11 @@ extension Span where Element == UInt8 {
     }
   }
 
+  @_effects(readonly)
   public func equals(_ other: [UInt8]) -> Bool { equals(other.span) }
 
   /// Whether the span spells this lower-case ASCII word in any case.
+  @_effects(readonly)
   public func equalsIgnoringCase(_ word: StaticString) -> Bool {
     if count != word.utf8CodeUnitCount || !word.hasPointerRepresentation { return false }
     for index in indices {
@@ -37,6 +43,7 @@ extension Span where Element == UInt8 {
   }
 
   /// The index of the first `byte` at or after `from`, or nil.
+  @_effects(readonly)
   public func firstIndex(of byte: UInt8, from: Int = 0) -> Int? {
     let count = self.count
     if from >= count || from < 0 { return nil }
@@ -50,6 +57,7 @@ extension Span where Element == UInt8 {
 
   /// A hash of all bytes under a secret key: 8 bytes a step, each folded through a 64 × 64 → 128 bit product.
   /// Good for tables whose entries an attacker cannot choose freely; it is no message authentication code.
+  @_effects(readonly)
   public func keyedHash(_ key0: UInt64, _ key1: UInt64) -> UInt64 {
     // SAFETY: each load reads 8 bytes at an offset <= count - 8, the tail is read byte by byte.
     unsafe withUnsafeBytes { bytes in
@@ -104,6 +112,24 @@ extension Span where Element == UInt8 {
         if let to = buffer.baseAddress, let from = source.baseAddress { _ = unsafe memcpy(to, from, count) }
       }
       initialized = count
+    }
+  }
+
+  /// These bytes and the others behind them as one array, with no room to spare.
+  public func copied(before others: Span<UInt8>) -> [UInt8] {
+    let count = self.count
+    let otherCount = others.count
+    // SAFETY: the array is created with exactly the bytes of both, all of them initialised by the copies.
+    return unsafe [UInt8](unsafeUninitializedCapacity: count + otherCount) { buffer, initialized in
+      unsafe withUnsafeBufferPointer { source in
+        if let to = buffer.baseAddress, let from = source.baseAddress { _ = unsafe memcpy(to, from, count) }
+      }
+      unsafe others.withUnsafeBufferPointer { source in
+        if let to = buffer.baseAddress, let from = source.baseAddress {
+          _ = unsafe memcpy(to + count, from, otherCount)
+        }
+      }
+      initialized = count + otherCount
     }
   }
 

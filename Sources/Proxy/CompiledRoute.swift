@@ -23,10 +23,8 @@ package final class CompiledRoute: Sendable {
   let cookieSources: [[UInt8]]
   let querySources: [[UInt8]]
 
-  /// `X-User-Id: ` and the claim that follows.
-  let identityFields: [(prefix: [UInt8], claim: ClaimPath)]
+  let identity: IdentityRules
   let certificateFields: [(prefix: [UInt8], fact: ClientCertificateFact)]
-  let payloadPrefix: [UInt8]?
   let isTokenForwarded: Bool
   /// Removed from the request on the way up: `request_headers.remove` and the names that `set` replaces.
   let requestDrops: FieldNameSet
@@ -74,7 +72,8 @@ package final class CompiledRoute: Sendable {
   let webSocket: WebSocket?
 
   init(
-    _ route: Route, index: Int, defaultBodySize: UInt64, rateLimits: [CompiledRateLimit], names: CounterNames
+    _ route: Route, index: Int, identity: IdentityRules, defaultBodySize: UInt64, rateLimits: [CompiledRateLimit],
+    names: CounterNames
   ) {
     self.index = index
     counterID = names.routeID(index)
@@ -92,13 +91,10 @@ package final class CompiledRoute: Sendable {
       (requirement?.sources ?? []).compactMap { if case .header(let name) = $0 { name } else { nil } })
     isAuthorizationSource = requirement?.sources.contains(.authorization) ?? false
     isWebSocketProtocolSource = requirement?.sources.contains(.webSocketProtocol) ?? false
-    identityFields = route.identity.headers.compactMap { header in
-      if case .claim(let claim) = header.source { (Array("\(header.name): ".utf8), claim) } else { nil }
-    }
+    self.identity = identity
     certificateFields = route.identity.headers.compactMap { header in
       if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }
     }
-    payloadPrefix = route.identity.payloadHeader.map { Array("\($0): ".utf8) }
     isTokenForwarded = route.identity.isTokenForwarded
     let removed = route.identity.isTokenForwarded ? [] : requirement?.sources ?? []
     cookieSources = removed.compactMap { if case .cookie(let name) = $0 { Array(name.utf8) } else { nil } }

@@ -48,9 +48,14 @@ package final class Snapshot: Sendable {
     self.rateLimiters = rateLimiters
     hasCORS = configuration.routes.contains { $0.cors != nil }
     ipv6PrefixLength = limits.ipv6PrefixLength
+    var identities: [Identity: IdentityRules] = [:]
+    for route in configuration.routes where identities[route.identity] == nil {
+      identities[route.identity] = IdentityRules(route.identity)
+    }
     routes = configuration.routes.enumerated().map {
       CompiledRoute(
-        $0.element, index: $0.offset, defaultBodySize: limits.bodySize,
+        $0.element, index: $0.offset, identity: identities[$0.element.identity] ?? IdentityRules($0.element.identity),
+        defaultBodySize: limits.bodySize,
         rateLimits: rateLimiters.routes[$0.offset], names: names)
     }
     routeTable = RouteTable(configuration.routes)

@@ -56,6 +56,15 @@ struct SpanBytesTests {
     }
   }
 
+  @Test("Two spans are copied one behind the other")
+  func copiesOfTwo() {
+    let bytes = Array(UInt8(0)..<40)
+    for cut in [0, 1, 20, 39, 40] {
+      let whole = bytes.span.extracting(0..<cut).copied(before: bytes.span.extracting(cut..<40))
+      #expect(whole == bytes)
+    }
+  }
+
   @Test("Copies hold the same bytes, and text replaces what is not UTF-8")
   func copies() {
     let bytes: [UInt8] = [0x61, 0xFF, 0x62]

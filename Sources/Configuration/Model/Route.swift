@@ -129,8 +129,8 @@ package enum TokenSource: Sendable, Hashable {
   case webSocketProtocol
 }
 
-package struct Identity: Sendable, Equatable {
-  package struct Header: Sendable, Equatable {
+package struct Identity: Sendable, Hashable {
+  package struct Header: Sendable, Hashable {
     /// As written in the file: the case is kept on the wire.
     package var name: String
     package var source: Source
@@ -141,7 +141,7 @@ package struct Identity: Sendable, Equatable {
     }
   }
 
-  package enum Source: Sendable, Equatable {
+  package enum Source: Sendable, Hashable {
     /// Of the verified token; never on a public route.
     case claim(ClaimPath)
     /// Of the verified client certificate, on any route.

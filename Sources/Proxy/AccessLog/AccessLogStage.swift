@@ -57,7 +57,7 @@ extension Exchange {
     if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
       worker.logEntry.set(.issuer, snapshot.configuration.issuers[issuer].name)
     }
-    if let token { setSubject(token.payload) }
+    if let token { setSubject(token) }
     formatter.append(worker.logEntry, to: &worker.logBuffer)
   }
 
@@ -89,8 +89,9 @@ extension Exchange {
     if let field = head.first(.referer) { worker.logEntry.set(.referer, bytes.extracting(field.value)) }
   }
 
-  private func setSubject(_ payload: JSONDocument) {
-    guard let subject = payload.member("sub", of: payload.root) else { return }
+  private func setSubject(_ token: VerifiedToken) {
+    guard let subject = token.subject else { return }
+    let payload = token.payload
     if let plain = payload.plainStringRange(at: subject) {
       setText(.subject, payload.bytes.span, plain)
     } else if let bytes = payload.stringBytes(at: subject) {

@@ -29,9 +29,9 @@ extension Exchange {
     switch tokenPlace {
     case .none: return refuseToken(.tokenMissing)
     case .field(let range), .cookie(let range):
-      (found, outcome) = check(head.bytes.span.extracting(range), requirement.issuers)
+      (found, outcome) = check(head.bytes.span.extracting(range), requirement.issuers, route.identity)
     case .query(let range):
-      (found, outcome) = check(target.bytes.span.extracting(range), requirement.issuers)
+      (found, outcome) = check(target.bytes.span.extracting(range), requirement.issuers, route.identity)
     }
     if let found { return authorize(found, route) }
     switch outcome {
@@ -55,7 +55,9 @@ extension Exchange {
   }
 
   /// Looks the token up, then verifies it: exactly one of the results is there.
-  private func check(_ bytes: Span<UInt8>, _ issuers: [Int]) -> (VerifiedToken?, TokenVerifier.Outcome?) {
+  private func check(
+    _ bytes: Span<UInt8>, _ issuers: [Int], _ identity: IdentityRules
+  ) -> (VerifiedToken?, TokenVerifier.Outcome?) {
     let now = worker.time.unixSeconds
     if let known = worker.tokenCache.lookUp(bytes, candidates: issuers, keySets: worker.keySets, now: now) {
       worker.counters.countTokenCache(isHit: true)
@@ -67,6 +69,7 @@ extension Exchange {
       bytes, candidates: issuers, issuers: snapshot.issuerRules, keySets: worker.keySets, now: now)
     // Only what was verified is remembered, so that no flood of bad tokens can push a good one out (T31).
     if case .verified(let token) = outcome {
+      keepIdentityFields(of: token, identity)
       worker.tokenCache.insert(token, now: now)
       worker.counters.countVerification(token.algorithm, nanoseconds: UInt64(clamping: worker.steadyClock() &- begin))
     }

@@ -5,12 +5,35 @@ import Configuration
 import JSON
 import Tokens
 
+/// What is told of a token. Routes that tell the same share one, so that lines written for one of them count for all.
+final class IdentityRules: Sendable {
+  /// `X-User-Id: ` and the claim that follows.
+  fileprivate let fields: [(prefix: [UInt8], claim: ClaimPath)]
+  fileprivate let payloadPrefix: [UInt8]?
+
+  init(_ identity: Identity) {
+    fields = identity.headers.compactMap { header in
+      if case .claim(let claim) = header.source { (Array("\(header.name): ".utf8), claim) } else { nil }
+    }
+    payloadPrefix = identity.payloadHeader.map { Array("\($0): ".utf8) }
+  }
+}
+
 extension Exchange {
-  func writeIdentityFields(of token: VerifiedToken, _ route: CompiledRoute) {
-    for index in route.identityFields.indices {
-      guard let claim = token.claim(route.identityFields[index].claim) else { continue }
+  /// Writes the lines for a token that was verified just now, and keeps them beside it for all requests that follow.
+  func keepIdentityFields(of token: VerifiedToken, _ rules: IdentityRules) {
+    upstreamHead.removeAll()
+    writeIdentityFields(of: token, rules)
+    token.keep(upstreamHead.span, of: rules)
+    upstreamHead.removeAll()
+  }
+
+  func writeIdentityFields(of token: VerifiedToken, _ rules: IdentityRules) {
+    if let lines = token.lines(of: rules) { return appendPart(token.bytes, lines) }
+    for index in rules.fields.indices {
+      guard let claim = token.claim(rules.fields[index].claim) else { continue }
       let lengthBefore = upstreamHead.count
-      upstreamHead.append(route.identityFields[index].prefix)
+      upstreamHead.append(rules.fields[index].prefix)
       if appendClaim(claim, of: token.payload) {
         upstreamHead.append("\r\n")
       } else {
@@ -18,9 +41,9 @@ extension Exchange {
         upstreamHead.truncate(to: lengthBefore)
       }
     }
-    if let prefix = route.payloadPrefix {
+    if let prefix = rules.payloadPrefix {
       upstreamHead.append(prefix)
-      appendPart(token.token, token.payloadPart)
+      appendPart(token.bytes, token.payloadPart)
       upstreamHead.append("\r\n")
     }
   }
@@ -78,6 +101,7 @@ extension Exchange {
   /// percent-encoded (T35), so that the value can be decoded without doubt.
   private func appendEncoded(_ document: Span<UInt8>, _ range: Range<Int>, isListed: Bool) {
     let bytes = document.extracting(range)
+    if isPlainText(bytes) { return upstreamHead.append(bytes) }
     var run = 0
     for index in bytes.indices {
       let byte = bytes[index]
@@ -92,6 +116,17 @@ extension Exchange {
       run = index + 1
     }
     upstreamHead.append(bytes.extracting(run..<bytes.count))
+  }
+
+  /// Whether certainly nothing has to be encoded. Without a way out of the loop, so that the compiler takes many bytes a
+  /// step.
+  private func isPlainText(_ bytes: Span<UInt8>) -> Bool {
+    var found: UInt8 = 0
+    for index in bytes.indices {
+      let byte = bytes[index]
+      found |= (byte < 0x21 ? 1 : 0) | (byte > 0x7E ? 1 : 0) | (byte == 0x25 ? 1 : 0) | (byte == 0x2C ? 1 : 0)
+    }
+    return found == 0
   }
 
   private func appendHexadecimal(_ nibble: UInt8) { upstreamHead.append(nibble < 10 ? 0x30 + nibble : 0x37 + nibble) }

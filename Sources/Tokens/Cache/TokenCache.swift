@@ -9,21 +9,27 @@ import Bytes
 /// One a worker. Entries enter on probation and are kept for longer only once they were asked for again, so a stream of
 /// tokens that come once does not flush those in use.
 package final class TokenCache {
-  /// Links and slots are positions in `entries`; -1 stands for none.
-  struct Entry {
-    var hash: UInt64
+  /// What a hit looks at.
+  private struct Entry {
     /// nil while the place is free.
     var token: VerifiedToken?
     /// The token's own bytes, shared with it: one step less on the way to the compare.
     var bytes: [UInt8]
     /// The set that the token's key was last seen in.
     var keySetGeneration: UInt64
-    var byteCount: Int
-    var previous: Int32 = -1
-    var next: Int32 = -1
+    /// How many of `bytes` are the token's.
+    var tokenByteCount: UInt32
     /// Hits since the entry was last moved, at most 3.
     var hitCount: UInt8 = 0
     var isKept = false
+  }
+
+  /// The rest of an entry, at the same position. Links are positions, too; -1 stands for none.
+  private struct Place {
+    var hash: UInt64
+    var byteCount: Int
+    var previous: Int32 = -1
+    var next: Int32 = -1
   }
 
   /// A list in the order of entry; the oldest first.
@@ -39,6 +45,7 @@ package final class TokenCache {
   package private(set) var count = 0
 
   private var entries: [Entry] = []
+  private var places: [Place] = []
   private var free: [Int32] = []
   private var probation = List()
   private var kept = List()
@@ -49,7 +56,7 @@ package final class TokenCache {
   private let key1: UInt64
 
   /// What an entry costs beside its token: its place, its share of a table that is at most half full, the free list.
-  private static let overhead = MemoryLayout<Entry>.stride + 4 * 8 + 4
+  private static let overhead = MemoryLayout<Entry>.stride + MemoryLayout<Place>.stride + 4 * 8 + 4
 
   package init(byteCountMax: Int) {
     self.byteCountMax = byteCountMax
@@ -63,7 +70,7 @@ package final class TokenCache {
   /// The token, if it was verified before and is still good for one of `candidates`. Scopes and claims are not looked at:
   /// they are the route's (T30). Allocates nothing.
   package func lookUp(_ token: Span<UInt8>, candidates: [Int], keySets: [KeySet?], now: Int64) -> VerifiedToken? {
-    guard let index = find(token, hash: token.keyedHash(key0, key1)), let known = entries[index].token else {
+    guard let index = find(token, hash: hash(token)), let known = entries[index].token else {
       misses &+= 1
       return nil
     }
@@ -95,20 +102,25 @@ package final class TokenCache {
     let cost = token.byteCount + Self.overhead
     // LIMIT: the operator's bound on the cache.
     if cost > byteCountMax || now >= token.expiresAt { return }
-    let bytes = token.token
-    let hash = bytes.span.keyedHash(key0, key1)
-    if let index = find(bytes.span, hash: hash) { remove(index) }
+    let bytes = token.bytes
+    let text = bytes.span.extracting(0..<token.tokenByteCount)
+    let hash = hash(text)
+    if let index = find(text, hash: hash) { remove(index) }
     makeRoom(for: cost, now: now)
     if (count + 1) * 2 > table.count { growTable() }
     // No set is known to hold the key yet: the first hit looks.
-    let entry = Entry(hash: hash, token: token, bytes: bytes, keySetGeneration: 0, byteCount: cost)
+    let entry = Entry(
+      token: token, bytes: bytes, keySetGeneration: 0, tokenByteCount: UInt32(truncatingIfNeeded: text.count))
+    let place = Place(hash: hash, byteCount: cost)
     let index: Int
-    if let place = free.popLast() {
-      index = Int(place)
+    if let known = free.popLast() {
+      index = Int(known)
       entries[index] = entry
+      places[index] = place
     } else {
       index = entries.count
       entries.append(entry)
+      places.append(place)
     }
     put(index)
     append(index, isKept: false)
@@ -118,11 +130,18 @@ package final class TokenCache {
   /// Forgets everything: for a new configuration.
   package func removeAll() {
     entries.removeAll()
+    places.removeAll()
     free.removeAll()
     probation = List()
     kept = List()
     table = [UInt64](repeating: 0, count: 64)
     count = 0
+  }
+
+  /// Of the last bytes only, which are a signature's: whoever could make many good tokens that end alike holds an issuer's
+  /// key. What is found is compared whole.
+  private func hash(_ token: Span<UInt8>) -> UInt64 {
+    token.extracting(max(0, token.count - 64)..<token.count).keyedHash(key0, key1)
   }
 
   private func find(_ token: Span<UInt8>, hash: UInt64) -> Int? {
@@ -132,17 +151,24 @@ package final class TokenCache {
     while table[slot] != 0 {
       if table[slot] >> 32 == tag {
         let index = Int(table[slot] & 0xFFFF_FFFF) - 1
-        let known = entries[index].bytes
-        if known.span.equals(token) { return index }
+        if token.count == Int(entries[index].tokenByteCount),
+          Self.begins(entries[index].bytes, with: token)
+        {
+          return index
+        }
       }
       slot = (slot + 1) & mask
     }
     return nil
   }
 
+  private static func begins(_ bytes: [UInt8], with token: Span<UInt8>) -> Bool {
+    bytes.span.extracting(0..<token.count).equals(token)
+  }
+
   private func put(_ index: Int) {
     let mask = table.count - 1
-    let hash = entries[index].hash
+    let hash = places[index].hash
     var slot = Int(truncatingIfNeeded: hash) & mask
     while table[slot] != 0 { slot = (slot + 1) & mask }
     table[slot] = (hash & 0xFFFF_FFFF_0000_0000) | UInt64(index + 1)
@@ -151,14 +177,14 @@ package final class TokenCache {
   /// Takes the entry's cell out and moves back those behind it that it had pushed on.
   private func take(_ index: Int) {
     let mask = table.count - 1
-    var hole = Int(truncatingIfNeeded: entries[index].hash) & mask
+    var hole = Int(truncatingIfNeeded: places[index].hash) & mask
     while table[hole] & 0xFFFF_FFFF != UInt64(index + 1) {
       if table[hole] == 0 { return }
       hole = (hole + 1) & mask
     }
     var slot = (hole + 1) & mask
     while table[slot] != 0 {
-      let home = Int(truncatingIfNeeded: entries[Int(table[slot] & 0xFFFF_FFFF) - 1].hash) & mask
+      let home = Int(truncatingIfNeeded: places[Int(table[slot] & 0xFFFF_FFFF) - 1].hash) & mask
       if (slot - home) & mask >= (slot - hole) & mask {
         table[hole] = table[slot]
         hole = slot
@@ -178,22 +204,23 @@ package final class TokenCache {
     var list = isKept ? kept : probation
     entries[index].isKept = isKept
     entries[index].hitCount = isKept ? entries[index].hitCount : 0
-    entries[index].previous = list.last
-    entries[index].next = -1
+    places[index].previous = list.last
+    places[index].next = -1
     let place = Int32(truncatingIfNeeded: index)
-    if list.last >= 0 { entries[Int(list.last)].next = place } else { list.first = place }
+    if list.last >= 0 { places[Int(list.last)].next = place } else { list.first = place }
     list.last = place
-    list.byteCount += entries[index].byteCount
+    list.byteCount += places[index].byteCount
     if isKept { kept = list } else { probation = list }
   }
 
   private func unlink(_ index: Int) {
-    let entry = entries[index]
-    var list = entry.isKept ? kept : probation
-    if entry.previous >= 0 { entries[Int(entry.previous)].next = entry.next } else { list.first = entry.next }
-    if entry.next >= 0 { entries[Int(entry.next)].previous = entry.previous } else { list.last = entry.previous }
-    list.byteCount -= entry.byteCount
-    if entry.isKept { kept = list } else { probation = list }
+    let place = places[index]
+    let isKept = entries[index].isKept
+    var list = isKept ? kept : probation
+    if place.previous >= 0 { places[Int(place.previous)].next = place.next } else { list.first = place.next }
+    if place.next >= 0 { places[Int(place.next)].previous = place.previous } else { list.last = place.previous }
+    list.byteCount -= place.byteCount
+    if isKept { kept = list } else { probation = list }
   }
 
   private func remove(_ index: Int) {

@@ -50,7 +50,7 @@ package final class TokenVerifier {
       try ClaimsCheck.checkRequired(parts.payload, rules)
       return .verified(
         VerifiedToken(
-          token: token.copied(), issuer: candidate, key: key, algorithm: algorithm, payload: parts.payload,
+          token: token, issuer: candidate, key: key, algorithm: algorithm, payload: parts.payload,
           payloadPart: parts.payloadPart, expiresAt: expiresAt, subject: subject))
     } catch {
       return .refused(error, issuer: issuer)

@@ -3,33 +3,41 @@
 import Bytes
 package import JSON
 
-/// Immutable, so a cache and any number of requests may hold it.
-package final class VerifiedToken: Sendable {
-  /// The whole token as it was sent.
-  package let token: [UInt8]
-  /// Index of the issuer in the configuration that it was checked under.
-  package let issuer: Int
-  package let key: VerificationKey
-  package let algorithm: SignatureAlgorithm
-  package let payload: JSONDocument
-  /// Where the payload stands in ``token``, in base64url.
-  package let payloadPart: Range<Int>
+/// One a worker, whose cache and any number of requests may hold it. What it says never changes.
+///
+/// A token that was seen before is asked for in a memory that has long forgotten it, so what nearly every request wants of
+/// it lies in one run of bytes and in the fields in front.
+package final class VerifiedToken {
+  /// The whole token as it was sent; behind it the words of a plain `scope`; behind them the kept lines.
+  package private(set) var bytes: [UInt8]
   /// The first second at which the token is no longer good: exp + leeway, or the end of the issuer's `max_age` when that
   /// comes first; Int64.max when neither is known.
   package let expiresAt: Int64
-  /// The string node of `sub`; nil when the token has none.
-  package let subject: JSONDocument.Index?
+  /// Index of the issuer in the configuration that it was checked under.
+  package let issuer: Int
+  package let key: VerificationKey
+  /// Where the token ends in ``bytes``, and where the words do.
+  private let tokenEnd: UInt32
+  private let wordsEnd: UInt32
+  private var linesAuthor: AnyObject?
+  /// Of what is not among the words: a list, or a text with escapes.
   private let scope: JSONDocument.Index?
   private let scp: JSONDocument.Index?
+
+  package let algorithm: SignatureAlgorithm
+  /// Where the payload stands in ``bytes``, in base64url.
+  package let payloadPart: Range<Int>
+  package let payload: JSONDocument
+  /// The string node of `sub`; nil when the token has none.
+  package let subject: JSONDocument.Index?
 
   private static let scopeName = Array("scope".utf8)
   private static let scpName = Array("scp".utf8)
 
   init(
-    token: [UInt8], issuer: Int, key: VerificationKey, algorithm: SignatureAlgorithm, payload: JSONDocument,
+    token: Span<UInt8>, issuer: Int, key: VerificationKey, algorithm: SignatureAlgorithm, payload: JSONDocument,
     payloadPart: Range<Int>, expiresAt: Int64, subject: JSONDocument.Index?
   ) {
-    self.token = token
     self.issuer = issuer
     self.key = key
     self.algorithm = algorithm
@@ -37,12 +45,35 @@ package final class VerifiedToken: Sendable {
     self.payloadPart = payloadPart
     self.expiresAt = expiresAt
     self.subject = subject
-    scope = payload.member(Self.scopeName, of: payload.root)
+    tokenEnd = UInt32(truncatingIfNeeded: token.count)
+    let scope = payload.member(Self.scopeName, of: payload.root)
+    if let scope, let words = payload.plainStringRange(at: scope) {
+      bytes = token.copied(before: payload.bytes.span.extracting(words))
+      self.scope = nil
+    } else {
+      bytes = token.copied()
+      self.scope = scope
+    }
+    wordsEnd = UInt32(truncatingIfNeeded: bytes.count)
     scp = payload.member(Self.scpName, of: payload.root)
   }
 
-  /// Bytes of memory that this object keeps alive by itself: token, payload, nodes, headers. The key is its set's.
-  package var byteCount: Int { 192 + 32 + token.count + payload.byteCount }
+  var tokenByteCount: Int { Int(tokenEnd) }
+
+  /// Bytes of memory that this object keeps alive by itself: token, lines, payload, nodes, headers. The key is its set's.
+  package var byteCount: Int { 208 + 32 + bytes.capacity + payload.byteCount }
+
+  /// Where in ``bytes`` stands what `author` made of the claims, if it was kept.
+  package func lines(of author: AnyObject) -> Range<Int>? { linesAuthor === author ? Int(wordsEnd)..<bytes.count : nil }
+
+  /// Keeps what `author` made of the claims, unless something was kept before. `author` must make the same of them each
+  /// time.
+  package func keep(_ lines: Span<UInt8>, of author: AnyObject) {
+    if linesAuthor != nil { return }
+    linesAuthor = author
+    let known = bytes
+    if !lines.isEmpty { bytes = known.span.copied(before: lines) }
+  }
 
   /// The value at a claim's place, or nil. A claim may be there and be null.
   package func claim(_ path: ClaimPath) -> JSONDocument.Index? { payload.claim(path) }
@@ -50,12 +81,17 @@ package final class VerifiedToken: Sendable {
   /// Whether all of them are granted, by `scope` or by `scp`: a string of words with a space between (RFC 8693 §4.2), or
   /// an array of strings. Compared byte by byte.
   package func hasScopes(_ wanted: [[UInt8]]) -> Bool {
-    for name in wanted where !isGranted(name.span, scope) && !isGranted(name.span, scp) { return false }
+    for name in wanted where !isGranted(name) { return false }
     return true
   }
 
-  private func isGranted(_ name: Span<UInt8>, _ node: JSONDocument.Index?) -> Bool {
-    guard let node else { return false }
+  private func isGranted(_ name: [UInt8]) -> Bool {
+    let bytes = self.bytes
+    if Self.hasWord(name.span, in: bytes.span.extracting(tokenByteCount..<Int(wordsEnd))) { return true }
+    return scope.map { isGranted(name.span, $0) } ?? false || scp.map { isGranted(name.span, $0) } ?? false
+  }
+
+  private func isGranted(_ name: Span<UInt8>, _ node: JSONDocument.Index) -> Bool {
     switch payload.kind(node) {
     case .string:
       if let range = payload.plainStringRange(at: node) {

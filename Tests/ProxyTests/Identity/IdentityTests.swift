@@ -50,6 +50,40 @@ struct IdentityTests {
     #expect(values("Authorization", in: text).isEmpty == (path == "/a"))
   }
 
+  @Test("Each route tells of a remembered token what its own rules say, and after a reload what the new ones do")
+  func rememberedLines() throws {
+    func text(_ third: String) -> String {
+      """
+      routes:
+      - { path: /a, upstream: app, auth: login, identity: { headers: { X-User: sub } } }
+      - { path: /b, upstream: app, auth: login, identity: { headers: { X-User: sub } } }
+      - { path: /c, upstream: app, auth: login, identity: { headers: { \(third) }, payload: X-Payload } }
+      - { path: /d, upstream: app, auth: login }
+      \(issuer.section)
+      """
+    }
+    let bench = try Bench(text("X-Org: org.id, X-User: email"), keySets: [issuer.keySet()])
+    let claims = ",\"email\":\"a%b@c\",\"org\":{\"id\":7}"
+    let token = "Authorization: Bearer \(try issuer.token(claims))"
+    func lines(_ path: String) throws -> [[String]] {
+      let client = bench.connect()
+      client.send(get(path, token))
+      defer { client.reset() }
+      let sent = try bench.server().text
+      #expect(values("X-Payload", in: sent).isEmpty == (path != "/c"))
+      return [values("X-User", in: sent), values("X-Org", in: sent)]
+    }
+    for _ in 0..<2 {
+      for path in ["/a", "/b"] { #expect(try lines(path) == [["alice"], []]) }
+      #expect(try lines("/c") == [["a%25b@c"], ["7"]])
+      #expect(try lines("/d") == [[], []])
+    }
+    #expect(bench.worker.counters.copy().tokenCacheHits == 7)
+    try bench.reload(text("X-User: org.id"), keySets: [issuer.keySet()])
+    #expect(try lines("/c") == [["7"], []])
+    for path in ["/c", "/a"] { #expect(try lines(path)[1].isEmpty) }
+  }
+
   @Test("T34 A Connection field cannot take away what the gateway sets, and takes away what it may")
   func nominations() throws {
     let text = try sent(

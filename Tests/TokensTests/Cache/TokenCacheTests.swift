@@ -11,7 +11,7 @@ import Testing
     -> VerifiedToken
   {
     VerifiedToken(
-      token: Array("token-number-\(number)-of-many".utf8), issuer: issuer, key: key, algorithm: .es256,
+      token: "token-number-\(number)-of-many".utf8.span, issuer: issuer, key: key, algorithm: .es256,
       payload: try JSONDocumentMaker.empty(), payloadPart: 0..<0, expiresAt: expiresAt, subject: nil)
   }
 
@@ -90,6 +90,30 @@ import Testing
     #expect(cache.lookUp(token.token, candidates: [], keySets: sets, now: testNow) == nil)
     #expect(cache.lookUp(token.token, candidates: [1, 0], keySets: sets, now: testNow) === token)
     #expect(cache.lookUp(token.token, candidates: [0], keySets: [], now: testNow) == nil)
+  }
+
+  @Test("Kept lines are given to those who made them, change nothing else, and count for the bound")
+  func lines() throws {
+    final class Author {}
+    let issuer = try TestIssuer()
+    let sets = [try issuer.keySet()]
+    let token = try issuer.verified(issuer.token())
+    let text = token.token
+    let before = token.byteCount
+    let (author, other) = (Author(), Author())
+    #expect(token.lines(of: author) == nil)
+    token.keep(String(repeating: "X-User: alice\r\n", count: 20).utf8.span, of: author)
+    token.keep("X-User: mallory\r\n".utf8.span, of: other)
+    #expect(token.lines(of: author)?.count == 300 && token.lines(of: other) == nil)
+    #expect(token.token == text && token.byteCount >= before + 300)
+    let cache = TokenCache(byteCountMax: 1 << 20)
+    cache.insert(token, now: testNow)
+    #expect(cache.byteCount > token.byteCount)
+    #expect(cache.lookUp(text, candidates: [0], keySets: sets, now: testNow) === token)
+    #expect(cache.lookUp(token.bytes, candidates: [0], keySets: sets, now: testNow) == nil)
+    let empty = try issuer.verified(issuer.token())
+    empty.keep("".utf8.span, of: author)
+    #expect(empty.lines(of: author)?.isEmpty == true)
   }
 
   @Test("T31 Tokens that come once do not flush those in use, and the bound in bytes holds")

@@ -38,6 +38,10 @@ extension TokenVerifier {
   ) -> Outcome { verify(token.span, candidates: candidates, issuers: issuers, keySets: keySets, now: now) }
 }
 
+extension VerifiedToken {
+  var token: [UInt8] { Array(bytes.prefix(tokenByteCount)) }
+}
+
 extension TokenCache {
   func lookUp(_ token: [UInt8], candidates: [Int], keySets: [KeySet?], now: Int64) -> VerifiedToken? {
     lookUp(token.span, candidates: candidates, keySets: keySets, now: now)

@@ -58,18 +58,17 @@ package final class Worker {
   /// Copies of requests that are under way.
   var mirrors: [MirrorStream] = []
 
-  /// - Parameter tokenCacheByteCountMax: LIMIT of this worker's verified-token cache.
   /// - Parameter checksServers: one worker of the process does.
   package init(
-    snapshot: Snapshot, keySets: [KeySet?], time: Time, steadyClock: @escaping () -> Int64, tokenCacheByteCountMax: Int,
-    seed: (UInt64, UInt64), checksServers: Bool
+    snapshot: Snapshot, keySets: [KeySet?], time: Time, steadyClock: @escaping () -> Int64, seed: (UInt64, UInt64),
+    checksServers: Bool
   ) {
     self.steadyClock = steadyClock
     self.snapshot = snapshot
     self.keySets = keySets
     self.time = time
     counters = Counters()
-    tokenCache = TokenCache(byteCountMax: tokenCacheByteCountMax)
+    tokenCache = TokenCache(byteCountMax: snapshot.configuration.limits.tokenCache)
     keyWaiters = KeyWaiters(issuerCount: snapshot.configuration.issuers.count)
     randomIdentifiers = RandomIdentifiers(seed: seed)
     dateField.update(unixSeconds: time.unixSeconds)
@@ -181,7 +180,7 @@ package final class Worker {
     for pool in kept.values { pool.retire() }
     healthChecks?.install(snapshot)
     // Rules may have changed under every remembered token.
-    tokenCache.removeAll()
+    tokenCache.removeAll(byteCountMax: snapshot.configuration.limits.tokenCache)
     for case let connection as DownstreamConnection in table.connections { connection.reviewTunnels(snapshot) }
     let waiting = keyWaiters.takeAll()
     keyWaiters = KeyWaiters(issuerCount: snapshot.configuration.issuers.count)

@@ -10,11 +10,8 @@ package final class Gateway: Sendable {
   private let workers: [Mailbox]
 
   /// Starts the workers, each on a thread of its own. Nothing listens yet.
-  ///
-  /// - Parameter tokenCacheByteCountMax: LIMIT of each worker's cache of verified tokens, in bytes.
   package static func start(
-    workers count: Int, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
-    tokenCacheByteCountMax: Int = 32 * 1024 * 1024
+    workers count: Int, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets
   ) async throws -> Gateway {
     var workers: [Mailbox] = []
     let clientConnections = ClientConnections()
@@ -23,7 +20,7 @@ package final class Gateway: Sendable {
       try WorkerThread.start(name: "worker-\(number)") {
         let loop = try? WorkerLoop(
           mailbox: mailbox, snapshot: snapshot, keySets: keySets, contexts: contexts, outlets: outlets,
-          clientConnections: clientConnections, tokenCacheByteCountMax: tokenCacheByteCountMax, isFirst: number == 0)
+          clientConnections: clientConnections, isFirst: number == 0)
         loop?.run()
         _ = mailbox.close()
       }

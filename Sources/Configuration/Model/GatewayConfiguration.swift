@@ -66,6 +66,8 @@ package struct Limits: Sendable, Equatable {
   package var ipv6PrefixLength = 64
   /// Concurrent HTTP/2 streams of one connection.
   package var streams = 100
+  /// Of verified tokens, in each worker; 0 remembers none.
+  package var tokenCache = 64 * 1024 * 1024
   package var headerTimeout = Duration.seconds(10)
   package var bodyTimeout = Duration.seconds(30)
   package var idleTimeout = Duration.seconds(75)

@@ -165,6 +165,7 @@ extension Reading {
       result.ipv6PrefixLength = value
     }
     if let node = section["streams"], let value = integer(node, "'streams'", in: 1...10_000) { result.streams = value }
+    if let node = section["token_cache"], let value = tokenCache(node) { result.tokenCache = value }
     if let node = section["header_timeout"], let value = duration(node, "'header_timeout'", from: "100ms", to: "10m") {
       result.headerTimeout = value
     }
@@ -178,6 +179,16 @@ extension Reading {
       result.drainTimeout = value
     }
     return result
+  }
+
+  /// So small that nearly nothing fits is a slip; nothing at all may be meant.
+  private func tokenCache(_ node: SourceNode) -> Int? {
+    guard let value = size(node, "'token_cache'", from: "0B", to: "1TiB") else { return nil }
+    if value > 0, value < 64 * 1024 {
+      error(node.place, "'token_cache' is at least 64KiB: write that, or 0B to remember no token")
+      return nil
+    }
+    return Int(value)
   }
 
   /// `body_size` of the limits or of a route.

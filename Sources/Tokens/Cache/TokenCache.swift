@@ -39,7 +39,7 @@ package final class TokenCache {
     var byteCount = 0
   }
 
-  package let byteCountMax: Int
+  package private(set) var byteCountMax: Int
   package private(set) var hits: UInt64 = 0
   package private(set) var misses: UInt64 = 0
   package private(set) var count = 0
@@ -100,7 +100,7 @@ package final class TokenCache {
   /// ends now.
   package func insert(_ token: VerifiedToken, now: Int64) {
     let cost = token.byteCount + Self.overhead
-    // LIMIT: the operator's bound on the cache.
+    // LIMIT: `limits.token_cache`.
     if cost > byteCountMax || now >= token.expiresAt { return }
     let bytes = token.bytes
     let text = bytes.span.extracting(0..<token.tokenByteCount)
@@ -127,8 +127,9 @@ package final class TokenCache {
     count += 1
   }
 
-  /// Forgets everything: for a new configuration.
-  package func removeAll() {
+  /// Forgets everything: for a new configuration, with its bound.
+  package func removeAll(byteCountMax: Int) {
+    self.byteCountMax = byteCountMax
     entries.removeAll()
     places.removeAll()
     free.removeAll()

@@ -80,7 +80,7 @@ final class WorkerLoop {
 
   init(
     mailbox: Mailbox, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
-    clientConnections: ClientConnections, tokenCacheByteCountMax: Int, isFirst: Bool
+    clientConnections: ClientConnections, isFirst: Bool
   ) throws(SystemError) {
     self.mailbox = mailbox
     self.clientConnections = clientConnections
@@ -93,8 +93,7 @@ final class WorkerLoop {
     var random = SystemRandomNumberGenerator()
     worker = Worker(
       snapshot: snapshot, keySets: keySets, time: time, steadyClock: { Clock.steadyNanoseconds() },
-      tokenCacheByteCountMax: tokenCacheByteCountMax, seed: (random.next(), random.next()),
-      checksServers: isFirst)
+      seed: (random.next(), random.next()), checksServers: isFirst)
     _ = poller.add(mailbox.bell.descriptor, token: Self.bellToken, .input)
   }
 

@@ -82,6 +82,20 @@ struct AuthenticateTests {
     #expect(bench.worker.counters.copy().tokenCacheHits == 2)
   }
 
+  @Test("The bound of the configuration holds, and a reload brings its own")
+  func cacheBound() throws {
+    let text = "routes: [{ path: /*, upstream: app, auth: login }]\n" + issuer.section
+    let bench = try Bench(text + "\nlimits: { token_cache: 0B }", keySets: [issuer.keySet()])
+    let field = "Authorization: Bearer \(try issuer.token())"
+    for _ in 0..<2 { #expect(try outcome(bench, get("/", field)).hasPrefix("GET")) }
+    #expect(bench.worker.tokenCache.count == 0 && bench.worker.counters.copy().tokenCacheHits == 0)
+    try bench.reload(text + "\nlimits: { token_cache: 1MiB }", keySets: [issuer.keySet()])
+    for _ in 0..<2 { #expect(try outcome(bench, get("/", field)).hasPrefix("GET")) }
+    #expect(bench.worker.tokenCache.byteCountMax == 1 << 20 && bench.worker.counters.copy().tokenCacheHits == 1)
+    try bench.reload(text, keySets: [issuer.keySet()])
+    #expect(bench.worker.tokenCache.count == 0 && bench.worker.tokenCache.byteCountMax == 64 << 20)
+  }
+
   @Test("T16 T27 A remembered token dies with its time and with its key")
   func rememberedDies() throws {
     let bench = try bench("auth: login")

@@ -38,8 +38,7 @@ final class Bench {
     worker = Worker(
       snapshot: snapshot, keySets: keySets,
       time: Time(nanoseconds: 5_000_000_000, unixMilliseconds: Self.unixMilliseconds),
-      steadyClock: { counter.next() }, tokenCacheByteCountMax: 1 << 20, seed: (1, 2),
-      checksServers: checksServers)
+      steadyClock: { counter.next() }, seed: (1, 2), checksServers: checksServers)
   }
 
   convenience init(_ text: String, keySets: [KeySet?] = []) throws {

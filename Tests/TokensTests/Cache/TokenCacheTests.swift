@@ -36,7 +36,7 @@ import Testing
     #expect(cache.hits == 500)
     cache.insert(tokens[7], now: testNow)
     #expect(cache.count == 500)
-    cache.removeAll()
+    cache.removeAll(byteCountMax: cache.byteCountMax)
     #expect(cache.count == 0 && cache.byteCount == 0)
     #expect(cache.lookUp(tokens[0].token, candidates: [0], keySets: sets, now: testNow) == nil)
   }

@@ -9,7 +9,7 @@ package class Connection {
   package internal(set) var index = -1
   let worker: Worker
 
-  /// Bytes to be written. The transport takes from the front what it wrote.
+  /// Bytes to be written. The transport takes from the front what it wrote, and the memory when it wrote all.
   package final var output = ByteQueue()
   /// Bytes that the transport took over but could not hand to the kernel yet. Kept by the transport.
   package final var bytesInTransport = 0
@@ -20,18 +20,18 @@ package class Connection {
   /// The other side is held back until `drained` comes. Reset by the transport when it reports that.
   package final var isDrainAwaited = false
   final var isReadingPaused = false
-  /// What took this connection's place, on the same socket, when the first bytes showed another protocol: the transport
-  /// looks for it after each `received`.
-  package internal(set) final var successor: Connection?
   /// The transport closes with a reset when it aborts.
   package internal(set) final var isResetWanted = false
   /// A close was ordered, or the socket is gone: events that are still under way are ignored.
   package internal(set) final var isClosed = false
+  /// What took this connection's place, on the same socket, when the first bytes showed another protocol: the transport
+  /// looks for it after each `received`.
+  package internal(set) final var successor: Connection?
 
   init(worker: Worker) { self.worker = worker }
 
-  /// What had been written when ``close()`` was ordered, or looked after the last time.
-  private var bytesWrittenAtCloseCheck: UInt64 = 0
+  /// What had been written when a peer that is slow was looked after the last time.
+  final var bytesWrittenAtLastCheck: UInt64 = 0
 
   /// The steady time at which ``deadlinePassed()`` is called, in nanoseconds; Int64.max for never.
   final var deadline = Int64.max
@@ -39,6 +39,10 @@ package class Connection {
   /// LIMIT: past this many unwritten bytes the other side is not read until half of them are written. Together with the
   /// transport's receive buffer (64 KiB) it bounds what one exchange may hold in each direction (T70).
   static let outputHighWater = 64 * 1024
+
+  /// To be called before the first byte of something that is written: an empty output owns no memory.
+  @inline(__always)
+  final func prepareOutput() { worker.outputBlocks.lend(to: &output) }
 
   final var isOutputFull: Bool { output.count + bytesInTransport >= Self.outputHighWater }
 
@@ -69,13 +73,13 @@ package class Connection {
   }
 
   private func startCloseTimer() {
-    bytesWrittenAtCloseCheck = bytesWritten
+    bytesWrittenAtLastCheck = bytesWritten
     deadline = worker.time.nanoseconds &+ worker.snapshot.bodyTimeout
   }
 
   /// The deadline of a close passed: a peer that still takes bytes gets more time, one that does not is let go.
   final func closeTimedOut() {
-    if bytesWritten == bytesWrittenAtCloseCheck { return worker.commands.append(.abort(self)) }
+    if bytesWritten == bytesWrittenAtLastCheck { return worker.commands.append(.abort(self)) }
     startCloseTimer()
   }
 

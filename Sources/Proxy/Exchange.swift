@@ -21,6 +21,8 @@ package final class Exchange {
   /// Whether the peer's forwarding fields are believed.
   var isPeerTrusted = false
   var requestTrailers = FieldSection()
+  /// Where the request's body stands, when that is chunked.
+  var requestChunks = ChunkedDecoder()
   /// Body bytes read from the client, framing left out.
   var requestByteCount: UInt64 = 0
   var isRequestComplete = false

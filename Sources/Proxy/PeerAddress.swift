@@ -106,18 +106,15 @@ package struct PeerAddress: Sendable, Hashable {
   }
 
   /// The address as RFC 5952 writes it (IPv4-mapped ones as IPv4).
-  package var text: String { String(decoding: bytes, as: UTF8.self) }
-
-  /// ``text`` as bytes. For IPv4 without a String in between: every new connection asks for it.
-  var bytes: [UInt8] {
-    if !isIPv4 { return Array(textOfIPv6.utf8) }
+  package var text: String {
+    if !isIPv4 { return textOfIPv6 }
     var queue = ByteQueue()
     queue.append(decimal: low >> 24 & 255)
     for shift in 1...3 {
       queue.append(0x2E as UInt8)
       queue.append(decimal: low >> UInt64(24 - shift * 8) & 255)
     }
-    return queue.copied()
+    return queue.text()
   }
 
   private var textOfIPv6: String {

@@ -36,6 +36,9 @@ package final class Worker {
   package private(set) var isDraining = false
 
   var table = ConnectionTable()
+  /// Memory for heads and small bodies on their way out, which lasts until they are written.
+  // LIMIT: as many blocks are kept as there are often answers to be written in one turn of the loop.
+  package var outputBlocks = BlockPool(byteCount: 4096, countMax: 64)
   let verifier = TokenVerifier()
   /// Measures how long a verification takes, and nothing else: decisions use ``time``.
   let steadyClock: () -> Int64

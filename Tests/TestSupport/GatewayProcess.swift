@@ -240,10 +240,17 @@ package final class GatewayProcess: Sendable {
 
   /// Resident memory of the process in bytes, from /proc.
   package func residentByteCount(_ kind: Memory = .now) throws -> Int {
-    let text = try String(contentsOfFile: "/proc/\(child.processID)/status", encoding: .utf8)
-    guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(kind.rawValue) }),
+    try byteCount(of: kind.rawValue, in: "status")
+  }
+
+  /// Memory of the process's own in bytes, page by page: what ``residentByteCount(_:)`` gives may be some 100 KiB behind.
+  package func anonymousByteCount() throws -> Int { try byteCount(of: "Anonymous:", in: "smaps_rollup") }
+
+  private func byteCount(of name: String, in file: String) throws -> Int {
+    let text = try String(contentsOfFile: "/proc/\(child.processID)/\(file)", encoding: .utf8)
+    guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(name) }),
       let kibibytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({ Int($0) })
-    else { throw StartFailure(description: "no \(kind.rawValue) in /proc") }
+    else { throw StartFailure(description: "no \(name) in /proc") }
     return kibibytes * 1024
   }
 }

@@ -65,8 +65,7 @@ extension Exchange {
     if let client = findForwardedClient() {
       worker.logEntry.set(.clientIP, client.text)
     } else if let downstream {
-      let text = downstream.client.addressText
-      worker.logEntry.set(.clientIP, text.span)
+      worker.logEntry.set(.clientIP, downstream.client.addressText)
     }
     worker.logEntry.set(.method, bytes.extracting(head.methodRange))
     if let authority = head.authority { worker.logEntry.set(.host, bytes.extracting(authority)) }

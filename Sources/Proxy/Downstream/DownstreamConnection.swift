@@ -5,7 +5,8 @@ import Bytes
 /// Who is at the other end of a client connection, and how it came in. Immutable; shared by all of its exchanges.
 package final class Client: Sendable {
   let address: PeerAddress
-  let addressText: [UInt8]
+  /// As fields and the log have it. A string, which holds an IPv4 address without memory of its own.
+  let addressText: String
   /// Id of the listener in the counters.
   let listener: Int
   /// Nil without TLS.
@@ -13,14 +14,14 @@ package final class Client: Sendable {
 
   init(address: PeerAddress, listener: Int, security: ClientSecurity?) {
     self.address = address
-    addressText = address.bytes
+    addressText = address.text
     self.listener = listener
     self.security = security
   }
 }
 
-/// What a client's TLS handshake brought.
-package struct ClientSecurity: Sendable {
+/// What a client's TLS handshake brought. An object, so that who has none pays for none.
+package final class ClientSecurity: Sendable {
   /// Such as `TLSv1.3`.
   let version: String
   let cipher: String

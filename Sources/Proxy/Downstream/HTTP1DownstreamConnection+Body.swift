@@ -33,15 +33,13 @@ extension HTTP1DownstreamConnection {
   }
 
   private func consumeChunk(_ bytes: Span<UInt8>, _ offset: inout Int) {
-    guard state == .discarding || exchange != nil else { return }
-    let event: ChunkEvent
-    if let exchange {
-      event = chunked.next(
-        bytes, offset: &offset, trailers: &exchange.requestTrailers, limits: exchange.snapshot.headLimits)
-    } else {
-      var nowhere = FieldSection()
-      event = chunked.next(bytes, offset: &offset, trailers: &nowhere, limits: worker.snapshot.headLimits)
+    // Only a rest of known length is thrown away: behind an exchange no chunk is read.
+    guard let exchange else {
+      offset = bytes.count
+      return linger()
     }
+    let event = exchange.requestChunks.next(
+      bytes, offset: &offset, trailers: &exchange.requestTrailers, limits: exchange.snapshot.headLimits)
     switch event {
     case .data(let range): bodyData(bytes.extracting(range))
     case .needMore: offset = bytes.count
@@ -49,7 +47,7 @@ extension HTTP1DownstreamConnection {
     case .malformed:
       offset = bytes.count
       isPersistent = false
-      if let exchange { exchange.refuse(.gateway(.bodyMalformed)) } else { linger() }
+      exchange.refuse(.gateway(.bodyMalformed))
     }
   }
 

@@ -21,6 +21,7 @@ extension HTTP1DownstreamConnection {
       }
     }
     settlePersistence(of: exchange)
+    prepareOutput()
     output.reserve(response.bytes.count + 256)
     writeStatusLine(response.status, reason: response)
     var hasDate = false
@@ -104,6 +105,7 @@ extension HTTP1DownstreamConnection {
   /// Writes a whole answer of the gateway's own.
   func write(_ answer: GatewayAnswer, of exchange: Exchange) {
     settlePersistence(of: exchange)
+    prepareOutput()
     output.append("HTTP/1.1 ")
     output.append(decimal: UInt64(answer.status))
     output.append(" ")

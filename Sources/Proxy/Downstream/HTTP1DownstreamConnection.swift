@@ -33,11 +33,8 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   // The request body under way; read in HTTP1DownstreamConnection+Body.swift.
   var framing = BodyFraming.none
   var bodyLeft: UInt64 = 0
-  var chunked = ChunkedDecoder()
   var discardedByteCount = 0
   var lastBodyReadAt: Int64 = 0
-  /// Used by HTTP1DownstreamConnection+Ending.swift as well.
-  var bytesWrittenAtLastCheck: UInt64 = 0
 
   // The response under way; used by HTTP1DownstreamConnection+Response.swift.
   var responseFraming = BodyFraming.none
@@ -165,7 +162,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
       bodyLeft = count
       state = .body
     case .chunked:
-      chunked = ChunkedDecoder()
+      exchange.requestChunks = ChunkedDecoder()
       state = .body
     }
     exchange.start()

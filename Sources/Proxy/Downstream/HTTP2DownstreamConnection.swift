@@ -137,6 +137,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
 
   override func fillOutput() {
     if isClosed { return }
+    prepareOutput()
     session.produce(into: &output, upTo: Self.outputHighWater)
     while let event = session.nextEvent() { handle(event, Span()) }
     if session.isFinished { close() }

@@ -30,7 +30,7 @@ extension Exchange {
         upstreamHead.append("for=_unix")
       } else {
         upstreamHead.append(client.address.isIPv4 ? "for=" : "for=\"[")
-        upstreamHead.append(client.addressText)
+        upstreamHead.append(text: client.addressText)
         if !client.address.isIPv4 { upstreamHead.append("]\"") }
       }
       upstreamHead.append(client.security == nil ? ";proto=http\r\n" : ";proto=https\r\n")
@@ -42,7 +42,7 @@ extension Exchange {
     if client.address.isUnix {
       upstreamHead.truncate(to: upstreamHead.count - 2)
     } else {
-      upstreamHead.append(client.addressText)
+      upstreamHead.append(text: client.addressText)
     }
     upstreamHead.append("\r\n")
   }

@@ -31,7 +31,6 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
   private var trailers = FieldSection()
   private var isPersistent = false
   private var requestFraming = BodyFraming.none
-  private var bytesWrittenAtLastCheck: UInt64 = 0
 
   var isConnected: Bool { state != .connecting }
 
@@ -42,6 +41,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     hasReceived = false
     isPersistent = false
     requestFraming = exchange.isTunnelWanted ? .none : exchange.head.framing
+    prepareOutput()
     output.append(exchange.upstreamHead.span)
     bytesWrittenAtLastCheck = bytesWritten
     if state == .idle {

@@ -197,6 +197,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   override func fillOutput() {
     if isClosed || !isConnected { return }
+    prepareOutput()
     session.produce(into: &output, upTo: Self.outputHighWater)
     while let event = session.nextEvent() { handle(event, Span()) }
     if session.isFinished { close() }

@@ -74,19 +74,25 @@ extension WorkerLoop {
 
   /// A client connected.
   func accepted(_ client: Descriptor, from peer: PeerAddress, at key: ListenerKey) {
+    guard let known = listeners[key] else { return client.close() }
     // Behind a PROXY header stands who the client is.
-    let isHeaderDue = listeners[key]?.listener.hasProxyProtocol == true
-    guard let admission = isHeaderDue ? .uncounted : admit(peer), let (opening, secure) = opening(of: peer, at: key)
-    else { return client.close() }
+    guard let admission = known.listener.hasProxyProtocol ? .uncounted : admit(peer) else { return client.close() }
+    let isOpen = !known.listener.hasProxyProtocol && known.listener.tls == nil
+    guard let (opening, secure) = isOpen ? (nil, nil) : opening(of: peer, at: key, known) else { return client.close() }
     let socket = Socket(client, loop: self, opening: opening, admission: admission, secure: secure)
     guard watch(socket, [.input, .inputEnd, .edge]) else { return client.close() }
-    socket.begin()
+    if isOpen {
+      socket.becomeConnection(of: peer, listener: known.counterID, security: nil)
+    } else {
+      self.opening(socket)
+    }
     updateAccepting()
   }
 
   /// What a client that just connected has before it, by the listener as it is now; nil for one who is not let in.
-  private func opening(of peer: PeerAddress, at key: ListenerKey) -> (Opening, SecureLayer?)? {
-    guard let known = listeners[key] else { return nil }
+  private func opening(
+    of peer: PeerAddress, at key: ListenerKey, _ known: LoopListener
+  ) -> (Opening?, SecureLayer?)? {
     var timeout = worker.snapshot.headerTimeoutNanoseconds
     var secure: SecureLayer?
     if known.listener.hasProxyProtocol, !worker.snapshot.isTrusted(peer) {

@@ -5,9 +5,9 @@ import Bytes
 import Proxy
 import TLS
 
-/// What a socket that was accepted has before it.
-struct Opening {
-  var counterID: Int
+/// What a socket that was accepted has before it. An object, which goes when the client has become a connection.
+final class Opening {
+  let counterID: Int
   /// A PROXY header is due.
   var isHeaderDue: Bool
   /// The peer, or whom the header names.
@@ -17,18 +17,25 @@ struct Opening {
   var deadline: Int64
   /// The client was told why it does not become a connection; what it still sends is thrown away.
   var isRefused = false
+
+  init(counterID: Int, isHeaderDue: Bool, peer: PeerAddress, deadline: Int64) {
+    self.counterID = counterID
+    self.isHeaderDue = isHeaderDue
+    self.peer = peer
+    self.deadline = deadline
+  }
 }
 
 extension Socket {
   /// Works on the first bytes of a client. Returns how many of them belong to what comes before TLS and HTTP; nil when
   /// nothing else is to be done with them.
   func readHeader(_ bytes: Span<UInt8>) -> Int? {
-    guard var opening, opening.isHeaderDue else { return 0 }
+    guard let opening, opening.isHeaderDue else { return 0 }
     let before = opening.header.count
     opening.header += bytes.copied()
-    switch ProxyHeader.read(opening.header.span) {
+    let header = opening.header
+    switch ProxyHeader.read(header.span) {
     case .incomplete:
-      self.opening = opening
       return nil
     case .malformed:
       loop.worker.counters.countError("proxy_header_invalid")
@@ -44,20 +51,20 @@ extension Socket {
       }
       opening.isHeaderDue = false
       opening.header = []
-      self.opening = opening
-      if secure == nil { becomeConnection(security: nil) }
+      if secure == nil { openingEnded(opening, security: nil) }
       return byteCount - before
     }
   }
 
-  /// The client may send requests from now on.
-  func becomeConnection(security: ClientSecurity?) {
-    guard let opening else { return }
+  private func openingEnded(_ opening: Opening, security: ClientSecurity?) {
     self.opening = nil
     loop.opened(self)
-    let connection = loop.worker.accepted(
-      from: opening.peer, listener: opening.counterID, security: security, at: loop.now())
-    attach(connection)
+    becomeConnection(of: opening.peer, listener: opening.counterID, security: security)
+  }
+
+  /// The client may send requests from now on.
+  func becomeConnection(of peer: PeerAddress, listener: Int, security: ClientSecurity?) {
+    attach(loop.worker.accepted(from: peer, listener: listener, security: security, at: loop.now()))
   }
 
   // MARK: Handshakes
@@ -71,10 +78,10 @@ extension Socket {
 
   func handshakeCompleted() {
     guard let secure else { return }
-    if opening != nil {
+    if let opening {
       let security = secure.clientSecurity()
       loop.worker.counters.countHandshake(security.isResumed ? TLSResult.resumed.rawValue : TLSResult.ok.rawValue)
-      becomeConnection(security: security)
+      openingEnded(opening, security: security)
     } else if let upstream = connection as? UpstreamConnection {
       if let wanted = secure.requiredProtocol, secure.session.facts().applicationProtocol != wanted {
         return handshakeFailed("the server does not speak \(wanted)")

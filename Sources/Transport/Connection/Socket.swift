@@ -57,8 +57,8 @@ final class Socket: Watched {
     super.init(descriptor)
   }
 
-  /// A socket that was accepted; its connection is made when all that comes before it is through.
-  init(_ descriptor: Descriptor, loop: WorkerLoop, opening: Opening, admission: Admission, secure: SecureLayer?) {
+  /// A socket that was accepted; its connection is made when all that comes before it, if anything does, is through.
+  init(_ descriptor: Descriptor, loop: WorkerLoop, opening: Opening?, admission: Admission, secure: SecureLayer?) {
     self.admission = admission
     self.loop = loop
     worker = loop.worker
@@ -82,11 +82,6 @@ final class Socket: Watched {
   }
 
   // MARK: Events
-
-  /// Of a client: the first step on its way.
-  func begin() {
-    if opening?.isHeaderDue == false, secure == nil { becomeConnection(security: nil) } else { loop.opening(self) }
-  }
 
   override func ready(_ readiness: Readiness) {
     if isConnecting {
@@ -285,7 +280,7 @@ final class Socket: Watched {
 
   private func outputIsEmpty(_ connection: Connection) {
     // An idle connection keeps no memory for answers that it does not write.
-    if connection.output.allocatedByteCount > 4096 { connection.output.releaseStorage() }
+    worker.outputBlocks.take(from: &connection.output)
     if connection.isDrainAwaited { loop.noteDrained(connection) }
     if let mode = pendingClose {
       pendingClose = nil

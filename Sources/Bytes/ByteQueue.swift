@@ -133,6 +133,32 @@ public struct ByteQueue: ~Copyable {
     end += unsafe output.finalize(for: room)
   }
 
+  /// Appends all bytes of another queue, which then is empty. Its memory is taken over where there is nothing before the bytes,
+  /// or room in front of them for what is: then they are not copied, and it has this queue's memory instead.
+  public mutating func append(moving other: inout ByteQueue) {
+    let used = count
+    if used > other.start {
+      append(other.span)
+    } else {
+      if used > 0, let target = unsafe other.base, let base = unsafe base {
+        other.start -= used
+        // SAFETY: both ranges lie in the allocations that the two queues own, which are two; `start` was at least `used`.
+        unsafe memcpy(target + other.start, base + start, used)
+      }
+      swap(&self, &other)
+    }
+    other.removeAll()
+  }
+
+  /// Leaves so many bytes in front of the first one free; for an empty queue.
+  @inlinable
+  public mutating func leaveRoom(_ byteCount: Int) {
+    if !isEmpty || byteCount <= 0 { return }
+    reserve(byteCount)
+    start = byteCount
+    end = byteCount
+  }
+
   /// Labelled, so that a literal always takes the cheaper `StaticString` form.
   public mutating func append(text: String) {
     append(text.utf8.span)

@@ -36,13 +36,20 @@ package class Connection {
   /// The steady time at which ``deadlinePassed()`` is called, in nanoseconds; Int64.max for never.
   final var deadline = Int64.max
 
-  /// LIMIT: past this many unwritten bytes the other side is not read until half of them are written. Together with the
-  /// transport's receive buffer (64 KiB) it bounds what one exchange may hold in each direction (T70).
+  /// LIMIT: past this many unwritten bytes the other side is not read until half of them are written. Together with what
+  /// is received at a time (64 KiB) it bounds what one exchange may hold in each direction (T70).
   static let outputHighWater = 64 * 1024
+
+  /// From so many bytes on a piece of a body is passed on with the memory in which it lies; fewer are copied, so that a peer that
+  /// does not take them cannot hold much more memory than bytes.
+  static let movedByteCountMin = 16 * 1024
 
   /// To be called before the first byte of something that is written: an empty output owns no memory.
   @inline(__always)
   final func prepareOutput() { worker.outputBlocks.lend(to: &output) }
+
+  /// To be called when all output is written.
+  package final func releaseOutput() { worker.takeMemory(of: &output) }
 
   final var isOutputFull: Bool { output.count + bytesInTransport >= Self.outputHighWater }
 
@@ -101,6 +108,8 @@ package class Connection {
   // Events, in the order in which they may come.
 
   func received(_ bytes: Span<UInt8>) {}
+  /// As ``received(_:)``, for many bytes: whoever passes them on as they are may take their memory, and leave other memory.
+  func received(moving bytes: inout ByteQueue) { received(bytes.span) }
   /// The peer will send no more; it may still read.
   func receivedEnd() {}
   /// All output reached the kernel.

@@ -38,7 +38,10 @@ package final class Worker {
   var table = ConnectionTable()
   /// Memory for heads and small bodies on their way out, which lasts until they are written.
   // LIMIT: as many blocks are kept as there are often answers to be written in one turn of the loop.
-  package var outputBlocks = BlockPool(byteCount: 4096, countMax: 64)
+  var outputBlocks = BlockPool(byteCount: 4096, countMax: 64)
+  /// Memory that is received into, and that bodies go out from.
+  // LIMIT: some clients at a time that do not take a piece of a body at once.
+  private var bodyBlocks = BlockPool(byteCount: BodyBlock.byteCount, countMax: 4)
   let verifier = TokenVerifier()
   /// Measures how long a verification takes, and nothing else: decisions use ``time``.
   let steadyClock: () -> Int64
@@ -104,6 +107,30 @@ package final class Worker {
     table.insert(connection)
     connection.opened()
     return connection
+  }
+
+  /// - Parameter bytes: all that was received. What is left of them nobody needs; the memory may be another than before.
+  package func received(_ bytes: inout ByteQueue, on connection: Connection, at time: Time) {
+    if bytes.count < Connection.movedByteCountMin { return received(bytes.span, on: connection, at: time) }
+    self.time = time
+    if !connection.isClosed { connection.received(moving: &bytes) }
+    if !unflushed.isEmpty { flushCompressed() }
+  }
+
+  /// Takes memory back from an empty queue.
+  @inline(__always)
+  func takeMemory(of queue: inout ByteQueue) {
+    if queue.allocatedByteCount == BodyBlock.byteCount {
+      bodyBlocks.take(from: &queue)
+    } else {
+      outputBlocks.take(from: &queue)
+    }
+  }
+
+  /// Gives an empty queue memory to receive into, for what it has.
+  package func exchangeForBodyBlock(_ queue: inout ByteQueue) {
+    takeMemory(of: &queue)
+    bodyBlocks.lend(to: &queue)
   }
 
   package func received(_ bytes: Span<UInt8>, on connection: Connection, at time: Time) {

@@ -68,7 +68,6 @@ struct SourceRuleTests {
     "Sources/Transport/System/Descriptor+Opening.swift",
     "Sources/Transport/System/Descriptor.swift",
     "Sources/Transport/System/Poller.swift",
-    "Sources/Transport/System/ReceiveBuffer.swift",
     "Sources/Transport/System/SocketAddress.swift",
     "Sources/Transport/System/WorkerThread.swift",
     "Sources/catraca/Commands/Run.swift",

@@ -36,10 +36,16 @@ protocol DownstreamStream: AnyObject {
   /// Says that the server has agreed to a tunnel: from now on both bodies are its bytes.
   func openTunnel(_ response: borrowing ResponseHead, of exchange: Exchange)
   func writeBody(_ bytes: Span<UInt8>)
+  /// As ``writeBody(_:)``; the memory may be taken.
+  func writeBody(moving bytes: inout ByteQueue)
   func writeEnd(trailers: borrowing FieldSection)
   /// Writes a whole answer of the gateway's own.
   func write(_ answer: GatewayAnswer, of exchange: Exchange)
 
   /// The last call of an exchange: it is given back to the worker, and the stream ends or lives on.
   func exchangeFinished(_ finished: Exchange, _ ending: ExchangeEnding)
+}
+
+extension DownstreamStream {
+  func writeBody(moving bytes: inout ByteQueue) { writeBody(bytes.span) }
 }

@@ -32,6 +32,19 @@ extension HTTP1DownstreamConnection {
     if bodyLeft == 0 { bodyEnded() }
   }
 
+  /// Whether the next bytes are the body's, with no framing between them and nothing behind.
+  func isBodyAlone(_ byteCount: Int) -> Bool {
+    if state == .body, case .length = framing { return UInt64(byteCount) <= bodyLeft }
+    return false
+  }
+
+  func consumeBody(moving bytes: inout ByteQueue, _ exchange: Exchange) {
+    lastBodyReadAt = worker.time.nanoseconds
+    bodyLeft -= UInt64(bytes.count)
+    exchange.receivedBody(moving: &bytes)
+    if bodyLeft == 0 { bodyEnded() }
+  }
+
   private func consumeChunk(_ bytes: Span<UInt8>, _ offset: inout Int) {
     // Only a rest of known length is thrown away: behind an exchange no chunk is read.
     guard let exchange else {

@@ -94,6 +94,15 @@ extension HTTP1DownstreamConnection {
     flush()
   }
 
+  func writeBody(moving bytes: inout ByteQueue) {
+    switch responseFraming {
+    case .none, .chunked: writeBody(bytes.span)
+    case .length, .untilClose:
+      output.append(moving: &bytes)
+      flush()
+    }
+  }
+
   func writeEnd(trailers: borrowing FieldSection) {
     guard case .chunked = responseFraming else { return }
     output.append("0\r\n")

@@ -69,6 +69,15 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     boundInput()
   }
 
+  override func received(moving bytes: inout ByteQueue) {
+    guard input.isEmpty, !isConsuming, let exchange, isBodyAlone(bytes.count), exchange.isAcceptingBody else {
+      return received(bytes.span)
+    }
+    isConsuming = true
+    consumeBody(moving: &bytes, exchange)
+    isConsuming = false
+  }
+
   /// Goes on with what waits in `input`.
   func consumeInput() {
     if isConsuming || input.isEmpty || isClosed { return }

@@ -86,6 +86,14 @@ extension Exchange {
     if tunnel != nil { passToClient(bytes) } else { writeDownstream(bytes) }
   }
 
+  func receivedResponseBody(moving bytes: inout ByteQueue) {
+    guard tunnel == nil, compressor == nil, let downstream else { return receivedResponseBody(bytes.span) }
+    upstreamReceivedAt = worker.time.nanoseconds
+    responseByteCount &+= UInt64(bytes.count)
+    downstream.writeBody(moving: &bytes)
+    holdUpstreamBack(for: downstream)
+  }
+
   func writeDownstream(_ bytes: Span<UInt8>) {
     if let compressor { writeCompressed(bytes, compressor) } else { writePlain(bytes) }
   }

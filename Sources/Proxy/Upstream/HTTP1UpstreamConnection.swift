@@ -67,6 +67,12 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     flush()
   }
 
+  func writeBody(moving bytes: inout ByteQueue) {
+    if requestFraming == .chunked { return writeBody(bytes.span) }
+    output.append(moving: &bytes)
+    flush()
+  }
+
   func writeEnd(trailers: Span<UInt8>) {
     if requestFraming == .chunked {
       output.append("0\r\n")
@@ -126,6 +132,31 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       let used = consume(taken.span)
       taken.removeFirst(used)
       if exchange != nil { swap(&taken, &input) }
+    }
+  }
+
+  override func received(moving bytes: inout ByteQueue) {
+    if state == .head, input.isEmpty, let exchange {
+      hasReceived = true
+      var offset = 0
+      let isComplete = consumeHead(bytes.span, &offset, exchange)
+      bytes.removeFirst(offset)
+      if self.exchange == nil || isClosed { return }
+      if !isComplete { return input.append(bytes.span) }
+    }
+    guard state == .body, input.isEmpty, let exchange, isBodyAlone(bytes.count) else { return received(bytes.span) }
+    if requestFraming != .untilClose { deadline = worker.time.nanoseconds &+ exchange.readTimeout }
+    if case .length = framing { bodyLeft -= UInt64(bytes.count) }
+    exchange.receivedResponseBody(moving: &bytes)
+    if case .length = framing, bodyLeft == 0 { responseEnded(hasMore: false) }
+  }
+
+  /// Whether the next bytes are the body's, with no framing between them and nothing behind.
+  private func isBodyAlone(_ byteCount: Int) -> Bool {
+    switch framing {
+    case .length: byteCount > 0 && UInt64(byteCount) <= bodyLeft
+    case .untilClose: true
+    case .none, .chunked: false
     }
   }
 

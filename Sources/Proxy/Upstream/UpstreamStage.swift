@@ -46,13 +46,25 @@ extension Exchange {
     writeUpstream(bytes)
   }
 
-  func writeUpstream(_ bytes: Span<UInt8>) {
-    guard let upstream else { return }
-    upstream.writeBody(bytes)
+  func receivedBody(moving bytes: inout ByteQueue) {
+    guard tunnel == nil, let upstream else { return receivedBody(bytes.span) }
+    if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
+    mirror?.receivedBody(bytes.span)
+    upstream.writeBody(moving: &bytes)
+    holdClientBack(for: upstream)
+  }
+
+  private func holdClientBack(for upstream: any UpstreamStream) {
     if upstream.isOutputFull {
       upstream.awaitDrain()
       downstream?.pauseReading()
     }
+  }
+
+  func writeUpstream(_ bytes: Span<UInt8>) {
+    guard let upstream else { return }
+    upstream.writeBody(bytes)
+    holdClientBack(for: upstream)
   }
 
   func receivedBodyEnd() {

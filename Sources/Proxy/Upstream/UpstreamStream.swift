@@ -13,6 +13,8 @@ protocol UpstreamStream: AnyObject {
   /// Sends the exchange's head, now or once connected.
   func begin(_ exchange: Exchange)
   func writeBody(_ bytes: Span<UInt8>)
+  /// As ``writeBody(_:)``; the memory may be taken.
+  func writeBody(moving bytes: inout ByteQueue)
   /// The request is complete; `trailers` are those that may pass, as field lines.
   func writeEnd(trailers: Span<UInt8>)
   /// ``Exchange/upstreamDrained()`` is wanted once what waits is taken.
@@ -22,4 +24,8 @@ protocol UpstreamStream: AnyObject {
   /// The exchange is through with this stream.
   /// - Parameter isReusable: request and response are whole, so that the connection may serve another exchange.
   func release(isReusable: Bool)
+}
+
+extension UpstreamStream {
+  func writeBody(moving bytes: inout ByteQueue) { writeBody(bytes.span) }
 }

@@ -117,10 +117,14 @@ final class Socket: Watched {
     while isInputWaiting, !isReadingPaused, !isGone {
       if reads == Self.readsMax { return loop.readLater(self) }
       reads += 1
-      switch loop.receiveBuffer.receive(from: descriptor, { received($0) }) {
+      loop.prepareInbox()
+      let outcome = descriptor.receive(into: &loop.inbox, max: BodyBlock.contentByteCount)
+      received(&loop.inbox)
+      loop.inbox.removeAll()
+      switch outcome {
       case .bytes(let count):
         // RFC 9293 has no end of a message: less than was asked for means that no more is there now.
-        if count < loop.receiveBuffer.byteCount, !isInputEndSeen { isInputWaiting = false }
+        if count < BodyBlock.contentByteCount, !isInputEndSeen { isInputWaiting = false }
         if count >= Self.batchedByteCountMax { loop.runCommands() }
       case .wouldBlock:
         isInputWaiting = false
@@ -134,14 +138,16 @@ final class Socket: Watched {
     }
   }
 
-  private func received(_ bytes: Span<UInt8>) {
-    if opening?.isRefused == true { return }
-    if opening == nil, secure == nil {
-      deliver(bytes)
-    } else if let start = readHeader(bytes) {
-      let rest = bytes.extracting(start..<bytes.count)
-      if secure == nil { deliver(rest) } else { decrypt(rest) }
+  private func received(_ bytes: inout ByteQueue) {
+    if bytes.isEmpty || opening?.isRefused == true { return }
+    if opening != nil {
+      guard let start = readHeader(bytes.span) else { return }
+      bytes.removeFirst(start)
     }
+    if secure != nil { return decrypt(bytes.span) }
+    guard let connection, !bytes.isEmpty else { return }
+    worker.received(&bytes, on: connection, at: loop.now())
+    if let successor = connection.successor { self.connection = successor }
   }
 
   private func deliver(_ bytes: Span<UInt8>) {
@@ -280,7 +286,7 @@ final class Socket: Watched {
 
   private func outputIsEmpty(_ connection: Connection) {
     // An idle connection keeps no memory for answers that it does not write.
-    worker.outputBlocks.take(from: &connection.output)
+    connection.releaseOutput()
     if connection.isDrainAwaited { loop.noteDrained(connection) }
     if let mode = pendingClose {
       pendingClose = nil

@@ -25,6 +25,26 @@ struct Descriptor: Equatable {
     case failed
   }
 
+  /// One receive, of at most `max` bytes.
+  func receive(into queue: inout ByteQueue, max: Int) -> Received {
+    var received = 0
+    var code: CInt = 0
+    queue.append(upTo: max) { room in
+      // SAFETY: the call writes at most as many bytes as there is room for, and keeps nothing; as many are counted as it wrote.
+      unsafe room.withUnsafeMutableBufferPointer { buffer, count in
+        repeat {
+          received = unsafe recv(number, buffer.baseAddress, buffer.count, 0)
+          // errno is read before anything else can change it.
+          code = received < 0 ? errno : 0
+        } while code == EINTR
+        count = Swift.max(received, 0)
+      }
+    }
+    if received > 0 { return .bytes(received) }
+    if received == 0 { return .end }
+    return code == EAGAIN || code == EWOULDBLOCK ? .wouldBlock : .failed
+  }
+
   func send(_ bytes: Span<UInt8>) -> Sent {
     let count = bytes.count
     if count == 0 { return .wrote(0) }

@@ -56,9 +56,8 @@ final class WorkerLoop {
   var resumptions: [String: TLSResumption] = [:]
   /// Clients on their way to being connections.
   private var openings: [ObjectIdentifier: Socket] = [:]
-  /// What one receive fills: shared, as it is used up before the next.
-  // LIMIT: so much is taken from a socket at a time.
-  let receiveBuffer = ReceiveBuffer(byteCount: 64 * 1024)
+  /// What one receive fills: shared, as it is used up, or handed on with its memory, before the next.
+  var inbox = ByteQueue()
   /// What one read decrypts to: shared, as it is empty between two events.
   private var plaintext = ByteQueue()
   private var handshakeReports: [String: Int64] = [:]
@@ -229,6 +228,12 @@ final class WorkerLoop {
   /// Who has not asked for anything yet is not waited for.
   func endOpenings(of listener: Int) {
     for socket in openings.values where socket.opening?.counterID == listener { socket.abort() }
+  }
+
+  /// Before each receive.
+  func prepareInbox() {
+    if inbox.allocatedByteCount != BodyBlock.byteCount { worker.exchangeForBodyBlock(&inbox) }
+    inbox.leaveRoom(BodyBlock.headroom)
   }
 
   func takePlaintext() -> ByteQueue {

@@ -1,12 +1,11 @@
 // What the data plane wants done. The transport takes the commands after every event and carries them out in order;
-// carrying one out never calls back into the data plane before the queue is empty.
+// carrying one out never calls back into the data plane before the queue is empty. The one that every request gives,
+// ``Connection/flush()``, is not among them: it is the connection's place in ``Worker/flushes``, which costs no reference.
 
 package import Configuration
 
 /// An order to the transport.
 package enum Command {
-  /// Write what waits in the connection's `output`.
-  case flush(Connection)
   /// Close once `output` is written.
   case close(Connection)
   /// Close the writing side once `output` is written, and go on reading.

@@ -15,7 +15,7 @@ package class Connection {
   package final var bytesInTransport = 0
   /// Bytes that reached the kernel since the connection began. Kept by the transport; tells a stalled peer from a slow one.
   package final var bytesWritten: UInt64 = 0
-  /// A flush stands in the command queue already.
+  /// Stands among ``Worker/flushes`` already.
   package final var isFlushQueued = false
   /// The other side is held back until `drained` comes. Reset by the transport when it reports that.
   package final var isDrainAwaited = false
@@ -54,9 +54,10 @@ package class Connection {
   final var isOutputFull: Bool { output.count + bytesInTransport >= Self.outputHighWater }
 
   final func flush() {
-    if isFlushQueued || isClosed { return }
+    // What has no place yet is told when it is connected.
+    if isFlushQueued || isClosed || index < 0 { return }
     isFlushQueued = true
-    worker.commands.append(.flush(self))
+    worker.flushes.append(index)
   }
 
   final func pauseReading() {

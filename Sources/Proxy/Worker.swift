@@ -23,8 +23,11 @@ package struct UpstreamLoad: Sendable, Equatable {
 
 /// The data plane of one event loop. Not Sendable: every call is made on that loop.
 package final class Worker {
-  /// What is to be done, in order. The transport drains it after each event.
+  /// What is to be done, in order. The transport drains it after each event, when ``flushes`` are done.
   package var commands: [Command] = []
+  /// Places of connections whose `output` is to be written. One that is gone meanwhile may have left its place to another,
+  /// which is then written a little early.
+  package var flushes: [Int] = []
   package private(set) var time: Time
   package private(set) var snapshot: Snapshot
   package internal(set) var keySets: [KeySet?]
@@ -305,6 +308,11 @@ package final class Worker {
   func replace(_ connection: Connection, by successor: Connection) {
     table.replace(connection, by: successor)
     connection.successor = successor
+  }
+
+  /// Nobody was there to write the output of the connection at this place: it will ask again.
+  package func flushFailed(at index: Int) {
+    if table.connections.indices.contains(index) { table.connections[index]?.isFlushQueued = false }
   }
 
   private func disconnect(_ connection: Connection) {

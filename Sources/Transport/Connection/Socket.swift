@@ -153,7 +153,7 @@ final class Socket: Watched {
   private func deliver(_ bytes: Span<UInt8>) {
     guard let connection, bytes.count > 0 else { return }
     worker.received(bytes, on: connection, at: loop.now())
-    if let successor = connection.successor { self.connection = successor }
+    if connection.successor != nil { self.connection = connection.successor }
   }
 
   private func decrypt(_ ciphertext: Span<UInt8>) {

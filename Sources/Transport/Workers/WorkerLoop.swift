@@ -112,7 +112,7 @@ final class WorkerLoop {
           watched.find(token)?.ready(readiness)
         }
         // LIMIT: so many commands wait; more are carried out at once, so that the first is not held up for long.
-        if worker.commands.count >= 64 { runCommands() }
+        if worker.flushes.count + worker.commands.count >= 64 { runCommands() }
       }
       readRest()
       // All writes go out in one go: a peer that sleeps is woken once for many requests and not for each, which costs the
@@ -268,30 +268,47 @@ final class WorkerLoop {
     if isRunningCommands { return }
     isRunningCommands = true
     defer { isRunningCommands = false }
-    var index = 0
     while true {
-      while index < worker.commands.count {
-        let command = worker.commands[index]
-        index += 1
-        run(command)
-      }
-      worker.commands.removeAll(keepingCapacity: true)
-      index = 0
+      runFlushes()
+      if !worker.commands.isEmpty { runQueue() }
       if let connection = drained.popLast() {
         connection.isDrainAwaited = false
         worker.drained(connection, at: now())
       } else if let connection = failed.popLast() {
         worker.connectFailed(connection, at: now())
-      } else if worker.commands.isEmpty {
+      } else if worker.commands.isEmpty, worker.flushes.isEmpty {
         break
       }
     }
     if worker.logBuffer.count >= Self.logFlushByteCount { flushLog() }
   }
 
+  private func runFlushes() {
+    var next = 0
+    while next < worker.flushes.count {
+      let index = worker.flushes[next]
+      next += 1
+      if sockets.indices.contains(index), let socket = sockets[index] {
+        socket.flush()
+      } else {
+        worker.flushFailed(at: index)
+      }
+    }
+    if next > 0 { worker.flushes.removeAll(keepingCapacity: true) }
+  }
+
+  private func runQueue() {
+    var next = 0
+    while next < worker.commands.count {
+      let command = worker.commands[next]
+      next += 1
+      run(command)
+    }
+    worker.commands.removeAll(keepingCapacity: true)
+  }
+
   private func run(_ command: Command) {
     switch command {
-    case .flush(let connection): socket(of: connection)?.flush()
     case .close(let connection): socket(of: connection)?.close(.all)
     case .closeOutput(let connection): socket(of: connection)?.close(.output)
     case .abort(let connection): socket(of: connection)?.abort()

@@ -223,6 +223,6 @@ private final class HTTP2Run {
     for (socket, mark) in plain { judge(socket, mark) }
     #expect(bench.isDrained == isDrained)
     bench.expectNothingHeld()
-    #expect(bench.worker.commands.isEmpty)
+    #expect(bench.worker.commands.isEmpty && bench.worker.flushes.isEmpty)
   }
 }

@@ -123,6 +123,13 @@ final class Bench {
     isPumping = true
     defer { isPumping = false }
     while true {
+      var place = 0
+      while place < worker.flushes.count {
+        let flushed = worker.table.connections[worker.flushes[place]]
+        place += 1
+        if let socket = flushed.flatMap({ socket($0) }) { socket.flush() } else { flushed?.isFlushQueued = false }
+      }
+      worker.flushes.removeAll()
       var index = 0
       while index < worker.commands.count {
         let command = worker.commands[index]
@@ -134,7 +141,7 @@ final class Bench {
         events.removeFirst()()
       } else if let socket = sockets.first(where: \.hasInput) {
         socket.deliver()
-      } else if worker.commands.isEmpty {
+      } else if worker.commands.isEmpty, worker.flushes.isEmpty {
         return
       }
     }
@@ -144,7 +151,6 @@ final class Bench {
 
   private func run(_ command: Command) {
     switch command {
-    case .flush(let connection): socket(connection)?.flush()
     case .close(let connection): socket(connection)?.close(output: false)
     case .closeOutput(let connection): socket(connection)?.close(output: true)
     case .abort(let connection): socket(connection)?.abort()

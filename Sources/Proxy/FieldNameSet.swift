@@ -4,57 +4,101 @@
 import Bytes
 import HTTPWire
 
-/// An immutable set of names and prefixes with one look-up a field and no allocation.
-struct FieldNameSet: Sendable {
+/// An immutable set of names and prefixes. A class, so that a look-up takes no reference to what is in it.
+final class FieldNameSet: Sendable {
   private struct Entry: Sendable {
     var hash: UInt32
-    var name: [UInt8]
+    /// Where in ``texts`` the name is; empty in free places.
+    private let start: UInt32
+    private let end: UInt32
+    var range: Range<Int> { Int(start)..<Int(end) }
+
+    init(hash: UInt32, _ range: Range<Int>) {
+      self.hash = hash
+      start = UInt32(truncatingIfNeeded: range.lowerBound)
+      end = UInt32(truncatingIfNeeded: range.upperBound)
+    }
   }
 
-  /// Open addressing over a power of two; empty names mark free places.
-  private var table: [Entry] = []
-  private var mask = 0
+  private let texts: [UInt8]
+  /// Open addressing over a power of two.
+  private let table: [Entry]
+  private let mask: Int
+  /// Where in ``texts`` the prefixes are.
+  private let prefixes: [Range<Int>]
   /// One bit a hash: says no to almost every field that is not in the set.
-  private var bloom: UInt64 = 0
-  private var prefixes: [[UInt8]] = []
+  private let bloom: UInt64
+  /// One bit for the last five bits of each prefix's first byte, which are the same in either case.
+  private let prefixStarts: UInt32
 
   /// Names that end in `*` are prefixes.
   init(_ names: [String]) {
     let whole = Set(names.filter { !$0.hasSuffix("*") }.map { $0.lowercased() })
-    prefixes = Set(names.filter { $0.hasSuffix("*") }.map { $0.dropLast().lowercased() }).sorted().map {
-      Array($0.utf8)
-    }
+    let begun = Set(names.filter { $0.hasSuffix("*") }.map { $0.dropLast().lowercased() }).sorted()
     var capacity = 4
     while capacity < whole.count * 2 { capacity *= 2 }
-    table = Array(repeating: Entry(hash: 0, name: []), count: capacity)
-    mask = capacity - 1
-    for name in whole where !name.isEmpty {
-      let bytes = Array(name.utf8)
-      let hash = foldedHash(of: bytes.span)
-      var place = Int(hash) & mask
-      while !table[place].name.isEmpty { place = (place + 1) & mask }
-      table[place] = Entry(hash: hash, name: bytes)
-      bloom |= 1 << UInt64(hash >> 26)
+    var texts: [UInt8] = []
+    func add(_ text: String) -> Range<Int> {
+      let start = texts.count
+      texts += Array(text.utf8)
+      return start..<texts.count
     }
+    var table = Array(repeating: Entry(hash: 0, 0..<0), count: capacity)
+    var bloom: UInt64 = 0
+    for name in whole where !name.isEmpty {
+      let range = add(name)
+      let hash = foldedHash(of: texts.span.extracting(range))
+      var place = Int(hash) & (capacity - 1)
+      while !table[place].range.isEmpty { place = (place + 1) & (capacity - 1) }
+      table[place] = Entry(hash: hash, range)
+      bloom |= Self.bit(hash)
+    }
+    prefixes = begun.map(add)
+    prefixStarts = begun.reduce(0) { $0 | Self.starts(of: Array($1.utf8)) }
+    self.texts = texts
+    self.table = table
+    self.bloom = bloom
+    mask = capacity - 1
   }
 
-  var isEmpty: Bool { bloom == 0 && prefixes.isEmpty }
+  var isEmpty: Bool { bloom == 0 && prefixStarts == 0 }
 
   /// Whether a field's name, with its hash from the head's index, is in the set.
+  @inline(__always)
   func contains(_ name: Span<UInt8>, hash: UInt32) -> Bool {
-    if bloom & (1 << UInt64(hash >> 26)) != 0 {
+    if bloom & Self.bit(hash) == 0, name.isEmpty || prefixStarts & Self.bit(name[0]) == 0 { return false }
+    return isFound(name, hash)
+  }
+
+  private func isFound(_ name: Span<UInt8>, _ hash: UInt32) -> Bool {
+    if bloom & Self.bit(hash) != 0 {
       var place = Int(hash) & mask
-      while !table[place].name.isEmpty {
-        if table[place].hash == hash, isEqual(name, table[place].name) { return true }
+      while !table[place].range.isEmpty {
+        if table[place].hash == hash, Self.isEqual(name, texts, table[place].range) { return true }
         place = (place + 1) & mask
       }
     }
     for index in prefixes.indices {
-      let count = prefixes[index].count
-      if name.count >= count, isEqual(name.extracting(0..<count), prefixes[index]) { return true }
+      let prefix = prefixes[index]
+      if name.count >= prefix.count, Self.isEqual(name.extracting(0..<prefix.count), texts, prefix) { return true }
     }
     return false
   }
 
-  private func isEqual(_ name: Span<UInt8>, _ other: [UInt8]) -> Bool { foldedEquals(name, other.span) }
+  private static func isEqual(_ name: Span<UInt8>, _ texts: [UInt8], _ range: Range<Int>) -> Bool {
+    foldedEquals(name, texts.span.extracting(range))
+  }
+
+  @inline(__always)
+  private static func bit(_ hash: UInt32) -> UInt64 { 1 << UInt64(hash >> 26) }
+
+  @inline(__always)
+  private static func bit(_ first: UInt8) -> UInt32 { 1 << UInt32(first & 31) }
+
+  /// With what the names that have a prefix may begin.
+  private static func starts(of prefix: [UInt8]) -> UInt32 {
+    let hyphens = Array("-_.".utf8)
+    guard let first = prefix.first else { return .max }
+    return (hyphens.contains(first) ? hyphens : [first]).reduce(0) { $0 | bit($1) }
+  }
 }

@@ -84,10 +84,13 @@ extension Exchange {
 
   /// Copies what may pass, neighbouring lines as one run.
   private func writeKeptFields(_ bytes: Span<UInt8>, _ route: CompiledRoute) {
+    let snapshot = snapshot
+    // Asked once for all lines: most requests have none.
+    let hasConnectionFields = head.hasConnectionFields
     var run = 0..<0
     for index in head.fields.indices {
       let field = head.fields[index]
-      if !isKept(field, bytes.extracting(field.name), route) {
+      if !isKept(field, bytes.extracting(field.name), route, snapshot, hasConnectionFields) {
         if field.known == .cookie, isCookieCut(route) { writeCutCookie(bytes, field, route) }
         continue
       }
@@ -101,7 +104,10 @@ extension Exchange {
     upstreamHead.append(bytes.extracting(run))
   }
 
-  private func isKept(_ field: FieldLine, _ name: Span<UInt8>, _ route: CompiledRoute) -> Bool {
+  @inline(__always)
+  private func isKept(
+    _ field: FieldLine, _ name: Span<UInt8>, _ route: CompiledRoute, _ snapshot: Snapshot, _ hasConnectionFields: Bool
+  ) -> Bool {
     switch field.known {
     case .host, .xRequestID, .traceparent: return false
     case .tracestate: if !isTraceKept { return false }
@@ -115,7 +121,7 @@ extension Exchange {
     case .xForwardedProto, .xForwardedHost: if !isPeerTrusted { return false }
     default: if maxForwardsLeft != nil, isMaxForwards(field, name) { return false }
     }
-    if head.isHopByHop(field) { return false }
+    if hasConnectionFields, head.isHopByHop(field) { return false }
     let hash = field.foldedHash
     if snapshot.identityDrops.contains(name, hash: hash) { return false }
     if snapshot.forwardedDrops.contains(name, hash: hash), !isPeerTrusted || isAlias(name) { return false }

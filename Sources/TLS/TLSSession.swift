@@ -36,6 +36,7 @@ package struct TLSSession: ~Copyable {
   private var resumption: ResumptionScope?
   private var failure: TLSError?
   private var answerByteCount = 0
+  private var isMemoryLent = false
   /// The handshake is complete.
   package private(set) var isEstablished = false
   /// The peer said close_notify.
@@ -234,12 +235,31 @@ package struct TLSSession: ~Copyable {
     }
   }
 
-  /// The first `count` bytes of ``ciphertext`` were sent. A queue that is empty owns no memory.
+  /// The first `count` bytes of ``ciphertext`` were sent. An empty queue owns no memory but what was lent to it.
   package mutating func removeCiphertext(_ count: Int) {
     unsafe wire.state.pointee.outgoing.removeFirst(count)
     guard unsafe wire.state.pointee.outgoing.isEmpty else { return }
-    unsafe wire.state.pointee.outgoing.releaseStorage()
+    if !isMemoryLent { unsafe wire.state.pointee.outgoing.releaseStorage() }
     answerByteCount = 0
+  }
+
+  /// Has ciphertext made in an empty queue of the caller's until ``giveBack(_:)``: many sessions share what only one at a
+  /// time needs. Nothing else may happen to the queue meanwhile.
+  package mutating func lend(_ memory: inout ByteQueue) {
+    if isMemoryLent { return }
+    isMemoryLent = true
+    memory.append(ciphertext)
+    unsafe swap(&memory, &wire.state.pointee.outgoing)
+    memory.releaseStorage()
+  }
+
+  /// The end of ``lend(_:)``, with the same queue. What was not sent moves to memory of the session's own.
+  package mutating func giveBack(_ memory: inout ByteQueue) {
+    if !isMemoryLent { return }
+    isMemoryLent = false
+    unsafe swap(&memory, &wire.state.pointee.outgoing)
+    unsafe wire.state.pointee.outgoing.append(memory.span)
+    memory.removeAll()
   }
 
   /// Moves all ciphertext that is to be sent to the end of the queue.

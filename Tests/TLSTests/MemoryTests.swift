@@ -65,4 +65,30 @@ private enum LiveCount {
     }
     #expect(held == [0, 0])
   }
+
+  @Test("Ciphertext is made in memory that was lent, and what was not sent is the session's own afterwards")
+  func lent() throws {
+    var ends = try Ends.make(try contexts.client(), try contexts.server(.good))
+    ends.run()
+    var memory = ByteQueue()
+    memory.reserve(50_000)
+    var text: [UInt8] = []
+    for round in 1...2 {
+      let before = [UInt8](repeating: UInt8(round), count: 10)
+      let during = [UInt8](repeating: UInt8(round), count: 40_000)
+      text += before + during
+      _ = ends.writeFromServer(before)
+      ends.server.lend(&memory)
+      _ = ends.writeFromServer(during)
+      if round == 1 { ends.server.giveBack(&memory) }
+      ends.run()
+      ends.server.giveBack(&memory)
+      let (left, kept) = (memory.count, memory.allocatedByteCount)
+      #expect(left == 0 && kept >= 40_000)
+    }
+    let received = ends.clientText.copied()
+    #expect(received == text)
+    let held = unsafe ends.server.wire.state.pointee.outgoing.allocatedByteCount
+    #expect(held == 0)
+  }
 }

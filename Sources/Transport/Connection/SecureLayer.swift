@@ -15,8 +15,8 @@ final class SecureLayer {
 
   /// LIMIT: ciphertext that is made ahead of the kernel: some records in one write, and no more.
   static let ciphertextHighWater = 64 * 1024
-  /// One record (RFC 8446 §5.1).
-  static let recordByteCount = 16 * 1024
+  /// Ciphertext that waits is copied to the loop's memory, to be sent with what follows, if it is no more than this.
+  private static let copiedByteCountMax = 4 * 1024
 
   init(server context: ServerContext) throws(TLSError) {
     session = try TLSSession(server: context)
@@ -34,12 +34,16 @@ final class SecureLayer {
   }
 
   /// Encrypts from the front of the queue until enough waits to be written.
+  /// - Parameter memory: the loop's, in which ciphertext is made until it is given back.
   /// - Returns: false when the session is dead.
-  func encrypt(_ connection: Connection) -> Bool {
-    while session.ciphertext.count < Self.ciphertextHighWater {
+  func encrypt(_ connection: Connection, in memory: inout ByteQueue) -> Bool {
+    if session.ciphertext.count <= Self.copiedByteCountMax { session.lend(&memory) }
+    while true {
+      let room = Self.ciphertextHighWater - session.ciphertext.count
+      if room <= 0 { return true }
       connection.fillOutput()
       if connection.output.isEmpty { return true }
-      let count = min(connection.output.count, Self.recordByteCount)
+      let count = min(connection.output.count, room)
       guard case .complete = session.write(connection.output.span.extracting(0..<count)) else { return false }
       connection.output.removeFirst(count)
     }

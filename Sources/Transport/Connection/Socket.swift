@@ -223,8 +223,9 @@ final class Socket: Watched {
     connection.isFlushQueued = false
     if isOutputBlocked || isConnecting || isGone { return }
     guard let secure else { return flushPlain(connection) }
+    defer { secure.session.giveBack(&loop.ciphertext) }
     while true {
-      if secure.session.isEstablished, !secure.encrypt(connection) { return end() }
+      if secure.session.isEstablished, !secure.encrypt(connection, in: &loop.ciphertext) { return end() }
       if secure.session.ciphertext.count == 0 { return outputIsEmpty(connection) }
       switch secure.send(to: descriptor) {
       case .wrote(let count):

@@ -60,6 +60,8 @@ final class WorkerLoop {
   var inbox = ByteQueue()
   /// What one read decrypts to: shared, as it is empty between two events.
   private var plaintext = ByteQueue()
+  /// What one flush encrypts to: lent to its session, and empty between two flushes.
+  var ciphertext = ByteQueue()
   private var handshakeReports: [String: Int64] = [:]
   /// This worker's share of `limits.connections`.
   var connectionsMax = Int.max

@@ -59,7 +59,7 @@ final class ContextHandle {
 
   /// A new SSL of this context; the caller owns it.
   func makeSession() -> OpaquePointer? {
-    ERR_clear_error()
+    TLSError.clearQueue()
     // SAFETY: SSL_new takes its own reference to the context.
     return unsafe SSL_new(pointer)
   }

@@ -57,6 +57,11 @@ package struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The transport ended before the handshake did.
   package static let connectionClosed = TLSError("the connection was closed during the handshake", result: .closed)
 
+  /// Empties this thread's error queue. It mostly is empty already: to look costs a fifth of what clearing does.
+  static func clearQueue() {
+    if ERR_peek_error() != 0 { ERR_clear_error() }
+  }
+
   /// Takes everything out of this thread's error queue. The first entry is the cause, later ones are its echoes.
   /// - Parameter verification: what the certificate check of the session said, X509_V_OK when it is not known.
   static func drainingQueue(

@@ -107,7 +107,7 @@ package struct TLSSession: ~Copyable {
     // SAFETY: the parameters belong to `ssl`; strings live through their calls and are copied by them.
     guard let parameters = unsafe SSL_get0_param(ssl) else { return false }
     if unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, name) == 1 { return true }
-    ERR_clear_error()
+    TLSError.clearQueue()
     // RFC 9525 §2: a common name is no name.
     let flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
     unsafe X509_VERIFY_PARAM_set_hostflags(parameters, UInt32(flags))
@@ -124,7 +124,7 @@ package struct TLSSession: ~Copyable {
   /// A client's first call, which makes its hello. Later ones happen in ``receive(_:into:max:)``.
   package mutating func handshake() -> TLSOutcome {
     if let failure { return .failed(failure) }
-    ERR_clear_error()
+    TLSError.clearQueue()
     // SAFETY: ssl is alive as long as self.
     let outcome = outcome(of: unsafe SSL_do_handshake(ssl), doing: "handshake")
     isEstablished = isEstablished || outcome == .complete
@@ -184,7 +184,7 @@ package struct TLSSession: ~Copyable {
       let wanted = min(room, pending > 0 ? pending : min(Swift.max(unread, 512), Self.recordByteCountMax))
       var byteCount = 0
       var result: Int32 = 0
-      ERR_clear_error()
+      TLSError.clearQueue()
       let ssl = unsafe ssl
       plaintext.append(upTo: wanted) { output in
         // SAFETY: SSL_read_ex writes at most `buffer.count` bytes and says how many.
@@ -208,7 +208,7 @@ package struct TLSSession: ~Copyable {
     if count == 0 { return .complete }
     // One allocation instead of one a record.
     unsafe wire.state.pointee.outgoing.reserve(count + (count / Self.recordByteCountMax + 1) * Self.recordOverhead)
-    ERR_clear_error()
+    TLSError.clearQueue()
     var written = 0
     // SAFETY: SSL_write_ex reads `count` bytes out of the span. The wire takes all, so that nothing is left half done.
     let result = unsafe plaintext.withUnsafeBufferPointer {
@@ -220,10 +220,10 @@ package struct TLSSession: ~Copyable {
   /// Says close_notify to the peer. Nothing may be written afterwards.
   package mutating func close() {
     guard failure == nil, isEstablished else { return }
-    ERR_clear_error()
+    TLSError.clearQueue()
     // SAFETY: ssl is alive; the result only tells whether the peer has closed too.
     _ = unsafe SSL_shutdown(ssl)
-    ERR_clear_error()
+    TLSError.clearQueue()
   }
 
   /// What is to be sent, in order. Send from here, then say so by ``removeCiphertext(_:)``.

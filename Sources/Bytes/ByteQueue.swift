@@ -159,6 +159,29 @@ public struct ByteQueue: ~Copyable {
     end = byteCount
   }
 
+  /// Appends the bytes with ASCII letters in lower case.
+  public mutating func append(lowering bytes: Span<UInt8>) {
+    append(bytes)
+    // Only now: making room may have moved what was there.
+    var place = end - bytes.count
+    while place + 8 <= end {
+      // SAFETY: the eight bytes lie before our own end.
+      let start = unsafe UnsafeMutableRawPointer(base.unsafelyUnwrapped + place)
+      let word = unsafe start.loadUnaligned(as: UInt64.self)
+      let seven = word & 0x7F7F_7F7F_7F7F_7F7F
+      // The top bit of each byte that is at least `A` and not above `Z`.
+      let upper = (seven &+ 0x3F3F_3F3F_3F3F_3F3F) & ~(seven &+ 0x2525_2525_2525_2525) & ~word & 0x8080_8080_8080_8080
+      unsafe start.storeBytes(of: word | upper >> 2, as: UInt64.self)
+      place += 8
+    }
+    while place < end {
+      // SAFETY: the byte lies before our own end.
+      let byte = unsafe base.unsafelyUnwrapped[place]
+      if byte &- 0x41 < 26 { unsafe base.unsafelyUnwrapped[place] = byte | 0x20 }
+      place += 1
+    }
+  }
+
   /// Labelled, so that a literal always takes the cheaper `StaticString` form.
   public mutating func append(text: String) {
     append(text.utf8.span)

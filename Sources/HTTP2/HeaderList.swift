@@ -3,6 +3,7 @@
 
 import Bytes
 internal import CNGHTTP2
+package import HTTPWire
 
 /// A scratch for one head after the other; one for a whole event loop is enough.
 @safe
@@ -39,13 +40,18 @@ package struct HeaderList: ~Copyable {
   /// Adds a field whose name and value are valid (RFC 9110 §5), unless it belongs to an HTTP/1 connection.
   package mutating func append(name: Span<UInt8>, value: Span<UInt8>) {
     if Self.isConnectionField(name, value) { return }
+    appendKept(name, value)
+  }
+
+  /// Adds a field of a head, of which it is known already whether it belongs to an HTTP/1 connection.
+  package mutating func append(_ field: FieldLine, of bytes: Span<UInt8>) {
+    if field.known.isHopByHop { return }
+    appendKept(bytes.extracting(field.name), bytes.extracting(field.value))
+  }
+
+  private mutating func appendKept(_ name: Span<UInt8>, _ value: Span<UInt8>) {
     let nameStart = bytes.count
-    bytes.append(upTo: name.count) { output in
-      for index in name.indices {
-        let byte = name[index]
-        output.append(byte &- 0x41 < 26 ? byte | 0x20 : byte)
-      }
-    }
+    bytes.append(lowering: name)
     let valueStart = bytes.count
     bytes.append(value)
     entries.append(

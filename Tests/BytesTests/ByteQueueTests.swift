@@ -117,6 +117,25 @@ struct ByteQueueTests {
     #expect(copy(queue) == Array("HTTP/1.1 xégrün".utf8))
   }
 
+  @Test("Of any bytes, letters alone are lowered, and only those appended")
+  func lowering() {
+    let all = (0...255).map { UInt8($0) }
+    for count in [0, 1, 7, 8, 9, 16, 255, 256] {
+      for start in stride(from: 0, through: 256 - count, by: max(1, count)) {
+        let bytes = Array(all[start..<start + count])
+        var queue = ByteQueue()
+        queue.append("AB")
+        queue.append(lowering: bytes.span)
+        #expect(copy(queue) == Array("AB".utf8) + bytes.map { $0 >= 0x41 && $0 <= 0x5A ? $0 + 0x20 : $0 })
+      }
+    }
+    var moved = ByteQueue()
+    moved.append([UInt8](repeating: 0x41, count: 500))
+    moved.removeFirst(490)
+    moved.append(lowering: [UInt8](repeating: 0x42, count: 100).span)
+    #expect(copy(moved) == [UInt8](repeating: 0x41, count: 10) + [UInt8](repeating: 0x62, count: 100))
+  }
+
   @Test("Decimal numbers are written as Swift writes them")
   func decimal() {
     var values: [UInt64] = [

@@ -1,28 +1,32 @@
 // One line of a head or trailer section as offsets into its bytes, and the reader of such a line (RFC 9112 §5).
 
-/// A field line. All ranges are offsets into the `bytes` of the head or section that it belongs to.
-package struct FieldLine: Sendable {
-  var nameStart: UInt32
-  var nameEnd: UInt32
-  var valueStart: UInt32
-  var valueEnd: UInt32
-  var lineEnd: UInt32
+/// A field line. All ranges are offsets into the `bytes` of the head or section that it belongs to. Public, as `Bytes` is:
+/// only so is it inlined into other modules, which look at each line of each head.
+public struct FieldLine: Sendable {
+  @usableFromInline var nameStart: UInt32
+  @usableFromInline var nameEnd: UInt32
+  @usableFromInline var valueStart: UInt32
+  @usableFromInline var valueEnd: UInt32
+  @usableFromInline var lineEnd: UInt32
   /// The hash under which the name and its aliases meet; see ``foldedHash(of:)``.
-  package var foldedHash: UInt32
+  public internal(set) var foldedHash: UInt32
   /// Which field it is, by its exact name in any case.
-  package var known: KnownField
+  public internal(set) var known: KnownField
 
-  package var name: Range<Int> {
+  @inlinable
+  public var name: Range<Int> {
     @inline(__always) get { Int(nameStart)..<Int(nameEnd) }
   }
 
   /// The value without the white space around it.
-  package var value: Range<Int> {
+  @inlinable
+  public var value: Range<Int> {
     @inline(__always) get { Int(valueStart)..<Int(valueEnd) }
   }
 
   /// From the name to behind the CRLF: neighbours touch, so a run of kept lines can be copied at once.
-  package var line: Range<Int> {
+  @inlinable
+  public var line: Range<Int> {
     @inline(__always) get { Int(nameStart)..<Int(lineEnd) }
   }
 }

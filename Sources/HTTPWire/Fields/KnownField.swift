@@ -2,7 +2,7 @@
 // Authorization field?" costs one bit test.
 
 /// A field name of interest, recognised on the exact name in any case. At most 63 of them: heads keep a bit for each.
-package enum KnownField: UInt8, Sendable, CaseIterable {
+public enum KnownField: UInt8, Sendable, CaseIterable {
   /// Any name that is not listed here.
   case other
   case host
@@ -123,21 +123,21 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
 
   /// The field's bit in a set of fields.
   @inlinable
-  package var bit: UInt64 { 1 << UInt64(rawValue) }
+  public var bit: UInt64 { 1 << UInt64(rawValue) }
 
   /// Whether the field belongs to one connection only and is never passed on (RFC 9110 §7.6.1), nominated or not.
   @inlinable
-  package var isHopByHop: Bool { Self.hopByHopBits & bit != 0 }
+  public var isHopByHop: Bool { Self.hopByHopBits & bit != 0 }
 
   /// Whether a field says where a message ends or whom it is for; such a field cannot come in a trailer section
   /// (RFC 9110 §6.5.1) and cannot be nominated by Connection.
   @inlinable
-  package var isFramingOrRouting: Bool { Self.framingBits & bit != 0 }
+  public var isFramingOrRouting: Bool { Self.framingBits & bit != 0 }
 
-  @usableFromInline static var hopByHopBits: UInt64 {
+  @inlinable public static var hopByHopBits: UInt64 {
     connection.bit | keepAlive.bit | proxyConnection.bit | proxyAuthorization.bit | proxyAuthenticate.bit | te.bit
       | trailer.bit | transferEncoding.bit | upgrade.bit | http2Settings.bit
   }
 
-  @usableFromInline static var framingBits: UInt64 { host.bit | contentLength.bit | transferEncoding.bit }
+  @inlinable static var framingBits: UInt64 { host.bit | contentLength.bit | transferEncoding.bit }
 }

@@ -1,7 +1,7 @@
 // Where a message's content ends (RFC 9112 §6.3).
 
 /// How the end of a message's content is found.
-package enum BodyFraming: Equatable, Sendable {
+public enum BodyFraming: Equatable, Sendable {
   /// There is no content; the next byte belongs to the next message.
   case none
   /// Exactly so many bytes follow; at most 2^63 - 1. `Content-Length: 0` is `length(0)`.

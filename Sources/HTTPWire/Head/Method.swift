@@ -1,7 +1,7 @@
 // Methods and versions of HTTP (RFC 9110 §9, RFC 9112 §2.3, RFC 5789).
 
 /// A request method. Methods are case-sensitive: `get` is ``other``.
-package enum Method: UInt8, Sendable, CaseIterable {
+public enum Method: UInt8, Sendable, CaseIterable {
   case get, head, post, put, delete, connect, options, trace, patch
   /// Any other token.
   case other
@@ -45,7 +45,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
 }
 
 /// The version that governs a message: minor versions above 1 count as HTTP/1.1 (RFC 9110 §2.5).
-package enum Version: Sendable {
+public enum Version: Sendable {
   case http10, http11
   /// Heads that came in an HTTP/2 stream; see ``RequestHeadBuilder``.
   case http2

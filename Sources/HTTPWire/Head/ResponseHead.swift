@@ -140,6 +140,9 @@ extension ResponseHead {
   /// Whether there is any hop-by-hop field, so that lines have to be left out when the head is forwarded.
   package var hasConnectionFields: Bool { facts.seen & KnownField.hopByHopBits != 0 }
 
+  /// Whether Connection names fields that would go on otherwise.
+  package var hasNominations: Bool { facts.options.contains(.nominations) }
+
   /// Whether the server leaves HTTP/1.1 for what its Upgrade field says, which Connection names (RFC 9110 §7.8).
   package var isUpgrade: Bool { version == .http11 && facts.has(.upgrade) && facts.options.contains(.upgrade) }
 

@@ -26,7 +26,7 @@ package struct NormalTarget: ~Copyable {
   /// Forgets the target and keeps its memory.
   package mutating func reset() {
     bytes.removeAll()
-    segments.removeAll(keepingCapacity: true)
+    if !segments.isEmpty { segments.removeAll(keepingCapacity: true) }
     pathCount = 0
     query = nil
     hasTrailingSlash = false

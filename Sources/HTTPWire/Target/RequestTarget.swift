@@ -2,7 +2,7 @@
 // the authority form, belongs to CONNECT, which is refused before.
 
 /// The form in which a request names its target.
-package enum TargetForm: Sendable {
+public enum TargetForm: Sendable {
   case origin, absolute
   /// `*`, or what an absolute form without path and query means for OPTIONS (RFC 9112 §3.2.4).
   case asterisk

@@ -6,13 +6,11 @@ import Configuration
 extension Exchange {
   /// Where the request ends: at a server, or at an answer that the configuration gives.
   func chooseServer() -> StageOutcome {
+    if let pool, route?.isProxied ?? false { return seekPlace(at: pool) }
     switch route?.action {
     case .respond(let response): return .answer(fixedAnswer(response))
     case .redirect(let redirect): return redirectOutcome(redirect)
-    case .upstream, .split:
-      guard let pool else { return .refuse(.gateway(.routeNotFound)) }
-      return seekPlace(at: pool)
-    case nil: return .refuse(.gateway(.routeNotFound))
+    case .upstream, .split, nil: return .refuse(.gateway(.routeNotFound))
     }
   }
 }

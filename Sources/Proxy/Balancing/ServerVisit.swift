@@ -25,7 +25,8 @@ extension Exchange {
       guard server.shared.requests.take(below: max) else { return false }
       holdsServerPlace = true
     }
-    self.server = server
+    // Mostly it is: storing it anew would count two references.
+    if self.server !== server { self.server = server }
     isAtServer = true
     server.activeCount += 1
     pool?.activeCount += 1

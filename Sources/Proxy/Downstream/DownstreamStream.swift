@@ -7,6 +7,8 @@ import HTTPWire
 /// Where an exchange's request comes from and its response goes. Every call is made on the worker's loop.
 protocol DownstreamStream: AnyObject {
   var client: Client { get }
+  /// The client's, without a reference to it.
+  var peerAddress: PeerAddress { get }
   /// The steady time at which the exchange is looked at; see ``Connection/deadline``.
   var deadline: Int64 { get set }
   /// So much of the response waits to be taken that the upstream has to be held back; see ``Connection/isOutputFull``.

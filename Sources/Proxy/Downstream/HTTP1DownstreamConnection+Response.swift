@@ -27,10 +27,12 @@ extension HTTP1DownstreamConnection {
     var hasDate = false
     let bytes = response.bytes.span
     var run = 0..<0
+    let droppedBits = exchange.droppedBits(of: response, framing: upstreamFraming)
+    let mayDropByName = exchange.mayDropByName(response)
     for index in response.fields.indices {
       let field = response.fields[index]
       if case .date = field.known { hasDate = true }
-      if exchange.isDropped(field, of: response, framing: upstreamFraming) { continue }
+      if droppedBits & field.known.bit != 0 || mayDropByName && exchange.isDropped(field, of: response) { continue }
       if run.upperBound == field.line.lowerBound {
         run = run.lowerBound..<field.line.upperBound
       } else {

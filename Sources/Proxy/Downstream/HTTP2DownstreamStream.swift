@@ -5,11 +5,12 @@ import HTTP2
 import HTTPWire
 
 final class HTTP2DownstreamStream: DownstreamStream {
-  private unowned let connection: HTTP2DownstreamConnection
-  // Of the connection, and kept here: each look at something unowned costs two atomic operations.
+  /// Lets go of its streams when it ends. Not unowned, as each look at it would cost two atomic operations.
+  private let connection: HTTP2DownstreamConnection
   private let session: HTTP2Session
   private let worker: Worker
   let client: Client
+  var peerAddress: PeerAddress { client.address }
   private(set) var id = StreamID(id: 0, slot: 0)
   private(set) var exchange: Exchange?
   /// Body that came before anybody takes it. The stream's window bounds it: what waits here gives the client no credit.
@@ -129,10 +130,13 @@ final class HTTP2DownstreamStream: DownstreamStream {
     worker.headerList.setStatus(response.status)
     let bytes = response.bytes.span
     var hasDate = false
+    let droppedBits = exchange.droppedBits(of: response, framing: framing)
+    let mayDropByName = exchange.mayDropByName(response)
     for index in response.fields.indices {
       let field = response.fields[index]
       if case .date = field.known { hasDate = true }
-      if !exchange.isDropped(field, of: response, framing: framing) { append(bytes, field) }
+      if droppedBits & field.known.bit != 0 || mayDropByName && exchange.isDropped(field, of: response) { continue }
+      append(bytes, field)
     }
     if !hasDate { appendDate() }
     if let route = exchange.route { appendLines(route.responseLines) }
@@ -170,7 +174,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
   private func appendLines(_ lines: [UInt8]) { worker.headerList.append(lines: lines.span) }
 
   private func append(_ bytes: Span<UInt8>, _ field: FieldLine) {
-    worker.headerList.append(name: bytes.extracting(field.name), value: bytes.extracting(field.value))
+    worker.headerList.append(field, of: bytes)
   }
 
   func writeBody(_ bytes: Span<UInt8>) {

@@ -36,15 +36,25 @@ extension Exchange {
     downstream?.writeHead(response, framing: framing, of: self)
   }
 
-  /// Whether a field of the upstream's head does not go on: it belongs to that connection, says nothing about this message,
-  /// or the route takes it out.
-  func isDropped(_ field: FieldLine, of response: borrowing ResponseHead, framing: BodyFraming) -> Bool {
-    if response.isHopByHop(field) { return true }
+  /// Fields of the upstream's head that do not go on, as bits: they belong to that connection, or say nothing about this
+  /// message.
+  func droppedBits(of response: borrowing ResponseHead, framing: BodyFraming) -> UInt64 {
+    var bits = KnownField.hopByHopBits
     // RFC 9110 §8.6: no Content-Length in a 204; in answers to HEAD and in 304 it describes what was not sent.
-    if field.known == .contentLength, response.status == 204 || framing == .chunked && head.method != .head {
-      return true
-    }
-    if isTagWeakened, field.known == .etag { return true }
+    if response.status == 204 || framing == .chunked && head.method != .head { bits |= KnownField.contentLength.bit }
+    if isTagWeakened { bits |= KnownField.etag.bit }
+    return bits
+  }
+
+  /// Whether ``isDropped(_:of:)`` has to be asked: for most heads it has not.
+  func mayDropByName(_ response: borrowing ResponseHead) -> Bool {
+    isCompressed || response.hasNominations || !(route?.responseDrops.isEmpty ?? true)
+  }
+
+  /// Whether a field of the upstream's head does not go on because of its name: Connection names it, it is not true of the
+  /// compressed body, or the route takes it out.
+  func isDropped(_ field: FieldLine, of response: borrowing ResponseHead) -> Bool {
+    if response.isHopByHop(field) { return true }
     if isCompressed, isUntrueOfCompressed(field, of: response.bytes.span) { return true }
     return isRuledOut(field, of: response.bytes.span)
   }

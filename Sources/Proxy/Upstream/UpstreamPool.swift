@@ -171,9 +171,8 @@ final class UpstreamPool {
   /// Takes a connection back. False when it cannot be kept.
   func keep(_ connection: HTTP1UpstreamConnection) -> Bool {
     // LIMIT: `idle_connections` in each worker.
-    if isRetired || connection.server.isRetired || worker.isDraining || idleCount >= configuration.idleConnections {
-      return false
-    }
+    if isRetired || connection.server.isRetired || connection.worker.isDraining { return false }
+    if idleCount >= configuration.idleConnections { return false }
     connection.server.idle.append(connection)
     idleCount += 1
     return true

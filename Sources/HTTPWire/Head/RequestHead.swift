@@ -195,8 +195,8 @@ extension RequestHead {
     return framing != .none && framing != .length(0)
   }
 
-  /// Whether there is any hop-by-hop field, so that lines have to be left out when the head is forwarded.
-  package var hasConnectionFields: Bool { facts.seen & KnownField.hopByHopBits != 0 }
+  /// Whether Connection names fields that would go on otherwise.
+  package var hasNominations: Bool { facts.options.contains(.nominations) }
 
   /// Whether the client asks to leave HTTP/1.1: an Upgrade field that Connection names (RFC 9110 §7.8).
   package var wantsUpgrade: Bool { version == .http11 && facts.has(.upgrade) && facts.options.contains(.upgrade) }

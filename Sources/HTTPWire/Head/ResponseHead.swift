@@ -137,9 +137,6 @@ extension ResponseHead {
   /// at here: see ``framing(requestMethod:)``.
   package var isPersistent: Bool { facts.isPersistent(version) }
 
-  /// Whether there is any hop-by-hop field, so that lines have to be left out when the head is forwarded.
-  package var hasConnectionFields: Bool { facts.seen & KnownField.hopByHopBits != 0 }
-
   /// Whether Connection names fields that would go on otherwise.
   package var hasNominations: Bool { facts.options.contains(.nominations) }
 

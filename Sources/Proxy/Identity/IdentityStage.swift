@@ -86,11 +86,11 @@ extension Exchange {
   private func writeKeptFields(_ bytes: Span<UInt8>, _ route: CompiledRoute) {
     let snapshot = snapshot
     // Asked once for all lines: most requests have none.
-    let hasConnectionFields = head.hasConnectionFields
+    let hasNominations = head.hasNominations
     var run = 0..<0
     for index in head.fields.indices {
       let field = head.fields[index]
-      if !isKept(field, bytes.extracting(field.name), route, snapshot, hasConnectionFields) {
+      if !isKept(field, bytes.extracting(field.name), route, snapshot, hasNominations) {
         if field.known == .cookie, isCookieCut(route) { writeCutCookie(bytes, field, route) }
         continue
       }
@@ -106,7 +106,7 @@ extension Exchange {
 
   @inline(__always)
   private func isKept(
-    _ field: FieldLine, _ name: Span<UInt8>, _ route: CompiledRoute, _ snapshot: Snapshot, _ hasConnectionFields: Bool
+    _ field: FieldLine, _ name: Span<UInt8>, _ route: CompiledRoute, _ snapshot: Snapshot, _ hasNominations: Bool
   ) -> Bool {
     switch field.known {
     case .host, .xRequestID, .traceparent: return false
@@ -121,7 +121,7 @@ extension Exchange {
     case .xForwardedProto, .xForwardedHost: if !isPeerTrusted { return false }
     default: if maxForwardsLeft != nil, isMaxForwards(field, name) { return false }
     }
-    if hasConnectionFields, head.isHopByHop(field) { return false }
+    if field.known.isHopByHop || hasNominations && head.isHopByHop(field) { return false }
     let hash = field.foldedHash
     if snapshot.identityDrops.contains(name, hash: hash) { return false }
     if snapshot.forwardedDrops.contains(name, hash: hash), !isPeerTrusted || isAlias(name) { return false }

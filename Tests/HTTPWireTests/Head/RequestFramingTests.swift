@@ -143,8 +143,8 @@ struct RequestFramingTests {
     #expect(first == "a")
     let alias = head.first(.xForwardedFor)
     #expect(alias?.line == nil)
-    let hasConnectionFields = head.hasConnectionFields
-    #expect(!hasConnectionFields)
+    let hasNominations = head.hasNominations
+    #expect(!hasNominations)
   }
 
   private func countOfLines(_ known: KnownField, _ bytes: [UInt8]) -> Int {

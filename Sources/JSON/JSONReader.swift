@@ -45,7 +45,8 @@ struct JSONReader: ~Escapable {
 
   mutating func readText() throws(JSONError) {
     if text.count >= UInt32.max { throw .tooLarge }
-    nodes.reserveCapacity(min(limits.nodeCountMax, 8 + text.count / 8))
+    // Claims have some 11 bytes a node; what is reserved stays with a remembered token.
+    nodes.reserveCapacity(min(limits.nodeCountMax, 4 + text.count / 10))
     skipWhitespace()
     try readValue(depth: 0)
     skipWhitespace()

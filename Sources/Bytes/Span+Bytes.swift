@@ -134,7 +134,12 @@ extension Span where Element == UInt8 {
   }
 
   /// The bytes as text, with U+FFFD for what is not UTF-8: for logs and messages, not for decisions.
-  public func text() -> String { String(decoding: copied(), as: UTF8.self) }
+  public func text() -> String {
+    // SAFETY: the span outlives the call, which copies the bytes.
+    unsafe withUnsafeBufferPointer { bytes in
+      unsafe String(decoding: bytes, as: UTF8.self)
+    }
+  }
 }
 
 /// The like of ``Swift/Span/keyedHash(_:_:)`` for two words.

@@ -108,13 +108,21 @@ package struct PeerAddress: Sendable, Hashable {
   /// The address as RFC 5952 writes it (IPv4-mapped ones as IPv4).
   package var text: String {
     if !isIPv4 { return textOfIPv6 }
-    var queue = ByteQueue()
-    queue.append(decimal: low >> 24 & 255)
-    for shift in 1...3 {
-      queue.append(0x2E as UInt8)
-      queue.append(decimal: low >> UInt64(24 - shift * 8) & 255)
+    // Every new connection asks for it: no memory is taken for it.
+    var text = InlineArray<15, UInt8>(repeating: 0x2E)
+    var count = 0
+    for place in 1...4 {
+      let part = UInt8(truncatingIfNeeded: low >> UInt64(32 - place * 8))
+      var power: UInt8 = part >= 100 ? 100 : part >= 10 ? 10 : 1
+      while power > 0 {
+        text[count] = 0x30 + part / power % 10
+        count += 1
+        power /= 10
+      }
+      // The dot stands there.
+      if place < 4 { count += 1 }
     }
-    return queue.text()
+    return text.span.extracting(0..<count).text()
   }
 
   private var textOfIPv6: String {

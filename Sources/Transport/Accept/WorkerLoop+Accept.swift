@@ -5,19 +5,32 @@ import Configuration
 import Proxy
 import TLS
 
-/// A listener's socket on one loop.
-struct LoopListener {
+/// A listener on one loop. An object, so that a connection finds it without a look into a table.
+final class LoopListener {
   /// Nil where another loop accepts for this one.
-  var socket: ListeningSocket?
+  let socket: ListeningSocket?
   /// The listener's id in the counters.
-  var counterID: Int
-  var listener: Listener
+  let counterID: Int
+  var listener: Listener { didSet { isPlain = Self.isPlain(listener) } }
+  /// Nothing comes before a client's first request.
+  private(set) var isPlain: Bool
+
+  init(socket: ListeningSocket?, counterID: Int, listener: Listener) {
+    self.socket = socket
+    self.counterID = counterID
+    self.listener = listener
+    isPlain = Self.isPlain(listener)
+    socket?.known = self
+  }
+
+  private static func isPlain(_ listener: Listener) -> Bool { !listener.hasProxyProtocol && listener.tls == nil }
 }
 
 /// Accepts for one loop, or for all of them in turn.
 final class ListeningSocket: Watched {
   private unowned let loop: WorkerLoop
   private let key: ListenerKey
+  fileprivate weak var known: LoopListener?
   /// The loops that clients are spread over; empty: they stay here.
   private let mailboxes: [Mailbox]
   private var turn = 0
@@ -41,10 +54,10 @@ final class ListeningSocket: Watched {
   }
 
   private func take(_ client: Descriptor, _ peer: PeerAddress) {
-    if mailboxes.isEmpty { return loop.accepted(client, from: peer, at: key) }
+    if mailboxes.isEmpty { return loop.accepted(client, from: peer, at: key, known) }
     turn = (turn + 1) % mailboxes.count
     let key = key
-    if !mailboxes[turn].post({ $0.accepted(client, from: peer, at: key) }) { client.close() }
+    if !mailboxes[turn].post({ $0.accepted(client, from: peer, at: key, $0.listeners[key]) }) { client.close() }
   }
 }
 
@@ -73,15 +86,19 @@ extension WorkerLoop {
   }
 
   /// A client connected.
-  func accepted(_ client: Descriptor, from peer: PeerAddress, at key: ListenerKey) {
-    guard let known = listeners[key] else { return client.close() }
+  func accepted(_ client: Descriptor, from peer: PeerAddress, at key: ListenerKey, _ known: LoopListener?) {
+    guard let known else { return client.close() }
     // Behind a PROXY header stands who the client is.
-    guard let admission = known.listener.hasProxyProtocol ? .uncounted : admit(peer) else { return client.close() }
-    let isOpen = !known.listener.hasProxyProtocol && known.listener.tls == nil
-    guard let (opening, secure) = isOpen ? (nil, nil) : opening(of: peer, at: key, known) else { return client.close() }
+    let isPlain = known.isPlain
+    guard let admission = !isPlain && known.listener.hasProxyProtocol ? .uncounted : admit(peer) else {
+      return client.close()
+    }
+    guard let (opening, secure) = isPlain ? (nil, nil) : opening(of: peer, at: key, known) else {
+      return client.close()
+    }
     let socket = Socket(client, loop: self, opening: opening, admission: admission, secure: secure)
     guard watch(socket, [.input, .inputEnd, .edge]) else { return client.close() }
-    if isOpen {
+    if isPlain {
       socket.becomeConnection(of: peer, listener: known.counterID, security: nil)
     } else {
       self.opening(socket)
@@ -136,12 +153,14 @@ extension WorkerLoop {
   /// Takes a listener as the new configuration has it. Who was let in under other rules of TLS than it has now is not kept.
   func replace(_ listener: Listener) {
     guard let old = listeners[listener.key] else { return }
-    listeners[listener.key]?.listener = listener
-    if let mode = listener.mode, mode != old.listener.mode, case .unix(let path) = listener.address {
+    let before = old.listener.tls
+    let oldMode = old.listener.mode
+    old.listener = listener
+    if let mode = listener.mode, mode != oldMode, case .unix(let path) = listener.address {
       // By every loop: the same mode, and the file is this process's own.
       _ = SocketFile.setMode(mode, of: path)
     }
-    let (before, now) = (old.listener.tls, listener.tls)
+    let now = listener.tls
     if (before == nil) == (now == nil), before?.clientCertificates == now?.clientCertificates { return }
     retire(old.counterID)
   }

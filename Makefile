@@ -4,7 +4,8 @@ SWIFT ?= swift
 BUILD_FLAGS = --explicit-target-dependency-import-check error
 # One binary that needs nothing of Swift on the machine that runs it. Exclusivity checks are left out of dependencies as
 # Package.swift leaves them out of our own targets on a request's way; debug builds, which the tests run, have them all.
-RELEASE_FLAGS = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+# Optimised once more at link time, across modules: two minutes and 2.3 GB for 13 % of a plain request's instructions.
+RELEASE_FLAGS = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --experimental-lto-mode full
 
 # What building needs, and what the tests run besides.
 BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev pkg-config

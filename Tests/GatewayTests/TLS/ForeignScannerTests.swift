@@ -33,7 +33,8 @@ import Testing
     ] {
       #expect(byID[id]?.finding.hasPrefix(start) == true, "\(id): \(byID[id]?.finding ?? run.standardOutput)")
     }
-    for finding in findings {
+    // Said of the scanner's own openssl, which cannot offer GOST on every machine.
+    for finding in findings where finding.id != "engine_problem" {
       #expect(["OK", "INFO"].contains(finding.severity), "\(finding.id): \(finding.finding)")
     }
   }

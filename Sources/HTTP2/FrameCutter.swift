@@ -32,32 +32,31 @@ struct FrameCutter {
       prefaceLeft -= count
       return start + count
     }
-    if headerCount == 0, input.count - start >= 9 {
-      // The whole header at once, as it mostly comes.
-      payloadLeft = Int(input[start]) << 16 | Int(input[start + 1]) << 8 | Int(input[start + 2])
-      type = input[start + 3]
-      dependencyByteCount = 0
-      flags = input[start + 4]
-      stream =
-        UInt32(input[start + 5]) << 24 | UInt32(input[start + 6]) << 16 | UInt32(input[start + 7]) << 8
-        | UInt32(input[start + 8])
-      headerCount = 9
-      end = start + 9
-      header = Header(type: type, flags: flags, byteCount: payloadLeft, stream: Int32(bitPattern: stream & 0x7FFF_FFFF))
-    } else if headerCount < 9 {
-      while headerCount < 9, end < input.count {
-        switch headerCount {
-        case 0...2: payloadLeft = payloadLeft << 8 | Int(input[end])
-        case 3:
-          type = input[end]
-          dependencyByteCount = 0
-        case 4: flags = input[end]
-        default: stream = stream << 8 | UInt32(input[end])
+    if headerCount < 9 {
+      if headerCount == 0, input.count - start >= 9 {
+        // The whole header at once, as it mostly comes.
+        payloadLeft = Int(input[start]) << 16 | Int(input[start + 1]) << 8 | Int(input[start + 2])
+        type = input[start + 3]
+        flags = input[start + 4]
+        stream =
+          UInt32(input[start + 5]) << 24 | UInt32(input[start + 6]) << 16 | UInt32(input[start + 7]) << 8
+          | UInt32(input[start + 8])
+        headerCount = 9
+        end = start + 9
+      } else {
+        while headerCount < 9, end < input.count {
+          switch headerCount {
+          case 0...2: payloadLeft = payloadLeft << 8 | Int(input[end])
+          case 3: type = input[end]
+          case 4: flags = input[end]
+          default: stream = stream << 8 | UInt32(input[end])
+          }
+          headerCount += 1
+          end += 1
         }
-        headerCount += 1
-        end += 1
+        if headerCount < 9 { return end }
       }
-      if headerCount < 9 { return end }
+      dependencyByteCount = 0
       header = Header(type: type, flags: flags, byteCount: payloadLeft, stream: Int32(bitPattern: stream & 0x7FFF_FFFF))
     }
     let count = min(payloadLeft, input.count - end)

@@ -49,14 +49,12 @@ package final class Snapshot: Sendable {
     hasCORS = configuration.routes.contains { $0.cors != nil }
     ipv6PrefixLength = limits.ipv6PrefixLength
     var identities: [Identity: IdentityRules] = [:]
-    for route in configuration.routes where identities[route.identity] == nil {
-      identities[route.identity] = IdentityRules(route.identity)
-    }
-    routes = configuration.routes.enumerated().map {
-      CompiledRoute(
-        $0.element, index: $0.offset, identity: identities[$0.element.identity] ?? IdentityRules($0.element.identity),
-        defaultBodySize: limits.bodySize,
-        rateLimits: rateLimiters.routes[$0.offset], names: names)
+    routes = configuration.routes.enumerated().map { index, route in
+      let identity = identities[route.identity] ?? IdentityRules(route.identity)
+      identities[route.identity] = identity
+      return CompiledRoute(
+        route, index: index, identity: identity, defaultBodySize: limits.bodySize,
+        rateLimits: rateLimiters.routes[index], names: names)
     }
     routeTable = RouteTable(configuration.routes)
     errorPages = ErrorPageTable(configuration.errorPages)

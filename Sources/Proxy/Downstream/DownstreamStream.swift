@@ -49,5 +49,6 @@ protocol DownstreamStream: AnyObject {
 }
 
 extension DownstreamStream {
+  var peerAddress: PeerAddress { client.address }
   func writeBody(moving bytes: inout ByteQueue) { writeBody(bytes.span) }
 }

@@ -216,8 +216,6 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
 
   func awaitDrain() { isDrainAwaited = true }
 
-  var peerAddress: PeerAddress { client.address }
-
   var isBodyAwaited: Bool { state == .body && !isReadingPaused && exchange?.isAcceptingBody ?? false }
   var unsentByteCount: Int { output.count + bytesInTransport }
   var sentByteCount: UInt64 { bytesWritten }

@@ -10,7 +10,6 @@ final class HTTP2DownstreamStream: DownstreamStream {
   private let session: HTTP2Session
   private let worker: Worker
   let client: Client
-  var peerAddress: PeerAddress { client.address }
   private(set) var id = StreamID(id: 0, slot: 0)
   private(set) var exchange: Exchange?
   /// Body that came before anybody takes it. The stream's window bounds it: what waits here gives the client no credit.

@@ -7,7 +7,6 @@ import HTTPWire
 protocol UnattendedStream: DownstreamStream {}
 
 extension UnattendedStream {
-  var peerAddress: PeerAddress { client.address }
   var isOutputFull: Bool { false }
   var isBodyAwaited: Bool { false }
   var lastBodyReadAt: Int64 { 0 }

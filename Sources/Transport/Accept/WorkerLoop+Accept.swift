@@ -11,19 +11,17 @@ final class LoopListener {
   let socket: ListeningSocket?
   /// The listener's id in the counters.
   let counterID: Int
-  var listener: Listener { didSet { isPlain = Self.isPlain(listener) } }
-  /// Nothing comes before a client's first request.
-  private(set) var isPlain: Bool
+  var listener: Listener
 
   init(socket: ListeningSocket?, counterID: Int, listener: Listener) {
     self.socket = socket
     self.counterID = counterID
     self.listener = listener
-    isPlain = Self.isPlain(listener)
     socket?.known = self
   }
 
-  private static func isPlain(_ listener: Listener) -> Bool { !listener.hasProxyProtocol && listener.tls == nil }
+  /// Nothing comes before a client's first request.
+  var isPlain: Bool { !listener.hasProxyProtocol && listener.tls == nil }
 }
 
 /// Accepts for one loop, or for all of them in turn.
@@ -90,9 +88,7 @@ extension WorkerLoop {
     guard let known else { return client.close() }
     // Behind a PROXY header stands who the client is.
     let isPlain = known.isPlain
-    guard let admission = !isPlain && known.listener.hasProxyProtocol ? .uncounted : admit(peer) else {
-      return client.close()
-    }
+    guard let admission = known.listener.hasProxyProtocol ? .uncounted : admit(peer) else { return client.close() }
     guard let (opening, secure) = isPlain ? (nil, nil) : opening(of: peer, at: key, known) else {
       return client.close()
     }

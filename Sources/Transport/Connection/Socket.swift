@@ -147,13 +147,18 @@ final class Socket: Watched {
     if secure != nil { return decrypt(bytes.span) }
     guard let connection, !bytes.isEmpty else { return }
     worker.received(&bytes, on: connection, at: loop.now())
-    if let successor = connection.successor { self.connection = successor }
+    follow(connection)
   }
 
   private func deliver(_ bytes: Span<UInt8>) {
     guard let connection, bytes.count > 0 else { return }
     worker.received(bytes, on: connection, at: loop.now())
-    if connection.successor != nil { self.connection = connection.successor }
+    follow(connection)
+  }
+
+  /// Goes on with what took the connection's place, if anything did.
+  private func follow(_ connection: Connection) {
+    if let successor = connection.successor { self.connection = successor }
   }
 
   private func decrypt(_ ciphertext: Span<UInt8>) {

@@ -19,6 +19,10 @@ package class Connection {
   package final var isFlushQueued = false
   /// The other side is held back until `drained` comes. Reset by the transport when it reports that.
   package final var isDrainAwaited = false
+  /// What was received last may not have been all that is there. Kept by the transport, before it hands it in.
+  package final var hasMoreInput = false
+  /// A long body comes in: ``relay()`` is asked before each receive.
+  package final var isRelaySource = false
   final var isReadingPaused = false
   /// The transport closes with a reset when it aborts.
   package internal(set) final var isResetWanted = false
@@ -37,7 +41,7 @@ package class Connection {
   final var deadline = Int64.max
 
   /// LIMIT: past this many unwritten bytes the other side is not read until half of them are written. Together with what
-  /// is received at a time (64 KiB) it bounds what one exchange may hold in each direction (T70).
+  /// is received (64 KiB) or relayed (256 KiB) at a time it bounds what one exchange may hold in each direction (T70).
   static let outputHighWater = 64 * 1024
 
   /// From so many bytes on a piece of a body is passed on with the memory in which it lies; fewer are copied, so that a peer that
@@ -52,6 +56,9 @@ package class Connection {
   package final func releaseOutput() { worker.takeMemory(of: &output) }
 
   final var isOutputFull: Bool { output.count + bytesInTransport >= Self.outputHighWater }
+
+  /// Nothing waits to be written, and something could be.
+  final var isOutputIdle: Bool { output.isEmpty && bytesInTransport == 0 && index >= 0 && !isClosed }
 
   final func flush() {
     // What has no place yet is told when it is connected.
@@ -111,6 +118,10 @@ package class Connection {
   func received(_ bytes: Span<UInt8>) {}
   /// As ``received(_:)``, for many bytes: whoever passes them on as they are may take their memory, and leave other memory.
   func received(moving bytes: inout ByteQueue) { received(bytes.span) }
+  /// Where the next bytes of a body can go unseen; nil when they have to be received.
+  package func relay() -> Relay? { nil }
+  /// So many bytes of the body went where ``relay()`` said.
+  func relayed(_ byteCount: Int) {}
   /// The peer will send no more; it may still read.
   func receivedEnd() {}
   /// All output reached the kernel.

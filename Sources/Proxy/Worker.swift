@@ -142,6 +142,12 @@ package final class Worker {
     if !unflushed.isEmpty { flushCompressed() }
   }
 
+  /// So many bytes of a body went past this process's memory to the target of the connection's ``Connection/relay()``.
+  package func relayed(_ byteCount: Int, on connection: Connection, at time: Time) {
+    self.time = time
+    if !connection.isClosed { connection.relayed(byteCount) }
+  }
+
   private func flushCompressed() {
     for exchange in unflushed { exchange.flushCompressed() }
     unflushed.removeAll(keepingCapacity: true)

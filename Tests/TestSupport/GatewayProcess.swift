@@ -142,6 +142,8 @@ package final class GatewayProcess: Sendable {
     }
   }
 
+  package var processID: Int32 { child.processID }
+
   // MARK: Clients
 
   package func connect(isReading: Bool = true, receiveBufferByteCount: Int? = nil) async throws -> RawClient {

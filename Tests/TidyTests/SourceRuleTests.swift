@@ -67,6 +67,7 @@ struct SourceRuleTests {
     "Sources/Transport/System/Clock.swift",
     "Sources/Transport/System/Descriptor+Opening.swift",
     "Sources/Transport/System/Descriptor.swift",
+    "Sources/Transport/System/Pipe.swift",
     "Sources/Transport/System/Poller.swift",
     "Sources/Transport/System/SocketAddress.swift",
     "Sources/Transport/System/WorkerThread.swift",

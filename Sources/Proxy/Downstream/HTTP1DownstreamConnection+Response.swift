@@ -105,6 +105,14 @@ extension HTTP1DownstreamConnection {
     }
   }
 
+  /// Whether a body's bytes are written with nothing between them.
+  var takesBodyAsIs: Bool {
+    switch responseFraming {
+    case .length, .untilClose: true
+    case .none, .chunked: false
+    }
+  }
+
   func writeEnd(trailers: borrowing FieldSection) {
     guard case .chunked = responseFraming else { return }
     output.append("0\r\n")

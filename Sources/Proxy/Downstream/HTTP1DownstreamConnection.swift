@@ -78,6 +78,21 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     isConsuming = false
   }
 
+  override func relay() -> Relay? {
+    guard state == .body, case .length = framing, bodyLeft >= Relay.bodyByteCountMin else {
+      isRelaySource = false
+      return nil
+    }
+    guard input.isEmpty, !isConsuming, let exchange else { return nil }
+    return Relay(bodyLeft: bodyLeft, to: exchange.requestRelayTarget)
+  }
+
+  override func relayed(_ byteCount: Int) {
+    lastBodyReadAt = worker.time.nanoseconds
+    bodyLeft -= UInt64(byteCount)
+    exchange?.relayedBody(byteCount)
+  }
+
   /// Goes on with what waits in `input`.
   func consumeInput() {
     if isConsuming || input.isEmpty || isClosed { return }
@@ -170,6 +185,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     case .length(let count):
       bodyLeft = count
       state = .body
+      isRelaySource = count >= Relay.bodyByteCountMin
     case .chunked:
       exchange.requestChunks = ChunkedDecoder()
       state = .body

@@ -73,6 +73,12 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     flush()
   }
 
+  /// Whether a body's bytes are written with nothing between them.
+  var takesBodyAsIs: Bool {
+    if case .length = requestFraming { return state == .head || state == .body }
+    return false
+  }
+
   func writeEnd(trailers: Span<UInt8>) {
     if requestFraming == .chunked {
       output.append("0\r\n")
@@ -160,6 +166,22 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     }
   }
 
+  override func relay() -> Relay? {
+    guard state == .body, case .length = framing, bodyLeft >= Relay.bodyByteCountMin else {
+      isRelaySource = false
+      return nil
+    }
+    guard input.isEmpty, let exchange else { return nil }
+    return Relay(bodyLeft: bodyLeft, to: exchange.responseRelayTarget)
+  }
+
+  override func relayed(_ byteCount: Int) {
+    guard let exchange else { return }
+    deadline = worker.time.nanoseconds &+ exchange.readTimeout
+    bodyLeft -= UInt64(byteCount)
+    exchange.relayedResponseBody(byteCount)
+  }
+
   private func consume(_ bytes: Span<UInt8>) -> Int {
     var offset = 0
     while offset < bytes.count, let exchange, !isClosed {
@@ -210,7 +232,9 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     exchange.receivedResponseHead(head, framing: framing)
     switch framing {
     case .none, .length(0): responseEnded(hasMore: offset < bytes.count)
-    case .length(let count): bodyLeft = count
+    case .length(let count):
+      bodyLeft = count
+      isRelaySource = count >= Relay.bodyByteCountMin
     case .chunked: chunked = ChunkedDecoder()
     case .untilClose: break
     }
@@ -261,10 +285,11 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     }
   }
 
-  /// Bytes behind the response are no answer to anything: the connection is not kept then.
+  /// Bytes behind the response are no answer to anything: the connection is not kept then, nor where there may be some that
+  /// were not received yet. Whoever took it next, within this turn of the loop, would take them for an answer.
   private func responseEnded(hasMore: Bool) {
     guard let exchange, self.exchange != nil else { return }
-    if hasMore { isPersistent = false }
+    if hasMore || hasMoreInput { isPersistent = false }
     exchange.receivedTrailers(trailers)
     exchange.completeResponse()
   }

@@ -1,5 +1,6 @@
 // One socket: the system's descriptor on one side, a connection of the data plane on the other. It hands events in and
-// carries commands out, and decides nothing. What comes before a client's connection stands in Socket+Opening.swift.
+// carries commands out, and decides nothing. What comes before a client's connection stands in Socket+Opening.swift, how long
+// bodies pass in Socket+Relaying.swift.
 //
 // The poller speaks of changes only: that there is input is remembered until it was read to its end, and room for output is
 // waited for only once there was none.
@@ -30,11 +31,13 @@ final class Socket: Watched {
   private var isOutputBlocked = false
   private var isOutputClosed = false
   /// There may be input that was not read.
-  private var isInputWaiting = false
+  var isInputWaiting = false
   /// The peer sends no more behind what waits: a short read is not the end of it.
   private var isInputEndSeen = false
   private var isInputEnded = false
   private var isReadingPaused = false
+  /// So much of a body is relayed at a time: more as long as the other side takes all of it.
+  var relayByteCount = BodyBlock.contentByteCount
   /// Among the loop's unfinished ones.
   var isReadDue = false
   private var isGone = false
@@ -115,7 +118,11 @@ final class Socket: Watched {
   func read() {
     var reads = 0
     while isInputWaiting, !isReadingPaused, !isGone {
-      if reads == Self.readsMax { return loop.readLater(self) }
+      if reads >= Self.readsMax { return loop.readLater(self) }
+      if let relayed = relayInput() {
+        reads += relayed
+        continue
+      }
       reads += 1
       loop.prepareInbox()
       let outcome = descriptor.receive(into: &loop.inbox, max: BodyBlock.contentByteCount)
@@ -138,7 +145,7 @@ final class Socket: Watched {
     }
   }
 
-  private func received(_ bytes: inout ByteQueue) {
+  func received(_ bytes: inout ByteQueue) {
     if bytes.isEmpty || opening?.isRefused == true { return }
     if opening != nil {
       guard let start = readHeader(bytes.span) else { return }
@@ -146,12 +153,14 @@ final class Socket: Watched {
     }
     if secure != nil { return decrypt(bytes.span) }
     guard let connection, !bytes.isEmpty else { return }
+    connection.hasMoreInput = bytes.count >= BodyBlock.contentByteCount
     worker.received(&bytes, on: connection, at: loop.now())
     follow(connection)
   }
 
-  private func deliver(_ bytes: Span<UInt8>) {
+  private func deliver(_ bytes: Span<UInt8>, hasMore: Bool) {
     guard let connection, bytes.count > 0 else { return }
+    connection.hasMoreInput = hasMore
     worker.received(bytes, on: connection, at: loop.now())
     follow(connection)
   }
@@ -169,9 +178,11 @@ final class Socket: Watched {
     if secure.session.isEstablished, !wasEstablished { handshakeCompleted() }
     // Nothing may be left in the session: no event would come for it.
     while true {
-      deliver(plaintext.span)
+      var hasMore = false
+      if case .more = outcome { hasMore = true }
+      deliver(plaintext.span, hasMore: hasMore)
       plaintext.removeAll()
-      guard case .more = outcome else { break }
+      if !hasMore { break }
       outcome = secure.session.read(into: &plaintext, max: SecureLayer.ciphertextHighWater)
     }
     loop.giveBackPlaintext(&plaintext)
@@ -271,6 +282,11 @@ final class Socket: Watched {
   private func sendFailed(_ connection: Connection) {
     // An upstream may have answered before it closed: that is read first. Then its end comes by itself.
     if !(connection is UpstreamConnection) { end() }
+  }
+
+  /// Whether the kernel takes bytes now, as far as is known.
+  var isWritable: Bool {
+    connection != nil && !isConnecting && !isOutputBlocked && !isOutputClosed && pendingClose == nil && !isGone
   }
 
   private func awaitRoom() {

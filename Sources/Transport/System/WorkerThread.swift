@@ -12,7 +12,11 @@ enum WorkerThread {
   /// Starts a thread that runs this and ends with it.
   static func start(name: String, _ run: @escaping @Sendable () -> Void) throws(SystemError) {
     // SAFETY: the box is handed to the thread, which takes it over exactly once.
-    let box = unsafe Unmanaged.passRetained(Body(run))
+    let box = unsafe Unmanaged.passRetained(
+      Body {
+        blockBrokenPipes()
+        run()
+      })
     var thread = pthread_t()
     let code = unsafe pthread_create(
       &thread, nil,
@@ -29,5 +33,14 @@ enum WorkerThread {
     // SAFETY: the name is copied.
     _ = unsafe pthread_setname_np(thread, name)
     pthread_detach(thread)
+  }
+
+  /// Sends say that the peer is gone by their result; what is relayed has no flag against the signal that would end the process.
+  private static func blockBrokenPipes() {
+    var signals = sigset_t()
+    // SAFETY: the calls fill and read the set that they are given.
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGPIPE)
+    _ = unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
 }

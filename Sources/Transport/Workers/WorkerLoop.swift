@@ -62,6 +62,8 @@ final class WorkerLoop {
   private var plaintext = ByteQueue()
   /// What one flush encrypts to: lent to its session, and empty between two flushes.
   var ciphertext = ByteQueue()
+  /// What bodies are relayed through: empty between two events. nil where it could not be had.
+  private(set) lazy var relayPipe = Pipe()
   private var handshakeReports: [String: Int64] = [:]
   /// This worker's share of `limits.connections`.
   var connectionsMax = Int.max
@@ -238,6 +240,8 @@ final class WorkerLoop {
     inbox.leaveRoom(BodyBlock.headroom)
   }
 
+  func replaceRelayPipe() { relayPipe = Pipe() }
+
   func takePlaintext() -> ByteQueue {
     var taken = ByteQueue()
     swap(&taken, &plaintext)
@@ -333,7 +337,7 @@ final class WorkerLoop {
     }
   }
 
-  private func socket(of connection: Connection) -> Socket? {
+  func socket(of connection: Connection) -> Socket? {
     sockets.indices.contains(connection.index) ? sockets[connection.index] : nil
   }
 

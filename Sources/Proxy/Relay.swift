@@ -1,0 +1,48 @@
+// A long body that is passed on byte for byte, from one HTTP/1 connection to another, need not come through this process's
+// memory: the transport is told where it goes, and tells how much went.
+
+import Bytes
+import HTTPWire
+
+/// Where the next bytes of a body go.
+package struct Relay {
+  package let target: Connection
+  package let byteCountMax: Int
+
+  /// Shorter ones are received: to tell whether they can be relayed would cost more than it saves.
+  static let bodyByteCountMin = UInt64(2 * BodyBlock.contentByteCount)
+
+  /// nil when too little is left of the body, or the target is not there or has something to write first. A body's last bytes
+  /// are always received, and fewer than fit one receive: so what comes behind them is seen with them.
+  init?(bodyLeft: UInt64, to target: Connection?) {
+    guard bodyLeft >= Self.bodyByteCountMin, let target, target.isOutputIdle else { return nil }
+    self.target = target
+    byteCountMax = Int(clamping: bodyLeft) - BodyBlock.contentByteCount / 2
+  }
+}
+
+extension Exchange {
+  /// The server's connection, if the request's body goes there as it comes.
+  var requestRelayTarget: Connection? {
+    guard tunnel == nil, mirror == nil, isAcceptingBody, let server = upstream as? HTTP1UpstreamConnection,
+      server.takesBodyAsIs
+    else { return nil }
+    return server
+  }
+
+  /// The client's connection, if the answer's body goes there as it comes.
+  var responseRelayTarget: Connection? {
+    guard tunnel == nil, compressor == nil, let client = downstream as? HTTP1DownstreamConnection, client.takesBodyAsIs
+    else { return nil }
+    return client
+  }
+
+  func relayedBody(_ byteCount: Int) {
+    if isOverBodyLimit(adding: byteCount) { refuse(.gateway(.bodyTooLarge)) }
+  }
+
+  func relayedResponseBody(_ byteCount: Int) {
+    upstreamReceivedAt = worker.time.nanoseconds
+    responseByteCount &+= UInt64(byteCount)
+  }
+}

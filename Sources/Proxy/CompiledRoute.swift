@@ -12,7 +12,10 @@ package final class CompiledRoute: Sendable {
   let counterID: Int
   package let name: String
   let isPublic: Bool
-  let requirement: TokenRequirement?
+  /// Whose tokens pass, where they are looked for, and whether one may be missing.
+  let tokenIssuers: [Int]
+  let tokenSources: [TokenSource]
+  let isTokenOptional: Bool
   let access: AccessRules
   /// The challenge's `scope` attribute.
   let scopeText: String
@@ -78,25 +81,23 @@ package final class CompiledRoute: Sendable {
     self.index = index
     counterID = names.routeID(index)
     name = route.name
-    if case .token(let requirement) = route.auth {
-      isPublic = false
-      self.requirement = requirement
-    } else {
-      isPublic = true
-      requirement = nil
-    }
+    let requirement: TokenRequirement? = if case .token(let wanted) = route.auth { wanted } else { nil }
+    isPublic = requirement == nil
+    tokenIssuers = requirement?.issuers ?? []
+    tokenSources = requirement?.sources ?? []
+    isTokenOptional = requirement?.isOptional ?? false
     access = AccessRules(scopes: requirement?.scopes ?? [], claims: requirement?.claims ?? [])
     scopeText = requirement?.scopes.joined(separator: " ") ?? ""
     headerSources = FieldNameSet(
-      (requirement?.sources ?? []).compactMap { if case .header(let name) = $0 { name } else { nil } })
-    isAuthorizationSource = requirement?.sources.contains(.authorization) ?? false
-    isWebSocketProtocolSource = requirement?.sources.contains(.webSocketProtocol) ?? false
+      tokenSources.compactMap { if case .header(let name) = $0 { name } else { nil } })
+    isAuthorizationSource = tokenSources.contains(.authorization)
+    isWebSocketProtocolSource = tokenSources.contains(.webSocketProtocol)
     self.identity = identity
     certificateFields = route.identity.headers.compactMap { header in
       if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }
     }
     isTokenForwarded = route.identity.isTokenForwarded
-    let removed = route.identity.isTokenForwarded ? [] : requirement?.sources ?? []
+    let removed = route.identity.isTokenForwarded ? [] : tokenSources
     cookieSources = removed.compactMap { if case .cookie(let name) = $0 { Array(name.utf8) } else { nil } }
     querySources = removed.compactMap { if case .query(let name) = $0 { Array(name.utf8) } else { nil } }
     let deadlineNames = route.deadlineHeader.map { [$0] } ?? []

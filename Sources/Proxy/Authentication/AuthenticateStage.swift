@@ -7,10 +7,10 @@ import Tokens
 
 extension Exchange {
   func authenticate() -> StageOutcome {
-    guard let route, let requirement = route.requirement else { return .next }
-    switch findToken(requirement) {
+    guard let route, !route.isPublic else { return .next }
+    switch findToken(route) {
     case .missing:
-      if requirement.isOptional {
+      if route.isTokenOptional {
         countAuthentication(.anonymous)
         return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
       }
@@ -19,19 +19,19 @@ extension Exchange {
     case .ambiguous: return refuseToken(.tokenAmbiguous)
     case .found(let place):
       tokenPlace = place
-      return verifyToken(route, requirement)
+      return verifyToken(route)
     }
   }
 
-  private func verifyToken(_ route: CompiledRoute, _ requirement: TokenRequirement) -> StageOutcome {
+  private func verifyToken(_ route: CompiledRoute) -> StageOutcome {
     let found: VerifiedToken?
     let outcome: TokenVerifier.Outcome?
     switch tokenPlace {
     case .none: return refuseToken(.tokenMissing)
     case .field(let range), .cookie(let range):
-      (found, outcome) = check(head.bytes.span.extracting(range), requirement.issuers, route.identity)
+      (found, outcome) = check(head.bytes.span.extracting(range), route.tokenIssuers, route.identity)
     case .query(let range):
-      (found, outcome) = check(target.bytes.span.extracting(range), requirement.issuers, route.identity)
+      (found, outcome) = check(target.bytes.span.extracting(range), route.tokenIssuers, route.identity)
     }
     if let found { return authorize(found, route) }
     switch outcome {

@@ -18,8 +18,8 @@ enum TokenPlace: Equatable {
 extension Exchange {
   /// Looks through the route's sources in their order. Two tokens in one source are an error (RFC 6750 §2): which of them an
   /// upstream would believe is anybody's guess.
-  func findToken(_ requirement: TokenRequirement) -> TokenSearch {
-    for source in requirement.sources {
+  func findToken(_ route: CompiledRoute) -> TokenSearch {
+    for source in route.tokenSources {
       let found: TokenSearch
       switch source {
       case .authorization: found = tokenInAuthorization(head.bytes.span)

@@ -173,10 +173,10 @@ extension Exchange {
 
   private func admits(_ fresh: Snapshot, _ route: CompiledRoute) -> Bool {
     if route.webSocket == nil { return false }
-    guard let requirement = route.requirement else { return true }
-    guard let token else { return requirement.isOptional }
+    if route.isPublic { return true }
+    guard let token else { return route.isTokenOptional }
     let old = snapshot.configuration.issuers[token.issuer]
-    return requirement.issuers.contains { fresh.configuration.issuers[$0].policy == old.policy }
+    return route.tokenIssuers.contains { fresh.configuration.issuers[$0].policy == old.policy }
       && route.access.refusal(of: token) == nil
   }
 }

@@ -1,7 +1,7 @@
 // An issuer's policy, prepared for the checks: texts as bytes, lists as sets.
 
 /// Made once from an ``IssuerPolicy``, when a configuration is loaded.
-package struct IssuerRules: Sendable {
+package final class IssuerRules: Sendable {
   let issuer: [UInt8]
   let audiences: [[UInt8]]
   let algorithms: AlgorithmSet

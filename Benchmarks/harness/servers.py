@@ -111,9 +111,9 @@ class Servers:
         """Catraca and every proxy beside it that is there and knows the work."""
         return [self.catraca(setup).program, *filter(None, (self.peer(name, setup) for name in PEERS))]
 
-    def catraca(self, setup, name="catraca", under=()):
-        """`under` is a command that runs the gateway and looks at it."""
-        gateway = Catraca(self.path(f"{name}.yaml"), setup)
+    def catraca(self, setup, name="catraca", under=(), token_cache=None):
+        """`under` is a command that runs the gateway and looks at it; without `token_cache` it has the default."""
+        gateway = Catraca(self.path(f"{name}.yaml"), setup, token_cache)
         gateway.write()
         command = [*under, self.binary, "run", gateway.path]
         gateway.program = self._start(
@@ -128,9 +128,10 @@ def _context(certificate):
 class Catraca:
     """One gateway: its file, its ports, its process."""
 
-    def __init__(self, path, setup):
+    def __init__(self, path, setup, token_cache):
         self.path = path
         self.setup = setup
+        self.token_cache = token_cache
         self.port = free_port()
         self.admin_port = free_port()
         self.program = None
@@ -145,7 +146,7 @@ class Catraca:
                 f"admin: {{ address: 127.0.0.1:{self.admin_port} }}\n"
                 f"access_log: {self._access_log()}\n"
                 f"limits: {{ body_size: 4GiB, idle_timeout: {IDLE_SECONDS}s, connections: {CONNECTIONS_MAX}"
-                f"{', token_cache: 512MiB' if setup.tokens else ''} }}\n"
+                f"{f', token_cache: {self.token_cache}' if self.token_cache else ''} }}\n"
                 f"{self._issuers()}"
                 f"upstreams:\n  {upstream}:\n    servers: [127.0.0.1:{setup.backend}]\n"
                 f"    idle_connections: {UPSTREAM_CONNECTIONS}\n{'    protocol: http2' if setup.grpc else ''}\n"

@@ -102,7 +102,7 @@ def _peers(run, setup):
 def _tokens(run, algorithm):
     case = f"tokens-{algorithm.lower()}"
     setup = guarded_setup(run.servers, run.tokens, algorithm)
-    gateway = run.servers.catraca(setup)
+    gateway = run.servers.catraca(setup, token_cache="512MiB")
     peers = _peers(run, setup)
     plain = Variant(gateway.program, path=OPEN, name="own plain")
     largest = 20_000 if run.is_quick else 100_000

@@ -107,12 +107,14 @@ def made_with():
             return subprocess.run(command, capture_output=True, text=True, check=False).stdout.partition("\n")[0].strip()
         except OSError:
             return ""
+    # Of the processor, valgrind shows little more than whose it is and how wide its vectors are.
     with open("/proc/cpuinfo", encoding="utf-8") as file:
-        known = dict(re.findall(r"^(cpu family|model)\s*: (.*)$", file.read(), re.MULTILINE))
+        known = dict(re.findall(r"^(vendor_id|flags)\s*: (.*)$", file.read(), re.MULTILINE))
+    vectors = "avx2" if "avx2" in known.get("flags", "").split() else ""
     return {
         "compiler": first_line("swift", "--version"), "libc": " ".join(platform.libc_ver()),
         "nghttp2": first_line("pkg-config", "--modversion", "libnghttp2"),
-        "processor": " ".join([platform.machine(), *known.values()])}
+        "processor": " ".join(filter(None, [platform.machine(), known.get("vendor_id"), vectors]))}
 
 
 def judge(name, counted, limits, kinds):

@@ -118,8 +118,10 @@ package class Connection {
   func received(_ bytes: Span<UInt8>) {}
   /// As ``received(_:)``, for many bytes: whoever passes them on as they are may take their memory, and leave other memory.
   func received(moving bytes: inout ByteQueue) { received(bytes.span) }
-  /// Where the next bytes of a body can go unseen; nil when they have to be received.
-  package func relay() -> Relay? { nil }
+  /// What is left of the body that comes in, where its length is known; nil where none does, or nobody knows.
+  var knownBodyLeft: UInt64? { nil }
+  /// Where that body goes as it comes; nil when it has to be received.
+  var relayTarget: Connection? { nil }
   /// So many bytes of the body went where ``relay()`` said.
   func relayed(_ byteCount: Int) {}
   /// The peer will send no more; it may still read.

@@ -11,13 +11,18 @@ package struct Relay {
 
   /// Shorter ones are received: to tell whether they can be relayed would cost more than it saves.
   static let bodyByteCountMin = UInt64(2 * BodyBlock.contentByteCount)
+}
 
-  /// nil when too little is left of the body, or the target is not there or has something to write first. A body's last bytes
-  /// are always received, and fewer than fit one receive: so what comes behind them is seen with them.
-  init?(bodyLeft: UInt64, to target: Connection?) {
-    guard bodyLeft >= Self.bodyByteCountMin, let target, target.isOutputIdle else { return nil }
-    self.target = target
-    byteCountMax = Int(clamping: bodyLeft) - BodyBlock.contentByteCount / 2
+extension Connection {
+  /// Where the next bytes of a body can go unseen; nil when they have to be received. A body's last bytes always are, and
+  /// fewer than fit one receive: so what comes behind them is seen with them.
+  package final func relay() -> Relay? {
+    guard let left = knownBodyLeft, left >= Relay.bodyByteCountMin else {
+      isRelaySource = false
+      return nil
+    }
+    guard let target = relayTarget, target.isOutputIdle else { return nil }
+    return Relay(target: target, byteCountMax: Int(clamping: left) - BodyBlock.contentByteCount / 2)
   }
 }
 
@@ -39,10 +44,5 @@ extension Exchange {
 
   func relayedBody(_ byteCount: Int) {
     if isOverBodyLimit(adding: byteCount) { refuse(.gateway(.bodyTooLarge)) }
-  }
-
-  func relayedResponseBody(_ byteCount: Int) {
-    upstreamReceivedAt = worker.time.nanoseconds
-    responseByteCount &+= UInt64(byteCount)
   }
 }

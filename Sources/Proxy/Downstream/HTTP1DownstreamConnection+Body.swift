@@ -34,8 +34,8 @@ extension HTTP1DownstreamConnection {
 
   /// Whether the next bytes are the body's, with no framing between them and nothing behind.
   func isBodyAlone(_ byteCount: Int) -> Bool {
-    if state == .body, case .length = framing { return UInt64(byteCount) <= bodyLeft }
-    return false
+    guard let knownBodyLeft else { return false }
+    return UInt64(byteCount) <= knownBodyLeft
   }
 
   func consumeBody(moving bytes: inout ByteQueue, _ exchange: Exchange) {

@@ -97,12 +97,9 @@ extension HTTP1DownstreamConnection {
   }
 
   func writeBody(moving bytes: inout ByteQueue) {
-    switch responseFraming {
-    case .none, .chunked: writeBody(bytes.span)
-    case .length, .untilClose:
-      output.append(moving: &bytes)
-      flush()
-    }
+    if !takesBodyAsIs { return writeBody(bytes.span) }
+    output.append(moving: &bytes)
+    flush()
   }
 
   /// Whether a body's bytes are written with nothing between them.

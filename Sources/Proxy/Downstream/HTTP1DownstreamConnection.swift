@@ -78,14 +78,12 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     isConsuming = false
   }
 
-  override func relay() -> Relay? {
-    guard state == .body, case .length = framing, bodyLeft >= Relay.bodyByteCountMin else {
-      isRelaySource = false
-      return nil
-    }
-    guard input.isEmpty, !isConsuming, let exchange else { return nil }
-    return Relay(bodyLeft: bodyLeft, to: exchange.requestRelayTarget)
+  override var knownBodyLeft: UInt64? {
+    if state == .body, case .length = framing { return bodyLeft }
+    return nil
   }
+
+  override var relayTarget: Connection? { input.isEmpty && !isConsuming ? exchange?.requestRelayTarget : nil }
 
   override func relayed(_ byteCount: Int) {
     lastBodyReadAt = worker.time.nanoseconds

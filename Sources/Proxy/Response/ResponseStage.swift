@@ -98,10 +98,15 @@ extension Exchange {
 
   func receivedResponseBody(moving bytes: inout ByteQueue) {
     guard tunnel == nil, compressor == nil, let downstream else { return receivedResponseBody(bytes.span) }
-    upstreamReceivedAt = worker.time.nanoseconds
-    responseByteCount &+= UInt64(bytes.count)
+    passedResponseBody(bytes.count)
     downstream.writeBody(moving: &bytes)
     holdUpstreamBack(for: downstream)
+  }
+
+  /// So much of the answer's body goes to the client as it came.
+  func passedResponseBody(_ byteCount: Int) {
+    upstreamReceivedAt = worker.time.nanoseconds
+    responseByteCount &+= UInt64(byteCount)
   }
 
   func writeDownstream(_ bytes: Span<UInt8>) {

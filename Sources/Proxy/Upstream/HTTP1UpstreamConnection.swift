@@ -166,20 +166,18 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     }
   }
 
-  override func relay() -> Relay? {
-    guard state == .body, case .length = framing, bodyLeft >= Relay.bodyByteCountMin else {
-      isRelaySource = false
-      return nil
-    }
-    guard input.isEmpty, let exchange else { return nil }
-    return Relay(bodyLeft: bodyLeft, to: exchange.responseRelayTarget)
+  override var knownBodyLeft: UInt64? {
+    if state == .body, case .length = framing { return bodyLeft }
+    return nil
   }
+
+  override var relayTarget: Connection? { input.isEmpty ? exchange?.responseRelayTarget : nil }
 
   override func relayed(_ byteCount: Int) {
     guard let exchange else { return }
     deadline = worker.time.nanoseconds &+ exchange.readTimeout
     bodyLeft -= UInt64(byteCount)
-    exchange.relayedResponseBody(byteCount)
+    exchange.passedResponseBody(byteCount)
   }
 
   private func consume(_ bytes: Span<UInt8>) -> Int {

@@ -36,9 +36,6 @@ extension Socket {
     }
   }
 
-  /// Whether bytes can be written to it past its connection's output, which is empty.
-  private var takesRelayed: Bool { secure == nil && isWritable }
-
   private func receiveRest(_ byteCount: Int, in pipe: Pipe) {
     var left = byteCount
     while left > 0 {
@@ -46,7 +43,7 @@ extension Socket {
       let count = pipe.receive(into: &loop.inbox, max: min(left, BodyBlock.contentByteCount))
       if count == 0 {
         // Nobody knows what it holds now.
-        loop.replaceRelayPipe()
+        loop.relayPipe = Pipe()
         return abort()
       }
       left -= count

@@ -284,9 +284,10 @@ final class Socket: Watched {
     if !(connection is UpstreamConnection) { end() }
   }
 
-  /// Whether the kernel takes bytes now, as far as is known.
-  var isWritable: Bool {
-    connection != nil && !isConnecting && !isOutputBlocked && !isOutputClosed && pendingClose == nil && !isGone
+  /// Whether bytes can be written to it past its connection's output, which is empty.
+  var takesRelayed: Bool {
+    secure == nil && connection != nil && !isConnecting && !isOutputBlocked && !isOutputClosed && pendingClose == nil
+      && !isGone
   }
 
   private func awaitRoom() {

@@ -63,7 +63,7 @@ final class WorkerLoop {
   /// What one flush encrypts to: lent to its session, and empty between two flushes.
   var ciphertext = ByteQueue()
   /// What bodies are relayed through: empty between two events. nil where it could not be had.
-  private(set) lazy var relayPipe = Pipe()
+  lazy var relayPipe = Pipe()
   private var handshakeReports: [String: Int64] = [:]
   /// This worker's share of `limits.connections`.
   var connectionsMax = Int.max
@@ -239,8 +239,6 @@ final class WorkerLoop {
     if inbox.allocatedByteCount != BodyBlock.byteCount { worker.exchangeForBodyBlock(&inbox) }
     inbox.leaveRoom(BodyBlock.headroom)
   }
-
-  func replaceRelayPipe() { relayPipe = Pipe() }
 
   func takePlaintext() -> ByteQueue {
     var taken = ByteQueue()

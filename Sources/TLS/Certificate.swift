@@ -91,10 +91,7 @@ final class CertificateChain {
       }
       return ()
     }
-    // The end of a file is "no start line"; anything else is a certificate that cannot be read.
-    let error = ERR_peek_last_error()
-    let isEnd = error == 0 || ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE
-    guard isEnd else {
+    guard TLSError.isEndOfPEM else {
       let place = unsafe certificates.count + 1
       throw TLSError(file: path, "certificate \(place) cannot be read: \(TLSError.drainingQueue(otherwise: "").reason)")
     }

@@ -74,6 +74,19 @@ final class ContextHandle {
     _ = unsafe X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
   }
 
+  /// Refuses peers whose certificate, or an authority of whose chain, is on the lists (RFC 5280 §6.3), and those for whom
+  /// there is no list.
+  func revoke(_ lists: RevocationLists) throws(TLSError) {
+    // SAFETY: the context is alive, and its store with it; the store takes references of its own to the lists.
+    guard let store = unsafe SSL_CTX_get_cert_store(pointer) else { throw TLSError("no trust store") }
+    for index in unsafe lists.pointers.indices {
+      guard unsafe X509_STORE_add_crl(store, lists.pointers[index]) == 1 else {
+        throw TLSError.drainingQueue(file: lists.path, otherwise: "the revocation list cannot be used")
+      }
+    }
+    _ = unsafe X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL))
+  }
+
   /// Adds a certificate with its key and chain. One for each type of key may be there.
   func use(_ certificate: Certificate) throws(TLSError) {
     // SAFETY: the context takes references of its own to all three.

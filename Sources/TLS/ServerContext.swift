@@ -24,6 +24,8 @@ package struct ServerOptions: Sendable, Hashable {
   /// In our order of preference. A client that offers only others is refused (RFC 7301 §3.2); empty takes no part in it.
   package var applicationProtocols: [String] = []
   package var clientCertificates = ClientCertificatePolicy.none
+  /// A PEM file with the revocation lists (CRLs) of every authority in the chains of client certificates.
+  package var clientRevocations: String?
 
   package init(certificates: [CertificatePaths]) { self.certificates = certificates }
 }
@@ -62,7 +64,7 @@ package final class ServerContext: @unchecked Sendable {
     for group in names.groups {
       let handle = try ContextHandle(isServer: true, minimumVersion: options.minimumVersion)
       for index in group { try handle.use(loaded[index]) }
-      try prepare(handle, options.clientCertificates)
+      try prepare(handle, options)
       handles.append(handle)
     }
   }
@@ -75,7 +77,7 @@ package final class ServerContext: @unchecked Sendable {
   /// A new SSL; the caller owns it, and keeps this object for as long.
   func makeSession() -> OpaquePointer? { unsafe handles.first?.makeSession() }
 
-  private func prepare(_ handle: ContextHandle, _ policy: ClientCertificatePolicy) throws(TLSError) {
+  private func prepare(_ handle: ContextHandle, _ options: ServerOptions) throws(TLSError) {
     // SAFETY: the handle owns the pointer. The callbacks find this object by its address, unretained: sessions keep it.
     let pointer = unsafe handle.pointer
     guard unsafe SSL_CTX_set_ex_data(pointer, 0, Unmanaged.passUnretained(self).toOpaque()) == 1 else {
@@ -105,20 +107,26 @@ package final class ServerContext: @unchecked Sendable {
           unsafe ServerContext.agree(ssl, chosen, chosenCount, offered, offeredCount)
         }, nil)
     }
-    try verifyClients(handle, policy)
+    try verifyClients(handle, options)
   }
 
-  /// Sets the policy, and binds sessions to it: one that was begun under another policy is not resumed.
-  private func verifyClients(_ handle: ContextHandle, _ policy: ClientCertificatePolicy) throws(TLSError) {
+  /// Sets the policy, and binds sessions to it: one that was begun under another policy, or under another list of what is
+  /// revoked, is not resumed.
+  private func verifyClients(_ handle: ContextHandle, _ options: ServerOptions) throws(TLSError) {
     // SAFETY: as in prepare; SSL_CTX_set_client_CA_list takes the list over.
     let pointer = unsafe handle.pointer
     var scope = [UInt8]("none".utf8)
+    let policy = options.clientCertificates
     switch policy {
     case .none: unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
     case .optional(let path), .required(let path):
       let isRequired = policy == .required(authority: path)
       scope = Array((isRequired ? "required" : "optional").utf8) + (try PEMFile.read(path))
       try handle.trust(path)
+      if let path = options.clientRevocations {
+        scope += try PEMFile.read(path)
+        try handle.revoke(RevocationLists(path))
+      }
       guard let authorities = unsafe SSL_load_client_CA_file(path) else {
         throw TLSError.drainingQueue(file: path, otherwise: "no certificate found")
       }

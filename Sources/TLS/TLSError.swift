@@ -62,6 +62,12 @@ package struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     if ERR_peek_error() != 0 { ERR_clear_error() }
   }
 
+  /// Whether reading a PEM file ended as it should: its end is "no start line", anything else is a part that cannot be read.
+  static var isEndOfPEM: Bool {
+    let error = ERR_peek_last_error()
+    return error == 0 || ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE
+  }
+
   /// Takes everything out of this thread's error queue. The first entry is the cause, later ones are its echoes.
   /// - Parameter verification: what the certificate check of the session said, X509_V_OK when it is not known.
   static func drainingQueue(

@@ -21,5 +21,10 @@ package enum TLSFiles {
     return unsafe chain.certificates.map { unsafe CertificateInfo(of: $0) }
   }
 
+  /// - Returns: when the first of the file's revocation lists is due to be replaced, in seconds since 1970.
+  package static func checkRevocations(_ path: String) throws(TLSError) -> Int64? {
+    try RevocationLists(path).nextUpdate
+  }
+
   package static func checkTicketKeys(_ path: String) throws(TLSError) { _ = try TicketKeys(file: path) }
 }

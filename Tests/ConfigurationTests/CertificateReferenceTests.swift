@@ -15,6 +15,7 @@ struct CertificateReferenceTests {
             - { certificate: b.crt, key: b.key }
           client_certificates: required
           client_ca: c.crt
+          client_crl: c.crl
           ticket_keys: tickets
     upstreams:
       orders: { servers: ["10.0.0.1:1"], tls: { ca: ca.crt, certificate: gw.crt, key: gw.key } }
@@ -41,9 +42,10 @@ struct CertificateReferenceTests {
           ocsp: file("/etc/catraca/a.ocsp", 5, 57)),
         .server(certificate: file("/etc/catraca/b.crt", 6, 26), key: file("/etc/catraca/b.key", 6, 38), ocsp: nil),
         .clientAuthority(file("/etc/catraca/c.crt", 8, 18)),
-        .ticketKeys(file("/etc/catraca/tickets", 9, 20)),
-        .upstreamAuthority(file("/etc/catraca/ca.crt", 11, 49)),
-        .client(certificate: file("/etc/catraca/gw.crt", 11, 70), key: file("/etc/catraca/gw.key", 11, 83)),
+        .clientRevocations(file("/etc/catraca/c.crl", 9, 19)),
+        .ticketKeys(file("/etc/catraca/tickets", 10, 20)),
+        .upstreamAuthority(file("/etc/catraca/ca.crt", 12, 49)),
+        .client(certificate: file("/etc/catraca/gw.crt", 12, 70), key: file("/etc/catraca/gw.key", 12, 83)),
       ])
   }
 
@@ -66,7 +68,7 @@ struct CertificateReferenceTests {
         gateway.conf:2:14: 'address' is host:port, not '0.0.0.0': write 0.0.0.0:8080
         gateway.conf:5:38: does not fit\\u{a}the certificate
         gateway.conf:8:18: warning: expires in 3 days
-        gateway.conf:13:13: a path begins with '/': write '/a'
+        gateway.conf:14:13: a path begins with '/': write '/a'
         """)
   }
 
@@ -74,6 +76,6 @@ struct CertificateReferenceTests {
     let refused = read { [CertificateFinding(.error, at: $0.files[0].place, "expired")] }
     #expect(throws: ConfigurationErrors.self) { try refused.get() }
     let taken = read { [CertificateFinding(.warning, at: $0.files[0].place, "expires soon")] }
-    #expect(try taken.get().warnings.count == 6)
+    #expect(try taken.get().warnings.count == 7)
   }
 }

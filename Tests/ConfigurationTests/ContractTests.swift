@@ -181,7 +181,7 @@ struct ContractTests {
       readFile: { _ in Array(authority.utf8) }
     ).get()
     #expect(loaded.warnings == [])
-    #expect(loaded.certificates.count == 5)
+    #expect(loaded.certificates.count == 6)
     #expect(loaded.configuration.listeners.count == 4)
     #expect(loaded.configuration.issuers.first?.certificateAuthority != nil)
   }

@@ -97,6 +97,56 @@ import Testing
     }
   }
 
+  private func revoking(_ list: String, tickets: TicketKeys? = nil) throws -> ServerContext {
+    try contexts.server(.good, tickets: try tickets ?? TicketKeys()) {
+      $0.clientCertificates = .optional(authority: authority)
+      $0.clientRevocations = contexts.certificates.file(list)
+    }
+  }
+
+  @Test(
+    "A certificate on its authority's revocation list is refused, and every one once the list is overdue",
+    arguments: [
+      ("revokesNobody.crl", nil), ("revokesClient.crl", "certificate revoked"), ("overdue.crl", "CRL has expired"),
+    ] as [(String, String?)])
+  func revoked(list: String, reason: String?) throws {
+    let client = try contexts.client { $0.certificate = contexts.paths(.client) }
+    var ends = try Ends.make(client, try revoking(list))
+    let (_, server) = ends.run()
+    let areEstablished = ends.areEstablished
+    #expect(areEstablished == (reason == nil))
+    if let reason { #expect(failure(server)?.reason == "certificate verify failed: \(reason)") }
+    // Whoever shows none is not held to any list.
+    var anonymous = try Ends.make(try contexts.client(), try revoking(list))
+    anonymous.run()
+    let isAnonymousIn = anonymous.areEstablished
+    #expect(isAnonymousIn)
+  }
+
+  @Test("A session that began before its certificate was revoked is not resumed")
+  func resumptionOfRevoked() throws {
+    let tickets = try TicketKeys()
+    let client = try contexts.client {
+      $0.certificate = contexts.paths(.client)
+      $0.keepsSessions = true
+    }
+    var first = try Ends.make(client, try revoking("revokesNobody.crl", tickets: tickets))
+    first.run()
+    let resumption = first.client.takeResumption()
+    #expect(resumption != nil)
+    var second = try Ends.make(client, try revoking("revokesClient.crl", tickets: tickets), resuming: resumption)
+    let (_, server) = second.run()
+    #expect(failure(server)?.result == .certificateInvalid)
+  }
+
+  @Test("What is no revocation list is told when the file is checked")
+  func badLists() throws {
+    let certificates = contexts.certificates
+    #expect(throws: TLSError.self) { try TLSFiles.checkRevocations(certificates.authority) }
+    #expect(throws: TLSError.self) { try TLSFiles.checkRevocations(certificates.file("missing.crl")) }
+    #expect(try TLSFiles.checkRevocations(certificates.file("overdue.crl")) == 1_577_923_200)
+  }
+
   @Test("The authorities' names are sent, so that a client can choose")
   func authorityNames() throws {
     var ends = try ends(.optional(authority: authority), nil)

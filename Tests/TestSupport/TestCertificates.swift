@@ -53,6 +53,11 @@ package final class TestCertificates: Sendable {
         '/O=Test, Inc./CN=caller'
       leaf expiredClient ca DNS:caller.test "-days -1"
       leaf foreignClient other DNS:caller.test "-days 30"
+      printf '[ca]\\ndefault_ca=ca\\ndatabase=crl.txt\\ndefault_md=sha256\\n' > crl.conf; : > crl.txt
+      revoke() { openssl ca -config crl.conf -keyfile ca.key -cert ca.crt "$@"; }
+      revoke -gencrl -crldays 9 -out revokesNobody.crl
+      revoke -gencrl -crl_lastupdate 20200101000000Z -crl_nextupdate 20200102000000Z -out overdue.crl
+      revoke -revoke client.crt; revoke -gencrl -crldays 9 -out revokesClient.crl
       leaf between ca "" "-days 30" "$ec" '/CN=Test intermediate' basicConstraints=critical,CA:TRUE
       leaf chained between DNS:chained.test "-days 30"
       cp chained.crt chainedAlone.crt; cat between.crt >> chained.crt

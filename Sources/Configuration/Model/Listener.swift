@@ -35,6 +35,8 @@ package struct ListenerTLS: Sendable, Hashable {
   /// At least one, in the gateway's order of preference.
   package var applicationProtocols: [ApplicationProtocol] = [.http2, .http1]
   package var clientCertificates = ClientCertificates.none
+  /// A PEM file with the revocation lists (CRLs) of the authorities of client certificates.
+  package var clientRevocations: String?
   /// Keys of session tickets that a fleet shares; nil makes own ones.
   package var ticketKeys: String?
   /// From the connection to the end of the handshake.

@@ -20,6 +20,8 @@ package enum CertificateReference: Sendable, Hashable {
   case client(certificate: PlacedPath, key: PlacedPath)
   /// Whom the certificates of clients must come from.
   case clientAuthority(PlacedPath)
+  /// Which certificates of clients their authorities have withdrawn.
+  case clientRevocations(PlacedPath)
   /// Whom the certificates of an upstream's servers must come from.
   case upstreamAuthority(PlacedPath)
   /// Keys of session tickets.
@@ -29,7 +31,8 @@ package enum CertificateReference: Sendable, Hashable {
     switch self {
     case .server(let certificate, let key, let ocsp): [certificate, key] + (ocsp.map { [$0] } ?? [])
     case .client(let certificate, let key): [certificate, key]
-    case .clientAuthority(let file), .upstreamAuthority(let file), .ticketKeys(let file): [file]
+    case .clientAuthority(let file), .clientRevocations(let file), .upstreamAuthority(let file), .ticketKeys(let file):
+      [file]
     }
   }
 }

@@ -47,6 +47,12 @@ extension Reading {
     }
     if cors.headers == nil { error(place, "'credentials: true' wants headers by name, not '*'") }
     if cors.exposeHeaders.contains("*") { error(place, "'credentials: true' wants 'expose_headers' by name, not '*'") }
+    for case .pattern(let origin) in cors.origins where origin.isSubdomain && !origin.host.contains(".") {
+      warn(
+        place,
+        "'*.\(origin.host)' is the origin of anybody who registers a name there: with 'credentials: true' their pages "
+          + "could act for their visitors")
+    }
     if cors.origins.contains(.exact("null")) {
       warn(
         place,

@@ -22,6 +22,9 @@ extension Reading {
     }
     // A listener that was refused may be the one that asks.
     names.hasClientCertificates = result.listeners.contains(where: \.verifiesClients) || errorCount > errorsBefore
+    if result.listeners.contains(where: \.requiresCertificate) {
+      names.listenerWithoutClientCertificates = result.listeners.first { !$0.verifiesClients }?.address.description
+    }
     if let node = section["dns"] { result.dnsServers = dnsServers(node) }
     if let node = section["admin"] { result.admin = admin(node) }
     checkAdmin(result, at: section["admin"]?.place ?? section["listeners"]?.place ?? section.place)
@@ -72,6 +75,8 @@ extension Reading {
     var protocols: [String: UpstreamProtocol] = [:]
     /// Whether a listener verifies certificates of clients.
     var hasClientCertificates = false
+    /// The address of a listener that asks for none, beside one that requires them.
+    var listenerWithoutClientCertificates: String?
     /// What the file says for routes that say nothing.
     var compress: CompressionRules?
     var maintenance: Maintenance?

@@ -86,6 +86,17 @@ extension Reading {
     return .clientCertificate(fact)
   }
 
+  /// Every route is on every listener, so what one asks of its clients the others do not.
+  func warnWithoutCertificate(_ route: Route, at place: Place, _ names: Names) {
+    let facts = route.identity.headers.contains { header in
+      if case .clientCertificate = header.source { true } else { false }
+    }
+    guard facts, let address = names.listenerWithoutClientCertificates else { return }
+    warn(
+      place,
+      "the listener \(address.quoted) asks for no certificate: through it this route is reached without these headers")
+  }
+
   private func stripProblem(_ pattern: String) -> String? {
     let stem = pattern.hasSuffix("*") ? String(pattern.dropLast()) : pattern
     if stem.isEmpty { return "'*' would strip every header: write a prefix such as X-User-*" }

@@ -17,6 +17,11 @@ extension Reading {
     let audienceAdvice = "write audiences: [name-of-this-api], or [] if tokens for anyone may pass"
     if let node = section.required("audiences", audienceAdvice) {
       policy.audiences = names(node, "'audiences'", item: "an audience", isEmptyAllowed: true) ?? []
+      if case .list(let items) = node.content, items.isEmpty {
+        warn(
+          node.place,
+          "with 'audiences: []' a token that was made for another service passes here: write [name-of-this-api]")
+      }
     }
     readChecks(section, into: &policy)
     let keys = keySource(section, policy: policy)

@@ -60,4 +60,8 @@ extension Reading {
 extension Listener {
   /// Whether a request on it may come with a verified client certificate.
   var verifiesClients: Bool { tls.map { $0.clientCertificates != .none } ?? false }
+
+  var requiresCertificate: Bool {
+    if case .required = tls?.clientCertificates { true } else { false }
+  }
 }

@@ -52,6 +52,7 @@ extension Reading {
     if let node = section["identity"] {
       route.identity = identity(
         node, auth: section.has("auth") ? auth : nil, hasClientCertificates: names.hasClientCertificates)
+      warnWithoutCertificate(route, at: node.place, names)
     }
     if let node = section["rewrite"], let pattern { route.rewrite = rewrite(node, pattern: pattern, section: section) }
     if let node = section["request_headers"] {

@@ -19,6 +19,7 @@ extension Reading {
       if let names { result.applicationProtocols = names.compactMap(ApplicationProtocol.init(rawValue:)) }
     }
     result.clientCertificates = clientCertificates(section)
+    result.clientRevocations = clientRevocations(section)
     if let node = section["ticket_keys"], let file = placedPath(node, "'ticket_keys'") {
       result.ticketKeys = file.path
       note(.ticketKeys(file))
@@ -89,6 +90,19 @@ extension Reading {
     }
     note(.clientAuthority(authority))
     return word == "optional" ? .optional(authority: authority.path) : .required(authority: authority.path)
+  }
+
+  private func clientRevocations(_ section: Section) -> String? {
+    guard let node = section["client_crl"], let file = placedPath(node, "'client_crl'") else { return nil }
+    guard section.has("client_ca") else {
+      error(
+        section.keyPlace("client_crl"),
+        "'client_crl' is for client certificates, and there is no 'client_ca': write client_ca: clients.crt, or remove it"
+      )
+      return nil
+    }
+    note(.clientRevocations(file))
+    return file.path
   }
 
   // MARK: Upstreams

@@ -70,7 +70,7 @@ extension SettingTable {
     settings: [
       Setting("certificates", isRequired: true), Setting("minimum_version", default: "1.2"),
       Setting("alpn", default: "[h2, http/1.1]"), Setting("client_certificates", default: "none"),
-      Setting("client_ca"), Setting("ticket_keys"), Setting("handshake_timeout", default: "10s"),
+      Setting("client_ca"), Setting("client_crl"), Setting("ticket_keys"), Setting("handshake_timeout", default: "10s"),
     ])
 
   static let certificate = SettingTable(

@@ -27,6 +27,8 @@ package enum CertificateCheck {
         return try check(certificate, key, nil)
       case .clientAuthority(let file), .upstreamAuthority(let file):
         return try TLSFiles.checkAuthority(file.path).flatMap { expiry($0.notAfter, of: file) }
+      case .clientRevocations(let file):
+        return try TLSFiles.checkRevocations(file.path).flatMap { overdue($0, file) } ?? []
       case .ticketKeys(let file):
         try TLSFiles.checkTicketKeys(file.path)
         return []
@@ -52,6 +54,13 @@ package enum CertificateCheck {
     let info = try TLSFiles.check(
       CertificatePaths(certificate: certificate.path, key: key.path, ocsp: ocsp?.path))
     return expiry(info.notAfter, of: certificate)
+  }
+
+  /// By RFC 5280 §6.3.3 a list is good until its next update is due; OpenSSL then takes no certificate any more.
+  private static func overdue(_ nextUpdate: Int64, _ file: PlacedPath) -> [CertificateFinding] {
+    if nextUpdate > Int64(time(nil)) { return [] }
+    let text = "the next update of '\(file.path)' is overdue, so every client certificate is refused: renew it"
+    return [CertificateFinding(.warning, at: file.place, text)]
   }
 
   /// A certificate that is over is shown all the same: a gateway that does not start would help nobody.

@@ -21,6 +21,7 @@ extension RunningGateway {
     let listeners = configuration.listeners.compactMap(\.tls)
     var files = listeners.flatMap(\.certificates).flatMap { [$0.certificate, $0.key, $0.ocsp].compactMap { $0 } }
     files += listeners.compactMap(\.ticketKeys)
+    files += listeners.compactMap(\.clientRevocations)
     files += listeners.compactMap { tls in
       switch tls.clientCertificates {
       case .none: nil

@@ -79,6 +79,7 @@ struct TLSPreparation {
       case .optional(let authority): .optional(authority: authority)
       case .required(let authority): .required(authority: authority)
       }
+    options.clientRevocations = tls.clientRevocations
     return options
   }
 

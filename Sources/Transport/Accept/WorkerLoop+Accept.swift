@@ -157,7 +157,11 @@ extension WorkerLoop {
       _ = SocketFile.setMode(mode, of: path)
     }
     let now = listener.tls
-    if (before == nil) == (now == nil), before?.clientCertificates == now?.clientCertificates { return }
+    if (before == nil) == (now == nil), before?.clientCertificates == now?.clientCertificates,
+      before?.clientRevocations == now?.clientRevocations
+    {
+      return
+    }
     retire(old.counterID)
   }
 

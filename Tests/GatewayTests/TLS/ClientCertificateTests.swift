@@ -109,4 +109,25 @@ struct ClientCertificateTests {
     try await kept.expectClosed()
     #expect(try await gateway.connect(showing: .client).get("/").status == 200)
   }
+
+  @Test("A certificate that is revoked while the gateway runs is refused at its next handshake, without a reload")
+  func revocation() async throws {
+    let certificates = try await TestCertificates.shared()
+    func text(_ name: String) throws -> String { try String(contentsOfFile: certificates.file(name), encoding: .utf8) }
+    let upstream = try await TestUpstream.echo()
+    let process = try await GatewayProcess.start(
+      try await SecureGateway.listener(
+        tls: "client_certificates: required, client_ca: \"\(certificates.authority)\", client_crl: clients.crl")
+          + """
+          upstreams: { service: { servers: ["\(upstream.address)"] } }
+          routes:
+            - { path: /*, auth: public, upstream: service }
+          """,
+      files: ["clients.crl": text("revokesNobody.crl")])
+    let gateway = SecureGateway(certificates: certificates, process: process)
+    #expect(try await gateway.curl(shown(.client, gateway)).0 == 0)
+    try process.write(file: "clients.crl", text("revokesClient.crl"))
+    try await process.waitUntil("the list") { try await gateway.curl(shown(.client, gateway)).0 != 0 }
+    try await gateway.waitForHandshakes("certificate_invalid", 1)
+  }
 }

@@ -10,7 +10,7 @@ RELEASE_FLAGS = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=u
 # What building needs, and what the tests run besides.
 BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
-TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base
+TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm
 
 .PHONY: help demo build release test lint format bench guard clean swift-is-there build-packages demo-packages test-packages
 
@@ -82,7 +82,8 @@ test-packages: swift-is-there
 	  echo 'grpcio could not be installed into .build/python: its tests are skipped'
 
 # $(call install,PACKAGES): installs those that are missing, and touches neither network nor system when none is. A program
-# counts as there however it came, a library when its package is.
+# counts as there however it came, a library when its package is. What is a service is not started: Debian asks policy-rc.d,
+# which is there while it installs.
 define install
 missing=; \
 for package in $(1); do \
@@ -94,6 +95,10 @@ for package in $(1); do \
     ca-certificates) test -e /etc/ssl/certs ;; \
     nghttp2-client) command -v h2load > /dev/null ;; \
     binutils) command -v strip > /dev/null ;; \
+    apache2-bin) PATH="$$PATH:/usr/sbin" command -v apache2 > /dev/null ;; \
+    dnsmasq-base) PATH="$$PATH:/usr/sbin" command -v dnsmasq > /dev/null ;; \
+    testssl.sh) command -v testssl > /dev/null || command -v testssl.sh > /dev/null ;; \
+    php-fpm) ls /usr/sbin/php-fpm* > /dev/null 2>&1 ;; \
     python3-*) dpkg -s $$package > /dev/null 2>&1 ;; \
     *) PATH="$$PATH:/usr/sbin:/sbin" command -v $$package > /dev/null ;; \
   esac || missing="$$missing $$package"; \
@@ -106,6 +111,11 @@ if test -n "$$missing"; then \
   else echo "As root, please: apt-get update && apt-get install$$missing"; exit 1; \
   fi; \
   echo "Installing$$missing"; \
+  policy=/usr/sbin/policy-rc.d; \
+  if ! test -e $$policy; then \
+    trap "$$sudo rm -f $$policy" EXIT; \
+    printf '#!/bin/sh\nexit 101\n' | $$sudo tee $$policy > /dev/null && $$sudo chmod 755 $$policy; \
+  fi; \
   $$sudo apt-get update -q && \
   $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing || \
   { echo "apt-get could not install$$missing: please do, and run make again"; exit 1; }; \

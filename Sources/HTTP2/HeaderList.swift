@@ -45,7 +45,7 @@ package struct HeaderList: ~Copyable {
 
   /// Adds a field of a head, of which it is known already whether it belongs to an HTTP/1 connection.
   package mutating func append(_ field: FieldLine, of bytes: Span<UInt8>) {
-    if field.known.isHopByHop { return }
+    if field.isHopByHop { return }
     appendKept(bytes.extracting(field.name), bytes.extracting(field.value))
   }
 

@@ -102,8 +102,9 @@ package final class CompiledRoute: Sendable {
     querySources = removed.compactMap { if case .query(let name) = $0 { Array(name.utf8) } else { nil } }
     let deadlineNames = route.deadlineHeader.map { [$0] } ?? []
     requestDrops = FieldNameSet(route.requestHeaders.remove + route.requestHeaders.set.map(\.name) + deadlineNames)
-    let ruled = Set((route.requestHeaders.remove + route.requestHeaders.set.map(\.name)).map { $0.lowercased() })
-    ruledFields = KnownField.allCases.reduce(0) { ruled.contains("\($1.name)") ? $0 | $1.bit : $0 }
+    ruledFields = (route.requestHeaders.remove + route.requestHeaders.set.map(\.name)).reduce(0) {
+      $0 | foldedField(of: $1.utf8.span).bit
+    }
     requestLines = Self.lines(route.requestHeaders)
     cors = route.cors.map { CORSPolicy($0, methods: route.methods) }
     earlyRateLimits = rateLimits.filter { !$0.wantsToken }

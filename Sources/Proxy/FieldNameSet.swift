@@ -1,5 +1,5 @@
-// A set of field names that finds every spelling of them: in any case, and with `_` or `.` in the place of `-`, because
-// CGI-like upstreams cannot tell those apart (T33).
+// A set of field names that finds every spelling of them: in any case, and with anything else in the place of `-`, because
+// CGI-like upstreams cannot tell those apart (T33, T76).
 
 import Bytes
 import HTTPWire
@@ -97,8 +97,7 @@ final class FieldNameSet: Sendable {
 
   /// With what the names that have a prefix may begin.
   private static func starts(of prefix: [UInt8]) -> UInt32 {
-    let hyphens = Array("-_.".utf8)
-    guard let first = prefix.first else { return .max }
-    return (hyphens.contains(first) ? hyphens : [first]).reduce(0) { $0 | bit($1) }
+    guard let first = prefix.first, foldedByte(first) != 0x2D else { return .max }
+    return bit(first)
   }
 }

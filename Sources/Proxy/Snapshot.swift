@@ -23,7 +23,9 @@ package final class Snapshot: Sendable {
   let idleTimeout: Int64
   /// Removed from every request on every route: all identity headers and strip rules of the whole file (T32, T33).
   let identityDrops: FieldNameSet
-  /// Removed from requests of peers that are not trusted (T37, T38).
+  /// Removed from every request, whoever sent it (T96).
+  let neverForwarded: FieldNameSet
+  /// Removed from requests of peers that are not trusted (T37, T38, T96).
   let forwardedDrops: FieldNameSet
   let trustedProxies: [AddressRange]
   let logFormatter: AccessLogFormatter?
@@ -67,10 +69,8 @@ package final class Snapshot: Sendable {
       configuration.routes.flatMap { route in
         route.identity.headers.map(\.name) + route.identity.strip + (route.identity.payloadHeader.map { [$0] } ?? [])
       })
-    forwardedDrops = FieldNameSet([
-      "x-forwarded-*", "forwarded", "x-original-*", "x-rewrite-url", "x-real-ip", "x-http-method-override",
-      "x-method-override", "x-http-method",
-    ])
+    neverForwarded = FieldNameSet(PeerFields.never)
+    forwardedDrops = FieldNameSet(PeerFields.overrides + PeerFields.forwarding)
     trustedProxies = configuration.trustedProxies
     logFormatter =
       configuration.accessLog.destination == .off ? nil : AccessLogFormatter(configuration.accessLog.format)
@@ -90,6 +90,7 @@ package final class Snapshot: Sendable {
     bodyTimeout = other.bodyTimeout
     idleTimeout = other.idleTimeout
     identityDrops = other.identityDrops
+    neverForwarded = other.neverForwarded
     forwardedDrops = other.forwardedDrops
     trustedProxies = other.trustedProxies
     logFormatter = other.logFormatter

@@ -9,26 +9,8 @@ enum FieldRules {
   /// RFC 9110 §5.5: no control characters but tabs, no space at the ends. UTF-8 beyond ASCII is obs-text: allowed.
   static func isValue(_ text: String) -> Bool { isFieldValue(text.utf8.span) }
 
-  /// The name as a backend may read it: lower case, `_` and `.` as `-` (T33).
-  static func folded(_ name: String) -> String {
-    String(
-      decoding: name.utf8.map { byte in
-        switch byte {
-        case UInt8(ascii: "_"), UInt8(ascii: "."): UInt8(ascii: "-")
-        case 0x41...0x5A: byte | 0x20
-        default: byte
-        }
-      }, as: UTF8.self)
-  }
-
-  /// RFC 9110 §7.6.1: they speak of one connection, so no rule may touch them.
-  static let hopByHop: Set<String> = [
-    "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-    "proxy-authenticate", "proxy-authorization",
-  ]
-
-  /// Framing and target of a message.
-  static let framing: Set<String> = ["content-length", "host"]
+  /// The name as a backend may read it: lower case, and `-` for all that is no letter and no digit (T33, T76).
+  static func folded(_ name: String) -> String { String(decoding: name.utf8.map(foldedByte), as: UTF8.self) }
 
   /// Fields with a meaning of their own, which an identity header must not take over.
   private static let meaningful: Set<String> = [
@@ -44,11 +26,12 @@ enum FieldRules {
     if !isToken(name) {
       return "\(name.quoted) is no header name: it has letters, digits and '-', and no spaces or ':'"
     }
-    let folded = folded(name)
-    if hopByHop.contains(folded) {
+    let field = foldedField(of: name.utf8.span)
+    // They speak of one connection, so no rule may touch them.
+    if field.isHopByHop {
       return "\(name.quoted) belongs to one connection (RFC 9110 §7.6.1): no rule may name it"
     }
-    if framing.contains(folded) { return "\(name.quoted) frames or directs the message: no rule may name it" }
+    if field.isFramingOrRouting { return "\(name.quoted) frames or directs the message: no rule may name it" }
     return nil
   }
 

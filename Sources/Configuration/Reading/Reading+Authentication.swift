@@ -166,7 +166,7 @@ extension Reading {
     case "header" where name.lowercased() == "authorization":
       error(place, "the Authorization field is the source 'authorization': write that")
       return nil
-    case "header" where name.lowercased() == "sec-websocket-protocol":
+    case "header" where FieldRules.folded(name) == "sec-websocket-protocol":
       error(place, "a token in Sec-WebSocket-Protocol is the source 'websocket_protocol': write that")
       return nil
     case "header":

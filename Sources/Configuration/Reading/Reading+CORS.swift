@@ -30,7 +30,7 @@ extension Reading {
     checkCredentials(result, section)
     let rules = route.responseHeaders
     for name in rules.set.map(\.name) + rules.add.map(\.name) + rules.remove
-    where name.lowercased().hasPrefix("access-control-") {
+    where FieldRules.folded(name).hasPrefix("access-control-") {
       error(
         section.place,
         "'cors' writes \(name.quoted), and 'response_headers' of this route names it too: remove it there")

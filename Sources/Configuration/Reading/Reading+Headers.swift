@@ -53,7 +53,7 @@ extension Reading {
       if let twin = result.first(where: { FieldRules.folded($0.name) == folded }) {
         error(
           entry.keyPlace,
-          "\(entry.key.quoted) and \(twin.name.quoted) are one header to a backend that folds '_' and '.': remove one"
+          "\(entry.key.quoted) and \(twin.name.quoted) are one header to a backend that reads names as CGI does: remove one"
         )
         continue
       }

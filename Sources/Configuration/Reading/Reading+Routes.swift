@@ -162,7 +162,7 @@ extension Reading {
         error(entry.keyPlace, problem)
         continue
       }
-      if result.contains(where: { $0.name == name }) {
+      if result.contains(where: { FieldRules.folded($0.name) == FieldRules.folded(name) }) {
         error(entry.keyPlace, "the header \(entry.key.quoted) stands twice: remove one")
         continue
       }

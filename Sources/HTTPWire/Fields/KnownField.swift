@@ -134,6 +134,15 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
   @inlinable
   public var isFramingOrRouting: Bool { Self.framingBits & bit != 0 }
 
+  /// Whether the field can be one by which proxies tell of their peers. Those that have no name here can.
+  @inlinable
+  public var mayTellOfPeers: Bool { Self.peerBits & bit != 0 }
+
+  @inlinable static var peerBits: UInt64 {
+    other.bit | xForwardedFor.bit | xForwardedProto.bit | xForwardedHost.bit | xForwardedPort.bit | xRealIP.bit
+      | forwarded.bit | xOriginalURL.bit | xForwardedURI.bit
+  }
+
   @inlinable public static var hopByHopBits: UInt64 {
     connection.bit | keepAlive.bit | proxyConnection.bit | proxyAuthorization.bit | proxyAuthenticate.bit | te.bit
       | trailer.bit | transferEncoding.bit | upgrade.bit | http2Settings.bit

@@ -180,6 +180,7 @@ package struct RequestHead: ~Copyable {
     } else if facts.has(.contentLength) {
       framing = .length(facts.contentLength)
     }
+    if facts.options.contains(.nominations) { facts.markNominated(&fields, of: input) }
     bytes.append(input.extracting(0..<scanner.lineStart))
     return .complete(byteCount: scanner.lineStart + skippedCount)
   }
@@ -194,9 +195,6 @@ extension RequestHead {
     guard facts.has(.expect), version != .http10 else { return false }
     return framing != .none && framing != .length(0)
   }
-
-  /// Whether Connection names fields that would go on otherwise.
-  package var hasNominations: Bool { facts.options.contains(.nominations) }
 
   /// Whether the client asks to leave HTTP/1.1: an Upgrade field that Connection names (RFC 9110 §7.8).
   package var wantsUpgrade: Bool { version == .http11 && facts.has(.upgrade) && facts.options.contains(.upgrade) }
@@ -214,7 +212,4 @@ extension RequestHead {
 
   /// The first line of a field.
   package func first(_ known: KnownField) -> FieldLine? { firstField(known, fields, facts) }
-
-  /// Whether a field belongs to this connection only and is not passed on: one of the fixed list, or named by Connection.
-  package func isHopByHop(_ field: FieldLine) -> Bool { facts.isHopByHop(field, among: fields, of: bytes.span) }
 }

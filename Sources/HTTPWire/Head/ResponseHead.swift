@@ -108,6 +108,7 @@ package struct ResponseHead: ~Copyable {
     if facts.has(.transferEncoding), facts.has(.contentLength) || version == .http10 {
       return .malformed(.framingAmbiguous)
     }
+    if facts.options.contains(.nominations) { facts.markNominated(&fields, of: input) }
     bytes.append(input.extracting(0..<scanner.lineStart))
     return .complete(byteCount: scanner.lineStart)
   }
@@ -148,7 +149,4 @@ extension ResponseHead {
 
   /// The first line of a field.
   package func first(_ known: KnownField) -> FieldLine? { firstField(known, fields, facts) }
-
-  /// Whether a field belongs to this connection only and is not passed on: one of the fixed list, or named by Connection.
-  package func isHopByHop(_ field: FieldLine) -> Bool { facts.isHopByHop(field, among: fields, of: bytes.span) }
 }

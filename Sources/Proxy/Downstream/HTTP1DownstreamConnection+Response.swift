@@ -32,7 +32,7 @@ extension HTTP1DownstreamConnection {
     for index in response.fields.indices {
       let field = response.fields[index]
       if case .date = field.known { hasDate = true }
-      if droppedBits & field.known.bit != 0 || mayDropByName && exchange.isDropped(field, of: response) { continue }
+      if droppedBits & field.folded.bit != 0 || mayDropByName && exchange.isDropped(field, of: response) { continue }
       if run.upperBound == field.line.lowerBound {
         run = run.lowerBound..<field.line.upperBound
       } else {

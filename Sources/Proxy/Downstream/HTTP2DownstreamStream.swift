@@ -134,7 +134,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
     for index in response.fields.indices {
       let field = response.fields[index]
       if case .date = field.known { hasDate = true }
-      if droppedBits & field.known.bit != 0 || mayDropByName && exchange.isDropped(field, of: response) { continue }
+      if droppedBits & field.folded.bit != 0 || mayDropByName && exchange.isDropped(field, of: response) { continue }
       append(bytes, field)
     }
     if !hasDate { appendDate() }

@@ -6,7 +6,7 @@ import HTTPWire
 
 extension Exchange {
   /// Whether the server is told the rest of a call's own timeout. One that is longer than can be counted goes on as it came.
-  var isCallTimed: Bool { routeDeadline < .max && head.isGRPC && head.count(of: .grpcTimeout) == 1 }
+  var isCallTimed: Bool { routeDeadline < .max && head.count(of: .grpcTimeout) == 1 && head.isGRPC }
 
   /// Ends the request's head with the time that is left now.
   func writeDeadline() {

@@ -50,7 +50,7 @@ extension Exchange {
   /// Whether a trusted peer's own word goes on; one that Connection names was for this connection only.
   private func isPassedOn(_ known: KnownField) -> Bool {
     guard isPeerTrusted, let field = head.first(known) else { return false }
-    return !head.isHopByHop(field)
+    return !field.isHopByHop
   }
 
   /// The values of all lines of a field as one list, with a comma behind.

@@ -85,12 +85,13 @@ extension Exchange {
   /// Copies what may pass, neighbouring lines as one run.
   private func writeKeptFields(_ bytes: Span<UInt8>, _ route: CompiledRoute) {
     let snapshot = snapshot
-    // Asked once for all lines: most requests have none.
-    let hasNominations = head.hasNominations
+    // Asked once for all lines, as each answer costs a walk over them.
+    let isTraceKept = isTraceKept
+    let isCallTimed = isCallTimed
     var run = 0..<0
     for index in head.fields.indices {
       let field = head.fields[index]
-      if !isKept(field, bytes.extracting(field.name), route, snapshot, hasNominations) {
+      if !isKept(field, bytes.extracting(field.name), route, snapshot, isTraceKept, isCallTimed) {
         if field.known == .cookie, isCookieCut(route) { writeCutCookie(bytes, field, route) }
         continue
       }
@@ -104,11 +105,13 @@ extension Exchange {
     upstreamHead.append(bytes.extracting(run))
   }
 
+  /// Asked of the folded name: what a server may take for another field fares like that one (T76).
   @inline(__always)
   private func isKept(
-    _ field: FieldLine, _ name: Span<UInt8>, _ route: CompiledRoute, _ snapshot: Snapshot, _ hasNominations: Bool
+    _ field: FieldLine, _ name: Span<UInt8>, _ route: CompiledRoute, _ snapshot: Snapshot, _ isTraceKept: Bool,
+    _ isCallTimed: Bool
   ) -> Bool {
-    switch field.known {
+    switch field.folded {
     case .host, .xRequestID, .traceparent: return false
     case .tracestate: if !isTraceKept { return false }
     case .authorization: if route.isAuthorizationSource, !route.isTokenForwarded { return false }
@@ -121,21 +124,20 @@ extension Exchange {
     case .xForwardedProto, .xForwardedHost: if !isPeerTrusted { return false }
     default: if maxForwardsLeft != nil, isMaxForwards(field, name) { return false }
     }
-    if field.known.isHopByHop || hasNominations && head.isHopByHop(field) { return false }
+    if field.isHopByHop { return false }
     let hash = field.foldedHash
     if snapshot.identityDrops.contains(name, hash: hash) { return false }
-    if snapshot.forwardedDrops.contains(name, hash: hash), !isPeerTrusted || isAlias(name) { return false }
+    if field.folded.mayTellOfPeers,
+      snapshot.neverForwarded.contains(name, hash: hash)
+        || snapshot.forwardedDrops.contains(name, hash: hash) && (!isPeerTrusted || field.isAlias)
+    {
+      return false
+    }
     if !route.requestDrops.isEmpty, route.requestDrops.contains(name, hash: hash) { return false }
     if !route.headerSources.isEmpty, !route.isTokenForwarded, route.headerSources.contains(name, hash: hash) {
       return false
     }
     return true
-  }
-
-  /// Another spelling of a name, which a CGI-like upstream cannot tell from the real one.
-  private func isAlias(_ name: Span<UInt8>) -> Bool {
-    for index in name.indices where name[index] == 0x5F || name[index] == 0x2E { return true }
-    return false
   }
 
   /// Whether cookies may be there that are not for the upstream.
@@ -145,7 +147,7 @@ extension Exchange {
   /// that was all of it.
   private func writeCutCookie(_ bytes: Span<UInt8>, _ field: FieldLine, _ route: CompiledRoute) {
     let name = bytes.extracting(field.name)
-    guard !head.isHopByHop(field), !snapshot.identityDrops.contains(name, hash: field.foldedHash),
+    guard !field.isHopByHop, !snapshot.identityDrops.contains(name, hash: field.foldedHash),
       !route.requestDrops.contains(name, hash: field.foldedHash)
     else { return }
     var pairs = CookiePairs(field.value)

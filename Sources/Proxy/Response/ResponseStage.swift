@@ -54,7 +54,7 @@ extension Exchange {
   /// Whether a field of the upstream's head does not go on because of its name: Connection names it, it is not true of the
   /// compressed body, or the route takes it out.
   func isDropped(_ field: FieldLine, of response: borrowing ResponseHead) -> Bool {
-    if response.isHopByHop(field) { return true }
+    if field.isHopByHop { return true }
     if isCompressed, isUntrueOfCompressed(field, of: response.bytes.span) { return true }
     return isRuledOut(field, of: response.bytes.span)
   }
@@ -73,7 +73,7 @@ extension Exchange {
 
   func isDroppedFromInterim(_ field: FieldLine, of response: borrowing ResponseHead) -> Bool {
     // RFC 9110 §8.6: no Content-Length in a 1xx.
-    response.isHopByHop(field) || field.known == .contentLength || isRuledOut(field, of: response.bytes.span)
+    field.isHopByHop || field.known == .contentLength || isRuledOut(field, of: response.bytes.span)
   }
 
   func appendKept(_ trailers: borrowing FieldSection, to output: inout ByteQueue) {
@@ -81,7 +81,7 @@ extension Exchange {
     for index in trailers.fields.indices {
       let field = trailers.fields[index]
       if isCompressed, isUntrueOfCompressed(field, of: bytes) { continue }
-      if !field.known.isHopByHop, !isRuledOut(field, of: bytes) { output.append(bytes.extracting(field.line)) }
+      if !field.isHopByHop, !isRuledOut(field, of: bytes) { output.append(bytes.extracting(field.line)) }
     }
   }
 

@@ -38,22 +38,10 @@ extension RequestHead: RequestFields {
     var isFound = false
     for index in fields.indices {
       let line = fields[index]
-      guard bytes.extracting(line.name).equalsLowercase(name) else { continue }
+      guard foldedEquals(bytes.extracting(line.name), name) else { continue }
       if isFound || !bytes.extracting(line.value).equals(value) { return false }
       isFound = true
     }
     return isFound
-  }
-}
-
-extension Span where Element == UInt8 {
-  /// Whether the bytes, with A–Z lowered, are `lowercase`.
-  fileprivate func equalsLowercase(_ lowercase: Span<UInt8>) -> Bool {
-    if count != lowercase.count { return false }
-    for index in indices {
-      let byte = self[index]
-      if (byte &- 65 < 26 ? byte | 0x20 : byte) != lowercase[index] { return false }
-    }
-    return true
   }
 }

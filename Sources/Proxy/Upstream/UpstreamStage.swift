@@ -149,7 +149,8 @@ extension Exchange {
   }
 
   private func isTrailerKept(_ field: FieldLine, _ name: Span<UInt8>) -> Bool {
-    field.known == .other && !snapshot.identityDrops.contains(name, hash: field.foldedHash)
+    field.folded == .other && !snapshot.identityDrops.contains(name, hash: field.foldedHash)
+      && !snapshot.neverForwarded.contains(name, hash: field.foldedHash)
       && !snapshot.forwardedDrops.contains(name, hash: field.foldedHash)
       && !(route?.requestDrops.contains(name, hash: field.foldedHash) ?? false)
       && !(route?.headerSources.contains(name, hash: field.foldedHash) ?? false)

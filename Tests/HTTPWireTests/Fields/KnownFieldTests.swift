@@ -39,6 +39,48 @@ struct KnownFieldTests {
     #expect(names.allSatisfy { $0 == $0.lowercased() && $0.utf8.count <= 24 })
   }
 
+  @Test("T76 Whatever is no letter and no digit folds to a hyphen, and nothing else changes but the case")
+  func folding() throws {
+    for byte in UInt8.min...UInt8.max {
+      let scalar = Unicode.Scalar(byte)
+      let isToken = isToken(String(scalar)) && scalar.isASCII
+      let expected =
+        switch byte {
+        case 0x41...0x5A: byte + 0x20
+        case 0x30...0x39, 0x61...0x7A: byte
+        default: isToken ? UInt8(ascii: "-") : byte
+        }
+      #expect(foldedByte(byte) == expected, "\(byte)")
+      guard isToken, expected == UInt8(ascii: "-") else { continue }
+      // In words of eight bytes and byte by byte, at every place.
+      for place in 1..<17 {
+        var alias = Array("X-Authenticated-User".utf8)
+        if alias[place] != UInt8(ascii: "-") { continue }
+        alias[place] = byte
+        let name = String(decoding: alias, as: UTF8.self)
+        #expect(foldedEquals(name, "x-authenticated-user"))
+        #expect(try field(name).foldedHash == foldedHash(of: "X-Authenticated-User"))
+        #expect(try field(name).isAlias == (byte != UInt8(ascii: "-")))
+      }
+    }
+  }
+
+  @Test("T76 Another spelling of a field that the gateway reads is not read, and fares as that field does")
+  func aliasesOfKnown() throws {
+    for known in KnownField.allCases where String(describing: known.name).contains("-") && !known.isFramingOrRouting {
+      for mark in "!#$%&'*+.^_`|~" {
+        let alias = try field(String(describing: known.name).replacing("-", with: String(mark)))
+        #expect(alias.known == .other && alias.folded == known && alias.isHopByHop == known.isHopByHop)
+      }
+    }
+    for mark in "!#$%&'*+.^_`|~" {
+      for name in ["Content-Length", "Transfer-Encoding"] {
+        let line = "\(name.replacing("-", with: String(mark))): 1"
+        #expect(readRequest(request(fields: line)).progress == .malformed(.framingAmbiguous), "\(line)")
+      }
+    }
+  }
+
   @Test("T33 Aliases of a name in case, underscore and dot share a hash, others do not")
   func aliases() throws {
     for name in ["X-User", "X", "X-Authenticated-User-Identifier", "X-User-E", "A-B-C-D-E-F-G-H-I-J-K-L-M", "a-------"]

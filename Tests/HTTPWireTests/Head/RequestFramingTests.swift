@@ -74,12 +74,12 @@ struct RequestFramingTests {
   func hopByHop() {
     let reading = readRequest(
       request(
-        fields: "Connection: X-One, , authorization", "X-One: 1", "x_one: 1", "X-Two: 2", "Authorization: Bearer a",
+        fields: "Connection: X-One, , authorization", "X-One: 1", "x~one: 1", "X-Two: 2", "Authorization: Bearer a",
         "TE: trailers", "Keep-Alive: timeout=5", "connection: x-two", "Proxy-Connection: a", "Upgrade: h2c",
         "Proxy-Authorization: b", "Trailer: a", "Cookie: c"))
     #expect(
       reading.hopByHop == [
-        "Connection", "X-One", "X-Two", "Authorization", "TE", "Keep-Alive", "connection", "Proxy-Connection",
+        "Connection", "X-One", "x~one", "X-Two", "Authorization", "TE", "Keep-Alive", "connection", "Proxy-Connection",
         "Upgrade",
         "Proxy-Authorization", "Trailer",
       ])
@@ -87,13 +87,32 @@ struct RequestFramingTests {
 
   @Test("Connection cannot name what frames or routes a message, and must be a list of tokens")
   func connectionNominations() {
-    for value in ["host", "Content-Length", "close, transfer-encoding"] {
+    for value in ["host", "Content-Length", "close, transfer-encoding", "content~length", "transfer_encoding"] {
       #expect(readRequest(request(fields: "Connection: \(value)")).progress == .malformed(.connectionInvalid))
     }
     for value in ["a b", "\"close\"", "a;b", "(x)", "a=b"] {
       #expect(readRequest(request(fields: "Connection: \(value)")).progress == .malformed(.connectionInvalid))
     }
     #expect(readRequest(request(fields: "Connection:")).isPersistent)
+  }
+
+  @Test("T74 Connection names at most 32 fields, over all of its lines, in requests and in answers")
+  func connectionNameCount() {
+    let names = (0..<32).map { "x-\($0)" }
+    let named = names.map { "\($0): 1" }
+    let lines = ["Connection: " + names.prefix(20).joined(separator: ","), "Connection:,,"]
+    let last = "Connection: " + names.dropFirst(20).joined(separator: ", ")
+    let full = lines + [last] + named
+    let reading = readRequest(request(fields: full.joined(separator: "\r\n")))
+    #expect(reading.hopByHop.count == 3 + 32)
+    let answer = readResponse("HTTP/1.1 200 OK\r\n" + full.joined(separator: "\r\n") + "\r\n\r\n")
+    #expect(answer.progress != .malformed(.connectionInvalid) && answer.fields.count == full.count)
+    for more in [last + ", close", last + ",x-0"] {
+      let over = lines + [more] + named
+      #expect(readRequest(request(fields: over.joined(separator: "\r\n"))).progress == .malformed(.connectionInvalid))
+      let answer = "HTTP/1.1 200 OK\r\n" + over.joined(separator: "\r\n") + "\r\n\r\n"
+      #expect(readResponse(answer).progress == .malformed(.connectionInvalid))
+    }
   }
 
   @Test("Only 100-continue can be expected")
@@ -143,8 +162,8 @@ struct RequestFramingTests {
     #expect(first == "a")
     let alias = head.first(.xForwardedFor)
     #expect(alias?.line == nil)
-    let hasNominations = head.hasNominations
-    #expect(!hasNominations)
+    let hopByHop = head.fields.map(\.isHopByHop)
+    #expect(!hopByHop.contains(true))
   }
 
   private func countOfLines(_ known: KnownField, _ bytes: [UInt8]) -> Int {

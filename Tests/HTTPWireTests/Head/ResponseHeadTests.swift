@@ -95,7 +95,7 @@ struct ResponseHeadTests {
       #expect(head.parse(bytes.span, limits: HeadLimits()) == .complete(byteCount: bytes.count))
       let is1xx = head.is1xx
       #expect(is1xx == expected)
-      let dropped = head.fields.map { head.isHopByHop($0) }
+      let dropped = head.fields.map(\.isHopByHop)
       #expect(dropped == [true, true, false])
     }
   }

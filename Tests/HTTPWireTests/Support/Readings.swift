@@ -52,7 +52,7 @@ struct RequestReading: Equatable {
     wantsUpgrade = head.wantsUpgrade
     for field in head.fields {
       fields.append(text(span, field.name) + "=" + text(span, field.value))
-      if head.isHopByHop(field) { hopByHop.append(text(span, field.name)) }
+      if field.isHopByHop { hopByHop.append(text(span, field.name)) }
     }
   }
 

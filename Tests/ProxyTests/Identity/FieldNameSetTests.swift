@@ -17,9 +17,10 @@ struct FieldNameSetTests {
     let set = FieldNameSet(["X-User", "x-auth-*", "_own-*", "Via"])
     let found = [
       "X-User", "x_user", "X.USER", "via", "VIA", "x-auth-", "X-Auth-Me", "x_auth.me", "_own-a", "-own_a", ".OWN.a",
+      "X~User", "x!auth!me", "~own-a", "*own`a",
     ]
     for name in found { #expect(contains(set, name), "\(name)") }
-    let others = ["X-Users", "X-Use", "x-aut", "xauth-me", "own-a", "a-own-", "vib", "host", "-", "~own-a"]
+    let others = ["X-Users", "X-Use", "x-aut", "xauth-me", "own-a", "a-own-", "vib", "host", "-"]
     for name in others { #expect(!contains(set, name), "\(name)") }
   }
 

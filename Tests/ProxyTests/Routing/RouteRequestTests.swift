@@ -57,12 +57,12 @@ struct RouteRequestTests {
     }
   }
 
-  @Test("A condition holds for one field line, in any case of the name, with exactly its value")
+  @Test("A condition holds for one field line, in any spelling of the name, with exactly its value")
   func conditions() throws {
     let routes = [makeRoute("/", headers: ["x-api-version": "2"], name: "two"), makeRoute("/", name: "plain")]
     let cases = [
       ("X-Api-Version: 2\r\n", "two"), ("x-api-version:  2 \r\n", "two"), ("X-API-VERSION: 22\r\n", "plain"),
-      ("X-Api_Version: 2\r\n", "plain"), ("X-Api-Version: 2\r\nx-api-version: 2\r\n", "plain"), ("", "plain"),
+      ("X-Api_Version: 2\r\n", "two"), ("X-Api-Version: 2\r\nx-api-version: 2\r\n", "plain"), ("", "plain"),
       ("X-Api-Version: 1\r\nX-Api-Version: 2\r\n", "plain"), ("X-Api-Versio: 2\r\n", "plain"),
     ]
     for (fields, name) in cases {

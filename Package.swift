@@ -115,7 +115,8 @@ let package = Package(
         "CLinux", "CZlib", "CBrotliDecoder", "Bytes", "JSON", "Cryptography", "TLS", "Tokens", nioCore, nioPosix,
       ],
       path: "Tests/TestSupport", swiftSettings: settings),
-    .testTarget(name: "GatewayTests", dependencies: ["TLS", "Tokens", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "GatewayTests", dependencies: ["Cryptography", "TLS", "Tokens", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "ThreatTests", dependencies: ["Bytes", "JSON", "Cryptography", "TLS", "Tokens", "TestSupport"],
       swiftSettings: settings),

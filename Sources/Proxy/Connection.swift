@@ -126,6 +126,8 @@ package class Connection {
   func relayed(_ byteCount: Int) {}
   /// The peer will send no more; it may still read.
   func receivedEnd() {}
+  /// The peer will send no more behind what waits while it is not read; ``receivedEnd()`` comes when that was read.
+  func endedUnread() {}
   /// All output reached the kernel.
   func outputDrained() {}
   func deadlinePassed() {}

@@ -103,6 +103,9 @@ package final class Snapshot: Sendable {
 
   package var headerTimeoutNanoseconds: Int64 { headerTimeout }
 
+  /// Whether a client that has ended its side may still wait for an answer; if not, it has left.
+  var allowsHalfClose: Bool { configuration.limits.halfClose }
+
   /// Whether a peer's word on other addresses counts. Who reaches a Unix socket was let in by its file's mode.
   package func isTrusted(_ peer: PeerAddress) -> Bool {
     peer.isUnix || trustedProxies.contains { $0.contains(high: peer.high, low: peer.low) }

@@ -46,7 +46,7 @@ package final class Worker {
   // LIMIT: some clients at a time that do not take a piece of a body at once.
   private var bodyBlocks = BlockPool(byteCount: BodyBlock.byteCount, countMax: 4)
   let verifier = TokenVerifier()
-  /// Measures how long a verification takes, and nothing else: decisions use ``time``.
+  /// Measures how long something takes within one event, and nothing else: decisions use ``time``.
   let steadyClock: () -> Int64
   let tokenCache: TokenCache
   var pools: [UpstreamPool] = []
@@ -156,6 +156,12 @@ package final class Worker {
   package func receivedEnd(on connection: Connection, at time: Time) {
     self.time = time
     if !connection.isClosed { connection.receivedEnd() }
+  }
+
+  /// As ``receivedEnd(on:at:)``, of a peer that is not read now: what it has sent before its end waits.
+  package func endedUnread(_ connection: Connection, at time: Time) {
+    self.time = time
+    if !connection.isClosed { connection.endedUnread() }
   }
 
   /// All that was flushed has reached the kernel.

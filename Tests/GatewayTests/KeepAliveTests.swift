@@ -91,7 +91,7 @@ struct KeepAliveTests {
     #expect(upstream.requests.map(\.target) == ["/1"])
   }
 
-  @Test("A client that has closed its half gets its answer, and then the end")
+  @Test("With half_close, a client that has closed its half gets its answer, and then the end")
   func halfClose() async throws {
     let gate = Gate()
     let upstream = try await TestUpstream.start { connection in
@@ -100,7 +100,7 @@ struct KeepAliveTests {
       try await connection.answer("late", to: request)
       _ = try await connection.receiveRequest()
     }
-    let gateway = try await GatewayProcess.start(Configurations.plain(upstream))
+    let gateway = try await GatewayProcess.start(Configurations.plain(upstream, top: Self.halfClose))
     let client = try await gateway.connect()
     try await client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
     try await client.shutdownOutput()
@@ -110,10 +110,12 @@ struct KeepAliveTests {
     try await client.expectClosed()
   }
 
-  @Test("Requests that were pipelined before the client closed its half are all answered")
+  private static let halfClose = "limits: { half_close: true }"
+
+  @Test("With half_close, requests that were pipelined before the client closed its half are all answered")
   func halfCloseBehindPipeline() async throws {
     let upstream = try await TestUpstream.echo()
-    let gateway = try await GatewayProcess.start(Configurations.plain(upstream))
+    let gateway = try await GatewayProcess.start(Configurations.plain(upstream, top: Self.halfClose))
     let client = try await gateway.connect()
     client.startSending(Array((1...5).map { "GET /\($0) HTTP/1.1\r\nHost: test\r\n\r\n" }.joined().utf8))
     try await client.shutdownOutput()

@@ -72,6 +72,8 @@ package struct Limits: Sendable, Equatable {
   package var bodyTimeout = Duration.seconds(30)
   package var idleTimeout = Duration.seconds(75)
   package var drainTimeout = Duration.seconds(30)
+  /// A client that ends its sending side still waits for its answer.
+  package var halfClose = false
 
   package init() {}
 }

@@ -183,6 +183,7 @@ extension Reading {
     if let node = section["drain_timeout"], let value = duration(node, "'drain_timeout'", from: "0s", to: "1h") {
       result.drainTimeout = value
     }
+    if let node = section["half_close"] { result.halfClose = boolean(node, "'half_close'") ?? false }
     return result
   }
 

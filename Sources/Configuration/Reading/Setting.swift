@@ -95,6 +95,7 @@ extension SettingTable {
       Setting("streams", default: "100"), Setting("token_cache", default: "64MiB"),
       Setting("header_timeout", default: "10s"), Setting("body_timeout", default: "30s"),
       Setting("idle_timeout", default: "75s"), Setting("drain_timeout", default: "30s"),
+      Setting("half_close", default: "false"),
     ])
 
   // These three may stand on a route, too.

@@ -25,8 +25,8 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   var exchange: Exchange?
   /// Received and not yet consumed; begins with an unfinished head's first byte, or with pipelined requests.
   var input = ByteQueue()
-  private var isConsuming = false
-  private var isInputEnded = false
+  private(set) var isConsuming = false
+  private(set) var isInputEnded = false
   /// Not enough was read to tell HTTP/1 from HTTP/2; see HTTP1DownstreamConnection+Preface.swift.
   var isProtocolOpen = true
 
@@ -267,37 +267,15 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   override func receivedEnd() {
     settleForHTTP1()
     isInputEnded = true
+    if !worker.snapshot.allowsHalfClose { return clientLeft() }
     // RFC 9112 §9.6 lets a client close its half and wait for the answer, or for those to all that it pipelined.
     if state == .waiting, input.isEmpty { isPersistent = false }
     endWithInput()
   }
 
-  /// Ends the connection once nothing of what came before the client's end of its half is left to be served.
-  private func endWithInput() {
-    guard isInputEnded, !isConsuming, !isClosed else { return }
-    switch state {
-    case .idle where !input.isEmpty:
-      // Pipelined requests wait until the answers before them are taken.
-      break
-    case .idle, .lingering, .discarding:
-      close()
-    case .head:
-      if let exchange { abandon(exchange) }
-    case .body:
-      // The body cannot be completed any more, unless its end waits in `input`.
-      if framing == .untilClose, input.isEmpty {
-        bodyEnded()
-      } else if let exchange, isRestMissing {
-        abandon(exchange)
-      }
-    case .waiting:
-      break
-    }
-  }
-
-  private var isRestMissing: Bool {
-    if case .length = framing { return UInt64(input.count) < bodyLeft }
-    return input.isEmpty && framing != .untilClose
+  override func endedUnread() {
+    // What a tunnel's client has said before it left is the server's, when that takes it.
+    if !worker.snapshot.allowsHalfClose, exchange?.tunnel == nil { clientLeft() }
   }
 
   override func outputDrained() {
@@ -316,22 +294,6 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
       abandon(exchange)
     }
     input.releaseStorage()
-  }
-
-  private func abandon(_ exchange: Exchange) {
-    if state == .head {
-      forget(exchange)
-      abort()
-    } else {
-      exchange.abandon(.clientClosed)
-    }
-  }
-
-  /// Nothing was asked for: no log line, no counter.
-  private func forget(_ exchange: Exchange) {
-    self.exchange = nil
-    exchange.downstream = nil
-    worker.giveBack(exchange)
   }
 
   override func deadlinePassed() {

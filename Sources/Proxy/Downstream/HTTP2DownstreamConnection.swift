@@ -140,7 +140,8 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     prepareOutput()
     session.produce(into: &output, upTo: Self.outputHighWater)
     while let event = session.nextEvent() { handle(event, Span()) }
-    if session.isFinished { close() }
+    // Who sends no more gives no credit either: what is not made now never will be.
+    if session.isFinished || isInputEnded && exchangeCount == 0 && output.isEmpty { close() }
   }
 
   // MARK: Other events
@@ -184,10 +185,16 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
 
   override func receivedEnd() {
     isInputEnded = true
+    if !worker.snapshot.allowsHalfClose, exchangeCount > 0 {
+      // Nobody waits for an answer any more.
+      abandonAll()
+      return abort()
+    }
     for stream in streams where stream?.exchange?.isRequestComplete == false {
       stream?.exchange?.abandon(.clientClosed)
     }
     endIfAnswered()
+    flush()
   }
 
   private func abandonAll() {

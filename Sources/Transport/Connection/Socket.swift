@@ -99,6 +99,7 @@ final class Socket: Watched {
     if !readiness.isDisjoint(with: [.inputEnd, .end]) { isInputEndSeen = true }
     // A client that is not read now and has reset the connection wants no answer; what a server has sent before may be whole.
     if isReadingPaused, readiness.contains(.failure), !(connection is UpstreamConnection) { return end() }
+    if isReadingPaused { return tellUnreadEnd() }
     read()
   }
 
@@ -345,5 +346,12 @@ final class Socket: Watched {
     isReadingPaused = !isOn
     // What came meanwhile made itself heard already.
     if isOn, isInputWaiting { loop.readLater(self) }
+    if !isOn { tellUnreadEnd() }
+  }
+
+  /// Whoever is not read now may have left all the same.
+  private func tellUnreadEnd() {
+    guard isInputEndSeen, !isInputEnded, let connection else { return }
+    worker.endedUnread(connection, at: loop.now())
   }
 }

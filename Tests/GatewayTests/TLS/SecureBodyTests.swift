@@ -15,10 +15,10 @@ struct SecureBodyTests {
     server = try await SecureGateway.server()
   }
 
-  private func start(_ upstream: TestUpstream) async throws -> SecureGateway {
+  private func start(_ upstream: TestUpstream, top: String = "") async throws -> SecureGateway {
     try await SecureGateway.start(
       rest: Configurations.plain(
-        upstream, upstreamKeys: "tls: { ca: \"\(certificates.authority)\", server_name: localhost }"))
+        upstream, top: top, upstreamKeys: "tls: { ca: \"\(certificates.authority)\", server_name: localhost }"))
   }
 
   @Test("1 MiB each way through TLS on both sides arrives as it was, at any cut, many times on one connection")
@@ -42,13 +42,13 @@ struct SecureBodyTests {
     #expect(upstream.connections.count == 1)
   }
 
-  @Test("A client that has closed its half with close_notify gets its answer, and close_notify behind it")
+  @Test("With half_close, a client that has closed its half with close_notify gets its answer, and close_notify behind")
   func halfClose() async throws {
     let upstream = try await TestUpstream.start(secure: server) { connection in
       let request = try await connection.receiveRequest()
       try await connection.answer(String(repeating: "x", count: 100_000), to: request)
     }
-    let gateway = try await start(upstream)
+    let gateway = try await start(upstream, top: "limits: { half_close: true }")
     let client = try await gateway.connect()
     try await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     try await client.shutdownOutput()

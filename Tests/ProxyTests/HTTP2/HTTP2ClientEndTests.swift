@@ -49,9 +49,42 @@ struct HTTP2ClientEndTests {
     over.bench.expectNothingHeld()
   }
 
-  @Test("A client that ends its half gets the answers to what it asked, whole", arguments: Mix.clients)
-  func halfClosed(_ mix: Mix) throws {
+  @Test("T97 A client that ends its half takes its requests along, complete or not", arguments: Mix.clients)
+  func left(_ mix: Mix) throws {
     let over = try HTTP2Bench(mix.text)
+    let client = try over.client()
+    client.ask(get())
+    client.ask(head("POST / HTTP/1.1", "Host: h"), body: "begun", isEnd: false)
+    try over.settle()
+    client.socket.end()
+    try over.settle()
+    #expect(over.bench.errorCount("client_closed") == 2 && client.socket.isGone)
+    if mix == .both {
+      #expect(over.servers[0].messages.values.allSatisfy { $0.code == ErrorCode.cancel })
+    } else {
+      #expect(over.bench.servers.allSatisfy { $0.isAborted })
+    }
+    over.bench.expectNothingHeld()
+  }
+
+  @Test("T97 An answer whose window is shut does not keep the connection of a client that left")
+  func leftBehindShutWindow() throws {
+    let body = String(repeating: "x", count: 60_000)
+    let over = try HTTP2Bench("routes: [{ path: /*, auth: public, respond: { status: 200, body: \(body) } }]")
+    let client = try over.client()
+    client.consumes = false
+    client.ask(get())
+    client.ask(get())
+    try over.settle()
+    client.socket.end()
+    try over.settle()
+    #expect(client.socket.isClosed)
+    over.bench.expectNothingHeld()
+  }
+
+  @Test("With half_close, a client that ends its half gets the answers to what it asked, whole", arguments: Mix.clients)
+  func halfClosed(_ mix: Mix) throws {
+    let over = try HTTP2Bench(mix.text + "\nlimits: { half_close: true }")
     let client = try over.client()
     let stream = try #require(client.ask(get()))
     try over.settle()

@@ -50,12 +50,14 @@ private final class HTTP2Run {
       routes:
       - { path: /*, auth: public, upstream: app, timeout: 20s }
       - { path: /fixed, auth: public, respond: { status: 200, body: fixed } }
-      limits: { body_size: 200KiB, body_timeout: 5s, header_timeout: 4s, idle_timeout: 6s, streams: 20 }
+      limits: { body_size: 200KiB, body_timeout: 5s, header_timeout: 4s, idle_timeout: 6s, streams: 20,
+        half_close: HALF }
 
       """
     let kind = areServersHTTP2 ? "http2" : "http1"
-    texts = ["10.0.0.2:1", "10.0.0.3:1"].map {
-      top + "upstreams: { app: { servers: [10.0.0.1:1, \($0)], protocol: \(kind), connect_timeout: 1s, "
+    texts = [("10.0.0.2:1", true), ("10.0.0.3:1", false)].map { server, isHalfClose in
+      top.replacing("HALF", with: "\(isHalfClose)")
+        + "upstreams: { app: { servers: [10.0.0.1:1, \(server)], protocol: \(kind), connect_timeout: 1s, "
         + "response_timeout: 2s } }"
     }
     over = try HTTP2Bench(texts[0])

@@ -28,17 +28,18 @@ final class Bench {
   /// Another worker of the same process.
   weak var peer: Bench?
   private var nanoseconds: Int64 = 5_000_000_000
+  private let steady = SteadyCounter()
 
   static let unixMilliseconds: Int64 = 1_700_000_000_000
 
   init(_ snapshot: Snapshot, keySets: [KeySet?] = [], checksServers: Bool = true) {
     self.snapshot = snapshot
     let keySets = keySets + Array(repeating: nil, count: max(0, snapshot.configuration.issuers.count - keySets.count))
-    let counter = SteadyCounter()
+    let steady = steady
     worker = Worker(
       snapshot: snapshot, keySets: keySets,
       time: Time(nanoseconds: 5_000_000_000, unixMilliseconds: Self.unixMilliseconds),
-      steadyClock: { counter.next() }, seed: (1, 2), checksServers: checksServers)
+      steadyClock: { steady.next() }, seed: (1, 2), checksServers: checksServers)
   }
 
   convenience init(_ text: String, keySets: [KeySet?] = []) throws {
@@ -93,6 +94,7 @@ final class Bench {
     let end = nanoseconds + duration.nanoseconds
     while nanoseconds < end {
       nanoseconds = min(end, nanoseconds + 100_000_000)
+      steady.advance(to: nanoseconds)
       worker.tick(at: now)
       pump()
     }
@@ -154,7 +156,9 @@ final class Bench {
     case .close(let connection): socket(connection)?.close(output: false)
     case .closeOutput(let connection): socket(connection)?.close(output: true)
     case .abort(let connection): socket(connection)?.abort()
-    case .pauseReading(let connection): socket(connection)?.isPaused = true
+    case .pauseReading(let connection):
+      socket(connection)?.isPaused = true
+      socket(connection)?.tellUnreadEnd()
     case .resumeReading(let connection): socket(connection)?.isPaused = false
     case .refreshKeys(let issuer): refreshedIssuers.append(issuer)
     case .wakeWaiters(let upstream): peer?.act { $0.wakeWaiters(upstream: upstream, at: now) }
@@ -216,10 +220,12 @@ final class Bench {
 
 /// A clock that moves one microsecond a look.
 private final class SteadyCounter {
-  private var value: Int64 = 0
+  private var value: Int64 = 5_000_000_000
 
   func next() -> Int64 {
     value += 1000
     return value
   }
+
+  func advance(to moment: Int64) { value = max(value, moment) }
 }

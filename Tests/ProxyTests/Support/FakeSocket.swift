@@ -66,7 +66,13 @@ final class FakeSocket {
   func end() {
     if !isOpen { return }
     hasIncomingEnd = true
+    if isPaused { tellUnreadEnd() }
     bench.pump()
+  }
+
+  /// Tells the worker of an end behind what it does not read, as the transport does.
+  func tellUnreadEnd() {
+    if hasIncomingEnd { bench.report { [self] in if isOpen { bench.worker.endedUnread(connection, at: bench.now) } } }
   }
 
   /// The connection is lost.

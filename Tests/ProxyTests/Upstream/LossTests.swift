@@ -217,16 +217,9 @@ struct LossTests {
         client.send(Array(request[..<min(count, request.count)]))
         if count > request.count { try bench.server().send(Array(answer[..<(count - request.count)])) }
         if isReset { client.reset() } else { client.end() }
-        if count < request.count || isReset {
-          #expect(isReset || client.isGone, "\(count) bytes")
-          #expect(bench.servers.allSatisfy { $0.isAborted }, "\(count) bytes, reset \(isReset)")
-          #expect(bench.logLines.count == (count < headCount ? 0 : 1))
-        } else {
-          // Only its half is closed: the answer still comes.
-          try bench.server().send(Array(answer[(count - request.count)...]))
-          #expect(body(of: client.text) == "world")
-          #expect(client.isClosed)
-        }
+        #expect(isReset || client.isGone, "\(count) bytes")
+        #expect(bench.servers.allSatisfy { $0.isAborted }, "\(count) bytes, reset \(isReset)")
+        #expect(bench.logLines.count == (count < headCount ? 0 : 1))
         bench.expectNothingHeld()
       }
     }
@@ -245,9 +238,60 @@ struct LossTests {
     bench.expectNothingHeld()
   }
 
-  @Test("Requests pipelined before the client closed its half are all answered")
-  func halfClosedPipeline() throws {
+  @Test("With half_close, a client that ends its half anywhere in its answer still gets all of it")
+  func halfClosed() throws {
+    let answer = Array(ok("world").utf8)
+    for count in 0..<answer.count {
+      let bench = try Bench(openRoutes + Self.halfClose)
+      let client = bench.connect()
+      client.send(get())
+      try bench.server().send(Array(answer[..<count]))
+      client.end()
+      try bench.server().send(Array(answer[count...]))
+      #expect(body(of: client.text) == "world" && client.isClosed)
+      bench.expectNothingHeld()
+    }
+  }
+
+  private static let halfClose = "\nlimits: { half_close: true }"
+
+  @Test("T97 A client that is not read while a request of it runs is missed all the same", arguments: [true, false])
+  func leftUnread(_ isBody: Bool) throws {
     let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    if isBody {
+      client.send(head("POST / HTTP/1.1", "Host: h", "Content-Length: 1000000"))
+      try bench.server().room = 0
+      for _ in 0..<20 { client.send([UInt8](repeating: 0x61, count: 16_000)) }
+    } else {
+      for _ in 0..<2000 {
+        client.send(head("GET / HTTP/1.1", "Host: h", "X-Much: \(String(repeating: "m", count: 40))"))
+      }
+    }
+    #expect(client.isPaused && client.unreadByteCount > 0)
+    client.end()
+    #expect(client.isGone && bench.logLines.count == 1)
+    #expect(bench.servers.count == 1 && bench.servers[0].isAborted)
+    bench.expectNothingHeld()
+  }
+
+  @Test("T97 Answers that were complete when the client left are written to their end, and nothing more is begun")
+  func leftBehindAnswers() throws {
+    let bench = try Bench("routes: [{ path: /*, auth: public, respond: { status: 200, body: hi } }]")
+    let client = bench.connect()
+    client.room = 10
+    client.send(get("/1") + get("/2"))
+    client.end()
+    #expect(!client.isGone)
+    client.read(.max)
+    #expect(
+      client.text.split(separator: "HTTP/1.1 200 OK").count == 2 && client.text.hasSuffix("hi") && client.isClosed)
+    bench.expectNothingHeld()
+  }
+
+  @Test("With half_close, requests pipelined before the client closed its half are all answered")
+  func halfClosedPipeline() throws {
+    let bench = try Bench(openRoutes + Self.halfClose)
     let client = bench.connect()
     client.send(get("/1") + get("/2") + get("/3"))
     client.end()

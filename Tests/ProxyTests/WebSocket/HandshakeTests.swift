@@ -227,9 +227,9 @@ struct HandshakeTests {
     bench.expectNothingHeld()
   }
 
-  @Test("A client that ended its half before the 101 is let go as the tunnel opens", arguments: [true, false])
+  @Test("With half_close, a client that ended its half before the 101 is let go as it opens", arguments: [true, false])
   func earlyEnd(hasFrame: Bool) throws {
-    let bench = try Bench(WebSocketConfigurations.open)
+    let bench = try Bench(WebSocketConfigurations.open + "\nlimits: { half_close: true }")
     let client = bench.connect()
     client.send(handshake())
     if hasFrame { client.send(masked("last words")) }

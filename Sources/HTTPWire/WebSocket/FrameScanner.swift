@@ -13,8 +13,6 @@ package enum FrameViolation: Error, Sendable, CaseIterable {
   case fragmentationBroken
   /// Not the shortest form, or over 2^63 - 1 (§5.2).
   case lengthInvalid
-  /// Frames behind a close frame (§5.5.1).
-  case dataAfterClose
 }
 
 /// One direction's frames.
@@ -33,7 +31,7 @@ package struct FrameScanner: Sendable {
   private var isFinal = false
   private var payloadLeft: UInt64 = 0
   private var isMessageOpen = false
-  /// A close frame began: nothing of this direction may follow it.
+  /// A close frame began: nothing of this direction follows it.
   package private(set) var hasClosed = false
 
   /// - Parameter isMasked: true for what a client sends.
@@ -45,7 +43,8 @@ package struct FrameScanner: Sendable {
     return false
   }
 
-  /// Looks through what passes, and says how many of the bytes: all, or those up to the first place between two frames.
+  /// Looks through what passes, and says how many of the bytes: all, or those up to the first place between two frames. What
+  /// stands behind a close frame nobody may send, and everybody has to throw away (§1.4): those bytes never pass.
   /// Where the bytes break the rules, none of them may be passed on, and the scanner stands where it stood.
   package mutating func scan(
     _ bytes: Span<UInt8>, stopsBetweenFrames: Bool = false
@@ -53,7 +52,7 @@ package struct FrameScanner: Sendable {
     let start = self
     var index = 0
     while index < bytes.count {
-      if stopsBetweenFrames, isBetweenFrames { return .success(index) }
+      if stopsBetweenFrames || hasClosed, isBetweenFrames { return .success(index) }
       if case .payload = part {
         let count = Int(clamping: min(payloadLeft, UInt64(bytes.count - index)))
         index += count
@@ -91,7 +90,6 @@ package struct FrameScanner: Sendable {
   }
 
   private mutating func takeFirst(_ byte: UInt8) -> FrameViolation? {
-    if hasClosed { return .dataAfterClose }
     isFinal = byte & 0x80 != 0
     opcode = byte & 0x0F
     switch opcode {

@@ -102,10 +102,11 @@ extension Exchange {
   func passToServer(_ bytes: Span<UInt8>) {
     guard let isEnding = tunnel.map({ $0.ending != nil }) else { return }
     switch tunnel?.clientFrames.scan(bytes, stopsBetweenFrames: isEnding) {
+    case .success(0): break
     case .success(let count):
       tunnel?.movedAt = worker.time.nanoseconds
       requestByteCount &+= UInt64(count)
-      if count > 0 { writeUpstream(bytes.extracting(0..<count)) }
+      writeUpstream(bytes.extracting(0..<count))
     case .failure, nil: endTunnel(.frameInvalid)
     }
   }
@@ -114,8 +115,10 @@ extension Exchange {
     guard let isEnding = tunnel.map({ $0.ending != nil }) else { return }
     switch tunnel?.serverFrames.scan(bytes, stopsBetweenFrames: isEnding) {
     case .success(let count):
-      tunnel?.movedAt = worker.time.nanoseconds
-      writeDownstream(bytes.extracting(0..<count))
+      if count > 0 {
+        tunnel?.movedAt = worker.time.nanoseconds
+        writeDownstream(bytes.extracting(0..<count))
+      }
       if isEnding, tunnel?.serverFrames.isBetweenFrames ?? false { finishTunnel() }
     case .failure, nil: endTunnel(.frameInvalid)
     }

@@ -19,7 +19,7 @@ struct FrameScannerTests {
     ([0x89, 0x7E, 0x00, 0x7E], .controlFrameTooLarge), ([0x09, 0x00], .controlFrameFragmented),
     ([0x80, 0x00], .fragmentationBroken), ([0x01, 0x00, 0x01, 0x00], .fragmentationBroken),
     ([0x81, 0x7E, 0x00, 0x7D], .lengthInvalid), ([0x81, 0x7F, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], .lengthInvalid),
-    ([0x81, 0x7F, 0xFF, 0, 0, 0, 0, 0, 0, 0], .lengthInvalid), ([0x88, 0x00, 0x81], .dataAfterClose),
+    ([0x81, 0x7F, 0xFF, 0, 0, 0, 0, 0, 0, 0], .lengthInvalid),
   ]
 
   @Test("Boundaries are found wherever the bytes are cut")
@@ -78,14 +78,33 @@ struct FrameScannerTests {
 
   @Test("Bytes that break the rules leave the scanner where it stood, as none of them pass")
   func unmoved() {
-    for cut in Self.server.indices.dropLast() {
+    for cut in 0..<281 {
       var scanner = FrameScanner(isMasked: false)
       let isGood = scanner.passes(Self.server[..<cut])
       #expect(isGood)
-      let violation = scanner.violation(Array(Self.server[cut...]) + [0x88, 0x00])
-      #expect(violation == .dataAfterClose)
+      let violation = scanner.violation(Array(Self.server[cut..<281]) + [0x83, 0x00])
+      #expect(violation == .reservedOpcode)
       #expect(scanner.isBetweenFrames == Self.boundaries.contains(cut), "cut at \(cut)")
-      #expect(scanner.hasClosed == (cut > 281))
+      #expect(!scanner.hasClosed)
+    }
+  }
+
+  @Test("T99 What stands behind a close frame never passes, whatever it is and wherever it is cut")
+  func behindClose() {
+    let tail: [UInt8] = [0x81, 0x01, 0x61, 0x83, 0x00, 0xFF]
+    let bytes = Self.server + tail
+    for cut in 0...bytes.count {
+      var scanner = FrameScanner(isMasked: false)
+      var passed = 0
+      for piece in [Array(bytes[..<cut]), Array(bytes[cut...])] {
+        guard case .success(let count) = scanner.scan(piece.span) else {
+          Issue.record("refused at \(cut)")
+          continue
+        }
+        passed += count
+      }
+      #expect(passed == Self.server.count, "cut at \(cut)")
+      #expect(scanner.hasClosed && scanner.isBetweenFrames)
     }
   }
 

@@ -21,6 +21,8 @@ package final class CompiledRoute: Sendable {
   let scopeText: String
   let isAuthorizationSource: Bool
   let isWebSocketProtocolSource: Bool
+  /// Who the caller is may follow from what browsers send for any page: a cookie, or the client's certificate.
+  let isCredentialSentUnasked: Bool
   let headerSources: FieldNameSet
   /// Names of cookies and query parameters that may hold a token and do not go on; none where the route forwards it.
   let cookieSources: [[UInt8]]
@@ -96,6 +98,7 @@ package final class CompiledRoute: Sendable {
     certificateFields = route.identity.headers.compactMap { header in
       if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }
     }
+    isCredentialSentUnasked = !certificateFields.isEmpty || route.hasCookieSource
     isTokenForwarded = route.identity.isTokenForwarded
     let removed = route.identity.isTokenForwarded ? [] : tokenSources
     cookieSources = removed.compactMap { if case .cookie(let name) = $0 { Array(name.utf8) } else { nil } }

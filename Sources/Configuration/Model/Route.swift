@@ -44,6 +44,12 @@ package struct Route: Sendable, Equatable {
     self.auth = auth
     self.action = action
   }
+
+  /// Whether a token may come in a cookie, which browsers send whatever page asks.
+  package var hasCookieSource: Bool {
+    guard case .token(let requirement) = auth else { return false }
+    return requirement.sources.contains { if case .cookie = $0 { true } else { false } }
+  }
 }
 
 /// `host:` of a route, in lower case, without a port and without the brackets of an IPv6 address.

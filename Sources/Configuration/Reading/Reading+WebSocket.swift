@@ -37,6 +37,15 @@ extension Reading {
         "a WebSocket goes to an upstream over HTTP/1.1, and \(name.quoted) has 'protocol: http2': "
           + "write an upstream with protocol: http1 for this route")
     }
+    if route.hasCookieSource, let cors = route.cors,
+      let open = [CORS.Origin.any, .exact("null")].first(where: cors.origins.contains)
+    {
+      let name = if case .any = open { "*" } else { "null" }
+      warn(
+        section.keyPlace("cors"),
+        "with the origin '\(name)' any page may open this WebSocket with the cookie of its visitor: name origins in 'cors'"
+      )
+    }
     if !route.methods.isEmpty, !route.methods.contains("GET") {
       error(section["methods"]?.place ?? place, "a WebSocket begins with GET: add GET to 'methods'")
     }

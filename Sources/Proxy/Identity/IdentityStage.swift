@@ -116,6 +116,7 @@ extension Exchange {
     case .tracestate: if !isTraceKept { return false }
     case .authorization: if route.isAuthorizationSource, !route.isTokenForwarded { return false }
     case .expect: return head.expectsContinue
+    case .contentLength: if isTunnelWanted { return false }
     case .grpcTimeout: if isCallTimed { return false }
     case .secWebSocketKey: if head.connectProtocol != nil { return false }
     case .secWebSocketProtocol: if route.isWebSocketProtocolSource, !route.isTokenForwarded { return false }

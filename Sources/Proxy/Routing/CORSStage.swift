@@ -59,20 +59,21 @@ extension Exchange {
     addedLines.append("\r\n")
   }
 
-  /// Browsers let any page open a WebSocket anywhere, with the visitor's cookies: on a route with `cors` only its origins
-  /// and the gateway's own host may. Clients that are no browsers send no Origin.
-  func mayOpenTunnel(_ cors: CORSPolicy) -> Bool {
-    if cors.isOpen || head.count(of: .origin) == 0 { return true }
+  /// Browsers let any page open a WebSocket anywhere, with what they send by themselves for its visitor: on a route with
+  /// `cors` only its origins and the gateway's own host may; on one without, where such a thing is the credential, only the
+  /// latter. Clients that are no browsers send no Origin.
+  func mayOpenTunnel(_ route: CompiledRoute) -> Bool {
+    if head.count(of: .origin) == 0 || route.cors?.isOpen ?? !route.isCredentialSentUnasked { return true }
     guard head.count(of: .origin) == 1, let origin = head.first(.origin) else { return false }
-    return Self.isAllowedOrOwn(head, origin.value, cors)
+    return Self.isAllowedOrOwn(head, origin.value, route.cors)
   }
 
   /// The own origin is the authority that the request is for, by whatever scheme: TLS may end before the gateway.
   private static func isAllowedOrOwn(
-    _ head: borrowing RequestHead, _ origin: Range<Int>, _ cors: CORSPolicy
+    _ head: borrowing RequestHead, _ origin: Range<Int>, _ cors: CORSPolicy?
   ) -> Bool {
     let bytes = head.bytes.span
-    if cors.allows(bytes.extracting(origin)) { return true }
+    if let cors, cors.allows(bytes.extracting(origin)) { return true }
     guard let authority = head.authority, origin.count > authority.count + 3 else { return false }
     let start = origin.upperBound - authority.count
     guard bytes.extracting(start - 3..<start).equalsIgnoringCase("://") else { return false }

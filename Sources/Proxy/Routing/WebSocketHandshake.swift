@@ -12,19 +12,22 @@ extension Exchange {
     if let wanted = head.connectProtocol {
       guard route.webSocket != nil, wanted == .webSocket else { return .refuse(.head(.methodUnsupported)) }
       // What is announced as content would be the server's to wait for, and the tunnel's bytes the wrong ones.
-      if head.count(of: .contentLength) > 0 { return .refuse(.gateway(.webSocketHandshakeInvalid)) }
+      if head.count(of: .contentLength) > 0, head.framing != .length(0) {
+        return .refuse(.gateway(.webSocketHandshakeInvalid))
+      }
     } else {
       guard route.webSocket != nil, head.wantsUpgrade, let field = head.first(.upgrade),
         head.bytes.span.extracting(field.value).equalsIgnoringCase("websocket")
       else { return .next }
-      guard head.count(of: .upgrade) == 1, head.method == .get, head.framing == .none, hasKey(head.bytes.span) else {
-        return .refuse(.gateway(.webSocketHandshakeInvalid))
-      }
+      // Java's client says that there is no content: `Content-Length: 0`.
+      guard head.count(of: .upgrade) == 1, head.method == .get, head.framing == .none || head.framing == .length(0),
+        hasKey(head.bytes.span)
+      else { return .refuse(.gateway(.webSocketHandshakeInvalid)) }
     }
     guard head.count(of: .secWebSocketVersion) == 1, let version = head.first(.secWebSocketVersion),
       head.bytes.span.extracting(version.value).equalsIgnoringCase("13")
     else { return .refuse(.gateway(.webSocketVersionUnsupported)) }
-    if let cors = route.cors, !mayOpenTunnel(cors) { return .refuse(.gateway(.originNotAllowed)) }
+    if !mayOpenTunnel(route) { return .refuse(.gateway(.originNotAllowed)) }
     isTunnelWanted = true
     // Its content begins when the tunnel does.
     isRequestComplete = true

@@ -72,7 +72,7 @@ struct HTTP2TunnelTests {
   func refused() throws {
     let bench = try Bench(WebSocketConfigurations.open)
     for (line, expected) in [
-      ("Sec-WebSocket-Version: 12", 400), ("Content-Length: 5", 400), ("Content-Length: 0", 400),
+      ("Sec-WebSocket-Version: 12", 400), ("Content-Length: 5", 400), ("Content-Length: 1", 400),
     ] {
       let client = try HTTP2Client(bench)
       client.connect("/", line)

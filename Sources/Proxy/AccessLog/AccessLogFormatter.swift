@@ -9,7 +9,7 @@ package import Configuration
 package struct AccessLogFormatter: Sendable {
   private enum Part: Sendable {
     case text([UInt8])
-    case field(AccessLogField)
+    case field(AccessLogField, isQuoted: Bool)
   }
 
   private enum Style: Sendable {
@@ -25,11 +25,14 @@ package struct AccessLogFormatter: Sendable {
     case .json: style = .json
     case .combined: style = .combined
     case .template(let parts):
+      var isQuoted = false
       style = .template(
         parts.map { part in
           switch part {
-          case .text(let text): .text(Array(text.utf8))
-          case .field(let field): .field(field)
+          case .text(let text):
+            if !text.count(where: { $0 == "\"" }).isMultiple(of: 2) { isQuoted.toggle() }
+            return .text(Array(text.utf8))
+          case .field(let field): return .field(field, isQuoted: isQuoted)
           }
         })
     }
@@ -44,7 +47,7 @@ package struct AccessLogFormatter: Sendable {
       for part in parts {
         switch part {
         case .text(let text): output.append(text.span)
-        case .field(let field): output.appendTemplateField(field, of: entry)
+        case .field(let field, let isQuoted): output.appendTemplateField(field, of: entry, isQuoted: isQuoted)
         }
       }
     }
@@ -156,8 +159,10 @@ extension ByteQueue {
 
   // MARK: template
 
-  /// One field, escaped so that it may stand between quotes; `-` when absent.
-  fileprivate mutating func appendTemplateField(_ field: AccessLogField, of entry: borrowing AccessLogEntry) {
+  /// One field; `-` when absent. Between quotes it cannot end them, and without quotes it stays one column.
+  fileprivate mutating func appendTemplateField(
+    _ field: AccessLogField, of entry: borrowing AccessLogEntry, isQuoted: Bool
+  ) {
     switch field {
     case .time: appendTimestamp(CivilTime(unixMilliseconds: entry.unixMilliseconds))
     case .status: appendStatus(entry.status)
@@ -174,7 +179,7 @@ extension ByteQueue {
     case .clientIP, .method, .host, .path, .protocol, .tlsVersion, .tlsCipher, .alpn, .route, .upstream, .server,
       .issuer,
       .subject, .reason, .requestID, .traceID, .userAgent, .referer:
-      appendColumn(entry.text(field), escapesSpace: false)
+      appendColumn(entry.text(field), escapesSpace: !isQuoted)
     }
   }
 

@@ -8,7 +8,8 @@ import Tokens
 
 extension Exchange {
   func recordOutcome() {
-    let now = worker.time.nanoseconds
+    // An answer of the gateway's own may end in the turn of the loop in which it began: its time has not passed for the others.
+    let now = upstreamRespondedAt > 0 ? worker.time.nanoseconds : worker.steadyClock()
     let elapsed = UInt64(clamping: now &- startedAt)
     let status = loggedStatus
     let route = route

@@ -123,6 +123,35 @@ struct AccessLogTests {
     #expect(texts.contains("r0|200 -|GET|door|200|alice|{x}"))
   }
 
+  @Test("T92 No value of a client makes columns of its own in a template without quotes, nor leaves them with quotes")
+  func templateColumns() async throws {
+    let gateway = try await GatewayProcess.start(
+      """
+      access_log: { path: stdout, format: '{client_ip} {user_agent} {status} "{user_agent}" {referer}' }
+      routes: [{ path: /fixed, auth: public, respond: { status: 200, body: ok } }]
+      """)
+    _ = try await gateway.get("/fixed", ["User-Agent: evil 200 \" 5", "Referer: https://x.test/a b"])
+    let line = try await gateway.waitForAccessLog(1)[0]
+    #expect(
+      line == #"127.0.0.1 evil\x20200\x20\"\x205 200 "evil 200 \" 5" https://x.test/a\x20b"#, "\(line)")
+  }
+
+  @Test("What the gateway answers itself has taken time, in the log and in the histogram")
+  func ownDurations() async throws {
+    let key = try TestKey(.es256)
+    let (door, _) = try await start(key, format: "json")
+    let own = outcomes(key).filter { !$0.line.hasSuffix(" -") && !$0.line.hasPrefix("50") }
+    try await run(own, door.gateway)
+    for line in try await door.gateway.waitForAccessLog(own.count) {
+      let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+      #expect(try #require(object["duration_ms"] as? Double) > 0, "\(line)")
+    }
+    let metrics = try await door.gateway.metrics()
+    for route in ["door", "scoped", "small"] {
+      #expect(metrics.sum("catraca_request_duration_seconds_sum", ["route": route]) > 0, "\(route)")
+    }
+  }
+
   @Test("SIGUSR1 opens a moved log file anew, and no line is lost on the way")
   func reopen() async throws {
     let key = try TestKey(.es256)

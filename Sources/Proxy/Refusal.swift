@@ -8,6 +8,8 @@ package import Tokens
 package enum GatewayRefusal: String, Sendable, CaseIterable {
   case routeNotFound = "route_not_found"
   case methodNotAllowed = "method_not_allowed"
+  /// The path has dot segments or empty ones.
+  case pathNotNormal = "path_not_normal"
   case rateLimited = "rate_limited"
   case originNotAllowed = "origin_not_allowed"
   case bodyTooLarge = "body_too_large"
@@ -53,7 +55,8 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
     case .rateLimited: 429
     case .originNotAllowed: 403
     case .bodyTooLarge: 413
-    case .bodyMalformed, .webSocketHandshakeInvalid, .webSocketVersionUnsupported, .webSocketFrameInvalid,
+    case .pathNotNormal, .bodyMalformed, .webSocketHandshakeInvalid, .webSocketVersionUnsupported,
+      .webSocketFrameInvalid,
       .grpcTimeoutInvalid:
       400
     case .headerTimeout, .bodyTimeout, .webSocketIdle: 408

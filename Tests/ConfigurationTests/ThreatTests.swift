@@ -106,7 +106,7 @@ struct ThreatTests {
   @Test(
     "T39 T40 T42 a path that no normalised request equals cannot be written",
     arguments: [
-      "//a", "/a/../b", "/%61", "/a%2fb", "/a%5cb", "/a;x", "/a%2561", "/a*", "/*/a", "/a?b", "/a#b", "/..", "/a%00",
+      "//a", "/a/../b", "/%61", "/a%2fb", "/a%5cb", "/a;x", "/a%252f", "/a*", "/*/a", "/a?b", "/a#b", "/..", "/a%00",
     ])
   func paths(path: String) {
     let text =

@@ -113,7 +113,9 @@ enum PathRules {
     case .percentInvalid: "'%' has two hexadecimal digits behind it"
     case .encodedControl: "it holds an encoded control character"
     case .encodedSlash: "it holds an encoded '/' or '\\', and such requests are refused"
-    case .doubleEncoding: "it is encoded twice ('%25' before two digits), and such requests are refused"
+    case .notUTF8: "it holds encoded bytes that are not UTF-8, and such requests are refused"
+    case .doubleEncoding:
+      "it would hold '/', '\\', '%', a control or a dot segment if decoded twice, and such requests are refused"
     case .aboveRoot: "'..' goes above the root"
     case .emptyParameters: "it holds ';' behind nothing"
     case .tooManySegments: "it has more than \(NormalTarget.segmentCountMax) segments"
@@ -142,6 +144,6 @@ enum PathRules {
     }
     var target = NormalTarget()
     if let error = target.normalize(raw.span) { return .failure(error) }
-    return .success(target.bytes.span.text())
+    return .success(target.hasEncodedDelimiter ? target.plainPath.span.text() : target.bytes.span.text())
   }
 }

@@ -70,3 +70,20 @@ func holdsControlOrSpace(_ text: Span<UInt8>) -> Bool {
   }
   return found != 0
 }
+
+/// Whether all bytes are visible ASCII, which is all that a URI is made of (RFC 3986 §2).
+@inline(__always)
+func isVisibleASCII(_ text: Span<UInt8>) -> Bool {
+  var found: UInt64 = 0
+  var index = 0
+  while index + 8 <= text.count {
+    let packed = PackedBytes(text, at: index)
+    found |= packed.controlsAndSpaces | packed.beyondASCII
+    index += 8
+  }
+  while index < text.count {
+    if text[index] &- 0x21 >= 0x5E { return false }
+    index += 1
+  }
+  return found == 0
+}

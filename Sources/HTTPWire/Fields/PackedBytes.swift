@@ -47,6 +47,10 @@ struct PackedBytes {
     return (~Self.atLeast(seven, 0x21) | Self.atLeast(seven, 0x7F)) & ~word & Self.tops
   }
 
+  /// The top bit of each byte that has it.
+  @inline(__always)
+  var beyondASCII: UInt64 { word & Self.tops }
+
   /// Letters, digits and hyphens in lower case, the first byte the highest.
   @inline(__always)
   var loweredName: UInt64 { (word | Self.ones &* 0x20).byteSwapped }

@@ -50,7 +50,9 @@ private func authorityHostEnd(_ text: Span<UInt8>) -> Int? {
   }
   var index = 0
   while index < text.count, isNameByte(text[index]) { index += 1 }
-  return index == 0 || text[0] == 0x2E ? nil : index
+  if index == 0 || text[0] == 0x2E { return nil }
+  // One dot may end a full domain name. With more, a rule for the name would not find it (T95).
+  return text[index - 1] == 0x2E && text[index - 2] == 0x2E ? nil : index
 }
 
 /// The unreserved characters of RFC 3986 §2.3.

@@ -1,12 +1,13 @@
-// From the target that a client wrote to the one normal form that is both matched and forwarded (RFC 3986 §6.2.2; T39 to
-// T42), so that no rule can be walked round by writing a path in another way. What servers read in different ways is
-// refused. Invariant: the normal form of a normal form is itself.
+// From the target that a client wrote to the one normal form that rules are matched with (RFC 3986 §6.2.2; T39 to T42), so
+// that no rule can be walked round by writing a path in another way. It is forwarded only where it is the client's path in
+// another spelling of the same segments; what servers read in different ways is refused. Invariant: the normal form of a
+// normal form is itself.
 
 package import Bytes
 
 /// The normal form of a request target's path and query. One value serves all requests of a connection.
 package struct NormalTarget: ~Copyable {
-  /// The normal path, then `?` and the query as it came: what is forwarded.
+  /// The normal path, then `?` and the query as it came.
   package private(set) var bytes = ByteQueue()
   /// Bytes of the path: it is the first so many of ``bytes``.
   package private(set) var pathCount = 0
@@ -17,6 +18,15 @@ package struct NormalTarget: ~Copyable {
   package private(set) var segments: [Range<Int>] = []
   /// Whether the path ends in a slash, as `/` does; parameters behind it do not count.
   package private(set) var hasTrailingSlash = false
+  /// Whether dot segments or empty ones were left out: to a server that keeps them it is another path (T117).
+  package private(set) var isAltered = false
+  /// Whether there is a ``plainPath``.
+  package private(set) var hasEncodedDelimiter = false
+  /// Where a segment has %XX of a delimiter that may stand bare, the path with those decoded: a server sees `@` in `%40`, so
+  /// a rule for `/users/@me` must hold for that spelling too (T39).
+  package private(set) var plainPath = ByteQueue()
+  /// The ``segments`` in ``plainPath``.
+  package private(set) var plainSegments: [Range<Int>] = []
 
   // LIMIT: segments of a path: beyond them 400.
   package static let segmentCountMax = 256
@@ -30,6 +40,12 @@ package struct NormalTarget: ~Copyable {
     pathCount = 0
     query = nil
     hasTrailingSlash = false
+    isAltered = false
+    if hasEncodedDelimiter {
+      hasEncodedDelimiter = false
+      plainPath.removeAll()
+      plainSegments.removeAll(keepingCapacity: true)
+    }
   }
 
   /// Forgets the target and gives its memory back.
@@ -37,6 +53,8 @@ package struct NormalTarget: ~Copyable {
     reset()
     bytes.releaseStorage()
     segments = []
+    plainPath.releaseStorage()
+    plainSegments = []
   }
 
   /// Takes the path and query of an origin or absolute form; an empty path counts as `/`. Returns why there is no normal
@@ -54,9 +72,10 @@ package struct NormalTarget: ~Copyable {
     if segments.isEmpty, bytes.isEmpty { hasTrailingSlash = true }
     if hasTrailingSlash, !endsInBareParameters { bytes.append(0x2F) }
     pathCount = bytes.count
+    if hasEncodedDelimiter { writePlainPath() }
     if pathEnd < raw.count {
       let text = raw.extracting(pathEnd + 1..<raw.count)
-      if holdsControlOrSpace(text) || text.firstIndex(of: 0x23) != nil { return .byteInvalid }
+      if !isVisibleASCII(text) || text.firstIndex(of: 0x23) != nil { return .byteInvalid }
       query = pathCount + 1..<pathCount + 1 + text.count
       bytes.append(0x3F)
       bytes.append(text)
@@ -72,6 +91,23 @@ package struct NormalTarget: ~Copyable {
 
   private var hasParametersBehindSlash = false
 
+  private mutating func writePlainPath() {
+    // Taken out while it is written: a span of one property bars changes to the others.
+    var plain = ByteQueue()
+    swap(&plain, &plainPath)
+    var copied = 0
+    for index in segments.indices {
+      let name = segments[index]
+      plain.append(bytes.span.extracting(copied..<name.lowerBound))
+      let start = plain.count
+      appendWithBareDelimiters(bytes.span.extracting(name), to: &plain)
+      plainSegments.append(start..<plain.count)
+      copied = name.upperBound
+    }
+    plain.append(bytes.span.extracting(copied..<pathCount))
+    swap(&plain, &plainPath)
+  }
+
   /// Reads the segment behind the slash at `index` and leaves `index` at the next slash or the path's end.
   private mutating func normalizeSegment(_ raw: Span<UInt8>, _ index: inout Int, _ pathEnd: Int) -> TargetError? {
     let slash = bytes.count
@@ -79,6 +115,7 @@ package struct NormalTarget: ~Copyable {
     index += 1
     var writer = SegmentWriter(start: slash + 1)
     if let error = writer.write(raw, &index, pathEnd, to: &bytes) { return error }
+    if writer.hasEncodedDelimiter { hasEncodedDelimiter = true }
     let isLast = index == pathEnd
     hasTrailingSlash = false
     hasParametersBehindSlash = false
@@ -88,6 +125,7 @@ package struct NormalTarget: ~Copyable {
     case .empty:
       if writer.parameters == nil {
         bytes.truncate(to: slash)
+        if !isLast { isAltered = true }
       } else if isLast {
         hasParametersBehindSlash = true
       } else {
@@ -97,10 +135,12 @@ package struct NormalTarget: ~Copyable {
       hasTrailingSlash = isLast
     case .dot:
       bytes.truncate(to: slash)
+      isAltered = true
       hasTrailingSlash = isLast
     case .dotDot:
       guard let parent = segments.popLast() else { return .aboveRoot }
       bytes.truncate(to: parent.lowerBound - 1)
+      isAltered = true
       hasTrailingSlash = isLast
     case .name:
       if segments.count >= Self.segmentCountMax { return .tooManySegments }

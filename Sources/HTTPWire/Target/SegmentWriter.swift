@@ -1,5 +1,5 @@
-// One segment of a path into its normal form: %XX of characters that a segment may hold bare decoded, the
-// digits of the rest in upper case, what no URI may hold bare encoded. So each name has one spelling.
+// One segment of a path into its normal form: %XX of unreserved characters decoded, the digits of the rest in upper case,
+// what no URI may hold bare encoded. All of it means the same to every server (RFC 3986 §6.2.2).
 
 import Bytes
 
@@ -14,6 +14,8 @@ struct SegmentWriter {
   /// The place of the first `%3B`, behind which some servers see parameters too.
   private var encodedSemicolon: Int?
   private var hasEncodedPercent = false
+  /// Whether there is %XX of a character that is reserved and may stand bare: `@`, `+`, `=`.
+  private(set) var hasEncodedDelimiter = false
 
   init(start: Int) { self.start = start }
 
@@ -33,8 +35,8 @@ struct SegmentWriter {
       default:
         if byte == 0x2F { return hasEncodedPercent ? doubleEncodingError(bytes.span) : nil }
         if byte == 0x25 {
-          if let error = writeEncoded(raw, index, end, to: &bytes) { return error }
-          index += 2
+          if let error = writeEncoded(raw, &index, end, to: &bytes) { return error }
+          continue
         } else {
           if parameters == nil { parameters = bytes.count }
           bytes.append(byte)
@@ -45,27 +47,47 @@ struct SegmentWriter {
     return hasEncodedPercent ? doubleEncodingError(bytes.span) : nil
   }
 
-  /// Writes what the `%XX` at `index` stands for.
+  /// Writes what the `%XX` at `index` stands for, and leaves `index` behind it.
   private mutating func writeEncoded(
-    _ raw: Span<UInt8>, _ index: Int, _ end: Int, to bytes: inout ByteQueue
+    _ raw: Span<UInt8>, _ index: inout Int, _ end: Int, to bytes: inout ByteQueue
   ) -> TargetError? {
-    guard end - index >= 3 else { return .percentInvalid }
-    let high = ByteTables.hexadecimalDigit[Int(raw[index + 1])]
-    let low = ByteTables.hexadecimalDigit[Int(raw[index + 2])]
-    guard high < 16, low < 16 else { return .percentInvalid }
-    let byte = high << 4 | low
+    guard let byte = encodedByte(raw, index, end) else { return .percentInvalid }
+    if byte >= 0x80 { return writeSequence(raw, &index, end, to: &bytes) }
     if byte < 0x20 || byte == 0x7F { return .encodedControl }
     if byte == 0x2F || byte == 0x5C { return .encodedSlash }
-    // Not only the unreserved ones, as RFC 3986 §6.2.2.2 has it: a server that decodes sees `@` in `%40`, so a rule for
-    // `/users/@me` must hold for that spelling too (T39).
-    if ByteTables.pathByte[Int(byte)] == 1 {
+    index += 3
+    if isNameByte(byte) {
       bytes.append(byte)
       return nil
     }
     if byte == 0x25 { hasEncodedPercent = true }
     if byte == 0x3B, encodedSemicolon == nil { encodedSemicolon = bytes.count }
+    // It goes on as it came: some servers take a bare `+` for a space.
+    if ByteTables.pathByte[Int(byte)] == 1 { hasEncodedDelimiter = true }
     appendEncoded(byte, to: &bytes)
     return nil
+  }
+
+  /// Writes the `%XX` that make one character beyond ASCII. Overlong forms are read as `/` or `.` by old decoders (T95).
+  private func writeSequence(
+    _ raw: Span<UInt8>, _ index: inout Int, _ end: Int, to bytes: inout ByteQueue
+  ) -> TargetError? {
+    var sequence = InlineArray<4, UInt8>(repeating: 0)
+    var known = 0
+    while known < 4, let byte = encodedByte(raw, index + 3 * known, end), byte >= 0x80 {
+      sequence[known] = byte
+      known += 1
+    }
+    let count = UTF8Sequence.byteCount(sequence.span.extracting(0..<known), at: 0)
+    if count == 0 { return .notUTF8 }
+    for place in 0..<count { appendEncoded(sequence[place], to: &bytes) }
+    index += 3 * count
+    return nil
+  }
+
+  private func encodedByte(_ raw: Span<UInt8>, _ index: Int, _ end: Int) -> UInt8? {
+    guard end - index >= 3, raw[index] == 0x25 else { return nil }
+    return hexadecimalByte(raw, at: index + 1)
   }
 
   private func appendEncoded(_ byte: UInt8, to bytes: inout ByteQueue) {
@@ -76,19 +98,40 @@ struct SegmentWriter {
 
   private func upperDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x37 + value }
 
-  /// `%25` with two digits behind it: a server that decodes twice would read another path. Asked of what was written, so
-  /// that digits which came encoded count as well.
+  /// Whether a server that decodes twice would read another path. Asked of what was written, so that digits which came
+  /// encoded count as well.
   private func doubleEncodingError(_ bytes: Span<UInt8>) -> TargetError? {
     var index = start
-    while index + 4 < bytes.count {
-      if bytes[index] == 0x25, bytes[index + 1] == 0x32, bytes[index + 2] == 0x35,
-        ByteTables.hexadecimalDigit[Int(bytes[index + 3])] < 16, ByteTables.hexadecimalDigit[Int(bytes[index + 4])] < 16
+    while index < bytes.count {
+      if let byte = twiceEncodedByte(bytes, at: index),
+        byte < 0x20 || byte == 0x7F || byte == 0x25 || byte == 0x2F || byte == 0x5C
       {
         return .doubleEncoding
       }
       index += 1
     }
-    return nil
+    return isDotSegmentTwiceDecoded(bytes) ? .doubleEncoding : nil
+  }
+
+  /// What `%25XX` stands for once it is decoded twice.
+  private func twiceEncodedByte(_ bytes: Span<UInt8>, at index: Int) -> UInt8? {
+    guard index + 4 < bytes.count, bytes[index] == 0x25, bytes[index + 1] == 0x32, bytes[index + 2] == 0x35 else {
+      return nil
+    }
+    return hexadecimalByte(bytes, at: index + 3)
+  }
+
+  private func isDotSegmentTwiceDecoded(_ bytes: Span<UInt8>) -> Bool {
+    var dotCount = 0
+    var index = start
+    while index < bytes.count {
+      let twice = twiceEncodedByte(bytes, at: index)
+      if bytes[index] == 0x3B || index == encodedSemicolon || twice == 0x3B { break }
+      guard bytes[index] == 0x2E || twice == 0x2E else { return false }
+      dotCount += 1
+      index += twice == nil ? 1 : 5
+    }
+    return dotCount == 1 || dotCount == 2
   }
 
   /// What the name at `range`, as written, means. A dot segment with parameters is refused (T40): `..;` is a name to some
@@ -101,4 +144,27 @@ struct SegmentWriter {
     if parameters != nil || encodedSemicolon != nil { return .ambiguous }
     return count == 1 ? .dot : .dotDot
   }
+}
+
+/// Appends a written name, with %XX of delimiters that may stand bare decoded.
+func appendWithBareDelimiters(_ name: Span<UInt8>, to bytes: inout ByteQueue) {
+  var index = 0
+  while index < name.count {
+    if name[index] == 0x25, index + 2 < name.count, let byte = hexadecimalByte(name, at: index + 1),
+      ByteTables.pathByte[Int(byte)] == 1
+    {
+      bytes.append(byte)
+      index += 3
+    } else {
+      bytes.append(name[index])
+      index += 1
+    }
+  }
+}
+
+/// The byte that two hexadecimal digits at `index` write.
+private func hexadecimalByte(_ text: Span<UInt8>, at index: Int) -> UInt8? {
+  let high = ByteTables.hexadecimalDigit[Int(text[index])]
+  let low = ByteTables.hexadecimalDigit[Int(text[index + 1])]
+  return high < 16 && low < 16 ? high << 4 | low : nil
 }

@@ -12,7 +12,9 @@ package enum TargetError: String, Sendable, CaseIterable, Error {
   case encodedControl = "path_encoded_control"
   /// `%2F` or `%5C`.
   case encodedSlash = "path_encoded_slash"
-  /// `%25` with two hexadecimal digits behind it.
+  /// `%80` to `%FF` that are not UTF-8.
+  case notUTF8 = "path_not_utf8"
+  /// What stands for `/`, `\`, `%`, a control or a dot segment once it is decoded twice.
   case doubleEncoding = "path_double_encoded"
   /// `..` where nothing is left to go up from.
   case aboveRoot = "path_above_root"

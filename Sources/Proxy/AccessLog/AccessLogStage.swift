@@ -70,7 +70,7 @@ extension Exchange {
     }
     worker.logEntry.set(.method, bytes.extracting(head.methodRange))
     if let authority = head.authority { worker.logEntry.set(.host, bytes.extracting(authority)) }
-    setPath(target.bytes.span)
+    setPath(bytes, target.bytes.span)
     switch head.version {
     case .http10: worker.logEntry.set(.protocol, "HTTP/1.0")
     case .http11: worker.logEntry.set(.protocol, "HTTP/1.1")
@@ -103,7 +103,19 @@ extension Exchange {
     worker.logEntry.set(field, bytes.extracting(range))
   }
 
-  private func setPath(_ bytes: Span<UInt8>) { worker.logEntry.set(.path, bytes.extracting(0..<target.pathCount)) }
+  /// A path that was not sent on for what is written in it stands there as it was written.
+  private func setPath(_ head: Span<UInt8>, _ target: Span<UInt8>) {
+    if isPathRefused {
+      worker.logEntry.set(.path, head.extracting(self.head.pathAndQueryRange))
+    } else {
+      worker.logEntry.set(.path, target.extracting(0..<self.target.pathCount))
+    }
+  }
+
+  private var isPathRefused: Bool {
+    if case .target = refusal { return true }
+    return target.isAltered
+  }
 
   private func setUpstreamTexts() {
     guard let server, let pool else { return }

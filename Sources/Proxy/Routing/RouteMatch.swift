@@ -9,7 +9,7 @@ package enum RouteResult: Equatable, Sendable {
   case route(Int)
   /// No route takes this host and path with these fields: 404. Nothing is open by default (T46).
   case notFound
-  /// A route takes host, path and fields, but none of them this method: 405 with ``RouteTable/appendAllow(of:to:)``.
+  /// Routes take host, path and fields, but none of them this method: 405 with ``RouteTable/appendAllow(of:to:)``.
   case methodNotAllowed
 }
 
@@ -35,6 +35,19 @@ package struct RouteMatch: ~Copyable {
     if !captures.isEmpty { captures.removeAll(keepingCapacity: true) }
     rest = 0..<0
     if !allowedMethods.isEmpty { allowedMethods.removeAll(keepingCapacity: true) }
+  }
+
+  /// Makes what lies in one spelling of a path lie in another, whose segments are as many.
+  mutating func move(from old: [Range<Int>], to new: [Range<Int>], end: Int) {
+    var next = 0
+    for index in captures.indices {
+      // Captures come in the order of the segments.
+      while next < old.count, old[next] != captures[index] { next += 1 }
+      captures[index] = next < new.count ? new[next] : end..<end
+    }
+    if rest.isEmpty { return }
+    let first = old.firstIndex { $0.lowerBound == rest.lowerBound } ?? old.count
+    rest = (first < new.count ? new[first].lowerBound : end)..<end
   }
 
   mutating func reset(methodWordCount: Int) {

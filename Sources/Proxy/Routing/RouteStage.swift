@@ -1,4 +1,4 @@
-// From the request target to a route. The path that is matched is the path that is forwarded (T39).
+// From the request target to a route. The path that is matched is the path that is forwarded, or none is (T39, T117).
 
 import Bytes
 import HTTPWire
@@ -15,6 +15,7 @@ extension Exchange {
       let found = snapshot.routes[index]
       route = found
       if let cors = found.cors { writeOriginFields(cors) }
+      if target.isAltered { return refuseAlteredPath() }
       if let maintenance = found.maintenance, isClosed(by: maintenance) { return .refuse(.gateway(.maintenance)) }
       return checkHandshake(found)
     case .notFound: return .refuse(.gateway(.routeNotFound))
@@ -25,6 +26,17 @@ extension Exchange {
   private func normalizeTarget(_ bytes: Span<UInt8>) -> TargetError? {
     if head.targetForm == .asterisk { return nil }
     return target.normalize(bytes.extracting(head.pathAndQueryRange))
+  }
+
+  /// The path names something else to a server that keeps dot segments and empty ones, so it is not sent on as another. Where
+  /// nothing is changed by asking again, the client is told the normal form.
+  private func refuseAlteredPath() -> StageOutcome {
+    let reason = Refusal.gateway(.pathNotNormal)
+    guard head.method == .get || head.method == .head else { return .refuse(reason) }
+    refusal = reason
+    // The normal path begins with one slash and never with two: no other host can stand there.
+    let location = Array("Location: ".utf8) + target.bytes.copied()
+    return .answer(GatewayAnswer(status: 308, fieldLines: location + Array("\r\nCache-Control: no-store\r\n".utf8)))
   }
 
   /// - Parameter method: where in the head the method stands that is asked about, when it is not the request's own.

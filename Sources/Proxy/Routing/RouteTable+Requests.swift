@@ -26,6 +26,13 @@ extension RouteTable {
         host: host, path: asterisk.span, segments: [], hasTrailingSlash: false, method: method, fields: head,
         into: &match)
     }
+    if target.hasEncodedDelimiter {
+      let result = self.match(
+        host: host, path: target.plainPath.span, segments: target.plainSegments,
+        hasTrailingSlash: target.hasTrailingSlash, method: method, fields: head, into: &match)
+      match.move(from: target.plainSegments, to: target.segments, end: target.pathCount)
+      return result
+    }
     return self.match(
       host: host, path: target.bytes.span.extracting(0..<target.pathCount), segments: target.segments,
       hasTrailingSlash: target.hasTrailingSlash, method: method, fields: head, into: &match)

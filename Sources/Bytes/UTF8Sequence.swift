@@ -1,8 +1,8 @@
 // Well-formed UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates, nothing above U+10FFFF.
 
-enum UTF8Sequence {
+package enum UTF8Sequence {
   /// The length of the well-formed sequence at `offset`, 1 to 4, or 0 when there is none.
-  static func byteCount(_ bytes: Span<UInt8>, at offset: Int) -> Int {
+  package static func byteCount(_ bytes: Span<UInt8>, at offset: Int) -> Int {
     if offset >= bytes.count { return 0 }
     let first = bytes[offset]
     let count: Int

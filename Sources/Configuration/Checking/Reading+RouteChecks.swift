@@ -6,6 +6,7 @@ extension Reading {
     checkTwins(routes)
     checkNames(routes)
     checkClientHeaders(routes)
+    warnUncovered(routes)
   }
 
   /// Everything that decides between two routes but the method.

@@ -10,6 +10,8 @@ struct PlacedRoute {
   var sourcesPlace: Place?
   /// false when its host, methods or headers were refused: then it says nothing about what it would match.
   var isShapeKnown: Bool
+  /// `unprotected: allowed`: it is meant to take what stricter routes leave.
+  var isUnprotectedMeant = false
 }
 
 extension Reading {
@@ -79,7 +81,15 @@ extension Reading {
     return PlacedRoute(
       route: route, place: section.place, pathPlace: section["path"]?.place ?? section.place,
       namePlace: section["name"]?.place, headersPlace: section["headers"]?.place,
-      sourcesPlace: section["auth"]?.place, isShapeKnown: isShapeKnown)
+      sourcesPlace: section["auth"]?.place, isShapeKnown: isShapeKnown,
+      isUnprotectedMeant: section["unprotected"].map(unprotected) ?? false)
+  }
+
+  private func unprotected(_ node: SourceNode) -> Bool {
+    if let text = line(node, "'unprotected'"), text != "allowed" {
+      error(node.place, "'unprotected' can only be 'allowed': write that, or remove the key")
+    }
+    return true
   }
 
   private func name(_ node: SourceNode) -> String? {

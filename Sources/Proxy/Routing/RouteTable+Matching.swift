@@ -10,6 +10,8 @@ extension RouteTable {
   ///
   /// - A prefix `/orders/*` takes `/orders`, `/orders/` and all below; otherwise `/a` and `/a/` are two paths.
   /// - A rule for GET takes no HEAD (T47): a method must be named or the route must name none.
+  /// - Once a path is found whose routes take the request's fields, it is theirs: methods that none of them takes are not left
+  ///   to a less specific path (T77).
   /// - Empty segments, which are left of `/;x/` once parameters are cut off (T40), are passed over: an upstream that drops
   ///   parameters sees `//`, and that is `/` to most.
   /// - `OPTIONS *` (RFC 9112 §3.2.4), given as the path `*`, speaks of the gateway as a whole: it finds routes with path
@@ -61,6 +63,7 @@ extension RouteTable {
           if let hit = choose(leaf, methodIndex, fields, &isMethodMissed, &match) {
             return finish(hit, path: path, segments: segments, restDepth: nil, into: &match)
           }
+          if isMethodMissed { return .methodNotAllowed }
         } else if let child = edges.value(parent: node, name: path.extracting(segments[depth])) {
           node = child
           depth += 1
@@ -75,6 +78,7 @@ extension RouteTable {
           if let hit = choose(nodes[node].prefix, methodIndex, fields, &isMethodMissed, &match) {
             return finish(hit, path: path, segments: segments, restDepth: depth, into: &match)
           }
+          if isMethodMissed { return .methodNotAllowed }
           let parent = Int(nodes[node].parent)
           if parent < 0 { break down }
           if !nodes[node].isParameter, nodes[parent].parameterChild >= 0 {
@@ -87,7 +91,7 @@ extension RouteTable {
       }
       root = roots[root].fallback
     }
-    return isMethodMissed ? .methodNotAllowed : .notFound
+    return .notFound
   }
 
   private func matchWholeServer<Fields: RequestFields & ~Copyable>(

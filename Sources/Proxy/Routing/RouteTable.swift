@@ -1,5 +1,6 @@
 // Which route takes a request: host, then path, then header fields, then method; the most specific one wins, whatever the
-// order in the file. It is stage 4 of a request's way and decides nothing about who may pass.
+// order in the file, and what it leaves of its path's methods is left to no other path. It is stage 4 of a request's way and
+// decides nothing about who may pass.
 //
 // One tree of path segments per host pattern. The walk goes down by literal segments first, then by `{parameter}`, and on
 // its way back up takes `/*`: exactly the order of specificity, so the first candidate that holds is the answer.

@@ -128,7 +128,7 @@ struct RouteTableTests {
     #expect(table.find("/a", fields: [("x-v", "2"), ("x-v", "2")]).route == "plain")
   }
 
-  @Test("Named methods go before any, and a route whose method or field does not fit gives way to a less specific one")
+  @Test("T77: A path's other methods are its own: only a route of the same path takes them, and no less specific one")
   func methods() {
     let table = RouteLookUp([
       makeRoute("/a", name: "any"), makeRoute("/a", methods: ["GET", "PURGE"], name: "named"),
@@ -140,9 +140,36 @@ struct RouteTableTests {
     #expect(table.find("/a", method: "POST").route == "any")
     #expect(table.find("/a", method: "get").route == "any")
     #expect(table.find("/a/b", method: "POST").route == "deep")
-    #expect(table.find("/a/b", method: "GET") == Found(route: "prefix", rest: "b"))
+    for method in ["GET", "post", "Post", "OPTIONS", "PROPFIND", ""] {
+      #expect(table.find("/a/b", method: method).route == "405 POST", "\(method)")
+    }
+    #expect(table.find("/a/c", method: "GET") == Found(route: "prefix", rest: "c"))
     #expect(table.find("/v", method: "POST", fields: [("x-v", "2")]).route == "405 GET")
     #expect(table.find("/v", method: "GET").route == "404")
+  }
+
+  @Test(
+    "T77: What a route of a name, a parameter or a prefix leaves of its methods falls to no other path and no other host"
+  )
+  func leftMethods() {
+    let table = RouteLookUp([
+      makeRoute("/admin/*", methods: ["GET"], name: "admin"), makeRoute("/users/{id}", methods: ["GET"], name: "user"),
+      makeRoute("/users/me", methods: ["PUT"], name: "me"),
+      makeRoute("/b", host: "h.example", methods: ["GET"], name: "b"),
+      makeRoute("/b", name: "other"), makeRoute("/f", methods: ["GET"], headers: ["x-v": "2"], name: "field"),
+      makeRoute("/f", methods: ["POST"], name: "plain"), makeRoute("/*", name: "all"),
+    ])
+    #expect(table.find("/admin/x", method: "DELETE").route == "405 GET")
+    #expect(table.find("/admin", method: "DELETE").route == "405 GET")
+    #expect(table.find("/users/7", method: "DELETE").route == "405 GET")
+    #expect(table.find("/users/me", method: "GET").route == "405 PUT")
+    #expect(table.find("/b", host: "h.example", method: "POST").route == "405 GET")
+    #expect(table.find("/b", host: "x.example", method: "POST").route == "other")
+    #expect(table.find("/f", method: "GET", fields: [("x-v", "2")]).route == "field")
+    #expect(table.find("/f", method: "POST", fields: [("x-v", "2")]).route == "plain")
+    #expect(table.find("/f", method: "PUT", fields: [("x-v", "2")]).route == "405 GET, POST")
+    #expect(table.find("/f", method: "GET").route == "405 POST")
+    #expect(table.find("/elsewhere", method: "DELETE").route == "all")
   }
 
   @Test("Of two equal routes the first in the file wins")
@@ -155,13 +182,14 @@ struct RouteTableTests {
     #expect(table.table.captureIndex(of: "a", route: 1) == nil)
   }
 
-  @Test("Allow names the methods of every route that would take the request but for its method, once each")
+  @Test("Allow names the methods of every route of the path that would take the request but for its method, once each")
   func allow() {
     let table = RouteLookUp([
       makeRoute("/a", methods: ["GET", "POST"], name: "1"), makeRoute("/{x}", methods: ["DELETE", "GET"], name: "2"),
       makeRoute("/a", methods: ["TRACE"], headers: ["x-v": "2"], name: "3"),
     ])
-    #expect(table.find("/a", method: "PATCH").route == "405 DELETE, GET, POST")
+    #expect(table.find("/a", method: "PATCH").route == "405 GET, POST")
+    #expect(table.find("/a", method: "PATCH", fields: [("x-v", "2")]).route == "405 GET, POST, TRACE")
     #expect(table.find("/b", method: "PATCH").route == "405 DELETE, GET")
   }
 
@@ -224,11 +252,12 @@ private enum RouteModel {
     let parts = path.split(separator: "/").map(String.init)
     let hasSlash = path.hasSuffix("/")
     let fitting = routes.enumerated().filter { takes($0.element.path, parts, hasSlash) }
-    let allowed = fitting.filter { $0.element.methods.isEmpty || $0.element.methods.contains(method) }
-    if allowed.isEmpty { return fitting.isEmpty ? "404" : "405 GET" }
+    let ranks = fitting.map { rank($0.element.path, parts.count) }
+    guard let first = ranks.min(by: { $0.lexicographicallyPrecedes($1) }) else { return "404" }
+    let ofPath = zip(fitting, ranks).filter { $0.1 == first }.map(\.0)
+    let allowed = ofPath.filter { $0.element.methods.isEmpty || $0.element.methods.contains(method) }
+    if allowed.isEmpty { return "405 GET" }
     let best = allowed.min { a, b in
-      let (left, right) = (rank(a.element.path, parts.count), rank(b.element.path, parts.count))
-      if left != right { return left.lexicographicallyPrecedes(right) }
       if a.element.methods.isEmpty != b.element.methods.isEmpty { return b.element.methods.isEmpty }
       return a.offset < b.offset
     }

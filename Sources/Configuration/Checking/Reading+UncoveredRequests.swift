@@ -1,0 +1,172 @@
+// What a route leaves over that wants a token, and a route that wants less takes: the path with or without the slash at its
+// end, requests without its header, methods that it does not name (T77). Many services run the same code for those.
+
+extension Reading {
+  func warnUncovered(_ routes: [PlacedRoute]) {
+    let known = routes.filter(\.isShapeKnown)
+    let tree = RouteTree(known.map(\.route))
+    var takers: [Int: [(strict: Int, what: String)]] = [:]
+    for (index, placed) in known.enumerated() where placed.route.auth.isTokenWanted {
+      var seen: Set<Int> = []
+      for (what, route) in tree.leftovers(of: index)
+      where !known[route].isUnprotectedMeant && known[route].route.wantsLess(than: placed.route)
+        && seen.insert(route).inserted
+      {
+        takers[route, default: []].append((index, what))
+      }
+    }
+    for (route, taken) in takers.sorted(by: { $0.key < $1.key }) {
+      guard let first = taken.first else { continue }
+      let placed = known[route]
+      let more = taken.count == 1 ? "" : ", and what \(taken.count - 1) more leave"
+      warn(
+        placed.sourcesPlace ?? placed.place,
+        "this route wants less than the one on line \(known[first.strict].place.line) and takes what that leaves: "
+          + "\(first.what)\(more). Give that a route of its own, or write 'unprotected: allowed' here if it is meant")
+    }
+  }
+}
+
+extension Authentication {
+  /// Whether nobody passes without a token.
+  fileprivate var isTokenWanted: Bool { if case .token(let wanted) = self { !wanted.isOptional } else { false } }
+}
+
+extension Route {
+  /// Whether somebody whom the other route would refuse reaches an upstream by this one.
+  fileprivate func wantsLess(than other: Route) -> Bool {
+    if action.upstreams.isEmpty { return false }
+    guard case .token(let wanted) = other.auth else { return false }
+    guard case .token(let own) = auth, !own.isOptional else { return true }
+    return !Set(own.issuers).isSubset(of: wanted.issuers) || !Set(own.scopes).isSuperset(of: wanted.scopes)
+      || !wanted.claims.allSatisfy(own.claims.contains)
+  }
+}
+
+/// The routes by host and path, in which it is found where a request goes that a route leaves.
+private struct RouteTree {
+  private struct Node {
+    var children: [String: Int] = [:]
+    var parameter: Int?
+    var exact: [Int] = []
+    var withSlash: [Int] = []
+    var prefix: [Int] = []
+  }
+
+  private let routes: [Route]
+  private var nodes: [Node] = []
+  private var roots: [HostPattern: Int] = [:]
+
+  init(_ routes: [Route]) {
+    self.routes = routes
+    for (index, route) in routes.enumerated() {
+      var node = root(of: route.host)
+      for segment in route.path.segments { node = child(of: node, segment) }
+      if route.path.isPrefix {
+        nodes[node].prefix.append(index)
+      } else if route.path.endsInSlash {
+        nodes[node].withSlash.append(index)
+      } else {
+        nodes[node].exact.append(index)
+      }
+    }
+  }
+
+  private mutating func root(of host: HostPattern) -> Int {
+    if let known = roots[host] { return known }
+    nodes.append(Node())
+    roots[host] = nodes.count - 1
+    return nodes.count - 1
+  }
+
+  private mutating func child(of node: Int, _ segment: PathPattern.Segment) -> Int {
+    switch segment {
+    case .literal(let text): if let known = nodes[node].children[text] { return known }
+    case .parameter: if let known = nodes[node].parameter { return known }
+    }
+    nodes.append(Node())
+    switch segment {
+    case .literal(let text): nodes[node].children[text] = nodes.count - 1
+    case .parameter: nodes[node].parameter = nodes.count - 1
+    }
+    return nodes.count - 1
+  }
+
+  /// What a route leaves, in words, each with a route that takes some of it.
+  func leftovers(of index: Int) -> [(what: String, route: Int)] {
+    let route = routes[index]
+    var result: [(what: String, route: Int)] = []
+    if !route.methods.isEmpty {
+      let same = places(of: route.path, hosts: [route.host]).first ?? []
+      for other in same where routes[other].methods.isEmpty && Set(routes[other].headers).isSubset(of: route.headers) {
+        result.append(("other methods of '\(route.path)'", other))
+      }
+    }
+    if !route.headers.isEmpty {
+      for other in takers(of: route.path, hosts: hosts(route.host))
+      where !Set(routes[other].headers).isSuperset(of: route.headers) {
+        result.append(("'\(route.path)' without its headers", other))
+      }
+    }
+    if !route.path.isPrefix, !route.path.segments.isEmpty {
+      var path = route.path
+      path.hasTrailingSlash.toggle()
+      for other in takers(of: path, hosts: hosts(route.host)) { result.append(("'\(path)'", other)) }
+    }
+    return result
+  }
+
+  /// The routes that requests for a path go to: of the most specific place, and of the next one as long as those of the
+  /// places before want headers.
+  private func takers(of path: PathPattern, hosts: [HostPattern]) -> [Int] {
+    var result: [Int] = []
+    for place in places(of: path, hosts: hosts) {
+      result += place
+      if place.contains(where: { routes[$0].headers.isEmpty }) { break }
+    }
+    return result
+  }
+
+  /// The pattern itself, and the less specific ones that take what it takes.
+  private func hosts(_ host: HostPattern) -> [HostPattern] {
+    var result = [host]
+    switch host {
+    case .any: return result
+    case .exact(let name), .subdomains(let name):
+      var rest = Substring(name)
+      while let dot = rest.firstIndex(of: ".") {
+        rest = rest[rest.index(after: dot)...]
+        result.append(.subdomains(of: String(rest)))
+      }
+    }
+    return result + [.any]
+  }
+
+  /// Routes by the place where a path leads to, the most specific first.
+  private func places(of path: PathPattern, hosts: [HostPattern]) -> [[Int]] {
+    var result: [[Int]] = []
+    for host in hosts {
+      if let root = roots[host] { collect(path, path.segments[...], from: root, into: &result) }
+    }
+    return result.filter { !$0.isEmpty }
+  }
+
+  private func collect(
+    _ path: PathPattern, _ rest: ArraySlice<PathPattern.Segment>, from node: Int, into result: inout [[Int]]
+  ) {
+    if let segment = rest.first {
+      if case .literal(let text) = segment, let next = nodes[node].children[text] {
+        collect(path, rest.dropFirst(), from: next, into: &result)
+      }
+      if let next = nodes[node].parameter { collect(path, rest.dropFirst(), from: next, into: &result) }
+    } else if !path.isPrefix {
+      result.append(path.endsInSlash ? nodes[node].withSlash : nodes[node].exact)
+    }
+    result.append(nodes[node].prefix)
+  }
+}
+
+extension PathPattern {
+  /// The root `/` has no segments and always its slash.
+  fileprivate var endsInSlash: Bool { hasTrailingSlash || segments.isEmpty }
+}

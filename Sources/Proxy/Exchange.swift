@@ -20,6 +20,8 @@ package final class Exchange {
   var route: CompiledRoute?
   /// Whether the peer's forwarding fields are believed.
   var isPeerTrusted = false
+  /// Whom a trusted peer names as its client; of no meaning otherwise.
+  var forwardedClient = ForwardedClient.peer
   var requestTrailers = FieldSection()
   /// Where the request's body stands, when that is chunked.
   var requestChunks = ChunkedDecoder()

@@ -25,9 +25,7 @@ package final class Snapshot: Sendable {
   let identityDrops: FieldNameSet
   /// Removed from every request, whoever sent it (T96).
   let neverForwarded: FieldNameSet
-  /// Removed from requests of peers that are not trusted (T37, T38, T96).
-  let forwardedDrops: FieldNameSet
-  let trustedProxies: [AddressRange]
+  let trust: ForwardingTrust
   let logFormatter: AccessLogFormatter?
   /// What workers know together of each upstream; kept across reloads.
   package let sharing: [UpstreamSharing]
@@ -70,8 +68,7 @@ package final class Snapshot: Sendable {
         route.identity.headers.map(\.name) + route.identity.strip + (route.identity.payloadHeader.map { [$0] } ?? [])
       })
     neverForwarded = FieldNameSet(PeerFields.never)
-    forwardedDrops = FieldNameSet(PeerFields.overrides + PeerFields.forwarding)
-    trustedProxies = configuration.trustedProxies
+    trust = ForwardingTrust(configuration)
     logFormatter =
       configuration.accessLog.destination == .off ? nil : AccessLogFormatter(configuration.accessLog.format)
   }
@@ -91,8 +88,7 @@ package final class Snapshot: Sendable {
     idleTimeout = other.idleTimeout
     identityDrops = other.identityDrops
     neverForwarded = other.neverForwarded
-    forwardedDrops = other.forwardedDrops
-    trustedProxies = other.trustedProxies
+    trust = other.trust
     logFormatter = other.logFormatter
     counterNames = other.counterNames
     issuerCounterIDs = other.issuerCounterIDs
@@ -108,6 +104,6 @@ package final class Snapshot: Sendable {
 
   /// Whether a peer's word on other addresses counts. Who reaches a Unix socket was let in by its file's mode.
   package func isTrusted(_ peer: PeerAddress) -> Bool {
-    peer.isUnix || trustedProxies.contains { $0.contains(high: peer.high, low: peer.low) }
+    peer.isUnix || trust.proxies.contains { $0.contains(high: peer.high, low: peer.low) }
   }
 }

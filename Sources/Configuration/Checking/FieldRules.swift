@@ -21,6 +21,24 @@ enum FieldRules {
     "sec-websocket-extensions", "sec-websocket-accept",
   ]
 
+  /// Fields that speak of the client and of what it asked for, of which proxies write the first four or five.
+  private static let forwarding: Set<String> = [
+    "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
+  ]
+
+  /// What is wrong with the name of a field that trusted proxies write, or nil.
+  static func problem(ofTrustedName name: String) -> String? {
+    let folded = folded(name)
+    if (PeerFields.overrides + PeerFields.never).contains(folded) {
+      return "\(name.quoted) would change what the request asks for behind the rules: nobody is believed for it"
+    }
+    if let problem = problem(ofRuleName: name) { return problem }
+    if meaningful.contains(folded), !forwarding.contains(folded) {
+      return "\(name.quoted) has a meaning of its own: clients send it, and no proxy has to be believed for it"
+    }
+    return nil
+  }
+
   /// What is wrong with a name that a rule sets or removes, or nil.
   static func problem(ofRuleName name: String) -> String? {
     if !isToken(name) {

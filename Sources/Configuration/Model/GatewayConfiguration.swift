@@ -8,8 +8,10 @@ package struct GatewayConfiguration: Sendable, Equatable {
   /// Folder where the last good key sets survive a restart; nil keeps nothing on disk.
   package var stateDirectory: String?
   package var listeners: [Listener] = []
-  /// Peers whose X-Forwarded-* and Forwarded fields are believed. Empty by default.
+  /// Peers whose word on the client is believed. Empty by default.
   package var trustedProxies: [AddressRange] = []
+  /// Fields that they write besides those that always count, in lower case.
+  package var trustedFields: [String] = []
   /// Who resolves names of servers; empty asks those of /etc/resolv.conf.
   package var dnsServers: [Address] = []
   /// Where /metrics, /healthz, /readyz, /status and /reload are served; nil for `admin: off`.

@@ -11,9 +11,7 @@ extension Reading {
     if let node = section["state_directory"] {
       result.stateDirectory = line(node, "'state_directory'").map(resolve(path:))
     }
-    if let node = section["trusted_proxies"], let items = list(node, "'trusted_proxies'", isEmptyAllowed: true) {
-      result.trustedProxies = items.compactMap { addressRange($0, "a trusted proxy") }
-    }
+    if let node = section["trusted_proxies"] { trustedProxies(node, into: &result) }
     var names = Names()
     let errorsBefore = errorCount
     let listenerAdvice = "write listeners: [{ address: 0.0.0.0:8080 }]"
@@ -91,6 +89,24 @@ extension Reading {
     for entry in entries where !used.contains(entry.key) {
       warn(entry.keyPlace, "no route uses the \(kind) \(entry.key.quoted)")
     }
+  }
+
+  /// A list of peers, or a mapping that says as well which fields they write.
+  private func trustedProxies(_ node: SourceNode, into result: inout GatewayConfiguration) {
+    guard case .mapping = node.content else {
+      result.trustedProxies = peers(node, "'trusted_proxies'")
+      return
+    }
+    guard let section = Section(node, .trustedProxies, self, example: "trusted_proxies: [10.0.0.0/8]") else { return }
+    if let node = section.required("from", "write from: [10.0.0.0/8]") { result.trustedProxies = peers(node, "'from'") }
+    guard let node = section["fields"] else { return }
+    let names = names(
+      node, "'fields'", item: "a field", isEmptyAllowed: true, check: FieldRules.problem(ofTrustedName:))
+    result.trustedFields = (names ?? []).map { $0.lowercased() }
+  }
+
+  private func peers(_ node: SourceNode, _ what: String) -> [AddressRange] {
+    (list(node, what, isEmptyAllowed: true) ?? []).compactMap { addressRange($0, "a trusted proxy") }
   }
 
   private func workers(_ node: SourceNode) -> Int? {

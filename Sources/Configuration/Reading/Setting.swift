@@ -42,7 +42,8 @@ package struct SettingTable: Sendable {
 extension SettingTable {
   /// In the order of the documents.
   package static let all: [SettingTable] = [
-    root, listener, listenerTLS, certificate, dns, admin, accessLog, limits, issuer, upstream, server, sticky,
+    root, trustedProxies, listener, listenerTLS, certificate, dns, admin, accessLog, limits, issuer, upstream, server,
+    sticky,
     upstreamTLS, healthCheck, eject, queue, adaptive, retry, rateLimit, route, split, auth, routeRateLimit, cors,
     compress, errorPage, maintenance,
     identity, rewrite, requestHeaders, responseHeaders, respond, redirect, webSocket, mirror,
@@ -57,6 +58,10 @@ extension SettingTable {
       Setting("maintenance", default: "false"),
       Setting("issuers"), Setting("upstreams"), Setting("rate_limits"), Setting("routes", isRequired: true),
     ])
+
+  static let trustedProxies = SettingTable(
+    path: "trusted_proxies", title: "'trusted_proxies'",
+    settings: [Setting("from", isRequired: true), Setting("fields", default: "[]")])
 
   static let listener = SettingTable(
     path: "listeners[]", title: "a listener",
@@ -190,7 +195,8 @@ extension SettingTable {
     path: "routes[]", title: "a route",
     settings: [
       Setting("name"), Setting("host"), Setting("path", isRequired: true), Setting("methods"), Setting("headers"),
-      Setting("auth", isRequired: true), Setting("identity"), Setting("cors"), Setting("rate_limit"),
+      Setting("auth", isRequired: true), Setting("unprotected"), Setting("identity"), Setting("cors"),
+      Setting("rate_limit"),
       Setting("rewrite"),
       Setting("request_headers"), Setting("response_headers"), Setting("upstream"), Setting("upstreams"),
       Setting("split_on"), Setting("respond"), Setting("redirect"), Setting("timeout"), Setting("read_timeout"),

@@ -63,10 +63,10 @@ extension Exchange {
   }
 
   private func setRequestTexts(_ bytes: Span<UInt8>) {
-    if let client = findForwardedClient() {
-      worker.logEntry.set(.clientIP, client.text)
-    } else if let downstream {
-      worker.logEntry.set(.clientIP, downstream.client.addressText)
+    switch namedClient {
+    case .peer: if let downstream { worker.logEntry.set(.clientIP, downstream.client.addressText) }
+    case .address(let client): worker.logEntry.set(.clientIP, client.text)
+    case .unknown: worker.logEntry.set(.clientIP, "unknown")
     }
     worker.logEntry.set(.method, bytes.extracting(head.methodRange))
     if let authority = head.authority { worker.logEntry.set(.host, bytes.extracting(authority)) }

@@ -64,9 +64,7 @@ extension Exchange {
   }
 
   private func hashOfAddress() -> UInt64? {
-    guard let client = downstream?.client, let address = findForwardedClient() ?? client.address as PeerAddress?,
-      !address.isUnix
-    else { return nil }
+    guard let address = clientAddress, !address.isUnix else { return nil }
     return mixed(mixed(address.high) &+ address.low)
   }
 

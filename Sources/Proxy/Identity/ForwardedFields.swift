@@ -9,7 +9,7 @@ extension Exchange {
     guard let client = downstream?.client else { return }
     if !route.isRuled(.xForwardedFor), !client.address.isUnix || head.count(of: .xForwardedFor) > 0 {
       upstreamHead.append("X-Forwarded-For: ")
-      if isPeerTrusted { writeTrustedList(head.bytes.span, .xForwardedFor) }
+      if isPeerTrusted, snapshot.trust.readsXForwardedFor { writeTrustedList(head.bytes.span, .xForwardedFor) }
       writeAddress(of: client)
     }
     if !route.isRuled(.xForwardedProto), !isPassedOn(.xForwardedProto) {
@@ -22,7 +22,7 @@ extension Exchange {
       upstreamHead.append(head.bytes.span.extracting(authority))
       upstreamHead.append("\r\n")
     }
-    if !route.isRuled(.forwarded), isPeerTrusted, head.count(of: .forwarded) > 0 {
+    if !route.isRuled(.forwarded), isPeerTrusted, snapshot.trust.readsForwarded, head.count(of: .forwarded) > 0 {
       upstreamHead.append("Forwarded: ")
       writeTrustedList(head.bytes.span, .forwarded)
       if client.address.isUnix {
@@ -60,31 +60,5 @@ extension Exchange {
       upstreamHead.append(bytes.extracting(head.fields[index].value))
       upstreamHead.append(", ")
     }
-  }
-
-  /// The client's address for the log: the last one in X-Forwarded-For that is not a trusted proxy itself. Nil where the
-  /// peer is not trusted or says nothing that is an address.
-  func findForwardedClient() -> PeerAddress? {
-    isPeerTrusted ? Self.lastUntrusted(in: head, snapshot) : nil
-  }
-
-  private static func lastUntrusted(in head: borrowing RequestHead, _ snapshot: Snapshot) -> PeerAddress? {
-    if head.count(of: .xForwardedFor) == 0 { return nil }
-    let bytes = head.bytes.span
-    var found: PeerAddress?
-    for index in head.fields.indices.reversed() where head.fields[index].known == .xForwardedFor {
-      var rest = head.fields[index].value
-      while !rest.isEmpty {
-        var start = rest.upperBound
-        while start > rest.lowerBound, bytes[start - 1] != 0x2C { start -= 1 }
-        guard let address = PeerAddress(bytes.extracting(trimmed(start..<rest.upperBound, in: bytes))) else {
-          return found
-        }
-        found = address
-        if !snapshot.isTrusted(address) { return found }
-        rest = rest.lowerBound..<max(rest.lowerBound, start - 1)
-      }
-    }
-    return found
   }
 }

@@ -130,7 +130,7 @@ extension Exchange {
     if snapshot.identityDrops.contains(name, hash: hash) { return false }
     if field.folded.mayTellOfPeers,
       snapshot.neverForwarded.contains(name, hash: hash)
-        || snapshot.forwardedDrops.contains(name, hash: hash) && (!isPeerTrusted || field.isAlias)
+        || snapshot.trust.fields.contains(name, hash: hash) && (!isPeerTrusted || !snapshot.trust.believes(name))
     {
       return false
     }

@@ -52,9 +52,16 @@ extension Exchange {
   }
 
   private func addressKey(_ limiter: RateLimiter) -> UInt64 {
-    guard let downstream else { return 0 }
-    let client = (findForwardedClient() ?? downstream.client.address).network(prefix: snapshot.ipv6PrefixLength)
+    if case .unknown(let text) = namedClient { return Self.unknownKey(text, in: head, limiter) }
+    guard let client = clientAddress?.network(prefix: snapshot.ipv6PrefixLength) else { return 0 }
     return keyedHash(of: client.high, client.low, limiter.hashKey0, limiter.hashKey1)
+  }
+
+  /// By what the proxy writes in the place of an address, apart from all addresses.
+  private static func unknownKey(
+    _ text: Range<Int>, in head: borrowing RequestHead, _ limiter: RateLimiter
+  ) -> UInt64 {
+    head.bytes.span.extracting(text).keyedHash(limiter.hashKey0, ~limiter.hashKey1)
   }
 
   private func fieldKey(_ found: TokenSearch, _ bytes: Span<UInt8>, _ limiter: RateLimiter) -> UInt64? {

@@ -23,7 +23,7 @@ struct MaintenanceClosure: Sendable {
 extension Exchange {
   /// Whether the route is closed for this client: the one that a trusted proxy names, or the peer itself.
   func isClosed(by maintenance: MaintenanceClosure) -> Bool {
-    guard let address = findForwardedClient() ?? downstream?.client.address else { return true }
+    guard let address = clientAddress else { return true }
     return !maintenance.letsThrough(address)
   }
 }

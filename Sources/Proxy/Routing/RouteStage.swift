@@ -7,6 +7,7 @@ extension Exchange {
   func findRoute() -> StageOutcome {
     if head.method == .trace { return .refuse(.head(.methodUnsupported)) }
     if let downstream { isPeerTrusted = snapshot.isTrusted(downstream.peerAddress) }
+    if isPeerTrusted { forwardedClient = findForwardedClient() }
     if let error = normalizeTarget(head.bytes.span) { return .refuse(.target(error)) }
     if head.method == .options, snapshot.hasCORS, let outcome = answerPreflight() { return outcome }
     switch matchRoute(head.bytes.span, in: snapshot) {

@@ -151,7 +151,7 @@ extension Exchange {
   private func isTrailerKept(_ field: FieldLine, _ name: Span<UInt8>) -> Bool {
     field.folded == .other && !snapshot.identityDrops.contains(name, hash: field.foldedHash)
       && !snapshot.neverForwarded.contains(name, hash: field.foldedHash)
-      && !snapshot.forwardedDrops.contains(name, hash: field.foldedHash)
+      && !snapshot.trust.fields.contains(name, hash: field.foldedHash)
       && !(route?.requestDrops.contains(name, hash: field.foldedHash) ?? false)
       && !(route?.headerSources.contains(name, hash: field.foldedHash) ?? false)
   }

@@ -64,6 +64,7 @@ import Tokens
     #expect(response.text.contains("\r\nX-Forwarded-For: 10.0.0.1, 127.0.0.1\r\n"))
     #expect(response.text.contains("\r\nX-Forwarded-Proto: https\r\n"))
     #expect(response.text.contains("\r\nX-Forwarded-Host: admin.example.com\r\n"))
+    #expect(response.text.contains("\r\nX-Forwarded-Port: 443\r\n"))
     // Another spelling of those names is nobody's header.
     #expect(!response.text.contains("_"))
     let line = try await door.gateway.waitForAccessLog(containing: "\"path\":\"/public\"")

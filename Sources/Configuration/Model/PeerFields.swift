@@ -2,16 +2,18 @@
 // believe them all the same (T37, T38, T47, T78, T96).
 
 /// Names as `FieldNameSet` takes them, which finds them in every spelling.
-enum PeerFields {
+package enum PeerFields {
   /// What nobody has a reason to send: CGI makes HTTP_PROXY of it, which programs take for the proxy of their own requests.
-  static let never = ["proxy"]
+  package static let never = ["proxy"]
 
-  /// Another method than the one that a route was chosen by.
-  static let overrides = ["x-http-method-override", "x-method-override", "x-http-method"]
+  /// Another method or path than those that a route was chosen by: nobody is believed who sends these.
+  package static let overrides = [
+    "x-http-method-override", "x-method-override", "x-http-method", "x-original-url", "x-rewrite-url",
+  ]
 
   /// Whom a request is from, how it came, and what it asked for before a proxy changed it.
-  static let forwarding = [
-    "forwarded", "x-forwarded", "x-forwarded-*", "x-original-*", "x-rewrite-url",
+  package static let forwarding = [
+    "forwarded", "x-forwarded", "x-forwarded-*", "x-original-*",
     // Addresses.
     "x-real-ip", "client-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "cf-connecting-ip",
     "cf-connecting-ipv6", "fastly-client-ip",

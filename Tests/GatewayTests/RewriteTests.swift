@@ -81,10 +81,10 @@ struct RewriteTests {
     let client = try await gateway.connect()
     let cases = [
       ("/strip/a/b?q=1", "/a/b?q=1"), ("/strip", "/"), ("/strip/", "/"), ("/strip?q=%2F", "/?q=%2F"),
-      ("/strip//a", "/a"),
+      ("/%73trip/a", "/a"),
       ("/add/x", "/v2/add/x"), ("/both/x?y", "/v2/x?y"), ("/both", "/v2"),
-      ("/users/7/files/a/b%20c?z=1", "/f/7/a/b%20c?z=1"), ("/users/a%2Cb/avatar", "/avatars/a,b.png"),
-      ("/users/../users/7/avatar", "/avatars/7.png"),
+      ("/users/7/files/a/b%20c?z=1", "/f/7/a/b%20c?z=1"), ("/users/a%2Cb/avatar", "/avatars/a%2Cb.png"),
+      ("/users/%37/avatar", "/avatars/7.png"), ("/users/%40me;v/files/%2B/a%2Bb?q", "/f/%40me/%2B/a%2Bb?q"),
     ]
     for (sent, expected) in cases {
       #expect(try await client.get(sent).status == 200, "\(sent)")

@@ -12,6 +12,8 @@ struct FrameCutter {
   /// The first four bytes of a PRIORITY frame's payload: the stream that its stream is to depend on.
   private var dependency: UInt32 = 0
   private var dependencyByteCount = 0
+  /// CONTINUATION frames are due.
+  private var isBlockOpen = false
 
   /// A frame's header, once it is whole.
   struct Header {
@@ -62,8 +64,20 @@ struct FrameCutter {
     let count = min(payloadLeft, input.count - end)
     payloadLeft -= count
     if type == FrameType.priority.rawValue { noteDependency(input, end..<end + count) }
-    if payloadLeft == 0 { headerCount = 0 }
+    if payloadLeft == 0 {
+      headerCount = 0
+      if type == FrameType.headers.rawValue || type == FrameType.continuation.rawValue {
+        isBlockOpen = flags & FrameFlag.endHeaders == 0
+      }
+    }
     return end + count
+  }
+
+  /// Part of the preface, of a frame or of a header block has come. A DATA frame's payload does not count: it is a body's, which
+  /// has time of its own.
+  var isOpen: Bool {
+    if headerCount > 0 { return headerCount < 9 || type != FrameType.data.rawValue }
+    return isBlockOpen || prefaceLeft > 0 && prefaceLeft < 24
   }
 
   private mutating func noteDependency(_ input: Span<UInt8>, _ payload: Range<Int>) {

@@ -161,6 +161,16 @@ extension HTTP2Session {
   /// The response is complete and the request is not: what is left of it is not wanted (RFC 9113 §8.1).
   func endEarly(_ record: StreamRecord) {
     guard role == .server, !record.hasEnded, !record.isResetWanted else { return }
-    reset(record.handle, code: ErrorCode.noError)
+    answeredEarly.append(record.handle)
+  }
+
+  /// To be called when all that was produced is written. Clients of many libraries lose an answer when its end and the reset
+  /// behind it come in one read, so the reset must have a TLS record and a write of its own (T118).
+  package func resetAnswered() {
+    if answeredEarly.isEmpty { return }
+    for stream in answeredEarly {
+      if let record = streams.record(of: stream), !record.hasEnded { reset(stream, code: ErrorCode.noError) }
+    }
+    answeredEarly.removeAll(keepingCapacity: true)
   }
 }

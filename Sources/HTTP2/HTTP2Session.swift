@@ -29,6 +29,10 @@ package final class HTTP2Session {
   /// The highest stream that the peer opened.
   var lastPeerStream: Int32 = 0
   var resetStreams = ResetStreams()
+  /// Answered before their requests were complete: reset once the answers are written.
+  var answeredEarly: [StreamID] = []
+  /// When what is open of the input began; see ``FrameCutter/isOpen``. Int64.max when nothing is.
+  package private(set) var openSince = Int64.max
 
   // The header block under way: there is one at a time (RFC 9113 §4.3).
   enum HeaderBlock { case none, request, response, trailers }
@@ -145,6 +149,7 @@ package final class HTTP2Session {
         fail(reason)
         continue
       }
+      if !cutter.isOpen { openSince = .max } else if openSince == .max { openSince = now }
       if cutter.isSelfDependent {
         fail(.protocolError)
         continue

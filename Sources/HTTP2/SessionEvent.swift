@@ -54,6 +54,8 @@ package enum FailureReason: String, Sendable, CaseIterable {
   case unknownFrameFlood = "h2_unknown_frame_flood"
   /// Answers that the peer's frames call for pile up, because it does not read.
   case outputFlood = "h2_output_flood"
+  /// A frame or a header block that was begun did not end in time.
+  case headerTimeout = "h2_header_timeout"
 
   /// The code that the peer is told.
   package var code: UInt32 {

@@ -276,6 +276,17 @@ struct LimitTests {
     #expect(server.seen == [.drained(1), .closed(1, 0)])
   }
 
+  @Test("T118 The reset behind an early answer waits until the answer is written")
+  func earlyAnswer() throws {
+    server.receive(Frames.headers(1, Frames.post()))
+    server.answer(try #require(server.streams[1]), 401, end: true)
+    let answer = SentFrame.all(server.produceOnce(upTo: 65_536) + server.produceOnce(upTo: 65_536))
+    #expect(answer.last?.type == 1 && !answer.contains { $0.type == 3 })
+    server.session.resetAnswered()
+    let rest = SentFrame.all(server.produceOnce(upTo: 65_536))
+    #expect(rest.map(\.type) == [3] && rest.map(\.code) == [ErrorCode.noError])
+  }
+
   @Test("Streams take turns on a connection")
   func turns() throws {
     for id in [UInt32(1), 3] {

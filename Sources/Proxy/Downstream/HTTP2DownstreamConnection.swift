@@ -62,7 +62,13 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     while !isClosed, let event = session.receive(bytes, offset: &offset, at: worker.time.nanoseconds) {
       handle(event, bytes)
     }
+    if session.openSince != .max { expect(frameDeadline) }
     flush()
+  }
+
+  /// When what is open of the input, a frame or a header block, must have come.
+  private var frameDeadline: Int64 {
+    session.openSince == .max ? .max : session.openSince &+ worker.snapshot.headerTimeout
   }
 
   private func handle(_ event: SessionEvent, _ bytes: Span<UInt8>) {
@@ -137,6 +143,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
 
   override func fillOutput() {
     if isClosed { return }
+    if output.isEmpty, bytesInTransport == 0 { session.resetAnswered() }
     prepareOutput()
     session.produce(into: &output, upTo: Self.outputHighWater)
     while let event = session.nextEvent() { handle(event, Span()) }
@@ -155,12 +162,21 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
       guard let stream = streams[index], let exchange = stream.exchange, stream.deadline <= now else { continue }
       exchange.checkProgress()
     }
+    if now >= frameDeadline { return giveUp(.headerTimeout) }
     if now >= shutdownAt { shutDown() }
     if session.openStreamCount == 0, exchangeCount == 0 { trim() }
     if now >= idleAt { endIdle() }
-    var next = min(shutdownAt, idleAt)
+    var next = min(shutdownAt, idleAt, frameDeadline)
     for stream in streams { next = min(next, stream?.deadline ?? .max) }
     if !isClosed { deadline = next }
+    flush()
+  }
+
+  /// Ends the connection with a word why.
+  private func giveUp(_ reason: FailureReason) {
+    session.fail(reason)
+    // Though the client may take nothing: the close has a time of its own.
+    fillOutput()
     flush()
   }
 

@@ -46,6 +46,7 @@ final class SecureLayer {
       let count = min(connection.output.count, room)
       guard case .complete = session.write(connection.output.span.extracting(0..<count)) else { return false }
       connection.output.removeFirst(count)
+      connection.bytesInTransport = session.ciphertext.count
     }
     return true
   }

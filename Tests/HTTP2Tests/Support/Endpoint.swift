@@ -111,6 +111,12 @@ final class Endpoint {
     while true {
       session.produce(into: &pending, upTo: upTo)
       while let event = session.nextEvent() { note(event, []) }
+      if pending.isEmpty {
+        // All is written: what has to wait for that follows.
+        session.resetAnswered()
+        session.produce(into: &pending, upTo: upTo)
+        while let event = session.nextEvent() { note(event, []) }
+      }
       if pending.isEmpty { break }
       all += pending.copied()
       pending.removeAll()

@@ -5,6 +5,7 @@
 #define CATRACA_CLINUX_SHIM_H
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <sys/epoll.h>

@@ -23,22 +23,28 @@ extension HTTP2Session {
     record.isReported = true
     record.isHeadSubmitted = true
     record.isFinished = isEnd
+    keeps(list.keptByteCount, of: record)
     flood.requestBegan()
     return record.handle
   }
 
   /// Sends an interim response (RFC 9110 §15.2).
-  package func submitInterim(_ list: inout HeaderList, on stream: StreamID) {
-    guard let record = sendable(stream), !record.isHeadSubmitted else { return }
+  /// - Returns: by how much ``outputByteCount(of:)`` has grown.
+  @discardableResult
+  package func submitInterim(_ list: inout HeaderList, on stream: StreamID) -> Int {
+    guard let record = sendable(stream), !record.isHeadSubmitted else { return 0 }
     // SAFETY: nghttp2 copies the fields.
     _ = unsafe list.withFields { fields, count in
       unsafe nghttp2_submit_headers(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, nil, fields, count, nil)
     }
+    return keeps(list.keptByteCount, of: record)
   }
 
   /// Sends the final response's head; content may be appended afterwards unless `isEnd`.
-  package func submitResponse(_ list: inout HeaderList, on stream: StreamID, isEnd: Bool) {
-    guard let record = sendable(stream), !record.isHeadSubmitted else { return }
+  /// - Returns: by how much ``outputByteCount(of:)`` has grown.
+  @discardableResult
+  package func submitResponse(_ list: inout HeaderList, on stream: StreamID, isEnd: Bool) -> Int {
+    guard let record = sendable(stream), !record.isHeadSubmitted else { return 0 }
     record.isHeadSubmitted = true
     record.isFinished = isEnd
     // SAFETY: nghttp2 copies the fields.
@@ -47,13 +53,42 @@ extension HTTP2Session {
         pointer, stream.id, fields, count, Int32(clamping: record.slot), isEnd ? nil : readContent)
     }
     if result != 0 { reset(stream, code: ErrorCode.internalError) }
+    return keeps(list.keptByteCount, of: record)
   }
 
-  /// Appends content. Look at ``isOutputFull(_:)`` before more is taken from the other side.
+  @discardableResult
+  private func keeps(_ byteCount: Int, of record: StreamRecord) -> Int {
+    if record.headRound != headRound {
+      record.headRound = headRound
+      record.headByteCount = 0
+    }
+    record.headByteCount += byteCount
+    headByteCount += byteCount
+    return byteCount
+  }
+
+  /// nghttp2 sends heads before content: it has none left when it sends that, or nothing.
+  func headsSent() {
+    if headByteCount == 0 { return }
+    headByteCount = 0
+    headRound &+= 1
+    if !isDrainOfHeadsDue { return }
+    isDrainOfHeadsDue = false
+    for record in streams.all where record.isDrainDue { reportDrain(of: record) }
+  }
+
+  private func reportDrain(of record: StreamRecord) {
+    if byteCount(of: record) > Self.outputHighWater / 2 { return }
+    record.isDrainDue = false
+    report(.drained(record.handle))
+  }
+
+  /// Appends content. Look at ``isOutputFull(_:highWater:)`` before more is taken from the other side.
   package func append(_ content: Span<UInt8>, to stream: StreamID) {
     guard let record = sendable(stream), !record.isFinished, !content.isEmpty else { return }
+    let before = record.output.allocatedByteCount
     record.output.append(content)
-    if record.output.count >= Self.outputHighWater { record.isDrainDue = true }
+    contentByteCount += record.output.allocatedByteCount - before
     resume(record)
   }
 
@@ -71,16 +106,34 @@ extension HTTP2Session {
     guard let record = sendable(stream) else { return }
     record.isResetWanted = true
     record.isInputDiscarded = true
-    record.output.removeAll()
+    releaseOutput(of: record)
     // SAFETY: the session is alive.
     _ = unsafe nghttp2_submit_rst_stream(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code)
   }
 
-  /// Content that waits on the stream.
-  package func outputByteCount(of stream: StreamID) -> Int { streams.record(of: stream)?.output.count ?? 0 }
+  private func releaseOutput(of record: StreamRecord) {
+    contentByteCount -= record.output.allocatedByteCount
+    record.output.releaseStorage()
+  }
+
+  /// What waits on the stream: heads and content.
+  package func outputByteCount(of stream: StreamID) -> Int { streams.record(of: stream).map(byteCount) ?? 0 }
+
+  private func byteCount(of record: StreamRecord) -> Int {
+    record.output.count + (record.headRound == headRound ? record.headByteCount : 0)
+  }
 
   /// Whether so much waits that the other side has to be held back until `drained`.
-  package func isOutputFull(_ stream: StreamID) -> Bool { outputByteCount(of: stream) >= Self.outputHighWater }
+  package func isOutputFull(_ stream: StreamID, highWater: Int = outputHighWater) -> Bool {
+    outputByteCount(of: stream) >= highWater
+  }
+
+  /// ``SessionEvent/drained(_:)`` is wanted once what waits on the stream, which is something, is half of the bound at most.
+  package func awaitDrain(of stream: StreamID) {
+    guard let record = streams.record(of: stream) else { return }
+    record.isDrainDue = true
+    if record.headRound == headRound, record.headByteCount > 0 { isDrainOfHeadsDue = true }
+  }
 
   /// Whether a request can be begun: the peer takes more streams, and neither side has said that it is the end.
   package var mayOpenStream: Bool {
@@ -151,11 +204,11 @@ extension HTTP2Session {
     sink.append(record.output.span.extracting(0..<byteCount))
     for _ in 0..<max(0, paddingByteCount - 1) { sink.append(0) }
     record.output.removeFirst(byteCount)
+    // LIMIT: memory that a stream keeps while nothing waits on it.
+    if record.output.isEmpty, record.output.allocatedByteCount > 16 * 1024 { releaseOutput(of: record) }
     flood.sentData()
-    if record.isDrainDue, record.output.count <= Self.outputHighWater / 2 {
-      record.isDrainDue = false
-      report(.drained(record.handle))
-    }
+    headsSent()
+    if record.isDrainDue { reportDrain(of: record) }
   }
 
   /// The response is complete and the request is not: what is left of it is not wanted (RFC 9113 §8.1).

@@ -34,6 +34,15 @@ package final class HTTP2Session {
   /// When what is open of the input began; see ``FrameCutter/isOpen``. Int64.max when nothing is.
   package private(set) var openSince = Int64.max
 
+  /// Memory of the streams' content that waits to be sent.
+  var contentByteCount = 0
+  /// Bytes of heads that nghttp2 keeps until they are sent, those of streams that are over included.
+  var headByteCount = 0
+  /// Goes up when all heads were sent: what records count of them holds for one round.
+  var headRound = 0
+  /// Somebody waits for heads to be sent.
+  var isDrainOfHeadsDue = false
+
   // The header block under way: there is one at a time (RFC 9113 §4.3).
   enum HeaderBlock { case none, request, response, trailers }
   var block = HeaderBlock.none
@@ -56,6 +65,8 @@ package final class HTTP2Session {
   // LIMIT: frames that wait to be sent, beside those of open streams: more means that the peer makes us answer and does not
   // read.
   private static let queuedFrameCountMax = 1000
+  // LIMIT: heads of so many streams that are over may wait to be sent, beside those of open ones.
+  private static let endedStreamCountMax = 10
 
   /// A session that has said nothing yet; ``produce(into:upTo:)`` gives its preface. Nil when memory is out.
   package init?(role: SessionRole, settings: SessionSettings, at nanoseconds: Int64) {
@@ -176,9 +187,15 @@ package final class HTTP2Session {
       case -905: fail(.continuationFlood)
       default: fail(.internalError)
       }
-    } else if unsafe nghttp2_session_get_outbound_queue_size(pointer) > Self.queuedFrameCountMax + streams.openCount {
+    } else if unsafe nghttp2_session_get_outbound_queue_size(pointer) > Self.queuedFrameCountMax + streams.openCount
+      || headByteCount > headByteCountMax
+    {
       fail(.outputFlood)
     }
+  }
+
+  private var headByteCountMax: Int {
+    (Self.endedStreamCountMax + streams.openCount) * (2 * Self.outputHighWater + settings.headLimits.byteCountMax)
   }
 
   /// The range of the input in which nghttp2 says content lies.
@@ -230,7 +247,10 @@ package final class HTTP2Session {
       // SAFETY: nghttp2 gives the address of `count` bytes that stay until the next call.
       let count = unsafe nghttp2_session_mem_send(pointer, &frame)
       if count < 0 { fail(.internalError) }
-      guard count > 0, let start = unsafe frame else { break }
+      guard count > 0, let start = unsafe frame else {
+        headsSent()
+        break
+      }
       let bytes = unsafe Span(_unsafeStart: start, count: count)
       sink.append(bytes)
       switch count < 9 ? nil : FrameType(rawValue: bytes[3]) {
@@ -304,6 +324,7 @@ package final class HTTP2Session {
   package func releaseStorage() {
     if streams.openCount > 0 || eventIndex < events.count { return }
     streams.releaseStorage()
+    contentByteCount = 0
     resetStreams.releaseStorage()
     requestBuilder.releaseStorage()
     responseBuilder.releaseStorage()
@@ -312,6 +333,9 @@ package final class HTTP2Session {
     events = []
     eventIndex = 0
   }
+
+  /// What waits to be sent, in memory.
+  package var queuedByteCount: Int { contentByteCount + headByteCount }
 
   /// Streams that are not closed yet.
   package var openStreamCount: Int { streams.openCount }

@@ -23,6 +23,9 @@ package struct HeaderList: ~Copyable {
 
   package var isEmpty: Bool { entries.isEmpty }
 
+  /// What nghttp2 needs to keep the fields until they are sent, about.
+  var keptByteCount: Int { bytes.count + entries.count * 48 }
+
   /// Forgets the fields and keeps the memory.
   package mutating func reset() {
     bytes.removeAll()

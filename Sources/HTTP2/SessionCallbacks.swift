@@ -233,7 +233,9 @@ extension HTTP2Session {
       let isSafe = role == .client && code == ErrorCode.refusedStream
       report(.closed(record.handle, code: code, isSafeToRetry: isSafe))
     }
+    let before = record.output.allocatedByteCount
     streams.close(record)
+    contentByteCount += record.output.allocatedByteCount - before
   }
 
   fileprivate func write(

@@ -8,6 +8,9 @@ final class StreamRecord {
   var id: Int32 = 0
   /// Content that waits to be sent.
   var output = ByteQueue()
+  /// Bytes of heads that nghttp2 keeps until they are sent; of this number of ``HTTP2Session/headRound`` only.
+  var headByteCount = 0
+  var headRound = 0
   /// Trailers as lines, which follow the content.
   var trailers = ByteQueue()
   var isHeadSubmitted = false
@@ -15,7 +18,7 @@ final class StreamRecord {
   var isFinished = false
   /// nghttp2 waits to be told that there is content again.
   var isDeferred = false
-  /// `output` reached the bound, and nobody was told yet that there is room.
+  /// Somebody waits to be told that there is room.
   var isDrainDue = false
   /// We reset it, or are about to: not the peer's fault.
   var isResetWanted = false
@@ -36,6 +39,7 @@ final class StreamRecord {
     id = 0
     // LIMIT: memory that a free record keeps.
     if output.allocatedByteCount > 16 * 1024 { output.releaseStorage() } else { output.removeAll() }
+    headByteCount = 0
     trailers.removeAll()
     isHeadSubmitted = false
     isFinished = false
@@ -78,6 +82,9 @@ struct StreamTable {
     guard stream.id != 0, let record = record(at: stream.slot), record.id == stream.id else { return nil }
     return record
   }
+
+  /// Those of open streams, and free ones.
+  var all: [StreamRecord] { records }
 
   func record(at slot: Int) -> StreamRecord? { records.indices.contains(slot) ? records[slot] : nil }
 

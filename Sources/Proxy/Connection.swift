@@ -43,6 +43,8 @@ package class Connection {
   /// LIMIT: past this many unwritten bytes the other side is not read until half of them are written. Together with what
   /// is received (64 KiB) or relayed (256 KiB) at a time it bounds what one exchange may hold in each direction (T70).
   static let outputHighWater = 64 * 1024
+  /// LIMIT: the same while memory is short; see ``MemoryShare/isShort``.
+  static let shortOutputHighWater = 4 * 1024
 
   /// From so many bytes on a piece of a body is passed on with the memory in which it lies; fewer are copied, so that a peer that
   /// does not take them cannot hold much more memory than bytes.
@@ -55,7 +57,49 @@ package class Connection {
   /// To be called when all output is written.
   package final func releaseOutput() { worker.takeMemory(of: &output) }
 
-  final var isOutputFull: Bool { output.count + bytesInTransport >= Self.outputHighWater }
+  // MARK: Memory
+
+  /// As the worker's share has it.
+  private(set) final var heldByteCount = 0
+  /// The kernel took less than all of `output`. Kept by the transport.
+  package final var isOutputStuck = false
+  /// See ``Worker/settleMemory(isTick:)``.
+  final var bytesWrittenAtMark: UInt64 = 0
+  private final var isLetGo = false
+
+  /// Bytes in memory beside `output`, which go on when somebody takes them.
+  var storedByteCount: Int { 0 }
+
+  /// Counts what the connection holds anew. To be called where bytes stay that mostly do not; see ``MemoryBound``.
+  package final func settleHeld() {
+    let stuck = isOutputStuck ? output.allocatedByteCount + bytesInTransport : 0
+    hold(isLetGo ? 0 : storedByteCount + stuck)
+  }
+
+  /// It is on its way out, and counts no more.
+  final func letGo() {
+    isLetGo = true
+    hold(0)
+  }
+
+  @inline(__always)
+  private func hold(_ byteCount: Int) {
+    if byteCount == heldByteCount { return }
+    worker.memory.move(by: byteCount - heldByteCount)
+    heldByteCount = byteCount
+  }
+
+  /// All output was written: to be told where something was held.
+  @inline(__always)
+  package final func outputTaken() {
+    if heldByteCount == 0 { return }
+    isOutputStuck = false
+    settleHeld()
+  }
+
+  // MARK: Orders
+
+  final var isOutputFull: Bool { output.count + bytesInTransport >= worker.outputHighWater }
 
   /// Nothing waits to be written, and something could be.
   final var isOutputIdle: Bool { output.isEmpty && bytesInTransport == 0 && index >= 0 && !isClosed }

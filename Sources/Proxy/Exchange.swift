@@ -129,7 +129,11 @@ package final class Exchange {
   /// What it is called when it passes.
   var deadlineRefusal = GatewayRefusal.routeTimeout
 
-  private static let keptByteCount = 8192
+  /// LIMIT: bytes of either head that an exchange keeps when it is over.
+  static let keptByteCount = 8192
+
+  /// What an exchange takes of memory with heads of the usual size, about.
+  static let byteCount = 4096
 
   init(worker: Worker, snapshot: Snapshot) {
     self.worker = worker

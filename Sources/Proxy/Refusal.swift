@@ -40,6 +40,8 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case routeWithdrawn = "route_withdrawn"
   case gatewayStopping = "gateway_stopping"
   case maintenance
+  /// All connections together hold as much as `limits.memory` allows.
+  case memoryExhausted = "memory_exhausted"
   /// The answer had begun, and the compressor could not go on with it.
   case compressionFailed = "compression_failed"
   /// The answer had begun and could not be completed: the client's connection is closed before its end (T61).
@@ -61,7 +63,7 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
       400
     case .headerTimeout, .bodyTimeout, .webSocketIdle: 408
     case .routeWithdrawn, .gatewayStopping, .upstreamOverloaded, .upstreamQueueTimeout, .upstreamUnavailable,
-      .upstreamUnresolved, .maintenance:
+      .upstreamUnresolved, .maintenance, .memoryExhausted:
       503
     case .compressionFailed: 500
     case .upstreamConnectFailed, .upstreamClosed, .upstreamMalformed, .upstreamTruncated: 502

@@ -39,6 +39,10 @@ package final class Worker {
   package private(set) var isDraining = false
 
   var table = ConnectionTable()
+  /// What the connections hold of what all workers' may.
+  var memory: MemoryShare
+  /// See ``Connection/outputHighWater``.
+  var outputHighWater = Connection.outputHighWater
   /// Memory for heads and small bodies on their way out, which lasts until they are written.
   // LIMIT: as many blocks are kept as there are often answers to be written in one turn of the loop.
   var outputBlocks = BlockPool(byteCount: 4096, countMax: 64)
@@ -70,8 +74,9 @@ package final class Worker {
   /// - Parameter checksServers: one worker of the process does.
   package init(
     snapshot: Snapshot, keySets: [KeySet?], time: Time, steadyClock: @escaping () -> Int64, seed: (UInt64, UInt64),
-    checksServers: Bool
+    checksServers: Bool, memory: MemoryBound = MemoryBound(byteCountMax: .max, workerCount: 1)
   ) {
+    self.memory = MemoryShare(of: memory)
     self.steadyClock = steadyClock
     self.snapshot = snapshot
     self.keySets = keySets
@@ -318,6 +323,7 @@ package final class Worker {
 
   /// Another protocol takes over a connection that carried nothing yet.
   func replace(_ connection: Connection, by successor: Connection) {
+    connection.letGo()
     table.replace(connection, by: successor)
     connection.successor = successor
   }
@@ -331,6 +337,7 @@ package final class Worker {
     if connection.index < 0 { return }
     connection.disconnected()
     connection.isClosed = true
+    connection.letGo()
     table.remove(connection)
     finishDrainIfIdle()
   }

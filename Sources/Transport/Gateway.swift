@@ -8,19 +8,23 @@ package import Tokens
 /// The running data plane.
 package final class Gateway: Sendable {
   private let workers: [Mailbox]
+  /// What all connections hold, and may.
+  package let memory: MemoryBound
 
   /// Starts the workers, each on a thread of its own. Nothing listens yet.
   package static func start(
-    workers count: Int, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets
+    workers count: Int, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
+    memoryByteCountMax: Int = .max
   ) async throws -> Gateway {
     var workers: [Mailbox] = []
+    let memory = MemoryBound(byteCountMax: memoryByteCountMax, workerCount: count)
     let clientConnections = ClientConnections()
     for number in 0..<count {
       let mailbox = try Mailbox()
       try WorkerThread.start(name: "worker-\(number)") {
         let loop = try? WorkerLoop(
           mailbox: mailbox, snapshot: snapshot, keySets: keySets, contexts: contexts, outlets: outlets,
-          clientConnections: clientConnections, isFirst: number == 0)
+          clientConnections: clientConnections, memory: memory, isFirst: number == 0)
         loop?.run()
         _ = mailbox.close()
       }
@@ -30,10 +34,13 @@ package final class Gateway: Sendable {
       let peers = workers.filter { $0 !== worker }
       worker.post { $0.peers = peers }
     }
-    return Gateway(workers)
+    return Gateway(workers, memory)
   }
 
-  private init(_ workers: [Mailbox]) { self.workers = workers }
+  private init(_ workers: [Mailbox], _ memory: MemoryBound) {
+    self.workers = workers
+    self.memory = memory
+  }
 
   package var workerCount: Int { workers.count }
 

@@ -262,6 +262,7 @@ struct LimitTests {
     server.append([UInt8](repeating: 1, count: 200_000), to: stream)
     server.seen = []
     #expect(server.session.isOutputFull(stream))
+    server.session.awaitDrain(of: stream)
     #expect(server.produceOnce(upTo: 20_000).count < 40_000)
     server.produce()
     #expect(server.session.outputByteCount(of: stream) == 200_000 - 65_535)
@@ -274,6 +275,60 @@ struct LimitTests {
     server.receive(Frames.windowUpdate(1, 110_000))
     server.produce()
     #expect(server.seen == [.drained(1), .closed(1, 0)])
+  }
+
+  @Test("T75 Heads that wait count like content, until they are sent")
+  func waitingHeads() throws {
+    server.keepsBytes = false
+    server.receive(Frames.headers(1, Frames.get(), end: true))
+    let stream = try #require(server.streams[1])
+    server.produce()
+    let value = String(repeating: "v", count: 10_000)
+    for _ in 1...6 { server.interim(stream, 103, "link: \(value)\r\n") }
+    #expect(!server.session.isOutputFull(stream))
+    server.interim(stream, 103, "link: \(value)\r\n")
+    #expect(server.session.isOutputFull(stream))
+    server.session.awaitDrain(of: stream)
+    #expect(server.session.queuedByteCount > 70_000)
+    server.seen = []
+    _ = server.produceOnce(upTo: 20_000)
+    #expect(server.seen.isEmpty)
+    server.produce()
+    #expect(server.seen == [.drained(1)])
+    #expect(server.session.outputByteCount(of: stream) == 0 && server.session.queuedByteCount == 0)
+  }
+
+  @Test("T75 Heads of streams that are over do not pile up")
+  func headsOfEndedStreams() throws {
+    let lines = "link: " + String(repeating: "v", count: 20_000) + "\r\n"
+    var id: Int32 = 1
+    while server.failure == nil, id < 2000 {
+      server.receive(Frames.headers(UInt32(id), Frames.get(), end: true))
+      if let stream = server.streams[id] { server.answer(stream, 200, lines) }
+      server.receive(Frames.reset(UInt32(id)))
+      id += 2
+    }
+    #expect(server.failure == .outputFlood)
+    #expect(server.session.queuedByteCount < 4 << 20)
+  }
+
+  @Test("What waits is counted exactly, however a stream ends")
+  func countedContent() throws {
+    server.keepsBytes = false
+    server.receive(Frames.settings([(4, 100)]))
+    for id in [UInt32(1), 3, 5] {
+      server.receive(Frames.headers(id, Frames.get(), end: true))
+      let stream = try #require(server.streams[Int32(id)])
+      server.answer(stream, 200)
+      server.append([UInt8](repeating: 1, count: 50_000), to: stream)
+    }
+    server.produce()
+    #expect(server.session.queuedByteCount >= 3 * 49_900)
+    server.receive(Frames.reset(1))
+    server.session.reset(try #require(server.streams[3]), code: ErrorCode.cancel)
+    server.receive(Frames.windowUpdate(5, 100_000))
+    server.produce()
+    #expect(server.session.queuedByteCount == 0)
   }
 
   @Test("T118 The reset behind an early answer waits until the answer is written")

@@ -68,6 +68,8 @@ package struct Limits: Sendable, Equatable {
   package var ipv6PrefixLength = 64
   /// Concurrent HTTP/2 streams of one connection.
   package var streams = 100
+  /// What waits in all connections together; nil is a quarter of what the process may use.
+  package var memory: Int?
   /// Of verified tokens, in each worker; 0 remembers none.
   package var tokenCache = 64 * 1024 * 1024
   package var headerTimeout = Duration.seconds(10)

@@ -186,6 +186,9 @@ extension Reading {
       result.ipv6PrefixLength = value
     }
     if let node = section["streams"], let value = integer(node, "'streams'", in: 1...10_000) { result.streams = value }
+    if let node = section["memory"], let value = size(node, "'memory'", from: "8MiB", to: "1TiB") {
+      result.memory = Int(value)
+    }
     if let node = section["token_cache"], let value = tokenCache(node) { result.tokenCache = value }
     if let node = section["header_timeout"], let value = duration(node, "'header_timeout'", from: "100ms", to: "10m") {
       result.headerTimeout = value

@@ -26,6 +26,8 @@ enum MetricFamily: String, CaseIterable {
   case tokenVerification = "catraca_token_verify_seconds"
   case connections = "catraca_connections"
   case upstreamConnections = "catraca_upstream_connections"
+  case memory = "catraca_memory_bytes"
+  case memoryLimit = "catraca_memory_limit_bytes"
   case handshakes = "catraca_tls_handshakes_total"
   case certificateExpiry = "catraca_tls_certificate_expiry_seconds"
   case keySetRefreshes = "catraca_jwks_refresh_total"
@@ -42,7 +44,7 @@ enum MetricFamily: String, CaseIterable {
     switch self {
     case .requestDuration, .upstreamDuration, .tokenVerification: .histogram
     case .connections, .certificateExpiry, .upstreamConnections, .keySetAge, .keySetKeys, .buildInfo,
-      .upstreamHealthy, .upstreamPanic, .upstreamActive, .upstreamQueued, .upstreamLimit:
+      .memory, .memoryLimit, .upstreamHealthy, .upstreamPanic, .upstreamActive, .upstreamQueued, .upstreamLimit:
       .gauge
     default: .counter
     }
@@ -74,6 +76,8 @@ enum MetricFamily: String, CaseIterable {
     case .tokenVerification: "Time to verify a token's signature."
     case .connections: "Open client connections."
     case .upstreamConnections: "Open connections to upstream servers."
+    case .memory: "What waits in all connections together, in memory."
+    case .memoryLimit: "The bound of that, limits.memory."
     case .handshakes: "TLS handshakes of clients by outcome: ok, resumed, or why they failed."
     case .certificateExpiry: "When a listener's certificate expires, in seconds since 1970."
     case .keySetRefreshes: "Fetches of key sets by outcome."

@@ -42,13 +42,15 @@ package struct MetricsPage: Sendable {
   package var reloadsFailed: UInt64
   /// Access log lines that the log's destination did not take in time.
   package var droppedLogLines: UInt64
+  /// What waits in all connections, and may.
+  package var memory: (used: Int, limit: Int)
   package var version: String
 
   package init(
     counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [],
     certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [],
     resolutions: [(upstream: String, results: [String: UInt64])] = [], reloadsSucceeded: UInt64 = 0,
-    reloadsFailed: UInt64 = 0, droppedLogLines: UInt64 = 0, version: String
+    reloadsFailed: UInt64 = 0, droppedLogLines: UInt64 = 0, memory: (used: Int, limit: Int) = (0, 0), version: String
   ) {
     self.counters = counters
     self.names = names
@@ -59,6 +61,7 @@ package struct MetricsPage: Sendable {
     self.reloadsSucceeded = reloadsSucceeded
     self.reloadsFailed = reloadsFailed
     self.droppedLogLines = droppedLogLines
+    self.memory = memory
     self.version = version
   }
 
@@ -154,6 +157,10 @@ package struct MetricsPage: Sendable {
         text.sample([("upstream", name), ("state", state.label)], gauge: counters.connections(upstream: id, state))
       }
     }
+    text.family(.memory)
+    text.sample([], gauge: memory.used)
+    text.family(.memoryLimit)
+    text.sample([], gauge: memory.limit)
   }
 
   private func renderTLS(to text: inout PrometheusText) {

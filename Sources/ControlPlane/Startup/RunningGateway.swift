@@ -101,11 +101,14 @@ package actor RunningGateway {
         upstreamHandshakeFailed: { upstream, reason in
           log.warning("TLS to an upstream failed", metadata: ["upstream": "\(upstream)", "error": "\(reason)"])
         },
-        upstreamChanged: { upstream, change in log.report(change, of: upstream) }))
+        upstreamChanged: { upstream, change in log.report(change, of: upstream) }),
+      memoryByteCountMax: Self.memoryByteCountMax(configuration.limits))
     link.connect(gateway, generation: snapshot.generation)
   }
 
   private let link: GatewayLink
+
+  private static func memoryByteCountMax(_ limits: Limits) -> Int { limits.memory ?? MemoryAllowance.byteCount / 4 }
 
   private func open() async throws {
     try logWriter.open(snapshot.configuration.accessLog.destination)
@@ -212,6 +215,7 @@ package actor RunningGateway {
     link.announce(generation: fresh.generation)
     let keySets = await registry.apply(issuers: configuration.issuers)
     await gateway.install(fresh, keySets: keySets, contexts: prepared.contexts)
+    gateway.memory.byteCountMax = Self.memoryByteCountMax(configuration.limits)
     certificates = prepared.certificates
     await gateway.closeListeners(except: configuration.listeners)
     snapshot = fresh
@@ -280,6 +284,9 @@ package actor RunningGateway {
   }
 
   // MARK: For the admin listener
+
+  /// What waits in all connections, and may.
+  var memory: (used: Int, limit: Int) { (gateway.memory.byteCount, gateway.memory.byteCountMax) }
 
   func counters() async -> CountersSnapshot {
     var sum = CountersSnapshot()

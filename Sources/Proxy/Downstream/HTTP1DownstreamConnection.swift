@@ -61,7 +61,10 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     if isProtocolOpen, mayBecomeHTTP2(bytes) { return }
     if input.isEmpty, !isConsuming {
       let used = consume(bytes)
-      if used < bytes.count { input.append(bytes.extracting(used..<bytes.count)) }
+      if used < bytes.count {
+        input.append(bytes.extracting(used..<bytes.count))
+        settleHeld()
+      }
     } else {
       input.append(bytes)
       consumeInput()
@@ -101,6 +104,16 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     taken.removeFirst(used)
     swap(&taken, &input)
     if input.isEmpty { input.releaseStorage() }
+    settleHeld()
+  }
+
+  /// A head of the usual size is not counted: a connection has one at most.
+  override var storedByteCount: Int {
+    var byteCount = input.allocatedByteCount
+    if let exchange, exchange.head.bytes.count > Exchange.keptByteCount {
+      byteCount += exchange.head.bytes.count + exchange.upstreamHead.count
+    }
+    return byteCount
   }
 
   private func boundInput() {
@@ -188,7 +201,10 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
       exchange.requestChunks = ChunkedDecoder()
       state = .body
     }
+    // LIMIT: `limits.memory`.
+    if worker.isMemoryFull { return exchange.refuse(.gateway(.memoryExhausted)) }
     exchange.start()
+    if exchange.head.bytes.count > Exchange.keptByteCount { settleHeld() }
   }
 
   // MARK: The exchange's end
@@ -207,6 +223,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     exchange = nil
     let isRequestComplete = finished.isRequestComplete
     worker.giveBack(finished)
+    if heldByteCount > 0 { settleHeld() }
     switch ending {
     case .abandoned:
       abort()

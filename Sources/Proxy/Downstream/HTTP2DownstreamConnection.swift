@@ -17,6 +17,8 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   private var spareStreams: [HTTP2DownstreamStream] = []
   /// Exchanges under way.
   private var exchangeCount = 0
+  /// What the streams keep of requests that nobody has taken yet.
+  var requestByteCount = 0
   private var isInputEnded = false
   /// When to say which streams are the last ones, after an announcement; see ``drain()``.
   private var shutdownAt = Int64.max
@@ -73,6 +75,10 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
 
   private func handle(_ event: SessionEvent, _ bytes: Span<UInt8>) {
     switch event {
+    case .requestHead(let id, _) where worker.isMemoryFull:
+      // LIMIT: `limits.memory`: a client may send it again, here or elsewhere (RFC 9113 §8.7).
+      worker.counters.countError(GatewayRefusal.memoryExhausted.rawValue)
+      session.reset(id, code: ErrorCode.refusedStream)
     case .requestHead(let id, let isEnd):
       let (stream, exchange) = begin(id)
       session.takeRequestHead(into: &exchange.head)
@@ -147,8 +153,13 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     prepareOutput()
     session.produce(into: &output, upTo: Self.outputHighWater)
     while let event = session.nextEvent() { handle(event, Span()) }
+    settleHeld()
     // Who sends no more gives no credit either: what is not made now never will be.
     if session.isFinished || isInputEnded && exchangeCount == 0 && output.isEmpty { close() }
+  }
+
+  override var storedByteCount: Int {
+    session.queuedByteCount + requestByteCount + exchangeCount * Exchange.byteCount
   }
 
   // MARK: Other events

@@ -14,6 +14,10 @@ final class HTTP2DownstreamStream: DownstreamStream {
   private(set) var exchange: Exchange?
   /// Body that came before anybody takes it. The stream's window bounds it: what waits here gives the client no credit.
   private var held = ByteQueue()
+  /// What the request has in memory beyond what all have: heads that are large, what is held of its body.
+  private var requestByteCount = 0 {
+    didSet { connection.requestByteCount += requestByteCount - oldValue }
+  }
   /// Passed on while the upstream was full; the client may send as much again when it is not.
   private var owedByteCount = 0
   private var isPaused = false
@@ -51,6 +55,11 @@ final class HTTP2DownstreamStream: DownstreamStream {
     isEnded = isEnd
     exchange?.isRequestComplete = isEnd
     exchange?.start()
+    if let exchange, exchange.head.bytes.count > Exchange.keptByteCount { countRequest() }
+  }
+
+  private func countRequest() {
+    requestByteCount = exchange.map { $0.head.bytes.count + $0.upstreamHead.count + held.allocatedByteCount } ?? 0
   }
 
   func receivedBody(_ bytes: Span<UInt8>) {
@@ -60,7 +69,12 @@ final class HTTP2DownstreamStream: DownstreamStream {
       session.consumed(id, bytes.count)
       return
     }
-    if exchange.isAcceptingBody, held.isEmpty, !isPaused { pass(bytes, to: exchange) } else { held.append(bytes) }
+    if exchange.isAcceptingBody, held.isEmpty, !isPaused {
+      pass(bytes, to: exchange)
+    } else {
+      held.append(bytes)
+      countRequest()
+    }
   }
 
   private func pass(_ bytes: Span<UInt8>, to exchange: Exchange) {
@@ -96,6 +110,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
         var taken = ByteQueue()
         swap(&taken, &held)
         pass(taken.span, to: exchange)
+        countRequest()
       }
       passEnd()
     }
@@ -106,9 +121,8 @@ final class HTTP2DownstreamStream: DownstreamStream {
 
   // MARK: The response
 
-  var isOutputFull: Bool { session.isOutputFull(id) }
-  /// The session says by itself when a full stream has drained.
-  func awaitDrain() {}
+  var isOutputFull: Bool { session.isOutputFull(id, highWater: worker.outputHighWater) }
+  func awaitDrain() { session.awaitDrain(of: id) }
 
   var unsentByteCount: Int { session.outputByteCount(of: id) }
   var sentByteCount: UInt64 { writtenByteCount &- UInt64(clamping: unsentByteCount) }
@@ -121,7 +135,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
       let field = response.fields[index]
       if !exchange.isDroppedFromInterim(field, of: response) { append(bytes, field) }
     }
-    session.submitInterim(&worker.headerList, on: id)
+    writtenByteCount &+= UInt64(session.submitInterim(&worker.headerList, on: id))
     connection.flush()
   }
 
@@ -143,7 +157,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
     exchange.appendAddedLines(to: &worker.headerList)
     // A head that was the server's last word stays that: for gRPC its fields are trailers only then.
     hasFinished = framing == .none || framing == .length(0) || exchange.isResponseHeadOnly
-    session.submitResponse(&worker.headerList, on: id, isEnd: hasFinished)
+    writtenByteCount &+= UInt64(session.submitResponse(&worker.headerList, on: id, isEnd: hasFinished))
     connection.flush()
   }
 
@@ -161,7 +175,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
     }
     if let route = exchange.route { appendLines(route.responseLines) }
     if let lines = exchange.bindingLines { appendLines(lines) }
-    session.submitResponse(&worker.headerList, on: id, isEnd: false)
+    writtenByteCount &+= UInt64(session.submitResponse(&worker.headerList, on: id, isEnd: false))
     connection.flush()
   }
 
@@ -204,7 +218,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
     }
     hasFinished = true
     let hasBody = exchange.head.method != .head && !answer.isBodyless && !answer.body.isEmpty
-    session.submitResponse(&worker.headerList, on: id, isEnd: !hasBody)
+    writtenByteCount &+= UInt64(session.submitResponse(&worker.headerList, on: id, isEnd: !hasBody))
     if hasBody {
       writtenByteCount &+= UInt64(answer.body.count)
       session.append(answer.body.span, to: id)
@@ -226,6 +240,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
     case .abandoned: session.reset(id, code: ErrorCode.cancel)
     }
     held.releaseStorage()
+    if requestByteCount > 0 { requestByteCount = 0 }
     // What came and nobody took must not hold the window shut for the rest of the body.
     giveCredit()
     connection.exchangeEnded()

@@ -66,7 +66,8 @@ extension Exchange {
       }
     }
     switch refusal {
-    case .gateway(.upstreamOverloaded), .gateway(.upstreamQueueTimeout), .gateway(.upstreamUnavailable):
+    case .gateway(.upstreamOverloaded), .gateway(.upstreamQueueTimeout), .gateway(.upstreamUnavailable),
+      .gateway(.memoryExhausted):
       lines += "Retry-After: 1\r\n"
     default: break
     }

@@ -130,7 +130,10 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     hasReceived = true
     if input.isEmpty {
       let used = consume(bytes)
-      if used < bytes.count, exchange != nil { input.append(bytes.extracting(used..<bytes.count)) }
+      if used < bytes.count, exchange != nil {
+        input.append(bytes.extracting(used..<bytes.count))
+        settleHeld()
+      }
     } else {
       input.append(bytes)
       var taken = ByteQueue()
@@ -138,8 +141,11 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       let used = consume(taken.span)
       taken.removeFirst(used)
       if exchange != nil { swap(&taken, &input) }
+      settleHeld()
     }
   }
+
+  override var storedByteCount: Int { input.allocatedByteCount }
 
   override func received(moving bytes: inout ByteQueue) {
     if state == .head, input.isEmpty, let exchange {

@@ -200,8 +200,11 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     prepareOutput()
     session.produce(into: &output, upTo: Self.outputHighWater)
     while let event = session.nextEvent() { handle(event, Span()) }
+    settleHeld()
     if session.isFinished { close() }
   }
+
+  override var storedByteCount: Int { session.queuedByteCount }
 
   func expect(_ moment: Int64) { deadline = min(deadline, moment) }
 

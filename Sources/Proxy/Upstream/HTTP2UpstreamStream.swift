@@ -27,9 +27,8 @@ final class HTTP2UpstreamStream: UpstreamStream {
   private var worker: Worker { connection.worker }
 
   var isConnected: Bool { id != nil }
-  var isOutputFull: Bool { id.map(session.isOutputFull) ?? false }
-  /// The session says by itself when a full stream has drained.
-  func awaitDrain() {}
+  var isOutputFull: Bool { id.map { session.isOutputFull($0, highWater: worker.outputHighWater) } ?? false }
+  func awaitDrain() { if let id { session.awaitDrain(of: id) } }
 
   // MARK: The request
 
@@ -67,7 +66,11 @@ final class HTTP2UpstreamStream: UpstreamStream {
 
   // MARK: The response
 
-  func receivedInterimHead(_ head: borrowing ResponseHead) { exchange?.receivedInformational(head) }
+  func receivedInterimHead(_ head: borrowing ResponseHead) {
+    // LIMIT: no window holds heads back, so those that a client has no room for are left out.
+    guard let exchange, exchange.downstream?.isOutputFull == false else { return }
+    exchange.receivedInformational(head)
+  }
 
   func receivedHead(_ head: borrowing ResponseHead, isEnd: Bool) {
     guard let exchange else { return }

@@ -34,6 +34,8 @@ final class MirrorStream: UnattendedStream {
   fileprivate var place = -1
   /// Body that the server does not take yet.
   private var held = ByteQueue()
+  /// As the worker's share of memory has it.
+  private var heldByteCount = 0
   private var trailers = ByteQueue()
   private var isPaused = false
   private var isEnded: Bool
@@ -76,11 +78,17 @@ final class MirrorStream: UnattendedStream {
     guard let exchange, !isEnded else { return }
     if exchange.isAcceptingBody, held.isEmpty, !isPaused {
       pass(bytes, to: exchange)
-    } else if held.count + bytes.count > Self.heldByteCountMax {
+    } else if held.count + bytes.count > Self.heldByteCountMax || worker.isMemoryFull {
       drop()
     } else {
       held.append(bytes)
+      countHeld()
     }
+  }
+
+  private func countHeld() {
+    worker.memory.move(by: held.allocatedByteCount - heldByteCount)
+    heldByteCount = held.allocatedByteCount
   }
 
   func receivedEnd(trailers: Span<UInt8>) {
@@ -123,6 +131,7 @@ final class MirrorStream: UnattendedStream {
       var taken = ByteQueue()
       swap(&taken, &held)
       pass(taken.span, to: exchange)
+      countHeld()
     }
     passEnd()
   }
@@ -138,6 +147,7 @@ final class MirrorStream: UnattendedStream {
     worker.counters.countMirrored(route: route, result)
     worker.giveBack(finished)
     held.releaseStorage()
+    countHeld()
     worker.forget(self)
   }
 }

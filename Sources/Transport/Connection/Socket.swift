@@ -238,7 +238,9 @@ final class Socket: Watched {
   func flush() {
     guard let connection else { return flushHandshake() }
     connection.isFlushQueued = false
-    if isOutputBlocked || isConnecting || isGone { return }
+    // What is written meanwhile stays.
+    if isOutputBlocked { return connection.settleHeld() }
+    if isConnecting || isGone { return }
     guard let secure else { return flushPlain(connection) }
     defer { secure.session.giveBack(&loop.ciphertext) }
     while true {
@@ -248,7 +250,7 @@ final class Socket: Watched {
       case .wrote(let count):
         connection.bytesInTransport = secure.session.ciphertext.count
         connection.bytesWritten &+= UInt64(count)
-      case .wouldBlock: return awaitRoom()
+      case .wouldBlock: return awaitRoom(for: connection)
       case .failed: return sendFailed(connection)
       }
     }
@@ -262,7 +264,7 @@ final class Socket: Watched {
       case .wrote(let count):
         connection.output.removeFirst(count)
         connection.bytesWritten &+= UInt64(count)
-      case .wouldBlock: return awaitRoom()
+      case .wouldBlock: return awaitRoom(for: connection)
       case .failed: return sendFailed(connection)
       }
     }
@@ -291,6 +293,12 @@ final class Socket: Watched {
       && !isGone
   }
 
+  private func awaitRoom(for connection: Connection) {
+    connection.isOutputStuck = true
+    connection.settleHeld()
+    awaitRoom()
+  }
+
   private func awaitRoom() {
     isOutputBlocked = true
     if isOutputWatched { return }
@@ -311,6 +319,7 @@ final class Socket: Watched {
   private func outputIsEmpty(_ connection: Connection) {
     // An idle connection keeps no memory for answers that it does not write.
     connection.releaseOutput()
+    connection.outputTaken()
     if connection.isDrainAwaited { loop.noteDrained(connection) }
     if let mode = pendingClose {
       pendingClose = nil

@@ -72,6 +72,9 @@ final class WorkerLoop {
   var isAccepting = true
   /// The process has no descriptor left for another client; looked at again at the next tick.
   var isStarved = false
+  private let memory: MemoryBound
+  /// In one of the loops.
+  private var memoryTrimmer: MemoryTrimmer?
   private var drainDeadline = Int64.max
   private var onDrained: [@Sendable () -> Void] = []
 
@@ -83,12 +86,14 @@ final class WorkerLoop {
 
   init(
     mailbox: Mailbox, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
-    clientConnections: ClientConnections, isFirst: Bool
+    clientConnections: ClientConnections, memory: MemoryBound, isFirst: Bool
   ) throws(SystemError) {
     self.mailbox = mailbox
     self.clientConnections = clientConnections
     self.contexts = contexts
     self.outlets = outlets
+    self.memory = memory
+    memoryTrimmer = isFirst ? MemoryTrimmer() : nil
     poller = try Poller()
     clockOffsetMilliseconds = Self.wallClockOffset()
     time = Self.time(offset: clockOffsetMilliseconds)
@@ -96,7 +101,7 @@ final class WorkerLoop {
     var random = SystemRandomNumberGenerator()
     worker = Worker(
       snapshot: snapshot, keySets: keySets, time: time, steadyClock: { Clock.steadyNanoseconds() },
-      seed: (random.next(), random.next()), checksServers: isFirst)
+      seed: (random.next(), random.next()), checksServers: isFirst, memory: memory)
     _ = poller.add(mailbox.bell.descriptor, token: Self.bellToken, .input)
   }
 
@@ -139,6 +144,8 @@ final class WorkerLoop {
     nextTick = time.nanoseconds &+ Self.tickNanoseconds
     clockOffsetMilliseconds = Self.wallClockOffset()
     worker.tick(at: time)
+    _ = worker.settleMemory(isTick: true)
+    memoryTrimmer?.look(at: memory.byteCount)
     endLateOpenings()
     if isStarved {
       isStarved = false
@@ -280,7 +287,7 @@ final class WorkerLoop {
         worker.drained(connection, at: now())
       } else if let connection = failed.popLast() {
         worker.connectFailed(connection, at: now())
-      } else if worker.commands.isEmpty, worker.flushes.isEmpty {
+      } else if worker.commands.isEmpty, worker.flushes.isEmpty, !worker.settleMemory() {
         break
       }
     }

@@ -64,7 +64,7 @@ struct MetricsPageTests {
       },
       upstreams: [UpstreamState(snapshot.configuration.upstreams[0], snapshot.sharing[0], loads: loads + loads, at: 0)],
       resolutions: [("orders", ["ok": 2, "failed": 1])],
-      reloadsSucceeded: 4, reloadsFailed: 1, droppedLogLines: 5, version: "1.2.3")
+      reloadsSucceeded: 4, reloadsFailed: 1, droppedLogLines: 5, memory: (7 << 20, 1 << 30), version: "1.2.3")
   }
 
   @Test("A strict reader takes the page, and every family of the contract is in it with its type")
@@ -111,6 +111,8 @@ struct MetricsPageTests {
       ("catraca_connections", ["listener": "[::]:80", "state": "active"], 1),
       ("catraca_connections", ["listener": "[::]:80", "state": "idle"], 0),
       ("catraca_upstream_connections", ["upstream": "up", "state": "idle"], 1),
+      ("catraca_memory_bytes", [:], 7 * 1024 * 1024),
+      ("catraca_memory_limit_bytes", [:], 1024 * 1024 * 1024),
       ("catraca_jwks_refresh_total", ["issuer": "login", "result": "ok"], 7),
       ("catraca_jwks_refresh_total", ["issuer": "login", "result": "timeout"], 1),
       ("catraca_jwks_age_seconds", ["issuer": "login"], 12.346),

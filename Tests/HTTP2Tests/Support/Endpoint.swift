@@ -153,6 +153,12 @@ final class Endpoint {
     session.submitResponse(&list, on: stream, isEnd: end)
   }
 
+  func interim(_ stream: StreamID, _ status: Int, _ lines: String) {
+    list.setStatus(status)
+    list.append(lines: Array(lines.utf8).span)
+    session.submitInterim(&list, on: stream)
+  }
+
   func append(_ bytes: [UInt8], to stream: StreamID) { session.append(bytes.span, to: stream) }
   func append(_ text: String, to stream: StreamID) { session.append(Array(text.utf8).span, to: stream) }
   func finish(_ stream: StreamID, trailers: String = "") {

@@ -199,6 +199,7 @@ final class Bench {
     for socket in sockets where socket.connection is DownstreamConnection { socket.reset() }
     for socket in sockets { socket.reset() }
     #expect(worker.table.count == 0, "connections", sourceLocation: place)
+    #expect(worker.memory.byteCount == 0, "bytes", sourceLocation: place)
     #expect(worker.downstreamConnectionCount == 0, sourceLocation: place)
     let counts = worker.counters.copy()
     for state in ConnectionState.allCases {

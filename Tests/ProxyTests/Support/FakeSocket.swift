@@ -112,7 +112,8 @@ final class FakeSocket {
 
   func flush() {
     connection.isFlushQueued = false
-    if !isOpen || !inTransport.isEmpty { return }
+    if !inTransport.isEmpty { return connection.settleHeld() }
+    if !isOpen { return }
     connection.fillOutput()
     let count = min(room, connection.output.count)
     if count > 0 {
@@ -125,6 +126,8 @@ final class FakeSocket {
     inTransport = Array(connection.output.copied().prefix(32 * 1024))
     connection.output.removeFirst(inTransport.count)
     connection.bytesInTransport = inTransport.count
+    connection.isOutputStuck = true
+    connection.settleHeld()
   }
 
   private func arrive(_ written: [UInt8]) {
@@ -143,6 +146,8 @@ final class FakeSocket {
   }
 
   private func outputIsEmpty() {
+    connection.releaseOutput()
+    connection.outputTaken()
     if connection.isDrainAwaited {
       bench.report { [self] in
         connection.isDrainAwaited = false

@@ -47,6 +47,8 @@ package final class Exchange {
   /// Index of the issuer that the outcome is about.
   var issuer: Int?
   var hasWaitedForKeys = false
+  /// Among those that wait for its issuer's keys; see ``KeyWaiters``.
+  var keyWaitingPlace = 0
 
   /// Of an OPTIONS request, as the upstream gets it.
   var maxForwardsLeft: UInt64?

@@ -45,6 +45,7 @@ extension Exchange {
       return refuseToken(.keysUnavailable)
     case .keyUnknown(let issuer):
       self.issuer = issuer
+      if !hasWaitedForKeys, worker.keyWaiters.isFull(issuer: issuer) { return refuseToken(.keysUnavailable) }
       if !hasWaitedForKeys, worker.keyWaiters.wait(self, issuer: issuer) {
         hasWaitedForKeys = true
         return .wait

@@ -10,6 +10,8 @@ struct KeyWaiters {
   static let quietNanoseconds: Int64 = 10_000_000_000
   /// LIMIT: a request waits no longer than a second: this, and the tenth of one in which deadlines are looked at.
   static let waitNanoseconds: Int64 = 900_000_000
+  /// LIMIT: so many requests wait for one issuer.
+  static let countMax = 10_000
 
   init(issuerCount: Int) {
     waiting = Array(repeating: [], count: issuerCount)
@@ -25,12 +27,16 @@ struct KeyWaiters {
       askedAt[issuer] = now
       exchange.worker.commands.append(.refreshKeys(issuer: issuer))
     }
+    exchange.keyWaitingPlace = waiting[issuer].count
     waiting[issuer].append(exchange)
     if let downstream = exchange.downstream {
       downstream.deadline = min(downstream.deadline, now &+ Self.waitNanoseconds)
     }
     return true
   }
+
+  /// Whether no more may wait.
+  func isFull(issuer: Int) -> Bool { waiting.indices.contains(issuer) && waiting[issuer].count >= Self.countMax }
 
   /// The look is over, whatever it brought: each is checked again, and now for good.
   mutating func take(issuer: Int) -> [Exchange] {
@@ -47,12 +53,14 @@ struct KeyWaiters {
   /// An exchange ended while it waited. Returns whether it did wait.
   @discardableResult
   mutating func remove(_ exchange: Exchange) -> Bool {
-    for issuer in waiting.indices {
-      if let place = waiting[issuer].firstIndex(where: { $0 === exchange }) {
-        waiting[issuer].remove(at: place)
-        return true
-      }
-    }
-    return false
+    let place = exchange.keyWaitingPlace
+    guard let issuer = exchange.issuer, waiting.indices.contains(issuer), waiting[issuer].indices.contains(place),
+      waiting[issuer][place] === exchange
+    else { return false }
+    // The last one takes its place, so that the cost does not grow with those that wait.
+    waiting[issuer][waiting[issuer].count - 1].keyWaitingPlace = place
+    waiting[issuer].swapAt(place, waiting[issuer].count - 1)
+    waiting[issuer].removeLast()
+    return true
   }
 }

@@ -42,6 +42,38 @@ struct KeyWaitTests {
     bench.expectNothingHeld()
   }
 
+  @Test("Ten thousand requests wait for a key, and leave in any order; more are told to come again")
+  func bound() throws {
+    let bench = try bench()
+    let max = KeyWaiters.countMax
+    var waiters = KeyWaiters(issuerCount: 1)
+    let exchanges = (0..<max).map { _ in Exchange(worker: bench.worker, snapshot: bench.snapshot) }
+    for exchange in exchanges {
+      exchange.issuer = 0
+      let isWaiting = waiters.wait(exchange, issuer: 0)
+      #expect(isWaiting)
+    }
+    #expect(waiters.isFull(issuer: 0))
+    for index in [0, max - 1, 5, 1] {
+      let (first, second) = (waiters.remove(exchanges[index]), waiters.remove(exchanges[index]))
+      #expect(first && !second)
+    }
+    #expect(!waiters.isFull(issuer: 0))
+    for index in [5, 1, 0, max - 1] { _ = waiters.wait(exchanges[index], issuer: 0) }
+    #expect(waiters.isFull(issuer: 0))
+    // What was asked for on the way.
+    bench.worker.commands = []
+    bench.worker.keyWaiters = waiters
+    let client = bench.connect()
+    client.send(get("/", bearer(try new.token())))
+    #expect(status(client.text) == 503 && code(client.text) == "keys_unavailable")
+    #expect(client.text.contains("Retry-After: 1"))
+    waiters.remove(exchanges[7])
+    let left = waiters.take(issuer: 0)
+    #expect(Set(left.map(ObjectIdentifier.init)).count == max - 1)
+    _ = bench.worker.keyWaiters.takeAll()
+  }
+
   @Test("T21 Many unknown keys cause one look at the issuer in ten seconds, and the others are refused at once")
   func storm() throws {
     let bench = try bench()

@@ -124,7 +124,13 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     while !isClosed, let event = session.receive(bytes, offset: &offset, at: worker.time.nanoseconds) {
       handle(event, bytes)
     }
+    if session.openSince != .max { expect(frameDeadline) }
     flush()
+  }
+
+  /// When a frame or a head that the server has begun must have come: one that does not end holds up all streams.
+  private var frameDeadline: Int64 {
+    session.openSince == .max ? .max : session.openSince &+ pool.responseTimeout
   }
 
   private func handle(_ event: SessionEvent, _ bytes: Span<UInt8>) {
@@ -211,6 +217,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   override func deadlinePassed() {
     let now = worker.time.nanoseconds
     if now >= connectDeadline { return connectFailed(.upstreamConnectTimeout) }
+    if now >= frameDeadline { return lose() }
     for index in streams.indices {
       if let stream = streams[index], stream.deadline <= now { stream.deadlinePassed() }
     }
@@ -220,7 +227,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
       spareStreams = []
     }
     if now >= idleAt { retire() }
-    var next = min(idleAt, connectDeadline)
+    var next = min(idleAt, connectDeadline, frameDeadline)
     for stream in streams { next = min(next, stream?.deadline ?? .max) }
     if !isClosed { deadline = next }
     flush()

@@ -216,6 +216,25 @@ struct HTTP2UpstreamTests {
     over.bench.expectNothingHeld()
   }
 
+  @Test("T98 A server's head that does not end takes its connection with it, and what is new gets another")
+  func openHead() throws {
+    let over = try HTTP2Bench()
+    let client = try over.client()
+    let stuck = try #require(client.ask(head("POST /stuck HTTP/1.1", "Host: h"), body: "b"))
+    try over.settle()
+    // HEADERS of five octets, of which one comes: `:status: 200`.
+    over.servers[0].socket.send([0, 0, 5, 1, 4, 0, 0, 0, 1, 0x88])
+    try over.settle()
+    try over.wait(.seconds(31))
+    #expect(over.servers[0].socket.isGone && client[stuck].status >= 500)
+    let next = try #require(client.ask(get("/next")))
+    try over.settle()
+    over.servers[1].answer(1, body: "next")
+    try over.settle()
+    #expect(client[next].text == "next")
+    over.bench.expectNothingHeld()
+  }
+
   @Test("An unused connection is closed in the end, and a retired one after its last stream")
   func ends() throws {
     let over = try HTTP2Bench()

@@ -9,7 +9,13 @@ extension UpstreamServer {
 extension UpstreamPool {
   /// Among equals in turn, by weight.
   func leastRequests(leavingOut tried: [UpstreamServer]) -> UpstreamServer? {
-    turn = turn + 1 < rotation.count ? turn + 1 : 0
+    var turn = turn + 1 < rotation.count ? turn + 1 : 0
+    // A retry does not take the next one's turn; see `atRandom`.
+    if tried.isEmpty {
+      self.turn = turn
+    } else {
+      turn = place(worker.randomIdentifiers.next(), below: rotation.count)
+    }
     var best: UpstreamServer?
     // In two runs, from the turn to the end and from the beginning to the turn.
     for index in turn..<rotation.count { choose(rotation[index], over: &best, tried) }

@@ -153,6 +153,16 @@ package final class SharedServer: Sendable {
     ejectedTo.compareExchange(expected: 0, desired: end, ordering: .sequentiallyConsistent).exchanged
   }
 
+  /// The ejection does not stand after all. It was not served, so the next one is no longer for it; but neither has the time
+  /// until now passed well.
+  func withdrawEjection(_ end: Int64, at now: Int64) {
+    guard ejectedTo.compareExchange(expected: end, desired: 0, ordering: .sequentiallyConsistent).exchanged else {
+      return
+    }
+    failures.store(0, ordering: .relaxed)
+    lastReturnAt.store(now, ordering: .relaxed)
+  }
+
   /// The ejection stands.
   func countEjection(recurrence: Int64) {
     recurrences.store(recurrence, ordering: .relaxed)

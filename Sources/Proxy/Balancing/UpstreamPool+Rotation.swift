@@ -48,8 +48,7 @@ extension UpstreamPool {
     // LIMIT: `max_share` of the servers. Two workers that eject at one moment both see the other's and give way.
     let outCount = servers.count { $0.shared.ejectedUntil != 0 }
     if outCount * 100 > rules.maxShare * servers.count {
-      _ = server.shared.endEjection(now &+ duration)
-      return
+      return server.shared.withdrawEjection(now &+ duration, at: now)
     }
     server.shared.countEjection(recurrence: recurrence)
     shared.noteChange()

@@ -118,10 +118,25 @@ extension Exchange {
 
   func retryNow() {
     retryAt = .max
-    guard let pool, let server = retryServer else { return refuse(.gateway(.upstreamConnectFailed)) }
+    guard let pool, let planned = retryServer else { return refuse(.gateway(.upstreamConnectFailed)) }
     retryServer = nil
+    guard let server = enter(planned, orAnotherOf: pool) else { return refuse(.gateway(.upstreamOverloaded)) }
     if let refusal = attempt(pool, at: server) { return refuse(.gateway(refusal)) }
     continueRequest()
+  }
+
+  /// The server that was meant, or where that is full meanwhile another that has not failed the request.
+  private func enter(_ planned: UpstreamServer, orAnotherOf pool: UpstreamPool) -> UpstreamServer? {
+    let triedCount = triedServers.count
+    defer { triedServers.removeLast(triedServers.count - triedCount) }
+    var next: UpstreamServer? = planned
+    while let server = next {
+      if enter(server) { return server }
+      triedServers.append(server)
+      next = pool.nextServer(for: self)
+      if triedServers.contains(where: { $0 === next }) { next = nil }
+    }
+    return nil
   }
 
   // MARK: A held-back answer

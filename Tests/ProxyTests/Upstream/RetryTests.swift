@@ -65,6 +65,51 @@ struct RetryTests {
     }
   }
 
+  @Test("A retry whose next server is full goes to a third; only where all are full it is refused")
+  func fullNext() throws {
+    for isThirdFull in [false, true, false, true, false, true] {
+      let bench = try Self.bench(
+        "{ attempts: 1, on: [\"503\"], backoff: 1s }", servers: "10.0.0.1:1, 10.0.0.2:2, 10.0.0.3:3",
+        more: ", max_requests_per_server: 1")
+      let servers = bench.snapshot.sharing[0].servers
+      let client = bench.connect()
+      client.send(get())
+      _ = servers[1].requests.take(below: 1)
+      if isThirdFull { _ = servers[2].requests.take(below: 1) }
+      bench.servers[0].send(Self.busy + "\r\nbusy")
+      if isThirdFull {
+        #expect(code(client.text) == "upstream_overloaded")
+      } else {
+        #expect(bench.servers.map(\.address) == ["10.0.0.1:1", "10.0.0.3:3"])
+        bench.servers[1].send(ok("fine"))
+        #expect(body(of: client.text) == "fine")
+      }
+      bench.expectNothingHeld()
+    }
+  }
+
+  @Test(
+    "With one of three servers dead a third of the requests meets it first",
+    arguments: ["round_robin", "least_requests"])
+  func deadOne(_ balance: String) throws {
+    let bench = try Bench(
+      openRoutes
+        + "\nupstreams: { app: { servers: [10.0.0.1:1, 10.0.0.2:2, 10.0.0.3:3], balance: \(balance) } }")
+    bench.refusing = ["10.0.0.2:2"]
+    var served: [String: Int] = [:]
+    for _ in 1...300 {
+      let client = bench.connect()
+      client.send(get())
+      let server = try #require(bench.servers.last { $0.isOpen && !$0.bytes.isEmpty })
+      _ = server.take()
+      server.send(ok())
+      served[server.address, default: 0] += 1
+      client.reset()
+    }
+    #expect(bench.servers.count { $0.address == "10.0.0.2:2" } == 100)
+    #expect(served.values.allSatisfy { (120...180).contains($0) }, "\(served)")
+  }
+
   @Test("A reset before the answer moves a safe request on, also within a head, and never once the answer has begun")
   func reset() throws {
     for part in ["", "HTTP/1.1 200 O"] {

@@ -63,6 +63,12 @@ package final class Counters {
     if isDryRun { Self.count(route, in: &values.rateLimitedDry) } else { Self.count(route, in: &values.rateLimited) }
   }
 
+  /// A rate limit gave a caller's bucket up, for its table was full.
+  package func countRateLimitEviction(route: Int?) {
+    guard let route else { return }
+    Self.count(route, in: &values.rateLimitEvictions)
+  }
+
   /// One decision about a request's token on a route that is not public.
   ///
   /// - Parameter issuer: nil when none is known, as without a token.

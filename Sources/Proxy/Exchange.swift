@@ -27,6 +27,11 @@ package final class Exchange {
   var requestChunks = ChunkedDecoder()
   /// Body bytes read from the client, framing left out.
   var requestByteCount: UInt64 = 0
+  /// When the rate of the request's body was looked at last, and what had come of it by then; see ``checkBodyRate(at:)``.
+  var bodyRateCheckedAt: Int64 = 0
+  var bodyRateByteCount: UInt64 = 0
+  /// Since then the server's side has held the client back.
+  var hasHeldClientBack = false
   var isRequestComplete = false
   /// A checked WebSocket handshake: the server is asked to switch.
   var isTunnelWanted = false
@@ -284,6 +289,9 @@ package final class Exchange {
     isPeerTrusted = false
     requestTrailers.reset()
     requestByteCount = 0
+    bodyRateCheckedAt = 0
+    bodyRateByteCount = 0
+    hasHeldClientBack = false
     isRequestComplete = false
     isTunnelWanted = false
     webSocketAccept = []

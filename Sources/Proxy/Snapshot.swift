@@ -20,6 +20,8 @@ package final class Snapshot: Sendable {
   let headLimits: HeadLimits
   let headerTimeout: Int64
   let bodyTimeout: Int64
+  /// Bytes a second; 0 is no bound.
+  let bodyRate: Int
   let idleTimeout: Int64
   /// Removed from every request on every route: all identity headers and strip rules of the whole file (T32, T33).
   let identityDrops: FieldNameSet
@@ -62,6 +64,7 @@ package final class Snapshot: Sendable {
     headLimits = HeadLimits(byteCountMax: limits.headerSize, fieldCountMax: limits.headers)
     headerTimeout = limits.headerTimeout.nanoseconds
     bodyTimeout = limits.bodyTimeout.nanoseconds
+    bodyRate = limits.bodyRate
     idleTimeout = limits.idleTimeout.nanoseconds
     identityDrops = FieldNameSet(
       configuration.routes.flatMap { route in
@@ -85,6 +88,7 @@ package final class Snapshot: Sendable {
     headLimits = other.headLimits
     headerTimeout = other.headerTimeout
     bodyTimeout = other.bodyTimeout
+    bodyRate = other.bodyRate
     idleTimeout = other.idleTimeout
     identityDrops = other.identityDrops
     neverForwarded = other.neverForwarded

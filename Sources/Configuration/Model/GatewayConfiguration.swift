@@ -70,14 +70,18 @@ package struct Limits: Sendable, Equatable {
   package var streams = 100
   /// What waits in all connections together; nil is a quarter of what the process may use.
   package var memory: Int?
-  /// Of verified tokens, in each worker; 0 remembers none.
-  package var tokenCache = 64 * 1024 * 1024
+  /// Of verified tokens, in each worker; 0 remembers none. Nil where the machine decides: the default, or less.
+  package var tokenCache: Int?
   package var headerTimeout = Duration.seconds(10)
   package var bodyTimeout = Duration.seconds(30)
+  /// Bytes a second that a request's body must bring on average; 0 is no bound.
+  package var bodyRate = 0
   package var idleTimeout = Duration.seconds(75)
   package var drainTimeout = Duration.seconds(30)
   /// A client that ends its sending side still waits for its answer.
   package var halfClose = false
+
+  package static let tokenCacheDefault = 64 * 1024 * 1024
 
   package init() {}
 }

@@ -196,6 +196,9 @@ extension Reading {
     if let node = section["body_timeout"], let value = duration(node, "'body_timeout'", from: "100ms", to: "1h") {
       result.bodyTimeout = value
     }
+    if let node = section["body_rate"], let value = size(node, "'body_rate'", from: "0B", to: "1GiB") {
+      result.bodyRate = Int(value)
+    }
     if let node = section["idle_timeout"], let value = duration(node, "'idle_timeout'", from: "100ms", to: "24h") {
       result.idleTimeout = value
     }

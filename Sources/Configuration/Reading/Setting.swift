@@ -97,8 +97,9 @@ extension SettingTable {
       Setting("header_size", default: "32KiB"), Setting("headers", default: "100"),
       Setting("body_size", default: "10MiB"), Setting("connections", default: "10000"),
       Setting("connections_per_client", default: "0"), Setting("ipv6_prefix", default: "64"),
-      Setting("streams", default: "100"), Setting("memory"), Setting("token_cache", default: "64MiB"),
+      Setting("streams", default: "100"), Setting("memory"), Setting("token_cache"),
       Setting("header_timeout", default: "10s"), Setting("body_timeout", default: "30s"),
+      Setting("body_rate", default: "0B"),
       Setting("idle_timeout", default: "75s"), Setting("drain_timeout", default: "30s"),
       Setting("half_close", default: "false"),
     ])

@@ -76,6 +76,7 @@ package struct CountersSnapshot: Sendable, Equatable {
   /// By route.
   var rateLimited: [UInt64] = []
   var rateLimitedDry: [UInt64] = []
+  var rateLimitEvictions: [UInt64] = []
   package internal(set) var errors: [String: UInt64] = [:]
   /// TLS handshakes of clients by their outcome.
   package internal(set) var handshakes: [String: UInt64] = [:]
@@ -108,6 +109,7 @@ package struct CountersSnapshot: Sendable, Equatable {
     Self.add(other.refusedRetries, to: &refusedRetries)
     Self.add(other.rateLimited, to: &rateLimited)
     Self.add(other.rateLimitedDry, to: &rateLimitedDry)
+    Self.add(other.rateLimitEvictions, to: &rateLimitEvictions)
     errors.merge(other.errors) { $0 &+ $1 }
     handshakes.merge(other.handshakes) { $0 &+ $1 }
   }
@@ -165,6 +167,11 @@ extension CountersSnapshot {
   package func rateLimited(route: Int, isDryRun: Bool) -> UInt64 {
     let counts = isDryRun ? rateLimitedDry : rateLimited
     return counts.indices.contains(route) ? counts[route] : 0
+  }
+
+  /// Buckets that rate limits of a route have given up.
+  package func rateLimitEvictions(route: Int) -> UInt64 {
+    rateLimitEvictions.indices.contains(route) ? rateLimitEvictions[route] : 0
   }
 
   package func retries(upstream: Int) -> UInt64 {

@@ -25,12 +25,32 @@ extension Exchange {
         return refuse(.gateway(.bodyTimeout))
       }
       next = due
+      if snapshot.bodyRate > 0, !hasResponseBegun, !head.isGRPC {
+        guard let end = checkBodyRate(at: now) else {
+          downstream.endAfterResponse()
+          return refuse(.gateway(.bodyTimeout))
+        }
+        next = min(next, end)
+      }
     }
     if downstream.unsentByteCount > 0 {
       if downstream.sentByteCount == sentByteCountAtLastCheck { return abandon(.clientStalled) }
       sentByteCountAtLastCheck = downstream.sentByteCount
     }
     downstream.deadline = min(next, routeDeadline, placeDeadline, retryAt)
+  }
+
+  /// LIMIT: `limits.body_rate`, on average over each `limits.body_timeout` in which the client could send.
+  /// - Returns: when to look again; nil when too little has come.
+  private func checkBodyRate(at now: Int64) -> Int64? {
+    let start = max(bodyRateCheckedAt, upstreamConnectedAt, startedAt)
+    if now < start &+ snapshot.bodyTimeout { return start &+ snapshot.bodyTimeout }
+    let wanted = Double(snapshot.bodyRate) * Double(now &- start) / 1_000_000_000
+    if !hasHeldClientBack, Double(requestByteCount &- bodyRateByteCount) < wanted { return nil }
+    bodyRateCheckedAt = now
+    bodyRateByteCount = requestByteCount
+    hasHeldClientBack = false
+    return now &+ snapshot.bodyTimeout
   }
 
   /// How long both sides may be silent while the request's body is not complete. Once there is an answer, and in calls of gRPC

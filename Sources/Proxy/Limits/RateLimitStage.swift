@@ -14,6 +14,7 @@ extension Exchange {
     for index in limits.indices {
       let limit = limits[index]
       let verdict = limit.limiter.take(rateLimitKey(limit), at: worker.time.nanoseconds)
+      if verdict.hasEvicted { worker.counters.countRateLimitEviction(route: route?.counterID) }
       if limit.isDryRun {
         if !verdict.isAllowed { worker.counters.countRateLimited(route: route?.counterID, isDryRun: true) }
         continue

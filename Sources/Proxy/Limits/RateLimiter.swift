@@ -18,6 +18,8 @@ package final class RateLimiter: Sendable {
     var remaining: Int64
     /// Nanoseconds until one more would pass than now: 1 or more.
     var wait: Int64
+    /// The key has got the bucket of another that was not full: the table has too few.
+    var hasEvicted = false
   }
 
   /// Slots that a key may stand in: its set. So many tags, then so many moments. A power of two.
@@ -60,23 +62,24 @@ package final class RateLimiter: Sendable {
     // 0 marks a slot that was never used.
     let tag = max(key, 1)
     let mark = Self.mark(of: tag)
+    var hasEvicted = false
     while true {
-      let place = slot(of: tag, at: now) + Self.wayCount
+      let place = slot(of: tag, at: now, &hasEvicted) + Self.wayCount
       var seen = words.load(place)
       while seen & Self.markBits == mark {
         let debt = max(0, Self.time(of: seen) - now)
-        if debt > capacity - interval { return verdict(false, debt: debt) }
+        if debt > capacity - interval { return verdict(false, debt: debt, hasEvicted) }
         let found = words.exchange(place, from: seen, to: Self.moment(now &+ debt &+ interval, mark))
-        if found == seen { return verdict(true, debt: debt + interval) }
+        if found == seen { return verdict(true, debt: debt + interval, hasEvicted) }
         seen = found
       }
     }
   }
 
-  private func verdict(_ isAllowed: Bool, debt: Int64) -> Verdict {
+  private func verdict(_ isAllowed: Bool, debt: Int64, _ hasEvicted: Bool) -> Verdict {
     let remaining = max(0, capacity - debt) / interval
     let wait = max(1, debt - (capacity - (remaining + 1) * interval))
-    return Verdict(isAllowed: isAllowed, remaining: remaining, wait: wait)
+    return Verdict(isAllowed: isAllowed, remaining: remaining, wait: wait, hasEvicted: hasEvicted)
   }
 
   // MARK: Slots
@@ -101,7 +104,7 @@ package final class RateLimiter: Sendable {
   ///
   /// Workers that meet a new key at one moment help each other to the same slot, unless another bucket of the set becomes full
   /// between their looks at the clock: then the key may have two for a moment, of which the first counts from then on.
-  private func slot(of tag: UInt64, at now: Int64) -> Int {
+  private func slot(of tag: UInt64, at now: Int64, _ hasEvicted: inout Bool) -> Int {
     let set = Int(truncatingIfNeeded: tag.multipliedFullWidth(by: setCount).high) * Self.wayCount * 2
     let mark = Self.mark(of: tag)
     while true {
@@ -114,6 +117,7 @@ package final class RateLimiter: Sendable {
       }
       let full = Self.moment(now, mark)
       guard words.exchange(free.slot + Self.wayCount, from: free.moment, to: full) == free.moment else { continue }
+      if Self.time(of: free.moment) > now { hasEvicted = true }
       if words.exchange(free.slot, from: free.holder, to: tag) == free.holder { return free.slot }
     }
   }

@@ -25,6 +25,46 @@ struct DeadlineTests {
     bench.expectNothingHeld()
   }
 
+  @Test("A body that brings less than body_rate is 408 once body_timeout is over, and one that brings it is not")
+  func bodyRate() throws {
+    for (perSecond, isCut) in [(1, true), (9, true), (11, false), (200, false)] {
+      let bench = try Bench(openRoutes + "\nlimits: { body_rate: 10B, body_timeout: 5s }")
+      let client = bench.connect()
+      client.send(head("POST / HTTP/1.1", "Host: h", "Content-Length: 100000"))
+      for second in 1...40 where client.bytes.isEmpty {
+        client.send(String(repeating: "x", count: perSecond))
+        bench.wait(.seconds(1))
+        if isCut, second < 5 { #expect(client.bytes.isEmpty, "its time is not over") }
+      }
+      #expect(code(client.text) == (isCut ? "body_timeout" : ""), "\(perSecond)")
+      bench.expectNothingHeld()
+    }
+  }
+
+  @Test("A client that the server holds back is not blamed for the rate of its body, and is again once it is not")
+  func bodyRateHeldBack() throws {
+    let bench = try Bench(openRoutes + "\nlimits: { body_rate: 10B, body_timeout: 5s }")
+    let client = bench.connect()
+    client.send(head("POST / HTTP/1.1", "Host: h", "Content-Length: 1000000"))
+    let server = try bench.server()
+    server.room = 0
+    client.send(String(repeating: "x", count: 200_000))
+    bench.wait(.seconds(4))
+    #expect(client.bytes.isEmpty)
+    server.read(.max)
+    bench.wait(.milliseconds(500))
+    client.send("x")
+    bench.wait(.seconds(3))
+    client.send("x")
+    #expect(client.bytes.isEmpty)
+    for _ in 1...12 where client.bytes.isEmpty {
+      client.send("x")
+      bench.wait(.seconds(1))
+    }
+    #expect(code(client.text) == "body_timeout")
+    bench.expectNothingHeld()
+  }
+
   @Test("A kept connection without a request is closed after the idle timeout")
   func idle() throws {
     let bench = try Bench(openRoutes)

@@ -64,6 +64,15 @@ struct RateLimiterTests {
     #expect(limiter.take(1, at: now + 333_333_334).isAllowed)
   }
 
+  @Test("Where a table is full, a bucket that is given up for a new key is told")
+  func evictions() {
+    let limiter = RateLimiter(requests: 1, per: .seconds(60), burst: 2, keyCount: 1)
+    let verdicts = (1...33 as ClosedRange<UInt64>).map { limiter.take($0 << 32, at: 1_000_000_000) }
+    #expect(verdicts.prefix(32).allSatisfy { !$0.hasEvicted } && verdicts[32].hasEvicted)
+    // Full again, they are nobody's.
+    #expect(!limiter.take(1 << 50, at: 1_000_000_000_000).hasEvicted)
+  }
+
   @Test("A clock that is a little behind another worker's takes nothing from anybody")
   func unevenClocks() {
     let limiter = RateLimiter(requests: 10, per: .seconds(1), burst: 10, keyCount: 1)
@@ -148,12 +157,14 @@ struct RateLimiterTests {
     for key in held { for _ in 0..<3 { #expect(limiter.take(key, at: now).isAllowed) } }
     #expect(limiter.take(1000, at: now).remaining == 2)
     for key in 2000..<2100 {
-      #expect(limiter.take(UInt64(key) << 5, at: now) == .init(isAllowed: true, remaining: 2, wait: 3_600_000_000_000))
+      let verdict = limiter.take(UInt64(key) << 5, at: now)
+      #expect(verdict.isAllowed && verdict.remaining == 2 && verdict.wait == 3_600_000_000_000)
     }
     for key in held { #expect(!limiter.take(key, at: now).isAllowed) }
     // All of them empty: the one that is nearest to full is forgotten, and nobody is refused for want of room.
     for _ in 0..<2 { #expect(limiter.take(2099 << 5, at: now).isAllowed) }
-    #expect(limiter.take(3000, at: now + 1) == .init(isAllowed: true, remaining: 2, wait: 3_600_000_000_000))
+    let last = limiter.take(3000, at: now + 1)
+    #expect(last.isAllowed && last.remaining == 2 && last.hasEvicted)
   }
 
   @Test("Keys up to the number that was said are kept apart: none is forgotten in a table of a million")

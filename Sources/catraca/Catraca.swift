@@ -11,4 +11,9 @@ struct Catraca: AsyncParsableCommand {
     subcommands: [Run.self, Check.self, Demo.self, Token.self])
 
   static let version = "0.1.0"
+
+  static func main() async {
+    openStandardStreams()
+    await main(nil)
+  }
 }

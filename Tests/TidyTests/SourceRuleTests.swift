@@ -60,6 +60,7 @@ struct SourceRuleTests {
   private static let unsafeTargets: Set = ["Bytes", "Cryptography", "TLS", "HTTP2", "Compression"]
   private static let unsafeFiles: Set = [
     "Sources/Configuration/Reading/ConfigurationReader.swift",
+    "Sources/ControlPlane/AccessLog/LineWriter.swift",
     "Sources/ControlPlane/AccessLog/LogWriter.swift",
     "Sources/ControlPlane/KeySets/SystemFiles.swift",
     "Sources/Transport/Accept/SocketFile.swift",

@@ -1,5 +1,4 @@
-// Where access log lines go: a file or standard output, written on a queue of its own, so that a slow disk or a full pipe
-// never holds up a worker. Lossless as long as the destination keeps up, and on shutdown.
+// Where access log lines go: a file or standard output. Lossless as long as the destination keeps up, and on shutdown.
 
 package import Configuration
 package import Dispatch
@@ -7,25 +6,25 @@ import Foundation
 package import Logging
 import NIOConcurrencyHelpers
 
-/// One destination for all workers' lines. Its descriptor is used on its queue only.
+/// One destination for all workers' lines.
 package final class LogWriter: Sendable {
-  private struct State {
-    var destination = AccessLog.Destination.off
-    var waitingByteCount = 0
-    var droppedLineCount = 0
-    /// Whether it was said already that lines are lost.
-    var isLossTold = false
-  }
+  private let destination = NIOLockedValueBox(AccessLog.Destination.off)
+  private let writer: LineWriter
 
-  private let log: Logger
-  private let state = NIOLockedValueBox(State())
-  private let queue = DispatchQueue(label: "catraca.access-log")
-  private let descriptor = NIOLockedValueBox(CInt(-1))
-
-  /// LIMIT: so much may wait for a destination that does not keep up; lines past it are dropped and counted.
+  /// LIMIT: so much may wait for a destination that does not keep up, where there is much memory.
   private static let waitingByteCountMax = 64 * 1024 * 1024
 
-  package init(log: Logger) { self.log = log }
+  /// - Parameter memoryByteCount: what the process may use.
+  package init(log: Logger, memoryByteCount: Int = .max) {
+    writer = LineWriter(
+      label: "catraca.access-log", byteCountMax: min(Self.waitingByteCountMax, memoryByteCount / 16)
+    ) { news in
+      switch news {
+      case .lost(let reason): log.error("access log lines are lost", metadata: ["reason": "\(reason)"])
+      case .resumed(let count): log.notice("access log lines are written again", metadata: ["lost": "\(count)"])
+      }
+    }
+  }
 
   /// A destination that is open and gets no lines yet. To be taken over or closed, once.
   package struct Prepared: Sendable {
@@ -57,90 +56,23 @@ package final class LogWriter: Sendable {
 
   /// Lines that come from now on go there.
   package func takeOver(_ prepared: Prepared) {
-    state.withLockedValue { state in
-      state.destination = prepared.destination
-      state.isLossTold = false
-    }
-    queue.async { [self] in
-      let old = descriptor.withLockedValue { current in
-        defer { current = prepared.descriptor }
-        return current
-      }
-      if old >= 0 { close(old) }
-    }
+    destination.withLockedValue { $0 = prepared.destination }
+    writer.move(to: prepared.descriptor)
   }
 
   /// Opens the same file by its name again, after it was moved away (SIGUSR1).
-  package func reopen() throws { try open(state.withLockedValue(\.destination)) }
+  package func reopen() throws { try open(destination.withLockedValue(\.self)) }
 
   /// Takes complete lines; returns at once.
   package func write(_ lines: [UInt8]) {
-    enum Fate { case unwanted, dropped, taken }
-    let fate = state.withLockedValue { state -> Fate in
-      if state.destination == .off { return .unwanted }
-      if state.waitingByteCount + lines.count > Self.waitingByteCountMax { return .dropped }
-      state.waitingByteCount += lines.count
-      return .taken
-    }
-    if fate == .dropped { drop(lines[...], "it takes lines too slowly") }
-    if fate != .taken { return }
-    queue.async { [self] in
-      writeAll(lines, to: descriptor.withLockedValue(\.self))
-      state.withLockedValue { $0.waitingByteCount -= lines.count }
-    }
+    if destination.withLockedValue(\.self) != .off { writer.write(lines) }
   }
 
-  package var droppedLineCount: Int { state.withLockedValue(\.droppedLineCount) }
+  package var droppedLineCount: Int { writer.droppedLineCount }
 
-  /// Returns when all that was taken is written; false when it is not.
-  ///
-  /// - Parameter patience: LIMIT: a destination that takes nothing for so long is given up: a pipe that nobody reads must
-  ///   not keep the process from its end.
+  /// Returns when all that was taken is written; false when it is not: its destination has taken nothing for so long.
   package func flush(patience: DispatchTimeInterval = .seconds(5)) async -> Bool {
-    let isWritten = DispatchSemaphore(value: 0)
-    queue.async { isWritten.signal() }
-    return await withCheckedContinuation { continuation in
-      // A thread of its own: the queue's may be inside a write that does not return.
-      DispatchQueue.global().async { [self] in
-        var left = state.withLockedValue(\.waitingByteCount)
-        while isWritten.wait(timeout: .now() + patience) == .timedOut {
-          let before = left
-          left = state.withLockedValue(\.waitingByteCount)
-          if left == before { return continuation.resume(returning: false) }
-        }
-        continuation.resume(returning: true)
-      }
-    }
-  }
-
-  private func writeAll(_ bytes: [UInt8], to descriptor: CInt) {
-    var offset = 0
-    while offset < bytes.count, descriptor >= 0 {
-      // SAFETY: the pointer covers the array's bytes behind `offset`, and is used during the call only.
-      let written = unsafe bytes.withUnsafeBytes {
-        unsafe Glibc.write(descriptor, $0.baseAddress! + offset, bytes.count - offset)
-      }
-      if written > 0 {
-        offset += written
-      } else if errno == EAGAIN {
-        var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        // SAFETY: one structure, filled during the call.
-        _ = unsafe Glibc.poll(&poll, 1, 1000)
-      } else if errno != EINTR {
-        // SAFETY: strerror answers a C string for every number; it is copied at once.
-        return drop(bytes[offset...], unsafe String(cString: strerror(errno)))
-      }
-    }
-  }
-
-  /// Counts lines that are lost, and says so once: until the log is opened anew, the metric tells the rest.
-  private func drop(_ lines: ArraySlice<UInt8>, _ reason: String) {
-    let isTold = state.withLockedValue { state in
-      state.droppedLineCount += lines.count(where: { $0 == 0x0A })
-      defer { state.isLossTold = true }
-      return state.isLossTold
-    }
-    if !isTold { log.error("access log lines are lost", metadata: ["reason": "\(reason)"]) }
+    await writer.flush(patience: patience)
   }
 }
 

@@ -15,8 +15,8 @@ extension RunningGateway {
       counters: await counters(), names: snapshot.counterNames, keySets: keySets, certificates: certificates,
       upstreams: await upstreamStates(), resolutions: await resolutions(),
       reloadsSucceeded: reloadsSucceeded,
-      reloadsFailed: reloadsFailed, droppedLogLines: UInt64(clamping: logWriter.droppedLineCount), memory: memory,
-      version: version)
+      reloadsFailed: reloadsFailed, droppedLogLines: UInt64(clamping: logWriter.droppedLineCount),
+      droppedOwnLogLines: UInt64(clamping: ownLog.droppedLineCount), memory: memory, version: version)
   }
 
   /// Look-ups of names by upstream and outcome.

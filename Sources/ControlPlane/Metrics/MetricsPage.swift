@@ -42,6 +42,8 @@ package struct MetricsPage: Sendable {
   package var reloadsFailed: UInt64
   /// Access log lines that the log's destination did not take in time.
   package var droppedLogLines: UInt64
+  /// Lines of the gateway's own log that standard error did not take in time.
+  package var droppedOwnLogLines: UInt64
   /// What waits in all connections, and may.
   package var memory: (used: Int, limit: Int)
   package var version: String
@@ -50,7 +52,8 @@ package struct MetricsPage: Sendable {
     counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [],
     certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [],
     resolutions: [(upstream: String, results: [String: UInt64])] = [], reloadsSucceeded: UInt64 = 0,
-    reloadsFailed: UInt64 = 0, droppedLogLines: UInt64 = 0, memory: (used: Int, limit: Int) = (0, 0), version: String
+    reloadsFailed: UInt64 = 0, droppedLogLines: UInt64 = 0, droppedOwnLogLines: UInt64 = 0,
+    memory: (used: Int, limit: Int) = (0, 0), version: String
   ) {
     self.counters = counters
     self.names = names
@@ -61,6 +64,7 @@ package struct MetricsPage: Sendable {
     self.reloadsSucceeded = reloadsSucceeded
     self.reloadsFailed = reloadsFailed
     self.droppedLogLines = droppedLogLines
+    self.droppedOwnLogLines = droppedOwnLogLines
     self.memory = memory
     self.version = version
   }
@@ -111,10 +115,17 @@ package struct MetricsPage: Sendable {
         if count > 0 { text.sample([("route", name)], count) }
       }
     }
+    text.family(.rateLimitEvictions)
+    for (id, name) in names.routes.enumerated() {
+      let count = counters.rateLimitEvictions(route: id)
+      if count > 0 { text.sample([("route", name)], count) }
+    }
     text.family(.errors)
     for (reason, count) in counters.errors.sorted(by: { $0.key < $1.key }) { text.sample([("reason", reason)], count) }
     text.family(.accessLogDropped)
     text.sample([], droppedLogLines)
+    text.family(.ownLogDropped)
+    text.sample([], droppedOwnLogLines)
   }
 
   private func renderResolutions(to text: inout PrometheusText) {

@@ -6,7 +6,6 @@ import Configuration
 import ControlPlane
 import Demo
 import Foundation
-import Logging
 import NIOPosix
 import ServiceLifecycle
 import UnixSignals
@@ -46,17 +45,14 @@ struct Demo: AsyncParsableCommand {
     defer { announcement.cancel() }
     try await ServiceGroup(
       services: [GatewayService(gateway, signals: signals)], gracefulShutdownSignals: [.sigterm, .sigint],
-      logger: Self.log
+      logger: Self.log.logger
     ).run()
     await issuer.stop()
     await echo.stop()
+    await Self.log.flush()
   }
 
-  private static var log: Logger {
-    var log = ownLog()
-    log.logLevel = .warning
-    return log
-  }
+  private static let log = OwnLog(hasNotices: false)
 
   private func startGateway(_ text: String) async throws -> RunningGateway {
     let read: ConfigurationSource = {
@@ -69,6 +65,7 @@ struct Demo: AsyncParsableCommand {
       return try await RunningGateway.start(
         loaded.configuration, reading: read, version: Catraca.version, log: Self.log)
     } catch {
+      await Self.log.flush()
       printError("catraca: cannot start: \(error)")
       throw ExitCode(1)
     }

@@ -4,7 +4,6 @@ import ArgumentParser
 import Configuration
 import ControlPlane
 import Foundation
-import Logging
 import ServiceLifecycle
 import UnixSignals
 
@@ -15,7 +14,7 @@ struct Run: AsyncParsableCommand {
   var file = "gateway.conf"
 
   func run() async throws {
-    let log = ownLog()
+    let log = OwnLog()
     let signals = await GatewayService.trapSignals()
     raiseDescriptorLimit()
     let file = file
@@ -29,12 +28,20 @@ struct Run: AsyncParsableCommand {
       gateway = try await RunningGateway.start(
         loaded.configuration, reading: read, version: Catraca.version, log: log)
     } catch {
+      await log.flush()
       printError("catraca: cannot start: \(error)")
       throw ExitCode(1)
     }
-    try await ServiceGroup(
-      services: [GatewayService(gateway, signals: signals)], gracefulShutdownSignals: [.sigterm, .sigint], logger: log
-    ).run()
+    let services = ServiceGroup(
+      services: [GatewayService(gateway, signals: signals)], gracefulShutdownSignals: [.sigterm, .sigint],
+      logger: log.logger)
+    do {
+      try await services.run()
+    } catch {
+      await log.flush()
+      throw error
+    }
+    await log.flush()
   }
 }
 
@@ -50,15 +57,17 @@ func readOrExit(_ read: ConfigurationSource) throws -> ConfigurationReader.Loade
   }
 }
 
-/// The gateway's own log, to standard error. Requests have a log of their own.
-func ownLog() -> Logger {
-  var quiet = Logger(label: "catraca") { label in StreamLogHandler.standardError(label: label) }
-  quiet.logLevel = .notice
-  return quiet
-}
-
 func printError(_ text: String) {
   FileHandle.standardError.write(Data((text + "\n").utf8))
+}
+
+/// Descriptors 0 to 2 that whoever started the process has closed: the next ones that are opened must not become them, and get
+/// what is printed.
+func openStandardStreams() {
+  for number: CInt in 0...2 where fcntl(number, F_GETFD) < 0 {
+    // SAFETY: the path lives through the call. The lowest free number is given, which is this one.
+    _ = unsafe open("/dev/null", O_RDWR)
+  }
 }
 
 /// Every connection needs a descriptor: the soft limit is raised to the hard one.

@@ -41,6 +41,7 @@ struct MetricsPageTests {
     counters.countRetry(upstream: 0)
     counters.countMirrored(route: 0, .dropped)
     for isDryRun in [true, false, false] { counters.countRateLimited(route: 0, isDryRun: isDryRun) }
+    counters.countRateLimitEviction(route: 0)
     counters.countAuthentication(route: 0, issuer: 0, .accepted)
     counters.countAuthentication(route: 0, issuer: nil, .refused(.tokenMissing))
     counters.countAuthentication(route: 1, issuer: 0, .refused(.tokenExpired))
@@ -64,7 +65,8 @@ struct MetricsPageTests {
       },
       upstreams: [UpstreamState(snapshot.configuration.upstreams[0], snapshot.sharing[0], loads: loads + loads, at: 0)],
       resolutions: [("orders", ["ok": 2, "failed": 1])],
-      reloadsSucceeded: 4, reloadsFailed: 1, droppedLogLines: 5, memory: (7 << 20, 1 << 30), version: "1.2.3")
+      reloadsSucceeded: 4, reloadsFailed: 1, droppedLogLines: 5, droppedOwnLogLines: 6, memory: (7 << 20, 1 << 30),
+      version: "1.2.3")
   }
 
   @Test("A strict reader takes the page, and every family of the contract is in it with its type")
@@ -101,7 +103,9 @@ struct MetricsPageTests {
       ("catraca_upstream_retries_total", ["upstream": "up"], 1),
       ("catraca_rate_limited_total", ["route": "orders"], 2),
       ("catraca_rate_limited_dry_run_total", ["route": "orders"], 1),
+      ("catraca_rate_limit_evictions_total", ["route": "orders"], 1),
       ("catraca_errors_total", ["reason": "upstream_closed"], 1),
+      ("catraca_log_dropped_total", [:], 6),
       ("catraca_access_log_dropped_total", [:], 5),
       ("catraca_auth_total", ["issuer": "login", "result": "accepted", "route": "orders"], 1),
       ("catraca_auth_total", ["issuer": "", "result": "token_missing", "route": "orders"], 1),

@@ -17,6 +17,8 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case headerTimeout = "header_timeout"
   case bodyTimeout = "body_timeout"
   case upstreamConnectFailed = "upstream_connect_failed"
+  /// The gateway itself has no descriptor, memory or port left for a connection to a server.
+  case resourcesExhausted = "resources_exhausted"
   /// No name of its servers was ever resolved.
   case upstreamUnresolved = "upstream_unresolved"
   case upstreamConnectTimeout = "upstream_connect_timeout"
@@ -63,7 +65,7 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
       400
     case .headerTimeout, .bodyTimeout, .webSocketIdle: 408
     case .routeWithdrawn, .gatewayStopping, .upstreamOverloaded, .upstreamQueueTimeout, .upstreamUnavailable,
-      .upstreamUnresolved, .maintenance, .memoryExhausted:
+      .upstreamUnresolved, .resourcesExhausted, .maintenance, .memoryExhausted:
       503
     case .compressionFailed: 500
     case .upstreamConnectFailed, .upstreamClosed, .upstreamMalformed, .upstreamTruncated: 502

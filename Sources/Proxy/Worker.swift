@@ -68,6 +68,7 @@ package final class Worker {
   /// Exchanges whose compressors hold something of the upstream's read that is being worked on.
   var unflushed: [Exchange] = []
   private var spareExchanges: [Exchange] = []
+  var idleClients = IdleClients()
   /// Copies of requests that are under way.
   var mirrors: [MirrorStream] = []
 
@@ -82,7 +83,7 @@ package final class Worker {
     self.keySets = keySets
     self.time = time
     counters = Counters()
-    tokenCache = TokenCache(byteCountMax: snapshot.configuration.limits.tokenCache)
+    tokenCache = TokenCache(byteCountMax: snapshot.configuration.limits.tokenCache ?? Limits.tokenCacheDefault)
     keyWaiters = KeyWaiters(issuerCount: snapshot.configuration.issuers.count)
     randomIdentifiers = RandomIdentifiers(seed: seed)
     dateField.update(unixSeconds: time.unixSeconds)
@@ -180,9 +181,10 @@ package final class Worker {
     if !connection.isClosed { connection.connected() }
   }
 
-  package func connectFailed(_ connection: UpstreamConnection, at time: Time) {
+  /// - Parameter isOwnWant: it was the gateway that had no means of connecting: nothing was learned about the server.
+  package func connectFailed(_ connection: UpstreamConnection, isOwnWant: Bool = false, at time: Time) {
     self.time = time
-    if !connection.isClosed { connection.connectFailed(.upstreamConnectFailed) }
+    if !connection.isClosed { connection.connectFailed(isOwnWant ? .resourcesExhausted : .upstreamConnectFailed) }
     disconnect(connection)
   }
 
@@ -230,7 +232,7 @@ package final class Worker {
     for pool in kept.values { pool.retire() }
     healthChecks?.install(snapshot)
     // Rules may have changed under every remembered token.
-    tokenCache.removeAll(byteCountMax: snapshot.configuration.limits.tokenCache)
+    tokenCache.removeAll(byteCountMax: snapshot.configuration.limits.tokenCache ?? Limits.tokenCacheDefault)
     for case let connection as DownstreamConnection in table.connections { connection.reviewTunnels(snapshot) }
     let waiting = keyWaiters.takeAll()
     keyWaiters = KeyWaiters(issuerCount: snapshot.configuration.issuers.count)

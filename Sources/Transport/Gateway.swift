@@ -8,15 +8,18 @@ package import Tokens
 /// The running data plane.
 package final class Gateway: Sendable {
   private let workers: [Mailbox]
+  private let room: Room
   /// What all connections hold, and may.
   package let memory: MemoryBound
 
   /// Starts the workers, each on a thread of its own. Nothing listens yet.
+  /// - Parameter socketsMax: of clients and servers together.
   package static func start(
     workers count: Int, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
-    memoryByteCountMax: Int = .max
+    socketsMax: Int, memoryByteCountMax: Int = .max
   ) async throws -> Gateway {
     var workers: [Mailbox] = []
+    let room = Room(socketsMax: socketsMax)
     let memory = MemoryBound(byteCountMax: memoryByteCountMax, workerCount: count)
     let clientConnections = ClientConnections()
     for number in 0..<count {
@@ -24,7 +27,7 @@ package final class Gateway: Sendable {
       try WorkerThread.start(name: "worker-\(number)") {
         let loop = try? WorkerLoop(
           mailbox: mailbox, snapshot: snapshot, keySets: keySets, contexts: contexts, outlets: outlets,
-          clientConnections: clientConnections, memory: memory, isFirst: number == 0)
+          clientConnections: clientConnections, room: room, memory: memory, isFirst: number == 0)
         loop?.run()
         _ = mailbox.close()
       }
@@ -34,11 +37,13 @@ package final class Gateway: Sendable {
       let peers = workers.filter { $0 !== worker }
       worker.post { $0.peers = peers }
     }
-    return Gateway(workers, memory)
+    room.set(workers: workers)
+    return Gateway(workers, room, memory)
   }
 
-  private init(_ workers: [Mailbox], _ memory: MemoryBound) {
+  private init(_ workers: [Mailbox], _ room: Room, _ memory: MemoryBound) {
     self.workers = workers
+    self.room = room
     self.memory = memory
   }
 
@@ -56,8 +61,6 @@ package final class Gateway: Sendable {
   ///
   /// - Returns: each listener with the port that it really has; 0 for a Unix socket.
   package func openListeners(of snapshot: Snapshot) async throws(ListenError) -> [(Listener, port: Int)] {
-    let limits = snapshot.configuration.limits
-    let share = max(1, (limits.connections + workers.count - 1) / workers.count)
     var opened: [(Listener, port: Int)] = []
     var fresh: [ListenerKey] = []
     do {
@@ -75,12 +78,9 @@ package final class Gateway: Sendable {
       await closeListeners { begun.contains($0) }
       throw error
     }
-    for worker in workers {
-      _ = await worker.submit {
-        $0.connectionsMax = share
-        $0.updateAccepting()
-      }
-    }
+    // LIMIT: `limits.connections`, over all workers: past it new ones wait in the kernel's accept queue.
+    room.set(clientsMax: snapshot.configuration.limits.connections)
+    for worker in workers { worker.post { $0.lookForRoom() } }
     return opened
   }
 

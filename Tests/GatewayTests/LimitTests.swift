@@ -150,19 +150,26 @@ struct LimitTests {
     try await client.expectClosed()
   }
 
-  @Test("Connections past the limit wait, and are served when one ends")
+  @Test("Connections past the limit wait while all others are busy, and are served when one ends")
   func connections() async throws {
-    let upstream = try await TestUpstream.echo()
+    let upstream = try await TestUpstream.start { connection in
+      let request = try await connection.receiveRequest()
+      if request.target == "/held" { return try await connection.stream.waitUntilGone() }
+      try await connection.answer(request.target, to: request)
+    }
     let gateway = try await GatewayProcess.start(Configurations.plain(upstream, top: "limits: { connections: 2 }"))
-    let first = try await gateway.connect()
-    let second = try await gateway.connect()
-    #expect(try await first.get("/1").status == 200)
-    #expect(try await second.get("/2").status == 200)
+    var busy: [RawClient] = []
+    for number in 1...2 {
+      let client = try await gateway.connect()
+      try await client.send("GET /held HTTP/1.1\r\nHost: test\r\n\r\n")
+      _ = try await upstream.waitForRequests(number)
+      busy.append(client)
+    }
     let third = try await gateway.connect()
     try await third.send("GET /3 HTTP/1.1\r\nHost: test\r\n\r\n")
-    #expect(try await first.get("/1").status == 200)
+    _ = try await gateway.waitForLog("that there is no room") { $0.contains("limits.connections is reached") }
     #expect(third.receivedByteCount == 0)
-    first.close()
-    #expect(try await third.receiveResponse().text.hasPrefix("GET /3 "))
+    busy[0].close()
+    #expect(try await third.receiveResponse().text == "/3")
   }
 }

@@ -43,6 +43,26 @@ struct UnixSocketTests {
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
+  @Test("Several workers share limits.connections, whichever of them has the clients of a socket")
+  func sharedLimit() async throws {
+    let upstream = try await TestUpstream.start { try await $0.stream.waitUntilGone() }
+    let gateway = try await GatewayProcess.start(
+      "workers: 4\n" + listeners() + Configurations.plain(upstream, top: "limits: { connections: 4 }"))
+    var clients: [RawClient] = []
+    for number in 1...4 {
+      let client = try await connect()
+      try await client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+      _ = try await upstream.waitForConnections(number)
+      clients.append(client)
+    }
+    let fifth = try await connect()
+    try await fifth.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+    _ = try await gateway.waitForLog("that there is no room") { $0.contains("limits.connections is reached") }
+    #expect(upstream.connections.count == 4)
+    clients[1].close()
+    _ = try await upstream.waitForConnections(5)
+  }
+
   @Test("mode says who may connect, also after a reload that changes it")
   func modes() async throws {
     let gateway = try await GatewayProcess.start(listeners(", mode: \"0600\"") + Self.answer)

@@ -12,11 +12,14 @@ struct AdminServer: Sendable {
 
   var port: Int { server.port }
 
-  static func start(on address: Address, for gateway: RunningGateway) async throws -> AdminServer {
+  static func start(
+    on address: Address, for gateway: RunningGateway, connectionCountMax: Int
+  ) async throws -> AdminServer {
     let server: SmallHTTPServer
     do {
       server = try await SmallHTTPServer.start(
-        host: address.host, port: Int(address.port), group: MultiThreadedEventLoopGroup.singleton
+        host: address.host, port: Int(address.port), group: MultiThreadedEventLoopGroup.singleton,
+        connectionCountMax: connectionCountMax
       ) { request in await answer(request, gateway) }
     } catch let error as IOError {
       throw ListenError(address, code: error.errnoCode)

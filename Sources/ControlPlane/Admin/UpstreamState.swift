@@ -3,6 +3,7 @@
 import Configuration
 import Logging
 package import Proxy
+import Transport
 
 /// One upstream.
 package struct UpstreamState: Sendable {
@@ -70,6 +71,18 @@ package struct UpstreamState: Sendable {
 }
 
 extension Logger {
+  /// One line a minute at most.
+  func report(_ shortage: RoomShortage) {
+    let reason =
+      switch shortage {
+      case .connections: "limits.connections is reached"
+      case .descriptors: "no descriptors are left"
+      }
+    warning(
+      "there is no room for another connection: idle ones are given up, and where there are none, clients wait",
+      metadata: ["reason": "\(reason)"])
+  }
+
   /// One line for each change of a server's state.
   func report(_ change: UpstreamChange, of upstream: String) {
     var facts: Metadata = ["upstream": "\(upstream)"]

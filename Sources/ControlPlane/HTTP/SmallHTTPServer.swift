@@ -25,10 +25,13 @@ package final class SmallHTTPServer: Sendable {
   /// Listens at once. Throws what the system says when it may not.
   package static func start(
     host: String = "127.0.0.1", port: Int = 0, group: any EventLoopGroup, bodyByteCountMax: Int = 64 * 1024,
-    handler: @escaping Handler
+    connectionCountMax: Int = 512, handler: @escaping Handler
   ) async throws -> SmallHTTPServer {
-    let connections = ConnectionRegister(loop: group.next())
+    let connections = ConnectionRegister(loop: group.next(), countMax: connectionCountMax)
     let bootstrap = ServerBootstrap(group: connections.loop)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptPause()) }
+      }
       .serverChannelOption(.backlog, value: 256)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -55,6 +58,20 @@ package final class SmallHTTPServer: Sendable {
   }
 }
 
+/// Without a descriptor for whoever waits, the system says again and again that somebody does: accepting stops for a moment.
+private final class AcceptPause: ChannelInboundHandler {
+  typealias InboundIn = any Channel
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    let channel = context.channel
+    channel.setOption(.autoRead, value: false).whenComplete { _ in
+      channel.eventLoop.scheduleTask(in: .milliseconds(100)) {
+        channel.setOption(.autoRead, value: true).whenFailure { _ in }
+      }
+    }
+  }
+}
+
 /// The open connections of one server. Used on its loop only, but for `drain`.
 private final class ConnectionRegister: Sendable {
   private struct State {
@@ -64,16 +81,20 @@ private final class ConnectionRegister: Sendable {
   }
 
   let loop: any EventLoop
+  private let countMax: Int
   private let state = Mutex(State())
 
-  init(loop: any EventLoop) { self.loop = loop }
+  init(loop: any EventLoop, countMax: Int) {
+    self.loop = loop
+    self.countMax = countMax
+  }
 
   /// False when there are too many, or the server is on its way out.
   func add(_ channel: any Channel) -> Bool {
     let id = ObjectIdentifier(channel)
     let isTaken = state.withLock { state in
-      // LIMIT: 512 connections: further ones are closed at once.
-      guard !state.isDraining, state.channels.count < 512 else { return false }
+      // LIMIT: further connections are closed at once.
+      guard !state.isDraining, state.channels.count < countMax else { return false }
       state.channels[id] = channel
       return true
     }

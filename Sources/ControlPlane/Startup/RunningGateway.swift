@@ -2,7 +2,7 @@
 // end. Nothing in it is on a request's way.
 
 package import Configuration
-package import Logging
+import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -16,6 +16,8 @@ package typealias ConfigurationSource = @Sendable () -> Result<ConfigurationRead
 /// A gateway with its control plane. One per process.
 package actor RunningGateway {
   let log: Logger
+  let ownLog: OwnLog
+  private let machine: MachineLimits
   let version: String
   private let read: ConfigurationSource
   let logWriter: LogWriter
@@ -43,8 +45,11 @@ package actor RunningGateway {
   /// Starts everything that a configuration names. Throws before anything answers when some of it cannot be had: an
   /// address in use, a log file that cannot be written.
   package static func start(
-    _ configuration: GatewayConfiguration, reading: @escaping ConfigurationSource, version: String, log: Logger
+    _ configuration: GatewayConfiguration, reading: @escaping ConfigurationSource, version: String, log ownLog: OwnLog
   ) async throws -> RunningGateway {
+    let log = ownLog.logger
+    let machine = MachineLimits.current
+    let configuration = fitted(configuration, machine, log)
     var tls = TLSPreparation()
     let signatures = signatures(of: configuration)
     let prepared = try tls.prepare(configuration)
@@ -57,8 +62,8 @@ package actor RunningGateway {
     let addresses = await names.apply(configuration.hostNames, servers: configuration.dnsServers)
     let snapshot = Snapshot(configuration.resolved(by: addresses), generation: 1)
     let running = try await RunningGateway(
-      configuration, snapshot, keySets, registry, names, link, tls, prepared, signatures, reading: reading,
-      version: version, log: log)
+      configuration, snapshot, keySets, registry, names, link, tls, prepared, signatures, machine, reading: reading,
+      version: version, log: ownLog)
     do {
       try await running.open()
     } catch {
@@ -72,10 +77,13 @@ package actor RunningGateway {
     _ configuration: GatewayConfiguration, _ snapshot: Snapshot, _ keySets: [KeySet?], _ registry: KeySetRegistry,
     _ names: NameRegistry, _ link: GatewayLink,
     _ tls: TLSPreparation, _ prepared: TLSPreparation.Prepared, _ signatures: [FileSignature],
-    reading: @escaping ConfigurationSource, version: String, log: Logger
+    _ machine: MachineLimits, reading: @escaping ConfigurationSource, version: String, log ownLog: OwnLog
   ) async throws {
+    let log = ownLog.logger
     self.log = log
-    logWriter = LogWriter(log: log)
+    self.ownLog = ownLog
+    self.machine = machine
+    logWriter = LogWriter(log: log, memoryByteCount: machine.memoryByteCount)
     self.version = version
     self.configuration = configuration
     self.names = names
@@ -87,8 +95,9 @@ package actor RunningGateway {
     certificateSignatures = signatures
     read = reading
     let writer = logWriter
+    let workers = Self.workerCount(snapshot.configuration)
     gateway = try await Gateway.start(
-      workers: snapshot.configuration.workers ?? CoreCount.available, snapshot: snapshot, keySets: keySets,
+      workers: workers, snapshot: snapshot, keySets: keySets,
       contexts: prepared.contexts,
       outlets: WorkerOutlets(
         log: { writer.write($0) },
@@ -101,7 +110,9 @@ package actor RunningGateway {
         upstreamHandshakeFailed: { upstream, reason in
           log.warning("TLS to an upstream failed", metadata: ["upstream": "\(upstream)", "error": "\(reason)"])
         },
-        upstreamChanged: { upstream, change in log.report(change, of: upstream) }),
+        upstreamChanged: { upstream, change in log.report(change, of: upstream) },
+        roomShort: { shortage in log.report(shortage) }),
+      socketsMax: machine.socketsMax(snapshot.configuration, workers: workers),
       memoryByteCountMax: Self.memoryByteCountMax(configuration.limits))
     link.connect(gateway, generation: snapshot.generation)
   }
@@ -110,9 +121,22 @@ package actor RunningGateway {
 
   private static func memoryByteCountMax(_ limits: Limits) -> Int { limits.memory ?? MemoryAllowance.byteCount / 4 }
 
+  private static func workerCount(_ configuration: GatewayConfiguration) -> Int {
+    configuration.workers ?? CoreCount.available
+  }
+
+  /// What the machine can bear of a configuration; the operator is told of what it cannot.
+  private static func fitted(
+    _ configuration: GatewayConfiguration, _ machine: MachineLimits, workers: Int? = nil, _ log: Logger
+  ) -> GatewayConfiguration {
+    let (fitted, warnings) = machine.fitted(configuration, workers: workers ?? workerCount(configuration))
+    for warning in warnings { log.warning("\(warning)") }
+    return fitted
+  }
+
   private func open() async throws {
     try logWriter.open(snapshot.configuration.accessLog.destination)
-    if let address = snapshot.configuration.admin { admin = try await AdminServer.start(on: address, for: self) }
+    if let address = snapshot.configuration.admin { admin = try await startAdmin(on: address) }
     adminPort = admin?.port
     do {
       listeners = try await gateway.openListeners(of: snapshot)
@@ -185,7 +209,8 @@ package actor RunningGateway {
     return failure
   }
 
-  private func takeOver(_ configuration: GatewayConfiguration) async throws {
+  private func takeOver(_ wanted: GatewayConfiguration) async throws {
+    let configuration = Self.fitted(wanted, machine, workers: gateway.workerCount, log)
     let addresses = await names.apply(configuration.hostNames, servers: configuration.dnsServers)
     let fresh = Snapshot(
       configuration.resolved(by: addresses), generation: snapshot.generation + 1, after: snapshot)
@@ -206,7 +231,7 @@ package actor RunningGateway {
       await gateway.closeListeners(except: snapshot.configuration.listeners)
       throw error
     }
-    if (configuration.workers ?? CoreCount.available) != gateway.workerCount {
+    if Self.workerCount(configuration) != gateway.workerCount {
       log.warning("'workers' changes at the next start only")
     }
     if configuration.stateDirectory != snapshot.configuration.stateDirectory {
@@ -247,11 +272,15 @@ package actor RunningGateway {
     snapshot = fresh
   }
 
+  private func startAdmin(on address: Address) async throws -> AdminServer {
+    try await AdminServer.start(on: address, for: self, connectionCountMax: machine.adminConnectionsMax)
+  }
+
   private func moveAdmin(to address: Address?) async throws {
     if address == snapshot.configuration.admin { return }
     let old = admin
     var fresh: AdminServer?
-    if let address { fresh = try await AdminServer.start(on: address, for: self) }
+    if let address { fresh = try await startAdmin(on: address) }
     admin = fresh
     adminPort = admin?.port
     announceAdmin(address)

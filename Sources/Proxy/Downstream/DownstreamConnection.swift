@@ -61,6 +61,8 @@ package struct ClientCertificateFacts: Sendable {
 package class DownstreamConnection: Connection {
   package final let client: Client
   private final var countedState: ConnectionState?
+  /// When it became idle, in steady nanoseconds; of no meaning while it is not.
+  final var idleSince: Int64 = 0
   /// The listener was taken away, or the gateway stops: what runs now is the last.
   final var isRetiring = false
 
@@ -82,6 +84,12 @@ package class DownstreamConnection: Connection {
 
   /// The gateway stops: open tunnels are ended with a word. False when there was none: the connection may be thrown away.
   func endTunnels() -> Bool { false }
+
+  /// No request is under way, and nothing of one has come.
+  var isUnused: Bool { false }
+
+  /// It is about to be closed for want of room.
+  func sayGoodbye() {}
 
   /// Idle connections are closed, the others after what they are at.
   func drain() {}

@@ -52,6 +52,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     // Over TLS, ALPN has said it.
     if client.security != nil { isProtocolOpen = false }
     moveCounted(to: .idle)
+    idleSince = worker.time.nanoseconds
     deadline = worker.time.nanoseconds &+ worker.snapshot.headerTimeout
   }
 
@@ -265,6 +266,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     if isRetiring { return close() }
     state = .idle
     moveCounted(to: .idle)
+    idleSince = worker.time.nanoseconds
     deadline = worker.time.nanoseconds &+ worker.snapshot.idleTimeout
   }
 
@@ -343,6 +345,8 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     exchange.endTunnel(.draining)
     return true
   }
+
+  override var isUnused: Bool { state == .idle && input.isEmpty && unsentByteCount == 0 }
 
   override func drain() {
     isRetiring = true

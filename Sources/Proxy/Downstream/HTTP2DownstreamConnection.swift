@@ -52,6 +52,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
 
   override func opened() {
     moveCounted(to: .idle)
+    idleSince = worker.time.nanoseconds
     idleAt = worker.time.nanoseconds &+ worker.snapshot.headerTimeout
     deadline = idleAt
     flush()
@@ -140,6 +141,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     exchangeCount -= 1
     if exchangeCount == 0 {
       moveCounted(to: .idle)
+      idleSince = worker.time.nanoseconds
       idleAt = worker.time.nanoseconds &+ worker.snapshot.idleTimeout
       expect(min(idleAt, worker.time.nanoseconds &+ Self.trimNanoseconds))
     }
@@ -209,6 +211,11 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     }
     idleAt = worker.time.nanoseconds &+ worker.snapshot.idleTimeout
   }
+
+  override var isUnused: Bool { exchangeCount == 0 && session.openStreamCount == 0 }
+
+  /// Streams that are on their way were not looked at, and may be sent again elsewhere (§6.8).
+  override func sayGoodbye() { session.shutDown() }
 
   override func receivedEnd() {
     isInputEnded = true

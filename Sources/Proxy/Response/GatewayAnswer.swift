@@ -67,7 +67,7 @@ extension Exchange {
     }
     switch refusal {
     case .gateway(.upstreamOverloaded), .gateway(.upstreamQueueTimeout), .gateway(.upstreamUnavailable),
-      .gateway(.memoryExhausted):
+      .gateway(.memoryExhausted), .gateway(.resourcesExhausted):
       lines += "Retry-After: 1\r\n"
     default: break
     }

@@ -136,8 +136,10 @@ final class ServerCheck {
 
   // MARK: The result
 
-  /// - Parameter status: of the answer; 0 without one.
-  func conclude(_ result: CheckResult, status: Int = 0) {
+  /// - Parameters:
+  ///   - result: nil when the gateway had no means of checking, which says nothing of the server.
+  ///   - status: of the answer; 0 without one.
+  func conclude(_ result: CheckResult?, status: Int = 0) {
     guard deadline != nil else { return }
     deadline = nil
     probe = nil
@@ -147,7 +149,7 @@ final class ServerCheck {
     if isEnded || worker.isDraining { return }
     let interval = rules.interval.nanoseconds
     nextAt = worker.time.nanoseconds &+ interval &- interval / 10 &+ Self.share(of: interval / 5, worker)
-    guard shared.note(result, status: status, at: worker.time.unixMilliseconds, rules) else { return }
+    guard let result, shared.note(result, status: status, at: worker.time.unixMilliseconds, rules) else { return }
     sharedUpstream.noteChange()
     let name = shared.address.description
     let change: UpstreamChange =
@@ -170,7 +172,9 @@ final class ConnectProbe: UpstreamConnection {
     check?.conclude(.passed)
   }
 
-  override func connectFailed(_ refusal: GatewayRefusal) { check?.conclude(.connectFailed) }
+  override func connectFailed(_ refusal: GatewayRefusal) {
+    check?.conclude(refusal == .resourcesExhausted ? nil : .connectFailed)
+  }
 
   override func disconnected() {
     if !isClosed { check?.conclude(.closed) }

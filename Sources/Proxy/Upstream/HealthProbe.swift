@@ -51,11 +51,13 @@ final class HealthProbe: UnattendedStream {
     finished.worker.giveBack(finished)
   }
 
-  private func result(of finished: Exchange) -> CheckResult {
+  /// Nil when nothing was learned.
+  private func result(of finished: Exchange) -> CheckResult? {
     switch finished.refusal {
     case nil: break
     case .gateway(.upstreamTimeout), .gateway(.upstreamConnectTimeout): return .timeout
     case .gateway(.upstreamConnectFailed): return .connectFailed
+    case .gateway(.resourcesExhausted): return nil
     case .gateway(.upstreamMalformed): return .malformed
     default: return .closed
     }

@@ -18,7 +18,7 @@ extension Exchange {
     attemptCount += 1
     hasRetriedReuse = false
     guard enter(server) else { return .upstreamOverloaded }
-    guard let stream = pool.takeKept(server) ?? pool.open(server) else { return .upstreamConnectFailed }
+    guard let stream = pool.takeKept(server) ?? pool.open(server) else { return .resourcesExhausted }
     begin(on: stream)
     return nil
   }
@@ -57,6 +57,7 @@ extension Exchange {
   private func holdClientBack(for upstream: any UpstreamStream) {
     if upstream.isOutputFull {
       upstream.awaitDrain()
+      hasHeldClientBack = true
       downstream?.pauseReading()
     }
   }
@@ -85,7 +86,7 @@ extension Exchange {
   func upstreamFull() {
     upstream = nil
     guard let pool, let server, let stream = pool.openAnew(server) else {
-      return refuse(.gateway(.upstreamConnectFailed))
+      return refuse(.gateway(.resourcesExhausted))
     }
     begin(on: stream)
     continueRequest()
@@ -103,7 +104,7 @@ extension Exchange {
 
   func connectFailed(_ refusal: GatewayRefusal) {
     upstream = nil
-    leaveServer(.connectFailed)
+    leaveServer(refusal == .resourcesExhausted ? .left : .connectFailed)
     if planRetry(after: .connectFailure) { retry() } else { refuse(.gateway(refusal)) }
   }
 

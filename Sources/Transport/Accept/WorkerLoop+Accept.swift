@@ -42,20 +42,21 @@ final class ListeningSocket: Watched {
 
   override func ready(_ readiness: Readiness) {
     // LIMIT: so many are accepted before others have their turn.
-    for _ in 0..<16 where loop.isAccepting && token != 0 {
+    for turn in 0..<16 where loop.isAccepting && token != 0 {
+      guard let seat = loop.seatForClient(isFirst: turn == 0) else { return }
       switch descriptor.accept() {
-      case .client(let client, let peer): take(client, peer)
+      case .client(let client, let peer): take(client, peer, seat)
       case .none: return
       case .starved: return loop.starve()
       }
     }
   }
 
-  private func take(_ client: Descriptor, _ peer: PeerAddress) {
-    if mailboxes.isEmpty { return loop.accepted(client, from: peer, at: key, known) }
+  private func take(_ client: Descriptor, _ peer: PeerAddress, _ seat: Seat) {
+    if mailboxes.isEmpty { return loop.accepted(client, from: peer, at: key, known, seat) }
     turn = (turn + 1) % mailboxes.count
     let key = key
-    if !mailboxes[turn].post({ $0.accepted(client, from: peer, at: key, $0.listeners[key]) }) { client.close() }
+    if !mailboxes[turn].post({ $0.accepted(client, from: peer, at: key, $0.listeners[key], seat) }) { client.close() }
   }
 }
 
@@ -84,7 +85,9 @@ extension WorkerLoop {
   }
 
   /// A client connected.
-  func accepted(_ client: Descriptor, from peer: PeerAddress, at key: ListenerKey, _ known: LoopListener?) {
+  func accepted(
+    _ client: Descriptor, from peer: PeerAddress, at key: ListenerKey, _ known: LoopListener?, _ seat: Seat
+  ) {
     guard let known else { return client.close() }
     // Behind a PROXY header stands who the client is.
     let isPlain = known.isPlain
@@ -92,14 +95,13 @@ extension WorkerLoop {
     guard let (opening, secure) = isPlain ? (nil, nil) : opening(of: peer, at: key, known) else {
       return client.close()
     }
-    let socket = Socket(client, loop: self, opening: opening, admission: admission, secure: secure)
+    let socket = Socket(client, loop: self, opening: opening, admission: admission, seat: seat, secure: secure)
     guard watch(socket, [.input, .inputEnd, .edge]) else { return client.close() }
     if isPlain {
       socket.becomeConnection(of: peer, listener: known.counterID, security: nil)
     } else {
       self.opening(socket)
     }
-    updateAccepting()
   }
 
   /// What a client that just connected has before it, by the listener as it is now; nil for one who is not let in.
@@ -125,25 +127,8 @@ extension WorkerLoop {
     }
     let opening = Opening(
       counterID: known.counterID, isHeaderDue: known.listener.hasProxyProtocol, peer: peer,
-      deadline: now().nanoseconds &+ timeout)
+      since: now().nanoseconds, deadline: now().nanoseconds &+ timeout)
     return (opening, secure)
-  }
-
-  /// LIMIT: `limits.connections`, an equal share for each worker: past it new ones wait in the kernel's accept queue.
-  func updateAccepting() {
-    let isRoomLeft = clientCount < connectionsMax && !isStarved
-    if isRoomLeft == isAccepting { return }
-    isAccepting = isRoomLeft
-    for listener in listeners.values {
-      if let socket = listener.socket { change(socket, to: isRoomLeft ? .input : []) }
-    }
-  }
-
-  /// There is no descriptor for another client: those who wait are asked in a moment again.
-  func starve() {
-    worker.counters.countError("accept_starved")
-    isStarved = true
-    updateAccepting()
   }
 
   /// Takes a listener as the new configuration has it. Who was let in under other rules of TLS than it has now is not kept.

@@ -18,15 +18,19 @@ extension WorkerLoop {
       }
     }
     // No name comes here: the control plane has resolved them.
-    guard let target = SocketAddress(address), let descriptor = try? Descriptor.connecting(to: target) else {
-      return noteFailed(connection)
+    guard let target = SocketAddress(address) else { return noteFailed(connection) }
+    guard let seat = seatForServer() else { return noteFailed(connection, isOwnWant: true) }
+    do throws(SystemError) {
+      let descriptor = try Descriptor.connecting(to: target)
+      let socket = Socket(descriptor, loop: self, connection: connection, seat: seat, secure: secure)
+      guard watch(socket, [.input, .inputEnd, .output, .edge]) else {
+        descriptor.close()
+        return noteFailed(connection, isOwnWant: true)
+      }
+      attach(socket, to: connection)
+    } catch {
+      noteFailed(connection, isOwnWant: error.isOwnWant)
     }
-    let socket = Socket(descriptor, loop: self, connection: connection, secure: secure)
-    guard watch(socket, [.input, .inputEnd, .output, .edge]) else {
-      descriptor.close()
-      return noteFailed(connection)
-    }
-    attach(socket, to: connection)
   }
 
   /// TLS towards the server, where the upstream has it.

@@ -14,14 +14,16 @@ final class Opening {
   var peer: PeerAddress
   /// Bytes of an unfinished PROXY header; at most one header's.
   var header: [UInt8] = []
+  let since: Int64
   var deadline: Int64
   /// The client was told why it does not become a connection; what it still sends is thrown away.
   var isRefused = false
 
-  init(counterID: Int, isHeaderDue: Bool, peer: PeerAddress, deadline: Int64) {
+  init(counterID: Int, isHeaderDue: Bool, peer: PeerAddress, since: Int64, deadline: Int64) {
     self.counterID = counterID
     self.isHeaderDue = isHeaderDue
     self.peer = peer
+    self.since = since
     self.deadline = deadline
   }
 }

@@ -22,6 +22,8 @@ final class Socket: Watched {
   var opening: Opening?
   /// Of a client, until the socket is gone.
   var admission: Admission?
+  /// Until the socket is gone.
+  private var seat: Seat?
   var secure: SecureLayer?
   /// To a server that has not answered yet.
   private var isConnecting = false
@@ -50,8 +52,9 @@ final class Socket: Watched {
   private static let readsMax = 16
 
   /// A socket whose connection exists already: one to an upstream, which is being connected.
-  init(_ descriptor: Descriptor, loop: WorkerLoop, connection: Connection, secure: SecureLayer?) {
+  init(_ descriptor: Descriptor, loop: WorkerLoop, connection: Connection, seat: Seat, secure: SecureLayer?) {
     self.loop = loop
+    self.seat = seat
     worker = loop.worker
     self.connection = connection
     self.secure = secure
@@ -61,8 +64,12 @@ final class Socket: Watched {
   }
 
   /// A socket that was accepted; its connection is made when all that comes before it, if anything does, is through.
-  init(_ descriptor: Descriptor, loop: WorkerLoop, opening: Opening?, admission: Admission, secure: SecureLayer?) {
+  init(
+    _ descriptor: Descriptor, loop: WorkerLoop, opening: Opening?, admission: Admission, seat: Seat,
+    secure: SecureLayer?
+  ) {
     self.admission = admission
+    self.seat = seat
     self.loop = loop
     worker = loop.worker
     self.opening = opening
@@ -77,11 +84,11 @@ final class Socket: Watched {
   }
 
   /// A server was not reached, or not by TLS.
-  func giveUp(_ upstream: UpstreamConnection) {
+  func giveUp(_ upstream: UpstreamConnection, isOwnWant: Bool = false) {
     connection = nil
     loop.detach(upstream)
     end()
-    loop.worker.connectFailed(upstream, at: loop.now())
+    loop.worker.connectFailed(upstream, isOwnWant: isOwnWant, at: loop.now())
   }
 
   // MARK: Events
@@ -107,8 +114,9 @@ final class Socket: Watched {
   private func finishConnecting() -> Bool {
     isConnecting = false
     guard let upstream = connection as? UpstreamConnection else { return false }
-    if descriptor.connectError() != 0 {
-      giveUp(upstream)
+    let code = descriptor.connectError()
+    if code != 0 {
+      giveUp(upstream, isOwnWant: SystemError(code: code).isOwnWant)
       return false
     }
     if secure != nil { beginHandshake() } else { loop.worker.connected(upstream, at: loop.now()) }
@@ -220,8 +228,8 @@ final class Socket: Watched {
     loop.forget(self)
     descriptor.close()
     admission = nil
+    seat = nil
     if opening != nil { endOpening(.closed) }
-    defer { loop.updateAccepting() }
     guard let connection else { return }
     self.connection = nil
     loop.detach(connection)
@@ -344,6 +352,12 @@ final class Socket: Watched {
       _ = secure.send(to: descriptor)
     }
     if mode == .output { closeOutput() } else { end() }
+  }
+
+  /// Closes an idle connection at once, with the last word that waits in it, if the kernel takes that.
+  func giveUp() {
+    flush()
+    if !isGone { closeNow(.all) }
   }
 
   func abort() {

@@ -43,7 +43,18 @@ extension Descriptor {
     if status == 0 || errno == EINPROGRESS || errno == EINTR { return descriptor }
     let code = errno
     descriptor.close()
+    // It may mean that no port is left, or that this machine has no address of that family: then another kind of socket does
+    // not reach the server either.
+    if code == EADDRNOTAVAIL, !hasRoute(to: address) { throw SystemError(code: ENETUNREACH) }
     throw SystemError(code: code)
+  }
+
+  private static func hasRoute(to address: SocketAddress) -> Bool {
+    let number = socket(address.family, CInt(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    if number < 0 { return true }
+    defer { _ = Glibc.close(number) }
+    // SAFETY: the address lives through the call, which sends nothing.
+    return unsafe address.withPointer { unsafe connect(number, $0, $1) } == 0
   }
 
   /// Whether somebody listens on a Unix socket.
@@ -106,6 +117,9 @@ extension Descriptor {
 /// What the system said of a call, by its errno.
 struct SystemError: Error, CustomStringConvertible {
   let code: CInt
+
+  /// The process or the machine lacks something, whatever was asked for.
+  var isOwnWant: Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].contains(code) }
 
   var description: String {
     // SAFETY: strerror gives a text that lasts until the next call on this thread; it is copied here.

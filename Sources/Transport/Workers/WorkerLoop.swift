@@ -16,17 +16,21 @@ package struct WorkerOutlets: Sendable {
   package var upstreamHandshakeFailed: @Sendable (_ upstream: String, _ reason: String) -> Void
   /// A server's state has changed; told once, by whichever worker saw it first.
   package var upstreamChanged: @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void
+  /// There is no room for another connection: told once a minute at most.
+  package var roomShort: @Sendable (RoomShortage) -> Void
 
   package init(
     log: @escaping @Sendable ([UInt8]) -> Void,
     refreshKeys: @escaping @Sendable (_ issuer: Int, _ generation: UInt64) -> Void,
     upstreamHandshakeFailed: @escaping @Sendable (_ upstream: String, _ reason: String) -> Void,
-    upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void
+    upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void,
+    roomShort: @escaping @Sendable (RoomShortage) -> Void
   ) {
     self.log = log
     self.refreshKeys = refreshKeys
     self.upstreamHandshakeFailed = upstreamHandshakeFailed
     self.upstreamChanged = upstreamChanged
+    self.roomShort = roomShort
   }
 }
 
@@ -36,14 +40,16 @@ final class WorkerLoop {
   let mailbox: Mailbox
   /// Shared by all loops.
   let clientConnections: ClientConnections
-  private let outlets: WorkerOutlets
+  /// Shared by all loops.
+  let room: Room
+  let outlets: WorkerOutlets
   private let poller: Poller
   private var watched = WatchTable()
   /// Sockets that stopped reading before they came to the end of what is there, so that others have their turn.
   private var unfinished: [Socket] = []
   private var sockets: [Socket?] = []
   private var drained: [Connection] = []
-  private var failed: [UpstreamConnection] = []
+  private var failed: [(connection: UpstreamConnection, isOwnWant: Bool)] = []
   private var isRunningCommands = false
   private var isStopped = false
   private var time: Time
@@ -65,13 +71,11 @@ final class WorkerLoop {
   /// What bodies are relayed through: empty between two events. nil where it could not be had.
   lazy var relayPipe = Pipe()
   private var handshakeReports: [String: Int64] = [:]
-  /// This worker's share of `limits.connections`.
-  var connectionsMax = Int.max
   /// The other workers.
   var peers: [Mailbox] = []
   var isAccepting = true
-  /// The process has no descriptor left for another client; looked at again at the next tick.
-  var isStarved = false
+  /// There is no room for another client; looked at again at the next tick at the latest.
+  var isWaitingForRoom = false
   private let memory: MemoryBound
   /// In one of the loops.
   private var memoryTrimmer: MemoryTrimmer?
@@ -86,9 +90,10 @@ final class WorkerLoop {
 
   init(
     mailbox: Mailbox, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
-    clientConnections: ClientConnections, memory: MemoryBound, isFirst: Bool
+    clientConnections: ClientConnections, room: Room, memory: MemoryBound, isFirst: Bool
   ) throws(SystemError) {
     self.mailbox = mailbox
+    self.room = room
     self.clientConnections = clientConnections
     self.contexts = contexts
     self.outlets = outlets
@@ -147,10 +152,7 @@ final class WorkerLoop {
     _ = worker.settleMemory(isTick: true)
     memoryTrimmer?.look(at: memory.byteCount)
     endLateOpenings()
-    if isStarved {
-      isStarved = false
-      updateAccepting()
-    }
+    if isWaitingForRoom { lookForRoom() }
     if time.nanoseconds >= drainDeadline {
       drainDeadline = .max
       worker.abortAll()
@@ -221,9 +223,6 @@ final class WorkerLoop {
 
   // MARK: Openings
 
-  /// Clients that have sockets here, connections or not yet.
-  var clientCount: Int { worker.downstreamConnectionCount + openings.count }
-
   func opening(_ socket: Socket) { openings[ObjectIdentifier(socket)] = socket }
 
   func opened(_ socket: Socket) {
@@ -234,6 +233,12 @@ final class WorkerLoop {
     if openings.isEmpty { return }
     let nanoseconds = worker.time.nanoseconds
     for socket in openings.values where (socket.opening?.deadline ?? 0) <= nanoseconds { socket.openingTimedOut() }
+  }
+
+  /// A client that began to open its connection long ago. LIMIT: of some, for there may be very many.
+  func longestOpening(since moment: Int64) -> Socket? {
+    let some = openings.values.prefix(64).filter { $0.opening?.since ?? .max <= moment }
+    return some.min { $0.opening?.since ?? .max < $1.opening?.since ?? .max }
   }
 
   /// Who has not asked for anything yet is not waited for.
@@ -269,7 +274,10 @@ final class WorkerLoop {
 
   func noteDrained(_ connection: Connection) { drained.append(connection) }
 
-  func noteFailed(_ connection: UpstreamConnection) { failed.append(connection) }
+  /// - Parameter isOwnWant: the gateway had no means of connecting, whatever the server.
+  func noteFailed(_ connection: UpstreamConnection, isOwnWant: Bool = false) {
+    failed.append((connection, isOwnWant))
+  }
 
   // MARK: Commands
 
@@ -285,8 +293,8 @@ final class WorkerLoop {
       if let connection = drained.popLast() {
         connection.isDrainAwaited = false
         worker.drained(connection, at: now())
-      } else if let connection = failed.popLast() {
-        worker.connectFailed(connection, at: now())
+      } else if let (connection, isOwnWant) = failed.popLast() {
+        worker.connectFailed(connection, isOwnWant: isOwnWant, at: now())
       } else if worker.commands.isEmpty, worker.flushes.isEmpty, !worker.settleMemory() {
         break
       }

@@ -20,6 +20,8 @@ final class Bench {
   private var isPumping = false
   /// Addresses that refuse connections.
   var refusing: Set<String> = []
+  /// For these the gateway has no means of connecting.
+  var wanting: Set<String> = []
   /// Whether connects stay under way until ``connectAll()``.
   var holdsConnects = false
   private(set) var refreshedIssuers: [Int] = []
@@ -78,8 +80,8 @@ final class Bench {
   private func finishConnect(_ socket: FakeSocket) {
     guard socket.isConnecting, let upstream = socket.connection as? UpstreamConnection else { return }
     socket.isConnecting = false
-    if refusing.contains(socket.address) {
-      worker.connectFailed(upstream, at: now)
+    if refusing.contains(socket.address) || wanting.contains(socket.address) {
+      worker.connectFailed(upstream, isOwnWant: wanting.contains(socket.address), at: now)
       forget(socket)
     } else {
       socket.isOpen = true

@@ -147,6 +147,41 @@ struct EjectionTests {
     }
   }
 
+  @Test("T119: While max_share holds a server back from ejection, its next time out does not grow")
+  func heldBack() throws {
+    let three = "10.0.0.1:1, 10.0.0.2:2, 10.0.0.3:3"
+    let bench = try Bench(Self.text("errors: 3, for: 1s", servers: three))
+    bench.refusing = ["10.0.0.2:2", "10.0.0.3:3"]
+    for _ in 1...80 {
+      for _ in 1...20 { _ = try exchange(bench, [:]) }
+      bench.wait(.milliseconds(100))
+    }
+    for server in bench.refusing {
+      let times = bench.upstreamChanges.compactMap { change -> Int64? in
+        guard case .ejected(server, let milliseconds, _) = change else { return nil }
+        return milliseconds
+      }
+      #expect(times.count >= 2 && Array(times.prefix(2)) == [1000, 2000], "\(server): \(times)")
+    }
+  }
+
+  @Test("T120: What the gateway itself lacks is its own refusal, and no server's failure")
+  func ownWant() throws {
+    let bench = try Bench(Self.text("errors: 1, for: 10s"))
+    bench.wanting = ["10.0.0.1:1", "10.0.0.2:2"]
+    for _ in 1...4 {
+      let client = bench.connect()
+      client.send(get())
+      #expect(status(client.text) == 503 && code(client.text) == "resources_exhausted")
+      #expect(values("Retry-After", in: client.text) == ["1"])
+    }
+    #expect(rotation(bench).count == 2 && bench.upstreamChanges.isEmpty)
+    // Where only one of them cannot be reached, as for want of ports, the other serves.
+    bench.wanting = ["10.0.0.1:1"]
+    for _ in 1...4 { #expect(try exchange(bench, [:]).server == "10.0.0.2:2") }
+    #expect(rotation(bench).count == 2 && bench.upstreamChanges.isEmpty)
+  }
+
   @Test("Two workers count and eject together, and one of them tells it")
   func twoWorkers() throws {
     let snapshot = Snapshot(try configuration(Self.text("errors: 4, for: 10s, on: [503]")), generation: 1)

@@ -57,6 +57,21 @@ struct HealthCheckTests {
     #expect(bench.servers.count == 2)
   }
 
+  @Test(
+    "T120: A check that the gateway had no means of making says nothing of the server", arguments: ["", ", type: tcp"])
+  func ownWant(_ kind: String) throws {
+    let keys = "interval: 1s, timeout: 500ms, healthy_after: 1, unhealthy_after: 1"
+    let bench = try Bench(Self.text(kind.isEmpty ? "path: /healthz, " + keys : keys + kind))
+    bench.wanting = ["10.0.0.1:1", "10.0.0.2:2"]
+    bench.wait(.seconds(5))
+    #expect(bench.servers.count >= 8 && rotation(bench).count == 2 && bench.upstreamChanges.isEmpty)
+    #expect(bench.snapshot.sharing[0].servers[0].checkCounts.failed == 0)
+    bench.wanting = []
+    bench.refusing = ["10.0.0.1:1"]
+    bench.wait(.seconds(2))
+    #expect(bench.upstreamChanges.contains(.unhealthy(server: "10.0.0.1:1", .connectFailed, status: 0)))
+  }
+
   @Test("host, port and path say what is asked and where")
   func whereToAsk() throws {
     let bench = try Bench(

@@ -1,0 +1,92 @@
+// How many sockets the process may have, over all workers: `limits.connections` for clients, and for clients and servers together
+// what descriptors there are. A worker takes a seat before it makes a socket; whoever finds none left gives an idle
+// connection up, or waits until one is given back.
+
+import Synchronization
+
+/// One a process.
+final class Room: Sendable {
+  /// What is full.
+  enum Shortage: Sendable {
+    /// `limits.connections`.
+    case connections
+    /// Descriptors; some are kept back for the admin listener and the gateway's own work.
+    case sockets
+  }
+
+  private let clients = Atomic<Int>(0)
+  private let sockets = Atomic<Int>(0)
+  private let clientsMax = Atomic<Int>(.max)
+  private let socketsMax: Int
+  private let isWaitedFor = Atomic<Bool>(false)
+  private let lastReportAt = Atomic<Int64>(.min)
+  private let workers = Mutex<[Mailbox]>([])
+
+  /// LIMIT: a word in so long about room being short.
+  private static let reportNanoseconds: Int64 = 60_000_000_000
+
+  init(socketsMax: Int) { self.socketsMax = socketsMax }
+
+  func set(clientsMax: Int) { self.clientsMax.store(clientsMax, ordering: .relaxed) }
+
+  /// Those who wait for a seat are told by their mailboxes.
+  func set(workers: [Mailbox]) { self.workers.withLock { $0 = workers } }
+
+  func clientSeat() -> Result<Seat, Shortage> {
+    guard Self.take(clients, below: clientsMax.load(ordering: .relaxed)) else { return .failure(.connections) }
+    guard Self.take(sockets, below: socketsMax) else {
+      clients.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+      return .failure(.sockets)
+    }
+    return .success(Seat(self, isClient: true))
+  }
+
+  /// Nil when there is none.
+  func serverSeat() -> Seat? { Self.take(sockets, below: socketsMax) ? Seat(self, isClient: false) : nil }
+
+  private static func take(_ count: borrowing Atomic<Int>, below max: Int) -> Bool {
+    var seen = count.load(ordering: .sequentiallyConsistent)
+    while seen < max {
+      let (isTaken, now) = count.weakCompareExchange(
+        expected: seen, desired: seen + 1, ordering: .sequentiallyConsistent)
+      if isTaken { return true }
+      seen = now
+    }
+    return false
+  }
+
+  fileprivate func leave(isClient: Bool) {
+    if isClient { clients.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+    sockets.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+    // Nearly always nobody waits.
+    guard isWaitedFor.load(ordering: .sequentiallyConsistent), isWaitedFor.exchange(false, ordering: .relaxed) else {
+      return
+    }
+    for worker in workers.withLock(\.self) { worker.post { $0.lookForRoom() } }
+  }
+
+  /// Somebody waits for a seat: the next one that is given back is told to all.
+  func noteWaiting() { isWaitedFor.store(true, ordering: .sequentiallyConsistent) }
+
+  /// True for the one that is to tell that room is short.
+  func mayReport(at now: Int64) -> Bool {
+    let last = lastReportAt.load(ordering: .relaxed)
+    if last != .min, now &- last < Self.reportNanoseconds { return false }
+    return lastReportAt.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged
+  }
+}
+
+extension Room.Shortage: Error {}
+
+/// The right to one socket: given back when the last holder lets go of it.
+final class Seat: Sendable {
+  private let room: Room
+  private let isClient: Bool
+
+  fileprivate init(_ room: Room, isClient: Bool) {
+    self.room = room
+    self.isClient = isClient
+  }
+
+  deinit { room.leave(isClient: isClient) }
+}

@@ -1,0 +1,106 @@
+// What a worker does when there is no room for another socket: an idle connection is given up for it, the one that has been idle
+// longest first; where none is idle, clients wait in the kernel's queue.
+
+import Proxy
+
+/// Why the gateway has no room, for its log.
+package enum RoomShortage: Sendable {
+  /// `limits.connections` is reached.
+  case connections
+  /// All descriptors that are meant for clients and servers are taken, or the system gives no more.
+  case descriptors
+}
+
+extension WorkerLoop {
+  /// How long a connection must have been idle to be given up: one that has just been answered may be about to ask again.
+  private static let idleNanoseconds: Int64 = 250_000_000
+  /// How long a handshake may take before it is given up, where no idle connection is left.
+  private static let openingNanoseconds: Int64 = 1_000_000_000
+
+  /// A seat for a client who waits to be accepted; nil when there is none: then clients wait.
+  /// - Parameter isFirst: somebody waits for certain, so that a connection may be given up for him.
+  func seatForClient(isFirst: Bool) -> Seat? {
+    switch room.clientSeat() {
+    case .success(let seat): return seat
+    case .failure(let shortage):
+      guard isFirst else { return nil }
+      let kind: RoomShortage = shortage == .connections ? .connections : .descriptors
+      report(kind)
+      if giveUpIdleClient() || shortage == .sockets && giveUpIdleServer(), case .success(let seat) = room.clientSeat() {
+        return seat
+      }
+      waitForRoom()
+      return nil
+    }
+  }
+
+  /// A seat for a connection to a server; nil when there is none.
+  func seatForServer() -> Seat? {
+    if let seat = room.serverSeat() { return seat }
+    report(.descriptors)
+    return giveUpIdleServer() || giveUpIdleClient() ? room.serverSeat() : nil
+  }
+
+  /// There is no descriptor for another client, whatever was reckoned.
+  func starve() {
+    worker.counters.countError("accept_starved")
+    report(.descriptors)
+    if !giveUpIdleClient() { _ = giveUpIdleServer() }
+    waitForRoom()
+  }
+
+  /// Stops accepting until a seat is given back, or the next tick. Other workers may have connections that are idle.
+  private func waitForRoom() {
+    isWaitingForRoom = true
+    updateAccepting()
+    room.noteWaiting()
+    for peer in peers {
+      peer.post { loop in
+        _ = loop.giveUpIdleClient()
+        loop.runCommands()
+      }
+    }
+  }
+
+  /// A seat was given back, or it is time to look again.
+  func lookForRoom() {
+    isWaitingForRoom = false
+    updateAccepting()
+  }
+
+  /// Stops or goes on accepting.
+  func updateAccepting() {
+    let isAccepting = !isWaitingForRoom
+    if isAccepting == self.isAccepting { return }
+    self.isAccepting = isAccepting
+    for listener in listeners.values {
+      if let socket = listener.socket { change(socket, to: isAccepting ? .input : []) }
+    }
+  }
+
+  /// False when no client is idle.
+  private func giveUpIdleClient() -> Bool {
+    let now = worker.time.nanoseconds
+    if let idle = worker.longestIdleClient(since: now &- Self.idleNanoseconds), let socket = socket(of: idle) {
+      worker.counters.countError("idle_given_up")
+      worker.prepareGivingUp(idle)
+      socket.giveUp()
+      return true
+    }
+    guard let opening = longestOpening(since: now &- Self.openingNanoseconds) else { return false }
+    worker.counters.countError("idle_given_up")
+    opening.abort()
+    return true
+  }
+
+  /// False when no connection to a server is idle.
+  private func giveUpIdleServer() -> Bool {
+    guard let idle = worker.longestIdleServer(), let socket = socket(of: idle) else { return false }
+    socket.abort()
+    return true
+  }
+
+  private func report(_ shortage: RoomShortage) {
+    if room.mayReport(at: worker.time.nanoseconds) { outlets.roomShort(shortage) }
+  }
+}

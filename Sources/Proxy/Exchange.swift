@@ -81,6 +81,8 @@ package final class Exchange {
   /// Has one of the places that the upstream's limits leave.
   var holdsPlace = false
   var isWaitingForPlace = false
+  /// Where it stands in the upstream's line; see ``WaitingLine``.
+  var placeInLine = 0
   /// The end of that wait.
   var placeDeadline = Int64.max
   /// A request of the gateway's own, which is in no log and no count.

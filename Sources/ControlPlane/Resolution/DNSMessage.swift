@@ -71,8 +71,10 @@ struct DNSReader {
   private let bytes: [UInt8]
   private var offset = 12
 
-  // LIMIT: records of an answer that are looked at, aliases that are followed, and addresses that are taken.
+  // LIMIT: records of an answer that are looked at, pointers that make a name, of which each leads to a label at least (RFC 1035
+  // §2.3.4), aliases that are followed, and addresses that are taken.
   private static let recordCountMax = 512
+  private static let pointerCountMax = 127
   private static let aliasCountMax = 16
   private static let addressCountMax = 256
   private static let alias: UInt16 = 5
@@ -117,15 +119,17 @@ struct DNSReader {
   private func reply(to question: DNSQuestion, _ records: [Record]) -> DNSReply {
     var name = question.name
     var seconds = UInt32.max
+    let owned = Dictionary(grouping: records, by: \.owner)
     for _ in 0...Self.aliasCountMax {
-      let found = records.filter { $0.owner == name && $0.type == question.family.rawValue }
+      let records = owned[name] ?? []
+      let found = records.filter { $0.type == question.family.rawValue }
       if !found.isEmpty {
         let addresses = Set(found.compactMap { address($0.data, question.family) })
           .sorted { ($0.high, $0.low) < ($1.high, $1.low) }.prefix(Self.addressCountMax)
         if addresses.isEmpty { return .none }
         return .addresses(addresses.map(\.address.text), seconds: found.reduce(seconds) { min($0, $1.seconds) })
       }
-      guard let next = records.first(where: { $0.owner == name && $0.type == Self.alias }) else { return .none }
+      guard let next = records.first(where: { $0.type == Self.alias }) else { return .none }
       seconds = min(seconds, next.seconds)
       var reader = self
       reader.offset = next.data.lowerBound
@@ -175,13 +179,13 @@ struct DNSReader {
     var result: [UInt8] = []
     var place = offset
     var first = offset
-    var hasJumped = false
+    var pointerCount = 0
     while place < bytes.count {
       let length = Int(bytes[place])
       switch length {
       case 0:
         result.append(0)
-        if !hasJumped { offset = place + 1 }
+        if pointerCount == 0 { offset = place + 1 }
         return DNSName(bytes: result)
       case 1...63:
         guard place + 1 + length <= bytes.count, result.count + 1 + length < 255 else { return nil }
@@ -191,9 +195,9 @@ struct DNSReader {
       case 0xC0...:
         guard let pointer = number(at: place) else { return nil }
         let target = Int(pointer & 0x3FFF)
-        guard target < first else { return nil }
-        if !hasJumped { offset = place + 2 }
-        hasJumped = true
+        guard target < first, pointerCount < Self.pointerCountMax else { return nil }
+        if pointerCount == 0 { offset = place + 2 }
+        pointerCount += 1
         first = target
         place = target
       default: return nil

@@ -7,6 +7,8 @@ import Configuration
 struct WaitingLine {
   private var exchanges: [Exchange?] = []
   private var head = 0
+  /// Places that were in front of these and are gone.
+  private var goneCount = 0
   private(set) var count = 0
 
   var first: Exchange? {
@@ -23,14 +25,17 @@ struct WaitingLine {
     // What was served in front is let go once it is more than what waits.
     if head > 64, head * 2 > exchanges.count {
       exchanges.removeFirst(head)
+      goneCount += head
       head = 0
     }
+    exchange.placeInLine = goneCount + exchanges.count
     exchanges.append(exchange)
     count += 1
   }
 
   mutating func remove(_ exchange: Exchange) {
-    guard let place = exchanges[head...].firstIndex(where: { $0 === exchange }) else { return }
+    let place = exchange.placeInLine - goneCount
+    guard exchanges.indices.contains(place), exchanges[place] === exchange else { return }
     exchanges[place] = nil
     count -= 1
   }

@@ -66,12 +66,13 @@ class Signer:
             self.crypto.EVP_MD_CTX_free(context)
         return raw_ecdsa(raw) if self.algorithm == "ES256" else raw
 
-    def token(self, number, expires, audience=AUDIENCE):
+    def token(self, number, expires, audience=AUDIENCE, filling=0):
         header = json.dumps({"alg": self.algorithm, "kid": self.algorithm, "typ": "at+jwt"}, separators=(",", ":"))
         claims = json.dumps({
             "iss": ISSUER, "sub": f"user-{number:08d}", "aud": [audience], "iat": expires - LIFETIME_SECONDS,
             "exp": expires, "jti": f"{number:032x}", "client_id": "web-shop", "scope": "orders:read orders:write",
             "email": f"user-{number:08d}@example.com", "org": {"id": f"org-{number % 97}", "tier": "gold"},
+            **({"groups": [f"group-{place:08d}" for place in range(filling // 17)]} if filling else {}),
         }, separators=(",", ":"))
         signed = f"{base64url(header.encode())}.{base64url(claims.encode())}"
         return f"{signed}.{base64url(self.sign(signed.encode()))}"
@@ -148,6 +149,10 @@ class TokenStore:
                 file.writelines(token + "\n" for token in part)
         os.rename(path + ".new", path)
         return path
+
+    def large(self, algorithm, byte_count):
+        """A token whose payload has about so many bytes."""
+        return Signer(algorithm, self.key(algorithm)[1]).token(0, int(time.time()) + LIFETIME_SECONDS, filling=byte_count)
 
     def mixed(self, algorithm, count, bad_of_ten):
         """A file as that of `tokens`, but so many of ten in turns are expired, for another audience, or have a signature

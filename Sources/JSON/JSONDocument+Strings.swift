@@ -14,7 +14,7 @@ extension JSONDocument {
     }
     // An escape never makes a text shorter than what it stands for.
     if content.count < other.count { return false }
-    return JSONEscapes.unescaped(bytes.span.extracting(content)).span.equals(other)
+    return JSONEscapes.areEqual(bytes.span.extracting(content), other)
   }
 
   /// Where the string's content stands in ``bytes``, without the quotes, when it can be used as it is; nil for strings
@@ -52,34 +52,100 @@ enum JSONEscapes {
   static func unescaped(_ content: Span<UInt8>) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(content.count)
+    unescape(content, into: &result)
+    return result
+  }
+
+  /// The same, behind what `result` holds.
+  static func unescape(_ content: Span<UInt8>, into result: inout [UInt8]) {
     var offset = 0
     while offset < content.count {
-      let byte = content[offset]
-      if byte != UInt8(ascii: "\\") || offset + 1 >= content.count {
-        result.append(byte)
-        offset += 1
-        continue
-      }
-      let escape = content[offset + 1]
-      offset += 2
-      switch escape {
-      case UInt8(ascii: "b"): result.append(0x08)
-      case UInt8(ascii: "f"): result.append(0x0C)
-      case UInt8(ascii: "n"): result.append(0x0A)
-      case UInt8(ascii: "r"): result.append(0x0D)
-      case UInt8(ascii: "t"): result.append(0x09)
-      case UInt8(ascii: "u"):
-        var scalar = hexadecimal(content, at: offset) ?? 0xFFFD
-        offset += 4
-        if scalar & 0xFC00 == 0xD800, let low = hexadecimal(content, at: offset + 2) {
-          scalar = 0x10000 + (scalar & 0x3FF) << 10 + low & 0x3FF
-          offset += 6
-        }
-        append(scalar: scalar, to: &result)
-      default: result.append(escape)
+      var sequence = next(content, &offset)
+      while sequence.count > 0 { result.append(sequence.removeFirst()) }
+    }
+  }
+
+  /// Whether the content of a checked string, unescaped, is `other`. Ends with the first byte that differs.
+  static func areEqual(_ content: Span<UInt8>, _ other: Span<UInt8>) -> Bool {
+    var offset = 0
+    var matched = 0
+    while offset < content.count {
+      var sequence = next(content, &offset)
+      while sequence.count > 0 {
+        if matched == other.count || other[matched] != sequence.removeFirst() { return false }
+        matched += 1
       }
     }
-    return result
+    return matched == other.count
+  }
+
+  /// One to four bytes in a word.
+  private struct Unescaped {
+    var count = 0
+    private var bits: UInt32 = 0
+
+    init(_ byte: UInt8) { append(byte) }
+
+    /// In UTF-8 (RFC 3629 §3).
+    init(scalar: UInt32) {
+      switch scalar {
+      case 0..<0x80: append(UInt8(truncatingIfNeeded: scalar))
+      case 0x80..<0x800:
+        append(UInt8(truncatingIfNeeded: 0xC0 | scalar >> 6))
+        appendTail(scalar)
+      case 0x800..<0x10000:
+        append(UInt8(truncatingIfNeeded: 0xE0 | scalar >> 12))
+        appendTail(scalar >> 6)
+        appendTail(scalar)
+      default:
+        append(UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18))
+        appendTail(scalar >> 12)
+        appendTail(scalar >> 6)
+        appendTail(scalar)
+      }
+    }
+
+    private mutating func append(_ byte: UInt8) {
+      bits |= UInt32(byte) << UInt32(count * 8)
+      count += 1
+    }
+
+    private mutating func appendTail(_ bits: UInt32) { append(UInt8(truncatingIfNeeded: 0x80 | bits & 0x3F)) }
+
+    mutating func removeFirst() -> UInt8 {
+      let first = UInt8(truncatingIfNeeded: bits)
+      bits >>= 8
+      count -= 1
+      return first
+    }
+  }
+
+  /// What the byte or the escape at `offset` stands for, which moves behind it.
+  @inline(__always)
+  private static func next(_ content: Span<UInt8>, _ offset: inout Int) -> Unescaped {
+    let byte = content[offset]
+    if byte != UInt8(ascii: "\\") || offset + 1 >= content.count {
+      offset += 1
+      return Unescaped(byte)
+    }
+    let escape = content[offset + 1]
+    offset += 2
+    switch escape {
+    case UInt8(ascii: "b"): return Unescaped(0x08)
+    case UInt8(ascii: "f"): return Unescaped(0x0C)
+    case UInt8(ascii: "n"): return Unescaped(0x0A)
+    case UInt8(ascii: "r"): return Unescaped(0x0D)
+    case UInt8(ascii: "t"): return Unescaped(0x09)
+    case UInt8(ascii: "u"):
+      var scalar = hexadecimal(content, at: offset) ?? 0xFFFD
+      offset += 4
+      if scalar & 0xFC00 == 0xD800, let low = hexadecimal(content, at: offset + 2) {
+        scalar = 0x10000 + (scalar & 0x3FF) << 10 + low & 0x3FF
+        offset += 6
+      }
+      return Unescaped(scalar: scalar)
+    default: return Unescaped(escape)
+    }
   }
 
   /// The value of the four hexadecimal digits at `offset`, or nil.
@@ -96,24 +162,5 @@ enum JSONEscapes {
       }
     }
     return value
-  }
-
-  private static func append(scalar: UInt32, to result: inout [UInt8]) {
-    switch scalar {
-    case 0..<0x80:
-      result.append(UInt8(truncatingIfNeeded: scalar))
-    case 0x80..<0x800:
-      result.append(UInt8(truncatingIfNeeded: 0xC0 | scalar >> 6))
-      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
-    case 0x800..<0x10000:
-      result.append(UInt8(truncatingIfNeeded: 0xE0 | scalar >> 12))
-      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F))
-      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
-    default:
-      result.append(UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18))
-      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 12 & 0x3F))
-      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> 6 & 0x3F))
-      result.append(UInt8(truncatingIfNeeded: 0x80 | scalar & 0x3F))
-    }
   }
 }

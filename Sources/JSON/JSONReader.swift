@@ -36,6 +36,7 @@ struct JSONReader: ~Escapable {
   private let limits: JSONLimits
   private var offset = 0
   var nodes: [JSONNode] = []
+  private(set) var names = JSONNames()
 
   @_lifetime(copy text)
   init(_ text: Span<UInt8>, limits: JSONLimits) {
@@ -106,6 +107,7 @@ struct JSONReader: ~Escapable {
     let object = try beginNode(.object)
     offset += 1
     var memberCount = 0
+    var hasEscapedName = false
     skipWhitespace()
     if offset < text.count, text[offset] == UInt8(ascii: "}") {
       offset += 1
@@ -114,7 +116,9 @@ struct JSONReader: ~Escapable {
     }
     while true {
       guard offset < text.count, text[offset] == UInt8(ascii: "\"") else { throw .syntax(offset: offset) }
+      let name = nodes.count
       try readString()
+      if nodes[name].hasEscapes { hasEscapedName = true }
       memberCount += 1
       skipWhitespace()
       guard offset < text.count, text[offset] == UInt8(ascii: ":") else { throw .syntax(offset: offset) }
@@ -130,7 +134,9 @@ struct JSONReader: ~Escapable {
       skipWhitespace()
     }
     endNode(object)
-    if let duplicate = JSONNames.duplicate(in: object, memberCount: memberCount, nodes: nodes, text: text) {
+    let duplicate = names.duplicate(
+      in: object, memberCount: memberCount, hasEscapes: hasEscapedName, nodes: nodes, text: text)
+    if let duplicate {
       throw .duplicateMember(offset: Int(nodes[duplicate].start))
     }
   }

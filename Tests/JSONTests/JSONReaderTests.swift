@@ -69,6 +69,38 @@ import Testing
     #expect(error(text) != nil)
   }
 
+  /// What was looked at to tell an object's names apart; see ``JSONNames/work``.
+  private func work(_ text: String) throws -> Int {
+    let bytes = Array(text.utf8)
+    var reader = JSONReader(bytes.span, limits: JSONLimits(nodeCountMax: .max))
+    try reader.readText()
+    return reader.names.work
+  }
+
+  @Test("T86: Names are told apart in work that grows with the text, with escapes as without")
+  func nameCost() throws {
+    func name(_ number: Int, _ prefix: String, _ length: Int) -> String {
+      prefix + String(repeating: "a", count: length) + String(number, radix: 36)
+    }
+    for prefix in ["", "\\n", "\\u0061", "\\ud83d\\ude00"] {
+      for (memberCount, length) in [(2, 0), (3, 500), (11, 0), (12, 0), (12, 200), (13, 0), (40, 3), (2000, 0)] {
+        let object =
+          "{" + (0..<memberCount).map { "\"\(name($0, prefix, length))\":0" }.joined(separator: ",") + "}"
+        func text(_ count: Int) -> String {
+          "[" + Array(repeating: object, count: count).joined(separator: ",") + "]"
+        }
+        let one = try work(text(50))
+        #expect(one <= 2 * text(50).utf8.count, "\(memberCount) names of \(prefix) and \(length)")
+        #expect(try work(text(100)) <= 2 * one)
+      }
+      // One object that grows.
+      func grown(_ count: Int) -> String {
+        "{" + (0..<count).map { "\"\(name($0, prefix, 0))\":0" }.joined(separator: ",") + "}"
+      }
+      #expect(try work(grown(4000)) <= 2 * grown(4000).utf8.count)
+    }
+  }
+
   @Test("T12 Two members of one name are refused, however the name is written and however many there are")
   func duplicates() {
     #expect(error("{\"a\":1,\"a\":2}") == .duplicateMember(offset: 7))

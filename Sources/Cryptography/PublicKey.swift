@@ -34,13 +34,15 @@ package enum EdwardsCurve: String, Sendable, CaseIterable, Hashable {
 
 /// Why numbers did not become a key.
 package enum KeyError: Error, Sendable, Equatable {
-  /// RSA below 2048 bits (RFC 7518 §3.3), above 8192, or an even modulus.
+  /// RSA below 2048 bits (RFC 7518 §3.3), above 8192, or a modulus that is even or has another small factor.
   case modulusUnfit
   /// Even, below 3, or above 64 bits.
   case exponentUnfit
   /// A coordinate or an Edwards key of another length than its curve's.
   case lengthWrong
   case pointNotOnCurve
+  /// An Edwards key that anybody can sign for, or one that is written in a second way.
+  case pointWeak
   case secretEmpty
   /// PEM that holds no unencrypted private key of a kind known here.
   case unreadable
@@ -85,6 +87,7 @@ package final class PublicKey: @unchecked Sendable {
     // LIMIT: below 2048 bits a key can be broken, above 8192 a verification takes too long.
     guard bitCount >= 2048, bitCount <= 8192, let nLast = n.last, nLast & 1 == 1 else { throw .modulusUnfit }
     guard e.count <= 8, let eLast = e.last, eLast & 1 == 1, e.count > 1 || eLast >= 3 else { throw .exponentUnfit }
+    if RSAModulus.hasSmallFactor(n) { throw .modulusUnfit }
     guard let handle = unsafe decode(DER.rsaPublicKey(modulus: n, exponent: e)) else { throw .library }
     return unsafe PublicKey(takingOwnershipOf: handle, .rsa(modulus: n, exponent: e))
   }
@@ -116,6 +119,7 @@ package final class PublicKey: @unchecked Sendable {
   /// Ed25519 or Ed448 from its encoded point (RFC 8032).
   package static func edwards(_ curve: EdwardsCurve, x: Span<UInt8>) throws(KeyError) -> PublicKey {
     guard x.count == curve.keyByteCount else { throw .lengthWrong }
+    if !EdwardsPoint.mayBeKey(curve, x) { throw .pointWeak }
     // SAFETY: the bytes are only read during the call.
     let handle = unsafe x.withUnsafeBufferPointer { bytes in
       unsafe EVP_PKEY_new_raw_public_key_ex(nil, curve.keyTypeName, nil, bytes.baseAddress, bytes.count)

@@ -278,11 +278,33 @@ package actor KeySetRegistry {
       metadata["keys"] = "\(loaded.keySet.keys.count)"
       if !loaded.keySet.dropped.isEmpty { metadata["dropped"] = "\(loaded.keySet.dropped.count)" }
       log.info("keys loaded", metadata: metadata)
+      reportDropped(before: before, after: after)
     case .failed(let failure, _):
       guard before.lastFailure != failure else { return }
       metadata["reason"] = "\(failure)"
       metadata["serving"] = after.keySet == nil ? "no keys" : "the last good keys"
       log.warning("keys cannot be loaded", metadata: metadata)
+    }
+  }
+
+  /// Says of each key that is left out why, once. What is wrong in a configuration's own keys was said when it was read.
+  private func reportDropped(before: IssuerKeys, after: IssuerKeys) {
+    switch after.issuer.keys {
+    case .inline: return
+    case .file: if before.keySet == nil { return }
+    case .url, .discovery: break
+    }
+    let known = before.keySet?.dropped ?? []
+    let new = (after.keySet?.dropped ?? []).filter { !known.contains($0) }
+    // LIMIT: lines for one set, and bytes of a name in them.
+    for key in new.prefix(8) {
+      var metadata: Logger.Metadata = ["issuer": "\(after.issuer.name)", "reason": "it \(key.reason.rawValue)"]
+      if let keyID = key.keyID { metadata["kid"] = "\(keyID.prefix(64))" }
+      log.warning("a key is left out", metadata: metadata)
+    }
+    if new.count > 8 {
+      log.warning(
+        "more keys are left out", metadata: ["issuer": "\(after.issuer.name)", "keys": "\(new.count - 8)"])
     }
   }
 

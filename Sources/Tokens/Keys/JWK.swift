@@ -15,6 +15,7 @@ package enum JWK {
     case algorithmNotAllowed = "fits none of the algorithms that the issuer may use"
     case privateKey = "holds private members: whoever can read the set can sign"
     case tooWeak = "is too short, or has an exponent or modulus that can be broken"
+    case pointWeak = "is a point that anybody can sign for, or is not written in the one right form"
     case tooLarge = "is too long"
     case pointInvalid = "has a point that is not on its curve, or numbers of the wrong length"
   }
@@ -95,6 +96,7 @@ package enum JWK {
     switch error {
     case .modulusUnfit, .exponentUnfit, .secretEmpty: .tooWeak
     case .lengthWrong, .pointNotOnCurve: .pointInvalid
+    case .pointWeak: .pointWeak
     case .unreadable, .library: .malformed
     }
   }

@@ -29,7 +29,8 @@ import Testing
   }
 
   private func rsa(_ modulusByteCount: Int, last: UInt8 = 0xFF, exponent: [UInt8] = [1, 0, 1]) -> String {
-    let n = [UInt8](repeating: 0xC1, count: modulusByteCount - 1) + [last]
+    // With 0xFF at the end it has no small factor, in either length that passes.
+    let n = [UInt8](repeating: 0xC1, count: modulusByteCount - 2) + [0x0F, last]
     let (modulus, e) = (Base64URL.encode(n), Base64URL.encode(exponent))
     return "\"kty\":\"RSA\",\"n\":\"\(String(decoding: modulus, as: UTF8.self))\","
       + "\"e\":\"\(String(decoding: e, as: UTF8.self))\""
@@ -43,6 +44,7 @@ import Testing
     #expect(try problem(rsa(128)) == .tooWeak)
     #expect(try problem(rsa(1025)) == .tooWeak)
     #expect(try problem(rsa(256, last: 0xFE)) == .tooWeak)
+    #expect(try problem(rsa(256, last: 0x09)) == .tooWeak, "379 divides it")
     for exponent: [UInt8] in [[1], [0], [2], [4], [1, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0, 1]] {
       #expect(try problem(rsa(256, exponent: exponent)) == .tooWeak, "\(exponent)")
     }

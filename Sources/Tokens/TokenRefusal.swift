@@ -4,7 +4,7 @@
 package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   /// No token in any of the route's sources: 401 without an error code (RFC 6750 §3.1).
   case tokenMissing = "token_missing"
-  /// More than one token in one request (RFC 6750 §2), or one source that holds two.
+  /// More than one token in a request (RFC 6750 §2), in one source or in two.
   case tokenAmbiguous = "token_ambiguous"
   /// Not a compact JWS of three strict base64url parts with two JSON objects (RFC 7515 §7.1); also `b64`, duplicate
   /// members, bad UTF-8, too deep.
@@ -25,8 +25,9 @@ package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   case keysUnavailable = "keys_unavailable"
   case signatureInvalid = "signature_invalid"
   case tokenExpired = "token_expired"
+  /// `nbf` or `iat` lies ahead.
   case tokenNotYetValid = "token_not_yet_valid"
-  /// `now - iat` is over the issuer's `max_age`, or `iat` lies in the future.
+  /// `now - iat` is over the issuer's `max_age`.
   case tokenTooOld = "token_too_old"
   /// A registered claim has the wrong type (`exp` as a string, `1e300`, negative, null).
   case claimInvalid = "claim_invalid"

@@ -79,7 +79,10 @@ package final class TokenCache {
       misses &+= 1
       return nil
     }
-    guard candidates.contains(known.issuer), known.issuer < keySets.count, let keys = keySets[known.issuer] else {
+    // A clock that was set back: what is verified anew is refused in the same way.
+    guard now >= known.beginsAt, candidates.contains(known.issuer), known.issuer < keySets.count,
+      let keys = keySets[known.issuer]
+    else {
       misses &+= 1
       return nil
     }

@@ -7,29 +7,39 @@ enum TimeCheck {
   private static let nbf = Array("nbf".utf8)
   private static let iat = Array("iat".utf8)
 
-  /// The second from which on the token is no longer good, leeway included; Int64.max when it never ends.
-  static func expiry(_ payload: JSONDocument, _ rules: IssuerRules, now: Int64) throws(TokenRefusal) -> Int64 {
+  /// The seconds in which a token is good, leeway included.
+  struct Validity {
+    /// The first of them; Int64.min when the token names none.
+    var beginsAt = Int64.min
+    /// The first one behind them; Int64.max when the token never ends.
+    var endsAt = Int64.max
+  }
+
+  static func validity(_ payload: JSONDocument, _ rules: IssuerRules, now: Int64) throws(TokenRefusal) -> Validity {
     let leeway = rules.leewaySeconds
-    var expiresAt = Int64.max
+    var validity = Validity()
     if let date = try NumericDate.read(payload, exp) {
-      expiresAt = saturatingSum(date.seconds, leeway)
-      if now >= expiresAt { throw .tokenExpired }
+      validity.endsAt = saturatingSum(date.seconds, leeway)
+      if now >= validity.endsAt { throw .tokenExpired }
     }
-    if let date = try NumericDate.read(payload, nbf), saturatingSum(now, leeway) < date.roundedUp {
-      throw .tokenNotYetValid
+    if let date = try NumericDate.read(payload, nbf) {
+      validity.beginsAt = saturatingSum(date.roundedUp, -leeway)
+      if now < validity.beginsAt { throw .tokenNotYetValid }
     }
     guard let issued = try NumericDate.read(payload, iat) else {
       if rules.maxAgeSeconds != nil { throw .claimMissing }
-      return expiresAt
+      return validity
     }
-    if issued.roundedUp > saturatingSum(now, leeway) { throw .tokenTooOld }
+    // What was issued in the future is not too old: its time has not come.
+    validity.beginsAt = max(validity.beginsAt, saturatingSum(issued.roundedUp, -leeway))
+    if now < validity.beginsAt { throw .tokenNotYetValid }
     if let maxAge = rules.maxAgeSeconds {
       // Good while now - iat <= maxAge + leeway.
       let tooOldAt = saturatingSum(saturatingSum(saturatingSum(issued.seconds, maxAge), leeway), 1)
       if now >= tooOldAt { throw .tokenTooOld }
-      expiresAt = min(expiresAt, tooOldAt)
+      validity.endsAt = min(validity.endsAt, tooOldAt)
     }
-    return expiresAt
+    return validity
   }
 
   /// Sums of numbers that a stranger or an operator wrote: never a trap, never a wrap (T63).

@@ -44,14 +44,14 @@ package final class TokenVerifier {
       guard candidate < keySets.count, let keys = keySets[candidate] else { return .keysUnavailable(issuer: candidate) }
       guard let key = try Self.key(keyID, algorithm, parts.header, keys) else { return .keyUnknown(issuer: candidate) }
       if !isSignatureValid(parts, token, key, algorithm) { throw .signatureInvalid }
-      let expiresAt = try TimeCheck.expiry(parts.payload, rules, now: now)
+      let validity = try TimeCheck.validity(parts.payload, rules, now: now)
       try ClaimsCheck.checkAudience(parts.payload, rules)
       let subject = try ClaimsCheck.subject(parts.payload)
       try ClaimsCheck.checkRequired(parts.payload, rules)
       return .verified(
         VerifiedToken(
           token: token, issuer: candidate, key: key, algorithm: algorithm, payload: parts.payload,
-          payloadPart: parts.payloadPart, expiresAt: expiresAt, subject: subject))
+          payloadPart: parts.payloadPart, validity: validity, subject: subject))
     } catch {
       return .refused(error, issuer: issuer)
     }

@@ -8,8 +8,10 @@ package import JSON
 /// A token that was seen before is asked for in a memory that has long forgotten it, so what nearly every request wants of
 /// it lies in one run of bytes and in the fields in front.
 package final class VerifiedToken {
-  /// The whole token as it was sent; behind it the words of a plain `scope`; behind them the kept lines.
+  /// The whole token as it was sent; behind it the words of a `scope` that is a text; behind them the kept lines.
   package private(set) var bytes: [UInt8]
+  /// The first second at which the token is good: the later one of nbf and iat, less leeway; Int64.min when it names neither.
+  package let beginsAt: Int64
   /// The first second at which the token is no longer good: exp + leeway, or the end of the issuer's `max_age` when that
   /// comes first; Int64.max when neither is known.
   package let expiresAt: Int64
@@ -20,7 +22,7 @@ package final class VerifiedToken {
   private let tokenEnd: UInt32
   private let wordsEnd: UInt32
   private var linesAuthor: AnyObject?
-  /// Of what is not among the words: a list, or a text with escapes.
+  /// Of what is not among the words: a list.
   private let scope: JSONDocument.Index?
   private let scp: JSONDocument.Index?
 
@@ -36,19 +38,24 @@ package final class VerifiedToken {
 
   init(
     token: Span<UInt8>, issuer: Int, key: VerificationKey, algorithm: SignatureAlgorithm, payload: JSONDocument,
-    payloadPart: Range<Int>, expiresAt: Int64, subject: JSONDocument.Index?
+    payloadPart: Range<Int>, validity: TimeCheck.Validity, subject: JSONDocument.Index?
   ) {
     self.issuer = issuer
     self.key = key
     self.algorithm = algorithm
     self.payload = payload
     self.payloadPart = payloadPart
-    self.expiresAt = expiresAt
+    beginsAt = validity.beginsAt
+    expiresAt = validity.endsAt
     self.subject = subject
     tokenEnd = UInt32(truncatingIfNeeded: token.count)
     let scope = payload.member(Self.scopeName, of: payload.root)
     if let scope, let words = payload.plainStringRange(at: scope) {
       bytes = token.copied(before: payload.bytes.span.extracting(words))
+      self.scope = nil
+    } else if let scope, let words = payload.stringBytes(at: scope) {
+      // Escapes are read here, once, and not with each request.
+      bytes = token.copied(before: words.span)
       self.scope = nil
     } else {
       bytes = token.copied()
@@ -61,7 +68,7 @@ package final class VerifiedToken {
   var tokenByteCount: Int { Int(tokenEnd) }
 
   /// Bytes of memory that this object keeps alive by itself: token, lines, payload, nodes, headers. The key is its set's.
-  package var byteCount: Int { 208 + 32 + bytes.capacity + payload.byteCount }
+  package var byteCount: Int { 216 + 32 + bytes.capacity + payload.byteCount }
 
   /// Where in ``bytes`` stands what `author` made of the claims, if it was kept.
   package func lines(of author: AnyObject) -> Range<Int>? { linesAuthor === author ? Int(wordsEnd)..<bytes.count : nil }

@@ -130,7 +130,17 @@ package final class KeySet: Sendable {
 
   /// Whether the key, which may come from an older set, stands in this one as well and may do the same (T27).
   package func contains(sameKeyAs other: VerificationKey) -> Bool {
-    keys.contains { $0 === other || $0.isInterchangeable(with: other) }
+    guard let keyID = other.keyID else {
+      return keys.contains { $0 === other || $0.isInterchangeable(with: other) }
+    }
+    let hash = Self.hash(keyID.span)
+    var place = lowerBound(hash)
+    while place < table.count, table[place].hash == hash {
+      let key = keys[table[place].position]
+      if key === other || key.isInterchangeable(with: other) { return true }
+      place += 1
+    }
+    return false
   }
 
   private func lowerBound(_ hash: UInt64) -> Int {

@@ -12,7 +12,7 @@ import Testing
   {
     VerifiedToken(
       token: "token-number-\(number)-of-many".utf8.span, issuer: issuer, key: key, algorithm: .es256,
-      payload: try JSONDocumentMaker.empty(), payloadPart: 0..<0, expiresAt: expiresAt, subject: nil)
+      payload: try JSONDocumentMaker.empty(), payloadPart: 0..<0, validity: .init(endsAt: expiresAt), subject: nil)
   }
 
   @Test("A token that was kept is found again, and only that one")
@@ -53,6 +53,18 @@ import Testing
     #expect(cache.count == 0 && cache.byteCount == 0)
     cache.insert(token, now: testNow + 330)
     #expect(cache.count == 0)
+  }
+
+  @Test("A kept token whose time has not come, since the clock was set back, is not given out and stays")
+  func beginning() throws {
+    let issuer = try TestIssuer()
+    let sets = [try issuer.keySet()]
+    let token = try issuer.verified(issuer.token(issuer.claims(",\"nbf\":\(testNow - 10),\"iat\":\(testNow)")))
+    #expect(token.beginsAt == testNow - 30)
+    let cache = TokenCache(byteCountMax: 1 << 20)
+    cache.insert(token, now: testNow)
+    #expect(cache.lookUp(token.token, candidates: [0], keySets: sets, now: testNow - 31) == nil)
+    #expect(cache.lookUp(token.token, candidates: [0], keySets: sets, now: testNow - 30) === token)
   }
 
   @Test("T27 A kept token dies when its key leaves the set, and lives on when the set only changes around it")

@@ -74,10 +74,13 @@ import Testing
     issuer.policy.maxAgeSeconds = 60
     issuer.policy.leewaySeconds = 10
     let token = try issuer.token(payload("\"exp\":9000,\"iat\":1000"))
-    for (now, expected) in [(989, "token_too_old"), (990, "verified"), (1070, "verified"), (1071, "token_too_old")] {
+    for (now, expected) in [
+      (989, "token_not_yet_valid"), (990, "verified"), (1070, "verified"), (1071, "token_too_old"),
+    ] {
       #expect(try issuer.outcome(token, now: Int64(now)) == expected, "\(now)")
     }
     #expect(try issuer.verified(token, now: 1000).expiresAt == 1071)
+    #expect(try issuer.verified(token, now: 1000).beginsAt == 990)
     #expect(try issuer.outcome(issuer.token(payload("\"exp\":9000")), now: 1000) == "claim_missing")
   }
 

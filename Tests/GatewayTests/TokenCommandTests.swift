@@ -51,6 +51,24 @@ struct TokenCommandTests {
     #expect(inspected.status == 0 && inspected.standardOutput.contains("valid (\(algorithm))"), "\(inspected)")
   }
 
+  @Test(
+    "What cannot be written whole is an error: a key, a key set, a token, a look into one, and the word of `check`",
+    arguments: [
+      ["token", "key"], ["token", "keyset", "key.pem"], ["token", "mint", "--key", "key.pem"],
+      ["token", "inspect", "e30.e30.AA"], ["check", "good.conf"],
+    ])
+  func fullDisk(_ arguments: [String]) async throws {
+    let files = [
+      "key.pem": try await Self.printed("key"),
+      "good.conf":
+        "listeners: [{ address: \"127.0.0.1:0\" }]\nroutes: [{ path: /, auth: public, respond: { status: 204 } }]",
+      "run.sh": "exec \"$@\" > /dev/full",
+    ]
+    let ran = try await GatewayProcess.run(arguments, files: files, launcher: ["/bin/sh", "run.sh"])
+    #expect(ran.status == 1, "\(ran)")
+    #expect(ran.standardError == "catraca: standard output cannot be written: No space left on device")
+  }
+
   @Test("A secret signs and verifies as well, and is never shown as a key set", arguments: ["HS256", "HS384", "HS512"])
   func secrets(_ algorithm: String) async throws {
     let secret = try await Self.printed("key", "--algorithm", algorithm)

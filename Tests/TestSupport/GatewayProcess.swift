@@ -77,13 +77,15 @@ package final class GatewayProcess: Sendable {
   }
 
   /// Runs the gateway's command to its end in a folder with `gateway.conf` and `files`.
+  /// - Parameter launcher: a command that runs the gateway's, which is put behind it.
   package static func run(
     _ arguments: [String], configuration: String? = nil, files: [String: String] = [:],
-    environment: [String: String] = [:]
+    environment: [String: String] = [:], launcher: [String] = []
   ) async throws -> (status: Int32, standardOutput: String, standardError: String) {
     let folder = try makeFolder(configuration, files, isCompleted: false)
     defer { try? FileManager.default.removeItem(at: folder) }
-    let child = try ChildProcess.start(binary(), arguments, in: folder, environment: environment)
+    let command = try launcher + [binary()] + arguments
+    let child = try ChildProcess.start(command[0], Array(command.dropFirst()), in: folder, environment: environment)
     return try await child.finish()
   }
 

@@ -19,6 +19,11 @@ struct Check: ParsableCommand {
         path: file, environment: ProcessInfo.processInfo.environment, checkCertificates: CertificateCheck.findings)
     }
     let count = loaded.configuration.routes.count
-    print("\(file): ok, \(count) \(count == 1 ? "route" : "routes")")
+    do {
+      try writeOutput("\(file): ok, \(count) \(count == 1 ? "route" : "routes")\n")
+    } catch {
+      printError("catraca: \(error)")
+      throw ExitCode(1)
+    }
   }
 }

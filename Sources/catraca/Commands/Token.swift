@@ -24,7 +24,7 @@ struct Token: ParsableCommand {
     func run() throws {
       try reporting {
         let text = try KeyFile.generate(for: algorithm).text
-        if let out { try KeyFile.write(text, to: out) } else { print(text, terminator: "") }
+        if let out { try KeyFile.write(text, to: out) } else { try writeOutput(text) }
       }
     }
   }
@@ -49,7 +49,7 @@ struct Token: ParsableCommand {
           let algorithm = file.algorithm == .rs256 ? nil : file.algorithm
           return (id: file.keyID as String?, key: file.key.publicKey, algorithm: algorithm)
         }
-        print(String(decoding: KeySetWriter.encode(entries), as: UTF8.self))
+        try writeOutput(String(decoding: KeySetWriter.encode(entries), as: UTF8.self) + "\n")
       }
     }
   }
@@ -91,7 +91,7 @@ struct Token: ParsableCommand {
         else {
           throw TokenError("\(key) cannot sign \(algorithm.rawValue); it is a key for \(file.algorithm.rawValue)")
         }
-        print(String(decoding: token, as: UTF8.self))
+        try writeOutput(String(decoding: token, as: UTF8.self) + "\n")
       }
     }
 
@@ -123,7 +123,7 @@ struct Token: ParsableCommand {
       try reporting {
         let inspection = try TokenInspection(token == "-" ? try readInput() : token)
         let verdict = try keys.map { inspection.verdict(keys: try readKeys($0)) } ?? .notChecked
-        print(inspection.report(verdict, now: Int64(Date().timeIntervalSince1970)))
+        try writeOutput(inspection.report(verdict, now: Int64(Date().timeIntervalSince1970)) + "\n")
         if case .bad = verdict { throw ExitCode(1) }
       }
     }

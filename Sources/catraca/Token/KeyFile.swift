@@ -94,7 +94,13 @@ struct KeyFile {
       let reason = errno == EEXIST ? "there is such a file, and it stays" : POSIXError.text(errno)
       throw TokenError("\(path) cannot be written: \(reason)")
     }
-    try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: Data(text.utf8))
+    do {
+      try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: Data(text.utf8))
+    } catch {
+      // Half a key is none.
+      try? FileManager.default.removeItem(atPath: path)
+      throw TokenError("\(path) cannot be written: \(reason(of: error))")
+    }
   }
 }
 

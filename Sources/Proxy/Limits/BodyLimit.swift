@@ -6,7 +6,8 @@ extension Exchange {
   /// A body that announces its length is measured by it; any other is counted as it comes, in ``receivedBody(_:)``.
   func checkLimits() -> StageOutcome {
     guard let route else { return .refuse(.gateway(.routeNotFound)) }
-    if !route.earlyRateLimits.isEmpty {
+    // A request that a reload sent back here, from its wait for keys, has paid.
+    if !route.earlyRateLimits.isEmpty, !hasWaitedForKeys {
       let outcome = checkRateLimits(route.earlyRateLimits)
       guard case .next = outcome else { return outcome }
     }

@@ -152,6 +152,26 @@ struct KeyWaitTests {
     bench.expectNothingHeld()
   }
 
+  @Test("A request that a reload finds waiting for keys pays its rate limit once")
+  func paidOnce() throws {
+    func text(_ issuer: BenchIssuer) -> String {
+      "routes: [{ path: /*, auth: login, upstream: app, rate_limit: { requests: 2, per: 1h } }]\n" + issuer.section
+    }
+    let bench = try Bench(text(old), keySets: [old.keySet()])
+    let client = bench.connect()
+    client.send(get("/", bearer(try new.token())))
+    #expect(bench.refreshedIssuers == [0])
+    try bench.reload(text(new), keySets: [new.keySet()])
+    try bench.server().send(ok())
+    #expect(status(client.take()) == 200)
+    for expected in [200, 429] {
+      client.send(get("/", bearer(try new.token())))
+      if expected == 200 { try bench.server().send(ok()) }
+      #expect(status(client.take()) == expected)
+    }
+    bench.expectNothingHeld()
+  }
+
   @Test("T22 A token without a kid causes no look at the issuer")
   func withoutKeyID() throws {
     let bench = try bench()

@@ -61,13 +61,14 @@ extension Exchange {
       if text.isEmpty { continue }
       upstreamHead.append(route.certificateFields[index].prefix)
       let bytes = Array(text.utf8)
-      appendEncoded(bytes.span, 0..<bytes.count, isListed: false)
+      appendEncoded(bytes.span, 0..<bytes.count, keepsCommas: true)
       upstreamHead.append("\r\n")
     }
   }
 
   /// A string as it is, a number or boolean as in JSON, a list of those joined by commas, anything else as JSON; with
-  /// everything percent-encoded that a field value cannot carry. False for null.
+  /// everything percent-encoded that a field value cannot carry. A comma in a string is, too: `a,b` and the list of `a` and
+  /// `b` are two things (T91). False for null.
   private func appendClaim(_ index: JSONDocument.Index, of document: JSONDocument) -> Bool {
     switch document.kind(index) {
     case .null: return false
@@ -76,30 +77,30 @@ extension Exchange {
       for element in document.elements(of: index) {
         if !isFirst { upstreamHead.append(",") }
         isFirst = false
-        appendScalar(element, of: document, isListed: true)
+        appendScalar(element, of: document, keepsCommas: false)
       }
       return !isFirst
     default:
-      appendScalar(index, of: document, isListed: false)
+      appendScalar(index, of: document, keepsCommas: document.kind(index) != .string)
       return true
     }
   }
 
   private func appendPart(_ bytes: [UInt8], _ range: Range<Int>) { upstreamHead.append(bytes.span.extracting(range)) }
 
-  private func appendScalar(_ index: JSONDocument.Index, of document: JSONDocument, isListed: Bool) {
+  private func appendScalar(_ index: JSONDocument.Index, of document: JSONDocument, keepsCommas: Bool) {
     if document.kind(index) != .string {
-      appendEncoded(document.bytes.span, document.rawRange(of: index), isListed: isListed)
+      appendEncoded(document.bytes.span, document.rawRange(of: index), keepsCommas: keepsCommas)
     } else if let plain = document.plainStringRange(at: index) {
-      appendEncoded(document.bytes.span, plain, isListed: isListed)
+      appendEncoded(document.bytes.span, plain, keepsCommas: keepsCommas)
     } else if let bytes = document.stringBytes(at: index) {
-      appendEncoded(bytes.span, 0..<bytes.count, isListed: isListed)
+      appendEncoded(bytes.span, 0..<bytes.count, keepsCommas: keepsCommas)
     }
   }
 
-  /// Visible ASCII and inner spaces stay; controls, `%`, bytes over 0x7E, spaces at the ends, and in lists the comma are
+  /// Visible ASCII and inner spaces stay; controls, `%`, bytes over 0x7E, spaces at the ends, and most often the comma are
   /// percent-encoded (T35), so that the value can be decoded without doubt.
-  private func appendEncoded(_ document: Span<UInt8>, _ range: Range<Int>, isListed: Bool) {
+  private func appendEncoded(_ document: Span<UInt8>, _ range: Range<Int>, keepsCommas: Bool) {
     let bytes = document.extracting(range)
     if isPlainText(bytes) { return upstreamHead.append(bytes) }
     var run = 0
@@ -107,7 +108,7 @@ extension Exchange {
       let byte = bytes[index]
       let isAtEnd = index == 0 || index == bytes.count - 1
       let isPlain =
-        byte > 0x20 && byte < 0x7F && byte != 0x25 && !(isListed && byte == 0x2C) || byte == 0x20 && !isAtEnd
+        byte > 0x20 && byte < 0x7F && byte != 0x25 && (keepsCommas || byte != 0x2C) || byte == 0x20 && !isAtEnd
       if isPlain { continue }
       upstreamHead.append(bytes.extracting(run..<index))
       upstreamHead.append("%")

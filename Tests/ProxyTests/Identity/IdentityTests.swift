@@ -105,14 +105,17 @@ struct IdentityTests {
     ("\"plain text\"", "plain text"), ("\"\"", ""), ("null", nil), ("[]", nil), ("true", "true"), ("false", "false"),
     ("12", "12"),
     ("-1.5e3", "-1.5e3"), ("[\"a\",\"b\"]", "a,b"), ("[\"a,b\",1,true]", "a%2Cb,1,true"),
-    ("{\"a\":[1]}", "{\"a\":[1]}"),
+    ("\"a,b\"", "a%2Cb"), ("\"a, b\"", "a%2C b"), ("\",\"", "%2C"), ("[\"a\"]", "a"),
+    ("{\"a\":[1]}", "{\"a\":[1]}"), ("{\"a\":[1,2],\"b\":3}", "{\"a\":[1,2],\"b\":3}"),
     ("\"a\\r\\nX-Admin: 1\"", "a%0D%0AX-Admin: 1"), ("\"\\u0000\"", "%00"), ("\"é\"", "%C3%A9"),
     ("\"\\u00e9\"", "%C3%A9"),
     ("\"100%\"", "100%25"), ("\" a b \"", "%20a b%20"), ("\"\\\"\\\\\"", "\"\\"), ("\"\\u007f\\t\"", "%7F%09"),
     ("\"😀\"", "%F0%9F%98%80"), ("[\"\\n\"]", "%0A"),
   ]
 
-  @Test("T35 Each kind of claim becomes one field value that carries no control", arguments: claimValues)
+  @Test(
+    "T35 T91: Each kind of claim becomes one field value that carries no control, and a text never looks like a list",
+    arguments: claimValues)
   func claims(_ json: String, _ value: String?) throws {
     let text = try sent(bench(), "/a", claims: ",\"any\":\(json)", [])
     #expect(values("X-Any", in: text) == (value.map { [$0] } ?? []), "\(text)")
@@ -134,7 +137,7 @@ struct IdentityTests {
       "routes:\n- { path: /*, upstream: app, auth: { issuers: [login], tokens_from: [authorization, 'cookie:t'] } }\n"
         + "- { path: /b, upstream: app, auth: login, identity: { strip: [Cookie] } }\n\(issuer.section)",
       keySets: [issuer.keySet()])
-    #expect(try values("Cookie", in: sent(bench, "/a", ["Cookie: user=root; t=x"])).isEmpty)
+    #expect(try values("Cookie", in: sent(bench, "/a", ["Cookie: user=root; t="])).isEmpty)
   }
 
   @Test("T36 Identity, forwarding, token and framing fields do not pass as trailers")

@@ -102,6 +102,8 @@ package final class Exchange {
   var hasResponseBegun = false
   /// An interim head went to the client.
   var isInterimSent = false
+  /// The answer's head came, and does not say how long its body is.
+  var isAnswerOpenEnded = false
   /// The server's head ended its stream.
   var isResponseHeadOnly = false
   var isResponseComplete = false
@@ -326,6 +328,7 @@ package final class Exchange {
     retryAt = .max
     hasResponseBegun = false
     isInterimSent = false
+    isAnswerOpenEnded = false
     isResponseHeadOnly = false
     isResponseComplete = false
     responseStatus = 0

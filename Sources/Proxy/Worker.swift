@@ -233,7 +233,7 @@ package final class Worker {
     healthChecks?.install(snapshot)
     // Rules may have changed under every remembered token.
     tokenCache.removeAll(byteCountMax: snapshot.configuration.limits.tokenCache ?? Limits.tokenCacheDefault)
-    for case let connection as DownstreamConnection in table.connections { connection.reviewTunnels(snapshot) }
+    reviewStreams()
     let waiting = keyWaiters.takeAll()
     keyWaiters = KeyWaiters(issuerCount: snapshot.configuration.issuers.count)
     for exchange in waiting { exchange.keysRefreshed() }
@@ -249,9 +249,16 @@ package final class Worker {
     healthChecks?.install(snapshot)
   }
 
-  /// A key set changed, appeared or was withdrawn. Remembered tokens of keys that are gone die at their next use.
+  /// A key set changed, appeared or was withdrawn. Remembered tokens of keys that are gone die at their next use, streams at
+  /// once.
   package func install(_ keySet: KeySet?, issuer: Int) {
-    if keySets.indices.contains(issuer) { keySets[issuer] = keySet }
+    guard keySets.indices.contains(issuer), keySets[issuer] !== keySet else { return }
+    keySets[issuer] = keySet
+    reviewStreams()
+  }
+
+  private func reviewStreams() {
+    for case let connection as DownstreamConnection in table.connections { connection.reviewStreams(snapshot) }
   }
 
   /// The control plane has looked for new keys, or will not for now: requests that wait go on.

@@ -205,7 +205,10 @@ package final class Gateway: Sendable {
 
   /// Hands one issuer's new key set to every worker; ignored by those that have another configuration by then.
   package func install(_ keySet: KeySet?, issuer: Int, generation: UInt64) {
-    forAll(of: generation) { $0.worker.install(keySet, issuer: issuer) }
+    forAll(of: generation) { loop in
+      loop.worker.install(keySet, issuer: issuer)
+      loop.runCommands()
+    }
   }
 
   /// The look for unknown keys is over: requests that wait for it go on.

@@ -79,8 +79,8 @@ package class DownstreamConnection: Connection {
   /// Nothing of the protocol was read yet.
   func opened() {}
 
-  /// A new configuration took over: tunnels that it would not let through are ended.
-  func reviewTunnels(_ snapshot: Snapshot) {}
+  /// A new configuration or key set took over: tunnels and streams that it would not let in are ended.
+  func reviewStreams(_ snapshot: Snapshot) {}
 
   /// The gateway stops: open tunnels are ended with a word. False when there was none: the connection may be thrown away.
   func endTunnels() -> Bool { false }

@@ -338,7 +338,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     }
   }
 
-  override func reviewTunnels(_ snapshot: Snapshot) { exchange?.reviewTunnel(snapshot) }
+  override func reviewStreams(_ snapshot: Snapshot) { exchange?.review(snapshot) }
 
   override func endTunnels() -> Bool {
     guard let exchange, exchange.tunnel != nil else { return false }

@@ -243,8 +243,8 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     spareStreams = []
   }
 
-  override func reviewTunnels(_ snapshot: Snapshot) {
-    for stream in streams { stream?.exchange?.reviewTunnel(snapshot) }
+  override func reviewStreams(_ snapshot: Snapshot) {
+    for stream in streams { stream?.exchange?.review(snapshot) }
   }
 
   override func endTunnels() -> Bool {

@@ -22,6 +22,10 @@ extension Exchange {
   /// - Parameter isEnd: nothing follows the head, not even trailers, whatever its framing says.
   func receivedResponseHead(_ response: borrowing ResponseHead, framing: BodyFraming, isEnd: Bool = false) {
     hasResponseBegun = true
+    switch framing {
+    case .none, .length: break
+    case .chunked, .untilClose: isAnswerOpenEnded = !isEnd
+    }
     isResponseHeadOnly = isEnd
     upstreamRespondedAt = worker.time.nanoseconds
     upstreamReceivedAt = upstreamRespondedAt

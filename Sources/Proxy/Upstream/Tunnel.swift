@@ -9,12 +9,12 @@ import Tokens
 
 /// Why the gateway ends a tunnel.
 enum TunnelEnding {
-  case tokenExpired, routeWithdrawn, draining, frameInvalid, idle
+  case tokenExpired, keyWithdrawn, routeWithdrawn, draining, frameInvalid, idle
 
   /// The close code (RFC 6455 §7.4) that the client is told; 4401 stands beside the 401 that a new handshake would get.
   var closeCode: UInt16 {
     switch self {
-    case .tokenExpired: 4401
+    case .tokenExpired, .keyWithdrawn: 4401
     case .routeWithdrawn, .draining, .idle: 1001
     case .frameInvalid: 1002
     }
@@ -23,6 +23,7 @@ enum TunnelEnding {
   var refusal: Refusal {
     switch self {
     case .tokenExpired: .token(.tokenExpired)
+    case .keyWithdrawn: .token(.keyUnknown)
     case .routeWithdrawn: .gateway(.routeWithdrawn)
     case .draining: .gateway(.gatewayStopping)
     case .frameInvalid: .gateway(.webSocketFrameInvalid)
@@ -163,23 +164,22 @@ extension Exchange {
     finish(.complete)
   }
 
-  /// A new configuration took over: a tunnel stays if a new handshake would be let through.
+  /// A new configuration or key set took over: a tunnel stays if a new handshake would be let through.
   func reviewTunnel(_ fresh: Snapshot) {
-    guard tunnel != nil else { return }
-    if case .route(let index) = matchRoute(head.bytes.span, in: fresh), fresh.routes.indices.contains(index),
-      admits(fresh, fresh.routes[index])
-    {
-      return
+    if case .route(let index) = matchRoute(head.bytes.span, in: fresh), fresh.routes.indices.contains(index) {
+      if let ending = objection(fresh, fresh.routes[index]) { endTunnel(ending) }
+    } else {
+      endTunnel(.routeWithdrawn)
     }
-    endTunnel(.routeWithdrawn)
   }
 
-  private func admits(_ fresh: Snapshot, _ route: CompiledRoute) -> Bool {
-    if route.webSocket == nil { return false }
-    if route.isPublic { return true }
-    guard let token else { return route.isTokenOptional }
+  private func objection(_ fresh: Snapshot, _ route: CompiledRoute) -> TunnelEnding? {
+    if route.webSocket == nil { return .routeWithdrawn }
+    if route.isPublic { return nil }
+    guard let token else { return route.isTokenOptional ? nil : .routeWithdrawn }
     let old = snapshot.configuration.issuers[token.issuer]
-    return route.tokenIssuers.contains { fresh.configuration.issuers[$0].policy == old.policy }
-      && route.access.refusal(of: token) == nil
+    let issuers = route.tokenIssuers.filter { fresh.configuration.issuers[$0].policy == old.policy }
+    if issuers.isEmpty || route.access.refusal(of: token) != nil { return .routeWithdrawn }
+    return issuers.contains { isKept(token.key, by: $0) } ? nil : .keyWithdrawn
   }
 }

@@ -24,9 +24,9 @@ package final class CompiledRoute: Sendable {
   /// Who the caller is may follow from what browsers send for any page: a cookie, or the client's certificate.
   let isCredentialSentUnasked: Bool
   let headerSources: FieldNameSet
-  /// Names of cookies and query parameters that may hold a token and do not go on; none where the route forwards it.
-  let cookieSources: [[UInt8]]
-  let querySources: [[UInt8]]
+  /// Names of cookies and query parameters that may hold a token.
+  let cookieSources: [LenientName]
+  let querySources: [LenientName]
 
   let identity: IdentityRules
   let certificateFields: [(prefix: [UInt8], fact: ClientCertificateFact)]
@@ -100,9 +100,8 @@ package final class CompiledRoute: Sendable {
     }
     isCredentialSentUnasked = !certificateFields.isEmpty || route.hasCookieSource
     isTokenForwarded = route.identity.isTokenForwarded
-    let removed = route.identity.isTokenForwarded ? [] : tokenSources
-    cookieSources = removed.compactMap { if case .cookie(let name) = $0 { Array(name.utf8) } else { nil } }
-    querySources = removed.compactMap { if case .query(let name) = $0 { Array(name.utf8) } else { nil } }
+    cookieSources = tokenSources.compactMap { if case .cookie(let name) = $0 { LenientName(name) } else { nil } }
+    querySources = tokenSources.compactMap { if case .query(let name) = $0 { LenientName(name) } else { nil } }
     let deadlineNames = route.deadlineHeader.map { [$0] } ?? []
     requestDrops = FieldNameSet(route.requestHeaders.remove + route.requestHeaders.set.map(\.name) + deadlineNames)
     ruledFields = (route.requestHeaders.remove + route.requestHeaders.set.map(\.name)).reduce(0) {

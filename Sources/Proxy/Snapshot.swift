@@ -25,6 +25,8 @@ package final class Snapshot: Sendable {
   let idleTimeout: Int64
   /// Removed from every request on every route: all identity headers and strip rules of the whole file (T32, T33).
   let identityDrops: FieldNameSet
+  /// Query parameters that hold tokens on any route.
+  let queryTokenNames: [LenientName]
   /// Removed from every request, whoever sent it (T96).
   let neverForwarded: FieldNameSet
   let trust: ForwardingTrust
@@ -72,6 +74,7 @@ package final class Snapshot: Sendable {
       })
     neverForwarded = FieldNameSet(PeerFields.never)
     trust = ForwardingTrust(configuration)
+    queryTokenNames = Set(configuration.routes.flatMap { Self.queryTokenNames($0) }).sorted().map(LenientName.init)
     logFormatter =
       configuration.accessLog.destination == .off ? nil : AccessLogFormatter(configuration.accessLog.format)
   }
@@ -93,12 +96,18 @@ package final class Snapshot: Sendable {
     identityDrops = other.identityDrops
     neverForwarded = other.neverForwarded
     trust = other.trust
+    queryTokenNames = other.queryTokenNames
     logFormatter = other.logFormatter
     counterNames = other.counterNames
     issuerCounterIDs = other.issuerCounterIDs
     rateLimiters = other.rateLimiters
     hasCORS = other.hasCORS
     ipv6PrefixLength = other.ipv6PrefixLength
+  }
+
+  private static func queryTokenNames(_ route: Route) -> [String] {
+    guard case .token(let requirement) = route.auth else { return [] }
+    return requirement.sources.compactMap { if case .query(let name) = $0 { name } else { nil } }
   }
 
   package var headerTimeoutNanoseconds: Int64 { headerTimeout }

@@ -15,7 +15,7 @@ extension Exchange {
         return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
       }
       return refuseToken(.tokenMissing)
-    case .malformed: return refuseToken(.tokenMalformed)
+    case .malformed, .empty: return refuseToken(.tokenMalformed)
     case .ambiguous: return refuseToken(.tokenAmbiguous)
     case .found(let place):
       tokenPlace = place

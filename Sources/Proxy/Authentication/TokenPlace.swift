@@ -16,38 +16,46 @@ enum TokenPlace: Equatable {
 }
 
 extension Exchange {
-  /// Looks through the route's sources in their order. Two tokens in one source are an error (RFC 6750 §2): which of them an
-  /// upstream would believe is anybody's guess.
+  /// Looks at all of the route's sources. Two tokens, in one source or in two, are an error (RFC 6750 §2): which of them an
+  /// upstream would believe is anybody's guess. An empty value is no token where there is one beside it.
   func findToken(_ route: CompiledRoute) -> TokenSearch {
+    var found = TokenSearch.missing
     for source in route.tokenSources {
-      let found: TokenSearch
+      let next: TokenSearch
       switch source {
-      case .authorization: found = tokenInAuthorization(head.bytes.span)
-      case .cookie(let name): found = tokenInCookie(head.bytes.span, name.utf8.span)
-      case .query(let name): found = tokenInQuery(target.bytes.span, name.utf8.span)
-      case .header(let name): found = tokenInHeader(head.bytes.span, name.utf8.span)
-      case .webSocketProtocol: found = tokenInWebSocketProtocol(head.bytes.span)
+      case .authorization: next = tokenInAuthorization(head.bytes.span)
+      case .cookie(let name): next = tokenInCookie(head.bytes.span, name.utf8.span)
+      case .query(let name): next = tokenInQuery(target.bytes.span, name.utf8.span)
+      case .header(let name): next = tokenInHeader(head.bytes.span, name.utf8.span)
+      case .webSocketProtocol: next = tokenInWebSocketProtocol(head.bytes.span)
       }
-      if found != .missing { return found }
+      if next == .missing { continue }
+      if found == .missing || found == .empty {
+        found = next
+      } else if next != .empty {
+        return .ambiguous
+      }
     }
-    return .missing
+    return found
   }
 
   private func tokenInAuthorization(_ bytes: Span<UInt8>) -> TokenSearch {
     guard head.count(of: .authorization) > 0, let field = head.first(.authorization) else { return .missing }
     if head.count(of: .authorization) > 1 { return .ambiguous }
     let value = field.value
-    // RFC 9110 §11.1: the scheme is case-insensitive and ends at the first space. Other schemes are not for us.
-    guard let space = bytes.extracting(value).firstIndex(of: 0x20) else {
-      return bytes.extracting(value).equalsIgnoringCase("bearer") ? .malformed : .missing
-    }
-    guard bytes.extracting(value.lowerBound..<(value.lowerBound + space)).equalsIgnoringCase("bearer") else {
-      return .missing
-    }
-    var start = value.lowerBound + space
+    // RFC 9110 §11.1: the scheme is case-insensitive. Other schemes are not for us.
+    var start = value.lowerBound + 6
+    guard start <= value.upperBound,
+      bytes.extracting(value.lowerBound..<start).equalsIgnoringCase("bearer"),
+      start == value.upperBound || !isLetterOrDigit(bytes[start])
+    else { return .missing }
+    // §11.4: spaces, and no tab, comma or sign of equality, at which services split as well (T80).
     while start < value.upperBound, bytes[start] == 0x20 { start += 1 }
+    if start == value.lowerBound + 6 { return .malformed }
     return start == value.upperBound ? .malformed : .found(.field(start..<value.upperBound))
   }
+
+  private func isLetterOrDigit(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 }
 
   func tokenInHeader(_ bytes: Span<UInt8>, _ name: Span<UInt8>) -> TokenSearch {
     var found = TokenSearch.missing
@@ -55,7 +63,7 @@ extension Exchange {
       let field = head.fields[index]
       guard field.name.count == name.count, foldedEquals(bytes.extracting(field.name), name) else { continue }
       if found != .missing { return .ambiguous }
-      found = field.value.isEmpty ? .malformed : .found(.field(field.value))
+      found = field.value.isEmpty ? .empty : .found(.field(field.value))
     }
     return found
   }
@@ -68,7 +76,7 @@ extension Exchange {
       while let pair = pairs.next(in: bytes) {
         guard bytes.extracting(pair.name).equals(name) else { continue }
         if found != .missing { return .ambiguous }
-        found = pair.value.isEmpty ? .malformed : .found(.cookie(pair.value))
+        found = pair.value.isEmpty ? .empty : .found(.cookie(pair.value))
       }
     }
     return found
@@ -81,7 +89,7 @@ extension Exchange {
     while let pair = pairs.next(in: bytes) {
       guard decodes(bytes.extracting(pair.name), to: name) else { continue }
       if found != .missing { return .ambiguous }
-      found = pair.value.isEmpty ? .malformed : .found(.query(pair.value))
+      found = pair.value.isEmpty ? .empty : .found(.query(pair.value))
     }
     return found
   }
@@ -90,6 +98,8 @@ extension Exchange {
 /// What looking for a token gave.
 enum TokenSearch: Equatable {
   case missing
+  /// The place is there, with nothing in it.
+  case empty
   case malformed
   case ambiguous
   case found(TokenPlace)
@@ -142,7 +152,7 @@ func decodes(_ name: Span<UInt8>, to wanted: Span<UInt8>) -> Bool {
   return matched == wanted.count
 }
 
-/// The `name=value` pairs of a query, undecoded.
+/// The `name=value` pairs of a query, undecoded. A `;` ends one as `&` does: to services of old it is the same.
 struct QueryPairs {
   private var rest: Range<Int>
 
@@ -150,7 +160,8 @@ struct QueryPairs {
 
   mutating func next(in bytes: Span<UInt8>) -> (pair: Range<Int>, name: Range<Int>, value: Range<Int>)? {
     if rest.isEmpty { return nil }
-    let end = bytes.extracting(rest).firstIndex(of: 0x26).map { rest.lowerBound + $0 } ?? rest.upperBound
+    var end = rest.lowerBound
+    while end < rest.upperBound, bytes[end] != 0x26, bytes[end] != 0x3B { end += 1 }
     let pair = rest.lowerBound..<end
     rest = min(end + 1, rest.upperBound)..<rest.upperBound
     let equals = bytes.extracting(pair).firstIndex(of: 0x3D).map { pair.lowerBound + $0 } ?? end

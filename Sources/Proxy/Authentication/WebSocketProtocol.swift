@@ -43,6 +43,14 @@ extension Exchange {
 
   private func isBearer(_ element: Span<UInt8>) -> Bool { element.equalsIgnoringCase("bearer") }
 
+  /// Whether the token that was verified is among the subprotocols and goes on: then all lines do, as they are.
+  func isProtocolForwarded(_ route: CompiledRoute) -> Bool {
+    for index in head.fields.indices where head.fields[index].known == .secWebSocketProtocol {
+      if isForwardedToken(head.fields[index], route) { return true }
+    }
+    return false
+  }
+
   /// Writes what the client offers beside the token, if anything.
   func writeOfferedProtocols(_ bytes: Span<UInt8>) {
     var isTokenNext = false

@@ -8,7 +8,9 @@ import Tokens
 
 extension Exchange {
   func writeHandshake() {
-    if let route, route.isWebSocketProtocolSource, !route.isTokenForwarded { writeOfferedProtocols(head.bytes.span) }
+    if let route, route.isWebSocketProtocolSource, !isProtocolForwarded(route) {
+      writeOfferedProtocols(head.bytes.span)
+    }
     if head.connectProtocol != nil { writeOwnKey() }
     upstreamHead.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
   }

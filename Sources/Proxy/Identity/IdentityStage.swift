@@ -93,6 +93,7 @@ extension Exchange {
       let field = head.fields[index]
       if !isKept(field, bytes.extracting(field.name), route, snapshot, isTraceKept, isCallTimed) {
         if field.known == .cookie, isCookieCut(route) { writeCutCookie(bytes, field, route) }
+        if field.known == .referer, isRefererCut { writeCutReferer(bytes, field, route) }
         continue
       }
       if run.upperBound == field.line.lowerBound {
@@ -114,13 +115,15 @@ extension Exchange {
     switch field.folded {
     case .host, .xRequestID, .traceparent: return false
     case .tracestate: if !isTraceKept { return false }
-    case .authorization: if route.isAuthorizationSource, !route.isTokenForwarded { return false }
+    case .authorization: if route.isAuthorizationSource, !isForwardedToken(field, route) { return false }
     case .expect: return head.expectsContinue
     case .contentLength: if isTunnelWanted { return false }
     case .grpcTimeout: if isCallTimed { return false }
     case .secWebSocketKey: if head.connectProtocol != nil { return false }
-    case .secWebSocketProtocol: if route.isWebSocketProtocolSource, !route.isTokenForwarded { return false }
+    case .secWebSocketProtocol:
+      if route.isWebSocketProtocolSource, field.isAlias || !isProtocolForwarded(route) { return false }
     case .cookie: if isCookieCut(route) { return false }
+    case .referer: if isRefererCut { return false }
     case .xForwardedFor, .forwarded: return false
     case .xForwardedProto, .xForwardedHost: if !isPeerTrusted { return false }
     default: if maxForwardsLeft != nil, isMaxForwards(field, name) { return false }
@@ -135,39 +138,9 @@ extension Exchange {
       return false
     }
     if !route.requestDrops.isEmpty, route.requestDrops.contains(name, hash: hash) { return false }
-    if !route.headerSources.isEmpty, !route.isTokenForwarded, route.headerSources.contains(name, hash: hash) {
+    if !route.headerSources.isEmpty, route.headerSources.contains(name, hash: hash), !isForwardedToken(field, route) {
       return false
     }
     return true
-  }
-
-  /// Whether cookies may be there that are not for the upstream.
-  private func isCookieCut(_ route: CompiledRoute) -> Bool { !route.cookieSources.isEmpty || pool?.sticky != nil }
-
-  /// The Cookie field without the pairs that may hold a token, verified or not, and without the gateway's own; nothing if
-  /// that was all of it.
-  private func writeCutCookie(_ bytes: Span<UInt8>, _ field: FieldLine, _ route: CompiledRoute) {
-    let name = bytes.extracting(field.name)
-    guard !field.isHopByHop, !snapshot.identityDrops.contains(name, hash: field.foldedHash),
-      !route.requestDrops.contains(name, hash: field.foldedHash)
-    else { return }
-    var pairs = CookiePairs(field.value)
-    var hasWritten = false
-    while let pair = pairs.next(in: bytes) {
-      if isOne(bytes.extracting(pair.name), of: route.cookieSources) || isSticky(bytes.extracting(pair.name)) {
-        continue
-      }
-      upstreamHead.append(hasWritten ? "; " : "Cookie: ")
-      upstreamHead.append(bytes.extracting(pair.pair))
-      hasWritten = true
-    }
-    if hasWritten { upstreamHead.append("\r\n") }
-  }
-
-  private func isSticky(_ name: Span<UInt8>) -> Bool { pool?.sticky.map { name.equals($0.name) } ?? false }
-
-  func isOne(_ name: Span<UInt8>, of names: [[UInt8]]) -> Bool {
-    for index in names.indices where name.equals(names[index]) { return true }
-    return false
   }
 }

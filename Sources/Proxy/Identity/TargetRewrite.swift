@@ -32,7 +32,7 @@ extension Exchange {
     upstreamHead.append(rest)
   }
 
-  /// The query as it came; pairs that may hold a token are left out unless the route forwards it.
+  /// The query as it came, without the pairs in which a service might find a token that was not verified.
   func writeQuery(of target: borrowing NormalTarget, _ route: CompiledRoute, first: StaticString) {
     guard let query = target.query else { return }
     let bytes = target.bytes.span
@@ -44,17 +44,10 @@ extension Exchange {
     var pairs = QueryPairs(query)
     var isFirst = true
     while let pair = pairs.next(in: bytes) {
-      if isTokenName(bytes.extracting(pair.name), route) { continue }
-      upstreamHead.append(isFirst ? first : "&")
-      upstreamHead.append(bytes.extracting(pair.pair))
+      let isForwarded = route.isTokenForwarded && tokenPlace == .query(pair.value)
+      if !isForwarded, route.querySources.contain(bytes.extracting(pair.name)) { continue }
+      appendPair(pair.pair, of: bytes, isFirst: isFirst, first: first)
       isFirst = false
     }
   }
-
-  private func isTokenName(_ name: Span<UInt8>, _ route: CompiledRoute) -> Bool {
-    for index in route.querySources.indices where isNamed(name, route.querySources[index]) { return true }
-    return false
-  }
-
-  private func isNamed(_ name: Span<UInt8>, _ wanted: [UInt8]) -> Bool { decodes(name, to: wanted.span) }
 }

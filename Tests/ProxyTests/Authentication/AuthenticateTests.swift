@@ -148,15 +148,17 @@ struct AuthenticateTests {
     ] { #expect(try outcome(bench, request) == "token_ambiguous") }
   }
 
-  @Test("What stands in the other places of a token does not go on either")
+  @Test("T80: A token in a second place is refused, and what stands under names like the places' does not go on")
   func otherPlaces() throws {
     let bench = try bench(
       "auth: { issuers: [login], tokens_from: [authorization, 'cookie:session', 'query:t', 'header:X-Token'] }")
+    let bearer = "Authorization: Bearer \(try issuer.token())"
+    for request in [
+      get("/a?t=forged", bearer), get("/a", bearer, "Cookie: session=forged"), get("/a", bearer, "X-Token: forged"),
+      get("/a", bearer, "X_Token: forged"),
+    ] { #expect(try outcome(bench, request) == "token_ambiguous") }
     let sent = try outcome(
-      bench,
-      get(
-        "/a?t=forged&x=1", "Cookie: session=forged; a=b", "X-Token: forged", "X_Token: forged",
-        "Authorization: Bearer \(try issuer.token())"))
+      bench, get("/a?T=forged&x=1", "Cookie: SESSION=forged; a=b,session=forged; a=b", "X-Token:", bearer))
     #expect(lines(of: sent).first == "GET /a?x=1 HTTP/1.1")
     #expect(!sent.contains("forged"), "\(sent)")
   }

@@ -29,11 +29,11 @@ extension Exchange {
       case .header(let name): next = tokenInHeader(head.bytes.span, name.utf8.span)
       case .webSocketProtocol: next = tokenInWebSocketProtocol(head.bytes.span)
       }
-      if next == .missing { continue }
-      if found == .missing || found == .empty {
-        found = next
-      } else if next != .empty {
-        return .ambiguous
+      switch (found, next) {
+      case (_, .missing): break
+      case (.missing, _), (.empty, _): found = next
+      case (_, .empty): break
+      default: return .ambiguous
       }
     }
     return found

@@ -1,5 +1,8 @@
 // YAML text → SourceNode, with Yams underneath. Every problem of the YAML itself becomes a diagnostic with a place, and
 // a key that stands twice does not hide what else is wrong: the first of the two is renamed in a copy and parsed again.
+//
+// Aliases are ours: Yams would expand each before anybody could count, and compares mapping keys as they are expanded. It
+// gets a copy in which they are plain text, which cannot grow.
 
 import Yams
 
@@ -11,12 +14,31 @@ struct YAMLSource {
   static let textBytesMax = 4 * 1024 * 1024
   static let duplicatesMax = 20
 
+  /// A converted node with its measures, for the aliases of its anchor.
+  private struct Anchored {
+    var node: SourceNode
+    var nodeCount: Int
+    /// Levels below it.
+    var height: Int
+  }
+
   let reading: Reading
+  /// Nodes know their anchors as long as it lives.
+  private var parser: Yams.Parser?
+  /// Stands for `*` in what Yams reads.
+  let star: Unicode.Scalar
   private var renamed: [(place: Place, key: String)] = []
   private var nodeCount = 0
   private var isOverfull = false
+  /// By name, as far as the file was read.
+  private var anchors: [String: Anchored] = [:]
+  /// Of the nodes converted since it was set to 0.
+  private var deepest = 0
 
-  private init(reading: Reading) { self.reading = reading }
+  private init(reading: Reading, star: Unicode.Scalar) {
+    self.reading = reading
+    self.star = star
+  }
 
   /// The file's root, or nil after at least one error was reported.
   static func tree(of original: String, reading: Reading) -> SourceNode? {
@@ -30,7 +52,7 @@ struct YAMLSource {
       reading.error(place, "a control character stands here; remove it, or write it as an escape in double quotes")
       return nil
     }
-    var source = YAMLSource(reading: reading)
+    var source = YAMLSource(reading: reading, star: Self.unusedScalar(in: text))
     guard let root = source.compose(text) else { return nil }
     guard let node = source.convert(root, depth: 0) else { return nil }
     if node.isNull {
@@ -40,12 +62,26 @@ struct YAMLSource {
     return node
   }
 
+  /// One of the private ones above those that mark renamed keys.
+  private static func unusedScalar(in text: String) -> Unicode.Scalar {
+    let used = Set(text.unicodeScalars.lazy.filter { (0xE100...0xF8FF).contains($0.value) })
+    return (0xE100...0xF8FF).lazy.compactMap { Unicode.Scalar($0) }.first { !used.contains($0) } ?? "\u{E100}"
+  }
+
+  private func replacing(_ a: Unicode.Scalar, by b: Unicode.Scalar, in text: String) -> String {
+    guard text.unicodeScalars.contains(a) else { return text }
+    var result = String.UnicodeScalarView()
+    result.append(contentsOf: text.unicodeScalars.lazy.map { $0 == a ? b : $0 })
+    return String(result)
+  }
+
   private mutating func compose(_ original: String) -> Node? {
-    var text = original
+    var text = replacing("*", by: star, in: original)
     while true {
       do {
         // No resolver: `no`, `on` and `yes` stay text, as YAML 1.2 has it. What `true` and `12` are decides who asks.
-        guard let root = try Yams.compose(yaml: text, .basic, .default, .utf8) else {
+        parser = try Yams.Parser(yaml: text, resolver: .basic, encoding: .utf8)
+        guard let root = try parser?.singleRoot() else {
           reading.error(.start, "the file is empty; it wants at least 'listeners' and 'routes'")
           return nil
         }
@@ -58,7 +94,7 @@ struct YAMLSource {
             continue
           }
           for key in renamed + [(place, keys.first ?? "")] {
-            reading.error(key.place, "the key \(key.key.quoted) stands twice in this mapping: remove one")
+            reading.error(key.place, twin(restored(key.key)))
           }
           return nil
         }
@@ -70,6 +106,8 @@ struct YAMLSource {
       }
     }
   }
+
+  func restored(_ text: String) -> String { replacing(star, by: "*", in: text) }
 
   /// The text with the key at `place` changed in its first letter, so that the next pass sees its twin. Columns stay.
   private mutating func renameFirst(of keys: [String], at place: Place, in text: String) -> String? {
@@ -110,39 +148,54 @@ struct YAMLSource {
   // MARK: Tree
 
   private mutating func convert(_ node: Node, depth: Int) -> SourceNode? {
-    let place = node.mark.map { Place(line: $0.line, column: $0.column) } ?? .start
-    nodeCount += 1
-    if nodeCount > Self.nodeCountMax || depth > Self.depthMax {
-      if !isOverfull {
-        reading.error(
-          place,
-          depth > Self.depthMax
-            ? "more than \(Self.depthMax) levels of lists and mappings"
-            : "more than \(Self.nodeCountMax) values once the aliases are expanded")
-      }
-      isOverfull = true
-      return nil
-    }
+    let place = Self.place(of: node) ?? .start
+    if !count(1, depth: depth, at: place) { return nil }
+    let before = (count: nodeCount - 1, deepest: deepest)
+    deepest = depth
+    defer { deepest = max(deepest, before.deepest) }
+    let result: SourceNode?
     switch node {
     case .scalar(let scalar):
-      return convert(scalar, place: place)
+      result = convert(scalar, place: place, depth: depth)
     case .sequence(let sequence):
       var items: [SourceNode] = []
       for item in sequence {
         if let item = convert(item, depth: depth + 1) { items.append(item) }
         if isOverfull { return nil }
       }
-      return SourceNode(place: place, content: .list(items))
+      result = SourceNode(place: place, content: .list(items))
     case .mapping(let mapping):
-      return convert(mapping, place: place, depth: depth)
+      result = convert(mapping, place: place, depth: depth)
     case .alias:
       return nil
     }
+    if let name = node.anchor?.rawValue, let result {
+      anchors[name] = Anchored(node: result, nodeCount: nodeCount - before.count, height: deepest - depth)
+    }
+    return result
   }
 
-  private func convert(_ scalar: Node.Scalar, place: Place) -> SourceNode? {
+  private static func place(of node: Node) -> Place? { node.mark.map { Place(line: $0.line, column: $0.column) } }
+
+  /// False, after an error, when there would be too many nodes or levels.
+  private mutating func count(_ added: Int, depth: Int, at place: Place) -> Bool {
+    nodeCount += added
+    if nodeCount <= Self.nodeCountMax, depth <= Self.depthMax { return true }
+    if !isOverfull {
+      reading.error(
+        place,
+        depth > Self.depthMax
+          ? "more than \(Self.depthMax) levels of lists and mappings"
+          : "more than \(Self.nodeCountMax) values once the aliases are expanded")
+    }
+    isOverfull = true
+    return false
+  }
+
+  private mutating func convert(_ scalar: Node.Scalar, place: Place, depth: Int) -> SourceNode? {
     var isPlain = scalar.style == .plain || scalar.style == .any
-    guard let (text, isSubstituted) = reading.substituteVariables(in: scalar.string, at: place) else {
+    if isPlain, scalar.string.unicodeScalars.first == star { return expand(scalar.string, at: place, depth: depth) }
+    guard let (text, isSubstituted) = reading.substituteVariables(in: restored(scalar.string), at: place) else {
       // Already reported; text that fits nowhere else would only add noise.
       return SourceNode(place: place, content: .scalar(.init(text: "", isPlain: false)))
     }
@@ -152,27 +205,46 @@ struct YAMLSource {
       place: place, content: .scalar(.init(text: text, isPlain: isPlain && !(isSubstituted && text.isEmpty))))
   }
 
+  /// What the alias stands for.
+  private mutating func expand(_ alias: String, at place: Place, depth: Int) -> SourceNode? {
+    guard let anchored = anchored(alias, at: place) else {
+      // As above.
+      return SourceNode(place: place, content: .scalar(.init(text: "", isPlain: false)))
+    }
+    if !count(anchored.nodeCount, depth: depth + anchored.height, at: place) { return nil }
+    deepest = max(deepest, depth + anchored.height)
+    return anchored.node
+  }
+
+  private func anchored(_ alias: String, at place: Place) -> Anchored? {
+    let name = String(alias.unicodeScalars.dropFirst())
+    guard !name.isEmpty, name.utf8.allSatisfy({ $0.isAlphanumeric || "-_".utf8.contains($0) }) else {
+      reading.errorInValue(place, "a value that begins with '*' must be quoted: \"*.example.com\"")
+      return nil
+    }
+    if let anchored = anchors[name] { return anchored }
+    reading.errorInValue(place, "no anchor of this name stands above; a value that begins with '*' must be quoted")
+    return nil
+  }
+
   private mutating func convert(_ mapping: Node.Mapping, place: Place, depth: Int) -> SourceNode? {
     var entries: [SourceNode.Entry] = []
     var seen: [String: Place] = [:]
     var firstRenamed: [String: Place] = [:]
     for (keyNode, valueNode) in mapping {
-      let keyPlace = keyNode.mark.map { Place(line: $0.line, column: $0.column) } ?? place
-      guard case .scalar(let keyScalar) = keyNode else {
-        reading.error(keyPlace, "a key must be a name, not a list or a mapping")
-        continue
-      }
-      if let original = renamed.first(where: { $0.place == keyPlace && Self.isRenaming(of: $0.key, keyScalar.string) })
-      {
-        if firstRenamed[original.key] == nil { firstRenamed[original.key] = keyPlace }
-        if seen[original.key] == nil {
-          seen[original.key] = keyPlace
+      let keyPlace = Self.place(of: keyNode) ?? place
+      guard let name = key(keyNode, at: keyPlace) else { continue }
+      if let original = renamed.first(where: { $0.place == keyPlace && Self.isRenaming(of: $0.key, name) }) {
+        let key = restored(original.key)
+        if firstRenamed[key] == nil { firstRenamed[key] = keyPlace }
+        if seen[key] == nil {
+          seen[key] = keyPlace
         } else {
-          reportTwin(original.key, at: keyPlace, seen: seen)
+          reportTwin(key, at: keyPlace, seen: seen)
         }
         continue
       }
-      let key = keyScalar.string
+      let key = restored(name)
       let value = convert(valueNode, depth: depth + 1)
       if isOverfull { return nil }
       if seen[key] != nil {
@@ -186,9 +258,33 @@ struct YAMLSource {
     return SourceNode(place: place, content: .mapping(entries))
   }
 
+  /// A key as Yams read it, or as its alias says; nil after an error was reported.
+  private mutating func key(_ node: Node, at place: Place) -> String? {
+    guard case .scalar(let scalar) = node else {
+      reading.error(place, "a key must be a name, not a list or a mapping")
+      return nil
+    }
+    guard scalar.style == .plain || scalar.style == .any, scalar.string.unicodeScalars.first == star else {
+      if let name = scalar.anchor?.rawValue {
+        let node = SourceNode(place: place, content: .scalar(.init(text: restored(scalar.string), isPlain: true)))
+        anchors[name] = Anchored(node: node, nodeCount: 1, height: 0)
+      }
+      return scalar.string
+    }
+    guard let anchored = anchored(scalar.string, at: place) else { return nil }
+    guard case .scalar(let target) = anchored.node.content else {
+      reading.error(place, "a key must be a name, not a list or a mapping")
+      return nil
+    }
+    return target.text
+  }
+
+  private func twin(_ key: String, of first: String = "") -> String {
+    "the key \(key.quoted) stands twice in this mapping\(first): remove one"
+  }
+
   private func reportTwin(_ key: String, at place: Place, seen: [String: Place]) {
-    let first = seen[key].map { " (first on line \($0.line))" } ?? ""
-    reading.error(place, "the key \(key.quoted) stands twice in this mapping\(first): remove one")
+    reading.error(place, twin(key, of: seen[key].map { " (first on line \($0.line))" } ?? ""))
   }
 
   private static func isRenaming(of key: String, _ text: String) -> Bool {

@@ -73,7 +73,7 @@ enum PathRules {
           Problem("\(String(part).quoted) is no segment name: write letters, digits and '_', such as {id}"))
       }
       guard seen.insert(name).inserted else {
-        return .failure(Problem("'{\(name)}' stands twice in this path: give each segment its own name"))
+        return .failure(Problem("\("{\(name)}".quoted) stands twice in this path: give each segment its own name"))
       }
       result.append(.parameter(name))
     }

@@ -11,20 +11,21 @@ struct WebURL {
 
   /// The URL, or what is wrong with it.
   static func parse(_ text: String) -> Result<WebURL, PathRules.Problem> {
+    let shown = text.withoutURLSecrets.quoted
     let isSecure = text.hasPrefix("https://")
     guard isSecure || text.hasPrefix("http://") else {
-      return .failure(.init("\(text.quoted) is no URL that begins with https://"))
+      return .failure(.init("\(shown) is no URL that begins with https://"))
     }
     guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"\"<>\\^`{|}".utf8.contains($0) }) else {
-      return .failure(.init("\(text.quoted) holds a character that no URL may: percent-encode it"))
+      return .failure(.init("\(shown) holds a character that no URL may: percent-encode it"))
     }
-    if text.contains("#") { return .failure(.init("\(text.quoted) has a fragment: remove '#' and what follows")) }
+    if text.contains("#") { return .failure(.init("\(shown) has a fragment: remove '#' and what follows")) }
     let rest = text.dropFirst(isSecure ? 8 : 7)
     let authority = rest.prefix { $0 != "/" && $0 != "?" }
     if authority.contains("@") {
-      return .failure(.init("\(text.quoted) holds user information before '@': remove it"))
+      return .failure(.init("\(shown) holds user information before '@': remove it"))
     }
-    guard let host = host(of: authority) else { return .failure(.init("\(text.quoted) has no valid host or port")) }
+    guard let host = host(of: authority) else { return .failure(.init("\(shown) has no valid host or port")) }
     return .success(WebURL(isSecure: isSecure, host: host, pathAndQuery: String(rest.dropFirst(authority.count))))
   }
 
@@ -53,5 +54,17 @@ struct WebURL {
       guard let number = decimal(String(port)), (1...65_535).contains(number) else { return nil }
     }
     return String(host)
+  }
+}
+
+extension String {
+  /// A URL as findings, logs and `/status` show it: without user information, query and fragment, which may hold secrets
+  /// (T89).
+  package var withoutURLSecrets: String {
+    let start = firstRange(of: "://")?.upperBound ?? startIndex
+    let user = self[start...].prefix { $0 != "/" }.lastIndex(of: "@")
+    let kept = self[(user ?? start)...].prefix { $0 != "?" && $0 != "#" }
+    return self[..<start] + (user == nil ? "" : "…") + kept
+      + (kept.endIndex < endIndex ? "\(self[kept.endIndex])…" : "")
   }
 }

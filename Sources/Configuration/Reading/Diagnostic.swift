@@ -55,21 +55,3 @@ package struct ConfigurationErrors: Error, Sendable, Equatable, CustomStringConv
   /// One line each.
   package var description: String { diagnostics.map(\.description).joined(separator: "\n") }
 }
-
-extension String {
-  /// The text in single quotes for a message, with control characters made visible.
-  var quoted: String { "'" + visible + "'" }
-
-  /// The text with control characters made visible.
-  var visible: String {
-    var result = ""
-    for scalar in unicodeScalars {
-      if scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) || (0x2028...0x2029).contains(scalar.value) {
-        result += "\\u{" + String(scalar.value, radix: 16) + "}"
-      } else {
-        result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
-}

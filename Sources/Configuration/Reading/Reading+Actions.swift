@@ -61,7 +61,7 @@ extension Reading {
       let statuses = [301, 302, 303, 307, 308]
       guard let status = integer(node, "'status'", in: 300...399) else { return nil }
       guard statuses.contains(status) else {
-        error(node.place, "a redirect has status 301, 302, 303, 307 or 308, not \(status)")
+        error(node.place, "a redirect has status 301, 302, 303, 307 or 308, not \("\(status)".shown)")
         return nil
       }
       result.status = status

@@ -5,6 +5,7 @@ extension Reading {
   func listenAddress(_ node: SourceNode, _ what: String) -> Address? {
     guard let address = address(node, what, ports: 0...65_535) else { return nil }
     if case .network(let host, let port) = address, IPAddress(host) == nil {
+      let port = "\(port)".shown
       let advice = host == "localhost" ? "127.0.0.1:\(port)" : "0.0.0.0:\(port) for every interface"
       error(node.place, "\(what) is an IP address with a port, not a name: write \(advice)")
       return nil
@@ -39,7 +40,8 @@ extension Reading {
     } else if host.isEmpty || host == "*" {
       error(
         node.place,
-        "\(what) has no host in \(text.quoted): write 0.0.0.0:\(port) for every IPv4 address, [::]:\(port) for every IPv6 one"
+        "\(what) has no host in \(text.quoted): write \("0.0.0.0:\(port)".shown) for every IPv4 address, "
+          + "\("[::]:\(port)".shown) for every IPv6 one"
       )
       return nil
     } else if IPAddress(host) == nil, let problem = hostNameProblem(host) {
@@ -55,7 +57,9 @@ extension Reading {
       let body = path.drop { $0 == "/" }
       let name = body.hasSuffix("/") || body.isEmpty ? body + "gateway.sock" : body
       error(
-        place, "\(what) has no absolute path of a socket in \((Address.unixPrefix + path).quoted): write unix:/\(name)")
+        place,
+        "\(what) has no absolute path of a socket in \((Address.unixPrefix + path).quoted): write \("unix:/\(name)".shown)"
+      )
       return nil
     }
     // What the system takes as a socket's path, with the zero behind it.
@@ -77,20 +81,22 @@ extension Reading {
       }
       let rest = text[text.index(after: close)...]
       guard rest.hasPrefix(":") else {
-        error(place, "\(what) has no port in \(text.quoted): write \(text[...close]):8080")
+        error(place, "\(what) has no port in \(text.quoted): write \("\(text[...close]):8080".shown)")
         return nil
       }
       return (String(text[text.index(after: text.startIndex)..<close]), String(rest.dropFirst()))
     }
     guard let colon = text.lastIndex(of: ":") else {
-      let advice = decimal(text) == nil ? "\(text.quoted.dropFirst().dropLast()):8080" : "0.0.0.0:\(text)"
+      let advice = (decimal(text) == nil ? "\(text):8080" : "0.0.0.0:\(text)").shown
       error(place, "\(what) is host:port, not \(text.quoted): write \(advice)")
       return nil
     }
     let host = text[..<colon]
     if host.contains(":") {
       error(
-        place, "\(what) holds an IPv6 address without brackets: write [\(host)]:\(text[text.index(after: colon)...])")
+        place,
+        "\(what) holds an IPv6 address without brackets: write \("[\(host)]:\(text[text.index(after: colon)...])".shown)"
+      )
       return nil
     }
     return (String(host), String(text[text.index(after: colon)...]))

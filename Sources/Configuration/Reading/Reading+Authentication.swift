@@ -79,7 +79,7 @@ extension Reading {
     }
     if isGood { return nil }
     return scope.contains(" ")
-      ? "a scope has no spaces: write [\(scope.split(separator: " ").joined(separator: ", "))]"
+      ? "a scope has no spaces: write [\(scope.split(separator: " ").joined(separator: ", ").shown)]"
       : "\(scope.quoted) is no scope"
   }
 

@@ -16,7 +16,7 @@ extension Reading {
       guard let value, let address else { continue }
       checkSocket(listener, section, hasTrustedProxies: hasTrustedProxies)
       if result.contains(where: { isOneSocket($0.address, address) }) {
-        error(value.place, "two listeners have the address \(address): remove one")
+        error(value.place, "two listeners have the address \(address.description.shown): remove one")
       } else {
         listener.ordinal = result.count { $0.address == address }
         result.append(listener)

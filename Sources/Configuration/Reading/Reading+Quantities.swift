@@ -18,7 +18,7 @@ extension Reading {
   func seconds(_ node: SourceNode, _ what: String, from lowest: String, to highest: String) -> Int64? {
     guard let value = milliseconds(node, what, from: lowest, to: highest) else { return nil }
     if value % 1000 != 0 {
-      error(node.place, "\(what) is told in whole seconds: write \(value / 1000 + 1)s")
+      error(node.place, "\(what) is told in whole seconds: write \("\(value / 1000 + 1)s".shown)")
       return nil
     }
     return value / 1000
@@ -65,12 +65,12 @@ extension Reading {
       return nil
     }
     if unit.isEmpty {
-      error(node.place, "\(what) has no unit: write \(digits)\(example) (units: \(names))")
+      error(node.place, "\(what) has no unit: write \("\(digits)\(example)".shown) (units: \(names))")
       return nil
     }
     guard units.contains(where: { $0.0 == unit }) else {
       let near = Self.likelyUnit(String(unit), among: units.map(\.0))
-      let advice = near.map { "did you mean \(digits)\($0)?" } ?? "the units are \(names)"
+      let advice = near.map { "did you mean \("\(digits)\($0)".shown)?" } ?? "the units are \(names)"
       error(node.place, "\(what) has an unknown unit in \(text.quoted): \(advice)")
       return nil
     }

@@ -76,7 +76,7 @@ extension Reading {
     if Int64(burst) * window / Int64(requests) > 366 * 86_400 {
       error(
         section.keyPlace("burst"),
-        "a bucket of \(burst) would take more than a year to fill up: write a smaller 'burst'")
+        "a bucket of \("\(burst)".shown) would take more than a year to fill up: write a smaller 'burst'")
       return nil
     }
     return result

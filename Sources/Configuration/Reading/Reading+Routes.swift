@@ -156,7 +156,7 @@ extension Reading {
     if name == "CONNECT" { return "the gateway opens no tunnels: remove CONNECT" }
     if name == "*" { return "a route for every method is one without 'methods': remove the key" }
     let upper = name.uppercased()
-    if upper != name { return "methods are written in capitals: write \(upper)" }
+    if upper != name { return "methods are written in capitals: write \(upper.shown)" }
     return nil
   }
 

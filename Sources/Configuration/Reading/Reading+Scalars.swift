@@ -55,7 +55,7 @@ extension Reading {
   func list(_ node: SourceNode, _ what: String, isEmptyAllowed: Bool = false) -> [SourceNode]? {
     guard case .list(let items) = node.content else {
       if case .scalar(let scalar) = node.content, !node.isNull {
-        error(node.place, "\(what) is a list: write [\(scalar.text.quoted.dropFirst().dropLast())]")
+        error(node.place, "\(what) is a list: write [\(scalar.text.shown)]")
       } else {
         error(node.place, "\(what) is a list, not \(node.kind)")
       }

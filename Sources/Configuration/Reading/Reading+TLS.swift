@@ -55,7 +55,7 @@ extension Reading {
 
   private func tlsVersion(_ node: SourceNode) -> TLSVersion? {
     if case .scalar(let scalar) = node.content, ["1.0", "1.1"].contains(scalar.text) {
-      error(node.place, "TLS \(scalar.text) is no longer safe (RFC 8996): write \"1.2\" or \"1.3\"")
+      error(node.place, "TLS \(scalar.text.shown) is no longer safe (RFC 8996): write \"1.2\" or \"1.3\"")
       return nil
     }
     return choice(node, "'minimum_version'", among: TLSVersion.allCases.map(\.rawValue)).flatMap(

@@ -47,7 +47,7 @@ extension Reading {
     if takesHost, name == "host" { return .host }
     let known = pattern.segments.compactMap { if case .parameter(let name) = $0 { name } else { nil } }
     let list = known.isEmpty ? "none" : known.map { "{\($0)}" }.joined(separator: ", ")
-    error(place, "the route's path has no segment '{\(name)}': it has \(list)")
+    error(place, "the route's path has no segment \("{\(name)}".quoted): it has \(list)")
     return nil
   }
 

@@ -46,7 +46,7 @@ extension Reading {
     for item in items {
       guard let server = server(item) else { continue }
       if result.contains(where: { $0.address == server.address }) {
-        error(item.place, "the server \(server.address) stands twice: give it a weight instead")
+        error(item.place, "the server \(server.address.description.shown) stands twice: give it a weight instead")
         continue
       }
       result.append(server)

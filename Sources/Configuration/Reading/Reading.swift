@@ -11,8 +11,7 @@ final class Reading {
   private(set) var certificates: [CertificateReference] = []
   private(set) var diagnostics: [Diagnostic] = []
   private(set) var errorCount = 0
-  /// Values of variables that no message shows, as they would look in one.
-  private var variables: [(value: String, name: String)] = []
+  private var redaction = Redaction()
   private var unreadable: Set<Place> = []
 
   init(
@@ -29,7 +28,7 @@ final class Reading {
   func error(_ place: Place, _ message: String) {
     if unreadable.contains(place) { return }
     errorCount += 1
-    diagnostics.append(Diagnostic(.error, file: file, place: place, message: fit(message)))
+    diagnostics.append(Diagnostic(.error, file: file, place: place, message: fit(message, at: place)))
   }
 
   /// One error for a value that could not be had at all; what else is said about it would be noise.
@@ -39,14 +38,13 @@ final class Reading {
   }
 
   func warn(_ place: Place, _ message: String) {
-    diagnostics.append(Diagnostic(.warning, file: file, place: place, message: fit(message)))
+    diagnostics.append(Diagnostic(.warning, file: file, place: place, message: fit(message, at: place)))
   }
 
-  /// T59: what a variable held may be a secret, so a long value is told by its name. Then bounded, as foreign text may
-  /// be long.
-  private func fit(_ message: String) -> String {
-    var text = message
-    for (value, name) in variables { text = text.replacing(value, with: "${\(name)}") }
+  /// T59, T89: what a variable or a file of its own held may be a secret, so its name is told. Then bounded, as foreign
+  /// text may be long.
+  private func fit(_ message: String, at place: Place) -> String {
+    let text = redaction.fit(message, at: place)
     return text.unicodeScalars.count <= 600 ? text : String(text.unicodeScalars.prefix(600)) + "…"
   }
 
@@ -81,6 +79,7 @@ extension Reading {
   func substituteVariables(in text: String, at place: Place) -> (text: String, isSubstituted: Bool)? {
     guard text.utf8.contains(UInt8(ascii: "$")) else { return (text, false) }
     var result = ""
+    var values: [(value: String, name: String)] = []
     var isSubstituted = false
     var rest = Substring(text)
     while let dollar = rest.firstIndex(of: "$") {
@@ -94,7 +93,8 @@ extension Reading {
           errorInValue(place, "'${' without '}': write ${NAME}, or $${ for the two characters themselves")
           return nil
         }
-        guard let value = variable(rest[rest.index(rest.startIndex, offsetBy: 2)..<end], at: place) else { return nil }
+        let name = rest[rest.index(rest.startIndex, offsetBy: 2)..<end]
+        guard let value = variable(name, at: place, into: &values) else { return nil }
         result += value
         isSubstituted = true
         rest = rest[rest.index(after: end)...]
@@ -103,10 +103,14 @@ extension Reading {
         rest = rest.dropFirst()
       }
     }
+    redaction.note(values, in: text, at: place)
     return (result + rest, isSubstituted)
   }
 
-  private func variable(_ text: Substring, at place: Place) -> String? {
+  /// - Parameter values: what comes from the environment is added here.
+  private func variable(
+    _ text: Substring, at place: Place, into values: inout [(value: String, name: String)]
+  ) -> String? {
     let parts = text.split(separator: ":-", maxSplits: 1, omittingEmptySubsequences: false)
     let name = String(parts[0])
     let isName =
@@ -117,9 +121,7 @@ extension Reading {
       return nil
     }
     if let value = environment[name], !(value.isEmpty && parts.count == 2) {
-      if value.utf8.count >= 16, !variables.contains(where: { $0.name == name }) {
-        variables.append((value.visible, name))
-      }
+      values.append((value, "${\(name)}"))
       return value
     }
     if parts.count == 2 { return String(parts[1]) }
@@ -142,6 +144,7 @@ extension Reading {
       error(place, "the file \(path.quoted) is not UTF-8 text")
       return nil
     }
+    redaction.note([(secret, text)], in: text, at: place)
     return secret
   }
 

@@ -1,5 +1,7 @@
 // Why a document could not be had. The codes are the public contract: metrics, /status and logs carry them.
 
+internal import Configuration
+
 /// The outcome of a fetch that brought no document.
 package enum FetchError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Not an absolute http(s) URL.
@@ -41,7 +43,7 @@ package enum FetchError: Error, Sendable, Equatable, CustomStringConvertible {
 
   package var description: String {
     switch self {
-    case .urlInvalid(let url): "url_invalid(\(url))"
+    case .urlInvalid(let url): "url_invalid(\(url.withoutURLSecrets))"
     case .connectFailed(let reason): "connect_failed(\(reason))"
     case .tlsFailed(let reason): "tls_failed(\(reason))"
     case .status(let status): "status(\(status))"

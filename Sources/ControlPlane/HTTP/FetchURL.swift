@@ -1,6 +1,7 @@
 // The URL of a document to fetch, cut into what a connection and a request need.
 // Invariant: the target is the URL's own bytes from the path on; nothing is decoded, joined or tidied (T73).
 
+internal import Configuration
 internal import NIOCore
 
 /// An absolute http or https URL (RFC 9110 §4.2), checked so that no part of it can break out of a request's head (T52).
@@ -36,7 +37,8 @@ package struct FetchURL: Sendable, Hashable, CustomStringConvertible {
     target = tail.first == "/" ? String(tail) : "/" + tail
   }
 
-  package var description: String { text }
+  /// Without the query, which may hold a secret (T89).
+  package var description: String { text.withoutURLSecrets }
 
   /// The value of the Host field: the port only where it is not the scheme's own.
   package var authority: String {

@@ -13,17 +13,24 @@ package struct Document: Sendable, Equatable {
   }
 }
 
-/// The three directives of Cache-Control that matter to a private cache of key sets (RFC 9111 §5.2.2).
+/// The three directives of Cache-Control that matter to a private cache of key sets (RFC 9111 §5.2.2), and the Age that
+/// the document has when it comes (§5.1).
 package struct CacheControl: Sendable, Equatable {
   /// `max-age`, in seconds; the least one when it stands more than once; nil when absent or no number.
   package var maxAgeSeconds: Int64?
+  /// How long other caches have held it; 0 when they do not say, or say no number.
+  package var ageSeconds: Int64 = 0
   /// `no-store` or `no-cache`.
   package var isReuseForbidden = false
 
   package init() {}
 
-  /// Reads every Cache-Control field of a response; what is not understood is passed over.
-  package init(fields: [String]) {
+  /// What is left of `max-age`.
+  package var freshSeconds: Int64? { maxAgeSeconds.map { max(0, $0 - ageSeconds) } }
+
+  /// Reads every Cache-Control and Age field of a response; what is not understood is passed over.
+  package init(fields: [String], ages: [String] = []) {
+    if let age = ages.first { ageSeconds = Self.seconds(age) ?? 0 }
     for directive in fields.flatMap({ $0.split(separator: ",") }) {
       let parts = directive.split(separator: "=", maxSplits: 1).map { part in
         part.filter { $0 != " " && $0 != "\t" && $0 != "\"" }
@@ -31,11 +38,15 @@ package struct CacheControl: Sendable, Equatable {
       guard let name = parts.first?.lowercased() else { continue }
       if name == "no-store" || name == "no-cache" {
         isReuseForbidden = true
-      } else if name == "max-age", parts.count == 2, !parts[1].isEmpty, parts[1].utf8.allSatisfy({ 48...57 ~= $0 }) {
-        // A number too large to hold means the longest time there is (RFC 9111 §1.2.2).
-        let seconds = Int64(parts[1]) ?? .max
+      } else if name == "max-age", parts.count == 2, let seconds = Self.seconds(parts[1]) {
         maxAgeSeconds = min(maxAgeSeconds ?? .max, seconds)
       }
     }
+  }
+
+  private static func seconds(_ text: String) -> Int64? {
+    guard !text.isEmpty, text.utf8.allSatisfy({ 48...57 ~= $0 }) else { return nil }
+    // A number too large to hold means the longest time there is (RFC 9111 §1.2.2).
+    return Int64(text) ?? .max
   }
 }

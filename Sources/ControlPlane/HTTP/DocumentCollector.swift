@@ -61,7 +61,8 @@ final class DocumentCollector: ChannelInboundHandler {
       return finish(.failure(.tooLarge))
     }
     document = Document(
-      status: status, body: [], cacheControl: CacheControl(fields: head.headers["cache-control"]))
+      status: status, body: [],
+      cacheControl: CacheControl(fields: head.headers["cache-control"], ages: head.headers["age"]))
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -3,6 +3,7 @@
 // Invariant: a failure never touches the set; only a good load replaces it, and only the end of `stale` withdraws it.
 
 internal import Configuration
+internal import Proxy
 internal import Tokens
 
 /// What one load brought.
@@ -51,11 +52,13 @@ struct IssuerKeys {
   /// When the keys are withdrawn, should no load go well before; nil while all is well.
   private(set) var withdrawal: Duration?
   private var freshUntil: Duration = .zero
-  private var quietUntil: Duration?
+  private var unknownKeyBudget = LookBudget()
   private(set) var failureCount = 0
   private(set) var discoveredURL: String?
   private(set) var fileSignature: FileSignature?
   private(set) var lastFailure: RefreshFailure?
+  /// By the clock that never jumps; the fetch of a stored set may lie before its origin.
+  private(set) var lastSuccess: Duration?
   /// Wall times, for people and for the disk.
   private(set) var lastSuccessAt: Int64?
   private(set) var lastFailureAt: Int64?
@@ -93,8 +96,7 @@ struct IssuerKeys {
     if isLoading || isOnDemand { return .join }
     if case .inline = issuer.keys { return .notNow }
     guard keySet != nil else { return .notNow }
-    if let quietUntil, now < quietUntil { return .notNow }
-    quietUntil = now + RefreshTiming.unknownKeyQuietTime
+    guard unknownKeyBudget.take(at: now.wholeNanoseconds) else { return .notNow }
     nextLoad = now
     isOnDemand = true
     return .load
@@ -109,6 +111,7 @@ struct IssuerKeys {
     case .unchanged:
       if lastFailure == nil {
         lastSuccessAt = wallTime
+        lastSuccess = now
         freshUntil = now
       }
       nextLoad = now + RefreshTiming.filePollInterval
@@ -136,6 +139,7 @@ struct IssuerKeys {
     failureCount = 0
     lastFailure = nil
     lastSuccessAt = wallTime
+    lastSuccess = now
     withdrawal = nil
     discoveredURL = loaded.discoveredURL
     fileSignature = loaded.fileSignature
@@ -172,7 +176,9 @@ struct IssuerKeys {
     case .inline: nextLoad = nil
     case .file: nextLoad = now + RefreshTiming.filePollInterval
     case .url, .discovery:
-      nextLoad = now + RefreshTiming.backOff(failureCount: failureCount, refresh: issuer.refresh, random: random)
+      let wait = RefreshTiming.backOff(
+        failureCount: failureCount, refresh: issuer.refresh, hasKeys: keySet != nil, random: random)
+      nextLoad = now + wait
     }
   }
 
@@ -184,6 +190,8 @@ struct IssuerKeys {
     self.withdrawal = nil
     // A file that comes back as it was must count as new.
     fileSignature = nil
+    // What was planned while there were keys may be far away.
+    if let due = nextLoad { nextLoad = min(due, now + RefreshTiming.backOffFirst) }
     return .withdrawn
   }
 
@@ -197,6 +205,7 @@ struct IssuerKeys {
     keySet = stored
     self.body = body
     lastSuccessAt = fetchedAt
+    lastSuccess = now - .seconds(age.partialValue)
     freshUntil = now
     withdrawal = now + left
     return true
@@ -216,10 +225,24 @@ struct IssuerKeys {
     return adopt(known, body: before.body, fetchedAt: fetchedAt, now: now, wallTime: wallTime)
   }
 
-  /// Takes over new times from a reload that left the source of the keys as it was (T72).
+  /// Takes over new times from a reload that left the source of the keys as it was (T72). An issuer that failed is asked at
+  /// once, and as patiently as at the start: the operator may have mended what was wrong (T100).
   mutating func update(_ issuer: Issuer, now: Duration) {
     let isSooner = issuer.refresh < self.issuer.refresh
     self.issuer = issuer
-    if isSooner, let due = nextLoad { nextLoad = min(due, now + issuer.refresh) }
+    guard let due = nextLoad else { return }
+    if isSooner { nextLoad = min(due, now + issuer.refresh) }
+    if lastFailure != nil {
+      nextLoad = min(due, now)
+      failureCount = 0
+    }
+  }
+}
+
+extension Duration {
+  /// Some 292 years at most.
+  fileprivate var wholeNanoseconds: Int64 {
+    let (whole, overflow) = components.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    return overflow ? .max : whole &+ components.attoseconds / 1_000_000_000
   }
 }

@@ -23,10 +23,12 @@ package actor KeySetRegistry {
   private let environment: KeySetEnvironment
   private let loader: KeySetLoader
   private let store: KeySetStore?
-  private let log: Logger
+  let log: Logger
   private let publish: Publish
   private var entries: [Entry] = []
   private var lastID = 0
+  /// Why keys could not be stored the last time: told once, not at every refresh.
+  private var storeFailure: FileError?
   private var isRunning = false
   private let wakeUps: AsyncStream<Void>
   private let wakeUp: AsyncStream<Void>.Continuation
@@ -89,7 +91,30 @@ package actor KeySetRegistry {
   /// Whether every issuer has keys.
   package var isReady: Bool { entries.allSatisfy { $0.keys.keySet != nil } }
 
-  /// A token named a key that the issuer's set does not have. At most one fetch per issuer per 10 s comes of it; callers
+  /// Asks the issuers that have no keys yet, and comes back when each of them has answered, or after `limit`: who opens the
+  /// listeners then does not turn the first clients away. What is still under way goes on.
+  package func askFirst(within limit: Duration) async {
+    let flights = takeDue { $0.keySet == nil }
+    let (answers, answer) = AsyncStream.makeStream(of: Void.self)
+    for id in flights {
+      Task {
+        await load(id)
+        answer.yield()
+      }
+    }
+    if flights.isEmpty { return }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        var iterator = answers.makeAsyncIterator()
+        for _ in flights { await iterator.next() }
+      }
+      group.addTask { [environment] in await environment.sleep(environment.now() + limit) }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  /// A token named a key that the issuer's set does not have. A few fetches at most come of it (``LookBudget``); callers
   /// who come while one is under way share it (T21). Comes back early when the caller's task is cancelled.
   package func requestRefresh(issuer index: Int) async -> RefreshOutcome {
     guard isRunning, entries.indices.contains(index) else { return .notNow }
@@ -118,13 +143,12 @@ package actor KeySetRegistry {
   /// What there is to tell of every issuer, by index.
   package func status() -> [KeySetStatus] {
     let now = environment.now()
-    let wallTime = environment.wallTime()
     return entries.map { entry in
       let keys = entry.keys
       return KeySetStatus(
-        name: keys.issuer.name, source: Self.describe(keys.issuer.keys), isReady: keys.keySet != nil,
+        name: keys.issuer.name, source: keys.issuer.keys.shown, isReady: keys.keySet != nil,
         keyCount: keys.keySet?.keys.count ?? 0, droppedKeyCount: keys.keySet?.dropped.count ?? 0,
-        ageSeconds: keys.lastSuccessAt.map { max(0, wallTime - $0) }, lastSuccessAt: keys.lastSuccessAt,
+        ageSeconds: keys.lastSuccess.map { max(0, (now - $0).components.seconds) }, lastSuccessAt: keys.lastSuccessAt,
         lastFailureAt: keys.lastFailureAt, lastError: keys.lastFailure?.description, failureCount: keys.failureCount,
         nextRefreshInSeconds: keys.isLoading ? nil : keys.nextLoad.map { max(0, ($0 - now).components.seconds) },
         results: keys.results)
@@ -154,10 +178,11 @@ package actor KeySetRegistry {
   }
 
   /// Withdraws what is over, and starts the loads that are due: the caller has to carry them out with ``load(_:)``.
-  func takeDue() -> [Int] {
+  func takeDue(where isMeant: (IssuerKeys) -> Bool = { _ in true }) -> [Int] {
     let now = environment.now()
     return entries.indices.compactMap { index in
       carryOut(entries[index].keys.expire(now: now), at: index)
+      guard isMeant(entries[index].keys) else { return nil }
       return entries[index].keys.begin(now: now) ? entries[index].id : nil
     }
   }
@@ -210,7 +235,7 @@ package actor KeySetRegistry {
       guard let stored = try store.read(keys.issuer) else { return }
       let isAdopted = keys.adopt(
         stored.keySet, body: stored.body, fetchedAt: stored.fetchedAt, now: now, wallTime: wallTime)
-      log.info(
+      log.notice(
         isAdopted ? "serving stored keys until the issuer answers" : "the stored keys are too old",
         metadata: ["issuer": "\(keys.issuer.name)", "keys": "\(stored.keySet.keys.count)"])
     } catch {
@@ -235,7 +260,10 @@ package actor KeySetRegistry {
   private func save(_ loaded: LoadedKeySet, of issuer: Issuer, wallTime: Int64) {
     do throws(FileError) {
       try store?.write(loaded.body, of: issuer, origin: loaded.origin, fetchedAt: wallTime)
+      storeFailure = nil
     } catch {
+      if storeFailure == error { return }
+      storeFailure = error
       log.warning(
         "the keys cannot be stored", metadata: ["issuer": "\(issuer.name)", "reason": "\(error.reason)"])
     }
@@ -265,57 +293,7 @@ package actor KeySetRegistry {
     entries[index].waiters.remove(at: place).continuation.resume(returning: .notNow)
   }
 
-  // MARK: Words
-
-  /// Says what changed, once: a failure that goes on is not repeated.
-  private func report(_ result: LoadResult, before: IssuerKeys, after: IssuerKeys) {
-    var metadata: Logger.Metadata = ["issuer": "\(after.issuer.name)"]
-    switch result {
-    case .unchanged: break
-    case .loaded(let loaded):
-      guard before.failureCount > 0 || before.keySet !== after.keySet else { return }
-      metadata["from"] = "\(loaded.origin)"
-      metadata["keys"] = "\(loaded.keySet.keys.count)"
-      if !loaded.keySet.dropped.isEmpty { metadata["dropped"] = "\(loaded.keySet.dropped.count)" }
-      log.info("keys loaded", metadata: metadata)
-      reportDropped(before: before, after: after)
-    case .failed(let failure, _):
-      guard before.lastFailure != failure else { return }
-      metadata["reason"] = "\(failure)"
-      metadata["serving"] = after.keySet == nil ? "no keys" : "the last good keys"
-      log.warning("keys cannot be loaded", metadata: metadata)
-    }
-  }
-
-  /// Says of each key that is left out why, once. What is wrong in a configuration's own keys was said when it was read.
-  private func reportDropped(before: IssuerKeys, after: IssuerKeys) {
-    switch after.issuer.keys {
-    case .inline: return
-    case .file: if before.keySet == nil { return }
-    case .url, .discovery: break
-    }
-    let known = before.keySet?.dropped ?? []
-    let new = (after.keySet?.dropped ?? []).filter { !known.contains($0) }
-    // LIMIT: lines for one set, and bytes of a name in them.
-    for key in new.prefix(8) {
-      var metadata: Logger.Metadata = ["issuer": "\(after.issuer.name)", "reason": "it \(key.reason.rawValue)"]
-      if let keyID = key.keyID { metadata["kid"] = "\(keyID.prefix(64))" }
-      log.warning("a key is left out", metadata: metadata)
-    }
-    if new.count > 8 {
-      log.warning(
-        "more keys are left out", metadata: ["issuer": "\(after.issuer.name)", "keys": "\(new.count - 8)"])
-    }
-  }
-
-  private static func describe(_ source: KeySource) -> String {
-    switch source {
-    case .inline: "inline"
-    case .file(let path): path
-    case .url(let url): url
-    case .discovery(let url): "discovery:" + url
-    }
-  }
+  // MARK: Sameness
 
   /// Whether the keys of the one would be those of the other. Audiences, claims and times may differ.
   private static func isSameSource(_ a: Issuer, _ b: Issuer) -> Bool {

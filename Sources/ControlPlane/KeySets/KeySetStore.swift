@@ -46,7 +46,8 @@ struct KeySetStore: Sendable {
   func read(_ issuer: Issuer) throws(FileError) -> Stored? {
     let path = path(of: issuer)
     guard let source = Self.source(of: issuer), files.signature(of: path) != .missing else { return nil }
-    let bytes = try files.read(path, byteCountMax: KeySetLoader.byteCountMax * 2)
+    try checkFolder()
+    let bytes = try files.readOwn(path, byteCountMax: KeySetLoader.byteCountMax * 2)
     do {
       let document = try JSONDocument(bytes, limits: JSONLimits(nodeCountMax: 100_000))
       guard document.kind(document.root) == .object,
@@ -71,7 +72,13 @@ struct KeySetStore: Sendable {
     guard let content = Self.encode(body, issuer: issuer, source: source, origin: origin, fetchedAt: fetchedAt) else {
       return
     }
+    try checkFolder()
     try files.replace(path(of: issuer), with: content)
+  }
+
+  /// Whoever may lay down a file there could choose the keys (T88).
+  private func checkFolder() throws(FileError) {
+    if let problem = files.folderProblem(directory) { throw FileError(problem) }
   }
 
   /// Members that a public key may have (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2). `d`, `p`, `k` and their kin are not

@@ -37,11 +37,46 @@ struct SystemFiles: KeySetFiles {
   }
 
   func read(_ path: String, byteCountMax: Int) throws(FileError) -> [UInt8] {
+    try read(path, byteCountMax: byteCountMax, flags: 0) { _ in nil }
+  }
+
+  func readOwn(_ path: String, byteCountMax: Int) throws(FileError) -> [UInt8] {
+    try read(path, byteCountMax: byteCountMax, flags: O_NOFOLLOW) { status in
+      status.st_mode & S_IFMT == S_IFREG ? Self.problem(status, "the file \(path)") : "\(path) is no plain file"
+    }
+  }
+
+  func folderProblem(_ path: String) -> String? {
+    var status = stat()
+    // SAFETY: the path lives through the call, which fills `status`.
+    guard unsafe stat(path, &status) == 0 else { return nil }
+    return Self.problem(status, "the folder \(path)")
+  }
+
+  /// As OpenSSH's StrictModes has it: others are the group, too.
+  private static func problem(_ status: stat, _ what: String) -> String? {
+    let own = geteuid()
+    if status.st_uid != own, status.st_uid != 0 {
+      return
+        "\(what) belongs to user \(status.st_uid), and the gateway is user \(own): chown it, or name another folder"
+    }
+    if status.st_mode & (S_IWGRP | S_IWOTH) != 0 { return "\(what) may be written by others: chmod go-w" }
+    return nil
+  }
+
+  /// - Parameter problem: what is wrong with the file that was opened.
+  private func read(
+    _ path: String, byteCountMax: Int, flags: Int32, problem: (stat) -> String?
+  ) throws(FileError) -> [UInt8] {
     // Not blocking, so that a FIFO in the file's place cannot hold us up.
     // SAFETY: the path lives through the call.
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags)
     guard descriptor >= 0 else { throw Self.lastError() }
     defer { _ = closeDescriptor(descriptor) }
+    var status = stat()
+    // SAFETY: the call fills `status`.
+    guard unsafe fstat(descriptor, &status) == 0 else { throw Self.lastError() }
+    if let problem = problem(status) { throw FileError(problem) }
     var bytes: [UInt8] = []
     var block = [UInt8](repeating: 0, count: 64 * 1024)
     while true {

@@ -42,6 +42,9 @@ package actor RunningGateway {
   package private(set) var listeners: [(Listener, port: Int)] = []
   package private(set) var adminPort: Int?
 
+  /// How long the listeners wait for the first answers of issuers.
+  private static let firstKeysLimit = Duration.seconds(1)
+
   /// Starts everything that a configuration names. Throws before anything answers when some of it cannot be had: an
   /// address in use, a log file that cannot be written.
   package static func start(
@@ -57,13 +60,17 @@ package actor RunningGateway {
     let registry = KeySetRegistry(
       environment: .live(DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton)),
       stateDirectory: configuration.stateDirectory, log: log, publish: link.publish)
-    let keySets = await registry.apply(issuers: configuration.issuers)
+    await registry.apply(issuers: configuration.issuers)
+    async let firstKeys: Void = registry.askFirst(within: firstKeysLimit)
     let names = NameRegistry(log: log)
     let addresses = await names.apply(configuration.hostNames, servers: configuration.dnsServers)
     let snapshot = Snapshot(configuration.resolved(by: addresses), generation: 1)
+    await firstKeys
     let running = try await RunningGateway(
-      configuration, snapshot, keySets, registry, names, link, tls, prepared, signatures, machine, reading: reading,
-      version: version, log: ownLog)
+      configuration, snapshot, await registry.snapshot(), registry, names, link, tls, prepared, signatures, machine,
+      reading: reading, version: version, log: ownLog)
+    // A set that came after `snapshot` was published to nobody.
+    await registry.publishAll()
     do {
       try await running.open()
     } catch {
@@ -148,8 +155,12 @@ package actor RunningGateway {
     announceAdmin(snapshot.configuration.admin)
   }
 
-  func announceReady() {
-    log.notice("ready", metadata: ["workers": "\(gateway.workerCount)", "version": "\(version)"])
+  func announceReady() async {
+    var metadata: Logger.Metadata = ["workers": "\(gateway.workerCount)", "version": "\(version)"]
+    // What `/readyz` says, too.
+    let missing = await obstacles()
+    if !missing.isEmpty { metadata["but"] = "\(missing.joined(separator: ", "))" }
+    log.notice("ready", metadata: metadata)
   }
 
   private func announce(_ listener: Listener, _ port: Int) {

@@ -4,10 +4,8 @@
 /// The waiting exchanges of one worker, by issuer.
 struct KeyWaiters {
   private var waiting: [[Exchange]]
-  private var askedAt: [Int64]
+  private var budgets: [LookBudget]
 
-  /// LIMIT: an issuer is asked at most once in this time because of unknown keys, whatever the number of them.
-  static let quietNanoseconds: Int64 = 10_000_000_000
   /// LIMIT: a request waits no longer than a second: this, and the tenth of one in which deadlines are looked at.
   static let waitNanoseconds: Int64 = 900_000_000
   /// LIMIT: so many requests wait for one issuer.
@@ -15,16 +13,15 @@ struct KeyWaiters {
 
   init(issuerCount: Int) {
     waiting = Array(repeating: [], count: issuerCount)
-    askedAt = Array(repeating: .min, count: issuerCount)
+    budgets = Array(repeating: LookBudget(), count: issuerCount)
   }
 
-  /// Lets an exchange wait, and asks if nobody has. False in the quiet time: the answer is known.
+  /// Lets an exchange wait, and asks if nobody has. False when all looks are spent: the answer is known.
   mutating func wait(_ exchange: Exchange, issuer: Int) -> Bool {
     guard waiting.indices.contains(issuer) else { return false }
     let now = exchange.worker.time.nanoseconds
     if waiting[issuer].isEmpty {
-      if askedAt[issuer] != .min, now &- askedAt[issuer] < Self.quietNanoseconds { return false }
-      askedAt[issuer] = now
+      guard budgets[issuer].take(at: now) else { return false }
       exchange.worker.commands.append(.refreshKeys(issuer: issuer))
     }
     exchange.keyWaitingPlace = waiting[issuer].count

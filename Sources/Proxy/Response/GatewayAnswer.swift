@@ -57,7 +57,7 @@ extension Exchange {
     var lines = "Cache-Control: no-store\r\n"
     if case .token(let reason) = refusal {
       if reason == .keysUnavailable {
-        lines += "Retry-After: 1\r\n"
+        lines += "Retry-After: \(LookBudget.secondsWithoutKeys)\r\n"
       } else {
         var challenge = "Bearer realm=\"catraca\""
         if let error = reason.challengeError { challenge += ", error=\"\(error)\"" }

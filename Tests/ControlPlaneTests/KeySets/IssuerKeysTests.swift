@@ -103,7 +103,7 @@ import Tokens
     #expect(keys.deadline == nil)
   }
 
-  @Test("T21 An unknown key id asks for one load, and for the next one only after 10 s")
+  @Test("T21 T100 Unknown key ids ask for one load at a time, for three of them at once, and for one more each 10 s")
   func unknownKey() throws {
     var keys = keys()
     load(&keys, at: 0, try loaded("a"))
@@ -116,12 +116,15 @@ import Tokens
     let answer15 = keys.metUnknownKey(now: .seconds(2))
     #expect(answer15 == .join)
     _ = keys.finished(try loaded("a"), now: .seconds(2), wallTime: 2, random: 0.5)
-    let answer16 = keys.metUnknownKey(now: .seconds(2))
-    #expect(answer16 == .notNow)
-    let answer17 = keys.metUnknownKey(now: .milliseconds(10_999))
-    #expect(answer17 == .notNow)
-    let answer18 = keys.metUnknownKey(now: .seconds(11))
-    #expect(answer18 == .load)
+    for (milliseconds, answer) in [
+      (2000, IssuerKeys.Answer.load), (2000, .load), (2000, .notNow), (10_999, .notNow), (11_000, .load),
+      (11_001, .notNow), (21_000, .load), (21_000, .notNow), (60_000, .load), (60_000, .load), (60_000, .load),
+      (60_000, .notNow),
+    ] {
+      let given = keys.metUnknownKey(now: .milliseconds(milliseconds))
+      #expect(given == answer, "\(milliseconds) ms")
+      if given == .load { load(&keys, at: milliseconds / 1000, try loaded("a")) }
+    }
   }
 
   @Test("T64 Without keys an unknown key id asks for nothing: the back-off stands")
@@ -131,6 +134,36 @@ import Tokens
     let answer19 = keys.metUnknownKey(now: .milliseconds(500))
     #expect(answer19 == .notNow)
     #expect(keys.nextLoad == .seconds(1))
+  }
+
+  @Test("T100 A reload asks an issuer that failed at once, and leaves one that is well alone")
+  func reload() throws {
+    var keys = keys()
+    load(&keys, at: 0, .failed(.fetch(.status(500))))
+    load(&keys, at: 1, .failed(.fetch(.status(500))))
+    #expect(keys.nextLoad == .seconds(3))
+    keys.update(keys.issuer, now: .seconds(2))
+    #expect(keys.nextLoad == .seconds(2))
+    load(&keys, at: 2, .failed(.fetch(.status(500))))
+    #expect(keys.nextLoad == .seconds(3), "as patient as at the start")
+    load(&keys, at: 3, try loaded("a"))
+    keys.update(keys.issuer, now: .seconds(4))
+    #expect(keys.nextLoad == .seconds(603))
+  }
+
+  @Test("T100 When keys are withdrawn, what was planned while there were some is brought forward")
+  func withdrawnEarly() throws {
+    var keys = keys(refresh: 600, stale: 700)
+    load(&keys, at: 0, try loaded("a"))
+    var now = 600
+    while now < 1200 {
+      load(&keys, at: now, .failed(.fetch(.status(500))))
+      now = Int(try #require(keys.nextLoad).components.seconds)
+    }
+    #expect(now > 1305)
+    let change = keys.expire(now: .seconds(1300))
+    #expect(change == .withdrawn)
+    #expect(keys.nextLoad == .seconds(1301))
   }
 
   @Test("Failures that requests asked for do not lengthen the back-off")

@@ -114,6 +114,52 @@ import Tokens
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["keys.json"])
   }
 
+  @Test("T88 Only a plain file that is ours or root's, and that nobody else may write, is our own; so with folders")
+  func ownership() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let files = SystemFiles()
+    let path = folder + "/keys.json"
+    #expect(files.folderProblem(folder) == nil, "not there yet")
+    try files.replace(path, with: [1, 2, 3])
+    #expect(files.folderProblem(folder) == nil)
+    #expect(try files.readOwn(path, byteCountMax: 3) == [1, 2, 3])
+    func set(_ mode: Int, _ path: String) throws {
+      try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+    }
+    for mode in [0o644, 0o600, 0o444] {
+      try set(mode, path)
+      #expect(try files.readOwn(path, byteCountMax: 3) == [1, 2, 3])
+    }
+    for mode in [0o666, 0o620, 0o602] {
+      try set(mode, path)
+      #expect(throws: FileError("the file \(path) may be written by others: chmod go-w")) {
+        _ = try files.readOwn(path, byteCountMax: 3)
+      }
+      #expect(try files.read(path, byteCountMax: 3) == [1, 2, 3])
+    }
+    for mode in [0o777, 0o1777, 0o770] {
+      try set(mode, folder)
+      #expect(files.folderProblem(folder) == "the folder \(folder) may be written by others: chmod go-w")
+    }
+    try set(0o755, folder)
+    #expect(files.folderProblem(folder) == nil)
+    try set(0o600, path)
+    try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: path)
+    #expect(throws: FileError.self) { _ = try files.readOwn(folder + "/link", byteCountMax: 3) }
+    #expect(throws: FileError("/dev/null is no plain file")) { _ = try files.readOwn("/dev/null", byteCountMax: 3) }
+    // Only root can give files away.
+    if geteuid() == 0 {
+      for item in [path, folder] {
+        // SAFETY: the path lives through the call.
+        let result = unsafe chown(item, 12_345, 12_345)
+        #expect(result == 0)
+      }
+      #expect(files.folderProblem(folder)?.contains("belongs to user 12345") == true)
+      let error = #expect(throws: FileError.self) { _ = try files.readOwn(path, byteCountMax: 3) }
+      #expect(error?.reason.contains("belongs to user 12345") == true)
+    }
+  }
+
   @Test("What cannot be read or written is an error in the system's words")
   func errors() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -16,7 +16,10 @@ final class VirtualWorld: Sendable {
     var fetched: [String] = []
     var files: [String: (bytes: [UInt8], version: Int64)] = [:]
     var published: [Publication] = []
-    var sleepers: [(until: Duration, wake: CheckedContinuation<Void, Never>)] = []
+    var sleepers: [(id: Int, until: Duration, wake: CheckedContinuation<Void, Never>)] = []
+    var sleeperCount = 0
+    /// What is wrong with the folder of stored keys.
+    var folderProblem: String?
     /// Fetches wait here while the gate is closed.
     var isGateClosed = false
     var waiting: [CheckedContinuation<Void, Never>] = []
@@ -105,12 +108,24 @@ final class VirtualWorld: Sendable {
   }
 
   private func sleep(_ until: Duration) async {
-    await withCheckedContinuation { continuation in
-      let isOver = state.withLock { state in
-        if until > state.now { state.sleepers.append((until, continuation)) }
-        return until <= state.now
+    let id = state.withLock { state in
+      state.sleeperCount += 1
+      return state.sleeperCount
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isOver = state.withLock { state in
+          if until <= state.now || Task.isCancelled { return true }
+          state.sleepers.append((id, until, continuation))
+          return false
+        }
+        if isOver { continuation.resume() }
       }
-      if isOver { continuation.resume() }
+    } onCancel: {
+      let woken = state.withLock { state in
+        state.sleepers.firstIndex { $0.id == id }.map { state.sleepers.remove(at: $0) }
+      }
+      woken?.wake.resume()
     }
   }
 
@@ -134,6 +149,12 @@ private struct VirtualFiles: KeySetFiles {
     guard bytes.count <= byteCountMax else { throw FileError("larger than \(byteCountMax) bytes") }
     return bytes
   }
+
+  func readOwn(_ path: String, byteCountMax: Int) throws(FileError) -> [UInt8] {
+    try read(path, byteCountMax: byteCountMax)
+  }
+
+  func folderProblem(_ path: String) -> String? { world.state.withLock { $0.folderProblem } }
 
   func replace(_ path: String, with bytes: [UInt8]) throws(FileError) { world.putFile(path, bytes) }
 }

@@ -34,6 +34,28 @@ struct KeyOutageTests {
     #expect(try await door.gateway.admin("/status").text.contains("\"ready\" : false") == false)
   }
 
+  @Test("The first client after the start is let in: listeners open once the issuer has answered")
+  func firstClient() async throws {
+    let issuer = try await TestIssuer.start(.es256)
+    let door = try await TokenDoor.start(issuers: issuer.configuration())
+    #expect(try await door.verdict(issuer.token()) == "passed")
+    let log = door.gateway.standardError
+    let loaded = try #require(log.firstIndex { $0.hasSuffix("keys loaded") })
+    let listening = try #require(log.firstIndex { $0.hasSuffix("] listening") })
+    #expect(loaded < listening)
+    #expect(log.last { $0.hasSuffix("] ready") }?.contains("but=") == false)
+  }
+
+  @Test("An issuer that does not answer holds the start up for a moment only, and the log says what is missing")
+  func silentAtStart() async throws {
+    let issuer = try await TestIssuer.start(.es256)
+    issuer.server.putAll(.hang)
+    let door = try await TokenDoor.start(issuers: issuer.configuration(name: "sleeper"), auth: "sleeper")
+    #expect(try await door.verdict(issuer.token()) == "keys_unavailable")
+    let ready = try #require(door.gateway.standardError.last { $0.hasSuffix("] ready") })
+    #expect(ready.contains("but=issuer sleeper has no keys"), "\(ready)")
+  }
+
   @Test("The last good keys serve while the issuer is down, and no longer than stale says")
   func stale() async throws {
     let long = try await TestIssuer.start(.es256)

@@ -5,14 +5,14 @@ import Testing
 import Tokens
 
 @Suite(.timeLimit(.minutes(10))) struct FetchTests {
-  @Test("T21 A thousand random kids cause one fetch over all workers, and none of them waits for long")
+  @Test("T21 A thousand random kids cause at most three fetches over all workers, and none of them waits for long")
   func unknownKeyStorm() async throws {
     let issuer = try await TestIssuer.start(.es256)
     let door = try await TokenDoor.start(issuers: issuer.configuration(), top: "workers: 4")
     try await door.gateway.waitUntilReady()
     #expect(try await door.verdict(issuer.token()) == "passed")
     #expect(issuer.fetchCount == 1)
-    // 8 connections at once, 125 requests in one write on each: all that come before the answer share its fetch.
+    // 8 connections at once, 125 requests in one write on each: all that come before an answer share its fetch.
     let started = ContinuousClock.now
     try await withThrowingTaskGroup(of: Void.self) { group in
       for connection in 0..<8 {
@@ -28,7 +28,7 @@ import Tokens
       }
       try await group.waitForAll()
     }
-    #expect(issuer.fetchCount <= 2)
+    #expect(issuer.fetchCount <= 4)
     #expect(ContinuousClock.now - started < .seconds(8))
     #expect(try await door.gateway.metrics().sum("catraca_auth_total", ["result": "key_unknown"]) == 1000)
     #expect(try await door.verdict(issuer.token()) == "passed")
@@ -137,9 +137,9 @@ import Tokens
       let token = issuer.token(["n": .integer(number)], header: ["kid": .string("k\(number % 7)")])
       let response = try await client.get("/door", ["Authorization: Bearer \(token)"])
       #expect(response.code == "keys_unavailable")
-      #expect(response["Retry-After"] == "1")
+      #expect(response["Retry-After"] == "5")
     }
-    // The back-off alone decides: after 1, 2, 4, 8 s, each less a quarter.
+    // The back-off alone decides: after 1, 2, 4, 4 s, each less a quarter.
     let elapsed = (ContinuousClock.now - started).components.seconds + 3
     #expect(issuer.server.targets.count <= 2 + Int(elapsed))
     #expect(try await door.gateway.metrics().sum("catraca_auth_total", ["result": "keys_unavailable"]) == 200)

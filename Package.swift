@@ -66,7 +66,8 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "Bytes", "JSON", "TLS", "Tokens", "HTTPWire", "Configuration", "Proxy", "Transport", nioCore, nioPosix,
+        "Bytes", "JSON", "Cryptography", "TLS", "Tokens", "HTTPWire", "Configuration", "Proxy", "Transport", nioCore,
+        nioPosix,
         nioHTTP1, nioConcurrency, logging, lifecycle, unixSignals,
       ], swiftSettings: settings),
     .target(

@@ -178,7 +178,7 @@ struct ContractTests {
     let authority = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
     let loaded = try ConfigurationReader.read(
       text: try wholeExample(), file: "gateway.conf.example", folder: "/nowhere", environment: [:],
-      readFile: { _ in Array(authority.utf8) }
+      readFile: { Array(($0.hasSuffix("/admin") ? "a-secret-of-the-operator" : authority).utf8) }
     ).get()
     #expect(loaded.warnings == [])
     #expect(loaded.certificates.count == 6)

@@ -162,10 +162,18 @@ package final class GatewayProcess: Sendable {
   }
 
   /// One request to the admin listener.
-  package func admin(_ path: String, method: String = "GET") async throws -> RawResponse {
-    let fields = method == "POST" ? ["Content-Length: 0"] : []
-    return try await RawClient.connect(port: adminPort).get(path, method: method, fields + ["Connection: close"])
+  package func admin(
+    _ path: String, method: String = "GET", host: String? = nil, _ fields: [String] = [], port: Int? = nil
+  ) async throws -> RawResponse {
+    let port = port ?? adminPort
+    let length = method == "POST" ? ["Content-Length: 0"] : []
+    let lines = ["\(method) \(path) HTTP/1.1", "Host: \(host ?? "127.0.0.1:\(port)")", "Connection: close"]
+    let head = (lines + length + fields).joined(separator: "\r\n")
+    return try await RawClient.connect(port: port).exchange(head + "\r\n\r\n", method: method)
   }
+
+  /// The port of `admin.metrics`.
+  package var metricsPort: Int? { Self.port(of: "metrics", in: standardError).last }
 
   package func metrics() async throws -> MetricsReading { try MetricsReading(try await admin("/metrics").text) }
 

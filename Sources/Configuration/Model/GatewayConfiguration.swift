@@ -14,9 +14,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
   package var trustedFields: [String] = []
   /// Who resolves names of servers; empty asks those of /etc/resolv.conf.
   package var dnsServers: [Address] = []
-  /// Where /metrics, /healthz, /readyz, /status and /reload are served; nil for `admin: off`.
-  /// Never a Unix socket.
-  package var admin: Address? = .init(host: "127.0.0.1", port: 9901)
+  /// nil for `admin: off`.
+  package var admin: Admin? = Admin()
   package var accessLog = AccessLog()
   package var limits = Limits()
   /// For refusals on routes that have no page of their own for the status, and where there is no route.

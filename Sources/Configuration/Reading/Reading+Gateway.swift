@@ -120,25 +120,6 @@ extension Reading {
     return count
   }
 
-  private func admin(_ node: SourceNode) -> Address? {
-    if case .scalar(let scalar) = node.content, scalar.text == "off" { return nil }
-    guard let section = Section(node, .admin, self, example: "admin: { address: 127.0.0.1:9901 }, or admin: off") else {
-      return nil
-    }
-    guard section.has("address") else { return GatewayConfiguration().admin }
-    guard let value = section["address"], let address = listenAddress(value, "'address'") else { return nil }
-    if case .unix = address {
-      error(value.place, "the admin listener has an IP address with a port: write 127.0.0.1:9901")
-      return nil
-    }
-    if IPAddress(address.host)?.isLoopback != true {
-      warn(
-        value.place,
-        "the admin address \(address) is not loopback: whoever reaches it can reload the gateway and read its metrics")
-    }
-    return address
-  }
-
   private func dnsServers(_ node: SourceNode) -> [Address] {
     guard let section = Section(node, .dns, self, example: "dns: { servers: [10.0.0.53:53] }"),
       let value = section.required("servers", "write servers: [10.0.0.53:53]"), let items = list(value, "'servers'")
@@ -152,17 +133,6 @@ extension Reading {
         return nil
       }
       return address
-    }
-  }
-
-  private func checkAdmin(_ configuration: GatewayConfiguration, at place: Place) {
-    guard let admin = configuration.admin, admin.port != 0, let ip = IPAddress(admin.host) else { return }
-    for listener in configuration.listeners where listener.address.port == admin.port {
-      guard let other = IPAddress(listener.address.host) else { continue }
-      if other == ip || other.isUnspecified || ip.isUnspecified {
-        error(place, "the admin address \(admin) is a public listener's too: give one of them another port")
-        return
-      }
     }
   }
 

@@ -85,7 +85,11 @@ extension SettingTable {
   static let dns = SettingTable(path: "dns", title: "'dns'", settings: [Setting("servers", isRequired: true)])
 
   static let admin = SettingTable(
-    path: "admin", title: "'admin'", settings: [Setting("address", default: "127.0.0.1:9901")])
+    path: "admin", title: "'admin'",
+    settings: [
+      Setting("address", default: "127.0.0.1:9901"), Setting("metrics"), Setting("hosts", default: "[]"),
+      Setting("token"),
+    ])
 
   static let accessLog = SettingTable(
     path: "access_log", title: "'access_log'",

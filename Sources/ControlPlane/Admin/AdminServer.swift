@@ -1,49 +1,95 @@
-// The admin listener: for the operator's tools, never on a public address.
+// The admin listener, and the one for metrics alone: for the operator's tools, never on a public address.
 
 import Configuration
 import Foundation
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Transport
 
-/// Serves /metrics, /healthz, /readyz, /status and /reload.
-struct AdminServer: Sendable {
-  private let server: SmallHTTPServer
+/// One address with pages of the gateway itself.
+final class AdminServer: Sendable {
+  enum Door {
+    /// /metrics, /healthz, /readyz, /status and /reload, for those whom the configuration lets in.
+    case all
+    /// /metrics, /healthz and /readyz, which change nothing, for everyone who reaches them, by whatever name.
+    case metrics
+  }
 
+  /// As the configuration has it.
+  let address: Address
   var port: Int { server.port }
+  private let server: SmallHTTPServer
+  private let rules: NIOLockedValueBox<Admin>
+
+  private init(address: Address, server: SmallHTTPServer, rules: NIOLockedValueBox<Admin>) {
+    self.address = address
+    self.server = server
+    self.rules = rules
+  }
 
   static func start(
-    on address: Address, for gateway: RunningGateway, connectionCountMax: Int
+    _ door: Door, on address: Address, _ rules: Admin, for gateway: RunningGateway, connectionCountMax: Int
   ) async throws -> AdminServer {
-    let server: SmallHTTPServer
+    let rules = NIOLockedValueBox(rules)
     do {
-      server = try await SmallHTTPServer.start(
+      let server = try await SmallHTTPServer.start(
         host: address.host, port: Int(address.port), group: MultiThreadedEventLoopGroup.singleton,
         connectionCountMax: connectionCountMax
-      ) { request in await answer(request, gateway) }
+      ) { request in
+        switch door {
+        case .all: await answer(request, rules.withLockedValue { $0 }, gateway)
+        case .metrics: await answerMetrics(request, gateway)
+        }
+      }
+      return AdminServer(address: address, server: server, rules: rules)
     } catch let error as IOError {
       throw ListenError(address, code: error.errnoCode)
     } catch {
       throw ListenError(address, reason: "\(error)")
     }
-    return AdminServer(server: server)
   }
+
+  /// Who is let in from now on.
+  func take(_ admin: Admin) { rules.withLockedValue { $0 = admin } }
 
   func stop() async { await server.stop(within: .seconds(1)) }
 
-  private static func answer(_ request: SmallRequest, _ gateway: RunningGateway) async -> SmallResponse {
+  private static func answer(_ request: SmallRequest, _ rules: Admin, _ gateway: RunningGateway) async -> SmallResponse
+  {
+    let isOpen = ["/healthz", "/readyz"].contains(request.path)
+    if let refusal = rules.refusal(of: request, isOpen: isOpen) { return refusal.response }
     let isRead = request.method == "GET" || request.method == "HEAD"
     switch (request.path, isRead, request.method) {
-    case ("/healthz", true, _): return .text("ok\n")
-    case ("/readyz", true, _): return await readiness(gateway)
-    case ("/metrics", true, _): return await metrics(gateway)
     case ("/status", true, _): return await status(request, gateway)
+    case ("/status", _, _): return notAllowed("GET, HEAD")
     case ("/reload", _, "POST"): return await reload(gateway)
-    case ("/healthz", _, _), ("/readyz", _, _), ("/metrics", _, _), ("/status", _, _):
-      return SmallResponse(status: 405, fields: [("Allow", "GET, HEAD")])
-    case ("/reload", _, _): return SmallResponse(status: 405, fields: [("Allow", "POST")])
-    default: return .text("not found; there are /metrics, /healthz, /readyz, /status and POST /reload\n", status: 404)
+    case ("/reload", _, _): return notAllowed("POST")
+    default:
+      return await page(request, gateway)
+        ?? .text("not found; there are /metrics, /healthz, /readyz, /status and POST /reload\n", status: 404)
     }
+  }
+
+  private static func answerMetrics(_ request: SmallRequest, _ gateway: RunningGateway) async -> SmallResponse {
+    await page(request, gateway) ?? .text("not found; there are /metrics, /healthz and /readyz\n", status: 404)
+  }
+
+  /// What both have.
+  private static func page(_ request: SmallRequest, _ gateway: RunningGateway) async -> SmallResponse? {
+    guard ["/metrics", "/healthz", "/readyz"].contains(request.path) else { return nil }
+    guard request.method == "GET" || request.method == "HEAD" else { return notAllowed("GET, HEAD") }
+    switch request.path {
+    case "/metrics":
+      return SmallResponse(
+        status: 200, fields: [("Content-Type", MetricsPage.contentType)], body: await gateway.metricsPage().render())
+    case "/readyz": return await readiness(gateway)
+    default: return .text("ok\n")
+    }
+  }
+
+  private static func notAllowed(_ methods: String) -> SmallResponse {
+    SmallResponse(status: 405, fields: [("Allow", methods)])
   }
 
   private static func readiness(_ gateway: RunningGateway) async -> SmallResponse {
@@ -59,13 +105,44 @@ struct AdminServer: Sendable {
     return response
   }
 
-  private static func metrics(_ gateway: RunningGateway) async -> SmallResponse {
-    SmallResponse(
-      status: 200, fields: [("Content-Type", MetricsPage.contentType)], body: await gateway.metricsPage().render())
-  }
-
   private static func reload(_ gateway: RunningGateway) async -> SmallResponse {
     if let errors = await gateway.reload() { return .text(errors + "\n", status: 422) }
     return .text("reloaded\n")
+  }
+}
+
+/// Both listeners, as far as the configuration has them.
+struct AdminServers: Sendable {
+  private(set) var all: AdminServer?
+  private(set) var metrics: AdminServer?
+
+  /// Those of a configuration: the ones of before where the address is the same. A failure leaves those as they were.
+  /// - Parameter connectionCountMax: of both together.
+  func moved(
+    to admin: Admin?, for gateway: RunningGateway, connectionCountMax: Int
+  ) async throws -> AdminServers {
+    guard let admin else { return AdminServers() }
+    let countMax = max(1, connectionCountMax / (admin.metrics == nil ? 1 : 2))
+    func server(_ door: AdminServer.Door, on address: Address?, keeping old: AdminServer?) async throws -> AdminServer?
+    {
+      guard let address else { return nil }
+      if let old, old.address == address { return old }
+      return try await AdminServer.start(door, on: address, admin, for: gateway, connectionCountMax: countMax)
+    }
+    var fresh = AdminServers()
+    fresh.all = try await server(.all, on: admin.address, keeping: all)
+    do {
+      fresh.metrics = try await server(.metrics, on: admin.metrics, keeping: metrics)
+    } catch {
+      if fresh.all !== all { await fresh.all?.stop() }
+      throw error
+    }
+    fresh.all?.take(admin)
+    return fresh
+  }
+
+  func stop(except kept: AdminServers = AdminServers()) async {
+    if all !== kept.all { await all?.stop() }
+    if metrics !== kept.metrics { await metrics?.stop() }
   }
 }

@@ -19,12 +19,17 @@ final class SmallConnection: ChannelInboundHandler {
 
   private let handler: SmallHTTPServer.Handler
   private let bodyByteCountMax: Int
+  private let noteAnswering: (Bool) -> Void
   private var state = State.idle
   private var isKeptAlive = true
 
-  init(handler: @escaping SmallHTTPServer.Handler, bodyByteCountMax: Int) {
+  /// - Parameter noteAnswering: told when the handler begins and when its answer is written.
+  init(
+    handler: @escaping SmallHTTPServer.Handler, bodyByteCountMax: Int, noteAnswering: @escaping (Bool) -> Void
+  ) {
     self.handler = handler
     self.bodyByteCountMax = bodyByteCountMax
+    self.noteAnswering = noteAnswering
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -55,6 +60,7 @@ final class SmallConnection: ChannelInboundHandler {
     let request = SmallRequest(
       method: head.method.rawValue, target: head.uri, fields: head.headers.map { ($0.name, $0.value) }, body: body)
     let here = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    noteAnswering(true)
     state = .answering(
       Task { [handler, loop = context.eventLoop] in
         let response = await handler(request)
@@ -66,6 +72,7 @@ final class SmallConnection: ChannelInboundHandler {
   }
 
   private func write(_ context: ChannelHandlerContext, _ response: SmallResponse, to head: HTTPRequestHead) {
+    noteAnswering(false)
     guard context.channel.isActive else { return }
     var answer = HTTPResponseHead(version: head.version, status: .init(statusCode: response.status))
     for (name, value) in response.fields { answer.headers.add(name: name, value: value) }

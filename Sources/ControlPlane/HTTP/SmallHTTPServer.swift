@@ -6,7 +6,7 @@ internal import NIOHTTP1
 internal import NIOPosix
 internal import Synchronization
 
-/// A server that runs from ``start(host:port:group:bodyByteCountMax:handler:)`` until ``stop(within:)``.
+/// A server that runs from ``start(host:port:group:bodyByteCountMax:connectionCountMax:handler:)`` until ``stop(within:)``.
 package final class SmallHTTPServer: Sendable {
   /// Runs off the loop; cancelled when the connection is gone.
   package typealias Handler = @Sendable (SmallRequest) async -> SmallResponse
@@ -42,7 +42,10 @@ package final class SmallHTTPServer: Sendable {
           guard connections.add(channel) else { throw ChannelError.ioOnClosedChannel }
           try pipeline.addHandler(IdleStateHandler(allTimeout: .seconds(60)))
           try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: true)
-          try pipeline.addHandler(SmallConnection(handler: handler, bodyByteCountMax: bodyByteCountMax))
+          try pipeline.addHandler(
+            SmallConnection(handler: handler, bodyByteCountMax: bodyByteCountMax) { isAnswering in
+              connections.note(channel, isAnswering: isAnswering)
+            })
         }
       }
     let listener = try await bootstrap.bind(host: host, port: port).get()
@@ -74,8 +77,16 @@ private final class AcceptPause: ChannelInboundHandler {
 
 /// The open connections of one server. Used on its loop only, but for `drain`.
 private final class ConnectionRegister: Sendable {
+  private struct Entry {
+    let channel: any Channel
+    /// The count of all that happened when it came, or asked for something the last time.
+    var lastSeen: UInt64
+    var isAnswering = false
+  }
+
   private struct State {
-    var channels: [ObjectIdentifier: any Channel] = [:]
+    var entries: [ObjectIdentifier: Entry] = [:]
+    var eventCount: UInt64 = 0
     var isDraining = false
     var whenEmpty: [EventLoopPromise<Void>] = []
   }
@@ -92,20 +103,37 @@ private final class ConnectionRegister: Sendable {
   /// False when there are too many, or the server is on its way out.
   func add(_ channel: any Channel) -> Bool {
     let id = ObjectIdentifier(channel)
+    var silent: (any Channel)?
     let isTaken = state.withLock { state in
-      // LIMIT: further connections are closed at once.
-      guard !state.isDraining, state.channels.count < countMax else { return false }
-      state.channels[id] = channel
+      guard !state.isDraining else { return false }
+      // LIMIT: countMax: the one that has been silent for longest makes room, so that nobody shuts others out by
+      // holding connections. Where each is being answered, the new one is closed.
+      if state.entries.count >= countMax {
+        let idle = state.entries.filter { !$0.value.isAnswering }
+        guard let oldest = idle.min(by: { $0.value.lastSeen < $1.value.lastSeen }) else { return false }
+        silent = state.entries.removeValue(forKey: oldest.key)?.channel
+      }
+      state.eventCount += 1
+      state.entries[id] = Entry(channel: channel, lastSeen: state.eventCount)
       return true
     }
+    silent?.close(promise: nil)
     if isTaken { channel.closeFuture.whenComplete { _ in self.remove(id) } }
     return isTaken
   }
 
+  func note(_ channel: any Channel, isAnswering: Bool) {
+    state.withLock { state in
+      state.eventCount += 1
+      state.entries[ObjectIdentifier(channel)]?.lastSeen = state.eventCount
+      state.entries[ObjectIdentifier(channel)]?.isAnswering = isAnswering
+    }
+  }
+
   private func remove(_ id: ObjectIdentifier) {
     let promises = state.withLock { state in
-      state.channels[id] = nil
-      guard state.channels.isEmpty else { return [EventLoopPromise<Void>]() }
+      state.entries[id] = nil
+      guard state.entries.isEmpty else { return [EventLoopPromise<Void>]() }
       defer { state.whenEmpty = [] }
       return state.whenEmpty
     }
@@ -116,8 +144,8 @@ private final class ConnectionRegister: Sendable {
     let empty = loop.makePromise(of: Void.self)
     let open = state.withLock { state in
       state.isDraining = true
-      if !state.channels.isEmpty { state.whenEmpty.append(empty) }
-      return Array(state.channels.values)
+      if !state.entries.isEmpty { state.whenEmpty.append(empty) }
+      return state.entries.values.map(\.channel)
     }
     if open.isEmpty { empty.succeed() }
     // The pipelining handler answers this by closing idle connections now and busy ones after their response.

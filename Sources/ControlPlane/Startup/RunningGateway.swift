@@ -32,7 +32,7 @@ package actor RunningGateway {
   private(set) var configuration: GatewayConfiguration
   let registry: KeySetRegistry
   let names: NameRegistry
-  private var admin: AdminServer?
+  private var admin = AdminServers()
   private(set) var reloadsSucceeded: UInt64 = 0
   private(set) var reloadsFailed: UInt64 = 0
   private(set) var isDraining = false
@@ -40,7 +40,7 @@ package actor RunningGateway {
   let startedAt = ContinuousClock.now
   /// Each listener with the port that it really has.
   package private(set) var listeners: [(Listener, port: Int)] = []
-  package private(set) var adminPort: Int?
+  package var adminPort: Int? { admin.all?.port }
 
   /// How long the listeners wait for the first answers of issuers.
   private static let firstKeysLimit = Duration.seconds(1)
@@ -143,16 +143,16 @@ package actor RunningGateway {
 
   private func open() async throws {
     try logWriter.open(snapshot.configuration.accessLog.destination)
-    if let address = snapshot.configuration.admin { admin = try await startAdmin(on: address) }
-    adminPort = admin?.port
+    admin = try await movedAdmin(to: snapshot.configuration.admin)
     do {
       listeners = try await gateway.openListeners(of: snapshot)
     } catch {
-      await admin?.stop()
+      await admin.stop()
       throw error
     }
     for (listener, port) in listeners { announce(listener, port) }
-    announceAdmin(snapshot.configuration.admin)
+    announce(admin.all, "admin")
+    announce(admin.metrics, "metrics")
   }
 
   func announceReady() async {
@@ -167,9 +167,9 @@ package actor RunningGateway {
     log.notice("listening", metadata: ["address": "\(listener.address.withPort(port))"])
   }
 
-  private func announceAdmin(_ address: Address?) {
-    guard let address, let adminPort else { return }
-    log.notice("admin", metadata: ["address": "\(address.withPort(adminPort))"])
+  private func announce(_ server: AdminServer?, _ name: Logger.Message) {
+    guard let server else { return }
+    log.notice(name, metadata: ["address": "\(server.address.withPort(server.port))"])
   }
 
   /// The background work: key sets and names. Runs until its task is cancelled.
@@ -283,20 +283,18 @@ package actor RunningGateway {
     snapshot = fresh
   }
 
-  private func startAdmin(on address: Address) async throws -> AdminServer {
-    try await AdminServer.start(on: address, for: self, connectionCountMax: machine.adminConnectionsMax)
+  private func movedAdmin(to settings: Admin?) async throws -> AdminServers {
+    try await admin.moved(to: settings, for: self, connectionCountMax: machine.adminConnectionsMax)
   }
 
-  private func moveAdmin(to address: Address?) async throws {
-    if address == snapshot.configuration.admin { return }
+  private func moveAdmin(to settings: Admin?) async throws {
     let old = admin
-    var fresh: AdminServer?
-    if let address { fresh = try await startAdmin(on: address) }
+    let fresh = try await movedAdmin(to: settings)
     admin = fresh
-    adminPort = admin?.port
-    announceAdmin(address)
+    if fresh.all !== old.all { announce(fresh.all, "admin") }
+    if fresh.metrics !== old.metrics { announce(fresh.metrics, "metrics") }
     // Not awaited: the request that asked for this reload may be the old server's own.
-    Task { await old?.stop() }
+    Task { await old.stop(except: fresh) }
   }
 
   /// Makes TLS contexts anew when a file of theirs has changed; a bad one changes nothing, and is told once.
@@ -362,7 +360,7 @@ package actor RunningGateway {
     log.notice("draining", metadata: ["timeout": "\(snapshot.configuration.limits.drainTimeout)"])
     await gateway.drain(timeout: snapshot.configuration.limits.drainTimeout)
     if await !logWriter.flush() { log.error("the access log's destination takes nothing, its last lines are lost") }
-    await admin?.stop()
+    await admin.stop()
     log.notice("stopped")
   }
 }

@@ -28,7 +28,7 @@ struct StatusPageTests {
   }
 
   private func page(_ gateway: GatewayProcess, _ accept: String) async throws -> RawResponse {
-    try await RawClient.connect(port: gateway.adminPort).get("/status", ["Accept: \(accept)", "Connection: close"])
+    try await gateway.admin("/status", ["Accept: \(accept)"])
   }
 
   @Test("Who asks for HTML gets the page, everyone else the document, with counts by route and reason")

@@ -136,7 +136,7 @@ struct DescriptorTests {
     let waiting = try await gateway.connect()
     try await waiting.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
     let administrator = try await RawClient.connect(port: gateway.adminPort)
-    try await administrator.send("GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
+    try await administrator.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     let before = try processorSeconds(gateway)
     let start = ContinuousClock.now
     try await client.expectClosed()

@@ -14,6 +14,10 @@ struct FrameCutter {
   private var dependencyByteCount = 0
   /// CONTINUATION frames are due.
   private var isBlockOpen = false
+  /// A frame's header that came in pieces, as far as it has come.
+  private(set) var heldHeader = InlineArray<9, UInt8>(repeating: 0)
+  /// The piece that was found last belongs to ``heldHeader``, and not to a payload.
+  private(set) var isHeaderHeld = false
 
   /// A frame's header, once it is whole.
   struct Header {
@@ -25,10 +29,13 @@ struct FrameCutter {
 
   init(expectsPreface: Bool) { prefaceLeft = expectsPreface ? 24 : 0 }
 
-  /// The end of the piece that begins at `start`: behind the frame, or the input's end if the frame is not whole yet.
+  /// The end of the piece that begins at `start`: behind the frame, or the input's end if the frame is not whole yet. A header
+  /// that comes in pieces is put together, and a piece of its own: nghttp2 as Debian has it counts each part of a
+  /// CONTINUATION frame's header as a frame, and would give honest peers up.
   /// - Parameter header: set if the piece completes a frame's header.
   mutating func nextEnd(_ input: Span<UInt8>, from start: Int, header: inout Header?) -> Int {
     var end = start
+    isHeaderHeld = false
     if prefaceLeft > 0 {
       let count = min(prefaceLeft, input.count - start)
       prefaceLeft -= count
@@ -46,7 +53,9 @@ struct FrameCutter {
         headerCount = 9
         end = start + 9
       } else {
+        isHeaderHeld = true
         while headerCount < 9, end < input.count {
+          heldHeader[headerCount] = input[end]
           switch headerCount {
           case 0...2: payloadLeft = payloadLeft << 8 | Int(input[end])
           case 3: type = input[end]
@@ -61,7 +70,7 @@ struct FrameCutter {
       dependencyByteCount = 0
       header = Header(type: type, flags: flags, byteCount: payloadLeft, stream: Int32(bitPattern: stream & 0x7FFF_FFFF))
     }
-    let count = min(payloadLeft, input.count - end)
+    let count = isHeaderHeld ? 0 : min(payloadLeft, input.count - end)
     payloadLeft -= count
     if type == FrameType.priority.rawValue { noteDependency(input, end..<end + count) }
     if payloadLeft == 0 {
@@ -89,6 +98,7 @@ struct FrameCutter {
 
   /// A PRIORITY frame that says of a stream that it depends on itself (RFC 7540 §5.3.1) has just ended, or nearly.
   var isSelfDependent: Bool {
-    type == FrameType.priority.rawValue && dependencyByteCount == 4 && (dependency ^ stream) & 0x7FFF_FFFF == 0
+    !isHeaderHeld && type == FrameType.priority.rawValue && dependencyByteCount == 4
+      && (dependency ^ stream) & 0x7FFF_FFFF == 0
   }
 }

@@ -165,7 +165,12 @@ package final class HTTP2Session {
         fail(.protocolError)
         continue
       }
-      work(on: input, offset..<end)
+      if !cutter.isHeaderHeld {
+        work(on: input, offset..<end)
+      } else if header != nil {
+        let whole = cutter.heldHeader
+        work(on: whole.span, 0..<9)
+      }
       offset = end
     }
   }

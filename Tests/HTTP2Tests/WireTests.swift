@@ -76,6 +76,21 @@ struct WireTests {
     #expect(server.failure == .streamClosed)
   }
 
+  @Test("T56 A head in several CONTINUATION frames is the same when their headers come byte by byte")
+  func continuationsInPieces() throws {
+    let names = (1...8).map { "x-\($0)" }
+    var frames = Frames.headers(1, Frames.get(), end: true, endHeaders: false)
+    for name in names {
+      frames += Frames.continuation(1, Frames.literal(name, "a"), endHeaders: name == names.last)
+    }
+    let whole = try #require(greetedServer())
+    whole.receive(frames)
+    let pieced = try #require(greetedServer())
+    pieced.receiveByteByByte(frames)
+    #expect(whole.seen.contains(.end(1)))
+    #expect(pieced.seen == whole.seen)
+  }
+
   @Test("Frames that were on their way when we reset their stream are no fault")
   func resetStreams() throws {
     for index in 0..<200 as Range<UInt32> {

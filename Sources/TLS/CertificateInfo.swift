@@ -59,7 +59,8 @@ extension CertificateInfo {
     }
     defer { unsafe CRYPTO_free(bytes, nil, 0) }
     let text = unsafe Array(UnsafeBufferPointer(start: bytes, count: Int(count)))
-    return text.contains(0) ? nil : String(decoding: text, as: UTF8.self)
+    // It may hold anything, and stands in metrics and messages.
+    return text.contains(0) ? nil : AlternativeName.escaped(text)
   }
 }
 
@@ -113,7 +114,7 @@ struct AlternativeName: Equatable {
     }
   }
 
-  private static func escaped(_ bytes: [UInt8]) -> String {
+  fileprivate static func escaped(_ bytes: [UInt8]) -> String {
     var text = ""
     for byte in bytes {
       if byte > 0x20, byte < 0x7F, byte != UInt8(ascii: ","), byte != UInt8(ascii: "\\") {

@@ -12,7 +12,7 @@ BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm
 
-.PHONY: help demo build release test lint format bench guard clean swift-is-there build-packages demo-packages test-packages
+.PHONY: help demo build release test lint format fuzz bench guard clean swift-is-there build-packages demo-packages test-packages
 
 help:
 	@echo 'make demo     build, and run an issuer, an upstream and the gateway on loopback, with curl lines to paste'
@@ -21,6 +21,7 @@ help:
 	@echo 'make test     lint, build and run all tests'
 	@echo 'make lint     check the formatting, warnings and imports'
 	@echo 'make format   format the source'
+	@echo 'make fuzz     run the fuzzers one after the other; TARGET=request-heads for one, TIME=600 for so many seconds each'
 	@echo 'make bench    measure beside nginx, HAProxy, h2o, Caddy and Envoy on this machine; CASE=plain for one case'
 	@echo 'make guard    count the instructions of a fixed exchange, and fail where they are more than before'
 	@echo 'make clean    remove what was built'
@@ -43,11 +44,17 @@ test: test-packages lint
 	$(SWIFT) test --disable-xctest --skip-build
 
 lint: build-packages
-	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing
 	$(SWIFT) build $(BUILD_FLAGS) --build-tests
 
 format: swift-is-there
-	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests Fuzzing
+
+fuzz: build-packages
+	@$(call install,binutils)
+	@# What it finds lies in .build-fuzz/finds. KEEP=1 takes what led furthest into Fuzzing/Corpus afterwards.
+	SWIFT=$(SWIFT) Fuzzing/run $(if $(TIME),-t $(TIME)) $(TARGET)
+	$(if $(KEEP),Fuzzing/keep $(TARGET))
 
 bench: release
 	@# CASE names some cases, several in quotes; WORKERS is how many each proxy has; OPTIONS are those of Benchmarks/run.
@@ -59,7 +66,7 @@ guard: release
 	PYTHONDONTWRITEBYTECODE=1 python3 Benchmarks/harness/guard.py $(if $(WRITE),--write)
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-fuzz
 
 swift-is-there:
 	@command -v $(SWIFT) > /dev/null || { \

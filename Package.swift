@@ -121,6 +121,12 @@ let package = Package(
     .testTarget(
       name: "ThreatTests", dependencies: ["Bytes", "JSON", "Cryptography", "TLS", "Tokens", "TestSupport"],
       swiftSettings: settings),
+    .target(
+      name: "FuzzDrivers",
+      dependencies: [
+        "Bytes", "HTTPWire", "HTTP2", "JSON", "Cryptography", "TLS", "Tokens", "Configuration", "Proxy", "ControlPlane",
+      ], path: "Fuzzing/Drivers", swiftSettings: settings),
+    .testTarget(name: "FuzzTests", dependencies: ["FuzzDrivers"], swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ]
 )

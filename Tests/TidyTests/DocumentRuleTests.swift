@@ -39,14 +39,17 @@ struct DocumentRuleTests {
 
   @Test(
     "Every file that a document names is there",
-    arguments: ["README.md", "docs/ARCHITECTURE.md", "docs/CONFIGURATION.md"])
+    arguments: [
+      "README.md", "SECURITY.md", "docs/ARCHITECTURE.md", "docs/CONFIGURATION.md", "docs/SECURITY.md",
+      "Fuzzing/README.md",
+    ])
   func paths(_ document: String) throws {
     let text = try Tree.text(document)
-    for match in text.matches(of: /`((?:Sources|Tests|docs|Benchmarks)\/[A-Za-z0-9_+.\/-]+)`/) {
+    for match in text.matches(of: /`((?:Sources|Tests|Fuzzing|docs|Benchmarks)\/[A-Za-z0-9_+.\/-]+)`/) {
       #expect(Tree.exists(String(match.1)), "\(document): \(match.1) is not there; write where it is now")
     }
     for match in text.matches(of: /\]\(([A-Za-z0-9_.\/-]+)(?:#[a-z0-9-]+)?\)/) {
-      let folder = document.hasPrefix("docs/") ? "docs/" : ""
+      let folder = document.split(separator: "/").dropLast().map { $0 + "/" }.joined()
       #expect(Tree.exists(folder + match.1), "\(document): the link to \(match.1) leads nowhere")
     }
   }

@@ -122,6 +122,8 @@ enum Tree {
   /// All of Sources, and all of Tests.
   static let sources = Result { try swiftFiles("Sources") }
   static let tests = Result { try swiftFiles("Tests") }
+  /// The drivers of fuzzers.
+  static let drivers = Result { try swiftFiles("Fuzzing") }
 
   static func text(_ path: String) throws -> String {
     try String(contentsOf: root.appending(path: path), encoding: .utf8)

@@ -7,10 +7,12 @@ import Testing
 struct SourceRuleTests {
   private let sources: [SourceFile]
   private let tests: [SourceFile]
+  private let drivers: [SourceFile]
 
   init() throws {
     sources = try Tree.sources.get()
     tests = try Tree.tests.get()
+    drivers = try Tree.drivers.get()
   }
 
   /// Fails at each line whose code holds one of the words.
@@ -106,14 +108,14 @@ struct SourceRuleTests {
 
   @Test("Files stay under 400 lines")
   func fileLength() {
-    for file in sources + tests where file.lines.count > 401 {
+    for file in sources + tests + drivers where file.lines.count > 401 {
       Issue.record("\(file.path):401: \(file.lines.count - 1) lines; move a topic into Type+Topic.swift")
     }
   }
 
   @Test("Each file begins with what it is for")
   func openings() {
-    for file in sources where !(file.lines.first?.text.hasPrefix("//") ?? false) {
+    for file in sources + drivers where !(file.lines.first?.text.hasPrefix("//") ?? false) {
       // The manifest's first line belongs to the package manager.
       Issue.record("\(file.path):1: open with one to five lines of // that say what the file is for")
     }
@@ -121,7 +123,7 @@ struct SourceRuleTests {
 
   @Test("Nothing is left for later")
   func leftovers() {
-    for file in sources + tests where file.target != "TidyTests" {
+    for file in sources + tests + drivers where file.target != "TidyTests" {
       for line in file.lines where ["TODO", "FIXME", "HACK"].contains(where: line.text.contains) {
         Issue.record("\(line): do it now, or leave it out")
       }

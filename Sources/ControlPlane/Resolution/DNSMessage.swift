@@ -5,14 +5,14 @@ import Bytes
 import Proxy
 
 /// A host's name as labels, in lower case.
-struct DNSName: Hashable {
+package struct DNSName: Hashable {
   /// As on the wire, without compression.
   let bytes: [UInt8]
 
   init(bytes: [UInt8]) { self.bytes = bytes }
 
   /// Nil for what is too long to be asked for.
-  init?(_ text: String) {
+  package init?(_ text: String) {
     var bytes: [UInt8] = []
     for label in text.utf8.split(separator: UInt8(ascii: ".")) {
       guard label.count <= 63 else { return nil }
@@ -29,16 +29,22 @@ struct DNSName: Hashable {
 }
 
 /// What is asked for.
-enum AddressFamily: UInt16, CaseIterable {
+package enum AddressFamily: UInt16, CaseIterable {
   /// A (RFC 1035 §3.4.1) and AAAA (RFC 3596).
   case ipv4 = 1
   case ipv6 = 28
 }
 
-struct DNSQuestion {
+package struct DNSQuestion {
   let id: UInt16
   let name: DNSName
   let family: AddressFamily
+
+  package init(id: UInt16, name: DNSName, family: AddressFamily) {
+    self.id = id
+    self.name = name
+    self.family = family
+  }
 
   /// The query, recursion desired, without EDNS: what does not fit into 512 bytes is asked for over TCP.
   var query: [UInt8] {
@@ -48,7 +54,7 @@ struct DNSQuestion {
   private static func wire(_ number: UInt16) -> [UInt8] { [UInt8(number >> 8), UInt8(truncatingIfNeeded: number)] }
 }
 
-enum DNSReply: Equatable {
+package enum DNSReply: Equatable {
   /// Each once, in ascending order, and for how many seconds they hold.
   case addresses([String], seconds: UInt32)
   /// The name does not exist, or has no address of the family.
@@ -60,7 +66,7 @@ enum DNSReply: Equatable {
 }
 
 /// Reads one answer.
-struct DNSReader {
+package struct DNSReader {
   private struct Record {
     var owner: DNSName
     var type: UInt16
@@ -82,7 +88,7 @@ struct DNSReader {
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
   /// Nil for what is no answer to the question: somebody else's, or forged.
-  static func read(_ bytes: [UInt8], to question: DNSQuestion) -> DNSReply? {
+  package static func read(_ bytes: [UInt8], to question: DNSQuestion) -> DNSReply? {
     var reader = DNSReader(bytes)
     guard bytes.count >= 12, reader.number(at: 0) == question.id, bytes[2] & 0xF8 == 0x80, reader.number(at: 4) == 1,
       let name = reader.name(), name == question.name, reader.number() == question.family.rawValue,

@@ -195,6 +195,17 @@ import Testing
       let answer = try await gateway.exchange("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n")
       #expect(answer.text == "closed", "\(host)")
     }
+    let client = try await gateway.connect()
+    let fields = Frames.get("/h2").map { $0.0 == ":authority" ? ($0.0, "admin.example...") : $0 }
+    let others = [Frames.get("/h2/%c0%ae"), Frames.get("/h2?\u{E9}")]
+    try await client.send(Frames.preface + Frames.settings() + Frames.headers(1, fields, end: true))
+    for (index, fields) in others.enumerated() {
+      try await client.send(Frames.headers(UInt32(index * 2 + 3), fields, end: true))
+    }
+    for reason in ["host_invalid", "path_not_utf8", "target_byte_invalid"] {
+      let line = try await gateway.waitForAccessLog(containing: "\"protocol\":\"HTTP/2\"", "\"reason\":\"\(reason)\"")
+      #expect(line.contains("\"status\":400"))
+    }
     #expect(upstream.requests.isEmpty)
     #expect(try await gateway.get("/a?b=%E9").status == 200)
   }

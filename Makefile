@@ -10,7 +10,8 @@ RELEASE_FLAGS = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=u
 # What building needs, and what the tests run besides.
 BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
-TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm
+TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm \
+  valgrind binutils
 
 .PHONY: help demo build release test lint format fuzz bench guard clean swift-is-there build-packages demo-packages test-packages
 

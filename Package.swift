@@ -116,6 +116,13 @@ let package = Package(
         "CLinux", "CZlib", "CBrotliDecoder", "Bytes", "JSON", "Cryptography", "TLS", "Tokens", nioCore, nioPosix,
       ],
       path: "Tests/TestSupport", swiftSettings: settings),
+    // What `LinearCostTests` counts the instructions of, under valgrind.
+    .executableTarget(
+      name: "WorkDriver",
+      dependencies: [
+        "Bytes", "HTTPWire", "HTTP2", "JSON", "Cryptography", "Tokens", "Configuration", "Proxy", "ControlPlane",
+      ],
+      path: "Tests/WorkDriver", swiftSettings: settings),
     .testTarget(
       name: "GatewayTests", dependencies: ["Cryptography", "TLS", "Tokens", "TestSupport"], swiftSettings: settings),
     .testTarget(

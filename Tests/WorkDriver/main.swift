@@ -1,0 +1,36 @@
+// Does the work of each case in three sizes, each between two calls of a marker: valgrind writes down at the marker how many
+// instructions were needed since the one before. `LinearCostTests` runs this program and judges.
+
+/// A piece of work whose cost may grow no faster than its size.
+struct WorkCase {
+  let name: String
+  /// Three, each twice as large as the one before.
+  let sizes: [Int]
+  /// Prepares the work of a size; what it gives does the work, and says what came of it.
+  let make: (Int) throws -> () throws -> String
+
+  init(_ name: String, from size: Int = 100, _ make: @escaping (Int) throws -> () throws -> String) {
+    self.name = name
+    sizes = [size, size * 2, size * 4]
+    self.make = make
+  }
+}
+
+@inline(never)
+public func workMark() {}
+
+for work in requestCases + answerCases + parserCases + documentCases + [canary] {
+  // What is made once and kept, such as tables of types, counts for nobody.
+  do {
+    _ = try work.make(work.sizes[0])()
+    for size in work.sizes {
+      let run = try work.make(size)
+      workMark()
+      let outcome = try run()
+      workMark()
+      print(work.name, size, outcome, separator: "\t")
+    }
+  } catch {
+    print("\(work.name) failed: \(error)")
+  }
+}

@@ -102,6 +102,28 @@ struct ClientLeavesTests {
     try await Self.expectNothingLeft(gateway, upstream)
   }
 
+  @Test("T97 Whoever ends its half while a long body comes gets no more of it", arguments: Way.allCases)
+  func longBody(_ way: Way) async throws {
+    let upstream = try await TestUpstream.start { connection in
+      _ = try await connection.receiveRequest()
+      try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n")
+      connection.stream.startSending(repeating: 0x78, count: 1_000_000_000_000)
+      try await connection.stream.waitUntilGone()
+    }
+    let gateway = try await Self.start(way, upstream)
+    let client = try await Self.connect(way, gateway)
+    client.discardInput()
+    if way.isHTTP2 { try await client.send(Frames.windowUpdate(0, 1 << 30)) }
+    try await Self.ask(way, client, "/long")
+    if way.isHTTP2 { try await client.send(Frames.windowUpdate(1, 1 << 30)) }
+    try await client.waitUntilReceived(1_000_000)
+    try await client.shutdownOutput()
+    try await client.waitUntilGone()
+    let line = try await gateway.waitForAccessLog(1)[0]
+    #expect(line.contains("\"status\":200") && line.contains("\"reason\":\"client_closed\""), "\(line)")
+    try await Self.expectNothingLeft(gateway, upstream)
+  }
+
   @Test("T97 Whoever leaves the line of a full upstream is never sent to it, and its place in the line is free")
   func inLine() async throws {
     let (begun, go) = (Gate(), Gate())

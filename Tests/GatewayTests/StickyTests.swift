@@ -85,6 +85,27 @@ struct StickyTests {
     #expect(try await client.get("/", ["Cookie: \(value)"])["Set-Cookie"] == nil)
   }
 
+  @Test("The cookie is Secure where a trusted proxy says that the client speaks TLS, and nobody else's word counts")
+  func secureBehindProxy() async throws {
+    let server = try await TestUpstream.answering("x")
+    let configuration = Self.configuration([server], "sticky: { cookie: SERVER }")
+    let trusting = try await GatewayProcess.start("trusted_proxies: [127.0.0.1]\n" + configuration)
+    let wary = try await GatewayProcess.start(configuration)
+    let words: [([String], Bool)] = [
+      (["X-Forwarded-Proto: https"], true), (["X-Forwarded-Proto: HTTPS"], true), (["X-Forwarded-Proto: http"], false),
+      (["X-Forwarded-Proto: http, https"], false), (["X-Forwarded-Proto: https", "X-Forwarded-Proto: https"], false),
+      ([], false),
+    ]
+    for (fields, isSecure) in words {
+      for version in ["HTTP/1.1", "HTTP/1.0"] {
+        let request = (["GET / \(version)", "Host: test"] + fields).joined(separator: "\r\n") + "\r\n\r\n"
+        let cookie = try #require(try await trusting.exchange(request)["Set-Cookie"])
+        #expect(cookie.hasSuffix("; Secure") == isSecure, "\(fields)")
+        #expect(try await wary.exchange(request)["Set-Cookie"]?.hasSuffix("SameSite=Lax") == true, "\(fields)")
+      }
+    }
+  }
+
   @Test("A canary gets its share, and each caller stays on one side")
   func canary() async throws {
     let servers = try await Self.servers(2)

@@ -79,6 +79,18 @@ extension Exchange {
   /// Field lines that bind the client to the server which answers; none where its cookie says so already.
   var bindingLines: [UInt8]? {
     guard pool?.sticky != nil, let server, server !== boundServer else { return nil }
-    return downstream?.client.security == nil ? server.bindingLines : server.secureBindingLines
+    return isClientSecure ? server.secureBindingLines : server.bindingLines
+  }
+
+  /// Whether the client speaks TLS, to us or to a trusted proxy that says so.
+  private var isClientSecure: Bool {
+    downstream?.client.security != nil || isPeerTrusted && Self.saysHTTPS(head)
+  }
+
+  private static func saysHTTPS(_ head: borrowing RequestHead) -> Bool {
+    guard head.count(of: .xForwardedProto) == 1, let field = head.first(.xForwardedProto), !field.isHopByHop else {
+      return false
+    }
+    return head.bytes.span.extracting(field.value).equalsIgnoringCase("https")
   }
 }

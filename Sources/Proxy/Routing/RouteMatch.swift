@@ -27,6 +27,8 @@ package struct RouteMatch: ~Copyable {
   var presentSegments: [Range<Int>] = []
   /// One bit a method name of the table, set for those that a passed-over route would have taken.
   var allowedMethods: [UInt64] = []
+  /// Those routes.
+  package internal(set) var missedRoutes: [Int] = []
 
   package init() {}
 
@@ -35,6 +37,7 @@ package struct RouteMatch: ~Copyable {
     if !captures.isEmpty { captures.removeAll(keepingCapacity: true) }
     rest = 0..<0
     if !allowedMethods.isEmpty { allowedMethods.removeAll(keepingCapacity: true) }
+    if !missedRoutes.isEmpty { missedRoutes.removeAll(keepingCapacity: true) }
   }
 
   /// Makes what lies in one spelling of a path lie in another, whose segments are as many.

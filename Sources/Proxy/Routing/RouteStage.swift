@@ -20,8 +20,19 @@ extension Exchange {
       if let maintenance = found.maintenance, isClosed(by: maintenance) { return .refuse(.gateway(.maintenance)) }
       return checkHandshake(found)
     case .notFound: return .refuse(.gateway(.routeNotFound))
-    case .methodNotAllowed: return .refuse(.gateway(.methodNotAllowed))
+    case .methodNotAllowed:
+      if let cors = corsOfMissedRoute { writeOriginFields(cors) }
+      return .refuse(.gateway(.methodNotAllowed))
     }
+  }
+
+  /// A page that may call the path with other methods may also read that this is none of them.
+  private var corsOfMissedRoute: CORSPolicy? {
+    for index in routeMatch.missedRoutes.indices {
+      let route = routeMatch.missedRoutes[index]
+      if snapshot.routes.indices.contains(route), let cors = snapshot.routes[route].cors { return cors }
+    }
+    return nil
   }
 
   private func normalizeTarget(_ bytes: Span<UInt8>) -> TargetError? {

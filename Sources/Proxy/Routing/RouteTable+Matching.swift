@@ -165,6 +165,7 @@ extension RouteTable {
         return candidate.route
       }
       isMethodMissed = true
+      match.missedRoutes.append(candidate.route)
       for word in 0..<methodWordCount { match.allowedMethods[word] |= methodMasks[words + word] }
     }
     return nil

@@ -36,6 +36,27 @@ struct CORSTests {
     return client.text
   }
 
+  @Test("A page that may call a path with other methods may read the 405 that one of them gets")
+  func missedMethod() throws {
+    let bench = try Bench(
+      """
+      routes:
+        - { path: /api, methods: [DELETE], auth: public, upstream: app }
+        - { path: /api, methods: [POST], cors: { origins: [https://app.example.com] }, auth: public, upstream: app }
+        - { path: /closed, methods: [POST], auth: public, upstream: app }
+      """)
+    let missed = answer(bench, get("/api", Self.origin))
+    #expect(status(missed) == 405 && values("Allow", in: missed) == ["DELETE, POST"])
+    #expect(fields(missed) == ["allow-origin: https://app.example.com", "vary: Origin"])
+    #expect(fields(answer(bench, get("/api", "Origin: https://other.example"))) == ["vary: Origin"])
+    #expect(fields(answer(bench, get("/closed", Self.origin))).isEmpty)
+    // What one request missed is forgotten with it.
+    let client = bench.connect()
+    client.send(get("/api", Self.origin) + get("/nowhere", Self.origin))
+    #expect(client.text.ranges(of: "Access-Control-Allow-Origin").count == 1)
+    bench.expectNothingHeld()
+  }
+
   @Test("A preflight is answered here, without a token, and nobody behind hears of it")
   func preflights() throws {
     let issuer = try BenchIssuer()

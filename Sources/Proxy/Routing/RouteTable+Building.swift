@@ -56,6 +56,7 @@ private struct RouteTableBuilder {
 
   /// As the look-up folds a request's host.
   private static func folded(_ name: String) -> String {
+    if let address = RouteTable.ipv6Text(name.utf8.span) { return address }
     let lower = name.lowercased()
     return lower.hasSuffix(".") ? String(lower.dropLast()) : lower
   }
@@ -102,6 +103,7 @@ private struct RouteTableBuilder {
     table.nodes = nodes
     table.edges = NameTable(edges.map { (parent: $0.key.parent, name: $0.key.name, value: $0.value) })
     addHosts(&table)
+    table.hasIPv6Host = routes.contains { if case .exact(let name) = $0.host { name.contains(":") } else { false } }
   }
 
   private mutating func addMethods(_ table: inout RouteTable, routes: [Route]) {

@@ -108,6 +108,7 @@ extension RouteTable {
   private func firstRoot(of host: Span<UInt8>, into match: inout RouteMatch) -> Int {
     if host.count > Self.hostByteCountMax { return -1 }
     if hosts.isEmpty { return anyHost }
+    if hasIPv6Host, let name = Self.ipv6Text(host) { return root(ofFolded: name.utf8.span) }
     var count = host.count
     if count > 0, host[count - 1] == UInt8(ascii: ".") { count -= 1 }
     var hasUpperCase: UInt8 = 0
@@ -120,6 +121,11 @@ extension RouteTable {
       match.foldedHost.append(byte &- 65 < 26 ? byte | 0x20 : byte)
     }
     return root(ofFolded: match.foldedHost.span)
+  }
+
+  /// The one spelling of an IPv6 address; nil for other hosts.
+  static func ipv6Text(_ host: Span<UInt8>) -> String? {
+    host.firstIndex(of: 0x3A) == nil ? nil : PeerAddress(host)?.text
   }
 
   private func root(ofFolded host: Span<UInt8>) -> Int {

@@ -59,6 +59,8 @@ package struct RouteTable: ~Copyable, Sendable {
   var roots: [Root] = []
   /// Parent 0: exact hosts; parent 1: what stands behind `*.`; the values are indices into `roots`.
   var hosts = NameTable([])
+  /// Whether one of them is an IPv6 address, which has many spellings.
+  var hasIPv6Host = false
   /// The root of routes without a host, or -1.
   var anyHost = -1
   var candidates: [Candidate] = []

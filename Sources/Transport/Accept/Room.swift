@@ -15,9 +15,12 @@ final class Room: Sendable {
   }
 
   private let clients = Atomic<Int>(0)
+  private let servers = Atomic<Int>(0)
   private let sockets = Atomic<Int>(0)
   private let clientsMax = Atomic<Int>(.max)
   private let socketsMax: Int
+  /// A part of the sockets is never servers': whoever comes is let in, and told that there is no room.
+  private var serversMax: Int { socketsMax - socketsMax / 8 }
   private let isWaitedFor = Atomic<Bool>(false)
   private let lastReportAt = Atomic<Int64>(.min)
   private let workers = Mutex<[Mailbox]>([])
@@ -42,7 +45,14 @@ final class Room: Sendable {
   }
 
   /// Nil when there is none.
-  func serverSeat() -> Seat? { Self.take(sockets, below: socketsMax) ? Seat(self, isClient: false) : nil }
+  func serverSeat() -> Seat? {
+    guard Self.take(servers, below: serversMax) else { return nil }
+    guard Self.take(sockets, below: socketsMax) else {
+      servers.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+      return nil
+    }
+    return Seat(self, isClient: false)
+  }
 
   private static func take(_ count: borrowing Atomic<Int>, below max: Int) -> Bool {
     var seen = count.load(ordering: .sequentiallyConsistent)
@@ -56,7 +66,11 @@ final class Room: Sendable {
   }
 
   fileprivate func leave(isClient: Bool) {
-    if isClient { clients.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+    if isClient {
+      clients.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+    } else {
+      servers.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+    }
     sockets.wrappingSubtract(1, ordering: .sequentiallyConsistent)
     // Nearly always nobody waits.
     guard isWaitedFor.load(ordering: .sequentiallyConsistent), isWaitedFor.exchange(false, ordering: .relaxed) else {

@@ -70,6 +70,20 @@ struct RouteRequestTests {
     }
   }
 
+  @Test("T95: A rule for an IPv6 address holds for every spelling of it")
+  func addresses() throws {
+    let routes = [makeRoute("/*", host: "2001:db8::7", name: "closed"), makeRoute("/*", name: "any")]
+    let cases = [
+      ("[2001:db8::7]", "closed"), ("[2001:DB8:0:0:0:0:0:7]:80", "closed"), ("[2001:0db8::0007]", "closed"),
+      ("[2001:db8::0.0.0.7]", "closed"), ("[2001:db8::8]", "any"), ("2001.db8", "any"), ("[::]", "any"),
+    ]
+    for (host, name) in cases {
+      #expect(try find("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n", routes).route == name, "\(host)")
+    }
+    let long = [makeRoute("/*", host: "2001:db8:0:0:0:0:0:7", name: "closed"), makeRoute("/*", name: "any")]
+    #expect(try find("GET / HTTP/1.1\r\nHost: [2001:db8::7]\r\n\r\n", long).route == "closed")
+  }
+
   @Test("T44 OPTIONS * finds only the catch-all route without host")
   func asteriskForm() throws {
     let request = "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"

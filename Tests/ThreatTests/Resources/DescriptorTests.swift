@@ -176,6 +176,11 @@ struct DescriptorTests {
     #expect(metrics.sum("catraca_errors_total", ["reason": "upstream_connect_failed"]) == 0)
     #expect(metrics.sum("catraca_requests_total", ["code": "503"]) < 100)
     #expect(try await gateway.admin("/healthz").status == 200)
+    // A check that ends leaves room for a moment.
+    try await gateway.waitUntil("a refusal") {
+      let refused = try await gateway.get("/other")
+      return refused.status == 503 && refused.code == "resources_exhausted" && refused["Retry-After"] == "1"
+    }
     client.close()
     try await gateway.waitUntil("room again") { try await gateway.get("/other").status == 200 }
     #expect(try await gateway.metrics().sum("catraca_upstream_ejections_total") == 0)

@@ -175,6 +175,7 @@ package final class HTTP2Session {
     }
   }
 
+  @inline(__always)
   private func work(on input: Span<UInt8>, _ range: Range<Int>) {
     inputCount = input.count
     // SAFETY: nghttp2 reads the range, which lies in the span; the address that is kept is used by callbacks of this call only.

@@ -12,18 +12,15 @@ public struct FieldLine: Sendable {
   public internal(set) var foldedHash: UInt32
   /// Which field it is, by its exact name in any case: what the gateway itself reads.
   public internal(set) var known: KnownField
-  /// Which field a server may take it for, that folds names as CGI does: what decides whether it goes on.
+  /// Which field a server may take it for, that folds names as CGI does: what decides whether it goes on. What Connection
+  /// names fares as Connection does.
   public internal(set) var folded: KnownField
-  /// Whether the name has something in the place of a `-`.
-  public internal(set) var isAlias: Bool
-  /// Whether Connection names it.
-  @usableFromInline var isNominated: Bool
 
   /// Whether the field belongs to this connection only: by the fixed list in any spelling, or because Connection names it
   /// (RFC 9110 §7.6.1).
   @inlinable
   public var isHopByHop: Bool {
-    @inline(__always) get { folded.isHopByHop || isNominated }
+    @inline(__always) get { folded.isHopByHop }
   }
 
   @inlinable
@@ -71,6 +68,6 @@ extension FieldLine {
         nameStart: UInt32(truncatingIfNeeded: line.lowerBound), nameEnd: UInt32(truncatingIfNeeded: name.end),
         valueStart: UInt32(truncatingIfNeeded: start), valueEnd: UInt32(truncatingIfNeeded: end),
         lineEnd: UInt32(truncatingIfNeeded: line.upperBound + 2), foldedHash: name.foldedHash, known: name.known,
-        folded: name.folded, isAlias: name.isAlias, isNominated: false))
+        folded: name.folded))
   }
 }

@@ -17,7 +17,7 @@ struct FieldFacts {
   var seen: UInt64 = 0
   var contentLength: UInt64 = 0
   var options: ConnectionOptions = []
-  private var connectionNameCount = 0
+  private var connectionNameCount: UInt8 = 0
 
   // LIMIT: names in all Connection fields of a head (T74): beyond them 400, from an upstream 502. Each is compared with
   // each field.
@@ -134,9 +134,9 @@ struct FieldFacts {
       var tokens = TokenList(line.value)
       while let token = tokens.next(bytes) {
         for index in fields.indices
-        where fields[index].foldedHash == token.name.foldedHash && !fields[index].isNominated {
+        where fields[index].foldedHash == token.name.foldedHash && fields[index].folded != .connection {
           if foldedEquals(bytes.extracting(token.range), bytes.extracting(fields[index].name)) {
-            fields[index].isNominated = true
+            fields[index].folded = .connection
           }
         }
       }

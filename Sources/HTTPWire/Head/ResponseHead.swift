@@ -147,6 +147,9 @@ extension ResponseHead {
   /// The number of lines of a field.
   package func count(of known: KnownField) -> Int { countFields(known, fields, facts) }
 
+  /// Whether a field of this exact name is there.
+  package func has(_ known: KnownField) -> Bool { facts.has(known) }
+
   /// The first line of a field.
   package func first(_ known: KnownField) -> FieldLine? { firstField(known, fields, facts) }
 }

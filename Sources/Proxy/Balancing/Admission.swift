@@ -43,6 +43,7 @@ struct WaitingLine {
 
 extension Exchange {
   /// Takes a place at the upstream and a server there, waits for them, or is turned away.
+  @inline(__always)
   func seekPlace(at pool: UpstreamPool) -> StageOutcome {
     if pool.isWatched {
       pool.reviewRotation()

@@ -24,14 +24,12 @@ extension HTTP1DownstreamConnection {
     prepareOutput()
     output.reserve(response.bytes.count + 256)
     writeStatusLine(response.status, reason: response)
-    var hasDate = false
     let bytes = response.bytes.span
     var run = 0..<0
     let droppedBits = exchange.droppedBits(of: response, framing: upstreamFraming)
     let mayDropByName = exchange.mayDropByName(response)
     for index in response.fields.indices {
       let field = response.fields[index]
-      if case .date = field.known { hasDate = true }
       if droppedBits & field.folded.bit != 0 || mayDropByName && exchange.isDropped(field, of: response) { continue }
       if run.upperBound == field.line.lowerBound {
         run = run.lowerBound..<field.line.upperBound
@@ -41,7 +39,7 @@ extension HTTP1DownstreamConnection {
       }
     }
     output.append(bytes.extracting(run))
-    if !hasDate { writeDate() }
+    if !response.has(.date) { writeDate() }
     if case .chunked = responseFraming { output.append("Transfer-Encoding: chunked\r\n") }
     if let route = exchange.route { output.append(route.responseLines) }
     if let lines = exchange.bindingLines { output.append(lines) }

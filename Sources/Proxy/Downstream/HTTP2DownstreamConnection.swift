@@ -155,7 +155,8 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     prepareOutput()
     session.produce(into: &output, upTo: Self.outputHighWater)
     while let event = session.nextEvent() { handle(event, Span()) }
-    settleHeld()
+    // One request whose answer goes on at once is as little as one of HTTP/1.
+    if heldByteCount > 0 || exchangeCount > 1 || session.queuedByteCount > 0 || isOutputStuck { settleHeld() }
     // Who sends no more gives no credit either: what is not made now never will be.
     if session.isFinished || isInputEnded && exchangeCount == 0 && output.isEmpty { close() }
   }

@@ -142,16 +142,14 @@ final class HTTP2DownstreamStream: DownstreamStream {
   func writeHead(_ response: borrowing ResponseHead, framing: BodyFraming, of exchange: Exchange) {
     worker.headerList.setStatus(response.status)
     let bytes = response.bytes.span
-    var hasDate = false
     let droppedBits = exchange.droppedBits(of: response, framing: framing)
     let mayDropByName = exchange.mayDropByName(response)
     for index in response.fields.indices {
       let field = response.fields[index]
-      if case .date = field.known { hasDate = true }
       if droppedBits & field.folded.bit != 0 || mayDropByName && exchange.isDropped(field, of: response) { continue }
       append(bytes, field)
     }
-    if !hasDate { appendDate() }
+    if !response.has(.date) { appendDate() }
     if let route = exchange.route { appendLines(route.responseLines) }
     if let lines = exchange.bindingLines { appendLines(lines) }
     exchange.appendAddedLines(to: &worker.headerList)

@@ -86,7 +86,7 @@ extension Exchange {
   private func writeKeptFields(_ bytes: Span<UInt8>, _ route: CompiledRoute) {
     let snapshot = snapshot
     // Asked once for all lines, as each answer costs a walk over them.
-    let isTraceKept = isTraceKept
+    let isTraceKept = head.has(.tracestate) && isTraceKept
     let isCallTimed = isCallTimed
     var run = 0..<0
     for index in head.fields.indices {
@@ -121,7 +121,7 @@ extension Exchange {
     case .grpcTimeout: if isCallTimed { return false }
     case .secWebSocketKey: if head.connectProtocol != nil { return false }
     case .secWebSocketProtocol:
-      if route.isWebSocketProtocolSource, field.isAlias || !isProtocolForwarded(route) { return false }
+      if route.isWebSocketProtocolSource, field.known != field.folded || !isProtocolForwarded(route) { return false }
     case .cookie: if isCookieCut(route) { return false }
     case .referer: if isRefererCut { return false }
     case .xForwardedFor, .forwarded: return false

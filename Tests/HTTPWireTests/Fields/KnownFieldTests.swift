@@ -60,7 +60,6 @@ struct KnownFieldTests {
         let name = String(decoding: alias, as: UTF8.self)
         #expect(foldedEquals(name, "x-authenticated-user"))
         #expect(try field(name).foldedHash == foldedHash(of: "X-Authenticated-User"))
-        #expect(try field(name).isAlias == (byte != UInt8(ascii: "-")))
       }
     }
   }

@@ -99,8 +99,11 @@ struct KeySourceTests {
       }
       for try await status in group { #expect(status == 200) }
     }
-    // Discovery led there before, so it is not asked again.
-    #expect(issuer.server.targets == ["/.well-known/openid-configuration", "/keys", "/keys"])
+    // Discovery led there before, so it is not asked again. A worker whose request came between the fetch and the news of it
+    // takes one of the other two looks.
+    let targets = issuer.server.targets
+    #expect(targets.starts(with: ["/.well-known/openid-configuration", "/keys", "/keys"]), "\(targets)")
+    #expect(targets.dropFirst().allSatisfy { $0 == "/keys" } && targets.count <= 5, "\(targets)")
     let accepted = try await door.gateway.metrics().sum("catraca_auth_total", ["result": "accepted"])
     #expect(accepted == 21)
     // Two more looks are left, then nobody is asked because of a kid for a while.

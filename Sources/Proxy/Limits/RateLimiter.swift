@@ -53,6 +53,9 @@ package final class RateLimiter: Sendable {
     hashKey1 = UInt64.random(in: .min ... .max)
   }
 
+  /// What the table takes, for as long as the limiter lives: nothing else grows with its keys.
+  var byteCount: Int { words.count * 8 }
+
   /// Takes one request out of a key's bucket, if it is in there.
   ///
   /// - Parameters:

@@ -43,6 +43,19 @@ struct ClientLeavesTests {
     }
   }
 
+  /// A request that a server has and never answers.
+  private static func askWorkingServer(_ way: Way) async throws -> (TestUpstream, GatewayProcess, RawClient) {
+    let upstream = try await TestUpstream.start { connection in
+      _ = try await connection.receiveRequest()
+      try await connection.stream.waitUntilGone()
+    }
+    let gateway = try await start(way, upstream)
+    let client = try await connect(way, gateway)
+    try await ask(way, client, "/works")
+    _ = try await upstream.waitForRequests(1)
+    return (upstream, gateway, client)
+  }
+
   /// No connection is left on either side, and no place is taken.
   private static func expectNothingLeft(_ gateway: GatewayProcess, _ upstream: TestUpstream) async throws {
     try await upstream.waitForOpenConnections(0)
@@ -54,14 +67,7 @@ struct ClientLeavesTests {
 
   @Test("T97 Whoever leaves while the server works is 499 at once, and the server is told", arguments: Way.allCases)
   func whileServerWorks(_ way: Way) async throws {
-    let upstream = try await TestUpstream.start { connection in
-      _ = try await connection.receiveRequest()
-      try await connection.stream.waitUntilGone()
-    }
-    let gateway = try await Self.start(way, upstream)
-    let client = try await Self.connect(way, gateway)
-    try await Self.ask(way, client, "/works")
-    _ = try await upstream.waitForRequests(1)
+    let (upstream, gateway, client) = try await Self.askWorkingServer(way)
     client.close()
     let line = try await gateway.waitForAccessLog(1)[0]
     #expect(line.contains("\"status\":499") && line.contains("\"reason\":\"client_closed\""), "\(line)")
@@ -71,14 +77,7 @@ struct ClientLeavesTests {
 
   @Test("T97 Whoever only ends its half has left, too, and gets no answer", arguments: Way.allCases)
   func halfClosed(_ way: Way) async throws {
-    let upstream = try await TestUpstream.start { connection in
-      _ = try await connection.receiveRequest()
-      try await connection.stream.waitUntilGone()
-    }
-    let gateway = try await Self.start(way, upstream)
-    let client = try await Self.connect(way, gateway)
-    try await Self.ask(way, client, "/works")
-    _ = try await upstream.waitForRequests(1)
+    let (upstream, gateway, client) = try await Self.askWorkingServer(way)
     try await client.shutdownOutput()
     try await client.waitUntilGone()
     #expect(try await gateway.waitForAccessLog(1)[0].contains("\"status\":499"))
@@ -158,14 +157,7 @@ struct ClientLeavesTests {
 
   @Test("T97 Whoever leaves a connection that is not read, for all that it pipelined, is missed all the same")
   func unread() async throws {
-    let upstream = try await TestUpstream.start { connection in
-      _ = try await connection.receiveRequest()
-      try await connection.stream.waitUntilGone()
-    }
-    let gateway = try await Self.start(.http1, upstream)
-    let client = try await gateway.connect()
-    try await Self.ask(.http1, client, "/works")
-    _ = try await upstream.waitForRequests(1)
+    let (upstream, gateway, client) = try await Self.askWorkingServer(.http1)
     let more = "GET /more HTTP/1.1\r\nHost: test\r\nX-Much: \(String(repeating: "m", count: 1000))\r\n\r\n"
     try await client.send(String(repeating: more, count: 120))
     client.close()
@@ -176,14 +168,7 @@ struct ClientLeavesTests {
 
   @Test("T97 A drain does not wait for the requests of those who have left", arguments: Way.allCases)
   func drain(_ way: Way) async throws {
-    let upstream = try await TestUpstream.start { connection in
-      _ = try await connection.receiveRequest()
-      try await connection.stream.waitUntilGone()
-    }
-    let gateway = try await Self.start(way, upstream)
-    let client = try await Self.connect(way, gateway)
-    try await Self.ask(way, client, "/works")
-    _ = try await upstream.waitForRequests(1)
+    let (_, gateway, client) = try await Self.askWorkingServer(way)
     gateway.terminate()
     _ = try await gateway.waitForLog("draining") { $0.contains("] draining") }
     client.close()

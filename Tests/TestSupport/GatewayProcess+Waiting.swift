@@ -6,13 +6,14 @@ extension GatewayProcess {
     try await waitUntil("the gateway to be ready") { try await self.admin("/readyz").status == 200 }
   }
 
-  /// Asks again and again until it holds; each time is an exchange with the gateway, which is what makes it wait.
+  /// Asks again after a pause until it holds.
   package func waitUntil(_ awaited: String, _ condition: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + Deadline.standard
     while try await !condition() {
       if ContinuousClock.now > deadline {
         throw DeadlinePassed(awaited: awaited, seen: "\(standardError.suffix(12)) \(accessLog.suffix(6))")
       }
+      await Pause.short()
     }
   }
 }

@@ -189,6 +189,7 @@ package final class GatewayProcess: Sendable {
       if ContinuousClock.now > deadline {
         throw DeadlinePassed(awaited: awaited, seen: "\(metrics.samples.filter { $0.value != 0 })")
       }
+      await Pause.short()
     }
   }
 

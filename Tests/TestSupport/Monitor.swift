@@ -13,8 +13,16 @@ package struct DeadlinePassed: Error, CustomStringConvertible {
 }
 
 package enum Deadline {
-  /// How long any one event may take: generous, since tests share a busy machine, and only ever reached by a failure.
-  package static let standard = Duration.seconds(10)
+  /// How long any one event may take. Only a failure reaches it: a machine that is shared and slow, or that stands still
+  /// for a while, does not.
+  package static let standard = Duration.seconds(120)
+}
+
+package enum Pause {
+  /// Between two looks at something that sends no event: long enough to leave the processor to what is awaited.
+  package static func short() async {
+    try? await MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
+  }
 }
 
 /// State behind a lock, with waits that never block a thread.

@@ -1,13 +1,8 @@
 // Certificates, keys, OCSP responses and ticket keys as files: what can be used says of itself what can be written down.
 
 import Cryptography
+import Glibc
 import TLS
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 @_cdecl("fuzz_certificates")
 func libFuzzCertificates(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {

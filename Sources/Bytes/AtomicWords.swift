@@ -3,13 +3,8 @@
 //
 // Invariant: `base` points to `count` words from `init` to `deinit`; every access is atomic and within them.
 
+import Glibc
 public import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 /// A fixed run of 64-bit words, all zero at first. Memory that was never written to costs nothing but addresses.
 @safe

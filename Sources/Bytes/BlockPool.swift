@@ -3,11 +3,7 @@
 //
 // Invariant: each kept block has `byteCount` bytes, belongs to nobody else, and begins with the address of the one below it.
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
+import Glibc
 
 /// A stack of blocks of one size. Public as ``ByteQueue`` is.
 @safe

@@ -7,11 +7,7 @@
 // Public, where the other targets have `package`: the compiler inlines into other modules only what is public, and on a
 // request's way these are called hundreds of times.
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
+import Glibc
 
 /// A first-in, first-out queue of bytes with one owner. Empty queues own no memory once ``releaseStorage()`` was called.
 @safe

@@ -1,10 +1,6 @@
 // Bulk operations on spans of bytes that the standard library does not offer without `unsafe`: compare, search, hash, copy.
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
+import Glibc
 
 // `@_effects(readonly)`: they release nothing, so a caller need not retain what a span lies in. Where that is memory which was
 // not touched for long, the retain would wait for it.

@@ -4,15 +4,10 @@
 internal import Bytes
 internal import ControlPlane
 package import Cryptography
+import Glibc
 internal import JSON
 package import NIOCore
 internal import Tokens
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 /// Runs from ``start(group:port:audience:)`` until ``stop()``.
 package actor DemoIssuer {

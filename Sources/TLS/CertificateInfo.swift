@@ -1,12 +1,7 @@
 // Reads a certificate: names, times, key. Nothing is owned here but what each function makes and frees.
 
 internal import COpenSSL
-
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Darwin
-#endif
+internal import Glibc
 
 extension CertificateInfo {
   /// - Parameter certificate: an X509 that lives through the call.

@@ -3,12 +3,7 @@
 // look at is here, and each session keeps its context alive.
 
 internal import COpenSSL
-
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Darwin
-#endif
+internal import Glibc
 
 package enum ClientCertificatePolicy: Sendable, Hashable {
   case none

@@ -6,12 +6,7 @@
 
 internal import Bytes
 internal import COpenSSL
-
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Darwin
-#endif
+internal import Glibc
 
 /// What the callbacks read and write.
 @safe

@@ -1,12 +1,7 @@
 // A TLS failure as a value: OpenSSL's per-thread error queue is emptied into it, so that no later call reads old errors.
 
 internal import COpenSSL
-
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Darwin
-#endif
+internal import Glibc
 
 /// How a handshake ended, as a label of `catraca_tls_handshakes_total`.
 package enum TLSResult: String, CaseIterable, Sendable {

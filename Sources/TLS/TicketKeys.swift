@@ -3,13 +3,8 @@
 
 internal import Bytes
 internal import COpenSSL
+internal import Glibc
 internal import Synchronization
-
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Darwin
-#endif
 
 /// Shared by all contexts and workers.
 package final class TicketKeys: Sendable {

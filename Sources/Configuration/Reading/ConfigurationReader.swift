@@ -1,11 +1,7 @@
 // The way in: a file's text → the checked model, or every error in it with its place. Nothing else makes a
 // GatewayConfiguration that the gateway would run.
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
+import Glibc
 
 /// Reads `gateway.conf`.
 package enum ConfigurationReader {

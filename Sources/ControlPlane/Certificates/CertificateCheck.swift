@@ -2,13 +2,8 @@
 // not when the first client comes. Never says what is in a key.
 
 package import Configuration
+import Glibc
 import TLS
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 package enum CertificateCheck {
   private static let day: Int64 = 24 * 3600

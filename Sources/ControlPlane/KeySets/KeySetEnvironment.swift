@@ -1,12 +1,7 @@
 // Everything outside that key sets depend on, as values: time, chance, the network and the disk. Tests bring their own.
 
+import Glibc
 package import TLS
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 /// What the registry asks the world.
 package struct KeySetEnvironment: Sendable {

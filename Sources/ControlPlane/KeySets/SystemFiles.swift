@@ -1,11 +1,7 @@
 // Files of the operating system, through its own calls: a file's signature, a bounded read, an atomic replacement.
 // Invariant: every descriptor opened here is closed here; a temporary file is renamed or removed.
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
+import Glibc
 
 // The system calls that methods of the same name would hide.
 private func closeDescriptor(_ descriptor: Int32) -> Int32 { close(descriptor) }

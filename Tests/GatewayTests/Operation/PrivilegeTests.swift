@@ -1,13 +1,8 @@
 // The gateway asks the kernel for nothing that only root may have.
 
+import Glibc
 import TestSupport
 import Testing
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 @Suite("Privileges")
 struct PrivilegeTests {

@@ -73,6 +73,7 @@ struct SourceRuleTests {
     "Sources/Transport/System/Pipe.swift",
     "Sources/Transport/System/Poller.swift",
     "Sources/Transport/System/SocketAddress.swift",
+    "Sources/Transport/System/SystemError.swift",
     "Sources/Transport/System/WorkerThread.swift",
     "Sources/catraca/Commands/Run.swift",
     "Sources/catraca/Token/KeyFile.swift",

@@ -113,16 +113,3 @@ extension Descriptor {
     return SocketAddress(storage, size: size).port
   }
 }
-
-/// What the system said of a call, by its errno.
-struct SystemError: Error, CustomStringConvertible {
-  let code: CInt
-
-  /// The process or the machine lacks something, whatever was asked for.
-  var isOwnWant: Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].contains(code) }
-
-  var description: String {
-    // SAFETY: strerror gives a text that lasts until the next call on this thread; it is copied here.
-    unsafe String(cString: strerror(code))
-  }
-}

@@ -124,7 +124,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
   override func received(_ bytes: Span<UInt8>) {
     guard exchange != nil else {
       // Nobody asked: whatever this is, it must never be taken for an answer to the next request.
-      worker.counters.countError("upstream_unsolicited_bytes")
+      worker.counters.countError(.upstreamUnsolicitedBytes)
       return dismiss()
     }
     hasReceived = true

@@ -54,7 +54,7 @@ extension WorkerLoop {
     if max == 0 || snapshot.isTrusted(client) { return .uncounted }
     let network = client.network(prefix: snapshot.ipv6PrefixLength)
     if clientConnections.enter(network, max: max) { return Admission(network, clientConnections) }
-    worker.counters.countError("connections_per_client")
+    worker.counters.countError(.connectionsPerClient)
     return nil
   }
 }

@@ -111,7 +111,7 @@ extension WorkerLoop {
     var timeout = worker.snapshot.headerTimeoutNanoseconds
     var secure: SecureLayer?
     if known.listener.hasProxyProtocol, !worker.snapshot.isTrusted(peer) {
-      worker.counters.countError("proxy_header_untrusted")
+      worker.counters.countError(.proxyHeaderUntrusted)
       return nil
     }
     if let tls = known.listener.tls {

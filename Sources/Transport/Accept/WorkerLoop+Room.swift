@@ -43,7 +43,7 @@ extension WorkerLoop {
 
   /// There is no descriptor for another client, whatever was reckoned.
   func starve() {
-    worker.counters.countError("accept_starved")
+    worker.counters.countError(.acceptStarved)
     report(.descriptors)
     if !giveUpIdleClient() { _ = giveUpIdleServer() }
     waitForRoom()
@@ -82,13 +82,13 @@ extension WorkerLoop {
   private func giveUpIdleClient() -> Bool {
     let now = worker.time.nanoseconds
     if let idle = worker.longestIdleClient(since: now &- Self.idleNanoseconds), let socket = socket(of: idle) {
-      worker.counters.countError("idle_given_up")
+      worker.counters.countError(.idleGivenUp)
       worker.prepareGivingUp(idle)
       socket.giveUp()
       return true
     }
     guard let opening = longestOpening(since: now &- Self.openingNanoseconds) else { return false }
-    worker.counters.countError("idle_given_up")
+    worker.counters.countError(.idleGivenUp)
     opening.abort()
     return true
   }

@@ -40,7 +40,7 @@ extension Socket {
     case .incomplete:
       return nil
     case .malformed:
-      loop.worker.counters.countError("proxy_header_invalid")
+      loop.worker.counters.countError(.proxyHeaderInvalid)
       abort()
       return nil
     case .complete(let byteCount, let source):
@@ -124,7 +124,7 @@ extension Socket {
   }
 
   func openingTimedOut() {
-    if opening?.isHeaderDue == true { loop.worker.counters.countError("proxy_header_timeout") }
+    if opening?.isHeaderDue == true { loop.worker.counters.countError(.proxyHeaderTimeout) }
     endOpening(.timeout)
     abort()
   }

@@ -263,7 +263,7 @@ final class WorkerLoop {
   }
 
   func reportUpstreamHandshake(_ connection: UpstreamConnection, _ reason: String) {
-    worker.counters.countError("upstream_handshake_failed")
+    worker.counters.countError(.upstreamHandshakeFailed)
     let name = connection.configuration.name
     let now = worker.time.nanoseconds
     // LIMIT: a word in ten seconds for each upstream; a server that is down would fill the log.

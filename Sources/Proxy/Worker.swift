@@ -106,7 +106,7 @@ package final class Worker {
     self.time = time
     let client = Client(address: peer, listener: listener, security: security)
     let connection: DownstreamConnection
-    if security?.applicationProtocol == "h2",
+    if security?.applicationProtocol == .http2,
       let multiplexed = HTTP2DownstreamConnection.open(worker: self, client: client)
     {
       connection = multiplexed

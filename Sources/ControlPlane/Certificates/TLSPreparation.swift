@@ -87,7 +87,7 @@ struct TLSPreparation {
     var options = ClientOptions(trust: tls.certificateAuthority.map { .file($0) } ?? .system)
     options.isVerified = tls.isVerified
     options.certificate = tls.certificate.map { CertificatePaths(certificate: $0.certificate, key: $0.key) }
-    options.applicationProtocols = [`protocol` == .http2 ? "h2" : "http/1.1"]
+    options.applicationProtocols = [(`protocol` == .http2 ? ApplicationProtocol.http2 : .http1).rawValue]
     options.keepsSessions = true
     return options
   }

@@ -80,7 +80,7 @@ extension Exchange {
       worker.logEntry.set(.tlsVersion, security.version)
       worker.logEntry.set(.tlsCipher, security.cipher)
       worker.logEntry.isTLSResumed = security.isResumed
-      worker.logEntry.set(.alpn, security.applicationProtocol)
+      worker.logEntry.set(.alpn, security.applicationProtocol?.rawValue ?? "")
     }
     if let route { worker.logEntry.set(.route, route.name) }
     worker.logEntry.set(.requestID, requestID.span)

@@ -1,6 +1,7 @@
 // What every client connection has, whichever protocol it speaks: who is at its other end, and its place in the counters.
 
 import Bytes
+package import Configuration
 
 /// Who is at the other end of a client connection, and how it came in. Immutable; shared by all of its exchanges.
 package final class Client: Sendable {
@@ -26,13 +27,14 @@ package final class ClientSecurity: Sendable {
   let version: String
   let cipher: String
   package let isResumed: Bool
-  /// By ALPN; empty when there was none.
-  let applicationProtocol: String
+  /// By ALPN; nil when there was none.
+  let applicationProtocol: ApplicationProtocol?
   /// Nil when the client showed none.
   let certificate: ClientCertificateFacts?
 
   package init(
-    version: String, cipher: String, isResumed: Bool, applicationProtocol: String, certificate: ClientCertificateFacts?
+    version: String, cipher: String, isResumed: Bool, applicationProtocol: ApplicationProtocol?,
+    certificate: ClientCertificateFacts?
   ) {
     self.version = version
     self.cipher = cipher

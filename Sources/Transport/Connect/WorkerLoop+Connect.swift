@@ -42,7 +42,7 @@ extension WorkerLoop {
     return try SecureLayer(
       client: context, host: upstream.tls?.serverName ?? connection.host, resuming: resumptions[key],
       resumptionKey: key,
-      requiredProtocol: upstream.protocol == .http2 ? ApplicationProtocol.http2.rawValue : nil)
+      requiredProtocol: upstream.protocol == .http2 ? .http2 : nil)
   }
 }
 

@@ -11,7 +11,7 @@ final class SecureLayer {
   var session: TLSSession
   /// For a connection to an upstream: where its resumable session is kept, and what the server must have agreed to.
   let resumptionKey: String?
-  let requiredProtocol: String?
+  let requiredProtocol: ApplicationProtocol?
 
   /// LIMIT: ciphertext that is made ahead of the kernel: some records in one write, and no more.
   static let ciphertextHighWater = 64 * 1024
@@ -26,7 +26,7 @@ final class SecureLayer {
 
   init(
     client context: ClientContext, host: String, resuming resumption: TLSResumption?, resumptionKey: String,
-    requiredProtocol: String?
+    requiredProtocol: ApplicationProtocol?
   ) throws(TLSError) {
     session = try TLSSession(client: context, host: host, resuming: resumption)
     self.resumptionKey = resumptionKey
@@ -63,7 +63,7 @@ final class SecureLayer {
     let facts = session.facts()
     return ClientSecurity(
       version: facts.version, cipher: facts.cipher, isResumed: facts.isResumed,
-      applicationProtocol: facts.applicationProtocol ?? "",
+      applicationProtocol: facts.applicationProtocol.flatMap(ApplicationProtocol.init),
       certificate: session.clientCertificate().map {
         ClientCertificateFacts(
           subject: $0.subject, alternativeNames: $0.alternativeNames, thumbprint: $0.thumbprintBase64URL)

@@ -2,6 +2,7 @@
 // both are through the data plane knows nothing of the client; a deadline and `limits.connections` bound it.
 
 import Bytes
+import Configuration
 import Proxy
 import TLS
 
@@ -85,8 +86,8 @@ extension Socket {
       loop.worker.counters.countHandshake(security.isResumed ? TLSResult.resumed.rawValue : TLSResult.ok.rawValue)
       openingEnded(opening, security: security)
     } else if let upstream = connection as? UpstreamConnection {
-      if let wanted = secure.requiredProtocol, secure.session.facts().applicationProtocol != wanted {
-        return handshakeFailed("the server does not speak \(wanted)")
+      if let wanted = secure.requiredProtocol, secure.session.facts().applicationProtocol != wanted.rawValue {
+        return handshakeFailed("the server does not speak \(wanted.rawValue)")
       }
       loop.worker.connected(upstream, at: loop.now())
     }

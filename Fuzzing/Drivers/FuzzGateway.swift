@@ -133,7 +133,7 @@ final class FuzzGateway {
     guard let peer = (clients + servers).first(where: { $0.isOpen && $0.connection.index == index }) else {
       return worker.flushFailed(at: index)
     }
-    peer.connection.isFlushQueued = false
+    peer.connection.transfer.beginFlush()
     write(peer)
   }
 
@@ -141,17 +141,12 @@ final class FuzzGateway {
     let connection = peer.connection
     while true {
       connection.fillOutput()
-      let bytes = connection.output.copied()
+      let bytes = connection.transfer.output.copied()
       if bytes.isEmpty { break }
-      connection.output.removeFirst(bytes.count)
-      connection.releaseOutput()
-      connection.bytesWritten &+= UInt64(bytes.count)
+      connection.transfer.wrote(bytes.count)
       peer.received += bytes
     }
-    if connection.isDrainAwaited {
-      connection.isDrainAwaited = false
-      worker.drained(connection, at: now)
-    }
+    if connection.outputEmptied() { worker.drained(connection, at: now) }
   }
 
   private func run(_ command: Command) {

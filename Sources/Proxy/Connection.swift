@@ -1,7 +1,7 @@
 // One socket as the data plane sees it: an input and an output side, and a deadline. Owned by its worker's table from
 // `accepted` (or the decision to connect) until `closed`.
 
-package import Bytes
+import Bytes
 
 /// The base of both kinds of connection. Lives on one event loop.
 package class Connection {
@@ -9,20 +9,13 @@ package class Connection {
   package internal(set) var index = -1
   let worker: Worker
 
-  /// Bytes to be written. The transport takes from the front what it wrote, and the memory when it wrote all.
-  package final var output = ByteQueue()
-  /// Bytes that the transport took over but could not hand to the kernel yet. Kept by the transport.
-  package final var bytesInTransport = 0
-  /// Bytes that reached the kernel since the connection began. Kept by the transport; tells a stalled peer from a slow one.
-  package final var bytesWritten: UInt64 = 0
-  /// Stands among ``Worker/flushes`` already.
-  package final var isFlushQueued = false
-  /// The other side is held back until `drained` comes. Reset by the transport when it reports that.
-  package final var isDrainAwaited = false
-  /// What was received last may not have been all that is there. Kept by the transport, before it hands it in.
-  package final var hasMoreInput = false
-  /// A long body comes in: ``relay()`` is asked before each receive.
-  package final var isRelaySource = false
+  /// What the transport and this side both know of the bytes.
+  package final var transfer = TransferState()
+  /// Bytes to be written.
+  final var output: ByteQueue {
+    _read { yield transfer.output }
+    _modify { yield &transfer.output }
+  }
   final var isReadingPaused = false
   /// The transport closes with a reset when it aborts.
   package internal(set) final var isResetWanted = false
@@ -46,23 +39,21 @@ package class Connection {
   /// LIMIT: the same while memory is short; see ``MemoryShare/isShort``.
   static let shortOutputHighWater = 4 * 1024
 
+  /// An HTTP/2 connection without requests gives memory back after this time.
+  static let trimNanoseconds: Int64 = 1_000_000_000
+
   /// From so many bytes on a piece of a body is passed on with the memory in which it lies; fewer are copied, so that a peer that
   /// does not take them cannot hold much more memory than bytes.
   static let movedByteCountMin = 16 * 1024
 
   /// To be called before the first byte of something that is written: an empty output owns no memory.
   @inline(__always)
-  final func prepareOutput() { worker.outputBlocks.lend(to: &output) }
-
-  /// To be called when all output is written.
-  package final func releaseOutput() { worker.takeMemory(of: &output) }
+  final func prepareOutput() { worker.outputBlocks.lend(to: &transfer.output) }
 
   // MARK: Memory
 
   /// As the worker's share has it.
   private(set) final var heldByteCount = 0
-  /// The kernel took less than all of `output`. Kept by the transport.
-  package final var isOutputStuck = false
   /// See ``Worker/settleMemory(isTick:)``.
   final var bytesWrittenAtMark: UInt64 = 0
   private final var isLetGo = false
@@ -71,10 +62,7 @@ package class Connection {
   var storedByteCount: Int { 0 }
 
   /// Counts what the connection holds anew. To be called where bytes stay that mostly do not; see ``MemoryBound``.
-  package final func settleHeld() {
-    let stuck = isOutputStuck ? output.allocatedByteCount + bytesInTransport : 0
-    hold(isLetGo ? 0 : storedByteCount + stuck)
-  }
+  package final func settleHeld() { hold(isLetGo ? 0 : storedByteCount + transfer.stuckByteCount) }
 
   /// It is on its way out, and counts no more.
   final func letGo() {
@@ -89,26 +77,35 @@ package class Connection {
     heldByteCount = byteCount
   }
 
-  /// All output was written: to be told where something was held.
-  @inline(__always)
-  package final func outputTaken() {
-    if heldByteCount == 0 { return }
-    isOutputStuck = false
+  // MARK: What the transport reports of the output
+
+  /// The kernel takes nothing more for now.
+  package final func outputBlocked() {
+    transfer.outputBlocked()
     settleHeld()
+  }
+
+  /// All output was written. An idle connection keeps no memory for answers that it does not write.
+  /// - Returns: whether `drained` is awaited.
+  @inline(__always)
+  package final func outputEmptied() -> Bool {
+    worker.takeMemory(of: &transfer.output)
+    transfer.outputEmptied()
+    if heldByteCount > 0 { settleHeld() }
+    return transfer.isDrainAwaited
   }
 
   // MARK: Orders
 
-  final var isOutputFull: Bool { output.count + bytesInTransport >= worker.outputHighWater }
+  final var isOutputFull: Bool { transfer.unwrittenByteCount >= worker.outputHighWater }
 
   /// Nothing waits to be written, and something could be.
-  final var isOutputIdle: Bool { output.isEmpty && bytesInTransport == 0 && index >= 0 && !isClosed }
+  final var isOutputIdle: Bool { transfer.isAllWritten && index >= 0 && !isClosed }
 
   final func flush() {
     // What has no place yet is told when it is connected.
-    if isFlushQueued || isClosed || index < 0 { return }
-    isFlushQueued = true
-    worker.flushes.append(index)
+    if isClosed || index < 0 { return }
+    if transfer.queueFlush() { worker.flushes.append(index) }
   }
 
   final func pauseReading() {
@@ -132,13 +129,13 @@ package class Connection {
   }
 
   private func startCloseTimer() {
-    bytesWrittenAtLastCheck = bytesWritten
+    bytesWrittenAtLastCheck = transfer.bytesWritten
     deadline = worker.time.nanoseconds &+ worker.snapshot.bodyTimeout
   }
 
   /// The deadline of a close passed: a peer that still takes bytes gets more time, one that does not is let go.
   final func closeTimedOut() {
-    if bytesWritten == bytesWrittenAtLastCheck { return worker.commands.append(.abort(self)) }
+    if transfer.bytesWritten == bytesWrittenAtLastCheck { return worker.commands.append(.abort(self)) }
     startCloseTimer()
   }
 

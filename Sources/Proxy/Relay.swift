@@ -18,7 +18,7 @@ extension Connection {
   /// fewer than fit one receive: so what comes behind them is seen with them.
   package final func relay() -> Relay? {
     guard let left = knownBodyLeft, left >= Relay.bodyByteCountMin else {
-      isRelaySource = false
+      transfer.isRelaySource = false
       return nil
     }
     guard let target = relayTarget, target.isOutputIdle else { return nil }

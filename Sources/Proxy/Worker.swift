@@ -173,6 +173,7 @@ package final class Worker {
   /// All that was flushed has reached the kernel.
   package func drained(_ connection: Connection, at time: Time) {
     self.time = time
+    connection.transfer.isDrainAwaited = false
     if !connection.isClosed { connection.outputDrained() }
   }
 
@@ -339,7 +340,7 @@ package final class Worker {
 
   /// Nobody was there to write the output of the connection at this place: it will ask again.
   package func flushFailed(at index: Int) {
-    if table.connections.indices.contains(index) { table.connections[index]?.isFlushQueued = false }
+    if table.connections.indices.contains(index) { table.connections[index]?.transfer.beginFlush() }
   }
 
   private func disconnect(_ connection: Connection) {

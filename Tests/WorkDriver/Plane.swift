@@ -55,15 +55,11 @@ final class Plane {
       worker.flushes.removeAll()
       for place in flushes {
         guard let connection = worker.table.connections[place] else { continue }
-        connection.isFlushQueued = false
+        connection.transfer.beginFlush()
         connection.fillOutput()
         if connection === client { received += connection.output.copied() }
-        connection.bytesWritten &+= UInt64(connection.output.count)
-        connection.output.removeAll()
-        if connection.isDrainAwaited {
-          connection.isDrainAwaited = false
-          worker.drained(connection, at: time)
-        }
+        connection.transfer.wrote(connection.output.count)
+        if connection.outputEmptied() { worker.drained(connection, at: time) }
       }
       let commands = worker.commands
       worker.commands.removeAll()

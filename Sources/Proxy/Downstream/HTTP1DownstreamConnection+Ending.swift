@@ -64,24 +64,24 @@ extension HTTP1DownstreamConnection {
   func closeIdle() {
     if unsentByteCount == 0 {
       close()
-    } else if bytesWritten == bytesWrittenAtLastCheck {
+    } else if transfer.bytesWritten == bytesWrittenAtLastCheck {
       abort()
     } else {
-      bytesWrittenAtLastCheck = bytesWritten
+      bytesWrittenAtLastCheck = transfer.bytesWritten
       deadline = worker.time.nanoseconds &+ worker.snapshot.idleTimeout
     }
   }
 
   /// The moment to linger begins when the last answer is taken: until then the client has as long as with any answer.
   func startLingerTimer() {
-    isDrainAwaited = unsentByteCount > 0
-    let wait = isDrainAwaited ? worker.snapshot.bodyTimeout : Self.lingerNanoseconds
+    transfer.isDrainAwaited = unsentByteCount > 0
+    let wait = transfer.isDrainAwaited ? worker.snapshot.bodyTimeout : Self.lingerNanoseconds
     deadline = worker.time.nanoseconds &+ wait
   }
 
   func endLinger() {
-    if !isDrainAwaited || bytesWritten == bytesWrittenAtLastCheck { return abort() }
-    bytesWrittenAtLastCheck = bytesWritten
+    if !transfer.isDrainAwaited || transfer.bytesWritten == bytesWrittenAtLastCheck { return abort() }
+    bytesWrittenAtLastCheck = transfer.bytesWritten
     startLingerTimer()
   }
 }

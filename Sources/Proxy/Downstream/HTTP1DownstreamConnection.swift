@@ -132,7 +132,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
         if offset == bytes.count { return offset }
         if state == .idle, isOutputFull {
           // LIMIT: who does not take the answers that it has gets no further ones (T70).
-          isDrainAwaited = true
+          transfer.isDrainAwaited = true
           pauseReading()
           return offset
         }
@@ -197,7 +197,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     case .length(let count):
       bodyLeft = count
       state = .body
-      isRelaySource = count >= Relay.bodyByteCountMin
+      transfer.isRelaySource = count >= Relay.bodyByteCountMin
     case .chunked:
       exchange.requestChunks = ChunkedDecoder()
       state = .body
@@ -246,11 +246,11 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     }
   }
 
-  func awaitDrain() { isDrainAwaited = true }
+  func awaitDrain() { transfer.isDrainAwaited = true }
 
   var isBodyAwaited: Bool { state == .body && !isReadingPaused && exchange?.isAcceptingBody ?? false }
-  var unsentByteCount: Int { output.count + bytesInTransport }
-  var sentByteCount: UInt64 { bytesWritten }
+  var unsentByteCount: Int { transfer.unwrittenByteCount }
+  var sentByteCount: UInt64 { transfer.bytesWritten }
   func endAfterResponse() { isPersistent = false }
 
   func resumeInput() {

@@ -31,9 +31,6 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   private static let shutdownNanoseconds: Int64 = 5_000_000_000
   private static let idleShutdownNanoseconds: Int64 = 1_000_000_000
 
-  /// After so long without a request, memory for the next ones is given back.
-  static let trimNanoseconds: Int64 = 1_000_000_000
-
   /// Nil when there is no memory for a session.
   static func open(worker: Worker, client: Client) -> HTTP2DownstreamConnection? {
     let limits = worker.snapshot.configuration.limits
@@ -151,12 +148,12 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
 
   override func fillOutput() {
     if isClosed { return }
-    if output.isEmpty, bytesInTransport == 0 { session.resetAnswered() }
+    if transfer.isAllWritten { session.resetAnswered() }
     prepareOutput()
     session.produce(into: &output, upTo: Self.outputHighWater)
     while let event = session.nextEvent() { handle(event, Span()) }
     // One request whose answer goes on at once is as little as one of HTTP/1.
-    if heldByteCount > 0 || exchangeCount > 1 || session.queuedByteCount > 0 || isOutputStuck { settleHeld() }
+    if heldByteCount > 0 || exchangeCount > 1 || session.queuedByteCount > 0 || transfer.isOutputStuck { settleHeld() }
     // Who sends no more gives no credit either: what is not made now never will be.
     if session.isFinished || isInputEnded && exchangeCount == 0 && output.isEmpty { close() }
   }
@@ -203,9 +200,9 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   /// Nothing was asked for a long time. Whoever takes old answers meanwhile gets more time; whoever takes neither them nor
   /// the announcement of the end is cut off.
   private func endIdle() {
-    let isMoving = bytesWritten != bytesWrittenAtIdleCheck
-    bytesWrittenAtIdleCheck = bytesWritten
-    if session.openStreamCount == 0, output.isEmpty, bytesInTransport == 0, !session.wantsToWrite {
+    let isMoving = transfer.bytesWritten != bytesWrittenAtIdleCheck
+    bytesWrittenAtIdleCheck = transfer.bytesWritten
+    if session.openStreamCount == 0, transfer.isAllWritten, !session.wantsToWrite {
       session.shutDown()
     } else if !isMoving {
       return abort()

@@ -97,7 +97,7 @@ extension Worker {
   private func markHolders() {
     for connection in table.connections {
       guard let connection, connection.heldByteCount > 0 else { continue }
-      connection.bytesWrittenAtMark = connection.bytesWritten
+      connection.bytesWrittenAtMark = connection.transfer.bytesWritten
     }
   }
 
@@ -113,7 +113,7 @@ extension Worker {
     for isStill in isUrgent ? [true, false] : [true] {
       for holder in holders where holder.heldByteCount > 0 {
         guard memory.isAbovePart(of: target) else { return isCleared }
-        if isStill, holder.bytesWritten != holder.bytesWrittenAtMark { continue }
+        if isStill, holder.transfer.bytesWritten != holder.bytesWrittenAtMark { continue }
         giveUp(holder)
         isCleared = true
         memory.settle()

@@ -43,7 +43,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     requestFraming = exchange.isTunnelWanted ? .none : exchange.head.framing
     prepareOutput()
     output.append(exchange.upstreamHead.span)
-    bytesWrittenAtLastCheck = bytesWritten
+    bytesWrittenAtLastCheck = transfer.bytesWritten
     if state == .idle {
       isReused = true
       moveCounted(to: .active)
@@ -117,7 +117,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     exchange.connectFailed(refusal)
   }
 
-  func awaitDrain() { isDrainAwaited = true }
+  func awaitDrain() { transfer.isDrainAwaited = true }
 
   // MARK: The response
 
@@ -238,7 +238,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     case .none, .length(0): responseEnded(hasMore: offset < bytes.count)
     case .length(let count):
       bodyLeft = count
-      isRelaySource = count >= Relay.bodyByteCountMin
+      transfer.isRelaySource = count >= Relay.bodyByteCountMin
     case .chunked: chunked = ChunkedDecoder()
     case .untilClose: break
     }
@@ -293,7 +293,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
   /// were not received yet. Whoever took it next, within this turn of the loop, would take them for an answer.
   private func responseEnded(hasMore: Bool) {
     guard let exchange, self.exchange != nil else { return }
-    if hasMore || hasMoreInput { isPersistent = false }
+    if hasMore || transfer.hasMoreInput { isPersistent = false }
     exchange.receivedTrailers(trailers)
     exchange.completeResponse()
   }
@@ -306,7 +306,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     head.reset()
     trailers.reset()
     input.removeAll()
-    if isReusable, isPersistent || state == .idle, !isClosed, !isInputEnded, output.isEmpty, bytesInTransport == 0,
+    if isReusable, isPersistent || state == .idle, !isClosed, !isInputEnded, transfer.isAllWritten,
       pool.keep(self)
     {
       state = .idle
@@ -382,7 +382,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
 
   /// Whether a request body is still on its way: nothing waits to be written, or some of it was taken since the last check.
   private var isWritingOrWaiting: Bool {
-    defer { bytesWrittenAtLastCheck = bytesWritten }
-    return output.isEmpty && bytesInTransport == 0 || bytesWritten != bytesWrittenAtLastCheck
+    defer { bytesWrittenAtLastCheck = transfer.bytesWritten }
+    return transfer.isAllWritten || transfer.bytesWritten != bytesWrittenAtLastCheck
   }
 }

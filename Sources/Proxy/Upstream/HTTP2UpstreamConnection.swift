@@ -189,7 +189,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     moveCounted(to: .idle)
     if isClosing { return close() }
     idleAt = worker.time.nanoseconds &+ UpstreamPool.idleNanoseconds
-    expect(worker.time.nanoseconds &+ HTTP2DownstreamConnection.trimNanoseconds)
+    expect(worker.time.nanoseconds &+ Self.trimNanoseconds)
   }
 
   /// No new streams; it is closed when the last one has ended.

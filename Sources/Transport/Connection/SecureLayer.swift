@@ -42,11 +42,10 @@ final class SecureLayer {
       let room = Self.ciphertextHighWater - session.ciphertext.count
       if room <= 0 { return true }
       connection.fillOutput()
-      if connection.output.isEmpty { return true }
-      let count = min(connection.output.count, room)
-      guard case .complete = session.write(connection.output.span.extracting(0..<count)) else { return false }
-      connection.output.removeFirst(count)
-      connection.bytesInTransport = session.ciphertext.count
+      if connection.transfer.output.isEmpty { return true }
+      let count = min(connection.transfer.output.count, room)
+      guard case .complete = session.write(connection.transfer.output.span.extracting(0..<count)) else { return false }
+      connection.transfer.took(count, waiting: session.ciphertext.count)
     }
     return true
   }

@@ -8,14 +8,14 @@ extension Socket {
   /// Passes the next piece of a body on, where that can be.
   /// - Returns: how many receives that was worth; 0 when nothing is there for now; nil when it has to be received.
   func relayInput() -> Int? {
-    guard let connection, connection.isRelaySource, secure == nil, let relay = connection.relay(),
+    guard let connection, connection.transfer.isRelaySource, secure == nil, let relay = connection.relay(),
       let target = loop.socket(of: relay.target), target.takesRelayed, let pipe = loop.relayPipe
     else { return nil }
     let wanted = min(relay.byteCountMax, relayByteCount, pipe.byteCountMax)
     switch pipe.fill(from: descriptor, max: wanted) {
     case .bytes(let count):
       let sent = pipe.send(count, to: target.descriptor)
-      relay.target.bytesWritten &+= UInt64(sent)
+      relay.target.transfer.relayed(sent)
       if sent > 0 { loop.worker.relayed(sent, on: connection, at: loop.now()) }
       if sent < count {
         relayByteCount = max(relayByteCount / 2, BodyBlock.contentByteCount)
@@ -31,7 +31,7 @@ extension Socket {
       return nil
     case .failed:
       // Not every kind of socket can do it; what else it was, the receive that follows will say.
-      connection.isRelaySource = false
+      connection.transfer.relayFailed()
       return nil
     }
   }

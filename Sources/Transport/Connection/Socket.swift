@@ -162,14 +162,14 @@ final class Socket: Watched {
     }
     if secure != nil { return decrypt(bytes.span) }
     guard let connection, !bytes.isEmpty else { return }
-    connection.hasMoreInput = bytes.count >= BodyBlock.contentByteCount
+    connection.transfer.received(hasMore: bytes.count >= BodyBlock.contentByteCount)
     worker.received(&bytes, on: connection, at: loop.now())
     follow(connection)
   }
 
   private func deliver(_ bytes: Span<UInt8>, hasMore: Bool) {
     guard let connection, bytes.count > 0 else { return }
-    connection.hasMoreInput = hasMore
+    connection.transfer.received(hasMore: hasMore)
     worker.received(bytes, on: connection, at: loop.now())
     follow(connection)
   }
@@ -245,7 +245,7 @@ final class Socket: Watched {
 
   func flush() {
     guard let connection else { return flushHandshake() }
-    connection.isFlushQueued = false
+    connection.transfer.beginFlush()
     // What is written meanwhile stays.
     if isOutputBlocked { return connection.settleHeld() }
     if isConnecting || isGone { return }
@@ -256,8 +256,7 @@ final class Socket: Watched {
       if secure.session.ciphertext.count == 0 { return outputIsEmpty(connection) }
       switch secure.send(to: descriptor) {
       case .wrote(let count):
-        connection.bytesInTransport = secure.session.ciphertext.count
-        connection.bytesWritten &+= UInt64(count)
+        connection.transfer.wroteTaken(count, waiting: secure.session.ciphertext.count)
       case .wouldBlock: return awaitRoom(for: connection)
       case .failed: return sendFailed(connection)
       }
@@ -267,11 +266,9 @@ final class Socket: Watched {
   private func flushPlain(_ connection: Connection) {
     while true {
       connection.fillOutput()
-      if connection.output.isEmpty { return outputIsEmpty(connection) }
-      switch descriptor.send(connection.output.span) {
-      case .wrote(let count):
-        connection.output.removeFirst(count)
-        connection.bytesWritten &+= UInt64(count)
+      if connection.transfer.output.isEmpty { return outputIsEmpty(connection) }
+      switch descriptor.send(connection.transfer.output.span) {
+      case .wrote(let count): connection.transfer.wrote(count)
       case .wouldBlock: return awaitRoom(for: connection)
       case .failed: return sendFailed(connection)
       }
@@ -302,8 +299,7 @@ final class Socket: Watched {
   }
 
   private func awaitRoom(for connection: Connection) {
-    connection.isOutputStuck = true
-    connection.settleHeld()
+    connection.outputBlocked()
     awaitRoom()
   }
 
@@ -325,10 +321,7 @@ final class Socket: Watched {
   }
 
   private func outputIsEmpty(_ connection: Connection) {
-    // An idle connection keeps no memory for answers that it does not write.
-    connection.releaseOutput()
-    connection.outputTaken()
-    if connection.isDrainAwaited { loop.noteDrained(connection) }
+    if connection.outputEmptied() { loop.noteDrained(connection) }
     if let mode = pendingClose {
       pendingClose = nil
       closeNow(mode)
@@ -337,7 +330,7 @@ final class Socket: Watched {
 
   func close(_ mode: CloseMode) {
     guard let connection, !isConnecting else { return abort() }
-    if connection.output.isEmpty, !isOutputBlocked, secure == nil {
+    if connection.transfer.output.isEmpty, !isOutputBlocked, secure == nil {
       closeNow(mode)
     } else {
       pendingClose = mode

@@ -291,7 +291,6 @@ final class WorkerLoop {
       runFlushes()
       if !worker.commands.isEmpty { runQueue() }
       if let connection = drained.popLast() {
-        connection.isDrainAwaited = false
         worker.drained(connection, at: now())
       } else if let (connection, isOwnWant) = failed.popLast() {
         worker.connectFailed(connection, isOwnWant: isOwnWant, at: now())

@@ -20,13 +20,13 @@ struct RelayConditionTests {
     client.send(get())
     let server = try bench.server()
     server.send(Self.longAnswer)
-    #expect(server.connection.isRelaySource && !client.connection.isRelaySource)
+    #expect(server.connection.transfer.isRelaySource && !client.connection.transfer.isRelaySource)
     let relay = try #require(server.connection.relay())
     #expect(relay.target === client.connection)
     #expect(relay.byteCountMax == Self.byteCount - 3 - Self.received)
     bench.act { $0.relayed(relay.byteCountMax, on: server.connection, at: bench.now) }
     // What is left is received.
-    #expect(server.connection.relay() == nil && !server.connection.isRelaySource)
+    #expect(server.connection.relay() == nil && !server.connection.transfer.isRelaySource)
     server.send(String(repeating: "x", count: Self.received))
     #expect(body(of: client.text).utf8.count == 3 + Self.received)
     #expect(bench.logLines.count == 1 && bench.logLines[0].contains("\"response_bytes\":\(Self.byteCount)"))
@@ -80,7 +80,7 @@ struct RelayConditionTests {
     let mirrored = try Bench(routes)
     let copied = mirrored.connect()
     copied.send(Self.longUpload)
-    #expect(copied.connection.isRelaySource && copied.connection.relay() == nil)
+    #expect(copied.connection.transfer.isRelaySource && copied.connection.relay() == nil)
     let bench = try Bench("limits: { body_size: 1MiB }\n" + openRoutes)
     let chunked = bench.connect()
     chunked.send(head("PUT / HTTP/1.1", "Host: h", "Transfer-Encoding: chunked") + "fffff\r\nabc")
@@ -98,7 +98,7 @@ struct RelayConditionTests {
     let client = bench.connect()
     client.send(get("/1"))
     let server = try bench.server()
-    server.connection.hasMoreInput = true
+    server.connection.transfer.received(hasMore: true)
     server.send(ok())
     #expect(body(of: client.text) == "ok")
     client.send(get("/2"))

@@ -131,7 +131,7 @@ final class Bench {
       while place < worker.flushes.count {
         let flushed = worker.table.connections[worker.flushes[place]]
         place += 1
-        if let socket = flushed.flatMap({ socket($0) }) { socket.flush() } else { flushed?.isFlushQueued = false }
+        if let socket = flushed.flatMap({ socket($0) }) { socket.flush() } else { flushed?.transfer.beginFlush() }
       }
       worker.flushes.removeAll()
       var index = 0

@@ -1,5 +1,5 @@
-// One socket of the bench: what the worker writes ends here, what the peer does begins here. It keeps the books of the
-// transport (`bytesInTransport`, `bytesWritten`, `isDrainAwaited`) as that does.
+// One socket of the bench: what the worker writes ends here, what the peer does begins here. How far bytes have got is in the
+// connection's own `TransferState`, by the methods that the transport calls.
 
 import Bytes
 
@@ -111,23 +111,20 @@ final class FakeSocket {
   // MARK: The worker's commands
 
   func flush() {
-    connection.isFlushQueued = false
+    connection.transfer.beginFlush()
     if !inTransport.isEmpty { return connection.settleHeld() }
     if !isOpen { return }
     connection.fillOutput()
     let count = min(room, connection.output.count)
     if count > 0 {
       let written = Array(connection.output.copied()[..<count])
-      connection.output.removeFirst(count)
-      connection.bytesWritten &+= UInt64(count)
+      connection.transfer.wrote(count)
       arrive(written)
     }
     if connection.output.isEmpty { return count > 0 ? flush() : outputIsEmpty() }
     inTransport = Array(connection.output.copied().prefix(32 * 1024))
-    connection.output.removeFirst(inTransport.count)
-    connection.bytesInTransport = inTransport.count
-    connection.isOutputStuck = true
-    connection.settleHeld()
+    connection.transfer.took(inTransport.count, waiting: inTransport.count)
+    connection.outputBlocked()
   }
 
   private func arrive(_ written: [UInt8]) {
@@ -139,20 +136,13 @@ final class FakeSocket {
     let count = min(room, inTransport.count)
     arrive(Array(inTransport[..<count]))
     inTransport.removeFirst(count)
-    if !inTransport.isEmpty { return }
-    connection.bytesWritten &+= UInt64(connection.bytesInTransport)
-    connection.bytesInTransport = 0
-    flush()
+    connection.transfer.wroteTaken(count, waiting: inTransport.count)
+    if inTransport.isEmpty { flush() }
   }
 
   private func outputIsEmpty() {
-    connection.releaseOutput()
-    connection.outputTaken()
-    if connection.isDrainAwaited {
-      bench.report { [self] in
-        connection.isDrainAwaited = false
-        if isOpen { bench.worker.drained(connection, at: bench.now) }
-      }
+    if connection.outputEmptied() {
+      bench.report { [self] in if isOpen { bench.worker.drained(connection, at: bench.now) } }
     }
     if let isOutputOnly = pendingClose {
       pendingClose = nil

@@ -5,10 +5,7 @@ import Testing
 @Suite("Rules of writing")
 struct MarkdownRuleTests {
   /// Documents that are still to be rewritten.
-  private static let pending: Set = [
-    "Benchmarks/README.md", "Benchmarks/RESULTS.md", "CHANGELOG.md",
-    "docs/ARCHITECTURE.md", "docs/CONFIGURATION.md", "docs/PERFORMANCE.md", "docs/REFUSALS.md",
-  ]
+  private static let pending: Set = ["docs/ARCHITECTURE.md", "docs/REFUSALS.md"]
 
   private static let documents = Markdown.documents.filter { !pending.contains($0) }
 
@@ -43,9 +40,14 @@ struct MarkdownRuleTests {
     }
   }
 
+  /// Documents whose tables are still to be rewritten.
+  private static let pendingTables: Set = ["docs/CONFIGURATION.md"]
+
   @Test("Prose has no semicolons", arguments: documents)
   func semicolons(_ path: String) throws {
-    for sentence in try Markdown(path: path).sentences where sentence.text.contains(";") {
+    let document = try Markdown(path: path)
+    for sentence in document.sentences where sentence.text.contains(";") {
+      if Self.pendingTables.contains(path), document.lines[sentence.line - 1].kind == .table { continue }
       Issue.record("\(path):\(sentence.line): make two sentences of it: \(sentence.text)")
     }
   }

@@ -1,7 +1,7 @@
-// Words of memory that several threads read and change at one time, each word by itself and without a lock: what tables are
-// made of that all workers share.
+// Words of memory that several threads read and change at the same time, each word separately and without a lock.
+// Tables that all workers share are made of them.
 //
-// Invariant: `base` points to `count` words from `init` to `deinit`; every access is atomic and within them.
+// Invariant: `base` points to `count` words from `init` to `deinit`. Every access is atomic and within them.
 
 import Glibc
 public import Synchronization
@@ -15,7 +15,7 @@ public final class AtomicWords: @unchecked Sendable {
 
   public init(count: Int) {
     self.count = max(count, 1)
-    // SAFETY: zero bits are the representation of an Atomic that holds 0, which has the size of its word; a failed
+    // SAFETY: zero bits are the representation of an Atomic that holds 0, which has the size of its word. A failed
     // allocation ends the process as it does everywhere in Swift.
     guard let memory = unsafe calloc(self.count, MemoryLayout<Atomic<UInt64>>.stride) else { abort() }
     unsafe base = memory.bindMemory(to: Atomic<UInt64>.self, capacity: self.count)
@@ -33,7 +33,7 @@ public final class AtomicWords: @unchecked Sendable {
     return unsafe base[index].load(ordering: .acquiring)
   }
 
-  /// Puts `desired` in the place of `expected`. Returns what stood there: `expected` when it was done.
+  /// Puts `desired` in the place of `expected`. Returns what was there: `expected` when it was done.
   @inlinable @inline(__always)
   public func exchange(_ index: Int, from expected: UInt64, to desired: UInt64) -> UInt64 {
     precondition(index >= 0 && index < count)

@@ -1,7 +1,8 @@
-// Memory that empty queues gave back, for the next queue that has something to say: thousands of idle connections hold none, a
-// busy one allocates none, and what was used last, which is still in the processor's cache, is used next.
+// Memory that empty queues gave back, for the next queue that has something to say: thousands of idle connections hold
+// none, a busy one allocates none, and what was used last, which is still in the processor's cache, is used next.
 //
-// Invariant: each kept block has `byteCount` bytes, belongs to nobody else, and begins with the address of the one below it.
+// Invariant: each kept block has `byteCount` bytes, belongs to nobody else, and begins with the address of the one
+// below it.
 
 import Glibc
 
@@ -14,8 +15,8 @@ public struct BlockPool: ~Copyable {
   public let byteCount: Int
   @usableFromInline let countMax: Int
 
-  /// - Parameter byteCount: of a block; at least 512, the least that a queue has.
-  /// - Parameter countMax: LIMIT: so many blocks are kept; others are freed.
+  /// - Parameter byteCount: of a block. At least 512, the least that a queue has.
+  /// - Parameter countMax: LIMIT: so many blocks are kept. Others are freed.
   public init(byteCount: Int, countMax: Int) {
     self.byteCount = max(byteCount, 512)
     self.countMax = countMax
@@ -59,7 +60,7 @@ public struct BlockPool: ~Copyable {
     queue.removeAll()
   }
 
-  // SAFETY: a kept block begins with such an address; see `take`.
+  // SAFETY: a kept block begins with such an address. See `take`.
   @usableFromInline
   static func below(_ block: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8>? {
     unsafe UnsafeMutableRawPointer(block).load(as: UnsafeMutablePointer<UInt8>?.self)

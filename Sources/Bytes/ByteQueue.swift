@@ -1,15 +1,16 @@
 // A growable run of bytes with a front that moves: what has been received and not yet read, or produced and not yet
-// written. It is the one place where the data plane's bytes live in memory of our own, so that every other target can do
-// without `unsafe`.
+// written. It is the one place where the data plane's bytes live in memory of our own, so that every other target can
+// do without `unsafe`.
 //
 // Invariant: 0 <= start <= end <= capacity, and `base` points to `capacity` bytes whenever capacity is not 0.
 //
-// Public, where the other targets have `package`: the compiler inlines into other modules only what is public, and on a
-// request's way these are called hundreds of times.
+// Public, where the other targets have `package`: the compiler inlines into other modules only what is public, and in
+// the request path these are called hundreds of times.
 
 import Glibc
 
-/// A first-in, first-out queue of bytes with one owner. Empty queues own no memory once ``releaseStorage()`` was called.
+/// A first-in, first-out queue of bytes with one owner. Empty queues own no memory once ``releaseStorage()`` was
+/// called.
 @safe
 public struct ByteQueue: ~Copyable {
   @usableFromInline var base: UnsafeMutablePointer<UInt8>?
@@ -50,7 +51,7 @@ public struct ByteQueue: ~Copyable {
 
   /// A valid address for empty spans.
   @usableFromInline static var nowhere: UnsafePointer<UInt8> {
-    // SAFETY: never read through: it only ever stands in a span of 0 bytes.
+    // SAFETY: never read through: it only ever is in a span of 0 bytes.
     unsafe UnsafePointer(bitPattern: 1).unsafelyUnwrapped
   }
 
@@ -63,12 +64,13 @@ public struct ByteQueue: ~Copyable {
   @usableFromInline
   mutating func grow(_ extra: Int) {
     let used = end - start
-    // SAFETY: both ranges lie in the allocation that this type owns; memmove allows them to overlap.
+    // SAFETY: both ranges lie in the allocation that this type owns. memmove allows them to overlap.
     if start > 0, capacity - used >= extra, start >= used, let base = unsafe base {
       unsafe memmove(base, base + start, used)
     } else {
       let wanted = max(used + extra, min(capacity * 2, capacity + 1 << 20), 512)
-      // SAFETY: a failed allocation ends the process as it does everywhere in Swift; the old block is freed exactly once.
+      // SAFETY: a failed allocation ends the process as it does everywhere in Swift. The old block is freed exactly
+      // once.
       guard let larger = unsafe malloc(wanted) else { abort() }
       let fresh = unsafe larger.assumingMemoryBound(to: UInt8.self)
       if let base = unsafe base {
@@ -95,7 +97,7 @@ public struct ByteQueue: ~Copyable {
     let count = bytes.count
     if count == 0 { return }
     reserve(count)
-    // SAFETY: reserve made room for `count` bytes at `end`; a span cannot overlap memory behind our own end.
+    // SAFETY: reserve made room for `count` bytes at `end`. A span cannot overlap memory behind our own end.
     unsafe bytes.withUnsafeBufferPointer { source in
       unsafe (base.unsafelyUnwrapped + end).update(from: source.baseAddress.unsafelyUnwrapped, count: count)
     }
@@ -108,7 +110,7 @@ public struct ByteQueue: ~Copyable {
     if count == 0 { return }
     reserve(count)
     if text.hasPointerRepresentation {
-      // SAFETY: a literal's bytes live for ever; room was made above.
+      // SAFETY: a literal's bytes live for ever. Room was made above.
       unsafe (base.unsafelyUnwrapped + end).update(from: text.utf8Start, count: count)
     } else {
       // A one-character literal may be stored as a scalar.
@@ -122,15 +124,15 @@ public struct ByteQueue: ~Copyable {
   public mutating func append(upTo count: Int, _ fill: (inout OutputSpan<UInt8>) -> Void) {
     if count <= 0 { return }
     reserve(count)
-    // SAFETY: the room lies behind our own end and nobody else knows it; finalize gives how much of it was initialised.
+    // SAFETY: the room lies behind our own end and nobody else knows it. finalize gives how much of it was initialised.
     let room = unsafe UnsafeMutableBufferPointer(start: base.unsafelyUnwrapped + end, count: count)
     var output = unsafe OutputSpan(buffer: room, initializedCount: 0)
     fill(&output)
     end += unsafe output.finalize(for: room)
   }
 
-  /// Appends all bytes of another queue, which then is empty. Its memory is taken over where there is nothing before the bytes,
-  /// or room in front of them for what is: then they are not copied, and it has this queue's memory instead.
+  /// Appends all bytes of another queue, which then is empty. Its memory is taken over where there is nothing before
+  /// the bytes, or room in front of them for what is: then they are not copied, and it has this queue's memory instead.
   public mutating func append(moving other: inout ByteQueue) {
     let used = count
     if used > other.start {
@@ -138,7 +140,8 @@ public struct ByteQueue: ~Copyable {
     } else {
       if used > 0, let target = unsafe other.base, let base = unsafe base {
         other.start -= used
-        // SAFETY: both ranges lie in the allocations that the two queues own, which are two; `start` was at least `used`.
+        // SAFETY: both ranges lie in the allocations that the two queues own, which are two. `start` was at least
+        // `used`.
         unsafe memcpy(target + other.start, base + start, used)
       }
       swap(&self, &other)
@@ -146,7 +149,7 @@ public struct ByteQueue: ~Copyable {
     other.removeAll()
   }
 
-  /// Leaves so many bytes in front of the first one free; for an empty queue.
+  /// Leaves so many bytes in front of the first one free. For an empty queue.
   @inlinable
   public mutating func leaveRoom(_ byteCount: Int) {
     if !isEmpty || byteCount <= 0 { return }
@@ -215,7 +218,8 @@ public struct ByteQueue: ~Copyable {
 
   private static let hexadecimalDigits: StaticString = "0123456789abcdef"
 
-  /// Appends a number in lower-case hexadecimal digits, without leading zeros unless `width` (at most 16) asks for them.
+  /// Appends a number in lower-case hexadecimal digits, without leading zeros unless `width` (at most 16) asks for
+  /// them.
   public mutating func append(hexadecimal value: UInt64, width: Int = 1) {
     if width == 16 { return appendAllDigits(of: value) }
     let digits = min(max(width, (UInt64.bitWidth - value.leadingZeroBitCount + 3) / 4), 16)
@@ -225,7 +229,7 @@ public struct ByteQueue: ~Copyable {
     end = place
     while place > end - digits {
       place -= 1
-      // SAFETY: reserve made room for all digits behind the old end; four bits choose one of sixteen bytes.
+      // SAFETY: reserve made room for all digits behind the old end. Four bits choose one of sixteen bytes.
       unsafe base.unsafelyUnwrapped[place] = Self.hexadecimalDigits.utf8Start[Int(rest & 15)]
       rest >>= 4
     }
@@ -274,7 +278,7 @@ public struct ByteQueue: ~Copyable {
 
   /// Drops all bytes and gives the memory back.
   public mutating func releaseStorage() {
-    // SAFETY: as in deinit; base is nil afterwards.
+    // SAFETY: as in deinit. base is nil afterwards.
     unsafe free(base)
     unsafe base = nil
     start = 0

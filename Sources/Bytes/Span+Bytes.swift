@@ -1,9 +1,10 @@
-// Bulk operations on spans of bytes that the standard library does not offer without `unsafe`: compare, search, hash, copy.
+// Bulk operations on spans of bytes that the standard library does not offer without `unsafe`: compare, search, hash,
+// copy.
 
 import Glibc
 
-// `@_effects(readonly)`: they release nothing, so a caller need not retain what a span lies in. Where that is memory which was
-// not touched for long, the retain would wait for it.
+// `@_effects(readonly)`: they release nothing, so a caller need not retain what a span lies in. Where that is memory
+// which was not touched for long, the retain would wait for it.
 
 extension Span where Element == UInt8 {
   /// Whether both spans hold the same bytes. Not constant-time: never use it on secrets.
@@ -51,8 +52,8 @@ extension Span where Element == UInt8 {
     }
   }
 
-  /// A hash of all bytes under a secret key: 8 bytes a step, each folded through a 64 × 64 → 128 bit product.
-  /// Good for tables whose entries an attacker cannot choose freely; it is no message authentication code.
+  /// A hash of all bytes under a secret key: 8 bytes a step, each folded through a 64 × 64 → 128 bit product. Good for
+  /// tables whose entries an attacker cannot choose freely. It is no message authentication code.
   @_effects(readonly)
   public func keyedHash(_ key0: UInt64, _ key1: UInt64) -> UInt64 {
     // SAFETY: each load reads 8 bytes at an offset <= count - 8, the tail is read byte by byte.

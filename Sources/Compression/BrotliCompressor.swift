@@ -8,8 +8,8 @@ internal import CBrotli
 final class BrotliCompressor: Compressor {
   private var encoder: OpaquePointer?
 
-  /// A window of 64 KiB. With it a message holds 1.7 MB at levels 4 to 8 and at most 6 MB; with 256 KiB it is 2 MB at level
-  /// 4 and 35 MB at level 9, for 0.2 % of a document of 240 KB (measured with Brotli 1.0.9 on 2026-11-25).
+  /// A window of 64 KiB. With it a message holds 1.7 MB at levels 4 to 8 and at most 6 MB. With 256 KiB it is 2 MB at
+  /// level 4 and 35 MB at level 9, for 0.2 % of a document of 240 KB (measured with Brotli 1.0.9 on 2026-11-25).
   private static let windowBits: UInt32 = 16
 
   init() {
@@ -20,14 +20,14 @@ final class BrotliCompressor: Compressor {
   deinit { rest() }
 
   override func rest() {
-    // SAFETY: the encoder is ours, and destroyed exactly once; a null one is ignored.
+    // SAFETY: the encoder is ours, and destroyed exactly once. A null one is ignored.
     unsafe BrotliEncoderDestroyInstance(encoder)
     unsafe encoder = nil
   }
 
   override func begin(level: Int) -> Bool {
     rest()
-    // SAFETY: null allocators ask for malloc; the parameters are set before the first byte.
+    // SAFETY: null allocators ask for malloc. The parameters are set before the first byte.
     guard let encoder = unsafe BrotliEncoderCreateInstance(nil, nil, nil) else { return false }
     unsafe self.encoder = encoder
     let quality = UInt32(clamping: min(max(level, 0), 11))
@@ -43,8 +43,8 @@ final class BrotliCompressor: Compressor {
       case .flush: BROTLI_OPERATION_FLUSH
       case .end: BROTLI_OPERATION_FINISH
       }
-    // SAFETY: the encoder reads `left` bytes at `next` within these calls, moves both on, and has no buffer to write to:
-    // what is coded lies in its own memory until the next call, and is copied before that.
+    // SAFETY: the encoder reads `left` bytes at `next` within these calls, moves both on, and has no buffer to write
+    // to: what is coded lies in its own memory until the next call, and is copied before that.
     return unsafe bytes.withUnsafeBufferPointer { input in
       var next = input.baseAddress
       var left = input.count

@@ -1,4 +1,5 @@
-// One compressor: bytes in, coded bytes out, piece by piece. What is common to gzip and Brotli; nothing here decompresses.
+// One compressor: bytes in, coded bytes out, piece by piece. What is common to gzip and Brotli. Nothing here
+// decompresses.
 
 package import Bytes
 
@@ -26,13 +27,13 @@ package enum ContentCoding: Sendable, CaseIterable {
 }
 
 /// The base of both. Not Sendable: each belongs to one event loop. Used for one message after the other: `begin`, any
-/// number of `compress`, of which the last says `end`; after a false only `begin` helps.
+/// number of `compress`, of which the last says `end`. After a false only `begin` helps.
 package class Compressor {
   package let coding: ContentCoding
 
   init(_ coding: ContentCoding) { self.coding = coding }
 
-  /// One that has not begun; nil when there is no memory.
+  /// One that has not begun. Nil when there is no memory.
   package static func make(_ coding: ContentCoding) -> Compressor? {
     switch coding {
     case .gzip: GzipCompressor.make()

@@ -3,7 +3,8 @@
 import Bytes
 internal import CZlib
 
-/// Holds 268 KB, message or not: it is kept and used again, since zlib takes longer to make one than to code a small answer.
+/// Holds 268 KB, message or not: it is kept and used again, since zlib takes longer to make one than to code a small
+/// answer.
 @safe
 final class GzipCompressor: Compressor {
   private let stream: UnsafeMutablePointer<z_stream>
@@ -17,7 +18,7 @@ final class GzipCompressor: Compressor {
   }
 
   static func make() -> GzipCompressor? {
-    // SAFETY: zeroed fields ask zlib for its own allocator; whoever fails here frees what was made.
+    // SAFETY: zeroed fields ask zlib for its own allocator. On failure, what was allocated is freed here.
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
     guard unsafe catraca_deflate_init(stream, 1) == Z_OK else {

@@ -1,5 +1,5 @@
-// The few DER structures that the gateway writes (X.690 §8, §10): public keys as SubjectPublicKeyInfo (RFC 5280 §4.1), and
-// ECDSA signatures between their raw form in JWS and what OpenSSL reads (RFC 3279 §2.2.3).
+// The few DER structures that the gateway writes (X.690 §8, §10): public keys as SubjectPublicKeyInfo (RFC 5280 §4.1),
+// and ECDSA signatures between their raw form in JWS and what OpenSSL reads (RFC 3279 §2.2.3).
 
 internal import Bytes
 
@@ -55,13 +55,14 @@ enum DER {
     element(sequence, element(sequence, ecPublicKey + identifier(curve)) + element(bitString, [0, 4] + x + y))
   }
 
-  /// The most bytes that anything of P-521's length takes: two numbers of 66 bytes, each with a zero in front since a forger
-  /// may set its highest bit, in a sequence with a length of two bytes.
+  /// The most bytes that anything of P-521's length takes: two numbers of 66 bytes, each with a zero in front since a
+  /// forger may set its highest bit, in a sequence with a length of two bytes.
   static let signatureByteCountMax = 3 + 2 * (2 + 1 + 66)
 
   /// Writes the raw signature r ‖ s as a sequence of two integers to the front of `result`, which must hold
   /// ``signatureByteCountMax`` bytes, and gives the bytes written. nil when the length is not exactly twice
-  /// `coordinateByteCount` (T08) or one half is 0 (T07); whether they are below the curve's order is OpenSSL's to check.
+  /// `coordinateByteCount` (T08) or one half is 0 (T07). Whether they are below the curve's order is OpenSSL's to
+  /// check.
   static func encodeSignature(_ raw: Span<UInt8>, coordinateByteCount: Int, into result: inout [UInt8]) -> Int? {
     if raw.count != 2 * coordinateByteCount || coordinateByteCount > 66 || result.count < signatureByteCountMax {
       return nil

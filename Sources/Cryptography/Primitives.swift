@@ -1,4 +1,4 @@
-// Digests, random bytes and a comparison that tells nothing by its time.
+// Digests, random bytes and a comparison whose duration reveals nothing.
 
 internal import COpenSSL
 
@@ -6,7 +6,7 @@ package enum SHA256 {
   /// The digest of `message`, 32 bytes (FIPS 180-4). For set-up, not for the hot path.
   package static func digest(_ message: Span<UInt8>) -> [UInt8] {
     var result = [UInt8](repeating: 0, count: 32)
-    // SAFETY: the output has the 32 bytes that the function writes; the input is only read.
+    // SAFETY: the output has the 32 bytes that the function writes. The input is only read.
     unsafe result.withUnsafeMutableBufferPointer { output in
       unsafe message.withUnsafeBufferPointer { input in
         _ = unsafe COpenSSL.SHA256(input.baseAddress, input.count, output.baseAddress)
@@ -17,10 +17,11 @@ package enum SHA256 {
 }
 
 package enum SHA1 {
-  /// The digest of `message`, 20 bytes. For the handshake of WebSockets (RFC 6455 §1.3), which asks nothing of its strength.
+  /// The digest of `message`, 20 bytes. For the handshake of WebSockets (RFC 6455 §1.3), which asks nothing of its
+  /// strength.
   package static func digest(_ message: Span<UInt8>) -> [UInt8] {
     var result = [UInt8](repeating: 0, count: 20)
-    // SAFETY: the output has the 20 bytes that the function writes; the input is only read.
+    // SAFETY: the output has the 20 bytes that the function writes. The input is only read.
     unsafe result.withUnsafeMutableBufferPointer { output in
       unsafe message.withUnsafeBufferPointer { input in
         _ = unsafe COpenSSL.SHA1(input.baseAddress, input.count, output.baseAddress)

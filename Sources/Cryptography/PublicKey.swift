@@ -1,5 +1,5 @@
-// A key that checks signatures, made from the numbers of a JWK (RFC 7517, RFC 7518 §6, RFC 8037). Weak and broken keys do
-// not become one (T09).
+// A key that checks signatures, made from the numbers of a JWK (RFC 7517, RFC 7518 §6, RFC 8037). Weak and broken keys
+// do not become one (T09).
 //
 // Invariant: the C object has this one owner and is not changed after `init`.
 
@@ -53,10 +53,10 @@ package enum KeyError: Error, Sendable, Equatable {
 /// An RSA, elliptic-curve, Edwards-curve or secret key. Shared by all workers.
 @safe
 package final class PublicKey: @unchecked Sendable {
-  // SAFETY (Sendable): all fields are constants, and nothing changes the EVP_PKEY after `init`; each verifier works on a
-  // duplicate of its own.
+  // SAFETY (Sendable): all fields are constants, and nothing changes the EVP_PKEY after `init`. Each verifier works on
+  // a duplicate of its own.
 
-  /// The numbers that the key is made of, big-endian; RSA's without leading zeros, coordinates in full length.
+  /// The numbers that the key is made of, big-endian. RSA's without leading zeros, coordinates in full length.
   package enum Components: Sendable, Equatable {
     case rsa(modulus: [UInt8], exponent: [UInt8])
     case ellipticCurve(EllipticCurve, x: [UInt8], y: [UInt8])
@@ -75,11 +75,11 @@ package final class PublicKey: @unchecked Sendable {
   }
 
   deinit {
-    // SAFETY: the only owner lets go; EVP_PKEY_free takes nil.
+    // SAFETY: the only owner lets go. EVP_PKEY_free takes nil.
     unsafe EVP_PKEY_free(handle)
   }
 
-  /// RSA from `n` and `e`; leading zeros do not count.
+  /// RSA from `n` and `e`. Leading zeros do not count.
   package static func rsa(modulus: Span<UInt8>, exponent: Span<UInt8>) throws(KeyError) -> PublicKey {
     let n = withoutLeadingZeros(modulus)
     let e = withoutLeadingZeros(exponent)
@@ -139,7 +139,8 @@ package final class PublicKey: @unchecked Sendable {
 
   /// An EVP_PKEY from a SubjectPublicKeyInfo, owned by the caller, or nil.
   private static func decode(_ info: [UInt8]) -> OpaquePointer? {
-    // SAFETY: d2i_PUBKEY_ex reads at most the count of bytes given, during the call only, and moves only the local pointer.
+    // SAFETY: d2i_PUBKEY_ex reads at most the count of bytes given, during the call only, and moves only the local
+    // pointer.
     let handle = unsafe info.withUnsafeBufferPointer { bytes in
       var start = bytes.baseAddress
       return unsafe d2i_PUBKEY_ex(nil, &start, bytes.count, nil, nil)

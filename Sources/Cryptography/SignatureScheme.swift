@@ -34,7 +34,7 @@ package enum SignatureScheme: Sendable, Hashable {
   /// HMAC (RFC 2104).
   case hmac(Digest)
 
-  /// The digest that the scheme names; nil for EdDSA, whose curve has its own.
+  /// The digest that the scheme names. Nil for EdDSA, whose curve has its own.
   package var digest: Digest? {
     switch self {
     case .rsaPKCS1(let digest), .rsaPSS(let digest), .ecdsa(let digest), .hmac(let digest): digest

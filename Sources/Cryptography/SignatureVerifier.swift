@@ -1,7 +1,7 @@
-// Checks signatures of one key under one scheme. Made once by a worker for a key and then used again and again: OpenSSL 3
-// takes longer to look its algorithms up than to check some signatures.
+// Checks signatures of one key under one scheme. Made once by a worker for a key and then used again and again: OpenSSL
+// 3 takes longer to look its algorithms up than to check some signatures.
 //
-// Invariant: owned by one worker; every context is set up in `init` and only ever used for the same operation.
+// Invariant: owned by one worker. Every context is set up in `init` and only ever used for the same operation.
 
 internal import Bytes
 internal import COpenSSL
@@ -77,7 +77,7 @@ package final class SignatureVerifier {
   }
 
   private func digestMessage(_ message: Span<UInt8>) -> Bool {
-    // SAFETY: `digest` has room for the longest digest; the message is only read during the calls.
+    // SAFETY: `digest` has room for the longest digest. The message is only read during the calls.
     unsafe digest.withUnsafeMutableBufferPointer { output in
       unsafe message.withUnsafeBufferPointer { input in
         unsafe EVP_DigestInit_ex2(contexts.digestContext, contexts.messageDigest, nil) == 1
@@ -99,7 +99,7 @@ package final class SignatureVerifier {
   }
 
   private func verifyWhole(_ signature: Span<UInt8>, _ message: Span<UInt8>) -> Bool {
-    // SAFETY: as above. The context keeps its key: nil in all places begins anew with the same.
+    // SAFETY: as above. The context keeps its key: nil in all places begins again with the same.
     unsafe signature.withUnsafeBufferPointer { signature in
       unsafe message.withUnsafeBufferPointer { message in
         unsafe EVP_DigestVerifyInit_ex(contexts.digestContext, nil, nil, nil, nil, nil, nil) == 1
@@ -113,7 +113,7 @@ package final class SignatureVerifier {
   private func authenticate(_ message: Span<UInt8>) -> Bool {
     var count = 0
     let signatureByteCount = self.signatureByteCount
-    // SAFETY: `digest` has room for 64 bytes, the longest code; a nil key begins anew with the same one.
+    // SAFETY: `digest` has room for 64 bytes, the longest code. A nil key begins again with the same one.
     return unsafe digest.withUnsafeMutableBufferPointer { output in
       unsafe message.withUnsafeBufferPointer { input in
         unsafe EVP_MAC_init(contexts.authenticatorContext, nil, 0, nil) == 1

@@ -1,11 +1,12 @@
-// A private key or secret that signs: for the demo's issuer, the `token` command and tests. The gateway itself never signs.
+// A private key or secret that signs: for the demo's issuer, the `token` command and tests. The gateway itself never
+// signs.
 //
 // Invariant: the C object has this one owner and is not changed after `init`.
 
 internal import Bytes
 internal import COpenSSL
 
-/// Makes signatures in the form that JWS wants them.
+/// Makes signatures in the form that JWS requires.
 @safe
 package final class SigningKey: @unchecked Sendable {
   // SAFETY (Sendable): all fields are constants, each signature has a context of its own.
@@ -19,7 +20,7 @@ package final class SigningKey: @unchecked Sendable {
 
   /// nil for secrets.
   private let handle: OpaquePointer?
-  /// The half that can be given away; for secrets, the secret.
+  /// The half that can be given away. For secrets, the secret.
   package let publicKey: PublicKey
 
   private init(takingOwnershipOf handle: OpaquePointer) throws(KeyError) {
@@ -41,7 +42,7 @@ package final class SigningKey: @unchecked Sendable {
   }
 
   deinit {
-    // SAFETY: the only owner lets go; takes nil.
+    // SAFETY: the only owner lets go. Takes nil.
     unsafe EVP_PKEY_free(handle)
   }
 
@@ -79,9 +80,9 @@ package final class SigningKey: @unchecked Sendable {
     try unsafe self.init(takingOwnershipOf: handle)
   }
 
-  /// The private key in PEM (PKCS #8), unencrypted; nil for secrets.
+  /// The private key in PEM (PKCS #8), unencrypted. Nil for secrets.
   package func pem() -> [UInt8]? {
-    // SAFETY: the BIO is ours until it is freed here; its bytes are copied before.
+    // SAFETY: the BIO is ours until it is freed here. Its bytes are copied before.
     guard unsafe handle != nil, let bio = unsafe BIO_new(BIO_s_mem()) else { return nil }
     defer { unsafe BIO_free(bio) }
     guard unsafe PEM_write_bio_PKCS8PrivateKey(bio, handle, nil, nil, 0, nil, nil) == 1 else {
@@ -94,7 +95,7 @@ package final class SigningKey: @unchecked Sendable {
     return unsafe UnsafeBufferPointer(start: start, count: count).map { UInt8(bitPattern: $0) }
   }
 
-  /// The signature of `message`, ECDSA's as r ‖ s; nil when the scheme does not fit the key.
+  /// The signature of `message`, ECDSA's as r ‖ s. Nil when the scheme does not fit the key.
   package func sign(_ message: Span<UInt8>, _ scheme: SignatureScheme) -> [UInt8]? {
     guard scheme.fits(publicKey.components) else { return nil }
     if case .secret(let secret) = publicKey.components, let digest = scheme.digest {
@@ -109,7 +110,7 @@ package final class SigningKey: @unchecked Sendable {
   }
 
   private func signWithKey(_ message: Span<UInt8>, _ scheme: SignatureScheme) -> [UInt8]? {
-    // SAFETY: the context is freed here; it owns `keyContext`; buffers are used within their counts during the calls.
+    // SAFETY: the context is freed here. It owns `keyContext`. Buffers are used within their counts during the calls.
     guard let context = unsafe EVP_MD_CTX_new() else { return nil }
     defer { unsafe EVP_MD_CTX_free(context) }
     var keyContext: OpaquePointer?
@@ -178,7 +179,7 @@ package final class SigningKey: @unchecked Sendable {
   ) throws(KeyError) -> [UInt8] {
     var value: OpaquePointer?
     var bytes = [UInt8](repeating: 0, count: byteCount)
-    // SAFETY: the number is new and freed here; BN_bn2binpad writes exactly `byteCount` bytes or fails.
+    // SAFETY: the number is new and freed here. BN_bn2binpad writes exactly `byteCount` bytes or fails.
     guard unsafe EVP_PKEY_get_bn_param(key, name, &value) == 1 else { throw .unreadable }
     defer { unsafe BN_clear_free(value) }
     guard unsafe BN_bn2binpad(value, &bytes, Int32(clamping: byteCount)) == byteCount else { throw .unreadable }

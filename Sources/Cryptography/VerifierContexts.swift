@@ -8,7 +8,7 @@ internal import COpenSSL
 struct VerifierContexts: ~Copyable {
   /// A duplicate of the key: its locks, caches and reference counts stay with one worker.
   private(set) var key: OpaquePointer?
-  /// Padding and digest are set; good for any number of EVP_PKEY_verify calls.
+  /// Padding and digest are set. Good for any number of EVP_PKEY_verify calls.
   private(set) var keyContext: OpaquePointer?
   private(set) var messageDigest: OpaquePointer?
   private(set) var digestContext: OpaquePointer?
@@ -18,7 +18,7 @@ struct VerifierContexts: ~Copyable {
   private init() {}
 
   deinit {
-    // SAFETY: contexts first, then what they refer to; every free function takes nil.
+    // SAFETY: contexts first, then what they refer to. Every free function takes nil.
     unsafe EVP_PKEY_CTX_free(keyContext)
     unsafe EVP_MD_CTX_free(digestContext)
     unsafe EVP_MD_free(messageDigest)
@@ -33,7 +33,7 @@ struct VerifierContexts: ~Copyable {
     if case .secret(let secret) = source.components {
       return contexts.prepareAuthenticator(secret, scheme) ? consume contexts : nil
     }
-    // SAFETY: the source lives through the call; the duplicate is owned by `contexts` from here on.
+    // SAFETY: the source lives through the call. The duplicate is owned by `contexts` from here on.
     unsafe contexts.key = withExtendedLifetime(source) { unsafe EVP_PKEY_dup(source.handle) }
     guard unsafe contexts.key != nil else { return nil }
     unsafe contexts.digestContext = EVP_MD_CTX_new()
@@ -65,7 +65,7 @@ struct VerifierContexts: ~Copyable {
   }
 
   private mutating func prepareEdwards() -> Bool {
-    // SAFETY: as above; the context takes a reference to the key of its own.
+    // SAFETY: as above. The context takes a reference to the key of its own.
     unsafe EVP_DigestVerifyInit_ex(digestContext, nil, nil, nil, nil, key, nil) == 1
   }
 
@@ -76,7 +76,7 @@ struct VerifierContexts: ~Copyable {
     unsafe authenticatorContext = EVP_MAC_CTX_new(authenticator)
     guard unsafe authenticatorContext != nil else { return false }
     var name = Array(digest.name.utf8CString)
-    // SAFETY: the parameters point to `name`, which is only read during the call; the key is copied by it.
+    // SAFETY: the parameters point to `name`, which is only read during the call. The key is copied by it.
     return unsafe name.withUnsafeMutableBufferPointer { name in
       let parameters = unsafe [
         OSSL_PARAM_construct_utf8_string(catraca_param_digest(), name.baseAddress, 0), OSSL_PARAM_construct_end(),

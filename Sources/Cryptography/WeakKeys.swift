@@ -1,13 +1,13 @@
-// Numbers that look like a public key and are one that anybody can sign for, or that falls at once: points of small order on
-// the Edwards curves, and RSA moduli with a small factor.
+// Numbers that look like a public key and are one that anybody can sign for, or that falls at once: points of small
+// order on the Edwards curves, and RSA moduli with a small factor.
 
 internal import Bytes
 
 /// Which encoded points of the Edwards curves may be keys (RFC 8032 §5.1.3, §5.2.3).
 enum EdwardsPoint {
-  /// Whether the key, of its curve's length, is written in the one right form and its point is not of small order. For such a
-  /// point signatures can be made without a private key: a first half of 1 and a second of 0 are one for the neutral point,
-  /// whatever the message (libsodium and ed25519-dalek's `verify_strict` refuse them, too).
+  /// Whether the key, of its curve's length, is written in the one right form and its point is not of small order. For
+  /// such a point signatures can be made without a private key: a first half of 1 and a second of 0 are one for the
+  /// neutral point, whatever the message (libsodium and ed25519-dalek's `verify_strict` refuse them, too).
   static func mayBeKey(_ curve: EdwardsCurve, _ key: Span<UInt8>) -> Bool {
     // The number y with its lowest byte first. The topmost bit is the sign of x, which both points of a y share.
     var y = key.copied()
@@ -35,8 +35,8 @@ enum EdwardsPoint {
     curve == .ed25519 ? smallOrder25519 : smallOrder448
   }
 
-  /// The y of the eight points whose order divides 8: 1 (order 1), -1 (2), 0 (4, twice), and two numbers (8, each twice).
-  /// They are those of libsodium's `ge25519_has_small_order`.
+  /// The y of the eight points whose order divides 8: 1 (order 1), -1 (2), 0 (4, twice), and two numbers (8, each
+  /// twice). They are those of libsodium's `ge25519_has_small_order`.
   private static let smallOrder25519: [[UInt8]] = [
     number(1, ofByteCount: 32), [0xEC] + prime25519.dropFirst(), number(0, ofByteCount: 32),
     [
@@ -61,7 +61,8 @@ enum RSAModulus {
     (2..<number).prefix { $0 * $0 <= number }.allSatisfy { number % $0 != 0 }
   }
 
-  /// Whether an odd number has a factor that no generator would have chosen: then the rest of it may fall just as easily.
+  /// Whether an odd number has a factor that no generator would have chosen: then the rest of it may fall just as
+  /// easily.
   static func hasSmallFactor(_ modulus: [UInt8]) -> Bool {
     smallPrimes.contains { prime in modulus.reduce(UInt64(0)) { ($0 << 8 | UInt64($1)) % prime } == 0 }
   }

@@ -1,4 +1,4 @@
-// The demo issuer's signing keys: one a family, made anew on each rotation. They live in memory only.
+// The demo issuer's signing keys: one a family, made again on each rotation. They live in memory only.
 
 internal import Cryptography
 internal import Tokens
@@ -19,7 +19,7 @@ struct DemoKeys: Sendable {
 
   init() throws(KeyError) { current = try Self.make(generation: 1) }
 
-  /// New keys; those before stay in the set for one more rotation, unless they are to be dropped at once.
+  /// New keys. Those before stay in the set for one more rotation, unless they are to be dropped at once.
   mutating func rotate(isDroppingOld: Bool) throws(KeyError) {
     let fresh = try Self.make(generation: generation + 1)
     generation += 1

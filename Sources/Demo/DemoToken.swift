@@ -10,7 +10,7 @@ package struct DemoToken: Sendable, Equatable {
   package var subject = "ada"
   package var audiences: [String]
   package var scope = "demo:read"
-  /// From now on; negative makes a token that has expired.
+  /// From now on. Negative makes a token that has expired.
   package var expiresInSeconds: Int64 = 300
   /// Signed with a key that is in no key set, under the id of one that is.
   package var isForged = false
@@ -20,7 +20,7 @@ package struct DemoToken: Sendable, Equatable {
 
   package init(audience: String) { audiences = [audience] }
 
-  /// Reads `sub`, `aud` (may be repeated), `scope`, `expires_in`, `alg`, `forged`; any other name is a claim.
+  /// Reads `sub`, `aud` (may be repeated), `scope`, `expires_in`, `alg`, `forged`. Any other name is a claim.
   package init(parameters: [(name: String, value: String)], audience: String) {
     self.init(audience: audience)
     let named = parameters.filter { $0.name == "aud" }.map(\.value)

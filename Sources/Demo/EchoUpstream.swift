@@ -20,8 +20,8 @@ package struct EchoUpstream: Sendable {
 
   package func stop() async { await server.stop(within: .seconds(1)) }
 
-  /// `{"method":…,"target":…,"headers":{…},"body_bytes":…,"body":…}`, one line a member. A field that came more than once
-  /// is a list; the body is shown when it is text of at most 4 KiB.
+  /// `{"method":…,"target":…,"headers":{…},"body_bytes":…,"body":…}`, one line a member. A field that came more than
+  /// once is a list. The body is shown when it is text of at most 4 KiB.
   static func describe(_ request: SmallRequest) -> [UInt8] {
     var out = ByteQueue()
     out.append("{\n  \"method\": ")

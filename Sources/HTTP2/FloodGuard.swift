@@ -1,5 +1,6 @@
-// What a peer may cost without asking for anything: frames that are cheap to send and not to serve, each kept to a budget
-// that fills up again with time (T54–T58). Ordinary peers stay far below; whoever is over it loses the connection.
+// What a peer may cost without asking for anything: frames that are cheap to send and not to serve. Each kind has a
+// budget that fills up again with time (T54–T58). Ordinary peers stay far below. A peer that exceeds it loses the
+// connection.
 
 /// Tokens that come back with time. Time is the caller's.
 struct TokenBucket {
@@ -15,7 +16,7 @@ struct TokenBucket {
     filledAt = nanoseconds
   }
 
-  /// Takes one token; false if there is none.
+  /// Takes one token. False if there is none.
   mutating func take(at nanoseconds: Int64) -> Bool {
     let passed = max(0, nanoseconds &- filledAt)
     filledAt = nanoseconds
@@ -35,8 +36,8 @@ struct FloodGuard {
   private var peerResets: TokenBucket
   // LIMIT: streams that we reset because of what the peer sent (T55): as many.
   private var ownResets: TokenBucket
-  // LIMIT: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, interim heads and unknown frames (T58): 1000 at once, 100 a
-  // second, and as many as go with the content and the requests of the connection.
+  // LIMIT: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, interim heads and unknown frames (T58): 1000 at once,
+  // 100 a second, and as many as go with the content and the requests of the connection.
   private var control: TokenBucket
   private var blockByteCount = 0
   private var decodedByteCount = 0
@@ -46,9 +47,9 @@ struct FloodGuard {
   // LIMIT: CONTINUATION frames of one header block (T56).
   private static let continuationCountMax = 8
 
-  /// - Parameter headByteCountMax: of a decoded head. LIMIT: four times as much, at least 64 KiB, may come encoded (T56) and
-  ///   be decoded (T57), so that a head that is a little too large costs its stream only. A block of 4 KB may unfold to
-  ///   16 MB, which nobody keeps, but which takes 20 ms to look at.
+  /// - Parameter headByteCountMax: of a decoded head. LIMIT: four times as much, at least 64 KiB, may come encoded
+  ///   (T56) and be decoded (T57), so that a head that is a little too large costs its stream only. A block of 4 KB may
+  ///   unfold to 16 MB, which nobody keeps, but which takes 20 ms to look at.
   init(headByteCountMax: Int, at nanoseconds: Int64) {
     peerResets = TokenBucket(burst: 500, perSecond: 33, at: nanoseconds)
     ownResets = TokenBucket(burst: 500, perSecond: 33, at: nanoseconds)
@@ -87,7 +88,7 @@ struct FloodGuard {
     }
   }
 
-  /// A field was decoded; counted as RFC 9113 §6.5.2 does.
+  /// A field was decoded. Counted as RFC 9113 §6.5.2 does.
   mutating func field(byteCount: Int) -> FailureReason? {
     decodedByteCount += byteCount + 32
     return decodedByteCount > blockByteCountMax ? .headerBlockTooLarge : nil
@@ -114,7 +115,7 @@ enum FrameType: UInt8 {
 }
 
 enum FrameFlag {
-  /// END_STREAM; the same bit is ACK where that is a flag.
+  /// END_STREAM. The same bit is ACK where that is a flag.
   static let end: UInt8 = 1
   static let endHeaders: UInt8 = 4
   static let padded: UInt8 = 8

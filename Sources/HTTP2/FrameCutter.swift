@@ -1,5 +1,5 @@
-// Finds the frames' ends in the input (RFC 9113 §4.1), so that nghttp2 is given no more than one frame at a time and no
-// more than one head is ever decoded ahead of whoever takes it (T57, T69).
+// Finds the frames' ends in the input (RFC 9113 §4.1). So nghttp2 gets no more than one frame at a time, and no more
+// than one head is decoded before the caller takes it (T57, T69).
 
 struct FrameCutter {
   /// Bytes of the client's preface that are still to come.
@@ -29,9 +29,9 @@ struct FrameCutter {
 
   init(expectsPreface: Bool) { prefaceLeft = expectsPreface ? 24 : 0 }
 
-  /// The end of the piece that begins at `start`: behind the frame, or the input's end if the frame is not whole yet. A header
-  /// that comes in pieces is put together, and a piece of its own: nghttp2 as Debian has it counts each part of a
-  /// CONTINUATION frame's header as a frame, and would give honest peers up.
+  /// The end of the piece that begins at `start`: behind the frame, or the input's end if the frame is not whole yet. A
+  /// header that comes in pieces is put together, and a piece of its own: nghttp2 as Debian has it counts each part of
+  /// a CONTINUATION frame's header as a frame, and would give honest peers up.
   /// - Parameter header: set if the piece completes a frame's header.
   mutating func nextEnd(_ input: Span<UInt8>, from start: Int, header: inout Header?) -> Int {
     var end = start
@@ -82,8 +82,8 @@ struct FrameCutter {
     return end + count
   }
 
-  /// Part of the preface, of a frame or of a header block has come. A DATA frame's payload does not count: it is a body's, which
-  /// has time of its own.
+  /// Part of the preface, of a frame or of a header block has come. A DATA frame's payload does not count: it is a
+  /// body's, which has time of its own.
   var isOpen: Bool {
     if headerCount > 0 { return headerCount < 9 || type != FrameType.data.rawValue }
     return isBlockOpen || prefaceLeft > 0 && prefaceLeft < 24

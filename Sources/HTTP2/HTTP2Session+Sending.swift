@@ -1,5 +1,5 @@
-// What the caller sends: heads, content, trailers, resets. Content waits in its stream's queue and goes from there into the
-// frames' queue in one copy, as far as the peer's windows and the caller's bound allow.
+// What the caller sends: heads, content, trailers, resets. Content waits in its stream's queue and goes from there into
+// the frames' queue in one copy, as far as the peer's windows and the caller's bound allow.
 
 import Bytes
 internal import CNGHTTP2
@@ -8,7 +8,7 @@ extension HTTP2Session {
   /// Begins a request. Nil if none can be begun now: see ``mayOpenStream``.
   package func submitRequest(_ list: inout HeaderList, isEnd: Bool) -> StreamID? {
     guard role == .client, mayOpenStream, !list.isEmpty else { return nil }
-    // The identifier is known only afterwards; callbacks do not run before the next `produce`.
+    // The identifier is known only afterwards. Callbacks do not run before the next `produce`.
     let record = streams.open(id: -1)
     // SAFETY: nghttp2 copies the fields.
     let id = unsafe list.withFields { fields, count in
@@ -40,7 +40,7 @@ extension HTTP2Session {
     return keeps(list.keptByteCount, of: record)
   }
 
-  /// Sends the final response's head; content may be appended afterwards unless `isEnd`.
+  /// Sends the final response's head. Content may be appended afterwards unless `isEnd`.
   /// - Returns: by how much ``outputByteCount(of:)`` has grown.
   @discardableResult
   package func submitResponse(_ list: inout HeaderList, on stream: StreamID, isEnd: Bool) -> Int {
@@ -93,7 +93,7 @@ extension HTTP2Session {
   }
 
   /// Ends our side of the stream.
-  /// - Parameter trailers: lines as HTTP/1 writes them, without the empty line; may be empty.
+  /// - Parameter trailers: lines as HTTP/1 writes them, without the empty line. May be empty.
   package func finish(_ stream: StreamID, trailers: Span<UInt8> = Span()) {
     guard let record = sendable(stream), !record.isFinished else { return }
     record.isFinished = true
@@ -101,7 +101,7 @@ extension HTTP2Session {
     resume(record)
   }
 
-  /// Ends the stream in both directions; `closed` follows once it is sent.
+  /// Ends the stream in both directions. `closed` follows once it is sent.
   package func reset(_ stream: StreamID, code: UInt32) {
     guard let record = sendable(stream) else { return }
     record.isResetWanted = true
@@ -128,7 +128,8 @@ extension HTTP2Session {
     outputByteCount(of: stream) >= highWater
   }
 
-  /// ``SessionEvent/drained(_:)`` is wanted once what waits on the stream, which is something, is half of the bound at most.
+  /// Requests ``SessionEvent/drained(_:)`` once what waits on the stream, which is something, is half of the bound at
+  /// most.
   package func awaitDrain(of stream: StreamID) {
     guard let record = streams.record(of: stream) else { return }
     record.isDrainDue = true
@@ -211,14 +212,14 @@ extension HTTP2Session {
     if record.isDrainDue { reportDrain(of: record) }
   }
 
-  /// The response is complete and the request is not: what is left of it is not wanted (RFC 9113 §8.1).
+  /// The response is complete and the request is not. The rest of it is not needed (RFC 9113 §8.1).
   func endEarly(_ record: StreamRecord) {
     guard role == .server, !record.hasEnded, !record.isResetWanted else { return }
     answeredEarly.append(record.handle)
   }
 
-  /// To be called when all that was produced is written. Clients of many libraries lose an answer when its end and the reset
-  /// behind it come in one read, so the reset must have a TLS record and a write of its own (T118).
+  /// To be called when all that was produced is written. Clients of many libraries lose an answer when its end and the
+  /// reset behind it come in one read, so the reset must have a TLS record and a write of its own (T118).
   package func resetAnswered() {
     if answeredEarly.isEmpty { return }
     for stream in answeredEarly {

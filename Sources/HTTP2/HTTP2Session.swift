@@ -1,6 +1,6 @@
 // One HTTP/2 connection over nghttp2 (RFC 9113): bytes in, events out, and the other way round. Knows no socket and no
-// clock. Owns one nghttp2_session. Invariants: callbacks of nghttp2 only fill queues, which are worked off once the call is
-// over; at most one frame is in work, so memory does not grow with the input; the first failure is the last.
+// clock. Owns one nghttp2_session. Invariants: callbacks of nghttp2 only fill queues, which are worked off once the
+// call is over. At most one frame is in work, so memory does not grow with the input. The first failure is the last.
 
 package import Bytes
 internal import CNGHTTP2
@@ -31,7 +31,7 @@ package final class HTTP2Session {
   var resetStreams = ResetStreams()
   /// Answered before their requests were complete: reset once the answers are written.
   var answeredEarly: [StreamID] = []
-  /// When what is open of the input began; see ``FrameCutter/isOpen``. Int64.max when nothing is.
+  /// When what is open of the input began. See ``FrameCutter/isOpen``. Int64.max when nothing is.
   package private(set) var openSince = Int64.max
 
   /// Memory of the streams' content that waits to be sent.
@@ -60,15 +60,16 @@ package final class HTTP2Session {
   var sink = ByteQueue()
   private var sinkByteCountMax = 0
 
-  /// LIMIT: content that waits on a stream; past it the other side must be held back until ``SessionEvent/drained(_:)``.
+  /// LIMIT: content that waits on a stream. Past it the other side must be held back until
+  /// ``SessionEvent/drained(_:)``.
   package static let outputHighWater = 64 * 1024
-  // LIMIT: frames that wait to be sent, beside those of open streams: more means that the peer makes us answer and does not
-  // read.
+  // LIMIT: frames that wait to be sent, beside those of open streams: more means that the peer makes us answer and does
+  // not read.
   private static let queuedFrameCountMax = 1000
   // LIMIT: heads of so many streams that are over may wait to be sent, beside those of open ones.
   private static let endedStreamCountMax = 10
 
-  /// A session that has said nothing yet; ``produce(into:upTo:)`` gives its preface. Nil when memory is out.
+  /// A session that has said nothing yet. ``produce(into:upTo:)`` gives its preface. Nil when memory is out.
   package init?(role: SessionRole, settings: SessionSettings, at nanoseconds: Int64) {
     self.role = role
     self.settings = settings
@@ -77,14 +78,14 @@ package final class HTTP2Session {
     flood = FloodGuard(headByteCountMax: settings.headLimits.byteCountMax, at: nanoseconds)
     unsafe pointer = nil
     unsafe inputBase = nil
-    // SAFETY: the session keeps the address of self, unretained; deinit frees the session before self is gone.
+    // SAFETY: the session keeps the address of self, unretained. deinit frees the session before self is gone.
     let owner = unsafe Unmanaged.passUnretained(self).toOpaque()
     unsafe pointer = Self.makePointer(role, settings, owner: owner)
     guard unsafe pointer != nil, announce() else { return nil }
   }
 
   deinit {
-    // SAFETY: init made it and nobody else frees it; null is taken. No callback is called by it.
+    // SAFETY: init made it and nobody else frees it. Null is taken. No callback is called by it.
     unsafe nghttp2_session_del(pointer)
   }
 
@@ -133,7 +134,7 @@ package final class HTTP2Session {
       add(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1)
       if settings.acceptsExtendedConnect { add(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1) }
     }
-    // SAFETY: the session is alive; the entries are copied by the call.
+    // SAFETY: the session is alive. The entries are copied by the call.
     let result = unsafe entries.withUnsafeBufferPointer {
       unsafe nghttp2_submit_settings(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), $0.baseAddress, $0.count)
     }
@@ -143,8 +144,8 @@ package final class HTTP2Session {
 
   // MARK: Receiving
 
-  /// Works on the input up to the next event. To be called with the same bytes until it returns nil: then all of them were
-  /// taken in. Heads and ranges of an event are good until the next call.
+  /// Processes the input up to the next event. Call it with the same bytes until it returns nil. Then all of them were
+  /// consumed. Heads and ranges of an event are valid until the next call.
   package func receive(_ input: Span<UInt8>, offset: inout Int, at nanoseconds: Int64) -> SessionEvent? {
     now = nanoseconds
     while true {
@@ -178,7 +179,8 @@ package final class HTTP2Session {
   @inline(__always)
   private func work(on input: Span<UInt8>, _ range: Range<Int>) {
     inputCount = input.count
-    // SAFETY: nghttp2 reads the range, which lies in the span; the address that is kept is used by callbacks of this call only.
+    // SAFETY: nghttp2 reads the range, which lies in the span. The address that is kept is used by callbacks of this
+    // call only.
     let result = unsafe input.withUnsafeBufferPointer { bytes in
       unsafe inputBase = bytes.baseAddress
       return unsafe nghttp2_session_mem_recv(
@@ -241,8 +243,8 @@ package final class HTTP2Session {
 
   // MARK: Producing
 
-  /// Appends frames to `queue` until it holds `byteCountMax` bytes or nothing more can be sent now; the last frame may reach
-  /// beyond. Take the events that it led to with ``nextEvent()``.
+  /// Appends frames to `queue` until it holds `byteCountMax` bytes or nothing more can be sent now. The last frame may
+  /// reach beyond. Take the events that it led to with ``nextEvent()``.
   package func produce(into queue: inout ByteQueue, upTo byteCountMax: Int) {
     swap(&sink, &queue)
     sinkByteCountMax = byteCountMax
@@ -273,7 +275,7 @@ package final class HTTP2Session {
 
   var isSinkFull: Bool { sink.count >= sinkByteCountMax }
 
-  /// Whether there is something to send; a closed window may still hold it back.
+  /// Whether there is something to send. A closed window may still hold it back.
   package var wantsToWrite: Bool {
     if failure != nil { return isFarewellDue }
     // SAFETY: the session is alive.
@@ -289,7 +291,7 @@ package final class HTTP2Session {
 
   // MARK: The end
 
-  /// Gives the connection up. The peer is told why by the next ``produce(into:upTo:)``.
+  /// Ends the connection. The next ``produce(into:upTo:)`` reports the reason to the peer.
   package func fail(_ reason: FailureReason) { fail(reason, isPeerTold: false) }
 
   func fail(_ reason: FailureReason, isPeerTold: Bool) {
@@ -308,16 +310,16 @@ package final class HTTP2Session {
     }
   }
 
-  /// Tells the client that the end is near, without refusing what is on its way already (RFC 9113 §6.8). A PING goes behind
-  /// it: once that is answered, ``SessionEvent/shutdownHeard``, nothing more is on its way.
+  /// Announces the end to the client, without refusing what is on its way already (RFC 9113 §6.8). A PING follows. Once
+  /// it is answered, ``SessionEvent/shutdownHeard``, nothing more is on its way.
   package func announceShutdown() {
     if failure != nil { return }
     isShutdownAnnounced = true
-    // SAFETY: the session is alive; a client's session refuses the call and nothing happens.
+    // SAFETY: the session is alive. A client's session refuses the call and nothing happens.
     _ = unsafe nghttp2_submit_shutdown_notice(pointer)
   }
 
-  /// Tells the peer the last stream that is served. Open ones go on; afterwards the session is finished.
+  /// Reports the last stream that is served to the peer. Open ones go on. Afterwards the session is finished.
   package func shutDown() {
     if failure != nil { return }
     // SAFETY: the session is alive.

@@ -1,11 +1,11 @@
 // The fields of a head that is to be sent, as nghttp2 takes them. Names are lowered, and what belongs to an HTTP/1
-// connection is left out here, so that nothing of one protocol's framing leaks into the other (RFC 9113 §8.2.2; T51).
+// connection is left out here, so that nothing of one protocol's framing leaks into the other (RFC 9113 §8.2.2, T51).
 
 import Bytes
 internal import CNGHTTP2
 package import HTTPWire
 
-/// A scratch for one head after the other; one for a whole event loop is enough.
+/// A scratch for one head after the other. One for a whole event loop is enough.
 @safe
 package struct HeaderList: ~Copyable {
   private struct Entry {
@@ -61,7 +61,7 @@ package struct HeaderList: ~Copyable {
       Entry(nameStart: nameStart, nameCount: name.count, valueStart: valueStart, valueCount: value.count))
   }
 
-  /// Adds the fields of lines as HTTP/1 writes them, `Name: value` and CRLF; an empty line ends them.
+  /// Adds the fields of lines as HTTP/1 writes them, `Name: value` and CRLF. An empty line ends them.
   package mutating func append(lines: Span<UInt8>) { append(lines: lines, from: 0, leavesOutHost: false) }
 
   private mutating func append(lines: Span<UInt8>, from start: Int, leavesOutHost: Bool) {
@@ -121,7 +121,7 @@ package struct HeaderList: ~Copyable {
         valueCount: bytes.count - valueStart))
   }
 
-  /// Where the value of the Host line stands.
+  /// Where the value of the Host line is.
   private static func host(of head: Span<UInt8>, from start: Int) -> Range<Int>? {
     var lineStart = start
     while lineStart < head.count {
@@ -166,7 +166,8 @@ package struct HeaderList: ~Copyable {
     defer { unsafe swap(&fields, &self.fields) }
     unsafe fields.removeAll(keepingCapacity: true)
     let span = bytes.span
-    // SAFETY: every entry lies within `bytes`, which does not change before `body` returns; nghttp2 copies what it keeps.
+    // SAFETY: every entry lies within `bytes`, which does not change before `body` returns. nghttp2 copies what it
+    // keeps.
     return unsafe span.withUnsafeBufferPointer { all in
       let base = unsafe all.baseAddress.unsafelyUnwrapped
       for entry in entries {

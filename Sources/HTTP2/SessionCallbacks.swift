@@ -1,12 +1,12 @@
-// The functions that nghttp2 calls. Each looks up what it is about and leaves a note in the session's queues; none calls
-// out to whoever uses the session.
+// The functions that nghttp2 calls. Each finds what it is about and leaves a note in the session's queues. None calls
+// the user of the session.
 
 import Bytes
 internal import CNGHTTP2
 import HTTPWire
 
 /// The table of callbacks, which all sessions share.
-// SAFETY: @unchecked Sendable: made once, never changed and never freed; nghttp2 copies it into each session.
+// SAFETY: @unchecked Sendable: made once, never changed and never freed. nghttp2 copies it into each session.
 @safe
 final class SessionCallbacks: @unchecked Sendable {
   static let shared = SessionCallbacks()
@@ -91,7 +91,7 @@ private func span(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Span<UInt8> {
 
 /// Asks for the content of the next DATA frame.
 let readContent: nghttp2_data_source_read_callback = { _, stream, _, count, flags, source, owner in
-  // SAFETY: the pointers are good for this call; of the owner see `with`.
+  // SAFETY: the pointers are good for this call. Of the owner see `with`.
   guard let owner = unsafe owner, let source = unsafe source, let flags = unsafe flags else { return Int(fatal) }
   return unsafe Unmanaged<HTTP2Session>.fromOpaque(owner)._withUnsafeGuaranteedRef { session in
     guard let record = unsafe session.streams.record(at: Int(source.pointee.fd)), record.id == stream else {

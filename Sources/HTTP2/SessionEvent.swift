@@ -1,4 +1,4 @@
-// What a session reports, and the bounds that it is given. All of it are values; bytes are never in an event.
+// What a session reports, and the bounds that it is given. All of it are values. Bytes are never in an event.
 
 package import HTTPWire
 
@@ -32,7 +32,7 @@ package enum ErrorCode {
   package static let http11Required: UInt32 = 13
 }
 
-/// Why a connection was given up. The raw values are stable: they are counted under them.
+/// Why a connection was ended. The raw values are stable: they are counted under them.
 package enum FailureReason: String, Sendable, CaseIterable {
   case badPreface = "h2_bad_preface"
   case protocolError = "h2_protocol_error"
@@ -57,7 +57,7 @@ package enum FailureReason: String, Sendable, CaseIterable {
   /// A frame or a header block that was begun did not end in time.
   case headerTimeout = "h2_header_timeout"
 
-  /// The code that the peer is told.
+  /// The code that the peer receives.
   package var code: UInt32 {
     switch self {
     case .badPreface, .protocolError: ErrorCode.protocolError
@@ -86,25 +86,26 @@ package enum FailureReason: String, Sendable, CaseIterable {
 
 /// What happened in a session, in order.
 package enum SessionEvent: Equatable, Sendable {
-  /// A request begins; take it with ``HTTP2Session/takeRequestHead(into:)`` before anything else is received.
+  /// A request begins. take it with ``HTTP2Session/takeRequestHead(into:)`` before anything else is received.
   /// - Parameter isEnd: it has no content: `end` is next.
   case requestHead(StreamID, isEnd: Bool)
-  /// The final response to a request; take it with ``HTTP2Session/takeResponseHead(into:)``.
+  /// The final response to a request. take it with ``HTTP2Session/takeResponseHead(into:)``.
   case responseHead(StreamID, isEnd: Bool)
-  /// An interim response; taken in the same way.
+  /// An interim response. Taken in the same way.
   case interimHead(StreamID)
-  /// The head was refused. A server may take what was read of it and still answer on the stream, with the error's status;
-  /// content that comes is thrown away. A client resets it.
+  /// The head was refused. A server may take what was read of it and still answer on the stream, with the error's
+  /// status. Content that comes is thrown away. A client resets it.
   case headRefused(StreamID, HeadError)
   /// Content: a range of the bytes that were just handed in. It must be ``HTTP2Session/consumed(_:_:)`` later.
   case data(StreamID, Range<Int>)
-  /// Trailers; take them with ``HTTP2Session/takeTrailers(into:)``. `end` is next.
+  /// Trailers. take them with ``HTTP2Session/takeTrailers(into:)``. `end` is next.
   case trailers(StreamID)
   /// The peer's side of the stream is complete. Never reported twice, nor after a reset.
   case end(StreamID)
   /// What waits on the stream fell to half of the bound that it had reached.
   case drained(StreamID)
-  /// The last of a stream that was reported or requested. Code 0: both sides ended it, or one took back the rest politely.
+  /// The last of a stream that was reported or requested. Code 0: both sides ended it, or one took back the rest
+  /// politely.
   /// - Parameter isSafeToRetry: the peer says that it did nothing with the request (RFC 9113 §8.7).
   case closed(StreamID, code: UInt32, isSafeToRetry: Bool)
   /// The peer changed its settings: how many streams it takes may be another number now.
@@ -113,7 +114,8 @@ package enum SessionEvent: Equatable, Sendable {
   case shutdownHeard
   /// The peer takes no streams above this one. Those that are open above it are reported as `closed`.
   case goAway(lastStreamID: Int32, code: UInt32)
-  /// The connection is lost: nothing comes after it. ``HTTP2Session/produce(into:upTo:)`` once more tells the peer why.
+  /// The connection is lost, and nothing follows. ``HTTP2Session/produce(into:upTo:)`` once more reports the reason to
+  /// the peer.
   case failed(FailureReason)
 }
 
@@ -123,7 +125,7 @@ package enum SessionRole: Sendable { case server, client }
 /// What a session announces to its peer and holds it to. Together these bound the memory of a connection (T57, T70):
 /// streams × (head + window), beside what waits to be sent.
 package struct SessionSettings: Sendable {
-  /// LIMIT: streams that a client may have open; more are refused and never reported (T68).
+  /// LIMIT: streams that a client may have open. More are refused and never reported (T68).
   package var concurrentStreamCountMax = 100
   /// LIMIT: bytes of content that a stream's peer may send ahead of ``HTTP2Session/consumed(_:_:)``.
   package var streamWindow = 64 * 1024

@@ -1,6 +1,6 @@
-// Frames that come for streams which are over (RFC 9113 §5.1). nghttp2 forgets a stream with its last frame and lets such
-// frames pass; here they end the connection, as whoever sends them does not know what it does. Where we have reset the
-// stream, frames that were on their way are no fault.
+// Frames that arrive for streams which are over (RFC 9113 §5.1). nghttp2 forgets a stream with its last frame and lets
+// such frames pass. Here they end the connection, because their sender has lost track. Where we have reset the stream,
+// frames that were on their way are no fault.
 
 /// The streams that we reset, as far as they may still matter.
 struct ResetStreams {
@@ -9,7 +9,7 @@ struct ResetStreams {
   /// The highest that fell out: up to it nothing is known any more.
   private var forgotten: Int32 = 0
 
-  // LIMIT: streams that are remembered; for older ones every frame is let pass.
+  // LIMIT: streams that are remembered. For older ones every frame is let pass.
   private static let countMax = 128
 
   mutating func insert(_ stream: Int32) {

@@ -8,7 +8,7 @@ final class StreamRecord {
   var id: Int32 = 0
   /// Content that waits to be sent.
   var output = ByteQueue()
-  /// Bytes of heads that nghttp2 keeps until they are sent; of this number of ``HTTP2Session/headRound`` only.
+  /// Bytes of heads that nghttp2 keeps until they are sent. Of this number of ``HTTP2Session/headRound`` only.
   var headByteCount = 0
   var headRound = 0
   /// Trailers as lines, which follow the content.
@@ -16,13 +16,13 @@ final class StreamRecord {
   var isHeadSubmitted = false
   /// Nothing more will be appended to `output`.
   var isFinished = false
-  /// nghttp2 waits to be told that there is content again.
+  /// nghttp2 waits for a call that says that there is content again.
   var isDeferred = false
-  /// Somebody waits to be told that there is room.
+  /// The caller waits for an event that says that there is room.
   var isDrainDue = false
   /// We reset it, or are about to: not the peer's fault.
   var isResetWanted = false
-  /// The caller knows of it, and so is told of its end.
+  /// The caller knows of it, and so its end is reported.
   var isReported = false
   /// Behind a final head come content and trailers.
   var hasFinalHead = false

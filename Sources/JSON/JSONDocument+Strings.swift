@@ -1,4 +1,4 @@
-// Strings of a document: compared where they stand when they hold no escape, unescaped into an array when they do.
+// Strings of a document: compared in place when they hold no escape, unescaped into an array when they do.
 
 import Bytes
 
@@ -17,15 +17,15 @@ extension JSONDocument {
     return JSONEscapes.areEqual(bytes.span.extracting(content), other)
   }
 
-  /// Where the string's content stands in ``bytes``, without the quotes, when it can be used as it is; nil for strings
-  /// with escapes and for other kinds.
+  /// Where the string's content is in ``bytes``, without the quotes, when it can be used as it is. Nil for strings with
+  /// escapes and for other kinds.
   package func plainStringRange(at index: Index) -> Range<Int>? {
     let node = nodes[index]
     if node.kind != .string || node.hasEscapes { return nil }
     return Int(node.start) + 1..<Int(node.end) - 1
   }
 
-  /// The string's bytes, unescaped, in UTF-8; nil for other kinds. Always a copy.
+  /// The string's bytes, unescaped, in UTF-8. Nil for other kinds. Always a copy.
   package func stringBytes(at index: Index) -> [UInt8]? {
     let node = nodes[index]
     if node.kind != .string { return nil }
@@ -33,14 +33,14 @@ extension JSONDocument {
     return node.hasEscapes ? JSONEscapes.unescaped(content) : content.copied()
   }
 
-  /// A hash of a string's content, unescaped, or of another value as it stands; see `keyedHash` of spans.
+  /// A hash of a string's content, unescaped, or of another value as it is. See `keyedHash` of spans.
   package func keyedHash(of index: Index, _ key0: UInt64, _ key1: UInt64) -> UInt64 {
     if let plain = plainStringRange(at: index) { return bytes.span.extracting(plain).keyedHash(key0, key1) }
     if let content = stringBytes(at: index) { return content.span.keyedHash(key0, key1) }
     return bytes.span.extracting(rawRange(of: index)).keyedHash(key0, key1)
   }
 
-  /// The string, unescaped; nil for other kinds.
+  /// The string, unescaped. Nil for other kinds.
   package func string(at index: Index) -> String? {
     guard let bytes = stringBytes(at: index) else { return nil }
     return String(decoding: bytes, as: UTF8.self)

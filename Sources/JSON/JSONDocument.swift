@@ -1,14 +1,14 @@
-// JSON text that has been read whole and checked (RFC 8259, strictly), as its bytes and a flat list of nodes in the order
-// of the text. Names, strings and numbers stay in the bytes: nothing is copied until someone asks for it.
+// JSON text that has been read whole and checked (RFC 8259, strictly), as its bytes and a flat list of nodes in the
+// order of the text. Names, strings and numbers stay in the bytes: nothing is copied until someone asks for it.
 //
-// Invariant: every node's range lies in `bytes`; strings are valid UTF-8 with valid escapes; no object has two members of
-// one name. Only the reader makes nodes.
+// Invariant: every node's range lies in `bytes`. Strings are valid UTF-8 with valid escapes. No object has two members
+// of one name. Only the reader makes nodes.
 
 import Bytes
 
-/// One value, or one member's name: where it stands in the text, and where the node behind its whole subtree is.
+/// One value, or one member's name: where it is in the text, and where the node behind its whole subtree is.
 struct JSONNode: Sendable {
-  /// Offset of the value's first byte; of strings, of the opening quote.
+  /// Offset of the value's first byte. Of strings, of the opening quote.
   var start: UInt32
   /// Offset behind its last byte.
   var end: UInt32
@@ -55,13 +55,13 @@ package struct JSONDocument: Sendable {
 
   package func kind(_ index: Index) -> Kind { nodes[index].kind }
 
-  /// Where the value stands in ``bytes``: strings with their quotes, objects and arrays with their brackets.
+  /// Where the value is in ``bytes``: strings with their quotes, objects and arrays with their brackets.
   package func rawRange(of index: Index) -> Range<Int> {
     let node = nodes[index]
     return Int(node.start)..<Int(node.end)
   }
 
-  /// The value of the member called `name`, or nil; also nil when `object` is not an object.
+  /// The value of the member called `name`, or nil. Also nil when `object` is not an object.
   package func member(_ name: Span<UInt8>, of object: Index) -> Index? {
     let holder = nodes[object]
     if holder.kind != .object { return nil }
@@ -70,7 +70,7 @@ package struct JSONDocument: Sendable {
     var index = object + 1
     while index < end {
       let node = nodes[index]
-      // Most names differ in length or in their first byte: told here, without a call.
+      // Most names differ in length or in their first byte. That is decided here, without a call.
       let mayBeEqual =
         Int(node.end) - Int(node.start) - 2 == name.count && bytes[Int(node.start) + 1] == initial
       if node.hasEscapes || mayBeEqual, stringEquals(index, name) {
@@ -86,12 +86,12 @@ package struct JSONDocument: Sendable {
   /// For names known in the source, off the hot path.
   package func member(_ name: String, of object: Index) -> Index? { member(name.utf8.span, of: object) }
 
-  /// The members of an object in the order of the text; none when it is not an object.
+  /// The members of an object in the order of the text. None when it is not an object.
   package func members(of object: Index) -> JSONMembers {
     JSONMembers(nodes: nodes, of: object)
   }
 
-  /// The elements of an array in order; none when it is not an array.
+  /// The elements of an array in order. None when it is not an array.
   package func elements(of array: Index) -> JSONElements {
     JSONElements(nodes: nodes, of: array)
   }

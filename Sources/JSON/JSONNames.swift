@@ -1,11 +1,11 @@
 // Finds two members of one name in an object (T12), names compared as they read once unescaped.
 //
-// Invariant: the time grows with the text however the names are chosen (T86): a few plain names are compared pair by pair;
-// where there are many, or one with an escape, each is read once, for a hash under a key of this process.
+// Invariant: the time grows with the text however the names are chosen (T86): a few plain names are compared pair by
+// pair. Where there are many, or one with an escape, each is read once, for a hash under a key of this process.
 
 import Bytes
 
-/// What one document needs for that; its memory serves all objects of the text.
+/// What one document needs for that. Its memory serves all objects of the text.
 struct JSONNames {
   /// What was looked at so far: the bytes of names that were read, and pairs. For tests, which bound it.
   private(set) var work = 0
@@ -56,7 +56,7 @@ struct JSONNames {
       let hash = hash(nodes[index], text)
       var slot = Int(truncatingIfNeeded: hash) & (capacity - 1)
       while table[slot] != 0 {
-        // Names that merely collide are as good as never there; should they be, the look goes on.
+        // Names that merely collide are as good as never there. Should they be, the look goes on.
         if table[slot] >> 32 == hash >> 32,
           areEqual(nodes[Int(table[slot] & 0xFFFF_FFFF) - 1], nodes[index], text)
         {

@@ -1,7 +1,7 @@
 // Reads JSON from hostile bytes (RFC 8259) into a flat list of nodes. Strict: no byte order mark, no duplicate members
 // (T12), no invalid UTF-8, no lone surrogates, no NaN, nothing behind the value.
 //
-// Invariant: recursion is as deep as the text and never deeper than the limit; every byte is looked at once.
+// Invariant: recursion is as deep as the text and never deeper than the limit. Every byte is looked at once.
 
 import Bytes
 
@@ -20,7 +20,7 @@ package struct JSONLimits: Sendable {
 
 /// Why a text was not read.
 package enum JSONError: Error, Sendable, Equatable {
-  /// Something else than the grammar wants, at a byte offset; the text's length when it ends too early.
+  /// The text breaks the grammar at a byte offset. It is the text's length when the text ends too early.
   case syntax(offset: Int)
   /// A string that is not UTF-8, or a `\u` escape that names half a surrogate pair.
   case notUnicode(offset: Int)
@@ -46,7 +46,7 @@ struct JSONReader: ~Escapable {
 
   mutating func readText() throws(JSONError) {
     if text.count >= UInt32.max { throw .tooLarge }
-    // Claims have some 11 bytes a node; what is reserved stays with a remembered token.
+    // Claims have some 11 bytes a node. What is reserved stays with a remembered token.
     nodes.reserveCapacity(min(limits.nodeCountMax, 4 + text.count / 10))
     skipWhitespace()
     try readValue(depth: 0)
@@ -84,7 +84,7 @@ struct JSONReader: ~Escapable {
     }
   }
 
-  /// Adds a node that begins here; its end and its successor are filled in when they are known.
+  /// Adds a node that begins here. Its end and its successor are filled in when they are known.
   private mutating func beginNode(_ kind: JSONDocument.Kind) throws(JSONError) -> Int {
     // LIMIT: a text with more values is refused whole.
     if nodes.count >= limits.nodeCountMax { throw .tooManyNodes }
@@ -102,7 +102,7 @@ struct JSONReader: ~Escapable {
   }
 
   private mutating func readObject(depth: Int) throws(JSONError) {
-    // LIMIT: a deeper text is refused whole; it bounds the stack as well.
+    // LIMIT: a deeper text is refused whole. It bounds the stack as well.
     if depth > limits.depthMax { throw .tooDeep }
     let object = try beginNode(.object)
     offset += 1
@@ -246,8 +246,8 @@ struct JSONReader: ~Escapable {
     throw .syntax(offset: offset)
   }
 
-  /// The next byte that is a quote, a backslash, a control or no ASCII, or a place from which eight bytes at once cannot be
-  /// looked at.
+  /// The next byte that is a quote, a backslash, a control or no ASCII, or a place from which eight bytes at once
+  /// cannot be looked at.
   private func endOfPlainText(from start: Int) -> Int {
     let ones: UInt64 = 0x0101_0101_0101_0101
     let tops = ones &* 0x80
@@ -257,7 +257,7 @@ struct JSONReader: ~Escapable {
       let word =
         UInt64(bytes[0]) | UInt64(bytes[1]) << 8 | UInt64(bytes[2]) << 16 | UInt64(bytes[3]) << 24
         | UInt64(bytes[4]) << 32 | UInt64(bytes[5]) << 40 | UInt64(bytes[6]) << 48 | UInt64(bytes[7]) << 56
-      // Each byte's top bit says what the byte is; without it, no sum runs over into the next byte.
+      // Each byte's top bit says what the byte is. Without it, no sum runs over into the next byte.
       let seven = word & ~tops
       let isNoQuote = (seven ^ ones &* 0x22) &+ ones &* 0x7F
       let isNoBackslash = (seven ^ ones &* 0x5C) &+ ones &* 0x7F

@@ -1,7 +1,7 @@
 // Writes JSON behind what a queue already holds: the access log's lines, problem documents, key sets.
 //
-// Invariant: what it writes as a string is valid JSON whatever bytes it was given: control characters are escaped, bytes
-// that are not UTF-8 become U+FFFD.
+// Invariant: what it writes as a string is valid JSON whatever bytes it was given: control characters are escaped,
+// bytes that are not UTF-8 become U+FFFD.
 
 package import Bytes
 

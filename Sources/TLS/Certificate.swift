@@ -19,7 +19,7 @@ package struct CertificatePaths: Sendable, Hashable {
 
 /// What is worth knowing of a certificate: for metrics and diagnostics.
 package struct CertificateInfo: Sendable, Equatable {
-  /// The names in lower case that it is for, `*.example.com` among them; addresses as text.
+  /// The names in lower case that it is for, `*.example.com` among them. Addresses as text.
   package var names: [String]
   /// Unix seconds.
   package var notBefore: Int64
@@ -60,7 +60,7 @@ final class Certificate {
     info.ocspNextUpdate = staple?.nextUpdate
     self.info = info
     self.paths = paths
-    // SAFETY: references of our own; deinit gives them back.
+    // SAFETY: references of our own. deinit gives them back.
     for index in unsafe chain.certificates.indices { unsafe X509_up_ref(chain.certificates[index]) }
     unsafe EVP_PKEY_up_ref(key.pointer)
     unsafe self.leaf = leaf

@@ -11,18 +11,18 @@ extension CertificateInfo {
     notAfter = unsafe Self.unixSeconds(X509_get0_notAfter(certificate))
     keyType = unsafe Self.keyType(of: certificate)
     let alternatives = unsafe AlternativeName.all(of: certificate)
-    // RFC 9525 §2: the common name is not a name any more; it counts where nothing else is there.
+    // RFC 9525 §2: the common name is not a name any more. It counts where nothing else is there.
     let commonName = unsafe Self.commonName(of: certificate)
     names =
       alternatives.map { $0.filter { $0.kind == .dns || $0.kind == .address }.map { $0.text.lowercased() } }
       ?? commonName.map { [$0.lowercased()] } ?? []
   }
 
-  /// 0 for what is no time.
+  /// 0 for a value that is not a time.
   static func unixSeconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int64 {
     guard let time = unsafe time else { return 0 }
     var parts = unsafe tm()
-    // SAFETY: the time lives through the call; `parts` is filled by it.
+    // SAFETY: the time lives through the call. `parts` is filled by it.
     guard unsafe ASN1_TIME_to_tm(time, &parts) == 1 else { return 0 }
     return Int64(unsafe timegm(&parts))
   }
@@ -42,7 +42,7 @@ extension CertificateInfo {
   }
 
   private static func commonName(of certificate: OpaquePointer) -> String? {
-    // SAFETY: name, entry and string belong to the certificate; the text is ours until it is freed here.
+    // SAFETY: name, entry and string belong to the certificate. The text is ours until it is freed here.
     guard let name = unsafe X509_get_subject_name(certificate) else { return nil }
     let index = unsafe X509_NAME_get_index_by_NID(name, NID_commonName, -1)
     guard index >= 0, let entry = unsafe X509_NAME_get_entry(name, index) else { return nil }
@@ -54,12 +54,12 @@ extension CertificateInfo {
     }
     defer { unsafe CRYPTO_free(bytes, nil, 0) }
     let text = unsafe Array(UnsafeBufferPointer(start: bytes, count: Int(count)))
-    // It may hold anything, and stands in metrics and messages.
+    // It may hold anything, and is in metrics and messages.
     return text.contains(0) ? nil : AlternativeName.escaped(text)
   }
 }
 
-/// A subject alternative name of a kind that we tell (RFC 5280 §4.2.1.6).
+/// A subject alternative name of a kind that is forwarded (RFC 5280 §4.2.1.6).
 struct AlternativeName: Equatable {
   enum Kind: String {
     case dns = "DNS"
@@ -69,12 +69,12 @@ struct AlternativeName: Equatable {
   }
 
   let kind: Kind
-  /// Visible ASCII without commas; any other byte as `\XX`.
+  /// Visible ASCII without commas. Any other byte as `\XX`.
   let text: String
 
   /// nil when the certificate has no such extension.
   static func all(of certificate: OpaquePointer) -> [AlternativeName]? {
-    // SAFETY: the list is new, and freed here; its names belong to it.
+    // SAFETY: the list is new, and freed here. Its names belong to it.
     guard let list = unsafe X509_get_ext_d2i(certificate, NID_subject_alt_name, nil, nil) else {
       ERR_clear_error()
       return nil
@@ -124,7 +124,7 @@ struct AlternativeName: Equatable {
   private static func address(_ bytes: [UInt8]) -> String? {
     guard bytes.count == 4 || bytes.count == 16 else { return nil }
     var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-    // SAFETY: the address has as many bytes as its family wants; the text's room is given.
+    // SAFETY: the address has as many bytes as its family requires. The text's room is given.
     let made = unsafe inet_ntop(bytes.count == 4 ? AF_INET : AF_INET6, bytes, &text, socklen_t(text.count))
     guard unsafe made != nil else { return nil }
     return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

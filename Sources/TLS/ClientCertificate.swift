@@ -1,11 +1,11 @@
-// What a client's verified certificate says, as text that may stand in a header field.
+// What a client's verified certificate says, as text that may be in a header field.
 
 internal import COpenSSL
 
 package struct ClientCertificate: Sendable, Equatable {
   /// The subject's distinguished name as RFC 2253 writes it, in ASCII.
   package let subject: String
-  /// Such as `DNS:a.example,URI:spiffe://example/a`; commas within a name are written `\2C`.
+  /// Such as `DNS:a.example,URI:spiffe://example/a`. Commas within a name are written `\2C`.
   package let alternativeNames: String
   /// SHA-256 of the certificate, 64 lower-case hexadecimal digits.
   package let thumbprint: String
@@ -26,7 +26,7 @@ package struct ClientCertificate: Sendable, Equatable {
   }
 
   private static func subject(of certificate: OpaquePointer) -> String? {
-    // SAFETY: the name belongs to the certificate; the BIO is ours until it is freed here; its bytes are copied before.
+    // SAFETY: the name belongs to the certificate. The BIO is ours until it is freed here. Its bytes are copied before.
     guard let name = unsafe X509_get_subject_name(certificate), let bio = unsafe BIO_new(BIO_s_mem()) else {
       return nil
     }

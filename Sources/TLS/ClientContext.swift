@@ -1,5 +1,5 @@
-// What all sessions towards servers share: protocol versions, trust anchors, our certificate, ALPN.
-// Invariant: fully set up in init and never changed afterwards; peers are verified unless `isVerified` says otherwise.
+// What all sessions towards servers share: protocol versions, trust anchors, our certificate, ALPN. Invariant: fully
+// set up in init and never changed afterwards. Peers are verified unless `isVerified` says otherwise.
 
 internal import COpenSSL
 
@@ -7,7 +7,7 @@ internal import COpenSSL
 package enum Trust: Sendable, Hashable {
   /// The system's store (SSL_CERT_FILE and SSL_CERT_DIR are respected).
   case system
-  /// A PEM file of trust anchors; the system's store is then not used.
+  /// A PEM file of trust anchors. The system's store is then not used.
   case file(String)
 }
 
@@ -25,8 +25,8 @@ package struct ClientOptions: Sendable, Hashable {
 }
 
 /// The client side's SSL_CTX: TLS 1.2 or newer. Making one reads files: not for an event loop.
-// SAFETY: @unchecked Sendable: an SSL_CTX may be shared by threads as long as nobody changes it (openssl-threads(7)), and
-// its reference count is atomic; the handle is `let`, and only `init` changes what it points to.
+// SAFETY: @unchecked Sendable: an SSL_CTX may be shared by threads as long as nobody changes it (openssl-threads(7)),
+// and its reference count is atomic. The handle is `let`, and only `init` changes what it points to.
 @safe
 package final class ClientContext: @unchecked Sendable {
   private let handle: ContextHandle
@@ -35,7 +35,7 @@ package final class ClientContext: @unchecked Sendable {
   package init(_ options: ClientOptions) throws(TLSError) {
     handle = try ContextHandle(isServer: false, minimumVersion: .tls12)
     keepsSessions = options.keepsSessions
-    // SAFETY: the handle owns the pointer; arrays live through their calls.
+    // SAFETY: the handle owns the pointer. Arrays live through their calls.
     let pointer = unsafe handle.pointer
     unsafe SSL_CTX_set_verify(pointer, options.isVerified ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
     if keepsSessions {
@@ -63,13 +63,13 @@ package final class ClientContext: @unchecked Sendable {
   /// Verified peers, `http/1.1` by ALPN, and no sessions kept.
   package convenience init(trust: Trust) throws(TLSError) { try self.init(ClientOptions(trust: trust)) }
 
-  /// A new SSL of this context; the caller owns it.
+  /// A new SSL of this context. The caller owns it.
   func makeSession() -> OpaquePointer? { unsafe handle.makeSession() }
 
   /// Keeps the newest session. 1 takes over the reference.
   private static func keep(_ session: OpaquePointer?, of ssl: OpaquePointer?) -> Int32 {
-    // SAFETY: the address is the one that TLSSession has set: its own state, which outlives the SSL. 1.2 sessions without
-    // a ticket come here too.
+    // SAFETY: the address is the one that TLSSession has set: its own state, which outlives the SSL. 1.2 sessions
+    // without a ticket come here too.
     guard let address = unsafe SSL_get_ex_data(ssl, 0), unsafe SSL_SESSION_is_resumable(session) == 1 else { return 0 }
     let state = unsafe address.assumingMemoryBound(to: WireState.self)
     unsafe SSL_SESSION_free(state.pointee.resumable)

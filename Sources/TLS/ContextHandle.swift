@@ -13,7 +13,7 @@ package enum TLSVersion: String, Sendable, Hashable, CaseIterable {
 final class ContextHandle {
   let pointer: OpaquePointer
 
-  /// TLS 1.2 with forward secrecy and authenticated encryption only, the cheapest first; ECDSA before RSA.
+  /// TLS 1.2 with forward secrecy and authenticated encryption only, the cheapest first. ECDSA before RSA.
   private static let ciphers = """
     ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:\
     ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305
@@ -33,7 +33,8 @@ final class ContextHandle {
     }
     // From here on deinit frees it, whatever is thrown: all stored properties are set.
     unsafe self.pointer = pointer
-    // SAFETY: strings live through their calls and are copied by them. What is no function is a macro over SSL_CTX_ctrl.
+    // SAFETY: strings live through their calls and are copied by them. What is not a function is a macro over
+    // SSL_CTX_ctrl.
     unsafe SSL_CTX_set_options(pointer, isServer ? catraca_server_options() : catraca_client_options())
     unsafe SSL_CTX_set_security_level(pointer, 2)
     // Buffers are given back between records: an idle session is small.
@@ -48,7 +49,7 @@ final class ContextHandle {
   }
 
   deinit {
-    // SAFETY: this object holds the reference that SSL_CTX_new gave; sessions hold their own.
+    // SAFETY: this object holds the reference that SSL_CTX_new gave. Sessions hold their own.
     unsafe SSL_CTX_free(pointer)
   }
 
@@ -57,16 +58,16 @@ final class ContextHandle {
     unsafe list.withCString { unsafe SSL_CTX_ctrl(pointer, command, 0, UnsafeMutableRawPointer(mutating: $0)) == 1 }
   }
 
-  /// A new SSL of this context; the caller owns it.
+  /// A new SSL of this context. The caller owns it.
   func makeSession() -> OpaquePointer? {
     TLSError.clearQueue()
     // SAFETY: SSL_new takes its own reference to the context.
     return unsafe SSL_new(pointer)
   }
 
-  /// Makes the certificates of a file anchors of trust. One that is no root is meant as the anchor itself.
+  /// Makes the certificates of a file anchors of trust. One that is not a root is the anchor itself.
   func trust(_ path: String) throws(TLSError) {
-    // SAFETY: the context is alive; the path lives through the call.
+    // SAFETY: the context is alive. The path lives through the call.
     guard unsafe SSL_CTX_load_verify_locations(pointer, path, nil) == 1 else {
       throw TLSError.drainingQueue(file: path, otherwise: "no certificate found")
     }
@@ -74,10 +75,10 @@ final class ContextHandle {
     _ = unsafe X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
   }
 
-  /// Refuses peers whose certificate, or an authority of whose chain, is on the lists (RFC 5280 §6.3), and those for whom
-  /// there is no list.
+  /// Refuses peers whose certificate, or an authority of whose chain, is on the lists (RFC 5280 §6.3), and those for
+  /// whom there is no list.
   func revoke(_ lists: RevocationLists) throws(TLSError) {
-    // SAFETY: the context is alive, and its store with it; the store takes references of its own to the lists.
+    // SAFETY: the context is alive, and its store with it. The store takes references of its own to the lists.
     guard let store = unsafe SSL_CTX_get_cert_store(pointer) else { throw TLSError("no trust store") }
     for index in unsafe lists.pointers.indices {
       guard unsafe X509_STORE_add_crl(store, lists.pointers[index]) == 1 else {

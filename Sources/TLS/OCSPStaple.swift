@@ -5,13 +5,13 @@ internal import COpenSSL
 
 struct OCSPStaple: Sendable, Equatable {
   let bytes: [UInt8]
-  /// Unix seconds; from then on it is not sent. nil when it does not end.
+  /// Unix seconds. From then on it is not sent. nil when it does not end.
   let nextUpdate: Int64?
 
   /// - Parameter certificate: an X509 that lives through the call.
   init(_ path: String, for certificate: OpaquePointer) throws(TLSError) {
     let bytes = try PEMFile.read(path)
-    // SAFETY: the response is new and freed here; the basic response too; the rest belongs to these.
+    // SAFETY: the response is new and freed here. The basic response too. The rest belongs to these.
     let response = unsafe PEMFile.withBIO(bytes) { unsafe catraca_d2i_OCSP_RESPONSE_bio($0) }
     guard let response = unsafe response else {
       ERR_clear_error()

@@ -13,7 +13,7 @@ enum PEMFile {
     guard !path.utf8.contains(0), let bio = unsafe BIO_new_file(path, "rb") else {
       throw TLSError.drainingQueue(file: path, otherwise: "cannot be opened")
     }
-    // SAFETY: the BIO is ours until it is freed here; it writes at most the block's count.
+    // SAFETY: the BIO is ours until it is freed here. It writes at most the block's count.
     defer { unsafe BIO_free(bio) }
     var bytes: [UInt8] = []
     var block = [UInt8](repeating: 0, count: 16 * 1024)
@@ -39,7 +39,7 @@ enum PEMFile {
     }
   }
 
-  /// Whether the text stands in the bytes.
+  /// Whether the text is in the bytes.
   static func contains(_ text: StaticString, in bytes: [UInt8]) -> Bool {
     let count = text.utf8CodeUnitCount
     var start = 0

@@ -31,7 +31,7 @@ final class RevocationLists {
     if unsafe pointers.count > Self.countMax { throw TLSError(file: path, "more than \(Self.countMax) lists") }
   }
 
-  /// When the first of the lists is due to be replaced, in seconds since 1970; nil where none says so.
+  /// When the first of the lists is due to be replaced, in seconds since 1970. Nil where none says so.
   var nextUpdate: Int64? {
     // SAFETY: the times belong to the lists, which live as long as self.
     unsafe pointers.compactMap { list in

@@ -11,7 +11,7 @@ package struct SelfSignedCertificate: Sendable {
   /// `DNS:localhost,IP:127.0.0.1`.
   package init(names: String, commonName: String, days: Int) throws(TLSError) {
     ERR_clear_error()
-    // SAFETY: each object is freed by the defer behind its making; what is added to the certificate is copied by it.
+    // SAFETY: each object is freed by the defer behind its making. What is added to the certificate is copied by it.
     guard let key = unsafe catraca_EVP_EC_gen("P-256") else { throw TLSError.drainingQueue(otherwise: "no key") }
     defer { unsafe EVP_PKEY_free(key) }
     guard let made = unsafe X509_new() else { throw TLSError.drainingQueue(otherwise: "no certificate") }
@@ -37,14 +37,14 @@ package struct SelfSignedCertificate: Sendable {
   }
 
   private static func extend(_ certificate: OpaquePointer, _ identifier: Int32, _ value: String) -> Bool {
-    // SAFETY: the extension is ours until it is freed here; the certificate takes a copy.
+    // SAFETY: the extension is ours until it is freed here. The certificate takes a copy.
     guard let made = unsafe X509V3_EXT_conf_nid(nil, nil, identifier, value) else { return false }
     defer { unsafe X509_EXTENSION_free(made) }
     return unsafe X509_add_ext(certificate, made, -1) == 1
   }
 
   private static func pem(_ write: (OpaquePointer) -> Int32) throws(TLSError) -> [UInt8] {
-    // SAFETY: the BIO is ours until it is freed here; its bytes are copied before.
+    // SAFETY: the BIO is ours until it is freed here. Its bytes are copied before.
     guard let bio = unsafe BIO_new(BIO_s_mem()) else { throw TLSError.drainingQueue(otherwise: "no memory") }
     defer { unsafe BIO_free(bio) }
     var bytes: UnsafeMutablePointer<CChar>?

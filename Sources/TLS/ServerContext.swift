@@ -1,5 +1,5 @@
 // What all sessions with clients share: certificates by name, ALPN, the policy on client certificates, tickets.
-// Invariant: fully set up in init and never changed afterwards, so that workers share it; what the callbacks of OpenSSL
+// Invariant: fully set up in init and never changed afterwards, so that workers share it. What the callbacks of OpenSSL
 // look at is here, and each session keeps its context alive.
 
 internal import COpenSSL
@@ -7,7 +7,7 @@ internal import Glibc
 
 package enum ClientCertificatePolicy: Sendable, Hashable {
   case none
-  /// One that is shown must be good; to show none is as good.
+  /// One that is shown must be good. To show none is as good.
   case optional(authority: String)
   case required(authority: String)
 }
@@ -16,7 +16,8 @@ package struct ServerOptions: Sendable, Hashable {
   /// At least one. The first is for clients that ask for a name that none has, or for no name.
   package var certificates: [CertificatePaths]
   package var minimumVersion = TLSVersion.tls12
-  /// In our order of preference. A client that offers only others is refused (RFC 7301 §3.2); empty takes no part in it.
+  /// In our order of preference. A client that offers only others is refused (RFC 7301 §3.2). Empty takes no part in
+  /// it.
   package var applicationProtocols: [String] = []
   package var clientCertificates = ClientCertificatePolicy.none
   /// A PEM file with the revocation lists (CRLs) of every authority in the chains of client certificates.
@@ -25,10 +26,10 @@ package struct ServerOptions: Sendable, Hashable {
   package init(certificates: [CertificatePaths]) { self.certificates = certificates }
 }
 
-/// The server side's SSL_CTXs: one for each set of certificates that a name may lead to. Making one reads files: not for
-/// an event loop.
-// SAFETY: @unchecked Sendable: an SSL_CTX may be shared by threads as long as nobody changes it (openssl-threads(7)); all
-// properties are set in init and constant from then on; TicketKeys has its own lock.
+/// The server side's SSL_CTXs: one for each set of certificates that a name may lead to. Making one reads files: not
+/// for an event loop.
+// SAFETY: @unchecked Sendable: an SSL_CTX may be shared by threads as long as nobody changes it (openssl-threads(7)).
+// All properties are set in init and constant from then on. TicketKeys has its own lock.
 @safe
 package final class ServerContext: @unchecked Sendable {
   /// Seconds for which a session may be resumed.
@@ -39,7 +40,7 @@ package final class ServerContext: @unchecked Sendable {
   let tickets: TicketKeys
   private let names: ServerNames
   private let loaded: [Certificate]
-  /// By group of ``ServerNames``; the first is the default.
+  /// By group of ``ServerNames``. The first is the default.
   private var handles: [ContextHandle] = []
   /// On the wire's form, for as long as OpenSSL may point into it.
   private let protocols: UnsafeMutableBufferPointer<UInt8>
@@ -69,7 +70,7 @@ package final class ServerContext: @unchecked Sendable {
     unsafe protocols.deallocate()
   }
 
-  /// A new SSL; the caller owns it, and keeps this object for as long.
+  /// A new SSL. The caller owns it, and keeps this object for as long.
   func makeSession() -> OpaquePointer? { unsafe handles.first?.makeSession() }
 
   private func prepare(_ handle: ContextHandle, _ options: ServerOptions) throws(TLSError) {
@@ -105,10 +106,10 @@ package final class ServerContext: @unchecked Sendable {
     try verifyClients(handle, options)
   }
 
-  /// Sets the policy, and binds sessions to it: one that was begun under another policy, or under another list of what is
-  /// revoked, is not resumed.
+  /// Sets the policy, and binds sessions to it: one that was begun under another policy, or under another list of what
+  /// is revoked, is not resumed.
   private func verifyClients(_ handle: ContextHandle, _ options: ServerOptions) throws(TLSError) {
-    // SAFETY: as in prepare; SSL_CTX_set_client_CA_list takes the list over.
+    // SAFETY: as in prepare. SSL_CTX_set_client_CA_list takes the list over.
     let pointer = unsafe handle.pointer
     var scope = [UInt8]("none".utf8)
     let policy = options.clientCertificates
@@ -138,7 +139,7 @@ package final class ServerContext: @unchecked Sendable {
   // MARK: Callbacks
 
   private static func of(_ ssl: OpaquePointer?) -> ServerContext? {
-    // SAFETY: the address that prepare has set; the session keeps the object, so unretained is enough.
+    // SAFETY: the address that prepare has set. The session keeps the object, so unretained is enough.
     guard let address = unsafe SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), 0) else { return nil }
     return unsafe Unmanaged<ServerContext>.fromOpaque(address).takeUnretainedValue()
   }
@@ -149,7 +150,7 @@ package final class ServerContext: @unchecked Sendable {
       return SSL_TLSEXT_ERR_OK
     }
     let group = context.names.group(for: name)
-    // SAFETY: SSL_set_SSL_CTX takes a reference to the other context; all of them have the same settings.
+    // SAFETY: SSL_set_SSL_CTX takes a reference to the other context. All of them have the same settings.
     if group > 0, group < context.handles.count { unsafe SSL_set_SSL_CTX(ssl, context.handles[group].pointer) }
     return SSL_TLSEXT_ERR_OK
   }

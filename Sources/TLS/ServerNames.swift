@@ -7,7 +7,7 @@ struct ServerNames: Sendable {
   /// Indices of certificates.
   private(set) var groups: [[Int]] = []
   private var exact: [String: Int] = [:]
-  /// By what stands behind the asterisk, with its dot.
+  /// By what follows the asterisk, with its dot.
   private var wildcards: [String: Int] = [:]
 
   init(_ certificates: [CertificateInfo]) {
@@ -18,7 +18,7 @@ struct ServerNames: Sendable {
         if members[name] == nil { order.append(name) }
         let others = members[name, default: []]
         let type = Self.type(of: certificate)
-        // The first of a type stands for its names.
+        // The first of a type represents its names.
         if !others.contains(where: { Self.type(of: certificates[$0]) == type }) { members[name] = others + [index] }
       }
     }
@@ -44,9 +44,9 @@ struct ServerNames: Sendable {
     return wildcards[String(name[dot...])] ?? 0
   }
 
-  /// The name that the client asks for by SNI; nil without one.
+  /// The name that the client asks for by SNI. Nil without one.
   static func name(of ssl: OpaquePointer) -> String? {
-    // SAFETY: the name belongs to ssl and is copied; OpenSSL lets none pass with a NUL in it.
+    // SAFETY: the name belongs to ssl and is copied. OpenSSL lets none pass with a NUL in it.
     guard let text = unsafe SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else { return nil }
     let name = unsafe String(cString: text).lowercased()
     return name.hasSuffix(".") ? String(name.dropLast()) : name

@@ -1,5 +1,5 @@
-// The bytes between OpenSSL and whoever carries them: a BIO that reads from the span that is just being received, and
-// appends what is to be sent to a queue. Owns the memory that the BIO's callbacks touch; the SSL owns the BIO.
+// The bytes between OpenSSL and the session's owner: a BIO that reads from the span that is just being received, and
+// appends what is to be sent to a queue. Owns the memory that the BIO's callbacks touch. The SSL owns the BIO.
 //
 // Invariant: the callbacks reach their state by its address alone, in memory of its own. No Swift access to it is open
 // while OpenSSL is called: each access below ends before the call, or begins after it.
@@ -11,7 +11,7 @@ internal import Glibc
 /// What the callbacks read and write.
 @safe
 struct WireState: ~Copyable {
-  /// The span that is being received; null outside of ``SessionWire/whileReceiving``.
+  /// The span that is being received. Null outside of ``SessionWire/whileReceiving``.
   var input: UnsafePointer<UInt8>?
   var inputCount = 0
   /// What an earlier span brought and was not taken, as plaintext had reached its limit.
@@ -26,7 +26,7 @@ struct WireState: ~Copyable {
   }
 
   deinit {
-    // SAFETY: the one reference that the callback kept; takes null.
+    // SAFETY: the one reference that the callback kept. Takes null.
     unsafe SSL_SESSION_free(resumable)
   }
 
@@ -34,7 +34,7 @@ struct WireState: ~Copyable {
   mutating func take(_ count: Int, into bytes: UnsafeMutableRawPointer) -> Int {
     if !rest.isEmpty {
       let taken = min(count, rest.count)
-      // SAFETY: both sides hold `taken` bytes; the queue does not overlap OpenSSL's buffer.
+      // SAFETY: both sides hold `taken` bytes. The queue does not overlap OpenSSL's buffer.
       unsafe rest.span.withUnsafeBytes { source in
         if let base = source.baseAddress { _ = unsafe memcpy(bytes, base, taken) }
       }
@@ -44,7 +44,7 @@ struct WireState: ~Copyable {
     }
     guard let source = unsafe input, inputCount > 0 else { return 0 }
     let taken = min(count, inputCount)
-    // SAFETY: the span that `input` stands for is alive, and `inputCount` of its bytes are left.
+    // SAFETY: the span that `input` refers to is alive, and `inputCount` of its bytes are left.
     _ = unsafe memcpy(bytes, source, taken)
     unsafe input = source + taken
     inputCount -= taken
@@ -55,7 +55,8 @@ struct WireState: ~Copyable {
 /// Owner of one session's ``WireState``.
 @safe
 struct SessionWire: ~Copyable {
-  /// LIMIT: ciphertext that waits because its plaintext has no room. A caller that stops reading in time has a read or two.
+  /// LIMIT: ciphertext that waits because its plaintext has no room. A caller that stops reading in time has a read or
+  /// two.
   static let restByteCountMax = 1 << 20
 
   let state: UnsafeMutablePointer<WireState>
@@ -66,7 +67,7 @@ struct SessionWire: ~Copyable {
   }
 
   deinit {
-    // SAFETY: made in init; the session frees its SSL, and the BIO with it, before its wire.
+    // SAFETY: made in init. The session frees its SSL, and the BIO with it, before its wire.
     unsafe state.deinitialize(count: 1)
     unsafe state.deallocate()
   }
@@ -83,7 +84,7 @@ struct SessionWire: ~Copyable {
   /// Ciphertext that OpenSSL has not taken yet.
   var unreadByteCount: Int { unsafe state.pointee.inputCount + state.pointee.rest.count }
 
-  /// Opens the span for the read callback; ``endReceiving()`` must follow while it is alive.
+  /// Opens the span for the read callback. ``endReceiving()`` must follow while it is alive.
   func beginReceiving(_ bytes: UnsafeBufferPointer<UInt8>) {
     unsafe state.pointee.input = bytes.baseAddress
     unsafe state.pointee.inputCount = bytes.count
@@ -98,7 +99,7 @@ struct SessionWire: ~Copyable {
     }
     guard count > 0, let input = unsafe state.pointee.input else { return true }
     guard unsafe state.pointee.rest.count + count <= Self.restByteCountMax else { return false }
-    // SAFETY: `input` stands for `count` bytes of the span that is still alive.
+    // SAFETY: `input` refers to `count` bytes of the span that is still alive.
     unsafe state.pointee.rest.append(Span(_unsafeStart: input, count: count))
     return true
   }
@@ -111,12 +112,12 @@ struct SessionWire: ~Copyable {
 
   // MARK: The BIO's method
 
-  // SAFETY: written once, before anyone can read it, and never freed; OpenSSL only reads it.
+  // SAFETY: written once, before anyone can read it, and never freed. OpenSSL only reads it.
   nonisolated(unsafe) private static let method: OpaquePointer? = unsafe makeMethod()
 
   private static func makeMethod() -> OpaquePointer? {
     guard let method = unsafe BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "catraca") else { return nil }
-    // SAFETY: the state is what makeBIO set; OpenSSL's buffers are as long as it says.
+    // SAFETY: the state is what makeBIO set. OpenSSL's buffers are as long as it says.
     unsafe BIO_meth_set_read_ex(method) { bio, bytes, count, taken in
       unsafe catraca_BIO_clear_retry_flags(bio)
       guard let state = unsafe SessionWire.state(of: bio), let bytes = unsafe bytes else { return -1 }

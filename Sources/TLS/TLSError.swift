@@ -1,4 +1,5 @@
-// A TLS failure as a value: OpenSSL's per-thread error queue is emptied into it, so that no later call reads old errors.
+// A TLS failure as a value: OpenSSL's per-thread error queue is emptied into it, so that no later call reads old
+// errors.
 
 internal import COpenSSL
 internal import Glibc
@@ -12,7 +13,7 @@ package enum TLSResult: String, CaseIterable, Sendable {
   case noSharedCipher = "no_shared_cipher"
   case certificateRequired = "certificate_required"
   case certificateInvalid = "certificate_invalid"
-  /// The peer sent an alert: it is the one that did not want us.
+  /// The peer sent an alert: it refused us.
   case refusedByPeer = "refused_by_peer"
   case plainHTTP = "plain_http"
   case protocolError = "protocol_error"
@@ -57,7 +58,8 @@ package struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     if ERR_peek_error() != 0 { ERR_clear_error() }
   }
 
-  /// Whether reading a PEM file ended as it should: its end is "no start line", anything else is a part that cannot be read.
+  /// Whether reading a PEM file ended as it should: its end is "no start line", anything else is a part that cannot be
+  /// read.
   static var isEndOfPEM: Bool {
     let error = ERR_peek_last_error()
     return error == 0 || ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE
@@ -88,7 +90,7 @@ package struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
 
   private static func reason(of code: UInt) -> String? {
     guard code != 0 else { return nil }
-    // SAFETY: both functions give back a C string that is static or this thread's, or null; it is copied.
+    // SAFETY: both functions give back a C string that is static or this thread's, or null. It is copied.
     if ERR_GET_LIB(code) == ERR_LIB_SYS {
       return unsafe strerror(ERR_GET_REASON(code)).map { unsafe String(cString: $0) }
     }

@@ -11,7 +11,7 @@ struct ResumptionScope: Equatable {
   static func == (a: ResumptionScope, b: ResumptionScope) -> Bool { a.context === b.context && a.host == b.host }
 }
 
-/// Good for one new session; not for two threads at once.
+/// Good for one new session. Not for two threads at once.
 @safe
 package final class TLSResumption {
   private let session: OpaquePointer

@@ -1,4 +1,4 @@
-// What was agreed on in the handshake. Read once per connection; strings are made anew with each call.
+// What was agreed on in the handshake. Read once per connection. Strings are made again with each call.
 
 internal import COpenSSL
 
@@ -17,7 +17,7 @@ package struct TLSFacts: Sendable, Equatable {
 extension TLSSession {
   /// To be asked for once the handshake is complete.
   package func facts() -> TLSFacts {
-    // SAFETY: ssl is alive; strings are static or belong to it, and are copied.
+    // SAFETY: ssl is alive. Strings are static or belong to it, and are copied.
     TLSFacts(
       version: version,
       cipher: unsafe SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { unsafe String(cString: $0) } ?? "",
@@ -40,7 +40,7 @@ extension TLSSession {
     return unsafe String(decoding: UnsafeBufferPointer(start: bytes, count: Int(count)), as: UTF8.self)
   }
 
-  /// Whom the client has proved to be; nil without a certificate, or before the handshake is complete.
+  /// Whom the client has proved to be. Nil without a certificate, or before the handshake is complete.
   package func clientCertificate() -> ClientCertificate? {
     // SAFETY: the certificate belongs to ssl.
     guard isEstablished, let certificate = unsafe SSL_get0_peer_certificate(ssl),

@@ -1,21 +1,21 @@
-// One TLS connection: ciphertext in, plaintext out, and the other way round. Knows no socket and no loop; whoever owns it
-// carries the bytes. Owns one SSL; SessionWire.swift has the bytes between the two.
-// Invariant: the handshake is not complete until the peer's certificate was verified as far as the context asks for it.
+// One TLS connection: ciphertext in, plaintext out, and the other way round. Knows no socket and no loop. Its owner
+// carries the bytes. Owns one SSL. SessionWire.swift has the bytes between the two. Invariant: the handshake is not
+// complete until the peer's certificate was verified as far as the context requires it.
 
 package import Bytes
 internal import COpenSSL
 
-/// How far a call came. Running out of bytes is no error.
+/// How far a call got. Running out of bytes is not an error.
 package enum TLSOutcome: Sendable, Equatable {
   /// The handshake is done, or all was written.
   case complete
-  /// All was taken in; more ciphertext is needed to go on.
+  /// All bytes were consumed. More ciphertext is needed to go on.
   case incomplete
   /// The limit of plaintext is reached and more waits: stop reading, and call ``TLSSession/read(into:max:)`` later.
   case more
   /// The peer has closed its side properly: what was read before is whole (RFC 8446 §6.1).
   case closed
-  /// The session is dead; what ``TLSSession/ciphertext`` gives (an alert) may still be sent.
+  /// The session is dead. What ``TLSSession/ciphertext`` gives (an alert) may still be sent.
   case failed(TLSError)
 }
 
@@ -56,7 +56,7 @@ package struct TLSSession: ~Copyable {
   /// A client's session: nothing is sent before ``handshake()``.
   /// - Parameters:
   ///   - host: the name (sent as SNI) or address that the peer's certificate must bear.
-  ///   - resumption: of an earlier session with the same context and host; any other is left aside.
+  ///   - resumption: of an earlier session with the same context and host. Any other is left aside.
   package init(
     client context: ClientContext, host: String, resuming resumption: TLSResumption? = nil
   ) throws(TLSError) {
@@ -69,7 +69,7 @@ package struct TLSSession: ~Copyable {
     }
     let scope = ResumptionScope(context: context, host: host)
     if context.keepsSessions {
-      // SAFETY: the callback finds the state by this address; it outlives `made`, see deinit.
+      // SAFETY: the callback finds the state by this address. It outlives `made`, see deinit.
       unsafe SSL_set_ex_data(made, 0, wire.state)
       if let resumption, resumption.scope == scope { unsafe resumption.install(in: made) }
     }
@@ -88,7 +88,7 @@ package struct TLSSession: ~Copyable {
       unsafe SSL_free(ssl)
       throw TLSError.drainingQueue(otherwise: "no memory")
     }
-    // SAFETY: from here on SSL_free frees the BIO; given for both directions, it is counted once.
+    // SAFETY: from here on SSL_free frees the BIO. Given for both directions, it is counted once.
     unsafe SSL_set_bio(ssl, bio, bio)
     return unsafe ssl
   }
@@ -104,15 +104,15 @@ package struct TLSSession: ~Copyable {
   private static func expect(_ host: String, of ssl: OpaquePointer) -> Bool {
     let name = host.hasSuffix(".") ? String(host.dropLast()) : host
     guard !name.isEmpty, !name.utf8.contains(0) else { return false }
-    // SAFETY: the parameters belong to `ssl`; strings live through their calls and are copied by them.
+    // SAFETY: the parameters belong to `ssl`. Strings live through their calls and are copied by them.
     guard let parameters = unsafe SSL_get0_param(ssl) else { return false }
     if unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, name) == 1 { return true }
     TLSError.clearQueue()
-    // RFC 9525 §2: a common name is no name.
+    // RFC 9525 §2: a common name does not count as a name.
     let flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
     unsafe X509_VERIFY_PARAM_set_hostflags(parameters, UInt32(flags))
     guard unsafe SSL_set1_host(ssl, name) == 1 else { return false }
-    // SSL_set_tlsext_host_name is a macro over SSL_ctrl; it copies the name.
+    // SSL_set_tlsext_host_name is a macro over SSL_ctrl. It copies the name.
     return unsafe name.withCString { text in
       unsafe SSL_ctrl(
         ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, Int(TLSEXT_NAMETYPE_host_name), UnsafeMutableRawPointer(mutating: text)) == 1
@@ -135,7 +135,7 @@ package struct TLSSession: ~Copyable {
   /// - Parameter max: LIMIT of plaintext that this call appends.
   /// - Returns: `incomplete`, `more`, `closed` or `failed`.
   package mutating func receive(_ ciphertext: Span<UInt8>, into plaintext: inout ByteQueue, max: Int) -> TLSOutcome {
-    // SAFETY: ssl is alive. OpenSSL knows some methods of HTTP only, and those when they come in one piece; no record
+    // SAFETY: ssl is alive. OpenSSL knows some methods of HTTP only, and those when they come in one piece. No record
     // begins with a letter.
     if server != nil, failure == nil, unsafe SSL_in_before(ssl) == 1, ciphertext.count > 0, 0x41...0x5A ~= ciphertext[0]
     {
@@ -200,7 +200,7 @@ package struct TLSSession: ~Copyable {
 
   // MARK: Bytes out
 
-  /// Encrypts all of the bytes; the handshake must be complete.
+  /// Encrypts all of the bytes. The handshake must be complete.
   package mutating func write(_ plaintext: Span<UInt8>) -> TLSOutcome {
     if let failure { return .failed(failure) }
     guard isEstablished else { return .incomplete }
@@ -221,7 +221,7 @@ package struct TLSSession: ~Copyable {
   package mutating func close() {
     guard failure == nil, isEstablished else { return }
     TLSError.clearQueue()
-    // SAFETY: ssl is alive; the result only tells whether the peer has closed too.
+    // SAFETY: ssl is alive. The result only says whether the peer has closed too.
     _ = unsafe SSL_shutdown(ssl)
     TLSError.clearQueue()
   }
@@ -243,8 +243,8 @@ package struct TLSSession: ~Copyable {
     answerByteCount = 0
   }
 
-  /// Has ciphertext made in an empty queue of the caller's until ``giveBack(_:)``: many sessions share what only one at a
-  /// time needs. Nothing else may happen to the queue meanwhile.
+  /// Has ciphertext made in an empty queue of the caller's until ``giveBack(_:)``: many sessions share what only one at
+  /// a time needs. Nothing else may happen to the queue meanwhile.
   package mutating func lend(_ memory: inout ByteQueue) {
     if isMemoryLent { return }
     isMemoryLent = true
@@ -270,7 +270,7 @@ package struct TLSSession: ~Copyable {
 
   // MARK: Resumption
 
-  /// A client's newest session that another one may resume; servers send it some time after the handshake.
+  /// A client's newest session that another one may resume. Servers send it some time after the handshake.
   package mutating func takeResumption() -> TLSResumption? {
     guard let resumption, resumption.context.keepsSessions, isEstablished else { return nil }
     // OpenSSL calls nobody when a session of TLS 1.2 was resumed, whether its ticket was renewed or not.

@@ -1,5 +1,5 @@
 // The keys that session tickets are sealed with. They outlive contexts, so that clients resume across a reload.
-// Invariant: the first key seals, all of them open; keys that rotate are never used beyond their time.
+// Invariant: the first key seals, all of them open. Keys that rotate are never used beyond their time.
 
 internal import Bytes
 internal import COpenSSL
@@ -24,7 +24,7 @@ package final class TicketKeys: Sendable {
   }
 
   private let keys: Mutex<[Key]>
-  /// nil for keys of a file, which do not rotate by themselves. Seconds of a clock that never goes back.
+  /// nil for keys of a file, which do not rotate automatically. Seconds of a clock that never goes back.
   private let clock: (@Sendable () -> Int64)?
 
   /// Keys that are made here, known to nobody else, and replaced every hour.
@@ -42,8 +42,8 @@ package final class TicketKeys: Sendable {
     self.clock = clock
   }
 
-  /// Keys that a fleet shares: one or more of 80 bytes (name 16, HMAC 32, AES-256 32), or a single one of 48 bytes (name
-  /// 16, AES-128 16, HMAC 16). The first seals.
+  /// Keys that a fleet shares: one or more of 80 bytes (name 16, HMAC 32, AES-256 32), or a single one of 48 bytes
+  /// (name 16, AES-128 16, HMAC 16). The first seals.
   package init(file path: String) throws(TLSError) {
     let bytes = try PEMFile.read(path)
     var loaded: [Key] = []
@@ -111,7 +111,7 @@ package final class TicketKeys: Sendable {
 
   // MARK: The callback
 
-  // SAFETY: fetched once and never freed; OpenSSL only reads them.
+  // SAFETY: fetched once and never freed. OpenSSL only reads them.
   nonisolated(unsafe) private static let aes128 = unsafe EVP_CIPHER_fetch(nil, "AES-128-CBC", nil)
   nonisolated(unsafe) private static let aes256 = unsafe EVP_CIPHER_fetch(nil, "AES-256-CBC", nil)
 
@@ -139,7 +139,7 @@ package final class TicketKeys: Sendable {
     isSealing: Bool
   ) -> Bool {
     let kind = unsafe key.cipher.count == 16 ? aes128 : aes256
-    // SAFETY: the key is as long as its cipher wants it; contexts copy what they are given during the calls.
+    // SAFETY: the key is as long as its cipher requires. Contexts copy what they are given during the calls.
     guard unsafe EVP_CipherInit_ex(cipher, kind, nil, key.cipher, vector, isSealing ? 1 : 0) == 1 else { return false }
     var secret = key.authenticator
     var digest = Array("SHA256".utf8CString)

@@ -1,8 +1,8 @@
-// Lines on their way to a descriptor, written on a queue of their own, so that a slow disk or a full pipe never holds up who has
-// something to say. What does not fit is dropped and counted.
+// Lines on their way to a descriptor, written on a queue of their own, so that a slow disk or a full pipe never holds
+// up who has something to say. What does not fit is dropped and counted.
 //
-// Invariant: a destination gets whole lines. Where one breaks off, as on a full disk, its beginning is taken back or ended
-// before the next.
+// Invariant: a destination gets whole lines. Where one breaks off, as on a full disk, its beginning is taken back or
+// ended before the next.
 
 import Dispatch
 import Foundation
@@ -10,7 +10,7 @@ import NIOConcurrencyHelpers
 
 /// One destination. Its descriptor is used on its queue only.
 final class LineWriter: Sendable {
-  /// What the operator is to be told of a destination.
+  /// What the operator should learn about a destination.
   enum News: Sendable {
     /// Lines are lost from now on.
     case lost(reason: String)
@@ -21,7 +21,7 @@ final class LineWriter: Sendable {
   private struct State {
     var waitingByteCount = 0
     var droppedLineCount = 0
-    /// Of the trouble that goes on; nil while there is none.
+    /// Of the trouble that goes on. Nil while there is none.
     var lostLineCount: Int?
     var lastLossAt = ContinuousClock.now
   }
@@ -41,7 +41,7 @@ final class LineWriter: Sendable {
 
   /// - Parameters:
   ///   - byteCountMax: LIMIT: so much may wait for a destination that does not keep up.
-  ///   - tell: called on any thread; must not block.
+  ///   - tell: called on any thread. Must not block.
   init(label: String, byteCountMax: Int, descriptor: CInt = -1, tell: @escaping @Sendable (News) -> Void) {
     self.byteCountMax = byteCountMax
     self.tell = tell
@@ -49,7 +49,7 @@ final class LineWriter: Sendable {
     queue = DispatchQueue(label: label)
   }
 
-  /// Lines that come from now on go to this descriptor, which is this object's to close; none go to -1.
+  /// Lines that come from now on go to this descriptor, which is this object's to close. None go to -1.
   func move(to descriptor: CInt) {
     state.withLockedValue { $0.lostLineCount = nil }
     queue.async { [self] in
@@ -61,7 +61,7 @@ final class LineWriter: Sendable {
     }
   }
 
-  /// Takes complete lines; returns at once.
+  /// Takes complete lines. Returns at once.
   func write(_ lines: [UInt8]) {
     let isTaken = state.withLockedValue { state in
       if state.waitingByteCount + lines.count > byteCountMax { return false }
@@ -77,10 +77,10 @@ final class LineWriter: Sendable {
 
   var droppedLineCount: Int { state.withLockedValue(\.droppedLineCount) }
 
-  /// Returns when all that was taken is written; false when it is not.
+  /// Returns when all that was taken is written. False when it is not.
   ///
-  /// - Parameter patience: LIMIT: a destination that takes nothing for so long is given up: a pipe that nobody reads must
-  ///   not keep the process from its end.
+  /// - Parameter patience: LIMIT: a destination that accepts nothing for this long is abandoned. A pipe that nobody
+  ///   reads must not keep the process from its end.
   func flush(patience: DispatchTimeInterval) async -> Bool {
     let isWritten = DispatchSemaphore(value: 0)
     queue.async { isWritten.signal() }
@@ -135,15 +135,15 @@ final class LineWriter: Sendable {
         // SAFETY: one structure, filled during the call.
         _ = unsafe Glibc.poll(&poll, 1, 1000)
       } else if errno != EINTR {
-        // SAFETY: strerror answers a C string for every number; it is copied at once.
+        // SAFETY: strerror answers a C string for every number. It is copied at once.
         return (bytes.count - left.count, unsafe String(cString: strerror(errno)))
       }
     }
     return (bytes.count, nil)
   }
 
-  /// Cuts a file back to its last whole line, where nobody else has written behind it. Elsewhere the fragment stays, and gets
-  /// its end before the next line.
+  /// Cuts a file back to its last whole line, where nobody else has written behind it. Elsewhere the fragment stays,
+  /// and gets its end before the next line.
   private func takeBackFragment(_ target: inout Destination) {
     if target.fragmentByteCount == 0 { return }
     let end = lseek(target.descriptor, 0, SEEK_CUR)
@@ -169,7 +169,8 @@ final class LineWriter: Sendable {
     if isNews { tell(.lost(reason: reason)) }
   }
 
-  /// The end of a trouble is told once it has been over for a moment, so that one which comes and goes does not fill a log.
+  /// The end of a fault is reported once it has been over for a moment, so that one which comes and goes does not fill
+  /// a log.
   private func noteWritten() {
     let lostLineCount = state.withLockedValue { state -> Int? in
       guard let count = state.lostLineCount, ContinuousClock.now - state.lastLossAt > .seconds(1) else { return nil }

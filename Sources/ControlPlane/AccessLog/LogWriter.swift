@@ -63,14 +63,14 @@ package final class LogWriter: Sendable {
   /// Opens the same file by its name again, after it was moved away (SIGUSR1).
   package func reopen() throws { try open(destination.withLockedValue(\.self)) }
 
-  /// Takes complete lines; returns at once.
+  /// Takes complete lines. Returns at once.
   package func write(_ lines: [UInt8]) {
     if destination.withLockedValue(\.self) != .off { writer.write(lines) }
   }
 
   package var droppedLineCount: Int { writer.droppedLineCount }
 
-  /// Returns when all that was taken is written; false when it is not: its destination has taken nothing for so long.
+  /// Returns when all that was taken is written. False when it is not: its destination has taken nothing for so long.
   package func flush(patience: DispatchTimeInterval = .seconds(5)) async -> Bool {
     await writer.flush(patience: patience)
   }

@@ -1,5 +1,4 @@
-// The gateway's own log, to standard error. Whoever has something to say never waits for whoever reads it: workers say it on
-// their loops.
+// The gateway's own log, to standard error. Writers never wait for readers, because workers log on their loops.
 
 package import Dispatch
 import Glibc
@@ -11,11 +10,11 @@ package final class OwnLog: Sendable {
   package let logger: Logger
   private let writer: LineWriter
 
-  /// LIMIT: so much may wait for a reader that does not keep up; past it lines are dropped and counted.
+  /// LIMIT: so much may wait for a reader that does not keep up. Past it lines are dropped and counted.
   private static let waitingByteCountMax = 1024 * 1024
 
   package init(hasNotices: Bool = true) {
-    // There is no other place to tell it while it goes on: the metric does.
+    // While it lasts, there is no other place to report it. The metric does.
     let own = NIOLockedValueBox<Logger?>(nil)
     let writer = LineWriter(
       label: "catraca.log", byteCountMax: Self.waitingByteCountMax, descriptor: dup(STDERR_FILENO)
@@ -34,8 +33,8 @@ package final class OwnLog: Sendable {
   /// Lines that were lost.
   package var droppedLineCount: Int { writer.droppedLineCount }
 
-  /// Returns when all that was said is written, or standard error has taken nothing for so long: to be called before the
-  /// process ends, and before anything is written past this log.
+  /// Returns when all that was said is written, or standard error has taken nothing for so long: to be called before
+  /// the process ends, and before anything is written past this log.
   package func flush(patience: DispatchTimeInterval = .seconds(2)) async { _ = await writer.flush(patience: patience) }
 
   private struct Stream: TextOutputStream, Sendable {

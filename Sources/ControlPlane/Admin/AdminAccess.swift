@@ -1,5 +1,5 @@
-// Who may ask the admin listener. A browser on the operator's machine asks for whatever page it shows, so a request counts
-// only when it cannot have come from somebody else's page (T81).
+// Who may ask the admin listener. A browser on the operator's machine asks for whatever page it shows, so a request
+// counts only when it cannot have come from somebody else's page (T81).
 
 import Bytes
 import Configuration
@@ -30,7 +30,7 @@ enum AdminRefusal: String {
   private func refusal(_ status: Int, _ advice: String) -> SmallResponse {
     var response = SmallResponse.text("\(rawValue): \(advice)\n", status: status)
     response.fields += [("X-Error-Code", rawValue), ("Cache-Control", "no-store")]
-    // Basic is what a browser can ask its user for; it then shows the status page and its data.
+    // Basic is what a browser can ask its user for. It then shows the status page and its data.
     if status == 401 {
       response.fields += [
         ("WWW-Authenticate", "Basic realm=\"catraca admin\", charset=\"UTF-8\""),
@@ -46,7 +46,7 @@ extension Admin {
   /// - Parameter isOpen: whether the page is for everyone who reaches it, token or not.
   func refusal(of request: SmallRequest, isOpen: Bool) -> AdminRefusal? {
     let asked = request.values(of: "host")
-    // Browsers always say one; probes of old may not.
+    // Browsers always say one. Probes of old may not.
     if !asked.allSatisfy(isOwn) { return .hostNotAllowed }
     if request.method != "GET", request.method != "HEAD", !isOwnPage(request, host: asked.first) {
       return .originNotAllowed

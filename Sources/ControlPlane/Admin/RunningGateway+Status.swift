@@ -1,4 +1,4 @@
-// What the gateway tells of itself: the metrics page and the status document.
+// What the gateway reports about itself: the metrics page and the status document.
 
 import Configuration
 import Foundation
@@ -63,7 +63,7 @@ private struct StatusDocument: Encodable {
   var serverErrors: UInt64
   var listeners: [TrafficStatus.Listener]
   var routes: [TrafficStatus.Route]
-  /// Of `latency_counts`, inclusive; one more count is of what took longer.
+  /// Of `latency_counts`, inclusive. One more count is of what took longer.
   var latencyBoundsMs: [Double]
   var refusals: [String: UInt64]
   var upstreams: [UpstreamStatus]
@@ -75,7 +75,7 @@ private struct UpstreamStatus: Encodable {
   /// Requests at its servers, and those that wait for a place.
   var activeRequests: Int
   var queuedRequests: Int
-  /// The limit on them; nil without one.
+  /// The limit on them. Nil without one.
   var requestLimit: Int?
   /// Requests go to servers that are out, because too few are not.
   var panic: Bool
@@ -103,7 +103,7 @@ private struct ServerStatus: Encodable {
   var weight: Int
   /// `healthy`, `unhealthy`, `unknown` before the first check, or `unchecked`.
   var health: String
-  /// Until a server that was ejected comes back; nil while it is not out.
+  /// Until a server that was ejected comes back. Nil while it is not out.
   var ejectedSeconds: Double?
   var ejections: UInt64
   var activeRequests: Int

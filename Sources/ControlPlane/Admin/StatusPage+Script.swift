@@ -1,4 +1,4 @@
-// The script of the status page. It keeps the documents of the last minute and shows differences of them; all that it
+// The script of the status page. It keeps the documents of the last minute and shows differences of them. All that it
 // writes is text.
 
 extension StatusPage {

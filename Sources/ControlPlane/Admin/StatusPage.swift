@@ -4,7 +4,7 @@
 import Foundation
 
 enum StatusPage {
-  /// The page. Its script and style are let in by a number that is new for each answer; nothing else runs or is loaded.
+  /// The page. Its script and style are let in by a number that is new for each answer. Nothing else runs or is loaded.
   static func response() -> SmallResponse {
     let nonce = (0..<2).map { _ in String(UInt64.random(in: .min ... .max), radix: 16) }.joined()
     let page = """

@@ -1,4 +1,4 @@
-// The traffic as the status document tells of it: what the workers counted, by listener, route and reason.
+// The traffic in the status document: what the workers counted, by listener, route and reason.
 
 import Configuration
 import Proxy
@@ -19,7 +19,7 @@ struct TrafficStatus {
     /// 4xx, and 499 for clients that went away.
     var clientErrors: UInt64 = 0
     var serverErrors: UInt64 = 0
-    /// Since the start; nil without requests.
+    /// Since the start. Nil without requests.
     var latencyMs: Latency?
     /// By the document's bounds.
     var latencyCounts: [UInt64] = []
@@ -38,7 +38,7 @@ struct TrafficStatus {
   var routes: [Route]
   /// In milliseconds.
   var latencyBounds: [Double]
-  /// By their stable codes; also errors that no client was told of.
+  /// By their stable codes. Includes errors that no client has seen.
   var refusals: [String: UInt64]
 
   init(
@@ -87,7 +87,7 @@ struct TrafficStatus {
     }
   }
 
-  /// In milliseconds, between the bounds in proportion; the last bound for what took longer than that.
+  /// In milliseconds, between the bounds in proportion. The last bound for what took longer than that.
   static func quantile(_ share: Double, _ buckets: [UInt64], _ bounds: [UInt64]) -> Double {
     let wanted = share * Double(buckets.reduce(0, &+))
     var seen = 0.0

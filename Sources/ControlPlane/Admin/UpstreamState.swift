@@ -1,4 +1,4 @@
-// An upstream and its servers at one moment, over all workers: what the metrics page and the status document tell of them.
+// An upstream and its servers at one moment, over all workers, for the metrics page and the status document.
 
 import Configuration
 import Logging
@@ -7,7 +7,7 @@ import Transport
 
 /// One upstream.
 package struct UpstreamState: Sendable {
-  /// The raw values stand in the status document.
+  /// The raw values are in the status document.
   package enum Health: String, Sendable {
     case healthy, unhealthy
     /// Not checked yet: requests go to it.
@@ -21,7 +21,7 @@ package struct UpstreamState: Sendable {
     package var weight: Int
     package var health: Health
     package var isEjectable: Bool
-    /// Until it comes back; nil while it is not out.
+    /// Until it comes back. Nil while it is not out.
     package var ejectedSeconds: Double?
     package var ejectionCount: UInt64
     package var activeCount: Int
@@ -36,13 +36,13 @@ package struct UpstreamState: Sendable {
   package var activeCount: Int
   package var waitingCount: Int
   package var hasQueue: Bool
-  /// Of `max_requests` and `adaptive`; nil without both.
+  /// Of `max_requests` and `adaptive`. Nil without both.
   package var requestsMax: Int?
   package var isPanicking: Bool
   package var servers: [Server]
 
   /// - Parameters:
-  ///   - loads: of every worker; those of other upstreams are left out.
+  ///   - loads: of every worker. Those of other upstreams are left out.
   ///   - now: steady nanoseconds.
   init(_ configuration: Upstream, _ sharing: UpstreamSharing, loads: [UpstreamLoad], at now: Int64) {
     name = configuration.name

@@ -1,5 +1,5 @@
-// What is wrong with the files of TLS that a configuration names: told while it is checked, at the place of the path, and
-// not when the first client comes. Never says what is in a key.
+// What is wrong with the files of TLS that a configuration names. It is reported while the configuration is checked, at
+// the position of the path, and not when the first client connects. Never says what is in a key.
 
 package import Configuration
 import Glibc
@@ -7,7 +7,7 @@ import TLS
 
 package enum CertificateCheck {
   private static let day: Int64 = 24 * 3600
-  // LIMIT: a chain, an authority or a key is some kilobytes long; a device that never ends would be read for ever.
+  // LIMIT: a chain, an authority or a key is some kilobytes long. A device that never ends would be read for ever.
   private static let byteCountMax = 4 * 1024 * 1024
 
   /// For ``ConfigurationReader``: at the start, for a reload, and for `catraca check`.
@@ -51,7 +51,7 @@ package enum CertificateCheck {
     return expiry(info.notAfter, of: certificate)
   }
 
-  /// By RFC 5280 §6.3.3 a list is good until its next update is due; OpenSSL then takes no certificate any more.
+  /// By RFC 5280 §6.3.3 a list is good until its next update is due. OpenSSL then takes no certificate any more.
   private static func overdue(_ nextUpdate: Int64, _ file: PlacedPath) -> [CertificateFinding] {
     if nextUpdate > Int64(time(nil)) { return [] }
     let text = "the next update of '\(file.path)' is overdue, so every client certificate is refused: renew it"

@@ -1,5 +1,5 @@
-// Renewed certificates without a reload: the files are looked at every few seconds, and when they are good and different,
-// handshakes from then on take the new ones.
+// Renewed certificates without a reload: the files are looked at every few seconds, and when they are good and
+// different, handshakes from then on take the new ones.
 
 import Configuration
 import Proxy
@@ -15,8 +15,8 @@ extension RunningGateway {
     }
   }
 
-  /// Of all files of TLS that a configuration names. To be taken before they are read: one that changes meanwhile is then
-  /// read again, and none is overlooked.
+  /// Of all files of TLS that a configuration names. To be taken before they are read: one that changes meanwhile is
+  /// then read again, and none is overlooked.
   static func signatures(of configuration: GatewayConfiguration) -> [FileSignature] {
     let listeners = configuration.listeners.compactMap(\.tls)
     var files = listeners.flatMap(\.certificates).flatMap { [$0.certificate, $0.key, $0.ocsp].compactMap { $0 } }

@@ -1,5 +1,5 @@
-// TLS contexts of a configuration: made before it takes over, and made anew when one of their files changes. A file that is
-// not good changes nothing.
+// TLS contexts of a configuration: made before it takes over, and made again when one of their files changes. A file
+// that is not good changes nothing.
 
 import Configuration
 import TLS
@@ -43,7 +43,7 @@ struct TLSPreparation {
       prepared.contexts.listeners[listener.key] = context
       for certificate in context.certificates {
         let (name, key) = (certificate.names.first ?? "", certificate.keyType)
-        // Only the first of the same name and type is shown to clients; a series stands once on a page.
+        // Only the first of the same name and type is shown to clients. A series appears once on a page.
         let isKnown = prepared.certificates.contains { $0.listener == address && $0.name == name && $0.key == key }
         if isKnown { continue }
         prepared.certificates.append(
@@ -57,7 +57,7 @@ struct TLSPreparation {
     return prepared
   }
 
-  /// Keys of a file are read anew each time; others are made once.
+  /// Keys of a file are read again each time. Others are made once.
   private mutating func keys(_ tls: ListenerTLS, _ listener: ListenerKey) throws(TLSError) -> TicketKeys {
     if let file = tls.ticketKeys { return try TicketKeys(file: file) }
     if let known = ticketKeys[listener] { return known }

@@ -16,9 +16,9 @@ package struct Document: Sendable, Equatable {
 /// The three directives of Cache-Control that matter to a private cache of key sets (RFC 9111 §5.2.2), and the Age that
 /// the document has when it comes (§5.1).
 package struct CacheControl: Sendable, Equatable {
-  /// `max-age`, in seconds; the least one when it stands more than once; nil when absent or no number.
+  /// `max-age`, in seconds. The least one when it appears more than once. Nil when absent or not a number.
   package var maxAgeSeconds: Int64?
-  /// How long other caches have held it; 0 when they do not say, or say no number.
+  /// How long other caches have held it. 0 when they do not say, or say no number.
   package var ageSeconds: Int64 = 0
   /// `no-store` or `no-cache`.
   package var isReuseForbidden = false
@@ -28,7 +28,7 @@ package struct CacheControl: Sendable, Equatable {
   /// What is left of `max-age`.
   package var freshSeconds: Int64? { maxAgeSeconds.map { max(0, $0 - ageSeconds) } }
 
-  /// Reads every Cache-Control and Age field of a response; what is not understood is passed over.
+  /// Reads every Cache-Control and Age field of a response. What is not understood is passed over.
   package init(fields: [String], ages: [String] = []) {
     if let age = ages.first { ageSeconds = Self.seconds(age) ?? 0 }
     for directive in fields.flatMap({ $0.split(separator: ",") }) {

@@ -1,5 +1,5 @@
 // Fetches small documents (key sets, discovery) off the hot path: one connection a fetch, bounded in time and bytes.
-// Invariant: asks only the URL that it was given; redirects are an error (T24), TLS peers are always verified (T25).
+// Invariant: asks only the URL that it was given. Redirects are an error (T24), TLS peers are always verified (T25).
 
 package import NIOCore
 internal import NIOHTTP1
@@ -19,8 +19,8 @@ package struct DocumentFetcher: Sendable {
 
   /// The document at the URL.
   /// - Parameters:
-  ///   - url: taken as it stands (T73).
-  ///   - trust: for https; read anew each time, so that a renewed file counts.
+  ///   - url: taken as it is (T73).
+  ///   - trust: for https. read again each time, so that a renewed file counts.
   ///   - deadline: for all of it, name look-up included.
   ///   - byteCountMax: of the body.
   package func get(
@@ -96,7 +96,7 @@ package struct DocumentFetcher: Sendable {
   }
 }
 
-/// One fetch under way: whoever finishes first (response, error, deadline, cancellation) decides, once.
+/// One fetch under way. The first to finish (response, error, deadline, cancellation) decides, once.
 private final class Flight: Sendable {
   private struct State {
     var report: (@Sendable (Result<Document, FetchError>) -> Void)?

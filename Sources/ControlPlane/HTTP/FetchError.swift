@@ -8,11 +8,11 @@ package enum FetchError: Error, Sendable, Equatable, CustomStringConvertible {
   case urlInvalid(String)
   /// Nothing came within the deadline, or no connection within the connect timeout.
   case timeout
-  /// The name did not resolve or no address took the connection; the text is the system's.
+  /// The name did not resolve or no address took the connection. The text is the system's.
   case connectFailed(String)
-  /// The handshake or a record failed; the text names the reason, such as the certificate's fault.
+  /// The handshake or a record failed. The text names the reason, such as the certificate's fault.
   case tlsFailed(String)
-  /// Any status but 200 that is no redirect.
+  /// Any status other than 200 and redirects.
   case status(Int)
   /// A redirect, which is never followed (T24).
   case redirected(Int)

@@ -1,10 +1,11 @@
-// The URL of a document to fetch, cut into what a connection and a request need.
-// Invariant: the target is the URL's own bytes from the path on; nothing is decoded, joined or tidied (T73).
+// The URL of a document to fetch, cut into what a connection and a request need. Invariant: the target is the URL's own
+// bytes from the path on. Nothing is decoded, joined or tidied (T73).
 
 internal import Configuration
 internal import NIOCore
 
-/// An absolute http or https URL (RFC 9110 §4.2), checked so that no part of it can break out of a request's head (T52).
+/// An absolute http or https URL (RFC 9110 §4.2), checked so that no part of it can break out of a request's head
+/// (T52).
 package struct FetchURL: Sendable, Hashable, CustomStringConvertible {
   /// The whole URL as it was given.
   package let text: String
@@ -12,10 +13,10 @@ package struct FetchURL: Sendable, Hashable, CustomStringConvertible {
   /// A name in lower case, or an IP address in its usual spelling without brackets.
   package let host: String
   package let port: UInt16
-  /// Path and query as they stand, `/` when there is neither.
+  /// Path and query as they are, `/` when there is neither.
   package let target: String
 
-  /// Nil unless the text is `http://` or `https://`, a host, an optional port and visible ASCII; user information and
+  /// Nil unless the text is `http://` or `https://`, a host, an optional port and visible ASCII. User information and
   /// fragments are refused, for neither means anything to the one who fetches.
   package init?(_ text: String) {
     // LIMIT: 2,048 bytes: longer URLs of key sets are not met in practice, and are refused.
@@ -54,8 +55,8 @@ package struct FetchURL: Sendable, Hashable, CustomStringConvertible {
     return parts?.first == 127
   }
 
-  /// Whether the host is an address that only means something nearby: loopback, private (RFC 1918, RFC 4193), link-local
-  /// (where clouds keep their metadata), unspecified. Names are not resolved here.
+  /// Whether the host is an address that only means something nearby: loopback, private (RFC 1918, RFC 4193),
+  /// link-local (where clouds keep their metadata), unspecified. Names are not resolved here.
   package var isNearby: Bool {
     if isLoopback { return true }
     if let parts = Self.ipv4(host) {
@@ -66,7 +67,7 @@ package struct FetchURL: Sendable, Hashable, CustomStringConvertible {
       }
     }
     guard host.contains(":") else { return false }
-    // `64:ff9b:` stands for an IPv4 address behind it (RFC 6052), whichever.
+    // `64:ff9b:` is the prefix of an embedded IPv4 address (RFC 6052), whichever.
     return ["::", "fc", "fd", "fe8", "fe9", "fea", "feb", "64:ff9b:"].contains { host.hasPrefix($0) }
   }
 
@@ -90,8 +91,8 @@ package struct FetchURL: Sendable, Hashable, CustomStringConvertible {
       port = parsed
       guard name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "-" || $0 == "." || $0 == "_" }) else { return nil }
     }
-    // A name that ends in a number would be read as an address in one of its old spellings (`127.1`, `0x7f000001`), past
-    // the checks below that look at the usual one.
+    // A name that ends in a number would be read as an address in one of its old spellings (`127.1`, `0x7f000001`),
+    // past the checks below that look at the usual one.
     let last = name.split(separator: ".").last ?? ""
     let isNumber = last.allSatisfy { ("0"..."9").contains($0) } || last.lowercased().hasPrefix("0x")
     if authority.first != "[", isNumber, ipv4(String(name)) == nil { return nil }

@@ -4,7 +4,7 @@
 internal import NIOCore
 internal import NIOHTTP1
 
-/// Lives on its channel's loop; only the handler runs elsewhere.
+/// Lives on its channel's loop. Only the handler runs elsewhere.
 final class SmallConnection: ChannelInboundHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias OutboundOut = HTTPServerResponsePart
@@ -23,7 +23,7 @@ final class SmallConnection: ChannelInboundHandler {
   private var state = State.idle
   private var isKeptAlive = true
 
-  /// - Parameter noteAnswering: told when the handler begins and when its answer is written.
+  /// - Parameter noteAnswering: called when the handler begins and when its answer is written.
   init(
     handler: @escaping SmallHTTPServer.Handler, bodyByteCountMax: Int, noteAnswering: @escaping (Bool) -> Void
   ) {

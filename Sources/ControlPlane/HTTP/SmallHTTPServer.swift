@@ -1,14 +1,15 @@
 // A small HTTP/1.1 server for what the gateway itself has to say: the admin listener, and the demo's issuer and echo.
-// Invariant: everything of it lives on one loop, apart from the workers' own; nothing here is on a request's way.
+// Invariant: everything of it lives on one loop, apart from the workers' own. Nothing here is in the request path.
 
 package import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 internal import Synchronization
 
-/// A server that runs from ``start(host:port:group:bodyByteCountMax:connectionCountMax:handler:)`` until ``stop(within:)``.
+/// A server that runs from ``start(host:port:group:bodyByteCountMax:connectionCountMax:handler:)`` until
+/// ``stop(within:)``.
 package final class SmallHTTPServer: Sendable {
-  /// Runs off the loop; cancelled when the connection is gone.
+  /// Runs off the loop. Cancelled when the connection is gone.
   package typealias Handler = @Sendable (SmallRequest) async -> SmallResponse
 
   /// Where it listens: the real port, also when 0 was asked for.
@@ -53,7 +54,7 @@ package final class SmallHTTPServer: Sendable {
       port: listener.localAddress?.port ?? port, listener: listener, connections: connections)
   }
 
-  /// Takes no new connections, lets running requests finish, and comes back when every connection is closed; those that
+  /// Takes no new connections, lets running requests finish, and comes back when every connection is closed. Those that
   /// are still there after `within` are cut.
   package func stop(within: Duration = .seconds(5)) async {
     try? await listener.close()
@@ -61,7 +62,8 @@ package final class SmallHTTPServer: Sendable {
   }
 }
 
-/// Without a descriptor for whoever waits, the system says again and again that somebody does: accepting stops for a moment.
+/// Without a descriptor for a waiting client, the system reports that client again and again. So accepting pauses for a
+/// moment.
 private final class AcceptPause: ChannelInboundHandler {
   typealias InboundIn = any Channel
 

@@ -22,7 +22,7 @@ package struct SmallRequest: Sendable, Equatable {
   /// The target up to `?`, not decoded.
   package var path: String { String(target.prefix { $0 != "?" }) }
 
-  /// The query's parameters in order, decoded (`+` is a space, as in forms); what cannot be decoded stays as it is.
+  /// The query's parameters in order, decoded (`+` is a space, as in forms). What cannot be decoded stays as it is.
   package var query: [(name: String, value: String)] {
     target.split(separator: "?", maxSplits: 1).dropFirst().first.map(Self.parameters) ?? []
   }
@@ -67,7 +67,7 @@ package struct SmallRequest: Sendable, Equatable {
   }
 }
 
-/// A response; Content-Length and Connection are the server's business.
+/// A response. Content-Length and Connection are the server's business.
 package struct SmallResponse: Sendable {
   package var status: Int
   package var fields: [(name: String, value: String)]

@@ -1,5 +1,5 @@
-// Carries bytes between a channel and one TLS session. The session decides; this only moves what it says.
-// Invariant: `channelActive` passes on only after the handshake, so nothing above writes before the peer is verified.
+// Carries bytes between a channel and one TLS session. The session decides. This only moves what it says. Invariant:
+// `channelActive` passes on only after the handshake, so nothing above writes before the peer is verified.
 
 internal import Bytes
 internal import NIOCore
@@ -62,7 +62,7 @@ final class TLSClientHandler: ChannelDuplexHandler {
   private func advanced(_ context: ChannelHandlerContext, _ first: TLSOutcome) {
     var outcome = first
     while !hasFailed {
-      // The handshake's bytes; later, answers to key updates and alerts.
+      // The handshake's bytes. Later, answers to key updates and alerts.
       send(context, promise: nil)
       context.flush()
       if !isEstablished && session.isEstablished {

@@ -8,7 +8,7 @@ struct Discovery {
   let issuer: FetchURL
   let isInsecureAllowed: Bool
 
-  /// Nil when the issuer is no http(s) URL without a query (RFC 8414 §2).
+  /// Nil when the issuer is not an http(s) URL without a query (RFC 8414 §2).
   init?(issuer text: String, isInsecureAllowed: Bool) {
     guard let url = FetchURL(text), !text.contains("?") else { return nil }
     issuer = url
@@ -49,7 +49,8 @@ struct Discovery {
     return text
   }
 
-  /// A document may not lead to plain http, nor from the world into this network, unless the operator says so (T24, T25).
+  /// A document may not lead to plain http, nor from the world into this network, unless the operator says so (T24,
+  /// T25).
   private func check(_ url: FetchURL) throws(RefreshFailure) {
     if isInsecureAllowed { return }
     guard url.isSecure || (url.isLoopback && issuer.isLoopback) else { throw .urlNotAllowed("http: \(url)") }

@@ -1,6 +1,7 @@
-// The life of one issuer's key set as a state machine without I/O: times in, decisions out. The registry carries them out.
+// The life of one issuer's key set as a state machine without I/O: times in, decisions out. The registry carries them
+// out.
 //
-// Invariant: a failure never touches the set; only a good load replaces it, and only the end of `stale` withdraws it.
+// Invariant: a failure never touches the set. Only a good load replaces it, and only the end of `stale` withdraws it.
 
 internal import Configuration
 internal import Proxy
@@ -9,12 +10,12 @@ internal import Tokens
 /// What one load brought.
 struct LoadedKeySet: Sendable {
   var keySet: KeySet
-  /// The document itself, to tell whether anything changed.
+  /// The document itself, to see whether anything changed.
   var body: [UInt8]
   /// Where it came from: a URL or a path.
   var origin: String
   var cacheControl = CacheControl()
-  /// Where discovery led; kept for the refreshes that an unknown key id asks for.
+  /// Where discovery led. Kept for the refreshes that an unknown key id asks for.
   var discoveredURL: String?
   var fileSignature: FileSignature?
 }
@@ -26,7 +27,7 @@ enum LoadResult: Sendable {
   case failed(RefreshFailure, fileSignature: FileSignature? = nil)
 }
 
-/// The state of one issuer's keys. Times are durations since the clock's origin; wall times are seconds since 1970.
+/// The state of one issuer's keys. Times are durations since the clock's origin. Wall times are seconds since 1970.
 struct IssuerKeys {
   /// What the registry has to do after an event.
   enum Change: Equatable {
@@ -47,9 +48,9 @@ struct IssuerKeys {
   private(set) var keySet: KeySet?
   private var body: [UInt8] = []
   private(set) var isLoading = false
-  /// When the next load is due; nil when there is none (inline, or one is under way).
+  /// When the next load is due. Nil when there is none (inline, or one is under way).
   private(set) var nextLoad: Duration?
-  /// When the keys are withdrawn, should no load go well before; nil while all is well.
+  /// When the keys are withdrawn, should no load go well before. Nil while all is well.
   private(set) var withdrawal: Duration?
   private var freshUntil: Duration = .zero
   private var unknownKeyBudget = LookBudget()
@@ -57,7 +58,7 @@ struct IssuerKeys {
   private(set) var discoveredURL: String?
   private(set) var fileSignature: FileSignature?
   private(set) var lastFailure: RefreshFailure?
-  /// By the clock that never jumps; the fetch of a stored set may lie before its origin.
+  /// By the clock that never jumps. The fetch of a stored set may lie before its origin.
   private(set) var lastSuccess: Duration?
   /// Wall times, for people and for the disk.
   private(set) var lastSuccessAt: Int64?
@@ -211,9 +212,9 @@ struct IssuerKeys {
     return true
   }
 
-  /// Takes over what the same place said last, read anew by the algorithms that a reload brought. Nobody is shut out until
-  /// the first load, or while the issuer is down. False when there is nothing, or nothing that they can use; keys that are
-  /// on this machine are simply read again.
+  /// Takes over what the same place said last, read again by the algorithms that a reload brought. Nobody is shut out
+  /// until the first load, or while the issuer is down. False when there is nothing, or nothing that they can use. Keys
+  /// that are on this machine are simply read again.
   mutating func adopt(from before: IssuerKeys, now: Duration, wallTime: Int64) -> Bool {
     switch issuer.keys {
     case .inline, .file: return false
@@ -225,8 +226,8 @@ struct IssuerKeys {
     return adopt(known, body: before.body, fetchedAt: fetchedAt, now: now, wallTime: wallTime)
   }
 
-  /// Takes over new times from a reload that left the source of the keys as it was (T72). An issuer that failed is asked at
-  /// once, and as patiently as at the start: the operator may have mended what was wrong (T100).
+  /// Takes over new times from a reload that left the source of the keys as it was (T72). An issuer that failed is
+  /// asked at once, and as patiently as at the start: the operator may have mended what was wrong (T100).
   mutating func update(_ issuer: Issuer, now: Duration) {
     let isSooner = issuer.refresh < self.issuer.refresh
     self.issuer = issuer

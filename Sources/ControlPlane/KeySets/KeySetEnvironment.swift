@@ -51,7 +51,7 @@ package struct KeySetEnvironment: Sendable {
   }
 }
 
-/// What tells one state of a file from another.
+/// What distinguishes one state of a file from another.
 package enum FileSignature: Sendable, Equatable {
   case missing
   case present(inode: UInt64, byteCount: Int64, modifiedSeconds: Int64, modifiedNanoseconds: Int64)
@@ -64,7 +64,8 @@ package protocol KeySetFiles: Sendable {
   func read(_ path: String, byteCountMax: Int) throws(FileError) -> [UInt8]
   /// As `read`, but only a plain file that is ours or root's, and that nobody else may write (T88).
   func readOwn(_ path: String, byteCountMax: Int) throws(FileError) -> [UInt8]
-  /// Why others could lay files down in this folder, and what to do about it (T88). nil when they cannot, or it is not there.
+  /// Why others could lay files down in this folder, and what to do about it (T88). nil when they cannot, or it is not
+  /// there.
   func folderProblem(_ path: String) -> String?
   /// Puts the file there whole or not at all, for the owner's eyes only (0600).
   func replace(_ path: String, with bytes: [UInt8]) throws(FileError)

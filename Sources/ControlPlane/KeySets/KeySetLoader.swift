@@ -105,7 +105,7 @@ struct KeySetLoader: Sendable {
       } catch {
         switch error {
         case .fetch(.status(400..<500)), .fetch(.redirected), .notJSON:
-          // The first place's answer is the one to tell: it is where most issuers have it.
+          // The first address's answer is the one to report: it is where most issuers have the document.
           first = first ?? error
         default:
           throw error
@@ -122,7 +122,7 @@ struct KeySetLoader: Sendable {
       return LoadedKeySet(keySet: keySet, body: bytes, origin: origin)
     } catch {
       switch error {
-      // Tells an error page from a key set with faults: two different things to look for.
+      // Distinguishes an error page from a key set with faults: two different things to look for.
       case .notJSON: throw .notJSON
       case .tooLarge: throw .fetch(.tooLarge)
       case .tooManyKeys: throw .keySetInvalid("over \(KeySet.keyCountMax) keys")

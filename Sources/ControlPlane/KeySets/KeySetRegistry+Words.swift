@@ -1,5 +1,5 @@
-// What the log says of key sets: that they came, which keys came and went, why they could not be had. Each once, when it
-// changes. Nothing in it is longer than a line, whatever an issuer calls its keys.
+// What the log says of key sets: that they came, which keys came and went, why they could not be had. Each once, when
+// it changes. Nothing in it is longer than a line, whatever an issuer calls its keys.
 
 internal import Configuration
 internal import Logging
@@ -40,7 +40,7 @@ extension KeySetRegistry {
       "keys are left out", metadata: ["issuer": "\(after.issuer.name)", "reason": "\(Self.some(of: reasons))"])
   }
 
-  /// The ids of keys that the other set does not have; nil when there are none.
+  /// The ids of keys that the other set does not have. Nil when there are none.
   private static func words(_ keys: [VerificationKey], without other: KeySet) -> String? {
     let known = Set(other.keys.map { [$0.keyID ?? [], $0.thumbprint] })
     let fresh = keys.filter { !known.contains([$0.keyID ?? [], $0.thumbprint]) }

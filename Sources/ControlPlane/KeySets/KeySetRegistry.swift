@@ -1,7 +1,7 @@
-// All issuers' keys: carries out what their state machines decide, and tells the workers of every change.
+// All issuers' keys: carries out what their state machines decide, and reports every change to the workers.
 //
 // Invariants: nothing that a request does waits here but the one fetch that an unknown key id may ask for, and that is
-// shared and rationed (T21, T26); a configuration that leaves an issuer as it was leaves its keys as they were (T72).
+// shared and rationed (T21, T26). A configuration that leaves an issuer as it was leaves its keys as they were (T72).
 
 package import Configuration
 package import Logging
@@ -9,12 +9,12 @@ package import Tokens
 
 /// Loads, refreshes, keeps and withdraws key sets. ``run()`` must be running for anything to be fetched.
 package actor KeySetRegistry {
-  /// Called on every change with the issuer's index in the configuration applied last; nil withdraws. Called on the
+  /// Called on every change with the issuer's index in the configuration applied last. Nil withdraws. Called on the
   /// actor, in order: it must only hand over.
   package typealias Publish = @Sendable (_ issuer: Int, _ keySet: KeySet?) -> Void
 
   private struct Entry {
-    /// Stays the same as long as the issuer does; its index in the configuration may not.
+    /// Stays the same as long as the issuer does. Its index in the configuration may not.
     let id: Int
     var keys: IssuerKeys
     var waiters: [(id: Int, continuation: CheckedContinuation<RefreshOutcome, Never>)] = []
@@ -27,7 +27,7 @@ package actor KeySetRegistry {
   private let publish: Publish
   private var entries: [Entry] = []
   private var lastID = 0
-  /// Why keys could not be stored the last time: told once, not at every refresh.
+  /// Why keys could not be stored the last time. Reported once, not at every refresh.
   private var storeFailure: FileError?
   private var isRunning = false
   private let wakeUps: AsyncStream<Void>
@@ -48,8 +48,9 @@ package actor KeySetRegistry {
 
   // MARK: What the rest of the control plane asks
 
-  /// Takes over a configuration's issuers. Keys whose source and rules stayed the same are kept (T72); inline and file
-  /// keys, and stored ones, are there when this returns; the rest is fetched by ``run()``. Nothing is published by this.
+  /// Takes over a configuration's issuers. Keys whose source and rules stayed the same are kept (T72). Inline and file
+  /// keys, and stored ones, are there when this returns. The rest is fetched by ``run()``. Nothing is published by
+  /// this.
   /// - Returns: the sets by index, as ``snapshot()``.
   @discardableResult
   package func apply(issuers: [Issuer]) -> [KeySet?] {
@@ -82,8 +83,8 @@ package actor KeySetRegistry {
   /// The sets by the index of the issuer.
   package func snapshot() -> [KeySet?] { entries.map(\.keys.keySet) }
 
-  /// Tells of every set once more. Here and not by whoever holds a ``snapshot()``: between taking that and handing it on
-  /// a load may end, and the older set would then come last and stay.
+  /// Publishes every set once more. This is here and not with the holder of a ``snapshot()``. Between taking a snapshot
+  /// and handing it on a load may end, and the older set would then arrive last and stay.
   package func publishAll() {
     for index in entries.indices { publish(index, entries[index].keys.keySet) }
   }
@@ -91,8 +92,8 @@ package actor KeySetRegistry {
   /// Whether every issuer has keys.
   package var isReady: Bool { entries.allSatisfy { $0.keys.keySet != nil } }
 
-  /// Asks the issuers that have no keys yet, and comes back when each of them has answered, or after `limit`: who opens the
-  /// listeners then does not turn the first clients away. What is still under way goes on.
+  /// Asks the issuers that have no keys yet, and comes back when each of them has answered, or after `limit`: who opens
+  /// the listeners then does not turn the first clients away. What is still under way goes on.
   package func askFirst(within limit: Duration) async {
     let flights = takeDue { $0.keySet == nil }
     let (answers, answer) = AsyncStream.makeStream(of: Void.self)
@@ -114,8 +115,8 @@ package actor KeySetRegistry {
     }
   }
 
-  /// A token named a key that the issuer's set does not have. A few fetches at most come of it (``LookBudget``); callers
-  /// who come while one is under way share it (T21). Comes back early when the caller's task is cancelled.
+  /// A token named a key that the issuer's set does not have. A few fetches at most come of it (``LookBudget``).
+  /// Callers who come while one is under way share it (T21). Comes back early when the caller's task is cancelled.
   package func requestRefresh(issuer index: Int) async -> RefreshOutcome {
     guard isRunning, entries.indices.contains(index) else { return .notNow }
     switch entries[index].keys.metUnknownKey(now: environment.now()) {
@@ -140,7 +141,7 @@ package actor KeySetRegistry {
     }
   }
 
-  /// What there is to tell of every issuer, by index.
+  /// The status of every issuer, by index.
   package func status() -> [KeySetStatus] {
     let now = environment.now()
     return entries.map { entry in

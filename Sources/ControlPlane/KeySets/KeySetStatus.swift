@@ -10,7 +10,7 @@ package struct KeySetStatus: Sendable, Equatable {
   package var keyCount: Int
   /// Keys of the set that were left out, being weak or malformed.
   package var droppedKeyCount: Int
-  /// Since the last load that went well, or since the stored set was fetched; nil before the first.
+  /// Since the last load that went well, or since the stored set was fetched. Nil before the first.
   package var ageSeconds: Int64?
   /// Seconds since 1970.
   package var lastSuccessAt: Int64?

@@ -18,7 +18,7 @@ struct KeySetStore: Sendable {
     var fetchedAt: Int64
   }
 
-  /// What a source is called in the file; nil for those that are on this machine already.
+  /// What a source is called in the file. Nil for those that are on this machine already.
   static func source(of issuer: Issuer) -> String? {
     switch issuer.keys {
     case .url(let url): url
@@ -76,7 +76,7 @@ struct KeySetStore: Sendable {
     try files.replace(path(of: issuer), with: content)
   }
 
-  /// Whoever may lay down a file there could choose the keys (T88).
+  /// Anyone who may write a file there could choose the keys (T88).
   private func checkFolder() throws(FileError) {
     if let problem = files.folderProblem(directory) { throw FileError(problem) }
   }

@@ -1,14 +1,15 @@
-// Why a refresh brought no keys. The codes are the public contract: `catraca_jwks_refresh_total{result=…}`, /status, logs.
+// Why a refresh brought no keys. The codes are the public contract: `catraca_jwks_refresh_total{result=…}`, /status,
+// logs.
 
 /// A refresh that changed nothing: the last good set goes on serving (T23).
 package enum RefreshFailure: Error, Sendable, Equatable, CustomStringConvertible {
   /// No document came.
   case fetch(FetchError)
-  /// A document came that is no JSON, such as an error page or half a key set.
+  /// A document arrived that is not JSON, such as an error page or half a key set.
   case notJSON
-  /// JSON that is no key set, or one with too many keys.
+  /// JSON that is not a key set, or one with too many keys.
   case keySetInvalid(String)
-  /// A key set without one key that the issuer's algorithms could use; the text says why.
+  /// A key set without one key that the issuer's algorithms could use. The text says why.
   case noUsableKey(String)
   /// A discovery document without a usable `jwks_uri`.
   case discoveryInvalid(String)
@@ -16,7 +17,7 @@ package enum RefreshFailure: Error, Sendable, Equatable, CustomStringConvertible
   case issuerMismatch
   /// http where https is needed, or an address next door that a public issuer named (T24, T25).
   case urlNotAllowed(String)
-  /// The key file cannot be read; the text is the system's.
+  /// The key file cannot be read. The text is the system's.
   case fileUnreadable(String)
 
   /// A stable word for metrics.

@@ -1,5 +1,5 @@
 // Files of the operating system, through its own calls: a file's signature, a bounded read, an atomic replacement.
-// Invariant: every descriptor opened here is closed here; a temporary file is renamed or removed.
+// Invariant: every descriptor opened here is closed here. A temporary file is renamed or removed.
 
 import Glibc
 
@@ -88,7 +88,7 @@ struct SystemFiles: KeySetFiles {
   }
 
   func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
-    // One writer a path: the registry writes an issuer's file from one place only; the process id tells copies apart.
+    // One writer a path: the registry writes an issuer's file from one place only. The process id distinguishes copies.
     let temporary = "\(path).\(getpid()).tmp"
     // SAFETY: paths live through their calls.
     _ = unsafe unlink(temporary)
@@ -130,7 +130,7 @@ struct SystemFiles: KeySetFiles {
   }
 
   private static func lastError() -> FileError {
-    // SAFETY: strerror gives a C string that stays valid until the next call on this thread; it is copied at once.
+    // SAFETY: strerror gives a C string that stays valid until the next call on this thread. It is copied at once.
     FileError(unsafe String(cString: strerror(errno)))
   }
 }

@@ -1,4 +1,4 @@
-// The part of the page that tells of upstreams and their servers.
+// The part of the page about upstreams and their servers.
 
 import Proxy
 
@@ -41,7 +41,7 @@ extension MetricsPage {
     _ render: (inout PrometheusText, [(name: String, value: String)], UpstreamState.Server) -> Void
   ) {
     for upstream in upstreams {
-      // Two names may lead to one address, and a series may stand only once.
+      // Two names may lead to one address, and a series may appear only once.
       var seen: Set<String> = []
       for server in upstream.servers where seen.insert(server.address).inserted {
         render(&text, [("upstream", upstream.name), ("server", server.address)], server)

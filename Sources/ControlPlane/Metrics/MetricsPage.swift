@@ -1,5 +1,5 @@
-// The page at `/metrics`: what all workers counted, and what the control plane itself knows. Names and labels are public
-// contract; nothing here is on a request's way.
+// The page at `/metrics`: what all workers counted, and what the control plane itself knows. Names and labels are
+// public contract. Nothing here is in the request path.
 
 import Bytes
 import HTTPWire
@@ -11,7 +11,7 @@ package struct KeySetMetrics: Sendable, Equatable {
   package var issuer: String
   /// 0 while there are none.
   package var keyCount: Int
-  /// Since the last good fetch; nil while there was none.
+  /// Since the last good fetch. Nil while there was none.
   package var ageSeconds: Double?
   /// Fetches by outcome: `ok` or a stable reason.
   package var refreshes: [String: UInt64]
@@ -217,7 +217,7 @@ package struct MetricsPage: Sendable {
     }
   }
 
-  /// A name by its id; empty, which Prometheus takes for no label, when there is none.
+  /// A name by its id. Empty, which Prometheus takes for no label, when there is none.
   private func name(_ id: Int?, in names: [String]) -> String {
     guard let id, names.indices.contains(id) else { return "" }
     return names[id]
@@ -225,7 +225,7 @@ package struct MetricsPage: Sendable {
 }
 
 extension Method {
-  /// As in the request line; `other` for all that have no case, so that no client makes up labels.
+  /// As in the request line. `other` for all that have no case, so that no client makes up labels.
   fileprivate var label: String {
     switch self {
     case .get: "GET"

@@ -1,6 +1,7 @@
-// Prometheus' text format, version 0.0.4: families with HELP and TYPE, samples with escaped labels, cumulative histograms.
+// Prometheus' text format, version 0.0.4: families with HELP and TYPE, samples with escaped labels, cumulative
+// histograms.
 //
-// Invariant: every sample stands below the head of its own family, and each line ends in a line feed.
+// Invariant: every sample is below the head of its own family, and each line ends in a line feed.
 
 import Bytes
 
@@ -11,7 +12,7 @@ struct PrometheusText: ~Copyable {
 
   init() {}
 
-  /// Begins a family; the samples that follow belong to it.
+  /// Begins a family. The samples that follow belong to it.
   mutating func family(_ family: MetricFamily) {
     current = family.rawValue
     bytes.append(text: "# HELP \(current) \(family.help)\n# TYPE \(current) \(family.kind.rawValue)\n")
@@ -40,7 +41,7 @@ struct PrometheusText: ~Copyable {
 
   /// - Parameters:
   ///   - bounds: upper bounds in nanoseconds, rising.
-  ///   - buckets: counts between the bounds, not summed up; one more than bounds.
+  ///   - buckets: counts between the bounds, not summed up. One more than bounds.
   ///   - sum: in nanoseconds.
   mutating func histogram(
     _ labels: [(name: String, value: String)], bounds: [UInt64], buckets: [UInt64], sum: UInt64
@@ -76,7 +77,7 @@ struct PrometheusText: ~Copyable {
     bytes.append(UInt8(ascii: " "))
   }
 
-  /// Backslash, quote and line feed are escaped; everything else stands as UTF-8.
+  /// Backslash, quote and line feed are escaped. Everything else is written as UTF-8.
   private mutating func appendLabelValue(_ value: String) {
     for byte in value.utf8 {
       switch byte {

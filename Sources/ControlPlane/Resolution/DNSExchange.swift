@@ -1,5 +1,5 @@
-// One question to one server and its answer, over UDP or TCP. Each has a socket of its own, whose port the kernel picks: so
-// that a forger who does not see the question has to guess port and id.
+// One question to one server and its answer, over UDP or TCP. Each has a socket of its own, whose port the kernel
+// picks: so that a forger who does not see the question has to guess port and id.
 
 import Configuration
 import NIOConcurrencyHelpers
@@ -11,7 +11,7 @@ struct DNSExchange: Sendable {
   let group: any EventLoopGroup
   let timeout: TimeAmount
 
-  /// The first datagram that `isWanted`; others are passed over. Nil when none came in time.
+  /// The first datagram that `isWanted`. Others are passed over. Nil when none came in time.
   func askByDatagram(
     _ query: [UInt8], _ server: Address, isWanted: @escaping @Sendable ([UInt8]) -> Bool
   ) async -> [UInt8]? {

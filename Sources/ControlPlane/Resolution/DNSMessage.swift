@@ -1,5 +1,6 @@
-// Messages of DNS (RFC 1035 §4): one question for the addresses of a name, and what an answer says to it. Whoever answers may
-// be anybody: no length is believed, and names are followed backwards only, so that every answer is read in bounded time.
+// Messages of DNS (RFC 1035 §4): one question for the addresses of a name, and what an answer says to it. Anybody may
+// have sent the answer. So no length is believed, and names are followed backwards only, which bounds the time for
+// every answer.
 
 import Bytes
 import Proxy
@@ -77,8 +78,8 @@ package struct DNSReader {
   private let bytes: [UInt8]
   private var offset = 12
 
-  // LIMIT: records of an answer that are looked at, pointers that make a name, of which each leads to a label at least (RFC 1035
-  // §2.3.4), aliases that are followed, and addresses that are taken.
+  // LIMIT: records of an answer that are looked at, pointers that make a name, of which each leads to a label at least
+  // (RFC 1035 §2.3.4), aliases that are followed, and addresses that are taken.
   private static let recordCountMax = 512
   private static let pointerCountMax = 127
   private static let aliasCountMax = 16
@@ -87,7 +88,7 @@ package struct DNSReader {
 
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// Nil for what is no answer to the question: somebody else's, or forged.
+  /// Nil for a message that does not answer the question: somebody else's, or forged.
   package static func read(_ bytes: [UInt8], to question: DNSQuestion) -> DNSReply? {
     var reader = DNSReader(bytes)
     guard bytes.count >= 12, reader.number(at: 0) == question.id, bytes[2] & 0xF8 == 0x80, reader.number(at: 4) == 1,
@@ -179,7 +180,7 @@ package struct DNSReader {
     return number
   }
 
-  /// A name, compressed or not (RFC 1035 §4.1.4). A pointer leads to what stands before all that was read of the name, so
+  /// A name, compressed or not (RFC 1035 §4.1.4). A pointer leads to what is before all that was read of the name, so
   /// that it comes to an end.
   private mutating func name() -> DNSName? {
     var result: [UInt8] = []

@@ -1,6 +1,7 @@
-// The names of all upstreams' servers, looked up again as their answers run out. Nothing that a request does waits here.
+// The names of all upstreams' servers, looked up again as their answers run out. Nothing that a request does waits
+// here.
 //
-// Invariant: a name that was resolved once never loses its addresses by a failure; only other addresses replace them.
+// Invariant: a name that was resolved once never loses its addresses by a failure. Only other addresses replace them.
 
 package import Configuration
 package import Logging
@@ -18,7 +19,7 @@ package actor NameRegistry {
     var addresses: [String] { ipv4 + ipv6 }
   }
 
-  /// The world as the registry sees it; tests bring their own.
+  /// The world as the registry sees it. Tests bring their own.
   package struct Environment: Sendable {
     package var resolve: @Sendable (_ name: String, _ servers: [Address]) async -> Resolution
     /// Comes back after that time, or when the task is cancelled.
@@ -116,7 +117,7 @@ package actor NameRegistry {
     waiters = []
   }
 
-  /// - Returns: when to look again; nil for a name that nobody wants any more.
+  /// - Returns: when to look again. Nil for a name that is not used any more.
   private func note(_ resolution: Resolution, of name: String, failureCount: Int) -> (
     time: Duration, failureCount: Int
   )? {

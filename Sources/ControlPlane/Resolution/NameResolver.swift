@@ -1,5 +1,5 @@
-// From a name to its addresses: the hosts file first, then the servers, with the domains of resolv.conf. Not asked is what
-// nsswitch.conf may name besides.
+// From a name to its addresses: the hosts file first, then the servers, with the domains of resolv.conf. Not asked is
+// what nsswitch.conf may name besides.
 
 package import Configuration
 import NIOCore
@@ -28,7 +28,7 @@ package struct Resolution: Sendable, Equatable {
 
 package struct NameResolver: Sendable {
   private let exchange: DNSExchange
-  /// `dns.servers`; empty asks those of the machine.
+  /// `dns.servers`. Empty asks those of the machine.
   private let servers: [Address]
 
   /// How often all servers are asked.
@@ -63,7 +63,7 @@ package struct NameResolver: Sendable {
   }
 
   private static func files() -> ResolverFiles {
-    // LIMIT: of each file; one that is longer counts as empty.
+    // LIMIT: of each file. One that is longer counts as empty.
     func text(_ path: String) -> String {
       let bytes = (try? SystemFiles().read(path, byteCountMax: 1 << 20)) ?? []
       return String(decoding: bytes, as: UTF8.self)

@@ -1,5 +1,5 @@
-// What the machine says of names: /etc/hosts, and /etc/resolv.conf with the servers to ask and the domains to search. Lines
-// that make no sense are passed over, as everybody does.
+// What the machine says of names: /etc/hosts, and /etc/resolv.conf with the servers to ask and the domains to search.
+// Lines that make no sense are passed over, as everybody does.
 
 import Configuration
 import Proxy
@@ -48,7 +48,7 @@ struct ResolverFiles {
     }
   }
 
-  /// The addresses that stand in the file. `localhost` never goes to a server (RFC 6761 §6.3).
+  /// The addresses that are in the file. `localhost` never goes to a server (RFC 6761 §6.3).
   func known(_ name: String) -> [String]? {
     let name = name.lowercased()
     if let addresses = hosts[name] { return addresses }

@@ -3,14 +3,14 @@
 import NIOCore
 
 enum CoreCount {
-  /// The cores that the process may run on (its affinity, as taskset or a container sets it), or fewer where a quota of its
-  /// cgroup allows no more at once.
+  /// The cores that the process may run on (its affinity, as taskset or a container sets it), or fewer where a quota of
+  /// its cgroup allows no more at once.
   static var available: Int {
     let status = (try? SystemFiles().read("/proc/self/status", byteCountMax: 64 * 1024)) ?? []
     return min(System.coreCount, allowed(in: String(decoding: status, as: UTF8.self)) ?? System.coreCount)
   }
 
-  /// The number of cores in the line `Cpus_allowed_list: 0-3,8`; nil where there is none.
+  /// The number of cores in the line `Cpus_allowed_list: 0-3,8`. Nil where there is none.
   static func allowed(in status: String) -> Int? {
     guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed_list:") }) else {
       return nil

@@ -1,4 +1,4 @@
-// The process's life: run until SIGTERM or SIGINT, reload on SIGHUP, open logs anew on SIGUSR1.
+// The process's life: run until SIGTERM or SIGINT, reload on SIGHUP, open logs again on SIGUSR1.
 
 import ServiceLifecycle
 package import UnixSignals
@@ -13,8 +13,8 @@ package struct GatewayService: Service {
     self.signals = signals
   }
 
-  /// To be called before anything else: a SIGHUP or SIGUSR1 that nobody waits for ends the process. Those that come while
-  /// it starts are kept.
+  /// To be called before anything else: a SIGHUP or SIGUSR1 that nobody waits for ends the process. Those that come
+  /// while it starts are kept.
   package static func trapSignals() async -> UnixSignalsSequence {
     await UnixSignalsSequence(trapping: .sighup, .sigusr1)
   }

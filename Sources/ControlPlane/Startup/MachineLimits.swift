@@ -1,5 +1,5 @@
-// What this machine leaves the gateway, held against what the configuration wants: what does not fit is made to fit, with a
-// warning that says which number to write or to raise.
+// What this machine allows, compared with what the configuration requires. What does not fit is reduced, with a warning
+// that says which number to write or to raise.
 
 import Configuration
 import Glibc

@@ -1,10 +1,10 @@
-// How much memory the process may use: what the machine has, or less where a cgroup says so (version 1 or 2). Defaults that
-// take a share of the memory are reckoned from here, so that a small container is not killed by them.
+// How much memory the process may use: what the machine has, or less where a cgroup says so (version 1 or 2). Defaults
+// that take a share of the memory are reckoned from here, so that a small container is not killed by them.
 
 import Glibc
 
 enum MemoryAllowance {
-  /// In bytes; `Int.max` where nobody can tell.
+  /// In bytes. `Int.max` where it is unknown.
   static var byteCount: Int {
     let files = SystemFiles()
     let limit = byteCount { path in
@@ -16,8 +16,8 @@ enum MemoryAllowance {
     return min(limit, pageCount.multipliedReportingOverflow(by: pageByteCount).partialValue)
   }
 
-  /// The smallest limit of the process's cgroups and those above them; `Int.max` without one.
-  /// - Parameter read: a file's text; nil where it cannot be read.
+  /// The smallest limit of the process's cgroups and those above them. `Int.max` without one.
+  /// - Parameter read: a file's text. Nil where it cannot be read.
   static func byteCount(read: (String) -> String?) -> Int {
     guard let own = read("/proc/self/cgroup"), let mounts = read("/proc/self/mountinfo") else { return .max }
     var smallest = Int.max
@@ -52,7 +52,8 @@ enum MemoryAllowance {
     return nil
   }
 
-  /// The folders of the cgroup and of those above it. A container often sees its own as the root, whatever its path says.
+  /// The folders of the cgroup and of those above it. A container often sees its own as the root, whatever its path
+  /// says.
   private static func folders(of path: Substring, in mount: (point: Substring, root: Substring)) -> [String] {
     var below = path.split(separator: "/")
     let root = mount.root.split(separator: "/")

@@ -1,5 +1,5 @@
-// The control plane's middle: it prepares snapshots and hands them to the data plane, at the start, on reload and at the
-// end. Nothing in it is on a request's way.
+// The control plane's middle: it prepares snapshots and hands them to the data plane, at the start, on reload and at
+// the end. Nothing in it is in the request path.
 
 package import Configuration
 import Logging
@@ -28,7 +28,7 @@ package actor RunningGateway {
   /// As they were before they were read the last time.
   private var certificateSignatures: [FileSignature]
   private(set) var snapshot: Snapshot
-  /// As the file has it; the snapshot's has addresses in place of names.
+  /// As the file has it. The snapshot's has addresses in place of names.
   private(set) var configuration: GatewayConfiguration
   let registry: KeySetRegistry
   let names: NameRegistry
@@ -132,7 +132,7 @@ package actor RunningGateway {
     configuration.workers ?? CoreCount.available
   }
 
-  /// What the machine can bear of a configuration; the operator is told of what it cannot.
+  /// The configuration as far as the machine can support it. The operator is warned of the rest.
   private static func fitted(
     _ configuration: GatewayConfiguration, _ machine: MachineLimits, workers: Int? = nil, _ log: Logger
   ) -> GatewayConfiguration {
@@ -184,8 +184,8 @@ package actor RunningGateway {
 
   // MARK: Reload
 
-  /// Reads the configuration anew. A bad one changes nothing.
-  /// - Returns: what was wrong, one finding a line; nil when the new one has taken over.
+  /// Reads the configuration again. A bad one changes nothing.
+  /// - Returns: what was wrong, one finding a line. Nil when the new one has taken over.
   package func reload() async -> String? {
     // One after the other: each reads the file when its turn comes.
     let before = lastReload
@@ -297,7 +297,7 @@ package actor RunningGateway {
     Task { await old.stop(except: fresh) }
   }
 
-  /// Makes TLS contexts anew when a file of theirs has changed; a bad one changes nothing, and is told once.
+  /// Makes TLS contexts again when a file of theirs has changed. A bad one changes nothing, and is reported once.
   func renewContexts() {
     let signatures = Self.signatures(of: snapshot.configuration)
     if signatures == certificateSignatures { return }
@@ -341,7 +341,7 @@ package actor RunningGateway {
     }
   }
 
-  /// Why the gateway should get no traffic now; empty when it is ready.
+  /// Why the gateway should get no traffic now. Empty when it is ready.
   func obstacles() async -> [String] {
     var obstacles: [String] = []
     if isDraining { obstacles.append("draining") }

@@ -1,5 +1,5 @@
-// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ) (RFC 9112 §7.1.1), a byte at a time. What the
-// extensions say is dropped; they are read only so that nothing else can hide in them.
+// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ) (RFC 9112 §7.1.1), a byte at a time. What
+// the extensions say is dropped. They are read only so that nothing else can hide in them.
 
 struct ChunkExtensionReader: Sendable {
   private enum State {
@@ -16,7 +16,7 @@ struct ChunkExtensionReader: Sendable {
     }
   }
 
-  /// Takes a byte other than CR and LF. False if it cannot stand here.
+  /// Takes a byte other than CR and LF. False if it cannot be here.
   mutating func take(_ byte: UInt8) -> Bool {
     switch state {
     case .beforeSemicolon, .beforeSemicolonSpaced: return takeSeparator(byte)

@@ -1,21 +1,22 @@
-// Chunked content (RFC 9112 §7.1), read from input that may be split anywhere: a state per byte of the size lines, ranges
-// for the data. Strict: CRLF only, hexadecimal digits only, extensions by their grammar and then dropped (T50, T66).
+// Chunked content (RFC 9112 §7.1), read from input that may be split anywhere: a state per byte of the size lines,
+// ranges for the data. Strict: CRLF only, hexadecimal digits only, extensions by their grammar and then dropped (T50,
+// T66).
 
 import Bytes
 
 /// What the next bytes of a chunked body are.
 package enum ChunkEvent: Equatable, Sendable {
-  /// Content, at this range of the input; never empty.
+  /// Content, at this range of the input. Never empty.
   case data(Range<Int>)
   /// All of the input is consumed and the body goes on.
   case needMore
-  /// The body and its trailers are complete; the offset stands behind them.
+  /// The body and its trailers are complete. The offset follows them.
   case end
-  /// The body is refused; nothing behind it can be trusted.
+  /// The body is refused. Nothing behind it can be trusted.
   case malformed(HeadError)
 }
 
-/// Reads one chunked body. Make a new one for each message; it owns no memory.
+/// Reads one chunked body. Make a new one for each message. It owns no memory.
 package struct ChunkedDecoder: Sendable {
   // LIMIT: bytes of one size line, extensions included: beyond them 400.
   package static let sizeLineByteCountMax = 1024
@@ -39,8 +40,8 @@ package struct ChunkedDecoder: Sendable {
 
   package init() {}
 
-  /// Reads from `offset` on and moves it behind what was read. The trailer section is filled as its lines come and may be
-  /// used after ``ChunkEvent/end``; it must be empty at the body's begin.
+  /// Reads from `offset` on and moves it behind what was read. The trailer section is filled as its lines come and may
+  /// be used after ``ChunkEvent/end``. It must be empty at the body's begin.
   package mutating func next(
     _ input: Span<UInt8>, offset: inout Int, trailers: inout FieldSection, limits: HeadLimits
   ) -> ChunkEvent {
@@ -106,7 +107,7 @@ package struct ChunkedDecoder: Sendable {
     }
     if digit < 16 {
       sizeLineByteCount += 1
-      // Sizes up to 2^63 - 1; leading zeros only up to the line's bound.
+      // Sizes up to 2^63 - 1. Leading zeros only up to the line's bound.
       if remaining >> 59 != 0 || sizeLineByteCount > Self.sizeLineByteCountMax { return .chunkSizeInvalid }
       remaining = remaining << 4 | UInt64(digit)
       return nil
@@ -145,7 +146,7 @@ package struct ChunkedDecoder: Sendable {
     if offset >= input.count { return .needMore }
     let lineFeed = input.firstIndex(of: 0x0A, from: offset)
     let end = lineFeed.map { $0 + 1 } ?? input.count
-    // Two bytes more for the empty line, which is no part of the section.
+    // Two bytes more for the empty line, which does not belong to the section.
     if trailers.bytes.count + (end - offset) > limits.byteCountMax + 2 { return fail(.headTooLarge) }
     trailers.bytes.append(input.extracting(offset..<end))
     offset = end

@@ -1,11 +1,11 @@
-// What each of the 256 bytes may be in a field name, in a path and in a hexadecimal number. Literals of an `InlineArray`
-// compile to constant memory: a look-up is one load, with no lazy initialisation in front of it (a test holds each table
-// to the RFC's words).
+// What each of the 256 bytes may be in a field name, in a path and in a hexadecimal number. Literals of an
+// `InlineArray` compile to constant memory: a look-up is one load, with no lazy initialisation in front of it (a test
+// holds each table to the RFC's words).
 
 enum ByteTables {
-  /// Field names and other tokens (RFC 9110 §5.6.2): 0 for what no token may hold, else the byte as it counts in
-  /// comparisons: A–Z lowered, and whatever is no letter and no digit as `-`, for that is what CGI makes of a name (T33,
-  /// T76). The top bit marks those that are not `-` themselves.
+  /// Field names and other tokens (RFC 9110 §5.6.2): 0 for bytes that a token may not hold, else the byte as it counts
+  /// in comparisons. A–Z count as lower case, and other bytes than letters and digits as `-`, because that is what CGI
+  /// makes of a name (T33, T76). The top bit marks those that are not `-` themselves.
   static let foldedToken: InlineArray<256, UInt8> = [
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,

@@ -1,5 +1,5 @@
-// A field as HPACK gives it, name and value apart, becomes the same line that HTTP/1 would have carried, and is read by the
-// same reader: what that refuses cannot enter by way of HTTP/2 (T51).
+// A field as HPACK gives it, name and value apart, becomes the same line that HTTP/1 would have carried, and is read by
+// the same reader: what that refuses cannot enter by way of HTTP/2 (T51).
 
 import Bytes
 
@@ -20,8 +20,8 @@ struct FieldListSize {
 }
 
 extension FieldLine {
-  /// Appends a field as a line and reads it. Fields that speak of a connection have no place in HTTP/2
-  /// (RFC 9113 §8.2.2; T68).
+  /// Appends a field as a line and reads it. Fields that speak of a connection have no place in HTTP/2 (RFC 9113
+  /// §8.2.2, T68).
   static func append(_ name: Span<UInt8>, _ value: Span<UInt8>, to bytes: inout ByteQueue) -> FieldLineReading {
     for index in name.indices where name[index] &- 0x41 < 26 { return .malformed(.fieldNameInvalid) }
     let start = bytes.count
@@ -60,7 +60,7 @@ package struct FieldSectionBuilder: ~Copyable {
 
   package init() {}
 
-  /// Forgets what there is; the memory stays.
+  /// Forgets what there is. The memory stays.
   package mutating func begin() {
     section.reset()
     size = FieldListSize()

@@ -1,23 +1,23 @@
 // One line of a head or trailer section as offsets into its bytes, and the reader of such a line (RFC 9112 §5).
 
-/// A field line. All ranges are offsets into the `bytes` of the head or section that it belongs to. Public, as `Bytes` is:
-/// only so is it inlined into other modules, which look at each line of each head.
+/// A field line. All ranges are offsets into the `bytes` of the head or section that it belongs to. Public, as `Bytes`
+/// is: only so is it inlined into other modules, which look at each line of each head.
 public struct FieldLine: Sendable {
   @usableFromInline var nameStart: UInt32
   @usableFromInline var nameEnd: UInt32
   @usableFromInline var valueStart: UInt32
   @usableFromInline var valueEnd: UInt32
   @usableFromInline var lineEnd: UInt32
-  /// The hash under which the name and its aliases meet; see ``foldedHash(of:)``.
+  /// The hash under which the name and its aliases meet. See ``foldedHash(of:)``.
   public internal(set) var foldedHash: UInt32
   /// Which field it is, by its exact name in any case: what the gateway itself reads.
   public internal(set) var known: KnownField
-  /// Which field a server may take it for, that folds names as CGI does: what decides whether it goes on. What Connection
-  /// names fares as Connection does.
+  /// Which field a server may take it for, that folds names as CGI does: what decides whether it goes on. What
+  /// Connection names fares as Connection does.
   public internal(set) var folded: KnownField
 
-  /// Whether the field belongs to this connection only: by the fixed list in any spelling, or because Connection names it
-  /// (RFC 9110 §7.6.1).
+  /// Whether the field belongs to this connection only: by the fixed list in any spelling, or because Connection names
+  /// it (RFC 9110 §7.6.1).
   @inlinable
   public var isHopByHop: Bool {
     @inline(__always) get { folded.isHopByHop }

@@ -1,6 +1,6 @@
-// One pass over a field name: where it ends, which known field it is, and a hash under which its aliases meet. Names are
-// folded for that: A–Z lowered, all that is no letter and no digit as `-`, because servers behind us read `X_User` and
-// `X~User` as `X-User` (T33, T76).
+// One pass over a field name: where it ends, which known field it is, and a hash under which its aliases meet. Names
+// are folded for that: A–Z to lower case, other bytes than letters and digits to `-`. Servers behind us read `X_User`
+// and `X~User` as `X-User` (T33, T76).
 
 import Bytes
 
@@ -12,7 +12,7 @@ struct FieldName {
   var foldedHash: UInt32
   /// The field that the folded name names. Look at ``isAlias`` before trusting it.
   var folded: KnownField
-  /// Whether something stood in the place of a `-`, so that the name is not the exact one of any known field.
+  /// Whether something was in the place of a `-`, so that the name is not the exact one of any known field.
   var isAlias: Bool
   /// The first sixteen bytes, folded and packed.
   var firstWord: UInt64
@@ -92,25 +92,26 @@ struct FieldName {
   static let continueSecond: UInt64 = 0x696E_7565
 }
 
-/// The hash of a name under which all of its aliases meet (T33, T76). For names that are tokens; of anything else only the
-/// part before the first byte that no token holds is read.
+/// The hash of a name under which all of its aliases meet (T33, T76). For names that are tokens. Of anything else only
+/// the part before the first byte that no token holds is read.
 package func foldedHash(of name: Span<UInt8>) -> UInt32 {
   FieldName(name, from: 0, to: name.count).foldedHash
 }
 
-/// The known field that a name names in any of its spellings; ``KnownField/other`` for all else.
+/// The known field that a name names in any of its spellings. ``KnownField/other`` for all else.
 package func foldedField(of name: Span<UInt8>) -> KnownField {
   let read = FieldName(name, from: 0, to: name.count)
   return read.end == name.count ? read.folded : .other
 }
 
-/// A byte of a name as it counts in comparisons; one that no token may hold is itself.
+/// A byte of a name as it counts in comparisons. One that no token may hold is itself.
 package func foldedByte(_ byte: UInt8) -> UInt8 {
   let folded = ByteTables.foldedToken[Int(byte)] & 0x7F
   return folded == 0 ? byte : folded
 }
 
-/// Whether two names are aliases: equal but for case and for what stands in the place of `-`. False if either is no token.
+/// Whether two names are aliases: equal but for case and for the bytes in the place of `-`. False if either is not a
+/// token.
 package func foldedEquals(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {
   if a.count != b.count { return false }
   for index in a.indices {

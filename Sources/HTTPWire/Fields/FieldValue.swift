@@ -1,4 +1,4 @@
-// What a field value may hold (RFC 9110 §5.5), for bytes received and for values that the gateway is told to write.
+// What a field value may hold (RFC 9110 §5.5), for bytes received and for values that the configuration sets.
 
 /// Whether `text` is a token (RFC 9110 §5.6.2), as every field name and method is. Empty text is none.
 package func isToken(_ text: Span<UInt8>) -> Bool {
@@ -6,7 +6,7 @@ package func isToken(_ text: Span<UInt8>) -> Bool {
   return !text.isEmpty
 }
 
-/// Whether `text` can stand as a field value and be read back unchanged (T52): no control but HTAB, and no white space at
+/// Whether `text` can be a field value and be read back unchanged (T52): no control but HTAB, and no white space at
 /// either end, where a reader would drop it. Empty text can.
 package func isFieldValue(_ text: Span<UInt8>) -> Bool {
   if text.isEmpty { return true }
@@ -42,8 +42,8 @@ func holdsControl(_ text: Span<UInt8>) -> Bool {
   return found != 0
 }
 
-/// Without a way out of the loop, and in bytes alone: so the compiler takes 32 of them a step (a quarter of the instructions
-/// that words of eight need, in a token of 900 bytes).
+/// Without a way out of the loop, and in bytes alone: so the compiler takes 32 of them a step (a quarter of the
+/// instructions that words of eight need, in a token of 900 bytes).
 @inline(never)
 private func longTextHoldsControl(_ text: Span<UInt8>) -> Bool {
   var found: UInt8 = 0

@@ -1,6 +1,6 @@
-// From a folded name to the field that it names. The constants are the names' own bytes, eight to a word, the first in the
-// highest place; `KnownFieldTests` computes each from the name and fails if one is wrong. Comparing words is exact: no
-// name can be made that only hashes like a known one.
+// From a folded name to the field that it names. The constants are the names' own bytes, eight to a word, the first in
+// the highest place. `KnownFieldTests` computes each from the name and fails if one is wrong. Comparing words is exact:
+// no name can be made that only hashes like a known one.
 
 extension KnownField {
   /// The field whose folded name is `count` bytes long and packs to the words `a`, `b` and `c`.

@@ -1,5 +1,5 @@
-// The fields that the gateway itself reads or writes. Heads are indexed by them, so that a question such as "is there an
-// Authorization field?" costs one bit test.
+// The fields that the gateway itself reads or writes. Heads are indexed by them, so that a question such as "is there
+// an Authorization field?" costs one bit test.
 
 /// A field name of interest, recognised on the exact name in any case. At most 63 of them: heads keep a bit for each.
 public enum KnownField: UInt8, Sendable, CaseIterable {
@@ -60,7 +60,7 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
   case grpcTimeout
   case grpcStatus
 
-  /// The name in lower case; empty for ``other``.
+  /// The name in lower case. Empty for ``other``.
   package var name: StaticString {
     switch self {
     case .other: ""
@@ -129,12 +129,12 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
   @inlinable
   public var isHopByHop: Bool { Self.hopByHopBits & bit != 0 }
 
-  /// Whether a field says where a message ends or whom it is for; such a field cannot come in a trailer section
-  /// (RFC 9110 §6.5.1) and cannot be nominated by Connection.
+  /// Whether a field says where a message ends or whom it is for. Such a field cannot come in a trailer section (RFC
+  /// 9110 §6.5.1) and cannot be nominated by Connection.
   @inlinable
   public var isFramingOrRouting: Bool { Self.framingBits & bit != 0 }
 
-  /// Whether the field can be one by which proxies tell of their peers. Those that have no name here can.
+  /// Whether proxies may use the field to describe their peers. Fields without a name here may be such.
   @inlinable
   public var mayTellOfPeers: Bool { Self.peerBits & bit != 0 }
 

@@ -1,7 +1,7 @@
 // Eight bytes in one word, so that names and values are looked at eight at a time. Every operation keeps each byte's
 // arithmetic within its own eight bits: the top bit is taken out before anything is added.
 
-/// Eight bytes; the first is the lowest.
+/// Eight bytes. The first is the lowest.
 struct PackedBytes {
   var word: UInt64
 

@@ -9,7 +9,7 @@ struct TokenList {
 
   private var index: Int
   private let end: Int
-  /// Whether something other than tokens, commas and white space was met; the list ends there.
+  /// Whether something other than tokens, commas and white space was met. The list ends there.
   private(set) var isMalformed = false
 
   /// The list that is written in `range` of the input given to ``next(_:)``.
@@ -18,7 +18,7 @@ struct TokenList {
     end = range.upperBound
   }
 
-  /// The next token; empty elements are skipped.
+  /// The next token. Empty elements are skipped.
   mutating func next(_ input: Span<UInt8>) -> Element? {
     while index < end, isWhitespace(input[index]) || input[index] == 0x2C { index += 1 }
     if index >= end { return nil }

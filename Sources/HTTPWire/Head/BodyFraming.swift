@@ -2,9 +2,9 @@
 
 /// How the end of a message's content is found.
 public enum BodyFraming: Equatable, Sendable {
-  /// There is no content; the next byte belongs to the next message.
+  /// There is no content. The next byte belongs to the next message.
   case none
-  /// Exactly so many bytes follow; at most 2^63 - 1. `Content-Length: 0` is `length(0)`.
+  /// Exactly so many bytes follow. At most 2^63 - 1. `Content-Length: 0` is `length(0)`.
   case length(UInt64)
   /// Chunks follow: read them with ``ChunkedDecoder``. In HTTP/2: content of unknown length, which its stream ends.
   case chunked

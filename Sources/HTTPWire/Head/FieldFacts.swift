@@ -1,5 +1,5 @@
-// What a head's fields say about the message as a whole: its length, the fate of the connection, what is expected. Filled
-// line by line, so that a wrong line is refused as soon as it is there.
+// What a head's fields say about the message as a whole: its length, the fate of the connection, what is expected.
+// Filled line by line, so that a wrong line is refused as soon as it is there.
 
 import Bytes
 
@@ -69,7 +69,7 @@ struct FieldFacts {
     return nil
   }
 
-  /// 1*DIGIT (RFC 9110 §8.6) up to 2^63 - 1, which also fits the signed arithmetic of whoever counts with it.
+  /// 1*DIGIT (RFC 9110 §8.6) up to 2^63 - 1, which also fits the signed arithmetic of callers.
   private static func decimal(_ input: Span<UInt8>, _ range: Range<Int>) -> UInt64? {
     if range.isEmpty { return nil }
     var value: UInt64 = 0
@@ -84,8 +84,8 @@ struct FieldFacts {
     return value
   }
 
-  /// Only `chunked`, once, is understood. A well-formed list that ends in it is "not implemented"; where anything else
-  /// would leave the length open, the message is wrong (RFC 9112 §6.1, §6.3; T48).
+  /// Only `chunked`, once, is understood. A well-formed list that ends in it is "not implemented". Where anything else
+  /// would leave the length open, the message is wrong (RFC 9112 §6.1, §6.3, T48).
   private static func codingError(_ input: Span<UInt8>, _ range: Range<Int>) -> HeadError? {
     var tokens = TokenList(range)
     var count = 0
@@ -128,7 +128,8 @@ struct FieldFacts {
     return version != .http10 || options.contains(.keepAlive)
   }
 
-  /// Marks the fields that Connection names in any spelling (RFC 9110 §7.6.1). Each name is read once, and there are few.
+  /// Marks the fields that Connection names in any spelling (RFC 9110 §7.6.1). Each name is read once, and there are
+  /// few.
   func markNominated(_ fields: inout [FieldLine], of bytes: Span<UInt8>) {
     for line in fields where line.known == .connection {
       var tokens = TokenList(line.value)

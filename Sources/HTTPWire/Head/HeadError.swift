@@ -63,6 +63,6 @@ package enum HeadProgress: Equatable, Sendable {
   case incomplete
   /// The head ends behind `byteCount` bytes of the input.
   case complete(byteCount: Int)
-  /// The head is refused; no further byte of the connection can be trusted.
+  /// The head is refused. No further byte of the connection can be trusted.
   case malformed(HeadError)
 }

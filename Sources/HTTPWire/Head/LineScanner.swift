@@ -3,7 +3,7 @@
 
 import Bytes
 
-/// What stands at the scanner's place.
+/// What is at the scanner's place.
 enum ScannedLine {
   /// The line has not ended yet.
   case none

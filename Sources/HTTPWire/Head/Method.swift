@@ -26,7 +26,7 @@ public enum Method: UInt8, Sendable, CaseIterable {
     self.init(word: word)
   }
 
-  /// The method whose bytes, at most seven, are packed into `word`; `MethodTests` holds the constants to the names.
+  /// The method whose bytes, at most seven, are packed into `word`. `MethodTests` holds the constants to the names.
   @inline(__always)
   init(word: UInt64) {
     switch word {
@@ -47,7 +47,7 @@ public enum Method: UInt8, Sendable, CaseIterable {
 /// The version that governs a message: minor versions above 1 count as HTTP/1.1 (RFC 9110 §2.5).
 public enum Version: Sendable {
   case http10, http11
-  /// Heads that came in an HTTP/2 stream; see ``RequestHeadBuilder``.
+  /// Heads that came in an HTTP/2 stream. See ``RequestHeadBuilder``.
   case http2
 }
 

@@ -1,13 +1,14 @@
-// The head of a request, here as HTTP/1 writes it: request line and fields as offsets into a copy of its bytes (RFC 9112
-// §3 to §5); `RequestHeadBuilder` makes the same of HTTP/2. What is ambiguous is refused, never repaired. Invariant: all
-// that is read from the head is valid only after `parse` returned `.complete`, and until `reset`; memory is kept between
-// requests, so a warm head allocates nothing.
+// The head of a request, here as HTTP/1 writes it: request line and fields as offsets into a copy of its bytes (RFC
+// 9112 §3 to §5). `RequestHeadBuilder` makes the same of HTTP/2. What is ambiguous is refused, never repaired.
+// Invariant: all that is read from the head is valid only after `parse` returned `.complete`, and until `reset`. Memory
+// is kept between requests, so a warm head allocates nothing.
 
 package import Bytes
 
 /// A request's head. One value serves all requests of a connection, one after the other.
 package struct RequestHead: ~Copyable {
-  /// The head, from the method to behind the empty line; a CRLF in front of it is left out. All ranges are offsets here.
+  /// The head, from the method to behind the empty line. A CRLF in front of it is left out. All ranges are offsets
+  /// here.
   package internal(set) var bytes = ByteQueue()
   /// The field lines in the order in which they came.
   package internal(set) var fields: [FieldLine] = []
@@ -15,20 +16,20 @@ package struct RequestHead: ~Copyable {
   package internal(set) var methodRange = 0..<0
   package internal(set) var targetRange = 0..<0
   package internal(set) var targetForm = TargetForm.origin
-  /// Path and query of the target, as ``NormalTarget`` takes them; empty in the asterisk form.
+  /// Path and query of the target, as ``NormalTarget`` takes them. Empty in the asterisk form.
   package internal(set) var pathAndQueryRange = 0..<0
   package internal(set) var version = Version.http11
   /// Where the content ends: never ``BodyFraming/untilClose``.
   package internal(set) var framing = BodyFraming.none
-  /// The value of Host, or the authority of an absolute form, which agree; nil only for HTTP/1.0 without either.
+  /// The value of Host, or the authority of an absolute form, which agree. Nil only for HTTP/1.0 without either.
   package internal(set) var authority: Range<Int>?
-  /// What an extended CONNECT asks for (RFC 8441); nil for every other request. Only HTTP/2 has it.
+  /// What an extended CONNECT asks for (RFC 8441). Nil for every other request. Only HTTP/2 has it.
   package internal(set) var connectProtocol: ConnectProtocol?
 
   var facts = FieldFacts()
   private var scanner = LineScanner()
   private var stage = Stage.start
-  /// 2 if a CRLF stood in front of the head.
+  /// 2 if a CRLF was in front of the head.
   private var skippedCount = 0
 
   private enum Stage {
@@ -64,9 +65,9 @@ package struct RequestHead: ~Copyable {
     fields = []
   }
 
-  /// Reads as much of the head as is there. `input` always begins with the head's first byte and only grows from call to
-  /// call. A wrong line is refused as soon as it is complete, a first byte that cannot begin a method at once.
-  /// Until ``reset()`` the answer stays what it became.
+  /// Reads as much of the head as is there. `input` always begins with the head's first byte and only grows from call
+  /// to call. A wrong line is refused as soon as it is complete, a first byte that cannot begin a method at once. Until
+  /// ``reset()`` the answer stays what it became.
   package mutating func parse(_ input: Span<UInt8>, limits: HeadLimits) -> HeadProgress {
     switch stage {
     case .start:
@@ -165,7 +166,7 @@ package struct RequestHead: ~Copyable {
   /// The rules that only the whole head can break.
   private mutating func complete(_ input: Span<UInt8>) -> HeadProgress {
     if let host = first(.host)?.value {
-      // RFC 9112 §3.2.2 prefers the target; two different answers to "for whom?" are refused instead (T44).
+      // RFC 9112 §3.2.2 prefers the target. Two different answers to "for whom?" are refused instead (T44).
       if let authority, !equalsIgnoringCase(input.extracting(authority), input.extracting(host)) {
         return .malformed(.hostAmbiguous)
       }
@@ -174,7 +175,7 @@ package struct RequestHead: ~Copyable {
       return .malformed(.hostMissing)
     }
     if facts.has(.transferEncoding) {
-      // Both lengths, or a coding in a version that has none, is how requests are smuggled (RFC 9112 §6.1; T48, T66).
+      // Both lengths, or a coding in a version that has none, is how requests are smuggled (RFC 9112 §6.1, T48, T66).
       if facts.has(.contentLength) || version == .http10 { return .malformed(.framingAmbiguous) }
       framing = .chunked
     } else if facts.has(.contentLength) {

@@ -1,6 +1,6 @@
-// Makes a `RequestHead` of a decoded HTTP/2 header block (RFC 9113 §8.3.1), so that every stage behind it is the one that
-// serves HTTP/1. Invariant: a finished head differs from a parsed one in its version only: the same bytes in the same
-// places, held to the same rules. Nothing is believed because a library looked at it before (T51).
+// Makes a `RequestHead` of a decoded HTTP/2 header block (RFC 9113 §8.3.1), so that every stage behind it is the one
+// that serves HTTP/1. Invariant: a finished head differs from a parsed one in its version only: the same bytes in the
+// same places, held to the same rules. Nothing is believed because a library looked at it before (T51).
 
 import Bytes
 
@@ -32,7 +32,7 @@ package struct RequestHeadBuilder: ~Copyable {
 
   package init() {}
 
-  /// Forgets what there is; the memory stays.
+  /// Forgets what there is. The memory stays.
   package mutating func begin() {
     head.reset()
     head.version = .http2
@@ -210,7 +210,7 @@ package struct RequestHeadBuilder: ~Copyable {
 
 /// scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) (RFC 3986 §3.1).
 private func isScheme(_ text: Span<UInt8>) -> Bool {
-  // LIMIT: sixteen characters; longer names of schemes are refused with 400.
+  // LIMIT: sixteen characters. Longer names of schemes are refused with 400.
   if text.isEmpty || text.count > 16 || (text[0] | 0x20) &- 0x61 >= 26 { return false }
   for index in text.indices {
     let byte = text[index]

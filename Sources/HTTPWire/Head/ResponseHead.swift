@@ -43,8 +43,8 @@ package struct ResponseHead: ~Copyable {
     fields = []
   }
 
-  /// Reads as much of the head as is there. `input` always begins with the head's first byte and only grows from call to
-  /// call. Until ``reset()`` the answer stays what it became.
+  /// Reads as much of the head as is there. `input` always begins with the head's first byte and only grows from call
+  /// to call. Until ``reset()`` the answer stays what it became.
   package mutating func parse(_ input: Span<UInt8>, limits: HeadLimits) -> HeadProgress {
     switch stage {
     case .start:
@@ -86,8 +86,8 @@ package struct ResponseHead: ~Copyable {
     return progress
   }
 
-  /// `HTTP/1.1 200 OK`. The space behind the code may be missing together with the reason: many servers leave it out, and
-  /// nothing is ambiguous about it.
+  /// `HTTP/1.1 200 OK`. The space behind the code may be missing together with the reason: many servers leave it out,
+  /// and nothing is ambiguous about it.
   private mutating func readStatusLine(_ input: Span<UInt8>, _ line: Range<Int>) -> HeadError? {
     let start = line.lowerBound
     guard line.count >= 12, let version = readVersion(input, at: start), input[start + 8] == 0x20,
@@ -119,8 +119,8 @@ extension ResponseHead {
   package var is1xx: Bool { status < 200 }
 
   /// Where the content ends, given the method of the request that is answered (RFC 9112 §6.3). Where there is none by
-  /// rule (HEAD, 1xx, 204, 304), Content-Length says nothing about this message; Transfer-Encoding in 1xx and 204 is
-  /// forbidden (§6.1), and what follows such a head cannot be told: a failure.
+  /// rule (HEAD, 1xx, 204, 304), Content-Length says nothing about this message. Transfer-Encoding in 1xx and 204 is
+  /// forbidden (§6.1). The end of such a message is unknown, so it is a failure.
   package func framing(requestMethod: Method) -> Result<BodyFraming, HeadError> {
     if status < 200 || status == 204 {
       return facts.has(.transferEncoding) ? .failure(.framingAmbiguous) : .success(.none)
@@ -131,11 +131,11 @@ extension ResponseHead {
     return .success(version == .http2 ? .chunked : .untilClose)
   }
 
-  /// What Content-Length says, of whatever it speaks; nil without one.
+  /// What Content-Length says, of whatever it speaks. Nil without one.
   package var contentLength: UInt64? { facts.has(.contentLength) ? facts.contentLength : nil }
 
-  /// Whether the upstream keeps the connection open (RFC 9112 §9.3). Content that ends with the connection is not looked
-  /// at here: see ``framing(requestMethod:)``.
+  /// Whether the upstream keeps the connection open (RFC 9112 §9.3). Content that ends with the connection is not
+  /// looked at here: see ``framing(requestMethod:)``.
   package var isPersistent: Bool { facts.isPersistent(version) }
 
   /// Whether Connection names fields that would go on otherwise.

@@ -13,7 +13,7 @@ package struct ResponseHeadBuilder: ~Copyable {
 
   package init() {}
 
-  /// Forgets what there is; the memory stays.
+  /// Forgets what there is. The memory stays.
   package mutating func begin() {
     head.reset()
     bytes.removeAll()

@@ -1,5 +1,6 @@
-// The authority of a request: uri-host [ ":" port ] (RFC 9110 §4.2, RFC 3986 §3.2). Stricter than the RFC where leniency
-// only helps an attacker: a name is made of letters, digits and `-._~`, without %XX and sub-delims; no user information.
+// The authority of a request: uri-host [ ":" port ] (RFC 9110 §4.2, RFC 3986 §3.2). Stricter than the RFC where
+// leniency only helps an attacker: a name is made of letters, digits and `-._~`, without %XX and sub-delims. No user
+// information.
 
 import Bytes
 
@@ -24,8 +25,8 @@ package func isHostName(_ text: Span<UInt8>) -> Bool {
   return end == text.count
 }
 
-/// The host of an authority that ``isAuthority(_:)`` accepts, for comparing with configured names: without port, without
-/// the brackets of an IPv6 address and without the one dot that may end a full domain name.
+/// The host of an authority that ``isAuthority(_:)`` accepts, for comparing with configured names: without port,
+/// without the brackets of an IPv6 address and without the one dot that may end a full domain name.
 package func hostRange(of authority: Span<UInt8>) -> Range<Int> {
   guard let end = authorityHostEnd(authority), end > 0 else { return 0..<0 }
   if authority[0] == 0x5B { return 1..<end - 1 }
@@ -42,7 +43,8 @@ package func port(of authority: Span<UInt8>) -> Int? {
 
 /// The index behind the host, nil where none begins the text.
 private func authorityHostEnd(_ text: Span<UInt8>) -> Int? {
-  // LIMIT: names have at most 253 characters (RFC 1035 §3.1); with a final dot and a port 260. More is no authority: 400.
+  // LIMIT: names have at most 253 characters (RFC 1035 §3.1). With a final dot and a port that is 260. A longer one is
+  // not a valid authority: 400.
   if text.isEmpty || text.count > 260 { return nil }
   if text[0] == 0x5B {
     guard let close = text.firstIndex(of: 0x5D), isIPv6(text.extracting(1..<close)) else { return nil }

@@ -1,7 +1,7 @@
-// From the target that a client wrote to the one normal form that rules are matched with (RFC 3986 §6.2.2; T39 to T42), so
-// that no rule can be walked round by writing a path in another way. It is forwarded only where it is the client's path in
-// another spelling of the same segments; what servers read in different ways is refused. Invariant: the normal form of a
-// normal form is itself.
+// From the target that a client wrote to the one normal form that rules are matched with (RFC 3986 §6.2.2, T39 to T42),
+// so that no rule can be walked round by writing a path in another way. It is forwarded only where it is the client's
+// path in another spelling of the same segments. What servers read in different ways is refused. Invariant: the normal
+// form of a normal form is itself.
 
 package import Bytes
 
@@ -13,17 +13,17 @@ package struct NormalTarget: ~Copyable {
   package private(set) var pathCount = 0
   /// The query without its `?`, nil where there is no `?`.
   package private(set) var query: Range<Int>?
-  /// The path's segments in ``bytes``, each without its `;parameters`: routes are matched without them (T40), and they are
-  /// forwarded. What stands behind a final slash is not listed.
+  /// The path's segments in ``bytes``, each without its `;parameters`: routes are matched without them (T40), and they
+  /// are forwarded. What follows a final slash is not listed.
   package private(set) var segments: [Range<Int>] = []
-  /// Whether the path ends in a slash, as `/` does; parameters behind it do not count.
+  /// Whether the path ends in a slash, as `/` does. Parameters behind it do not count.
   package private(set) var hasTrailingSlash = false
   /// Whether dot segments or empty ones were left out: to a server that keeps them it is another path (T117).
   package private(set) var isAltered = false
   /// Whether there is a ``plainPath``.
   package private(set) var hasEncodedDelimiter = false
-  /// Where a segment has %XX of a delimiter that may stand bare, the path with those decoded: a server sees `@` in `%40`, so
-  /// a rule for `/users/@me` must hold for that spelling too (T39).
+  /// Where a segment has %XX of a delimiter that may appear unencoded, the path with those decoded. A server sees `@`
+  /// in `%40`, so a rule for `/users/@me` must hold for that spelling too (T39).
   package private(set) var plainPath = ByteQueue()
   /// The ``segments`` in ``plainPath``.
   package private(set) var plainSegments: [Range<Int>] = []
@@ -57,8 +57,8 @@ package struct NormalTarget: ~Copyable {
     plainSegments = []
   }
 
-  /// Takes the path and query of an origin or absolute form; an empty path counts as `/`. Returns why there is no normal
-  /// form; what is held is then of no use.
+  /// Takes the path and query of an origin or absolute form. An empty path counts as `/`. Returns why there is no
+  /// normal form. The contents are not usable then.
   package mutating func normalize(_ raw: Span<UInt8>) -> TargetError? {
     reset()
     let pathEnd = raw.firstIndex(of: 0x3F) ?? raw.count

@@ -1,5 +1,5 @@
-// The three forms of a request target that the gateway takes (RFC 9112 §3.2): origin, absolute and asterisk. The fourth,
-// the authority form, belongs to CONNECT, which is refused before.
+// The three forms of a request target that the gateway takes (RFC 9112 §3.2): origin, absolute and asterisk. The
+// fourth, the authority form, belongs to CONNECT, which is refused before.
 
 /// The form in which a request names its target.
 public enum TargetForm: Sendable {
@@ -8,7 +8,7 @@ public enum TargetForm: Sendable {
   case asterisk
 }
 
-/// Where the parts of a request target stand.
+/// Where the parts of a request target are.
 struct TargetParts {
   var form: TargetForm
   /// The authority of the absolute form.
@@ -16,7 +16,7 @@ struct TargetParts {
   /// What ``NormalTarget`` takes. Empty for the asterisk form and for an absolute form without path.
   var pathAndQuery: Range<Int>
 
-  /// The parts of the target at `range`, which is not empty; nil if it has none of the three forms.
+  /// The parts of the target at `range`, which is not empty. Nil if it has none of the three forms.
   @inline(__always)
   static func read(_ input: Span<UInt8>, _ range: Range<Int>, method: Method) -> TargetParts? {
     if input[range.lowerBound] == 0x2F { return TargetParts(form: .origin, authority: nil, pathAndQuery: range) }

@@ -1,5 +1,5 @@
-// One segment of a path into its normal form: %XX of unreserved characters decoded, the digits of the rest in upper case,
-// what no URI may hold bare encoded. All of it means the same to every server (RFC 3986 §6.2.2).
+// One segment of a path into its normal form: %XX of unreserved characters decoded, the digits of the rest in upper
+// case, what no URI may hold bare encoded. All of it means the same to every server (RFC 3986 §6.2.2).
 
 import Bytes
 
@@ -14,7 +14,7 @@ struct SegmentWriter {
   /// The place of the first `%3B`, behind which some servers see parameters too.
   private var encodedSemicolon: Int?
   private var hasEncodedPercent = false
-  /// Whether there is %XX of a character that is reserved and may stand bare: `@`, `+`, `=`.
+  /// Whether there is %XX of a character that is reserved and may appear unencoded: `@`, `+`, `=`.
   private(set) var hasEncodedDelimiter = false
 
   init(start: Int) { self.start = start }
@@ -68,7 +68,8 @@ struct SegmentWriter {
     return nil
   }
 
-  /// Writes the `%XX` that make one character beyond ASCII. Overlong forms are read as `/` or `.` by old decoders (T95).
+  /// Writes the `%XX` that make one character beyond ASCII. Overlong forms are read as `/` or `.` by old decoders
+  /// (T95).
   private func writeSequence(
     _ raw: Span<UInt8>, _ index: inout Int, _ end: Int, to bytes: inout ByteQueue
   ) -> TargetError? {
@@ -134,8 +135,8 @@ struct SegmentWriter {
     return dotCount == 1 || dotCount == 2
   }
 
-  /// What the name at `range`, as written, means. A dot segment with parameters is refused (T40): `..;` is a name to some
-  /// servers and a way up to others.
+  /// What the name at `range`, as written, means. A dot segment with parameters is refused (T40): `..;` is a name to
+  /// some servers and a way up to others.
   func kind(of range: Range<Int>, in bytes: Span<UInt8>) -> Kind {
     let nameEnd = min(range.upperBound, encodedSemicolon ?? range.upperBound)
     let count = nameEnd - range.lowerBound
@@ -146,7 +147,7 @@ struct SegmentWriter {
   }
 }
 
-/// Appends a written name, with %XX of delimiters that may stand bare decoded.
+/// Appends a written name, with %XX of delimiters decoded that may appear unencoded.
 func appendWithBareDelimiters(_ name: Span<UInt8>, to bytes: inout ByteQueue) {
   var index = 0
   while index < name.count {

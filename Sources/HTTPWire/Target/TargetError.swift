@@ -1,6 +1,7 @@
 // Why a request target has no normal form.
 
-/// What is wrong with a path or query. The raw values are stable codes for refusals, logs and metrics; the status is 400.
+/// What is wrong with a path or query. The raw values are stable codes for refusals, logs and metrics. The status is
+/// 400.
 package enum TargetError: String, Sendable, CaseIterable, Error {
   /// The path does not begin with `/`.
   case notAPath = "path_invalid"
@@ -14,7 +15,7 @@ package enum TargetError: String, Sendable, CaseIterable, Error {
   case encodedSlash = "path_encoded_slash"
   /// `%80` to `%FF` that are not UTF-8.
   case notUTF8 = "path_not_utf8"
-  /// What stands for `/`, `\`, `%`, a control or a dot segment once it is decoded twice.
+  /// What is for `/`, `\`, `%`, a control or a dot segment once it is decoded twice.
   case doubleEncoding = "path_double_encoded"
   /// `..` where nothing is left to go up from.
   case aboveRoot = "path_above_root"

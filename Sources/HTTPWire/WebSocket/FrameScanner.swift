@@ -1,6 +1,6 @@
-// Follows the frames of one direction of a WebSocket connection (RFC 6455 §5.2) as they pass, to know where one may be put
-// in between and to end what breaks the rules. Invariant: it holds a few counters and never any content, whatever a frame
-// says of its length.
+// Follows the frames of one direction of a WebSocket connection (RFC 6455 §5.2) as they pass, to know where one may be
+// put in between and to end what breaks the rules. Invariant: it holds a few counters and never any content, whatever a
+// frame says of its length.
 
 /// What a peer did that RFC 6455 forbids.
 package enum FrameViolation: Error, Sendable, CaseIterable {
@@ -19,7 +19,7 @@ package enum FrameViolation: Error, Sendable, CaseIterable {
 package struct FrameScanner: Sendable {
   private enum Part: Sendable {
     case first, second
-    /// `left` bytes of a length that is `value` so far; `minimum` is what needs this form.
+    /// `left` bytes of a length that is `value` so far. `minimum` is what needs this form.
     case length(left: Int, value: UInt64, minimum: UInt64)
     case mask(left: Int)
     case payload
@@ -43,9 +43,9 @@ package struct FrameScanner: Sendable {
     return false
   }
 
-  /// Looks through what passes, and says how many of the bytes: all, or those up to the first place between two frames. What
-  /// stands behind a close frame nobody may send, and everybody has to throw away (§1.4): those bytes never pass.
-  /// Where the bytes break the rules, none of them may be passed on, and the scanner stands where it stood.
+  /// Scans what passes, and returns how many of the bytes: all, or those up to the first position between two frames.
+  /// Nobody may send anything after a close frame, and everybody has to discard it (§1.4), so those bytes never pass.
+  /// If the bytes break the rules, none of them may be forwarded, and the scanner keeps its state.
   package mutating func scan(
     _ bytes: Span<UInt8>, stopsBetweenFrames: Bool = false
   ) -> Result<Int, FrameViolation> {

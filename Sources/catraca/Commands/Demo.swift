@@ -1,5 +1,5 @@
-// `catraca demo`: an issuer of tokens, a service that shows what reaches it, and the gateway in front of it, all in this
-// process and on loopback.
+// `catraca demo`: an issuer of tokens, a service that shows what reaches it, and the gateway in front of it, all in
+// this process and on loopback.
 
 import ArgumentParser
 import Configuration

@@ -1,4 +1,5 @@
-// What a command was asked for, on standard output. A full disk or a pipe that nobody reads is an error and not a success.
+// What a command was asked for, on standard output. A full disk or a pipe that nobody reads is an error and not a
+// success.
 
 import Foundation
 

@@ -45,7 +45,7 @@ struct Run: AsyncParsableCommand {
   }
 }
 
-/// The loaded file, its warnings printed; or its errors printed and the process's end with status 1.
+/// The loaded file, its warnings printed. Or its errors printed and the process's end with status 1.
 func readOrExit(_ read: ConfigurationSource) throws -> ConfigurationReader.Loaded {
   switch read() {
   case .success(let loaded):
@@ -61,8 +61,8 @@ func printError(_ text: String) {
   FileHandle.standardError.write(Data((text + "\n").utf8))
 }
 
-/// Descriptors 0 to 2 that whoever started the process has closed: the next ones that are opened must not become them, and get
-/// what is printed.
+/// Descriptors 0 to 2 may have been closed by the parent process. The next ones that are opened must not become them,
+/// and get what is printed.
 func openStandardStreams() {
   for number: CInt in 0...2 where fcntl(number, F_GETFD) < 0 {
     // SAFETY: the path lives through the call. The lowest free number is given, which is this one.

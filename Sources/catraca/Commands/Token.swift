@@ -1,5 +1,5 @@
-// `catraca token`: keys, key sets and tokens for tests, and a look into a token. Exit 0 when it was done, 1 when it could not
-// be or a signature is not valid, 64 for a command line that cannot be understood.
+// `catraca token`: keys, key sets and tokens for tests, and a look into a token. Exit 0 when it was done, 1 when it
+// could not be or a signature is not valid, 64 for a command line that cannot be understood.
 
 import ArgumentParser
 import Configuration
@@ -129,7 +129,7 @@ struct Token: ParsableCommand {
     }
 
     private func readInput() throws -> String {
-      // LIMIT: what is longer is no token.
+      // LIMIT: anything longer is not a token.
       let data = try FileHandle.standardInput.read(upToCount: 1 << 20) ?? Data()
       return String(decoding: data, as: UTF8.self)
     }
@@ -165,7 +165,7 @@ struct Token: ParsableCommand {
 
 extension SignatureAlgorithm: ExpressibleByArgument {}
 
-/// Runs a command's body; an error becomes one line on standard error and exit code 1.
+/// Runs a command's body. An error becomes one line on standard error and exit code 1.
 private func reporting(_ body: () throws -> Void) throws {
   do {
     try body()

@@ -1,10 +1,10 @@
-// A certificate for localhost, made anew for each demo and gone with it.
+// A certificate for localhost, made again for each demo and gone with it.
 
 import Foundation
 import TLS
 
 struct DemoCertificates {
-  /// Holds `localhost.crt` and `localhost.key`; for this user only.
+  /// Holds `localhost.crt` and `localhost.key`. For this user only.
   let folder: String
 
   init() throws {

@@ -1,4 +1,5 @@
-// What the demo shows: the configuration that it runs, and lines for another terminal with what each of them will answer.
+// What the demo shows: the configuration that it runs, and lines for another terminal with what each of them will
+// answer.
 
 /// The demo's text, made from the ports of the moment.
 struct DemoScript {

@@ -1,4 +1,4 @@
-// The tokens that stand in the demo's lines.
+// The tokens that are in the demo's lines.
 
 import Demo
 

@@ -41,7 +41,7 @@ struct JSONText {
     return "\(open)\n\(lines.joined(separator: "\n"))\n\(indent)\(close)"
   }
 
-  /// The text as it stands, controls and direction marks written as escapes.
+  /// The text as it is, controls and direction marks written as escapes.
   private func raw(_ node: JSONDocument.Index) -> String {
     let text = String(decoding: document.bytes[document.rawRange(of: node)], as: UTF8.self)
     var shown = ""
@@ -61,7 +61,7 @@ struct JSONText {
     return Self.date(seconds, now: now)
   }
 
-  /// `2026-11-23T17:21:07Z, in 4m 59s`; nil for what is no date of this era.
+  /// `2026-11-23T17:21:07Z, in 4m 59s`. Nil for a value that is not a date of this era.
   static func date(_ seconds: Int64, now: Int64) -> String? {
     guard seconds >= 0, seconds <= 253_402_300_799 else { return nil }
     let date = Date(timeIntervalSince1970: TimeInterval(seconds)).formatted(.iso8601)

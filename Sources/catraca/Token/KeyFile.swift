@@ -1,4 +1,5 @@
-// Keys in files: private keys in PEM, secrets for HMAC as one JWK. Made, written where only the owner may read, and read.
+// Keys in files: private keys in PEM, secrets for HMAC as one JWK. Made, written where only the owner may read, and
+// read.
 
 import Configuration
 import Cryptography
@@ -88,7 +89,7 @@ struct KeyFile {
 
   /// Writes a new file that only its owner can read. Never writes over one that is there.
   static func write(_ text: String, to path: String) throws {
-    // SAFETY: the path is copied by the call; the descriptor goes to the file handle, which closes it.
+    // SAFETY: the path is copied by the call. The descriptor goes to the file handle, which closes it.
     let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       let reason = errno == EEXIST ? "there is such a file, and it stays" : POSIXError.text(errno)
@@ -107,7 +108,7 @@ struct KeyFile {
 extension POSIXError {
   /// The system's words for an error number.
   static func text(_ code: Int32) -> String {
-    // SAFETY: strerror answers a C string for every number; it is copied at once.
+    // SAFETY: strerror answers a C string for every number. It is copied at once.
     unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
   }
 }

@@ -3,7 +3,7 @@
 import Bytes
 import JSON
 
-/// Claims in the order in which they will stand. A claim named twice keeps its place and takes the later value.
+/// Claims in the order in which they will be written. A claim named twice keeps its position and takes the later value.
 struct TokenClaims {
   private var claims: [(name: String, json: String)] = []
 

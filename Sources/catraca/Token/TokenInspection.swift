@@ -1,5 +1,5 @@
-// A token laid open. What is shown was written by whoever made the token: unless a key set says otherwise, nothing of it is
-// known to be true, and the text says so.
+// A decoded token. Its author wrote what is shown: unless a key set says otherwise, nothing of it is known to be true,
+// and the text says so.
 
 import Bytes
 import Cryptography

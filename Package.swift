@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Strict memory safety makes every unsafe expression visible; a warning is an error; an import is private to its file
+// Strict memory safety makes every unsafe expression visible. A warning is an error. An import is private to its file
 // unless it says otherwise, so that no target leaks what it is made of.
 let settings: [SwiftSetting] = [
   .strictMemorySafety(),
@@ -13,8 +13,8 @@ let settings: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
-// The targets on a request's way. Their dynamic exclusivity checks (7 % of a plain request's CPU time) stay on in debug
-// builds, in which every test and fuzzer runs, and are left out of release builds.
+// The targets in the request path. Their dynamic exclusivity checks (7 % of a plain request's CPU time) stay on in
+// debug builds, in which every test and fuzzer runs, and are left out of release builds.
 let hotSettings =
   settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
@@ -28,7 +28,7 @@ let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
-// What each target may import; `make lint` builds with the check that enforces it.
+// What each target may import. `make lint` builds with the check that enforces it.
 let package = Package(
   name: "catraca",
   products: [.executable(name: "catraca", targets: ["catraca"])],

@@ -7,7 +7,7 @@ import HTTPWire
 private struct Body: Equatable {
   var content: [UInt8] = []
   var trailers: [UInt8] = []
-  /// Where it ended; nil where it goes on.
+  /// Where it ended. Nil where it goes on.
   var end: Int?
   var error: HeadError?
 }
@@ -81,7 +81,7 @@ func fuzzChunkedBodies(_ input: [UInt8]) throws {
   }
 }
 
-/// Bodies without extensions and trailers, by the plainest reader that there can be; nil for all others.
+/// Bodies without extensions and trailers, by the plainest reader that there can be. Nil for all others.
 private func readPlainChunks(_ input: [UInt8]) -> (content: [UInt8], end: Int)? {
   var content: [UInt8] = []
   var index = 0

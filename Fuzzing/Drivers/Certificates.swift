@@ -1,4 +1,5 @@
-// Certificates, keys, OCSP responses and ticket keys as files: what can be used says of itself what can be written down.
+// Certificates, keys, OCSP responses and ticket keys as files: what can be used says of itself what can be written
+// down.
 
 import Cryptography
 import Glibc
@@ -44,7 +45,8 @@ private final class MemoryFile: Sendable {
   var path: String { "/proc/self/fd/\(descriptor)" }
 
   init(_ bytes: [UInt8]) throws {
-    // SAFETY: the template is written to by the call only; the bytes are as many as is said; deinit closes the descriptor.
+    // SAFETY: the template is written to by the call only. The bytes are as many as is said. deinit closes the
+    // descriptor.
     var template = Array("/tmp/fuzz-XXXXXX".utf8CString)
     descriptor = unsafe mkstemp(&template)
     guard descriptor >= 0 else { throw Fault("no file can be made") }

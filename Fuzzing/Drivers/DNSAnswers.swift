@@ -27,7 +27,7 @@ func fuzzDNSAnswers(_ input: [UInt8]) throws {
       if let last { try expect((last.high, last.low) < (address.high, address.low), "addresses out of order") }
       last = address
     }
-    // A part of an answer is no answer of its own with other addresses.
+    // A part of an answer is not an answer with other addresses.
     for count in [0, input.count / 2, max(0, input.count - 1)] {
       if case .addresses(let fewer, _)? = DNSReader.read(Array(input[..<count]), to: question) {
         try expect(Set(fewer).isSubset(of: Set(addresses)), "cut at \(count) it leads elsewhere")

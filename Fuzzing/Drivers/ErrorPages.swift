@@ -1,5 +1,5 @@
-// Pages and templates of the operator's, filled with what a request brings: only the words in braces change, and nothing of
-// the request becomes a line or a page of its own.
+// Pages and templates of the operator's, filled with what a request brings: only the words in braces change, and
+// nothing of the request becomes a line or a page of its own.
 
 import Bytes
 import Configuration

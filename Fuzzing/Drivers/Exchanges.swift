@@ -1,5 +1,5 @@
-// Whole connections through the data plane: what servers and clients are sent is messages that one reader can read in one
-// way only, and what is closed stays closed.
+// Whole connections through the data plane: what servers and clients are sent is messages that one reader can read in
+// one way only, and what is closed stays closed.
 
 import Bytes
 import Configuration
@@ -93,7 +93,7 @@ private func checkAnswers(_ bytes: [UInt8], to methods: [Method]) throws {
       rest.removeFirst(count)
       if head.status == 101 { return }
       if head.is1xx { continue }
-      // What is refused need not be a request whose method can be told.
+      // What is refused need not be a request whose method is known.
       let method = methods.popFirst() ?? .get
       switch head.framing(requestMethod: method) {
       case .failure(let error): throw Fault("an answer without an end: \(error)")

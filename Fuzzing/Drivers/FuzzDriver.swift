@@ -1,5 +1,6 @@
-// The drivers: one for each parser that hostile bytes reach. A driver is a function of bytes that throws where something
-// does not hold. libFuzzer calls it with bytes that it makes up, the tests with those that are kept in the tree.
+// The drivers: one for each parser that hostile bytes reach. A driver is a function of bytes that throws where
+// something does not hold. libFuzzer calls it with bytes that it makes up, the tests with those that are kept in the
+// tree.
 
 /// The raw values name the folders of corpora, and what `make fuzz TARGET=…` takes.
 package enum FuzzDriver: String, CaseIterable, Sendable {

@@ -1,5 +1,5 @@
-// The data plane without sockets: bytes of clients and servers go in, and what would be written comes out. It does what the
-// transport does, as far as one request after the other needs it.
+// The data plane without sockets: bytes of clients and servers go in, and what would be written comes out. It does what
+// the transport does, as far as one request after the other needs it.
 
 import Bytes
 import Configuration
@@ -69,7 +69,7 @@ final class FuzzGateway {
     work()
   }
 
-  /// Hands in what waits for a reader; false where nothing does.
+  /// Hands in what waits for a reader. False where nothing does.
   private func deliver() -> Bool {
     guard let peer = (clients + servers).first(where: { $0.isOpen && !$0.isPaused && !$0.waiting.isEmpty }) else {
       return false

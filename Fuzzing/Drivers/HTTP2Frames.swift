@@ -35,10 +35,11 @@ private let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 private final class FramesReader {
   private enum Stage { case head, content, ended, closed }
 
-  /// What happened, in order; content in pieces of any size is one.
+  /// What happened, in order. Content in pieces of any size is one.
   private var seen: [String] = []
   private(set) var sent: [UInt8] = []
-  /// What happened, but for content of streams that were cut off: it may be given up before it is passed on or after.
+  /// What happened, without the content of streams that were cut off, which may be dropped before it is passed on or
+  /// after.
   var outcome: [String] {
     seen.filter { !resetStreams.contains($0) && (session.failure == nil || !$0.hasPrefix("content of")) }
   }

@@ -111,7 +111,7 @@ func fuzzResponseHeads(_ input: [UInt8]) throws {
 
 // MARK: What heads have in common
 
-/// The same answer; which of two faults is found first may hang on the size of the pieces, where one is the size.
+/// The same answer. Which of two faults is found first may hang on the size of the pieces, where one is the size.
 private func expectSame(_ whole: HeadProgress, _ pieced: HeadProgress) throws {
   if whole == pieced { return }
   let sizes: [HeadError] = [.headTooLarge, .targetTooLong]
@@ -123,7 +123,7 @@ private func expectSame(_ whole: HeadProgress, _ pieced: HeadProgress) throws {
   throw Fault("\(whole) as a whole, \(pieced) in pieces")
 }
 
-/// The head is what stands in the input, and each of its lines ends in CR LF and in nothing else.
+/// The head is what is in the input, and each of its lines ends in CR LF and in nothing else.
 private func checkLines(_ head: [UInt8], _ input: [UInt8], _ byteCount: Int) throws {
   try expect(input[..<byteCount].suffix(head.count).elementsEqual(head), "the head is not the input's")
   try expect(byteCount - head.count == 0 || input.starts(with: [0x0D, 0x0A]), "something in front of the head is lost")

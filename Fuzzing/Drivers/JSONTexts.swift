@@ -1,4 +1,4 @@
-// JSON texts: what is read is what a plain walk sees, no name stands twice, and written out again it is the same.
+// JSON texts: what is read is what a plain walk sees, no name appears twice, and written out again it is the same.
 
 import Bytes
 import JSON

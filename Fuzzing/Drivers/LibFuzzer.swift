@@ -1,5 +1,5 @@
-// What drivers have in common, and the way in for libFuzzer: each driver has a C function beside it, and the linker takes one
-// of them for LLVMFuzzerTestOneInput.
+// What drivers have in common, and the way in for libFuzzer: each driver has a C function beside it, and the linker
+// takes one of them for LLVMFuzzerTestOneInput.
 
 /// Something that must always hold and did not.
 package struct Fault: Error, CustomStringConvertible {
@@ -19,7 +19,8 @@ func unwrap<Value>(_ value: Value?, _ text: @autoclosure () -> String) throws ->
   return value
 }
 
-/// Runs a driver over bytes that libFuzzer lends, and ends the process where something does not hold: that is how it is told.
+/// Runs a driver over bytes that libFuzzer lends, and ends the process where a rule is broken, which is how libFuzzer
+/// learns of it.
 func libFuzzer(_ bytes: UnsafePointer<UInt8>?, _ count: Int, _ driver: ([UInt8]) throws -> Void) -> Int32 {
   // SAFETY: libFuzzer's bytes live through the call, and are copied at once.
   let input = unsafe Array(UnsafeBufferPointer(start: bytes, count: count))

@@ -1,5 +1,5 @@
-// Requests through the whole data plane: what reaches a server carries no credential that was not verified, and says of the
-// client what the gateway knows and not what the client wrote.
+// Requests through the whole data plane: what reaches a server carries no credential that was not verified, and says of
+// the client what the gateway knows and not what the client wrote.
 
 import Bytes
 import Configuration
@@ -129,7 +129,7 @@ func fuzzForwardedFields(_ input: [UInt8]) throws {
   }
 }
 
-/// What the server gets; empty where it gets nothing.
+/// What the server gets. Empty where it gets nothing.
 private func ask(_ path: String, _ fields: [UInt8], from peer: String) throws -> [UInt8] {
   let gateway = FuzzGateway(try forwardedSnapshot.get())
   let client = gateway.connect(from: peer)

@@ -61,7 +61,7 @@ private func checkStructure(_ path: [UInt8]) throws {
   }
 }
 
-/// With each %XX as the byte that it stands for.
+/// With each %XX as the byte that it encodes.
 func decoded(_ text: [UInt8]) -> [UInt8] {
   var result: [UInt8] = []
   var index = 0

@@ -38,7 +38,7 @@ private let world = Result { try TokenWorld() }
 @_cdecl("fuzz_tokens")
 func libFuzzTokens(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 { unsafe libFuzzer(bytes, count, fuzzTokens) }
 
-/// A first byte of 0 stands in front of a token; else the header and, behind a line feed, the payload follow, and are
+/// A first byte of 0 is in front of a token. Else the header and, behind a line feed, the payload follow, and are
 /// signed here.
 func fuzzTokens(_ input: [UInt8]) throws {
   let world = try world.get()
@@ -110,7 +110,7 @@ private func checkClaims(_ header: [UInt8], _ payload: [UInt8], _ token: Verifie
   }
 }
 
-/// Each text stands for one run of bytes, and each run of bytes has one text.
+/// Each text encodes one run of bytes, and each run of bytes has one text.
 private func checkBase64URL(_ bytes: [UInt8]) throws {
   try expect(Base64URL.decode(Base64URL.encode(bytes.span).span) == bytes, "base64url does not come back")
   if let decoded = Base64URL.decode(bytes.span) {

@@ -1,6 +1,7 @@
-// What the data plane wants done. The transport takes the commands after every event and carries them out in order;
-// carrying one out never calls back into the data plane before the queue is empty. The one that every request gives,
-// ``Connection/flush()``, is not among them: it is the connection's place in ``Worker/flushes``, which costs no reference.
+// What the data plane wants done. The transport takes the commands after every event and carries them out in order.
+// Carrying one out never calls back into the data plane before the queue is empty. The one that every request gives,
+// ``Connection/flush()``, is not among them: it is the connection's place in ``Worker/flushes``, which costs no
+// reference.
 
 package import Configuration
 
@@ -10,7 +11,7 @@ package enum Command {
   case close(Connection)
   /// Close the writing side once `output` is written, and go on reading.
   case closeOutput(Connection)
-  /// Close now; what was not written is lost.
+  /// Close now. What was not written is lost.
   case abort(Connection)
   case pauseReading(Connection)
   case resumeReading(Connection)

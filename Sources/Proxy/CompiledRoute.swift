@@ -1,4 +1,4 @@
-// A route as the data plane wants it: everything that can be prepared is bytes already.
+// A route as the data plane requires it: everything that can be prepared is bytes already.
 
 import Bytes
 import Configuration
@@ -40,7 +40,7 @@ package final class CompiledRoute: Sendable {
   /// Fields of the upstream's answer that do not go on: those that rules replace or remove, and with `cors` its own.
   let responseDrops: FieldNameSet
   let responseLines: [UInt8]
-  /// Lines whose values have captures in them; see ``Exchange/fill(_:_:into:)``.
+  /// Lines whose values have captures in them. See ``Exchange/fill(_:_:into:)``.
   let requestTemplates: [FieldTemplate]
   let responseTemplates: [FieldTemplate]
   /// Whether the file's response rules speak of the type, so that a fixed answer does not.
@@ -51,7 +51,7 @@ package final class CompiledRoute: Sendable {
   let tokenRateLimits: [CompiledRateLimit]
 
   let rewrite: Rewrite
-  /// Segments of the path that `strip_prefix` takes away; the route's own path begins with them.
+  /// Segments of the path that `strip_prefix` takes away. The route's own path begins with them.
   let strippedSegmentCount: Int
   /// Without a slash at its end.
   let addPrefix: [UInt8]
@@ -70,7 +70,7 @@ package final class CompiledRoute: Sendable {
   let maintenance: MaintenanceClosure?
   /// Nil where the upstream's counts.
   let readTimeout: Int64?
-  /// `X-Request-Deadline: `; empty where the upstream is not told.
+  /// `X-Request-Deadline: `. Empty where the upstream does not receive it.
   let deadlinePrefix: [UInt8]
   let mirror: Mirroring?
   /// Nil lets no WebSocket through.

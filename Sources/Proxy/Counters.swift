@@ -1,10 +1,11 @@
-// What a worker counts. Plain memory of one event loop: no lock, no atomic, no clock; the control plane reads by copying.
-// It is fed by the access log stage and by the connections, and decides nothing.
+// What a worker counts. Plain memory of one event loop: no lock, no atomic, no clock. The control plane reads by
+// copying. It is fed by the access log stage and by the connections, and decides nothing.
 
 package import HTTPWire
 package import Tokens
 
-/// One worker's counters. Not Sendable: every call is made on that worker's loop. All ids are those of ``CounterNames``.
+/// One worker's counters. Not Sendable: every call is made on that worker's loop. All ids are those of
+/// ``CounterNames``.
 ///
 /// An increment costs a few nanoseconds and allocates only at the first sight of a combination of labels, or when the
 /// control plane holds a copy of the numbers.
@@ -15,14 +16,14 @@ package final class Counters {
 
   package init() {}
 
-  /// The numbers as they stand, to be sent to another thread.
+  /// The numbers as they are, to be sent to another thread.
   package func copy() -> CountersSnapshot { values }
 
   /// One finished request.
   ///
   /// - Parameters:
   ///   - route: nil when none took it.
-  ///   - status: as sent to the client; 499 when it was gone before.
+  ///   - status: as sent to the client. 499 when it was gone before.
   package func countRequest(route: Int?, method: Method, status: Int, nanoseconds: UInt64) {
     // Any other number would be a label of its own that a hostile upstream could choose.
     let status = status >= 100 && status <= 999 ? status : 0

@@ -1,5 +1,5 @@
-// A set of field names that finds every spelling of them: in any case, and with anything else in the place of `-`, because
-// CGI-like upstreams cannot tell those apart (T33, T76).
+// A set of field names that finds every spelling of them: in any case, and with anything else in the place of `-`.
+// CGI-like upstreams cannot distinguish those (T33, T76).
 
 import Bytes
 import HTTPWire
@@ -8,7 +8,7 @@ import HTTPWire
 final class FieldNameSet: Sendable {
   private struct Entry: Sendable {
     var hash: UInt32
-    /// Where in ``texts`` the name is; empty in free places.
+    /// Where in ``texts`` the name is. Empty in free places.
     private let start: UInt32
     private let end: UInt32
     var range: Range<Int> { Int(start)..<Int(end) }

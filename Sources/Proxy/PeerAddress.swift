@@ -2,7 +2,7 @@
 
 import Bytes
 
-/// An IPv4 (in IPv6-mapped form) or IPv6 address; all zero for a peer that has none (a Unix socket).
+/// An IPv4 (in IPv6-mapped form) or IPv6 address. All zero for a peer that has none (a Unix socket).
 package struct PeerAddress: Sendable, Hashable {
   package var high: UInt64
   package var low: UInt64
@@ -24,7 +24,7 @@ package struct PeerAddress: Sendable, Hashable {
     return PeerAddress(high: high, low: low & ~(UInt64.max >> UInt64(prefix - 64)))
   }
 
-  /// Reads an IPv4 or IPv6 literal (RFC 4291 §2.2), without brackets or zone; nil for anything else.
+  /// Reads an IPv4 or IPv6 literal (RFC 4291 §2.2), without brackets or zone. Nil for anything else.
   package init?(_ text: Span<UInt8>) {
     guard let parsed = Self.parseIPv4(text, from: 0) ?? Self.parseIPv6(text) else { return nil }
     self = parsed
@@ -119,7 +119,7 @@ package struct PeerAddress: Sendable, Hashable {
         count += 1
         power /= 10
       }
-      // The dot stands there.
+      // The dot is there.
       if place < 4 { count += 1 }
     }
     return text.span.extracting(0..<count).text()

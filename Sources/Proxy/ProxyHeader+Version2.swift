@@ -8,12 +8,12 @@ extension ProxyHeader {
   static func readVersion2(_ bytes: Span<UInt8>) -> Reading {
     if !agree(bytes, with: signature) { return .malformed }
     if bytes.count <= 12 { return .incomplete }
-    // The version in the upper half; below it LOCAL or PROXY.
+    // The version in the upper half. Below it LOCAL or PROXY.
     if bytes[12] != 0x20, bytes[12] != 0x21 { return .malformed }
     let isLocal = bytes[12] == 0x20
     if bytes.count <= 13 { return .incomplete }
     let family = bytes[13]
-    // UNSPEC, INET, INET6, UNIX; UNSPEC, STREAM, DGRAM. LOCAL comes with any: its family is not looked at.
+    // UNSPEC, INET, INET6, UNIX. UNSPEC, STREAM, DGRAM. LOCAL comes with any: its family is not looked at.
     if !isLocal, family >> 4 > 3 || family & 0x0F > 2 { return .malformed }
     if bytes.count < fixedByteCount { return .incomplete }
     let end = fixedByteCount + number(bytes, at: 14)
@@ -31,7 +31,7 @@ extension ProxyHeader {
     return isClaimable(source) ? .complete(byteCount: end, source: source) : .malformed
   }
 
-  /// The bytes of both addresses with their ports, if the family tells.
+  /// The bytes of both addresses with their ports, if the family is known.
   private static func addressByteCount(_ family: UInt8) -> Int? {
     switch family {
     case 0x11, 0x12: 12

@@ -1,6 +1,6 @@
-// What a balancer writes in front of a connection to say whose it is: the PROXY protocol (HAProxy's proxy-protocol.txt),
-// version 1 as a line of text and version 2 as bytes. The header is required where it is read, and only what is exactly
-// one counts: nothing is guessed.
+// What a balancer writes in front of a connection to say whose it is: the PROXY protocol (HAProxy's
+// proxy-protocol.txt), version 1 as a line of text and version 2 as bytes. The header is required where it is read, and
+// only what is exactly one counts: nothing is guessed.
 
 import Bytes
 
@@ -17,7 +17,7 @@ package enum ProxyHeader {
     case malformed
   }
 
-  // LIMIT: bytes of a whole header, as in nginx; version 2 could announce 64 KiB. A longer one is malformed as soon as
+  // LIMIT: bytes of a whole header, as in nginx. Version 2 could announce 64 KiB. A longer one is malformed as soon as
   // it says its length. Real ones, with the names of a certificate, have a few hundred.
   package static let byteCountMax = 4096
 
@@ -57,7 +57,7 @@ package enum ProxyHeader {
         if bytes[index + 1] != 0x0A { return .malformed }
         let fields = bytes.extracting(start..<index)
         if !isUnknown { return readFields(fields, isIPv6: isIPv6, byteCount: index + 2) }
-        // What stands behind the word is ignored, but it is another word without the space.
+        // What follows the word is ignored, but it is another word without the space.
         if !fields.isEmpty, fields[0] != 0x20 { return .malformed }
         return .complete(byteCount: index + 2, source: nil)
       }

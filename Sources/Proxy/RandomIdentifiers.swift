@@ -1,4 +1,4 @@
-// Request and trace ids. They tell requests apart and are no secrets, so a small generator with a random seed serves.
+// Request and trace ids. They distinguish requests and are not secret, so a small generator with a random seed serves.
 
 /// xoroshiro128++ (Blackman and Vigna), seeded per worker from the system's random source.
 struct RandomIdentifiers {

@@ -20,7 +20,7 @@ package final class Snapshot: Sendable {
   let headLimits: HeadLimits
   let headerTimeout: Int64
   let bodyTimeout: Int64
-  /// Bytes a second; 0 is no bound.
+  /// Bytes a second. 0 means no limit.
   let bodyRate: Int
   let idleTimeout: Int64
   /// Removed from every request on every route: all identity headers and strip rules of the whole file (T32, T33).
@@ -31,7 +31,7 @@ package final class Snapshot: Sendable {
   let neverForwarded: FieldNameSet
   let trust: ForwardingTrust
   let logFormatter: AccessLogFormatter?
-  /// What workers know together of each upstream; kept across reloads.
+  /// What workers know together of each upstream. Kept across reloads.
   package let sharing: [UpstreamSharing]
   package let counterNames: CounterNames
   let issuerCounterIDs: [Int]
@@ -112,7 +112,7 @@ package final class Snapshot: Sendable {
 
   package var headerTimeoutNanoseconds: Int64 { headerTimeout }
 
-  /// Whether a client that has ended its side may still wait for an answer; if not, it has left.
+  /// Whether a client that has ended its side may still wait for an answer. If not, it has left.
   var allowsHalfClose: Bool { configuration.limits.halfClose }
 
   /// Whether a peer's word on other addresses counts. Who reaches a Unix socket was let in by its file's mode.

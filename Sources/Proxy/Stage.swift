@@ -1,11 +1,11 @@
 // The stages of a request, in the order in which they happen. The cases are the folders of this target, the headings of
 // "Life of a request" in docs/ARCHITECTURE.md, and the `stage` of a refusal.
 
-/// Where an exchange stands. Accepting and TLS come before, in the transport.
+/// Which step an exchange is at. Accepting and TLS come before, in the transport.
 package enum Stage: UInt8, Sendable, CaseIterable {
   case downstream, routing, limits, authentication, identity, balancing, upstream, response, accessLog
 
-  /// The one after this one; the last is its own successor.
+  /// The one after this one. The last is its own successor.
   var next: Stage { Stage(rawValue: rawValue + 1) ?? self }
 }
 

@@ -1,6 +1,6 @@
-// How far a connection's bytes have got: what waits to be written, what was written, what each side still expects of the other.
-// The data plane and the transport keep this record together, and the rules are its methods. Every transport uses them: the
-// sockets, and the doubles of tests and fuzzers, which therefore cannot follow other rules.
+// How far a connection's bytes have got: what waits to be written, what was written, what each side still expects of
+// the other. The data plane and the transport keep this record together, and the rules are its methods. Every transport
+// uses them: the sockets, and the doubles of tests and fuzzers, which therefore cannot follow other rules.
 
 package import Bytes
 
@@ -10,7 +10,7 @@ package struct TransferState: ~Copyable {
   package var output = ByteQueue()
   /// Bytes that the transport has taken from `output`, and the kernel has not. They are ciphertext where there is TLS.
   package private(set) var bytesInTransport = 0
-  /// Bytes that reached the kernel since the connection began. They tell a stalled peer from a slow one.
+  /// Bytes that reached the kernel since the connection began. They distinguish a stalled peer from a slow one.
   package private(set) var bytesWritten: UInt64 = 0
   /// The connection is in ``Worker/flushes`` already.
   package private(set) var isFlushQueued = false

@@ -1,5 +1,5 @@
-// One worker: one event loop's share of the gateway. Events come in by the methods below, commands go out by `commands`;
-// nothing here is shared with another worker, locked, or waits.
+// One worker: one event loop's share of the gateway. Events come in by the methods below, commands go out by
+// `commands`. Nothing here is shared with another worker, locked, or waits.
 
 package import Bytes
 import Configuration
@@ -25,8 +25,8 @@ package struct UpstreamLoad: Sendable, Equatable {
 package final class Worker {
   /// What is to be done, in order. The transport drains it after each event, when ``flushes`` are done.
   package var commands: [Command] = []
-  /// Places of connections whose `output` is to be written. One that is gone meanwhile may have left its place to another,
-  /// which is then written a little early.
+  /// Places of connections whose `output` is to be written. One that is gone meanwhile may have left its place to
+  /// another, which is then written a little early.
   package var flushes: [Int] = []
   package private(set) var time: Time
   package private(set) var snapshot: Snapshot
@@ -60,9 +60,9 @@ package final class Worker {
   private var healthChecks: HealthChecks?
   var keyWaiters: KeyWaiters
   var randomIdentifiers: RandomIdentifiers
-  /// `Date` field's value, made anew once a second.
+  /// `Date` field's value, made again once a second.
   var dateField = DateField()
-  /// For whoever writes a head in HTTP/2: filled and handed over within one call.
+  /// For the writer of a head in HTTP/2: filled and handed over within one call.
   var headerList = HeaderList()
   var compressors = CompressorPool()
   /// Exchanges whose compressors hold something of the upstream's read that is being worked on.
@@ -118,7 +118,8 @@ package final class Worker {
     return connection
   }
 
-  /// - Parameter bytes: all that was received. What is left of them nobody needs; the memory may be another than before.
+  /// - Parameter bytes: all that was received. What is left of them nobody needs. The memory may be another than
+  ///   before.
   package func received(_ bytes: inout ByteQueue, on connection: Connection, at time: Time) {
     if bytes.count < Connection.movedByteCountMin { return received(bytes.span, on: connection, at: time) }
     self.time = time
@@ -189,7 +190,7 @@ package final class Worker {
     disconnect(connection)
   }
 
-  /// The socket is gone, whoever closed it.
+  /// The socket is gone, whichever side closed it.
   package func disconnected(_ connection: Connection, at time: Time) {
     self.time = time
     disconnect(connection)
@@ -214,7 +215,7 @@ package final class Worker {
     finishDrainIfIdle()
   }
 
-  /// A new configuration takes over; exchanges under way end with the one they began with.
+  /// A new configuration takes over. Exchanges under way end with the one they began with.
   package func install(_ snapshot: Snapshot, keySets: [KeySet?]) {
     var kept = Dictionary(uniqueKeysWithValues: pools.map { ($0.configuration.name, $0) })
     let fresh = snapshot.configuration.upstreams.enumerated().map { index, upstream -> UpstreamPool in
@@ -250,8 +251,8 @@ package final class Worker {
     healthChecks?.install(snapshot)
   }
 
-  /// A key set changed, appeared or was withdrawn. Remembered tokens of keys that are gone die at their next use, streams at
-  /// once.
+  /// A key set changed, appeared or was withdrawn. Remembered tokens of keys that are gone die at their next use,
+  /// streams at once.
   package func install(_ keySet: KeySet?, issuer: Int) {
     guard keySets.indices.contains(issuer), keySets[issuer] !== keySet else { return }
     keySets[issuer] = keySet
@@ -274,7 +275,7 @@ package final class Worker {
     for pool in poolsInDemand where pool.configuration.name == upstream { pool.serveLine() }
   }
 
-  /// No new exchange begins on a kept connection; idle ones are closed. Reports ``Command/drained`` when all is done.
+  /// No new exchange begins on a kept connection. Idle ones are closed. Reports ``Command/drained`` when all is done.
   package func drain() {
     isDraining = true
     for case let connection as DownstreamConnection in table.connections { connection.drain() }
@@ -293,7 +294,7 @@ package final class Worker {
     for pool in pools { pool.retire() }
     for case let connection? in table.connections {
       if let client = connection as? DownstreamConnection, client.endTunnels() { continue }
-      // It ends with its client, and the server is told.
+      // It ends with its client, and the server learns of it then.
       if let server = connection as? HTTP1UpstreamConnection, server.isTunnel { continue }
       connection.cutOff()
     }
@@ -322,7 +323,7 @@ package final class Worker {
     exchange.reset()
     // A spare one must not keep a configuration that was replaced.
     if exchange.snapshot !== snapshot { exchange.snapshot = snapshot }
-    // LIMIT: as many spare exchanges as are often under way at once; more are freed.
+    // LIMIT: as many spare exchanges as are often under way at once. More are freed.
     if spareExchanges.count < 256 { spareExchanges.append(exchange) }
   }
 

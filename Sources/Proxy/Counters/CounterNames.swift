@@ -1,7 +1,8 @@
-// Numbers for names, the same in every worker and across reloads: a route that keeps its name keeps its series, whatever
-// its place in the file, and an exchange that began under the old configuration still counts for its own route.
+// Numbers for names, the same in every worker and across reloads: a route that keeps its name keeps its series,
+// whatever its place in the file, and an exchange that began under the old configuration still counts for its own
+// route.
 //
-// Invariant: an id once given stays with its name for the process's life; later values know all names of earlier ones.
+// Invariant: an id once given stays with its name for the process's life. Later values know all names of earlier ones.
 
 package import Configuration
 

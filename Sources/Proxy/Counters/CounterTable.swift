@@ -1,5 +1,5 @@
 // A hash table from a packed label set to a count. Open addressing on one integer: an increment is a multiplication and
-// most often one probe; memory grows only at the first sight of a combination.
+// most often one probe. Memory grows only at the first sight of a combination.
 //
 // Invariant: the slot count is 0 or a power of two, and fewer than half the slots are used.
 
@@ -52,7 +52,7 @@ struct CounterTable: Sendable, Equatable {
 
 /// Packs up to three labels into a table's key, and unpacks them.
 enum CounterKey {
-  // LIMIT: 2^24 routes, 2^20 issuers or 2^4 methods with 2^16 codes; larger numbers are counted under the largest.
+  // LIMIT: 2^24 routes, 2^20 issuers or 2^4 methods with 2^16 codes. Larger numbers are counted under the largest.
   static func pack(_ high: Int?, _ middle: Int?, _ low: Int) -> UInt64 {
     let high = UInt64(clamping: min((high ?? -1) + 1, 0xFF_FFFF))
     let middle = UInt64(clamping: min((middle ?? -1) + 1, 0xF_FFFF))

@@ -1,5 +1,5 @@
-// The numbers themselves: what a worker adds to, and what the control plane gets a copy of. Pure values: workers' copies
-// are merged by adding.
+// The numbers themselves: what a worker adds to, and what the control plane gets a copy of. Pure values: workers'
+// copies are merged by adding.
 
 package import HTTPWire
 package import Tokens
@@ -40,7 +40,7 @@ package enum AuthenticationResult: Sendable, Equatable {
   private static let refusals = TokenRefusal.allCases
 }
 
-/// What a connection is doing; it counts under one of these from its beginning to its end.
+/// What a connection is doing. It counts under one of these from its beginning to its end.
 package enum ConnectionState: Int, Sendable, CaseIterable {
   /// A request is under way (upstream: or the connect).
   case active
@@ -169,7 +169,7 @@ extension CountersSnapshot {
     return counts.indices.contains(route) ? counts[route] : 0
   }
 
-  /// Buckets that rate limits of a route have given up.
+  /// Buckets that rate limits of a route have evicted.
   package func rateLimitEvictions(route: Int) -> UInt64 {
     rateLimitEvictions.indices.contains(route) ? rateLimitEvictions[route] : 0
   }

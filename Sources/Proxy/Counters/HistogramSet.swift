@@ -1,6 +1,6 @@
 // Histograms with fixed buckets, one for each of a run of ids, in one flat array.
 //
-// Invariant: `cells.count` is a multiple of `stride`; a cell counts one bucket alone (they are summed up when shown).
+// Invariant: `cells.count` is a multiple of `stride`. A cell counts one bucket alone (they are summed up when shown).
 
 /// Durations by id. Bounds are in nanoseconds, inclusive as in `le`.
 package struct HistogramSet: Sendable, Equatable {
@@ -16,7 +16,7 @@ package struct HistogramSet: Sendable, Equatable {
   package var idCount: Int { cells.count / stride }
 
   mutating func observe(_ nanoseconds: UInt64, id: Int) {
-    // LIMIT: as for CounterKey; ids are given by configurations, never by a peer.
+    // LIMIT: as for CounterKey. Ids are given by configurations, never by a peer.
     guard id >= 0, id <= 0xFF_FFFF else { return }
     if (id + 1) * stride > cells.count { grow(to: id + 1) }
     var bucket = 0

@@ -1,4 +1,4 @@
-// `cors:` of a route, prepared: which origins it takes, and the fields that tell browsers so.
+// `cors:` of a route, prepared: which origins it accepts, and the fields that say so to browsers.
 
 import Bytes
 import Configuration
@@ -7,9 +7,9 @@ import Configuration
 final class CORSPolicy: Sendable {
   private let exactOrigins: [[UInt8]]
   private let patterns: [CompiledOriginPattern]
-  /// `*`: whoever asks, the answer is the same.
+  /// `*`: the answer is the same for every origin.
   let isOpen: Bool
-  /// What answers carry: behind the origin's line; for `*` with it.
+  /// What answers carry: behind the origin's line. For `*` with it.
   let answerLines: [UInt8]
   /// What answers to preflights carry besides.
   let preflightLines: [UInt8]
@@ -24,10 +24,10 @@ final class CORSPolicy: Sendable {
     "access-control-allow-private-network",
   ]
 
-  /// LIMIT: longer than any scheme, host and port; a longer Origin is of none.
+  /// LIMIT: longer than any scheme, host and port. A longer Origin is of none.
   private static let originByteCountMax = 512
 
-  /// - Parameter methods: those that the route takes; empty for all.
+  /// - Parameter methods: those that the route takes. Empty for all.
   init(_ cors: CORS, methods routeMethods: [String]) {
     isOpen = cors.origins.contains(.any)
     exactOrigins = cors.origins.compactMap { if case .exact(let text) = $0 { Array(text.utf8) } else { nil } }

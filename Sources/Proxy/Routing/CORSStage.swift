@@ -1,12 +1,13 @@
-// Requests of pages of other origins (the Fetch standard's CORS protocol), on routes with `cors`: preflights are answered
-// here, before anybody asks for a token, and every answer carries the fields without which the page could not read it.
+// Requests of pages of other origins (the Fetch standard's CORS protocol), on routes with `cors`: preflights are
+// answered here, before anybody asks for a token, and every answer carries the fields without which the page could not
+// read it.
 
 import Bytes
 import HTTPWire
 
 extension Exchange {
-  /// Answers a preflight by the route that the request which it announces would take. nil for what is no preflight, or is
-  /// one for a route without `cors`: that OPTIONS goes on as ever.
+  /// Answers a preflight by the route that the announced request would match. Nil for a request that is not a
+  /// preflight, or is one for a route without `cors`: that OPTIONS goes on as usual.
   func answerPreflight() -> StageOutcome? {
     guard head.count(of: .origin) == 1, let origin = head.first(.origin), head.targetForm != .asterisk,
       case .found(.field(let method)) = tokenInHeader(head.bytes.span, Self.requestMethodName.span),
@@ -32,7 +33,7 @@ extension Exchange {
   private static let requestHeadersName = Array("access-control-request-headers".utf8)
   private static let privateNetworkName = Array("access-control-request-private-network".utf8)
 
-  /// A literal `*` would not stand for Authorization (Fetch §4.9), so what is asked for is said back.
+  /// A literal `*` would not cover Authorization (Fetch §4.9), so the requested names are repeated.
   private func echoRequestedHeaders(_ bytes: Span<UInt8>) {
     guard case .found(.field(let names)) = tokenInHeader(bytes, Self.requestHeadersName.span) else { return }
     addedLines.append("Access-Control-Allow-Headers: ")
@@ -40,8 +41,8 @@ extension Exchange {
     addedLines.append("\r\n")
   }
 
-  /// Puts the fields for the request's origin into the answer, whatever that will be. Caches are told that it depends on the
-  /// origin, also where this one gets none.
+  /// Puts the fields for the request's origin into the answer, whatever that will be. `Vary` says to caches that it
+  /// depends on the origin, also where this one gets none.
   func writeOriginFields(_ cors: CORSPolicy) {
     if cors.isOpen { return addedLines.append(cors.answerLines) }
     addedLines.append("Vary: Origin\r\n")
@@ -59,9 +60,9 @@ extension Exchange {
     addedLines.append("\r\n")
   }
 
-  /// Browsers let any page open a WebSocket anywhere, with what they send by themselves for its visitor: on a route with
-  /// `cors` only its origins and the gateway's own host may; on one without, where such a thing is the credential, only the
-  /// latter. Clients that are no browsers send no Origin.
+  /// Browsers let any page open a WebSocket anywhere, with what they send automatically for its visitor: on a route
+  /// with `cors` only its origins and the gateway's own host may. On one without, where such a thing is the credential,
+  /// only the latter. Clients that are no browsers send no Origin.
   func mayOpenTunnel(_ route: CompiledRoute) -> Bool {
     if head.count(of: .origin) == 0 || route.cors?.isOpen ?? !route.isCredentialSentUnasked { return true }
     guard head.count(of: .origin) == 1, let origin = head.first(.origin) else { return false }

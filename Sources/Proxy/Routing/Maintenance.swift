@@ -1,4 +1,4 @@
-// A route that is closed for maintenance: everyone but those who are let through is told to come back.
+// A route that is closed for maintenance: all clients but those in `allow` are asked to come back later.
 
 import Bytes
 import Configuration

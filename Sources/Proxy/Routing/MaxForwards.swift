@@ -1,5 +1,5 @@
-// Max-Forwards of OPTIONS (RFC 9110 §7.6.2): how many more intermediaries may pass the request on. TRACE has it too, and is
-// not forwarded at all: a server that reflects it would show the client the identity that the gateway tells.
+// Max-Forwards of OPTIONS (RFC 9110 §7.6.2): how many more intermediaries may pass the request on. TRACE has it too,
+// and is not forwarded at all: a server that reflects it would show the client the identity headers.
 
 import Bytes
 import HTTPWire
@@ -7,7 +7,7 @@ import HTTPWire
 extension Exchange {
   private static let name = Array("max-forwards".utf8)
 
-  /// What the request says, when it is an OPTIONS that says it in the right way; anything else is passed on as it is.
+  /// What the request says, when it is an OPTIONS that says it in the right way. Anything else is passed on as it is.
   var maxForwards: UInt64? {
     if head.method != .options { return nil }
     return Self.maxForwards(in: head)
@@ -28,7 +28,7 @@ extension Exchange {
       let field = head.fields[index]
       guard isNamed(field, bytes.extracting(field.name)) else { continue }
       let value = bytes.extracting(field.value)
-      // LIMIT: nine digits; more hops than that nobody counts.
+      // LIMIT: nine digits. More hops than that nobody counts.
       guard found == nil, (1...9).contains(value.count) else { return nil }
       var number: UInt64 = 0
       for index in value.indices {

@@ -13,7 +13,7 @@ struct NameTable: Sendable {
     var count: UInt32
     /// `UInt32.max` in an empty slot.
     var value: UInt32
-    /// All 64 bits, so that other names are told apart without touching their bytes.
+    /// All 64 bits, so that other names are distinguished without touching their bytes.
     var hash: UInt64
   }
 
@@ -44,12 +44,12 @@ struct NameTable: Sendable {
 
   var isEmpty: Bool { slots.isEmpty }
 
-  /// The value stored under a name, or nil. A name that only collides is told apart by a full compare.
+  /// The value stored under a name, or nil. A name that only collides is distinguished by a full compare.
   func value(parent: Int, name: Span<UInt8>) -> Int? {
     if slots.isEmpty { return nil }
     let hash = Self.hash(parent: parent, name: name)
     var index = Int(truncatingIfNeeded: hash) & mask
-    // LIMIT: ends at the first empty slot; what a client sends is never inserted, so it cannot lengthen a probe.
+    // LIMIT: ends at the first empty slot. What a client sends is never inserted, so it cannot lengthen a probe.
     while true {
       let slot = slots[index]
       if slot.value == .max { return nil }

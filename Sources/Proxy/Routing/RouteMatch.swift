@@ -1,5 +1,5 @@
-// What a look-up in the route table leaves behind: which route, and where in the path its captures lie. One value is kept
-// per connection and used again for every request, so that a look-up allocates nothing once warm.
+// What a look-up in the route table leaves behind: which route, and where in the path its captures lie. One value is
+// kept per connection and used again for every request, so that a look-up allocates nothing once warm.
 //
 // Invariant: every range lies inside the path that the look-up was given.
 
@@ -15,10 +15,10 @@ package enum RouteResult: Equatable, Sendable {
 
 /// The reusable result of ``RouteTable/match(host:path:segments:hasTrailingSlash:method:fields:into:)``.
 package struct RouteMatch: ~Copyable {
-  /// Where in the path each `{parameter}` of the matched route lies, in the pattern's order. Without `;parameters` of the
-  /// segment (T40).
+  /// Where in the path each `{parameter}` of the matched route lies, in the pattern's order. Without `;parameters` of
+  /// the segment (T40).
   package internal(set) var captures: [Range<Int>] = []
-  /// What the `/*` of a prefix route took: from behind the slash to the path's end; empty for other routes.
+  /// What the `/*` of a prefix route took: from behind the slash to the path's end. Empty for other routes.
   package internal(set) var rest: Range<Int> = 0..<0
 
   /// The request's host, lower-cased: scratch.
@@ -32,7 +32,7 @@ package struct RouteMatch: ~Copyable {
 
   package init() {}
 
-  /// Forgets the last request and keeps the memory. A look-up does it by itself.
+  /// Forgets the last request and keeps the memory. A look-up does it itself.
   package mutating func reset() {
     if !captures.isEmpty { captures.removeAll(keepingCapacity: true) }
     rest = 0..<0

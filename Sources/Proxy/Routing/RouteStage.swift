@@ -40,18 +40,18 @@ extension Exchange {
     return target.normalize(bytes.extracting(head.pathAndQueryRange))
   }
 
-  /// The path names something else to a server that keeps dot segments and empty ones, so it is not sent on as another. Where
-  /// nothing is changed by asking again, the client is told the normal form.
+  /// The path names something else to a server that keeps dot segments and empty ones, so it is not sent on as another.
+  /// Where a second request changes nothing, the client is redirected to the normal form.
   private func refuseAlteredPath() -> StageOutcome {
     let reason = Refusal.gateway(.pathNotNormal)
     guard head.method == .get || head.method == .head else { return .refuse(reason) }
     refusal = reason
-    // The normal path begins with one slash and never with two: no other host can stand there.
+    // The normal path begins with one slash and never with two: no other host can be there.
     let location = Array("Location: ".utf8) + target.bytes.copied()
     return .answer(GatewayAnswer(status: 308, fieldLines: location + Array("\r\nCache-Control: no-store\r\n".utf8)))
   }
 
-  /// - Parameter method: where in the head the method stands that is asked about, when it is not the request's own.
+  /// - Parameter method: where in the head the requested method is, when it is not the request's own.
   func matchRoute(_ bytes: Span<UInt8>, in snapshot: Snapshot, method: Range<Int>? = nil) -> RouteResult {
     let host = bytes.extracting(head.authority ?? 0..<0)
     return snapshot.routeTable.match(

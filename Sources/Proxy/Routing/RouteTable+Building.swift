@@ -4,7 +4,7 @@
 package import Configuration
 
 extension RouteTable {
-  /// - Parameter routes: in the file's order; results of look-ups are indices into it. Of two routes that are equally
+  /// - Parameter routes: in the file's order. Results of look-ups are indices into it. Of two routes that are equally
   ///   specific the earlier one wins.
   package init(_ routes: [Route]) {
     var builder = RouteTableBuilder()
@@ -127,8 +127,8 @@ private struct RouteTableBuilder {
     }
   }
 
-  /// Puts routes that share host and path into the order of precedence: more header conditions, then methods named before
-  /// any, then the file's order.
+  /// Puts routes that share host and path into the order of precedence: more header conditions, then methods named
+  /// before any, then the file's order.
   private func addCandidates(_ table: inout RouteTable, routes: [Route], indices: [Int]) -> RouteTable.Leaf {
     let ordered = indices.sorted { a, b in
       if routes[a].headers.count != routes[b].headers.count { return routes[a].headers.count > routes[b].headers.count }

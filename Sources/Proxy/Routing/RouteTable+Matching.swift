@@ -1,25 +1,26 @@
 // The look-up itself. Hot path: no allocation once warm, no String, no closure.
 //
-// LIMIT: hostile paths: the walk visits each node of the tree at most once per host pattern and ends where no pattern goes
-// on, so ten thousand segments cost no more than the deepest pattern has (and one pass to look for empty ones).
+// LIMIT: hostile paths: the walk visits each node of the tree at most once per host pattern and ends where no pattern
+// goes on, so ten thousand segments cost no more than the deepest pattern has (and one pass to look for empty ones).
 
 import Bytes
 
 extension RouteTable {
   /// Finds the most specific route that takes a request.
   ///
-  /// - A prefix `/orders/*` takes `/orders`, `/orders/` and all below; otherwise `/a` and `/a/` are two paths.
+  /// - A prefix `/orders/*` takes `/orders`, `/orders/` and all below. Otherwise `/a` and `/a/` are two paths.
   /// - A rule for GET takes no HEAD (T47): a method must be named or the route must name none.
-  /// - Once a path is found whose routes take the request's fields, it is theirs: methods that none of them takes are not left
-  ///   to a less specific path (T77).
-  /// - Empty segments, which are left of `/;x/` once parameters are cut off (T40), are passed over: an upstream that drops
-  ///   parameters sees `//`, and that is `/` to most.
-  /// - `OPTIONS *` (RFC 9112 §3.2.4), given as the path `*`, speaks of the gateway as a whole: it finds routes with path
-  ///   `/*` and without host only, and is refused where there is none (T44).
+  /// - Once a path is found whose routes take the request's fields, it is theirs: methods that none of them takes are
+  ///   not left to a less specific path (T77).
+  /// - Empty segments, which are left of `/;x/` once parameters are cut off (T40), are passed over: an upstream that
+  ///   drops parameters sees `//`, and that is `/` to most.
+  /// - `OPTIONS *` (RFC 9112 §3.2.4), given as the path `*`, speaks of the gateway as a whole: it finds routes with
+  ///   path `/*` and without host only, and is refused where there is none (T44).
   ///
   /// - Parameters:
-  ///   - host: without port; any case; a final dot is dropped. Empty when the request names none.
-  ///   - path: the normal path; `segments` are ranges into it, without `;parameters` and without the empty one at the end.
+  ///   - host: without port. Any case. A final dot is dropped. Empty when the request names none.
+  ///   - path: the normal path. `segments` are ranges into it, without `;parameters` and without the empty one at the
+  ///     end.
   ///   - method: compared with case (RFC 9110 §9.1).
   ///   - match: its captures and rest are filled when the result is a route.
   package func match<Fields: RequestFields & ~Copyable>(
@@ -55,7 +56,7 @@ extension RouteTable {
     var root = firstRoot(of: host, into: &match)
     while root >= 0 {
       var node = roots[root].node
-      /// Segments taken so far; `node` took the last of them.
+      /// Segments taken so far. `node` took the last of them.
       var depth = 0
       down: while true {
         if depth == segments.count {
@@ -123,7 +124,7 @@ extension RouteTable {
     return root(ofFolded: match.foldedHost.span)
   }
 
-  /// The one spelling of an IPv6 address; nil for other hosts.
+  /// The one spelling of an IPv6 address. Nil for other hosts.
   static func ipv6Text(_ host: Span<UInt8>) -> String? {
     host.firstIndex(of: 0x3A) == nil ? nil : PeerAddress(host)?.text
   }
@@ -135,7 +136,7 @@ extension RouteTable {
   /// The root with the longest `*.` suffix that takes a lower-case host.
   func wildcardRoot(of host: Span<UInt8>) -> Int? {
     var from = 1
-    // One label at least must stand in front of the suffix, so a dot at 0 does not count.
+    // One label at least must be in front of the suffix, so a dot at 0 does not count.
     while let dot = host.firstIndex(of: UInt8(ascii: "."), from: from) {
       if let root = hosts.value(parent: Self.wildcardHosts, name: host.extracting(dot + 1..<host.count)) { return root }
       from = dot + 1

@@ -9,9 +9,9 @@ extension RouteTable {
   /// Finds the most specific route that takes a request.
   ///
   /// - Parameters:
-  ///   - host: without port; empty when the request names none.
-  ///   - target: the normal form of the head's target; not looked at for the asterisk form.
-  ///   - method: where in the head the method stands that is asked about, when it is not the request's own.
+  ///   - host: without port. Empty when the request names none.
+  ///   - target: the normal form of the head's target. Not looked at for the asterisk form.
+  ///   - method: where in the head the requested method is, when it is not the request's own.
   package func match(
     host: Span<UInt8>, target: borrowing NormalTarget, head: borrowing RequestHead, method: Range<Int>? = nil,
     into match: inout RouteMatch
@@ -20,7 +20,8 @@ extension RouteTable {
     // RFC 8441 §4: a CONNECT with `:protocol` is what a GET with Upgrade is in HTTP/1.1.
     let method = head.connectProtocol == nil ? bytes.extracting(method ?? head.methodRange) : Self.get.span
     if head.targetForm == .asterisk {
-      // Also where it came as an absolute form without a path: it goes up as `*`, so no rule for `/` may let it pass (T44).
+      // Also where it came as an absolute form without a path: it goes up as `*`, so no rule for `/` may let it pass
+      // (T44).
       let asterisk: InlineArray<1, UInt8> = [UInt8(ascii: "*")]
       return self.match(
         host: host, path: asterisk.span, segments: [], hasTrailingSlash: false, method: method, fields: head,

@@ -1,11 +1,11 @@
-// Which route takes a request: host, then path, then header fields, then method; the most specific one wins, whatever the
-// order in the file, and what it leaves of its path's methods is left to no other path. It is stage 4 of a request's way and
-// decides nothing about who may pass.
+// Which route takes a request: host, then path, then header fields, then method. The most specific one wins, whatever
+// the order in the file, and what it leaves of its path's methods is left to no other path. It is stage 4 of a
+// request's way and decides nothing about who may pass.
 //
-// One tree of path segments per host pattern. The walk goes down by literal segments first, then by `{parameter}`, and on
-// its way back up takes `/*`: exactly the order of specificity, so the first candidate that holds is the answer.
+// One tree of path segments per host pattern. The walk goes down by literal segments first, then by `{parameter}`, and
+// on its way back up takes `/*`: exactly the order of specificity, so the first candidate that holds is the answer.
 //
-// Invariant: immutable after `init`; every index in the flat arrays points into its target array.
+// Invariant: immutable after `init`. Every index in the flat arrays points into its target array.
 
 package import Bytes
 
@@ -39,7 +39,7 @@ package struct RouteTable: ~Copyable, Sendable {
     var fallback: Int
   }
 
-  /// A route at the leaf where its path ends. In a leaf they stand in the order of precedence.
+  /// A route at the leaf where its path ends. In a leaf they are in the order of precedence.
   struct Candidate: Sendable {
     var route: Int
     /// Into `conditions`.
@@ -48,7 +48,7 @@ package struct RouteTable: ~Copyable, Sendable {
     var takesAnyMethod: Bool
   }
 
-  /// A header condition; ranges into `texts`.
+  /// A header condition. Ranges into `texts`.
   struct Condition: Sendable {
     var name: Range<Int>
     var value: Range<Int>
@@ -57,7 +57,7 @@ package struct RouteTable: ~Copyable, Sendable {
   var nodes: [Node] = []
   var edges = NameTable([])
   var roots: [Root] = []
-  /// Parent 0: exact hosts; parent 1: what stands behind `*.`; the values are indices into `roots`.
+  /// Parent 0: exact hosts. Parent 1: what follows `*.`. The values are indices into `roots`.
   var hosts = NameTable([])
   /// Whether one of them is an IPv6 address, which has many spellings.
   var hasIPv6Host = false
@@ -67,7 +67,7 @@ package struct RouteTable: ~Copyable, Sendable {
   var conditions: [Condition] = []
   /// Names of methods, names and values of header conditions, one behind the other.
   var texts: [UInt8] = []
-  /// Every method name that a route uses, as a range into `texts`; its index is the method's bit.
+  /// Every method name that a route uses, as a range into `texts`. Its index is the method's bit.
   var methodNames: [Range<Int>] = []
   /// `methodWordCount` words a candidate.
   var methodMasks: [UInt64] = []

@@ -1,5 +1,5 @@
-// Filling what a request brings into the templates of its route: segments of the path, in their normal form, which holds no
-// control, no space and no slash.
+// Filling what a request brings into the templates of its route: segments of the path, in their normal form, which
+// holds no control, no space and no slash.
 
 import Bytes
 import Configuration

@@ -1,11 +1,12 @@
-// Whether a request asks for a WebSocket, and asks in the right way: RFC 6455 §4.2.1 over HTTP/1.1, RFC 8441 §5 over HTTP/2.
-// Half a handshake is refused, as the server behind might take it for a whole one.
+// Whether a request asks for a WebSocket, and asks in the right way: RFC 6455 §4.2.1 over HTTP/1.1, RFC 8441 §5 over
+// HTTP/2. Half a handshake is refused, as the server behind might take it for a whole one.
 
 import Bytes
 import HTTPWire
 
 extension Exchange {
-  /// On a route that lets WebSockets through, a handshake becomes the wish for a tunnel; ordinary requests pass as ever.
+  /// On a route that lets WebSockets through, a handshake becomes the wish for a tunnel. Ordinary requests pass as
+  /// ever.
   func checkHandshake(_ route: CompiledRoute) -> StageOutcome {
     // An earlier configuration may have seen one, before the wait for keys.
     isTunnelWanted = false

@@ -1,5 +1,5 @@
-// Active checks of servers: one worker makes them for the whole process, each over a connection of its own, opened as those
-// for requests are. What they find is known to all workers through SharedServer; no request waits for a check.
+// Active checks of servers: one worker makes them for the whole process, each over a connection of its own, opened as
+// those for requests are. What they find is known to all workers through SharedServer. No request waits for a check.
 
 import Bytes
 import Configuration
@@ -50,7 +50,7 @@ final class ServerCheck {
   /// What is sent, in the form in which the gateway sends requests.
   private let question: [UInt8]
   private var nextAt: Int64
-  /// The end of the one under way; nil when there is none.
+  /// The end of the one under way. Nil when there is none.
   private var deadline: Int64?
   private var probe: HealthProbe?
   private var connectProbe: ConnectProbe?
@@ -138,7 +138,7 @@ final class ServerCheck {
 
   /// - Parameters:
   ///   - result: nil when the gateway had no means of checking, which says nothing of the server.
-  ///   - status: of the answer; 0 without one.
+  ///   - status: of the answer. 0 without one.
   func conclude(_ result: CheckResult?, status: Int = 0) {
     guard deadline != nil else { return }
     deadline = nil

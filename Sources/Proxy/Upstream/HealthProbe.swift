@@ -12,7 +12,7 @@ final class HealthProbe: UnattendedStream {
   private var body: [UInt8] = []
   private var hasSentMessage = false
 
-  // LIMIT: so much of an answer's body is looked at; the rest is read and thrown away.
+  // LIMIT: so much of an answer's body is looked at. The rest is read and thrown away.
   private static let bodyByteCountMax = 64 * 1024
 
   private static let gateway = Client(address: PeerAddress(high: 0, low: 0), listener: -1, security: nil)
@@ -73,7 +73,8 @@ final class HealthProbe: UnattendedStream {
 
   // MARK: grpc.health.v1
 
-  /// A HealthCheckRequest as a message of gRPC: one byte for no compression, four for the length, then field 1, a string.
+  /// A HealthCheckRequest as a message of gRPC: one byte for no compression, four for the length, then field 1, a
+  /// string.
   static func message(service: String) -> [UInt8] {
     var request: [UInt8] = []
     if !service.isEmpty {

@@ -1,5 +1,6 @@
-// Shadow traffic: a copy of a request for another upstream. The copy is an exchange of its own, whose client is this stream:
-// it has no socket, takes every answer and forgets it. What the copy does, or fails to do, touches nothing of the request.
+// Shadow traffic: a copy of a request for another upstream. The copy is an exchange of its own, whose client is this
+// stream: it has no socket, takes every answer and forgets it. What the copy does, or fails to do, touches nothing of
+// the request.
 //
 // Invariant: the request never waits for its copy. A copy that cannot follow is dropped.
 
@@ -13,7 +14,7 @@ package enum MirrorResult: Int, Sendable, CaseIterable {
   case answered
   /// No whole answer came.
   case failed
-  /// Given up here: its server was too slow, too many copies were under way, or the request itself was not completed.
+  /// Dropped here: its server was too slow, too many copies were under way, or the request itself was not completed.
   case dropped
 
   package var label: String {
@@ -40,12 +41,12 @@ final class MirrorStream: UnattendedStream {
   private var isPaused = false
   private var isEnded: Bool
   private var isDropped = false
-  /// When the copy is given up; never while its request is under way.
+  /// When the copy is dropped. Never while its request is under way.
   var deadline = Int64.max
 
-  /// LIMIT: bytes of a body that wait for a server which is slower than the request; past it the copy is dropped.
+  /// LIMIT: bytes of a body that wait for a server which is slower than the request. Past it the copy is dropped.
   private static let heldByteCountMax = 256 * 1024
-  /// LIMIT: copies under way in one worker; past it requests are not copied.
+  /// LIMIT: copies under way in one worker. Past it requests are not copied.
   static let countMax = 1024
   /// LIMIT: how long a copy may outlive its request, in nanoseconds.
   private static let outliveNanoseconds: Int64 = 30_000_000_000
@@ -111,7 +112,7 @@ final class MirrorStream: UnattendedStream {
     exchange.upstream?.writeEnd(trailers: taken.span)
   }
 
-  /// The request is over; what is left of the copy may take some more time.
+  /// The request is over. What is left of the copy may take some more time.
   func requestEnded() {
     if exchange == nil { return }
     if isEnded { deadline = worker.time.nanoseconds &+ Self.outliveNanoseconds } else { drop() }

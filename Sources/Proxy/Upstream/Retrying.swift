@@ -1,5 +1,5 @@
-// Sending a request once more after a failure at its server: whether that is safe, whether the upstream can bear it, where
-// to, and when.
+// Sending a request once more after a failure at its server: whether that is safe, whether the upstream can bear it,
+// where to, and when.
 //
 // Invariant: no byte of an answer has gone to the client, and nothing of the request is missing in the next attempt.
 
@@ -26,18 +26,18 @@ enum RetryCause {
   }
 }
 
-/// `retry:` of an upstream as the data plane wants it.
+/// `retry:` of an upstream in the data plane's form.
 struct RetryPolicy {
   /// Nil without `retry`: as many as there are servers, three at most, each once.
   let attempts: Int?
   let conditions: [Retry.Condition]
-  /// 500 to 599; few are named.
+  /// 500 to 599. Few are named.
   let statuses: [Int]
   let budgetPercent: Int
   let backoff: Int64
 
-  /// LIMIT: so many requests of an upstream may be on a retry in each worker whatever its budget, so that a quiet service can
-  /// retry at all.
+  /// LIMIT: so many requests of an upstream may be on a retry in each worker whatever its budget, so that a quiet
+  /// service can retry at all.
   static let budgetFloor = 3
 
   init(_ retry: Retry?) {
@@ -60,9 +60,9 @@ struct RetryPolicy {
 }
 
 extension Exchange {
-  /// A kept connection was closed just as the request was sent (T71), or a stream was refused. Sending again, once, is safe
-  /// where the method is idempotent (RFC 9110 §9.2.2) or the server never looked at the request, and where no body was
-  /// handed over that would be missing now.
+  /// A kept connection was closed just as the request was sent (T71), or a stream was refused. Sending again, once, is
+  /// safe where the method is idempotent (RFC 9110 §9.2.2) or the server never looked at the request, and where no body
+  /// was handed over that would be missing now.
   func mayRetry(isUnprocessed: Bool) -> Bool {
     !hasRetriedReuse && !hasResponseBegun && requestByteCount == 0 && isRequestComplete
       && (isUnprocessed || head.method.isIdempotent || isTunnelWanted)
@@ -76,7 +76,7 @@ extension Exchange {
   }
 
   /// Decides on another attempt, and where and when it is made: ``retry()`` makes it.
-  /// - Parameter retryAfter: nanoseconds before which the server wants no further request.
+  /// - Parameter retryAfter: nanoseconds before which the server accepts no further request.
   func planRetry(after cause: RetryCause, retryAfter: Int64 = 0) -> Bool {
     guard !isOwn, let pool, let server, pool.retry.covers(cause), isSafeToRetry(after: cause),
       retryCount < pool.retry.attempts ?? min(pool.servers.count, 3) - 1
@@ -100,8 +100,8 @@ extension Exchange {
     if case .connectFailure = cause { true } else { false }
   }
 
-  /// Doubled with each retry, and random between half and one and a half of that, so that requests that failed together do
-  /// not come back together.
+  /// Doubled with each retry, and random between half and one and a half of that, so that requests that failed together
+  /// do not come back together.
   private func backoff(_ policy: RetryPolicy) -> Int64 {
     let base = policy.backoff << Int64(min(retryCount, 8))
     return base / 2 + Int64(worker.randomIdentifiers.next() % UInt64(max(1, base)))
@@ -147,7 +147,7 @@ extension Exchange {
     return planRetry(after: .status(response.status), retryAfter: Self.retryAfter(response))
   }
 
-  /// The answer was dropped: its stream is let go, and the next attempt made.
+  /// The answer was dropped: its stream is released, and the next attempt made.
   func retryHeldBack(_ status: Int) {
     let dropped = upstream
     upstream = nil
@@ -158,7 +158,7 @@ extension Exchange {
     retry()
   }
 
-  /// Nanoseconds; a date, or what is neither a date nor a number, is later than any backoff.
+  /// Nanoseconds. A date, or what is neither a date nor a number, is later than any backoff.
   private static func retryAfter(_ response: borrowing ResponseHead) -> Int64 {
     guard let field = response.first(.retryAfter) else { return 0 }
     let value = response.bytes.span.extracting(field.value)
@@ -175,8 +175,8 @@ extension Exchange {
 
   // MARK: The budget
 
-  /// False when too many of the upstream's requests are on a retry already: in a fault that all of them meet, retries must
-  /// not become most of the load.
+  /// False when too many of the upstream's requests are on a retry already: in a fault that all of them meet, retries
+  /// must not become most of the load.
   private func enterRetryBudget(_ pool: UpstreamPool) -> Bool {
     // This one has left its server, or is about to.
     let live = pool.activeCount + 1

@@ -1,6 +1,6 @@
 // A WebSocket between client and server, once the server has agreed to it: bytes pass both ways as the bodies of the
-// exchange, and end with the token that they were opened with. Frames are followed, never held, so that a close frame can be
-// put where one may stand.
+// exchange, and end with the token that they were opened with. Frames are followed, never held, so that a close frame
+// can be inserted between two of them.
 
 import Bytes
 import Configuration
@@ -11,7 +11,8 @@ import Tokens
 enum TunnelEnding {
   case tokenExpired, keyWithdrawn, routeWithdrawn, draining, frameInvalid, idle
 
-  /// The close code (RFC 6455 §7.4) that the client is told; 4401 stands beside the 401 that a new handshake would get.
+  /// The close code (RFC 6455 §7.4) that the client receives. 4401 corresponds to the 401 that a new handshake would
+  /// get.
   var closeCode: UInt16 {
     switch self {
     case .tokenExpired, .keyWithdrawn: 4401
@@ -36,13 +37,13 @@ enum TunnelEnding {
 struct Tunnel {
   var clientFrames = FrameScanner(isMasked: true)
   var serverFrames = FrameScanner(isMasked: false)
-  /// When the token is over, with what the route grants beyond that; a steady moment.
+  /// When the token is over, with what the route grants beyond that. A steady moment.
   var endsAt: Int64
   var movedAt: Int64
   /// Set while the end waits for the server's frame under way.
   var ending: TunnelEnding?
 
-  /// LIMIT: how long the end waits for the rest of a frame; then the connection is cut.
+  /// LIMIT: how long the end waits for the rest of a frame. Then the connection is cut.
   static let patienceNanoseconds: Int64 = 5_000_000_000
 }
 
@@ -54,7 +55,7 @@ extension Exchange {
     upstreamStatus = 101
     responseStatus = 101
     isRequestComplete = false
-    // Sent; a tunnel may live for long.
+    // Sent. A tunnel may live for long.
     upstreamHead.releaseStorage()
     // The route's `timeout` was for the handshake.
     routeDeadline = .max

@@ -1,4 +1,5 @@
-// What every connection to an upstream server has, whichever protocol it speaks: the server, and its place in the counters.
+// What every connection to an upstream server has, whichever protocol it speaks: the server, and its place in the
+// counters.
 
 package import Configuration
 
@@ -22,7 +23,7 @@ package class UpstreamConnection: Connection {
   /// Of the upstream that the server belongs to.
   package final var configuration: Upstream { pool.configuration }
   package final var address: Address { server.configuration.address }
-  /// Whose certificate is wanted.
+  /// Whose certificate is expected.
   package final var host: String { server.configuration.host }
 
   /// The socket is open.

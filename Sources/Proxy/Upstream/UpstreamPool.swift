@@ -6,10 +6,10 @@ final class UpstreamPool {
   private(set) var configuration: Upstream
   /// One for each address of each name.
   private(set) var servers: [UpstreamServer] = []
-  /// The servers that requests go to now; empty only when there are no servers. Whoever changes it says so by
+  /// The servers that requests go to now. Empty only when there are no servers. Every change is followed by
   /// ``rotationChanged()``.
   var rotation: [UpstreamServer] = []
-  // What choices are made from; see ``rotationChanged()``.
+  // What choices are made from. See ``rotationChanged()``.
   /// Whether all servers in rotation have the same share.
   var hasEqualShares = true
   var shareSum = 0
@@ -53,7 +53,7 @@ final class UpstreamPool {
   private(set) var adaptiveLimit: AdaptiveLimit?
   /// As ``SharedUpstream/changeCount`` was when the rotation was made.
   var seenChangeCount = 0
-  /// No server is fit, and the configuration does not want one that is not.
+  /// No server is fit, and the configuration does not allow one that is not.
   var isUnavailable = false
   /// This worker's requests that wait for a place.
   var line = WaitingLine()
@@ -65,7 +65,7 @@ final class UpstreamPool {
   /// Nil where `limits.body_timeout` counts.
   private(set) var readTimeout: Int64?
   private(set) var retry = RetryPolicy(nil)
-  /// A connection that was not used for this long is closed; most servers close theirs after 60 s or more.
+  /// A connection that was not used for this long is closed. Most servers close theirs after 60 s or more.
   static let idleNanoseconds: Int64 = 55_000_000_000
 
   init(_ configuration: Upstream, sharing: UpstreamSharing, counterID: Int, worker: Worker) {
@@ -84,7 +84,7 @@ final class UpstreamPool {
   }
 
   /// Takes over what a reload brought, or other addresses of a name. Servers that are still there stay, with their
-  /// connections; requests at the others end where they are.
+  /// connections. Requests at the others end where they are.
   func configure(_ fresh: Upstream, sharing: UpstreamSharing) {
     configuration = fresh
     defaultHost = Array((fresh.servers.first?.authority ?? "localhost").utf8)
@@ -135,8 +135,8 @@ final class UpstreamPool {
     server.idle.removeAll()
   }
 
-  /// A stream of a connection that is there: of those that serve one exchange at a time the one that was used last, which is
-  /// the most likely to be alive.
+  /// A stream of a connection that is there: of those that serve one exchange at a time the one that was used last,
+  /// which is the most likely to be alive.
   func takeKept(_ server: UpstreamServer) -> (any UpstreamStream)? {
     if isMultiplexed {
       return server.multiplexed.last { $0.hasRoom }?.takeStream()
@@ -146,7 +146,7 @@ final class UpstreamPool {
     return connection
   }
 
-  /// A new connection's stream; nil when there is no memory for one.
+  /// A new connection's stream. Nil when there is no memory for one.
   func open(_ server: UpstreamServer) -> (any UpstreamStream)? {
     if isMultiplexed {
       guard let connection = HTTP2UpstreamConnection.open(worker: worker, pool: self, server: server) else {

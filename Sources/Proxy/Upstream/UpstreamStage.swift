@@ -29,8 +29,9 @@ extension Exchange {
     stream.begin(self)
   }
 
-  /// Whether body bytes have somewhere to go. Not before the connection is there: so another server can be tried; and not
-  /// before the server has agreed to a tunnel: what comes before would be a request's body, or another request (T49).
+  /// Whether body bytes have somewhere to go. Not before the connection is there: so another server can be tried. And
+  /// not before the server has agreed to a tunnel: what comes before would be a request's body, or another request
+  /// (T49).
   var isAcceptingBody: Bool {
     !isResponseComplete && upstream?.isConnected ?? false && (!isTunnelWanted || tunnel != nil)
   }
@@ -92,8 +93,8 @@ extension Exchange {
     continueRequest()
   }
 
-  /// A request that was sent before goes on where it is: a body that is still to come is asked for, unless the connection will
-  /// say so by itself; one that is over is ended on the new connection as well.
+  /// A request that was sent before continues where it is. A body that is still to come is requested, unless the
+  /// connection will do so itself. One that is over is ended on the new connection as well.
   func continueRequest() {
     if isRequestComplete {
       receivedBodyEnd()
@@ -135,7 +136,7 @@ extension Exchange {
       upstream = nil
       connection.release(isReusable: isReusable)
     }
-    // Whoever gets its place may take its connection, too.
+    // The request that gets its permit may take its connection, too.
     leaveServer(hasResponseBegun ? .answered(status: upstreamStatus) : .left)
     if isInRetryBudget { leaveRetryBudget() }
   }

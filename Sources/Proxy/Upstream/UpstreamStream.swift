@@ -1,5 +1,5 @@
-// The upstream's side of one exchange, whatever carries it: an HTTP/1 connection serves one exchange at a time, an HTTP/2
-// connection has a stream for each.
+// The upstream's side of one exchange, whatever carries it: an HTTP/1 connection serves one exchange at a time, an
+// HTTP/2 connection has a stream for each.
 
 import Bytes
 
@@ -7,17 +7,17 @@ import Bytes
 protocol UpstreamStream: AnyObject {
   /// The connection is there: a request's body may be written. Before, only the head is taken.
   var isConnected: Bool { get }
-  /// So much of the request waits to be taken that the client has to be held back; see ``Connection/isOutputFull``.
+  /// So much of the request waits to be taken that the client has to be held back. See ``Connection/isOutputFull``.
   var isOutputFull: Bool { get }
 
   /// Sends the exchange's head, now or once connected.
   func begin(_ exchange: Exchange)
   func writeBody(_ bytes: Span<UInt8>)
-  /// As ``writeBody(_:)``; the memory may be taken.
+  /// As ``writeBody(_:)``. The memory may be taken.
   func writeBody(moving bytes: inout ByteQueue)
-  /// The request is complete; `trailers` are those that may pass, as field lines.
+  /// The request is complete. `trailers` are those that may pass, as field lines.
   func writeEnd(trailers: Span<UInt8>)
-  /// ``Exchange/upstreamDrained()`` is wanted once what waits is taken.
+  /// Requests ``Exchange/upstreamDrained()`` once what waits is taken.
   func awaitDrain()
   func pauseReading()
   func resumeReading()

@@ -1,4 +1,5 @@
-// The tree as text: what the rules of this target read. Files are read once, and as bytes: there are many lines of them.
+// The tree as text: what the rules of this target read. Files are read once, and as bytes, because they have many
+// lines.
 
 import Foundation
 
@@ -7,8 +8,10 @@ struct SourceLine: Sendable, CustomStringConvertible {
   let file: String
   let number: Int
   let text: String
-  /// The text without comments and without what stands in strings.
+  /// The text without comments and without the contents of strings.
   let code: String
+  /// The comment, from `//` on. Nil when there is none.
+  let comment: String?
 
   /// The place, as compilers and editors write it.
   var description: String { "\(file):\(number)" }
@@ -31,9 +34,11 @@ struct SourceFile: Sendable {
     var number = 0
     lines = text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false).map { line in
       number += 1
-      let code = reader.code(of: Array(line))
+      let bytes = Array(line)
+      let (code, commentStart) = reader.code(of: bytes)
       return SourceLine(
-        file: path, number: number, text: String(Substring(line)), code: String(decoding: code, as: UTF8.self))
+        file: path, number: number, text: String(Substring(line)), code: String(decoding: code, as: UTF8.self),
+        comment: commentStart.map { String(decoding: bytes[$0...], as: UTF8.self) })
     }
   }
 
@@ -67,15 +72,16 @@ struct SourceFile: Sendable {
   }
 }
 
-/// Takes comments and the contents of strings out of lines, one after the other. Knows strings over several lines; what
-/// is interpolated into a string counts as part of it.
+/// Removes comments and the contents of strings from lines, one after the other. Knows strings over several lines. An
+/// interpolation counts as part of its string.
 struct CodeReader {
   private var isInBlock = false
 
   private static let quote = UInt8(ascii: "\"")
   private static let hash = UInt8(ascii: "#")
 
-  mutating func code(of line: [UInt8]) -> [UInt8] {
+  /// The code of a line, and where a comment begins in it.
+  mutating func code(of line: [UInt8]) -> (code: [UInt8], commentStart: Int?) {
     var code: [UInt8] = []
     var isInString = false
     var isRaw = false
@@ -100,7 +106,7 @@ struct CodeReader {
           code.append(current)
         }
       } else if current == UInt8(ascii: "/"), byte(1) == current {
-        break
+        return (code, index)
       } else {
         if current == Self.quote {
           isInString = true
@@ -110,7 +116,7 @@ struct CodeReader {
       }
       index += 1
     }
-    return code
+    return (code, nil)
   }
 }
 

@@ -25,7 +25,7 @@ struct TestRuleTests {
     }
   }
 
-  /// What stands in the first string behind `@Test(` or `@Suite(`.
+  /// What is in the first string behind `@Test(` or `@Suite(`.
   private var titles: [Title] {
     files.flatMap { file in
       file.lines.compactMap { line in

@@ -1,0 +1,89 @@
+// Rules of the form of sources that swift-format does not know. CONTRIBUTING.md has the reasons.
+
+import Testing
+
+@Suite("Rules of the form of sources")
+struct SourceFormRuleTests {
+  private let files: [SourceFile]
+
+  init() throws { files = try Tree.sources.get() + Tree.tests.get() + Tree.drivers.get() }
+
+  /// Folders whose comments are still to be rewritten.
+  private static let pending = [
+    "Sources/Configuration/", "Sources/Proxy/", "Sources/Tokens/", "Sources/Transport/", "Tests/",
+  ]
+
+  private var finished: [SourceFile] {
+    files.filter { file in !Self.pending.contains { file.path.hasPrefix($0) } }
+  }
+
+  @Test("Lines have at most 120 columns, but for code with a string that cannot be broken")
+  func columns() {
+    for file in finished {
+      for line in file.lines where line.text.count > 120 {
+        let isString = line.comment == nil && line.code.count < line.text.count
+        if !isString { Issue.record("\(line): \(line.text.count) columns: break the line before 120") }
+      }
+    }
+  }
+
+  @Test("Comments have no semicolons")
+  func semicolons() {
+    for file in finished {
+      for line in file.lines {
+        guard let comment = line.comment, comment.contains(";") else { continue }
+        if comment.replacing(#/`[^`]*`|"[^"]*"/#, with: "").contains(";") {
+          Issue.record("\(line): make two sentences of it: \(comment)")
+        }
+      }
+    }
+  }
+
+  /// Functions that are a table, and where a second one would cost on the way of a request.
+  private static let tables: Set = ["Sources/HTTPWire/Fields/KnownField+Recognition.swift"]
+
+  @Test("Functions have at most 70 lines")
+  func functionLengths() {
+    for file in files where !Self.tables.contains(file.path) {
+      for (line, count) in functions(in: file) where count > 70 {
+        Issue.record("\(line): a function of \(count) lines: give a part of it a name")
+      }
+    }
+  }
+
+  /// The functions of a file with the number of their lines, as swift-format lays them out.
+  private func functions(in file: SourceFile) -> [(line: SourceLine, count: Int)] {
+    file.lines.compactMap { line in
+      let indent = line.code.prefix { $0 == " " }
+      let words = line.code.split(separator: " ")
+      let isFunction = words.contains("func") || words.contains { $0.hasPrefix("init(") || $0.hasPrefix("init?(") }
+      guard isFunction, words.last?.hasSuffix("}") != true else { return nil }
+      for next in file.lines[line.number...] where !next.code.isEmpty {
+        let depth = next.code.prefix { $0 == " " }.count
+        if depth < indent.count { return nil }
+        if depth == indent.count, next.code.hasPrefix(indent + "}") { return (line, next.number - line.number + 1) }
+      }
+      return nil
+    }
+  }
+
+  @Test("The reader of these rules finds where functions and comments are")
+  func reader() {
+    let file = SourceFile(
+      path: "a.swift",
+      text: ##"""
+        struct A {
+          func one() { 1 }  // a comment
+          func two(
+            _ a: Int
+          ) -> Int {
+            // another "comment"
+            2
+          }
+          let text = "// not a comment"
+        }
+        """##)
+    #expect(functions(in: file).map(\.count) == [6])
+    #expect(file.lines.compactMap(\.comment) == ["// a comment", "// another \"comment\""])
+  }
+}

@@ -1,4 +1,4 @@
-// Anchors and aliases: what they stand for, and that none can grow without end.
+// Anchors and aliases: what they refer to, and that none can grow without end.
 
 import Testing
 

@@ -1,5 +1,5 @@
-// Golden files: Cases/*.conf hold an input, a line of dashes, and what the reader answers to it: diagnostics or a model.
-// UPDATE_EXPECTATIONS=1 writes the answers anew; look at the difference before committing it.
+// Golden files: Cases/*.conf hold an input, a line of dashes, and what the reader answers to it: diagnostics or a
+// model. UPDATE_EXPECTATIONS=1 writes the answers again. Look at the difference before committing it.
 
 import Foundation
 import Testing

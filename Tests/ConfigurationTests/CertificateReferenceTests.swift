@@ -1,4 +1,4 @@
-// Files of TLS are named by the reader and looked at by somebody else, whose findings stand among its own.
+// Files of TLS are named by the reader and looked at by somebody else, whose findings are among its own.
 
 import Testing
 

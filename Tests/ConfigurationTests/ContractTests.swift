@@ -1,5 +1,5 @@
-// One table of keys, and four other places that tell of them: the schema, the reference, the example file and the
-// defaults in the model. Each is held against the table here, both ways where that means something.
+// One table of keys, and four other places that mention them: the schema, the reference, the example file and the
+// defaults in the model. Each is compared with the table here, both ways where that means something.
 
 import Foundation
 import Testing

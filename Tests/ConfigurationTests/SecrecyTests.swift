@@ -1,4 +1,5 @@
-// What findings never show: values of variables, contents of files of secrets, queries and user information of URLs (T59, T89).
+// What findings never show: values of variables, contents of files of secrets, queries and user information of URLs
+// (T59, T89).
 
 import Testing
 

@@ -1,4 +1,4 @@
-// T77: what a route that wants a token leaves over, and a route that wants less takes, is a warning.
+// T77: it is a warning when a route that requires less gets what a route that requires a token leaves.
 
 import Testing
 
@@ -75,7 +75,7 @@ struct UncoveredTests {
     #expect(isWarned(messages(strict, Self.open), "'/a/*' without its headers"))
     #expect(isWarned(messages(strict, "path: /a/*, auth: public, upstream: app"), "'/a/*' without its headers"))
     #expect(messages(strict, "path: /a/*, auth: login, upstream: side", Self.open) == [])
-    // The route between them wants a header, too, so some requests go on to the last.
+    // The route between them requires a header, too, so some requests go on to the last.
     let between = "path: /a/*, headers: { X-W: \"1\" }, auth: login, upstream: app"
     let found = messages(strict, between, Self.open)
     #expect(isWarned(found, line: 13, "and what 1 more leave"), "\(found)")

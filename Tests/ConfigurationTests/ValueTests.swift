@@ -1,4 +1,4 @@
-// The small parsers by themselves: addresses, URLs, suggestions, variables.
+// The small parsers automatically: addresses, URLs, suggestions, variables.
 
 import Testing
 

@@ -1,5 +1,5 @@
-// Who may ask the admin listener: the rules as values. Tests/ThreatTests/Others/AdminThreatTests.swift sends the same over
-// the wire.
+// Who may ask the admin listener: the rules as values. Tests/ThreatTests/Others/AdminThreatTests.swift sends the same
+// over the wire.
 
 import Foundation
 import Testing

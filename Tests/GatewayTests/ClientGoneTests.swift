@@ -1,4 +1,4 @@
-// Clients that go away in the middle: the upstream is let go of, nothing stays behind.
+// Clients that go away in the middle: the upstream is released, and nothing is left.
 
 import TestSupport
 import Testing

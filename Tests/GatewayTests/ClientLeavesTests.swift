@@ -1,5 +1,5 @@
-// T97: clients that leave in the ordinary way, by an end of their stream and no reset, over every protocol and in every state
-// of their request: it is over at once, on both sides.
+// T97: clients that leave in the ordinary way, by an end of their stream and no reset, over every protocol and in every
+// state of their request: it is over at once, on both sides.
 
 import TestSupport
 import Testing
@@ -13,7 +13,7 @@ struct ClientLeavesTests {
     var isHTTP2: Bool { self == .http2 || self == .secureHTTP2 }
   }
 
-  /// Everything that could end an exchange by itself lies far beyond the tests' patience.
+  /// Every timeout that could end an exchange lies far beyond the tests' patience.
   private static let patient = "limits: { body_timeout: 10m, drain_timeout: 10m }"
   private static let patientUpstream = "response_timeout: 10m, read_timeout: off"
 

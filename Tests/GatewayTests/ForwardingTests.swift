@@ -1,4 +1,4 @@
-// What an upstream is told about the client and the way to it: Via, X-Forwarded-*, Forwarded (RFC 7239), X-Request-Id
+// What an upstream learns about the client and the way to it: Via, X-Forwarded-*, Forwarded (RFC 7239), X-Request-Id
 // and traceparent.
 
 import TestSupport

@@ -1,4 +1,5 @@
-// What a client costs that is connected and asks for nothing: memory is all of it, and there may be ten thousands of them.
+// What a client costs that is connected and asks for nothing: memory is all of it, and there may be ten thousands of
+// them.
 
 import TestSupport
 import Testing

@@ -1,4 +1,4 @@
-// Servers that are told by name: their addresses come from DNS servers, which change their mind, lie and fail.
+// Servers that are given by name: their addresses come from DNS servers, which change their mind, lie and fail.
 
 import Foundation
 import TestSupport

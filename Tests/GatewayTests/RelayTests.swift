@@ -1,4 +1,5 @@
-// Long bodies that go from socket to socket within the kernel: every byte of them, in order, whoever is slow or leaves.
+// Long bodies that go from socket to socket within the kernel: every byte of them, in order, whichever side is slow or
+// leaves.
 
 import Foundation
 import TestSupport
@@ -6,7 +7,7 @@ import Testing
 
 @Suite("Relayed bodies")
 struct RelayTests {
-  /// Long enough for many pieces; no two of its 64 KiB are alike.
+  /// Long enough for many pieces. No two of its 64 KiB are alike.
   private static let body: [UInt8] = (0..<6_000_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 15) }
 
   private static func serve(_ connection: ScriptedConnection) async throws {

@@ -1,4 +1,4 @@
-// Which route takes a request: host, path, segments, methods, header values; and what is said when none does.
+// Which route takes a request: host, path, segments, methods, header values. And what is said when none does.
 
 import TestSupport
 import Testing

@@ -86,7 +86,7 @@ struct WebSocketBytesTests {
     #expect(try await code("/door", [cookie]) == "200")
     #expect(try await code("/named", [cookie, "Origin: https://app.example"]) == "200")
     #expect(try await code("/door", [cookie, "Origin: https://test", "Origin: https://test"]) == "origin_not_allowed")
-    // What is no handshake is no matter of origins.
+    // Origins do not matter for a request that is not a handshake.
     #expect(try await door.gateway.get("/door", [cookie, "Origin: https://evil.example"]).status == 200)
     let line = try await door.gateway.waitForAccessLog(containing: "origin_not_allowed")
     #expect(line.contains("\"status\":403"))

@@ -1,5 +1,5 @@
-// Nothing that a peer sends may trap, whatever it is: random bytes, random frames, and conversations with a few bytes changed.
-// Seeded, so that a failure comes again.
+// Nothing that a peer sends may trap, whatever it is: random bytes, random frames, and conversations with a few bytes
+// changed. Seeded, so that a failure comes again.
 
 import HTTP2
 import TestSupport

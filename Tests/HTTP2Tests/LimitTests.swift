@@ -1,5 +1,5 @@
-// Each bound that a peer can meet, with raw frames: what is over it costs the peer its stream or its connection, and the
-// session nothing (T54 to T58, T68 to T70).
+// Each bound that a peer can meet, with raw frames: what is over it costs the peer its stream or its connection, and
+// the session nothing (T54 to T58, T68 to T70).
 
 import HTTP2
 import HTTPWire
@@ -12,7 +12,7 @@ struct LimitTests {
 
   init() throws { server = try #require(greetedServer()) }
 
-  /// Sends until the connection is given up, at most `count` times.
+  /// Sends until the connection is ended, at most `count` times.
   private func flood(_ count: Int, _ bytes: (Int) -> [UInt8]) -> Int {
     for index in 0..<count {
       server.receive(bytes(index))
@@ -234,7 +234,7 @@ struct LimitTests {
     }
     #expect(server.receivedByteCount == 65_536 + 200 * 16_384)
     #expect(server.failure == nil)
-    // More on the stalled one resets it; no more than the frame that broke the rule is reported.
+    // More on the stalled one resets it. No more than the frame that broke the rule is reported.
     for _ in 0..<3 { server.receive(Frames.data(1, [1])) }
     server.produce()
     #expect(server.receivedByteCount <= 65_536 + 200 * 16_384 + 1)

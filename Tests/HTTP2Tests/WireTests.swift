@@ -1,5 +1,5 @@
-// Frames as no honest peer sends them, among them cases of h2spec: each ends its stream or its connection with the code that
-// RFC 9113 asks for, and none reaches the caller.
+// Frames as no honest peer sends them, among them cases of h2spec: each ends its stream or its connection with the code
+// that RFC 9113 asks for, and none reaches the caller.
 
 import HTTP2
 import HTTPWire

@@ -69,7 +69,7 @@ import Testing
     #expect(error(text) != nil)
   }
 
-  /// What was looked at to tell an object's names apart; see ``JSONNames/work``.
+  /// What was looked at to distinguish an object's names. See ``JSONNames/work``.
   private func work(_ text: String) throws -> Int {
     let bytes = Array(text.utf8)
     var reader = JSONReader(bytes.span, limits: JSONLimits(nodeCountMax: .max))

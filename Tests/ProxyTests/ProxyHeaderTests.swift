@@ -1,4 +1,4 @@
-// The PROXY header in both versions: what a balancer writes is read to its last byte and no further, and what is no
+// The PROXY header in both versions: what a balancer writes is read to its last byte and no further. What is not a
 // header is refused at the first byte that shows it.
 
 import Testing
@@ -57,7 +57,7 @@ struct ProxyHeaderTests {
     }
   }
 
-  /// What is no header, and after how many bytes this is certain.
+  /// What is not a header, and after how many bytes this is certain.
   static let others: [(bytes: [UInt8], decidedAt: Int)] = [
     (text("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), 1),
     (text("POST / HTTP/1.1\r\n"), 2),
@@ -140,7 +140,7 @@ struct ProxyHeaderTests {
     [0x03, 0, 0], value(0x03, [1, 2, 3]), value(0x03, [1, 2, 3, 4, 5]), value(0x03, [0, 0, 0, 0]), checksum4,
     value(0x04, [0, 1]) + checksum4, value(0x05, [0, 0]) + checksum4, value(0x04, [0, 0]) + checksum4 + checksum4,
     value(0x04, [0, 0]) + checksum4 + value(0x04, []),
-    // Right by itself, but it is one of two, or a byte too long.
+    // Right alone, but it is one of two, or a byte too long.
     value(0x03, [0x2A, 0x68, 0xED, 0xAF]) + value(0x03, [0, 0, 0, 0]),
     value(0x03, [0, 0, 0, 0]) + value(0x03, [0x2A, 0x68, 0xED, 0xAF]),
     value(0x03, [0xA7, 0x93, 0x63, 0x2E, 0]),

@@ -1,4 +1,4 @@
-// Client certificates: who is asked for one, who is let in, and what is told of them.
+// Client certificates: who is asked for one, who is accepted, and what is reported of them.
 
 import Bytes
 import COpenSSL
@@ -116,7 +116,7 @@ import Testing
     let areEstablished = ends.areEstablished
     #expect(areEstablished == (reason == nil))
     if let reason { #expect(failure(server)?.reason == "certificate verify failed: \(reason)") }
-    // Whoever shows none is not held to any list.
+    // A client without one is not compared with any list.
     var anonymous = try Ends.make(try contexts.client(), try revoking(list))
     anonymous.run()
     let isAnonymousIn = anonymous.areEstablished

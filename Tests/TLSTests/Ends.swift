@@ -1,4 +1,4 @@
-// Both ends of a connection, ours, with a wire between them that cuts bytes where a test wants it.
+// Both ends of a connection, ours, with a wire between them that cuts bytes where a test requires it.
 
 import Bytes
 import TestSupport

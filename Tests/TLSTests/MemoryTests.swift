@@ -12,7 +12,7 @@ import Testing
 private enum LiveCount {
   static let count = Atomic<Int>(0)
 
-  /// OpenSSL calls this for each SSL that it frees; only marked ones have a value.
+  /// OpenSSL calls this for each SSL that it frees. Only marked ones have a value.
   static let index = unsafe CRYPTO_get_ex_new_index(
     CRYPTO_EX_INDEX_SSL, 0, nil, nil, nil,
     { _, mark, _, _, _, _ in

@@ -7,7 +7,7 @@ import Testing
 
 @testable import TLS
 
-/// A listening socket; connections are served blocking, on a thread of their own.
+/// A listening socket. Connections are served blocking, on a thread of their own.
 private final class Loopback {
   let descriptor: Int32
   let port: UInt16

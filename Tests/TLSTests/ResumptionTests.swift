@@ -25,7 +25,7 @@ private final class TestClock: Sendable {
     client = try contexts.client { $0.keepsSessions = true }
   }
 
-  /// One connection; whether it was resumed, and what may resume it.
+  /// One connection. Whether it was resumed, and what may resume it.
   private func connect(
     _ server: ServerContext, host: String = "idp.test", version: Int32 = TLS1_3_VERSION,
     by client: ClientContext? = nil,
@@ -150,7 +150,7 @@ private final class TestClock: Sendable {
       var ends = try Ends.make(client, server, resuming: first.next)
       _ = ends.client.handshake()
       var hello = drain(&ends.client)
-      // The ticket stands before the binders at the hello's end.
+      // The ticket is before the binders at the hello's end.
       let index = hello.count - 60 - offset
       hello[index] ^= 1
       let outcome = ends.server.receive(hello.span, into: &ends.serverText, max: 100)

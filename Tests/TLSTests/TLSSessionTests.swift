@@ -7,7 +7,7 @@ import Testing
 
 @testable import TLS
 
-/// Runs both ends until the client's handshake ends; `step` is how many bytes cross at once.
+/// Runs both ends until the client's handshake ends. `step` is how many bytes cross at once.
 func handshake(_ session: inout TLSSession, with peer: TestPeer, step: Int = .max) -> TLSOutcome {
   var toClient: [UInt8] = []
   var plaintext = ByteQueue()

@@ -3,7 +3,7 @@
 import Bytes
 import COpenSSL
 
-/// Not for anything but tests: no errors are told apart.
+/// Not for anything but tests: no errors are distinguished.
 @safe
 final class TestPeer {
   private let context: OpaquePointer
@@ -12,7 +12,7 @@ final class TestPeer {
   private let outgoing: OpaquePointer
 
   init?(certificate: String, key: String, versionMax: Int32 = TLS1_3_VERSION) {
-    // SAFETY: all pointers are made here and freed in deinit; a test that gets nil here fails, and leaks for its rest.
+    // SAFETY: all pointers are made here and freed in deinit. A test that gets nil here fails, and leaks for its rest.
     guard let context = unsafe SSL_CTX_new(TLS_server_method()),
       unsafe SSL_CTX_use_certificate_file(context, certificate, SSL_FILETYPE_PEM) == 1,
       unsafe SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) == 1,
@@ -37,7 +37,7 @@ final class TestPeer {
     unsafe SSL_CTX_free(context)
   }
 
-  /// Takes bytes in, goes on with the handshake, and gives what it wants to send.
+  /// Receives bytes, goes on with the handshake, and returns what it has to send.
   func exchange(_ bytes: [UInt8]) -> [UInt8] {
     receive(bytes)
     ERR_clear_error()

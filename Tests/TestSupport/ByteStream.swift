@@ -6,7 +6,7 @@ package import TLS
 
 /// What went wrong with a stream, as opposed to what was late.
 package enum StreamFailure: Error, Sendable {
-  /// The peer ended the stream before what was waited for; the bytes that had come.
+  /// The peer ended the stream before what was waited for. The bytes that had come.
   case ended(awaited: String, [UInt8])
   case reset(awaited: String)
   case unexpectedBytes([UInt8])
@@ -114,7 +114,7 @@ package final class ByteStream: Sendable {
   package var isReset: Bool { inbox.current.isReset }
   /// The peer will send no more, or is gone.
   package var isEnded: Bool { inbox.current.isEnded || inbox.current.isReset }
-  /// The first bytes that came on this connection, taken or not, as they were; at most 256 KiB.
+  /// The first bytes that came on this connection, taken or not, as they were. At most 256 KiB.
   package var record: [UInt8] { inbox.current.record }
 
   // MARK: Out
@@ -179,7 +179,7 @@ package final class ByteStream: Sendable {
   private func unacknowledgedByteCount() async throws -> CInt {
     let channel = channel
     return try await channel.eventLoop.submit {
-      // SAFETY: the descriptor is the channel's own, used on its loop; the call fills the integer.
+      // SAFETY: the descriptor is the channel's own, used on its loop. The call fills the integer.
       try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
         var count: CInt = 0
         _ = unsafe ioctl($0, UInt(TIOCOUTQ), &count)
@@ -238,7 +238,7 @@ package final class ByteStream: Sendable {
     try await inbox.wait(for: "the connection to be gone") { $0.isClosed || $0.isEnded ? () : nil }
   }
 
-  /// Throws away what was and will be received; ``receivedByteCount`` goes on counting.
+  /// Throws away what was and will be received. ``receivedByteCount`` goes on counting.
   package func discardInput() {
     inbox.update { inbox in
       inbox.isDiscarding = true

@@ -2,8 +2,8 @@
 
 import Glibc
 
-/// A port of 127.0.0.1 on which connecting is refused. It is bound for the rest of the run, so that the kernel gives it to
-/// no other test's server; a program that asks for it by number may listen on it.
+/// A port of 127.0.0.1 on which connecting is refused. It is bound for the rest of the run, so that the kernel gives it
+/// to no other test's server. A program that asks for it by number may listen on it.
 package func closedPort() throws -> Int {
   // SAFETY: plain calls of the system, with an address that lives across them.
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -1,4 +1,4 @@
-// Content codings as a client undoes them, by the libraries' own decoders; also of what is not complete yet.
+// Content codings as a client undoes them, by the libraries' own decoders. Also of what is not complete yet.
 
 internal import CBrotliDecoder
 internal import CZlib
@@ -6,7 +6,7 @@ internal import CZlib
 /// What could be decoded.
 package struct Decoded: Equatable, Sendable {
   package var bytes: [UInt8]
-  /// The coded stream has come to its end, and nothing stands behind it.
+  /// The coded stream has come to its end, and nothing follows it.
   package var isComplete: Bool
 
   package init(bytes: [UInt8], isComplete: Bool) {
@@ -17,7 +17,7 @@ package struct Decoded: Equatable, Sendable {
   package var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// - Parameter coding: `gzip` or `br`; anything else decodes to nothing.
+/// - Parameter coding: `gzip` or `br`. Anything else decodes to nothing.
 package func decoded(_ bytes: [UInt8], _ coding: String?) -> Decoded {
   switch coding {
   case "gzip": inflated(bytes)
@@ -29,7 +29,7 @@ package func decoded(_ bytes: [UInt8], _ coding: String?) -> Decoded {
 private func inflated(_ bytes: [UInt8]) -> Decoded {
   var result = Decoded(bytes: [], isComplete: false)
   var input = bytes
-  // SAFETY: the stream lies in one place until it is ended; zlib reads and writes within the buffers of these calls.
+  // SAFETY: the stream lies in one place until it is ended. zlib reads and writes within the buffers of these calls.
   unsafe input.withUnsafeMutableBufferPointer { input in
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
@@ -58,7 +58,7 @@ private func inflated(_ bytes: [UInt8]) -> Decoded {
 
 private func unBrotlied(_ bytes: [UInt8]) -> Decoded {
   var result = Decoded(bytes: [], isComplete: false)
-  // SAFETY: the decoder is made and destroyed here; it reads within the buffer of this call.
+  // SAFETY: the decoder is made and destroyed here. It reads within the buffer of this call.
   unsafe bytes.withUnsafeBufferPointer { input in
     guard let decoder = unsafe BrotliDecoderCreateInstance(nil, nil, nil) else { return }
     defer { unsafe BrotliDecoderDestroyInstance(decoder) }

@@ -1,5 +1,5 @@
-// A small web server for tests, whose answers are laid down path by path and whose visitors are counted: the place where
-// an issuer's documents come from, or fail to.
+// A small web server for tests, whose answers are laid down path by path and whose visitors are counted: the place
+// where an issuer's documents come from, or fail to.
 
 import NIOCore
 import NIOPosix
@@ -36,7 +36,7 @@ package enum DocumentAnswer: Sendable {
   }
 }
 
-/// Serves on loopback until it is let go. One request a connection.
+/// Serves on loopback until it is released. One request a connection.
 package final class DocumentServer: Sendable {
   private struct State: Sendable {
     var answers: [String: DocumentAnswer] = [:]
@@ -72,7 +72,7 @@ package final class DocumentServer: Sendable {
     return DocumentServer(port: listener.localAddress?.port ?? 0, listener: listener, state: state)
   }
 
-  /// What a target answers from now on; one that was never laid down answers 404.
+  /// What a target answers from now on. One that was never laid down answers 404.
   package func put(_ target: String, _ answer: DocumentAnswer) { state.update { $0.answers[target] = answer } }
 
   /// One answer for everything: the server is down. nil: back to what was laid down.

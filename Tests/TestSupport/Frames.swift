@@ -1,5 +1,5 @@
-// Frames by hand, right and wrong (RFC 9113 §4), with fields as HPACK literals that are neither indexed nor Huffman-coded
-// (RFC 7541 §6.2.2), so that a test says exactly what goes over the wire.
+// Frames by hand, right and wrong (RFC 9113 §4), with fields as HPACK literals that are neither indexed nor
+// Huffman-coded (RFC 7541 §6.2.2), so that a test says exactly what goes over the wire.
 
 import Bytes
 

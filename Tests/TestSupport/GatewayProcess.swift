@@ -222,7 +222,7 @@ package final class GatewayProcess: Sendable {
 
   // MARK: What is done to it
 
-  /// Replaces the configuration file; ``reload()`` makes it count.
+  /// Replaces the configuration file. ``reload()`` makes it count.
   package func write(configuration: String) throws {
     serverPorts.withLock { $0.append(ServerPorts(configuration)) }
     try Data(Self.completed(configuration).utf8).write(to: folder.appending(path: "gateway.conf"), options: .atomic)
@@ -240,7 +240,7 @@ package final class GatewayProcess: Sendable {
 
   package func terminate() { child.kill(SIGTERM) }
 
-  /// The exit status once the process has ended; the negative signal number when a signal ended it.
+  /// The exit status once the process has ended. The negative signal number when a signal ended it.
   package func waitForExit() async throws -> Int32 { try await child.waitForExit() }
 
   /// Whether the process still runs.
@@ -256,7 +256,8 @@ package final class GatewayProcess: Sendable {
     try byteCount(of: kind.rawValue, in: "status")
   }
 
-  /// Memory of the process's own in bytes, page by page: what ``residentByteCount(_:)`` gives may be some 100 KiB behind.
+  /// Memory of the process's own in bytes, page by page: what ``residentByteCount(_:)`` gives may be some 100 KiB
+  /// behind.
   package func anonymousByteCount() throws -> Int { try byteCount(of: "Anonymous:", in: "smaps_rollup") }
 
   private func byteCount(of name: String, in file: String) throws -> Int {

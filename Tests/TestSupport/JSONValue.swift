@@ -9,9 +9,9 @@ package indirect enum JSONValue: Sendable, ExpressibleByStringLiteral, Expressib
   case boolean(Bool)
   case null
   case array([JSONValue])
-  /// In this order, so that a name may stand twice.
+  /// In this order, so that a name may appear twice.
   case object([(String, JSONValue)])
-  /// As it stands, valid or not.
+  /// As it is, valid or not.
   case raw(String)
   /// Leaves the member out, also where there is a default.
   case absent

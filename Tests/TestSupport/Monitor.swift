@@ -13,8 +13,8 @@ package struct DeadlinePassed: Error, CustomStringConvertible {
 }
 
 package enum Deadline {
-  /// How long any one event may take. Only a failure reaches it: a machine that is shared and slow, or that stands still
-  /// for a while, does not.
+  /// How long any one event may take. Only a failure reaches it: a machine that is shared and slow, or that pauses for
+  /// a while, does not.
   package static let standard = Duration.seconds(120)
 }
 
@@ -45,7 +45,7 @@ package final class Monitor<State: Sendable>: Sendable {
   /// A copy of the state as it is now.
   package var current: State { guarded.withLock { $0.state } }
 
-  /// Changes the state and wakes whoever waits.
+  /// Changes the state and wakes the waiting threads.
   @discardableResult
   package func update<Result: Sendable>(_ change: @Sendable (inout State) -> Result) -> Result {
     let (result, waiters) = guarded.withLock { guarded in

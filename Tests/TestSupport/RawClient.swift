@@ -1,4 +1,4 @@
-// A client that sends exactly the bytes it is told to, and reads answers strictly.
+// A client that sends exactly the given bytes, and reads answers strictly.
 
 /// A client connection. All of ``ByteStream`` is there: `send`, `receiveResponse`, `receiveToEnd`, `expectClosed`,
 /// `shutdownOutput`, `reset`.

@@ -1,5 +1,5 @@
-// HTTP/1.1 messages as they stood on the wire, read strictly: what RFC 9112 does not allow is a failure, so that
-// whatever a test reads was framed right.
+// HTTP/1.1 messages as they was on the wire, read strictly: what RFC 9112 does not allow is a failure, so that whatever
+// a test reads was framed right.
 
 /// One field line.
 package struct RawField: Sendable, Equatable, CustomStringConvertible {
@@ -25,7 +25,7 @@ package struct RawHead: Sendable {
     fields.filter { $0.name.lowercased() == name.lowercased() }.map(\.value)
   }
 
-  /// The value of a field that stands once; nil when it is absent or stands several times.
+  /// The value of a field that appears once. Nil when it is absent or appears several times.
   package subscript(name: String) -> String? {
     let values = values(of: name)
     return values.count == 1 ? values[0] : nil
@@ -42,7 +42,7 @@ package struct RawHead: Sendable {
     fields = try lines.filter { !$0.isEmpty }.map(Self.field)
   }
 
-  /// Splits at CRLF; a lone CR or LF stays in its line, where ``field(_:)`` finds it.
+  /// Splits at CRLF. A lone CR or LF stays in its line, where ``field(_:)`` finds it.
   private static func lines(_ text: String) -> [String] {
     text.unicodeScalars.split(separator: "\r\n".unicodeScalars).map { String(String.UnicodeScalarView($0)) }
   }
@@ -64,7 +64,7 @@ package struct RawHead: Sendable {
     return RawField(name: name, value: String(value))
   }
 
-  /// The framing that the fields name; nil when they name none.
+  /// The framing that the fields name. Nil when they name none.
   func framing() throws -> RawFraming? {
     let codings = values(of: "Transfer-Encoding")
     let lengths = values(of: "Content-Length")
@@ -102,7 +102,7 @@ package struct RawResponse: Sendable {
   package subscript(name: String) -> String? { head[name] }
   package func values(of name: String) -> [String] { head.values(of: name) }
 
-  /// The `code` of a problem document that the gateway made; nil for any other response.
+  /// The `code` of a problem document that the gateway made. Nil for any other response.
   package var code: String? {
     guard head["Content-Type"] == "application/problem+json", let mark = text.firstRange(of: "\"code\":\"") else {
       return nil
@@ -148,7 +148,7 @@ extension ByteStream {
     return line
   }
 
-  /// One chunk's data; empty for the last one, whose trailers are left to ``receiveTrailers()``.
+  /// One chunk's data. Empty for the last one, whose trailers are left to ``receiveTrailers()``.
   package func receiveChunk() async throws -> [UInt8] {
     let line = try await receiveLine()
     guard let count = Int(line, radix: 16), line.first != "+", line.first != "-" else {
@@ -184,7 +184,7 @@ extension ByteStream {
     }
   }
 
-  /// A response's head, 1xx ones before it collected; its body is left.
+  /// A response's head, 1xx ones before it collected. Its body is left.
   package func receiveResponseHead(to method: String = "GET") async throws -> RawResponse {
     var interim: [RawHead] = []
     while true {

@@ -4,8 +4,8 @@ import Bytes
 import NIOCore
 package import TLS
 
-/// Either side of a TLS connection. An end without close_notify reaches the stream as a reset, so that no test takes what
-/// was cut off for whole.
+/// Either side of a TLS connection. An end without close_notify reaches the stream as a reset, so that no test takes
+/// what was cut off for whole.
 final class SecureHandler: ChannelDuplexHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer

@@ -1,10 +1,10 @@
-// Ports of servers that a test has let go while its gateway still knows them. The kernel would give such a port to the next
-// test's server, which would then be asked for another test's keys.
+// Ports of servers that a test has released while its gateway still knows them. The kernel would give such a port to
+// the next test's server, which would then be asked for another test's keys.
 
 import NIOCore
 import Synchronization
 
-/// The ports that a gateway was told of: a server on one of them keeps it, closed to everybody, for as long as this lives.
+/// The ports that a gateway knows: a server on one of them keeps it, closed to everybody, for as long as this lives.
 final class ServerPorts: Sendable {
   private struct State {
     var gatewayCounts: [Int: Int] = [:]

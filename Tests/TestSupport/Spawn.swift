@@ -1,5 +1,5 @@
-// Starting a program by posix_spawn. Foundation's Process reads past the end of a list of open descriptors when there are
-// some 1,350 of them, which a busy test run has.
+// Starting a program by posix_spawn. Foundation's Process reads past the end of a list of open descriptors when there
+// are some 1,350 of them, which a busy test run has.
 
 import CLinux
 import Foundation

@@ -1,5 +1,5 @@
-// Certificates made for one test run by the openssl command: a root, and server certificates that are good or bad in one
-// way each. Lives in a temporary folder that goes away with it.
+// Certificates made for one test run by the openssl command: a root, and server certificates that are good or bad in
+// one way each. Lives in a temporary folder that goes away with it.
 
 package import Foundation
 
@@ -7,7 +7,7 @@ package import Foundation
 package final class TestCertificates: Sendable {
   package enum Kind: String, CaseIterable {
     case good, wrongHost, expired, unknownAuthority, address
-    /// The same names as `good` with an RSA key; all of one domain's; no alternative names, only a common name.
+    /// The same names as `good` with an RSA key. All of one domain's. No alternative names, only a common name.
     case rsa, wildcard, commonName
     /// For clients: with names of all kinds, out of date, of another authority.
     case client, expiredClient, foreignClient
@@ -27,8 +27,8 @@ package final class TestCertificates: Sendable {
 
   private init(folder: URL) { self.folder = folder }
 
-  /// Waits for the command without holding up a thread: it takes seconds on a busy machine, and other tests' clients have
-  /// deadlines at their servers meanwhile.
+  /// Waits for the command without holding up a thread: it takes seconds on a busy machine, and other tests' clients
+  /// have deadlines at their servers meanwhile.
   private static func make() async throws -> TestCertificates {
     let folder = FileManager.default.temporaryDirectory.appending(path: "catraca-tls-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -3,7 +3,7 @@
 import Foundation
 package import Tokens
 
-/// Serves `/keys`, `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server` on loopback; every
+/// Serves `/keys`, `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server` on loopback. Every
 /// answer can be replaced through ``server``.
 package final class TestIssuer: Sendable {
   package let key: TestKey

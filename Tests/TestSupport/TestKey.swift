@@ -42,7 +42,7 @@ package struct TestKey: Sendable {
     String(Thumbprint.canonicalJSON(signing.publicKey.components).dropFirst().dropLast())
   }
 
-  /// A whole JWK. `more` stands in front of the numbers, with its commas: `"use":"enc",`.
+  /// A whole JWK. `more` is in front of the numbers, with its commas: `"use":"enc",`.
   package func jwk(_ more: String = "") -> String {
     "{" + (id.map { "\"kid\":\(JSONValue.string($0).text)," } ?? "") + more + numbers + "}"
   }
@@ -60,7 +60,7 @@ package struct TestKey: Sendable {
     return String(decoding: token, as: UTF8.self)
   }
 
-  /// The signature of any text in the form that JWS wants.
+  /// The signature of any text in the form that JWS requires.
   package func signature(of text: String, as algorithm: SignatureAlgorithm? = nil) -> [UInt8] {
     signing.sign(text.utf8.span, (algorithm ?? self.algorithm).scheme) ?? []
   }
@@ -76,5 +76,5 @@ package func base64URL(_ bytes: [UInt8]) -> String { String(decoding: Base64URL.
 
 package func base64URL(_ text: String) -> String { base64URL(Array(text.utf8)) }
 
-/// The bytes of a part of a token; empty when it is not base64url.
+/// The bytes of a part of a token. Empty when it is not base64url.
 package func bytes(base64URL text: String) -> [UInt8] { Base64URL.decode(text.utf8.span) ?? [] }

@@ -1,4 +1,4 @@
-// A DNS server on loopback that says what a test wants, honest or not, over UDP and TCP on one port.
+// A DNS server on loopback that says what a test requires, honest or not, over UDP and TCP on one port.
 
 import NIOCore
 import NIOPosix
@@ -23,7 +23,7 @@ package final class TestNameServer: Sendable {
     }
   }
 
-  /// What is said to a query; nothing where it is not answered.
+  /// What is said to a query. Nothing where it is not answered.
   package typealias Script = @Sendable (Query) -> [UInt8]?
 
   private struct State: Sendable {

@@ -23,7 +23,7 @@ enum TestSlots {
     }
   }
 
-  /// A turn for the running test; at once when it has one.
+  /// A turn for the running test. At once when it has one.
   static func take() async throws -> Slot {
     let test = Test.current?.id
     // No deadline of its own: the wait is for all the tests before this one.

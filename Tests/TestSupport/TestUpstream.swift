@@ -36,7 +36,7 @@ package final class TestUpstream: Sendable {
   /// - Parameter isReading: false leaves what a connection receives in the kernel until its script calls
   /// `startReading`.
   /// - Parameter secure: speaks TLS.
-  /// - Parameter host: another address of this machine; its port is that of a name's other addresses.
+  /// - Parameter host: another address of this machine. Its port is that of a name's other addresses.
   /// - Parameter path: listens there on a Unix socket instead of a port.
   package static func start(
     isReading: Bool = true, receiveBufferByteCount: Int? = nil, secure: ServerContext? = nil, path: String? = nil,
@@ -117,7 +117,7 @@ package final class TestUpstream: Sendable {
       .serverChannelOption(.autoRead, value: false)
       .bind(host: "127.0.0.1", port: 0).get()
     let upstream = TestUpstream(channel: channel, log: Monitor(Log()))
-    // The queue holds one more than its backlog; whoever comes next waits.
+    // The queue holds one more than its backlog. The next connection waits.
     for _ in 1...2 {
       let waiting = try await ByteStream.connect(port: upstream.port)
       upstream.log.update { $0.connections.append(waiting) }
@@ -127,7 +127,7 @@ package final class TestUpstream: Sendable {
 
   /// All requests that were read whole, over all connections, in the order in which they were complete.
   package var requests: [RawRequest] { log.current.requests }
-  /// The connections so far, closed ones too; `record` has the first bytes of each.
+  /// The connections so far, closed ones too. `record` has the first bytes of each.
   package var connections: [ByteStream] { log.current.connections }
   package var openConnectionCount: Int { log.current.openCount }
   /// What scripts threw, other than the gateway closing a connection between requests.
@@ -160,7 +160,7 @@ package struct ScriptedConnection: Sendable {
     return request
   }
 
-  /// The next request's head; its body is left to the script.
+  /// The next request's head. Its body is left to the script.
   package func receiveRequestHead() async throws -> RawRequest {
     let request = try await stream.receiveRequestHead()
     log.update { $0.requests.append(request) }
@@ -180,7 +180,7 @@ package struct ScriptedConnection: Sendable {
     try await send(lines.joined(separator: "\r\n") + "\r\n\r\n" + (request.method == "HEAD" ? "" : text))
   }
 
-  /// Reads a request and answers with what was received: the head as it stood, an empty line, and the body.
+  /// Reads a request and answers with what was received: the head as it was, an empty line, and the body.
   package func echo() async throws {
     let request = try await receiveRequest()
     let body = request.head.bytes + request.body

@@ -37,7 +37,7 @@ package struct TokenDoor: Sendable {
   /// What `iss` says at a door with keys in a file.
   package static let issuer = "https://login.example.com/"
 
-  /// One issuer, whose keys stand in a file. `rules` are further lines of its entry.
+  /// One issuer, whose keys are in a file. `rules` are further lines of its entry.
   package static func start(
     jwks: [String], rules: [String] = [], auth: String = "login", route: [String] = [], more: String = "",
     top: String = ""

@@ -3,7 +3,7 @@
 import Foundation
 import Synchronization
 
-/// A shell that is told which processes run, and ends those that are left when nobody is there to tell it more.
+/// A shell that knows which processes run, and ends those that are left when its parent is gone.
 final class Watchdog: Sendable {
   static let shared = Watchdog()
   private struct State: Sendable {

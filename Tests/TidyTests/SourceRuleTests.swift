@@ -58,7 +58,7 @@ struct SourceRuleTests {
     ) { targets.contains($0.target) }
   }
 
-  /// Where `unsafe` may stand: the wrappers of C, the bytes' one owner, and files that speak to the system.
+  /// Where `unsafe` may be: the wrappers of C, the bytes' one owner, and files that call the system.
   private static let unsafeTargets: Set = ["Bytes", "Cryptography", "TLS", "HTTP2", "Compression"]
   private static let unsafeFiles: Set = [
     "Sources/Configuration/Reading/ConfigurationReader.swift",
@@ -94,7 +94,7 @@ struct SourceRuleTests {
       let uses = file.lines(withWords: ["unsafe"])
       guard let first = uses.first else { continue }
       if Self.unsafeTargets.contains(file.target) {
-        // In the wrappers a type's owner is told once, for all of its functions.
+        // In the wrappers a type's owner is explained once, for all of its functions.
         #expect(file.text.contains("SAFETY"), "\(first): say in a line `// SAFETY: …` what makes it hold")
         continue
       }

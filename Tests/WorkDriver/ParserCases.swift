@@ -1,5 +1,5 @@
-// Readers that are asked by themselves: heads of HTTP/2, frames of WebSockets, PROXY headers. And work that is known to be
-// quadratic, which the judge must find.
+// Readers that are asked automatically: heads of HTTP/2, frames of WebSockets, PROXY headers. And work that is known to
+// be quadratic, which the judge must find.
 
 import Bytes
 import HTTP2

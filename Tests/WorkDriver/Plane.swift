@@ -48,7 +48,7 @@ final class Plane {
     return received.count >= 12 ? String(decoding: received[9..<12], as: UTF8.self) : "none"
   }
 
-  /// Carries out what the worker wants, until it wants nothing more.
+  /// Carries out what the worker commands, until there is nothing more.
   private func settle() {
     while !worker.flushes.isEmpty || !worker.commands.isEmpty {
       let flushes = worker.flushes

@@ -163,7 +163,7 @@ var requestCases: [WorkCase] {
     ]
 }
 
-/// A route that wants three scopes, and a token with these claims.
+/// A route that requires three scopes, and a token with these claims.
 private func guarded(_ claims: String) throws -> (Plane, String) {
   let key = try SigningKey.generate(.edwards(.ed25519))
   let keys = KeySetWriter.encode([(id: "k", key: key.publicKey, algorithm: nil)])

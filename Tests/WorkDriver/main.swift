@@ -1,12 +1,12 @@
-// Does the work of each case in three sizes, each between two calls of a marker: valgrind writes down at the marker how many
-// instructions were needed since the one before. `LinearCostTests` runs this program and judges.
+// Does the work of each case in three sizes, each between two calls of a marker: valgrind writes down at the marker how
+// many instructions were needed since the one before. `LinearCostTests` runs this program and judges.
 
 /// A piece of work whose cost may grow no faster than its size.
 struct WorkCase {
   let name: String
   /// Three, each twice as large as the one before.
   let sizes: [Int]
-  /// Prepares the work of a size; what it gives does the work, and says what came of it.
+  /// Prepares the work of a size. What it gives does the work, and says what came of it.
   let make: (Int) throws -> () throws -> String
 
   init(_ name: String, from size: Int = 100, _ make: @escaping (Int) throws -> () throws -> String) {

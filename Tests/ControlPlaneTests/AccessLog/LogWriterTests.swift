@@ -1,4 +1,4 @@
-// Destinations that fail or stand still: workers are not held up, and neither is the end of the process.
+// Destinations that fail or block: workers are not held up, and neither is the end of the process.
 
 import Configuration
 import ControlPlane
@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Log writer")
 struct LogWriterTests {
-  /// What the gateway's own log was told.
+  /// What was reported to the gateway's own log.
   private final class Told: Sendable {
     private let lines = NIOLockedValueBox<[String]>([])
     var all: [String] { lines.withLockedValue(\.self) }

@@ -1,5 +1,5 @@
-// A server for tests that says exactly the bytes that it is told to, then closes or waits: for answers that no proper
-// server would give.
+// A server for tests that sends exactly the given bytes, then closes or waits: for answers that no proper server would
+// give.
 
 import NIOCore
 import NIOPosix

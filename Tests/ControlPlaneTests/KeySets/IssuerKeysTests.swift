@@ -1,4 +1,4 @@
-// One issuer's life as events in, decisions out; time is a value.
+// One issuer's life as events in, decisions out. Time is a value.
 
 import Testing
 import Tokens

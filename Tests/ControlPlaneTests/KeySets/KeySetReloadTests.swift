@@ -1,4 +1,4 @@
-// Key sets across a reload: what workers are told when it meets a load, and what is kept when rules change.
+// Key sets across a reload: what workers receive when it meets a load, and what is kept when rules change.
 
 import Testing
 import Tokens

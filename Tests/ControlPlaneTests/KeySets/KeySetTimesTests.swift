@@ -1,4 +1,4 @@
-// When issuers are asked: at the start, after failures, by a reload; on virtual time.
+// When issuers are asked: at the start, after failures, by a reload. On virtual time.
 
 import Synchronization
 import Testing

@@ -1,4 +1,5 @@
-// The world around a registry, made of values: time moves when a test says so, documents and files are what it laid down.
+// The world around a registry, made of values: time moves when a test says so, documents and files are what it laid
+// down.
 
 import Logging
 import Synchronization
@@ -129,7 +130,7 @@ final class VirtualWorld: Sendable {
     }
   }
 
-  /// Lets a registry's loop end: its timers are let go.
+  /// Lets a registry's loop end: its timers fire.
   func end() { advance(to: .seconds(1 << 40)) }
 }
 
@@ -162,7 +163,7 @@ private struct VirtualFiles: KeySetFiles {
 /// The key ids of a set as text.
 func keyIDs(_ set: KeySet) -> [String] { set.keys.map { String(decoding: $0.keyID ?? [], as: UTF8.self) } }
 
-/// A key set of Ed25519 keys with these ids; the bytes of a key come from its id.
+/// A key set of Ed25519 keys with these ids. The bytes of a key come from its id.
 func keySet(_ ids: String...) -> [UInt8] {
   let keys = ids.map { id in
     let x = String(repeating: id.first.map(String.init) ?? "A", count: 42) + "A"
@@ -185,7 +186,7 @@ extension KeySetRegistry {
   }
 }
 
-/// Waits for something that other tasks bring about; a test that waits in vain is ended by its time limit.
+/// Waits for something that other tasks bring about. A test that waits in vain is ended by its time limit.
 func eventually(_ condition: () async -> Bool) async {
   while await !condition() { await Task.yield() }
 }

@@ -1,4 +1,4 @@
-// Names over time: when they are looked up again, what a failure leaves, and what is told of it.
+// Names over time: when they are looked up again, what a failure leaves, and what is reported.
 
 import Logging
 import Synchronization
@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Names")
 struct NameRegistryTests {
-  /// Answers in turn, the last one for ever; notes the pauses.
+  /// Answers in turn, the last one for ever. Notes the pauses.
   private final class World: Sendable {
     private let answers: [Resolution]
     private let askedCount = Mutex(0)

@@ -1,4 +1,4 @@
-// What a small machine or container leaves of a configuration, and what the operator is told of it.
+// What a small machine or container leaves of a configuration, and how the operator is warned.
 
 import Configuration
 import Testing

@@ -1,5 +1,5 @@
-// Servers that are killed, hang, lie or dribble, as processes: what the clients got, what log and metrics say, and that the
-// upstream is well again soon after its server is.
+// Servers that are killed, hang, lie or dribble, as processes: what the clients got, what log and metrics say, and that
+// the upstream is well again soon after its server is.
 
 import TestSupport
 import Testing
@@ -20,7 +20,7 @@ struct FaultTests {
     """
   }
 
-  /// Asks until the server of that name answers, and says how long that took; every answer on the way is looked at.
+  /// Asks until the server of that name answers, and says how long that took. Every answer on the way is looked at.
   private func heal(
     _ gateway: GatewayProcess, to name: String, _ check: (RawResponse) -> Void = { _ in }
   ) async throws -> Duration {

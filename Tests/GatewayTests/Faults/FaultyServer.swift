@@ -15,9 +15,9 @@ final class FaultyServer: Sendable {
     case half
     /// Takes requests and says nothing.
     case silent
-    /// What is no HTTP.
+    /// Bytes that are not HTTP.
     case garbage
-    /// A byte every tenth of a second, from the head on; or from the body on.
+    /// A byte every tenth of a second, from the head on. Or from the body on.
     case trickle, trickleBody
   }
 
@@ -31,7 +31,7 @@ final class FaultyServer: Sendable {
     self.child = child
   }
 
-  /// - Parameter port: one that ``closedPort()`` gave; by default a fresh one.
+  /// - Parameter port: one that ``closedPort()`` gave. By default a fresh one.
   static func start(_ behaviour: Behaviour, named name: String = "name", port: Int? = nil) async throws -> FaultyServer
   {
     let port = try port ?? closedPort()

@@ -1,12 +1,12 @@
-// A server and a client of gRPC, both with Python's grpcio, and how they are run. Messages are bytes, so that nothing has
-// to be generated.
+// A server and a client of gRPC, both with Python's grpcio, and how they are run. Messages are bytes, so that nothing
+// has to be generated.
 
 import Foundation
 import TestSupport
 import Testing
 
 extension Trait where Self == ConditionTrait {
-  /// Skips a test on a machine without grpcio; not in CI, where it has to be there.
+  /// Skips a test on a machine without grpcio. Not in CI, where it has to be there.
   static var needsGRPC: Self {
     .enabled("no Python here has grpcio: `make test` installs it into .build/python") {
       try await GRPCPrograms.python() != nil || ProcessInfo.processInfo.environment["CI"] != nil
@@ -95,7 +95,8 @@ enum GRPCPrograms {
     server.wait_for_termination()
     """
 
-  /// Runs the scenario of its first argument against the gateway's port with the authority's file, and prints what it saw.
+  /// Runs the scenario of its first argument against the gateway's port with the authority's file, and prints what it
+  /// saw.
   static let client = """
     import itertools, json, signal, sys, threading
     import grpc

@@ -1,5 +1,5 @@
-// Two gateways in a row before an echo upstream: the second one is the first one's HTTP/2 server, so that whatever comes in
-// at the door is carried over real sockets in both protocols.
+// Two gateways in a row before an echo upstream: the second one is the first one's HTTP/2 server, so that whatever
+// comes in at the door is carried over real sockets in both protocols.
 
 import Foundation
 import TestSupport

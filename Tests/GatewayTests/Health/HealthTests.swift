@@ -19,7 +19,7 @@ struct HealthTests {
     """
   }
 
-  /// A server that answers with its name, and checks with the status that it is told.
+  /// A server that answers with its name, and checks with the given status.
   private struct Server {
     let upstream: TestUpstream
     let isWell: Monitor<Bool>

@@ -1,5 +1,5 @@
-// A server that dies and is started again behind a gateway under load: what clients get meanwhile, and that a herd which
-// waited for it does not run it over.
+// A server that dies and is started again behind a gateway under load: what clients get meanwhile, and that a herd
+// which waited for it does not run it over.
 
 import Foundation
 import TestSupport

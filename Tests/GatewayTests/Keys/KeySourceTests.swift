@@ -1,4 +1,4 @@
-// Where keys come from: the configuration, a file, a URL, discovery in both forms; and how they rotate.
+// Where keys come from: the configuration, a file, a URL, discovery in both forms. And how they rotate.
 
 import TestSupport
 import Testing
@@ -23,7 +23,7 @@ struct KeySourceTests {
     tenant.server.put(
       "/.well-known/oauth-authorization-server/realms/one",
       .json("{\"issuer\":\"\(tenantURL)\",\"jwks_uri\":\"\(tenant.url)/keys\"}"))
-    // One whose name ends in a slash, which does not stand twice.
+    // One whose name ends in a slash, which does not appear twice.
     let slash = try await TestIssuer.start(.es256)
     slash.server.put(
       "/.well-known/openid-configuration", .json("{\"issuer\":\"\(slash.url)/\",\"jwks_uri\":\"\(slash.url)/keys\"}"))
@@ -99,8 +99,8 @@ struct KeySourceTests {
       }
       for try await status in group { #expect(status == 200) }
     }
-    // Discovery led there before, so it is not asked again. A worker whose request came between the fetch and the news of it
-    // takes one of the other two looks.
+    // Discovery led there before, so it is not asked again. A worker whose request came between the fetch and the news
+    // of it takes one of the other two looks.
     let targets = issuer.server.targets
     #expect(targets.starts(with: ["/.well-known/openid-configuration", "/keys", "/keys"]), "\(targets)")
     #expect(targets.dropFirst().allSatisfy { $0 == "/keys" } && targets.count <= 5, "\(targets)")

@@ -9,7 +9,7 @@ struct PrivilegeTests {
   @Test("A gateway that may not administer the network takes clients and reaches its upstream")
   func unprivileged() async throws {
     let upstream = try await TestUpstream.answering("ok")
-    // Whoever is not root has no such right anyway, and cannot run setpriv.
+    // A user other than root has no such right anyway, and cannot run setpriv.
     let launcher = geteuid() == 0 ? ["/usr/bin/setpriv", "--bounding-set=-net_admin"] : []
     let gateway = try await GatewayProcess.start(Configurations.plain(upstream), launcher: launcher)
     let response = try await gateway.get("/")

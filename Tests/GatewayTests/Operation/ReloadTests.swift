@@ -153,7 +153,7 @@ struct ReloadTests {
     #expect(metrics.samples.allSatisfy { $0.value >= 0 })
   }
 
-  /// The port that /status tells of a listener's address.
+  /// The port of a listener's address according to /status.
   private func port(of host: String, _ gateway: GatewayProcess) async throws -> Int? {
     let object = try JSONSerialization.jsonObject(with: Data(try await gateway.admin("/status").body)) as? [String: Any]
     let listeners = (object?["listeners"] as? [[String: Any]] ?? []).compactMap { $0["address"] as? String }

@@ -1,4 +1,4 @@
-// Client certificates: who must show one, whose are taken, and what the upstream is told of them.
+// Client certificates: who must show one, whose are accepted, and what the upstream learns of them.
 
 import Foundation
 import TestSupport

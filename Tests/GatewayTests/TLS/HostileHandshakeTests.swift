@@ -1,4 +1,4 @@
-// What comes to a TLS port and is no proper handshake, or none in time.
+// What arrives at a TLS port and is not a proper handshake, or not in time.
 
 import Foundation
 import TestSupport
@@ -46,7 +46,7 @@ struct HostileHandshakeTests {
     let client = try await gateway.process.connect()
     client.startSending(bytes)
     try await client.waitUntilGone()
-    // An alert is one small record; no answer of HTTP is among it.
+    // An alert is one small record. No answer of HTTP is among it.
     #expect(client.record.isEmpty || client.record[0] == 0x15 && client.record.count <= 7, "\(client.record)")
     #expect(try await neighbour.get("/").status == 200)
     let metrics = try await gateway.process.waitForMetrics("two handshakes") {

@@ -1,4 +1,4 @@
-// PROXY headers on a listener that wants them, in clear and in front of TLS.
+// PROXY headers on a listener that requires them, without TLS and in front of TLS.
 
 import TestSupport
 import Testing

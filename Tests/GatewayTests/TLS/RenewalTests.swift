@@ -50,7 +50,7 @@ struct RenewalTests {
     let line = try await gateway.process.waitForLog("the bad renewal") { $0.contains("certificates not renewed") }
     #expect(line.contains("a.crt") && line.contains("error"))
     #expect(try await gateway.curl([], host: "a.apps.test").0 == 0)
-    // A key that does not fit is as bad; with its certificate it is good again.
+    // A key that does not fit is as bad. With its certificate it is good again.
     try gateway.process.write(file: "a.crt", text(certificates.certificate(.good)))
     _ = try await gateway.process.waitForLog("the wrong key") {
       $0.contains("certificates not renewed") && $0.contains("a.key")

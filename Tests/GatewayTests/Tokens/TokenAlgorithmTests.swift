@@ -10,7 +10,7 @@ struct TokenAlgorithmTests {
   @Test("A token of each algorithm passes, fresh and remembered; one by another key of its kind does not")
   func everyAlgorithm() async throws {
     var keys = try SignatureAlgorithm.allCases.map { try TestKey($0, id: $0.rawValue) }
-    // EdDSA stands for both curves.
+    // EdDSA covers both curves.
     let ed448 = try TestKey(.ed448, id: "EdDSA-448")
     keys.append(TestKey(.edDSA, id: "EdDSA-448", signing: ed448.signing))
     let names = SignatureAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
@@ -41,7 +41,7 @@ struct TokenAlgorithmTests {
     #expect(
       try await quiet.verdicts([TokenDoor.token(elliptic), TokenDoor.token(secret)])
         == ["passed", "algorithm_not_allowed"])
-    // What cannot be used is told at the start.
+    // What cannot be used is reported at the start.
     #expect(quiet.gateway.standardError.contains { $0.contains("gateway.conf") && $0.contains("algorithms") })
   }
 

@@ -1,4 +1,4 @@
-// Where a token may stand, and that it goes no further unless it is to.
+// Where a token may be, and that it goes no further unless it should.
 
 import TestSupport
 import Testing
@@ -71,7 +71,7 @@ struct TokenPlaceTests {
     let key = try TestKey(.es256)
     let door = try await start(key)
     let token = TokenDoor.token(key)
-    // Basic credentials are none of ours, so another source counts; they are not the service's business either.
+    // Basic credentials are none of ours, so another source counts. They are not the service's business either.
     let basic = "Authorization: Basic YTpi"
     for others in [[basic], ["Cookie: sid=; a=1"], ["Cookie: sid=", basic]] {
       #expect(try await door.gateway.get("/door?access_token=", others + ["X-Token: \(token)"]).status == 200)

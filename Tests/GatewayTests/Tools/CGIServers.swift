@@ -1,4 +1,5 @@
-// Web servers that tell a script of a request's fields as CGI does: in variables whose names keep little of the field's.
+// Web servers that pass a request's fields to a script as CGI does: in variables whose names keep little of the
+// field's.
 
 import Foundation
 import TestSupport
@@ -119,7 +120,7 @@ struct RunningCGIServer {
 
   private static func program(_ name: String) -> String { ChildProcess.path(of: name) ?? name }
 
-  /// Told to drop no name.
+  /// Configured to drop no name.
   private static func nginx(_ path: String, _ port: Int) -> String {
     """
     daemon off; worker_processes 1; pid \(path)/pid; error_log stderr notice;

@@ -1,4 +1,4 @@
-// Scripts behind servers that fold names as CGI does: none is told of an identity that the token does not say.
+// Scripts behind servers that fold names as CGI does: none receives an identity that is not in the token.
 
 import TestSupport
 import Testing
@@ -21,7 +21,7 @@ struct CGITests {
     }
   }
 
-  /// What an untrusted peer may not tell, as a script would see it.
+  /// What an untrusted peer may not set, as a script would see it.
   private static let forged = [
     "X-Auth-Level", "X-Jwt-Payload", "X-Real-IP", "X-Original-URL", "X-HTTP-Method-Override", "X-Forwarded-User",
     "Proxy",

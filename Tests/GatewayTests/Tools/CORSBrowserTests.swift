@@ -1,4 +1,5 @@
-// Pages in a real browser that call a gateway of another origin: what they may read, and what the browser keeps from them.
+// Pages in a real browser that call a gateway of another origin: what they may read, and what the browser keeps from
+// them.
 
 import Foundation
 import TestSupport
@@ -6,7 +7,8 @@ import Testing
 
 @Suite("Pages of other origins")
 struct CORSBrowserTests {
-  /// Calls the gateway in several ways, and tells how each went by what it asks of `/seen/` next, which every page may.
+  /// Calls the gateway in several ways, and reports how each went by its next request to `/seen/`, which every page may
+  /// call.
   static let page = """
     <!doctype html><title>page</title><script>
     const gateway = "http://127.0.0.1:PORT", token = "TOKEN", name = "NAME";
@@ -84,7 +86,7 @@ struct CORSBrowserTests {
     return Scene(upstream: upstream, issuer: issuer, gateway: gateway, folder: folder)
   }
 
-  /// Opens an address and waits for what its page tells.
+  /// Opens an address and waits for what its page reports.
   private func report(_ address: String, _ scene: Scene, name: String) async throws -> [String] {
     let browser = try ChildProcess.start(
       "/usr/bin/env",
@@ -117,7 +119,8 @@ struct CORSBrowserTests {
     let (server, port) = try await serve(scene)
     defer { server.kill(SIGTERM) }
     let seen = try await report("http://127.0.0.1:\(port)/page.html", scene, name: "allowed")
-    // Open: not exposed. With a token: whole. Without: the gateway's own 401. PATCH is not offered, nor cookies on /api.
+    // Open: not exposed. With a token: whole. Without: the gateway's own 401. PATCH is not offered, nor cookies on
+    // /api.
     #expect(seen == ["200.none", "200.5", "401.none", "TypeError", "TypeError", "200.5", "error"])
     let requests = scene.upstream.requests.map { $0.method + " " + $0.target }
     #expect(Set(requests) == ["GET /open", "PUT /api", "GET /cookies", "GET /live"])

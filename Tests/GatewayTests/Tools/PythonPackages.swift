@@ -1,11 +1,11 @@
-// Libraries of Python's that Debian has too old or not at all: taken from the system where they are, else installed with pip
-// into a virtual environment under .build, once for all runs.
+// Libraries of Python's that Debian has too old or not at all: taken from the system where they are, else installed
+// with pip into a virtual environment under .build, once for all runs.
 
 import Foundation
 import TestSupport
 
 enum PythonPackages {
-  /// A python3 that has `websockets` (13 or later) and `h2`; nil, with a line that says so, where they cannot be had.
+  /// A python3 that has `websockets` (13 or later) and `h2`. Nil, with a line that says so, where they cannot be had.
   static let webSockets = Task { () -> String? in
     let check = ["-c", "import h2.connection, websockets.asyncio.client"]
     if await passes("python3", check) { return "python3" }

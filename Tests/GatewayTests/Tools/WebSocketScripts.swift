@@ -1,4 +1,5 @@
-// Both ends of WebSockets in Python: the library `websockets`, and `h2` for RFC 8441. Each says line by line what it sees.
+// Both ends of WebSockets in Python: the library `websockets`, and `h2` for RFC 8441. Each says line by line what it
+// sees.
 
 enum WebSocketScripts {
   /// Echoes, and says how it was asked and how it ended.
@@ -45,7 +46,7 @@ enum WebSocketScripts {
     asyncio.run(main())
     """
 
-  /// Port and token; over TLS.
+  /// Port and token. Over TLS.
   static let multiplexedClient = """
     import os, socket, ssl, struct, sys
     import h2.config, h2.connection, h2.events

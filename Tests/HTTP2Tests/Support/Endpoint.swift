@@ -138,7 +138,7 @@ final class Endpoint {
   var sentFrames: [SentFrame] { SentFrame.all(sent, skipping: session.role == .client ? 24 : 0) }
   var failure: FailureReason? { session.failure }
 
-  /// Sends a whole or begun request; false in the place of a stream that was refused.
+  /// Sends a whole or begun request. False in the place of a stream that was refused.
   @discardableResult
   func ask(_ head: String, scheme: StaticString = "https", end: Bool = true) -> StreamID? {
     guard list.setRequest(head: Array(head.utf8).span, scheme: scheme) else { return nil }

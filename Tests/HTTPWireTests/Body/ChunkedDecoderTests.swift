@@ -8,7 +8,7 @@ import Testing
 private struct Body: Equatable {
   var content: [UInt8] = []
   var trailers: [String] = []
-  /// Bytes read; -1 if the body is refused, where the offset says nothing.
+  /// Bytes read. -1 if the body is refused, where the offset says nothing.
   var byteCount = 0
   var last = ChunkEvent.needMore
 

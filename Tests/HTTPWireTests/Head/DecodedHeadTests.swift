@@ -1,5 +1,5 @@
-// Heads made of decoded fields, as HTTP/2 has them, against the same heads parsed from HTTP/1 bytes: the same fields, the same
-// refusals.
+// Heads made of decoded fields, as HTTP/2 has them, against the same heads parsed from HTTP/1 bytes: the same fields,
+// the same refusals.
 
 import Bytes
 import HTTPWire

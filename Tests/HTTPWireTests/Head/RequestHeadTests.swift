@@ -199,7 +199,7 @@ struct RequestHeadTests {
     for byte in UInt8.min...UInt8.max {
       for name in [[byte], Array("ab".utf8) + [byte], Array("abcdefghi".utf8) + [byte] + Array("jklmnopqrstuv".utf8)] {
         let bytes = Array("GET / HTTP/1.1\r\nHost: a\r\n".utf8) + name + Array(": value\r\n\r\n".utf8)
-        // A colon ends the name early; CR and LF end other things.
+        // A colon ends the name early. CR and LF end other things.
         if byte == 0x3A { continue }
         let isGood = RequestReading.whole(bytes).progress == .complete(byteCount: bytes.count)
         #expect(isGood == token.contains(byte), "\(byte) in a name of \(name.count)")

@@ -1,4 +1,5 @@
-// What the parsers made of an input, as values that tests can compare; each input is read whole and split at every byte.
+// What the parsers made of an input, as values that tests can compare. Each input is read whole and split at every
+// byte.
 
 import Bytes
 import HTTPWire

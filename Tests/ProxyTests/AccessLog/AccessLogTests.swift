@@ -1,4 +1,4 @@
-// Lines of the access log, well-formed whatever they tell of.
+// Lines of the access log, well-formed whatever they describe.
 
 import Bytes
 import Configuration

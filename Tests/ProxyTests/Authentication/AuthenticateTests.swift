@@ -1,4 +1,4 @@
-// Where a token may stand, what its absence means, and what is refused with which words.
+// Where a token may be, what its absence means, and what is refused with which words.
 
 import Testing
 import Tokens

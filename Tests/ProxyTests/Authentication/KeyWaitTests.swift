@@ -1,5 +1,5 @@
-// Requests whose token names an unknown key: they wait together, for one look at the issuer, and each way out of the wait
-// is taken.
+// Requests whose token names an unknown key: they wait together, for one look at the issuer, and each way out of the
+// wait is taken.
 
 import Testing
 import Tokens

@@ -1,4 +1,5 @@
-// Who does not read holds the other side back, and whoever reads again gets all of it. Nothing grows without bound.
+// A side that does not read holds the other side back, and gets all of it once it reads again. Nothing grows without
+// bound.
 
 import Bytes
 import Testing

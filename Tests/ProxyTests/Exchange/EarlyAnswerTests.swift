@@ -1,5 +1,5 @@
-// Answers that come before the request is complete: the rest of the body is thrown away where that is little and sure to
-// come, and the connection is ended in order where it is not.
+// Answers that come before the request is complete: the rest of the body is thrown away where that is little and sure
+// to come, and the connection is ended in order where it is not.
 
 import Testing
 

@@ -1,5 +1,5 @@
-// Large pieces of bodies go from one connection to the other with their memory: whatever is before, behind or between them,
-// what arrives is what was sent.
+// Large pieces of bodies go from one connection to the other with their memory: whatever is before, behind or between
+// them, what arrives is what was sent.
 
 import Testing
 

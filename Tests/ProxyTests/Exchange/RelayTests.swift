@@ -1,5 +1,5 @@
-// When a body may pass unseen, and when its bytes have to come in: only a body that goes on byte for byte may, and never its
-// end.
+// When a body may pass unseen, and when its bytes have to come in: only a body that goes on byte for byte may, and
+// never its end.
 
 import Testing
 

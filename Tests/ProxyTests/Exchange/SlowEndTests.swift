@@ -1,4 +1,4 @@
-// The end of a connection whose client is slow: all of the answer arrives, or the client can tell that it does not.
+// The end of a connection whose client is slow: all of the answer arrives, or the client can see that it does not.
 
 import Testing
 

@@ -35,7 +35,7 @@ struct CallBench {
     for peer in peers { peer.exchange() }
   }
 
-  /// What a trailers-only answer says; nil when it is none.
+  /// What a trailers-only answer says. Nil when it is none.
   func refusal(_ stream: Int32) throws -> (status: Int, message: String)? {
     let seen = try #require(client.streams[stream])
     guard seen.head.first == "200", seen.isHeadLast, seen.isEnded, seen.content.isEmpty,

@@ -1,4 +1,5 @@
-// What of a call passes: its fields and trailers in both directions, and the silence of one side while the other speaks.
+// What of a call passes: its fields and trailers in both directions, and the silence of one side while the other
+// speaks.
 
 import HTTP2
 import Testing

@@ -1,5 +1,6 @@
-// Random events in random order over HTTP/2, from fixed seeds: nothing traps, no byte of one stream reaches another, and
-// everything is released at the end. As in ExchangeFuzzTests, each request carries a mark that its answer must have.
+// Random events in random order over HTTP/2, from fixed seeds: nothing traps, no byte of one stream reaches another,
+// and everything is released at the end. As in ExchangeFuzzTests, each request carries a mark that its answer must
+// have.
 
 import HTTP2
 import Testing

@@ -1,4 +1,4 @@
-// Every mix of HTTP/1 and HTTP/2 on the two sides: what goes in on one side comes out on the other, framed anew.
+// Every mix of HTTP/1 and HTTP/2 on the two sides: what goes in on one side comes out on the other, framed again.
 
 import HTTP2
 import Testing
@@ -14,7 +14,7 @@ enum Mix: String, CaseIterable, CustomTestStringConvertible {
   var text: String { HTTP2Bench.route + (self == .clientOnly ? "" : HTTP2Bench.multiplexed) }
 }
 
-/// One exchange over either mix, told in the same words.
+/// One exchange over either mix, described in the same words.
 private final class MixedExchange {
   let mix: Mix
   let over: HTTP2Bench

@@ -1,4 +1,5 @@
-// A server's HTTP/2 connection: shared by exchanges, within what the server allows, and what becomes of them when it goes.
+// A server's HTTP/2 connection: shared by exchanges, within what the server allows, and what becomes of them when it
+// goes.
 
 import HTTP2
 import Testing

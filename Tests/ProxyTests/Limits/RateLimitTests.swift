@@ -1,4 +1,4 @@
-// Rate limits on a request's way: whom they count, in which order, what the caller is told.
+// Rate limits in the request path: whom they count, in which order, and how the caller is answered.
 
 import Testing
 import Tokens
@@ -11,7 +11,7 @@ struct RateLimitTests {
     "\(more)\nroutes: [{ name: r, path: /*, auth: \(auth), rate_limit: \(limit), upstream: app }]"
   }
 
-  /// The answer to one request, on a connection of its own; what goes up is answered 200.
+  /// The answer to one request, on a connection of its own. What goes up is answered 200.
   private func ask(_ bench: Bench, from address: String = "192.0.2.7", _ lines: String...) throws -> String {
     let client = bench.connect(from: address)
     client.send((["GET / HTTP/1.1", "Host: h", "Connection: close"] + lines).map { $0 + "\r\n" }.joined() + "\r\n")
@@ -31,7 +31,7 @@ struct RateLimitTests {
     let refused = try ask(bench)
     #expect(status(refused) == 429 && code(refused) == "rate_limited")
     #expect(lines(of: refused)[0] == "HTTP/1.1 429 Too Many Requests")
-    // 29.5 s are left: told as the next whole second.
+    // 29.5 s are left, rounded up to a whole second.
     #expect(values("Retry-After", in: refused) == ["30"])
     #expect(values("RateLimit", in: refused) == ["\"default\";r=0;t=30"])
     #expect(values("RateLimit-Policy", in: refused) == ["\"default\";q=2;w=60"])

@@ -8,7 +8,8 @@ import Testing
 
 @Suite("Rate limiter")
 struct RateLimiterTests {
-  /// A bucket as the books have it: tokens that drop in with time. One token is `interval` units, a unit comes each nanosecond.
+  /// A bucket as the books have it: tokens that drop in with time. One token is `interval` units, a unit comes each
+  /// nanosecond.
   private struct PlainBucket {
     let interval: Int64
     let capacity: Int64
@@ -161,7 +162,7 @@ struct RateLimiterTests {
       #expect(verdict.isAllowed && verdict.remaining == 2 && verdict.wait == 3_600_000_000_000)
     }
     for key in held { #expect(!limiter.take(key, at: now).isAllowed) }
-    // All of them empty: the one that is nearest to full is forgotten, and nobody is refused for want of room.
+    // All of them empty: the one that is nearest to full is forgotten, and nobody is refused for lack of room.
     for _ in 0..<2 { #expect(limiter.take(2099 << 5, at: now).isAllowed) }
     let last = limiter.take(3000, at: now + 1)
     #expect(last.isAllowed && last.remaining == 2 && last.hasEvicted)

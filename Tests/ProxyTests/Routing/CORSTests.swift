@@ -1,4 +1,4 @@
-// Requests of pages of other origins: who gets which fields, on which answers, and what a preflight is told.
+// Requests of pages of other origins: who gets which fields, on which answers, and how a preflight is answered.
 
 import Configuration
 import Testing
@@ -108,7 +108,7 @@ struct CORSTests {
     // The route of a GET has no cors: its OPTIONS is an ordinary one.
     #expect(body(of: answer(bench, preflight("/a", method: "GET", Self.origin))) == "own")
     #expect(body(of: answer(bench, preflight("/a", method: "post", Self.origin))) == "own")
-    // What is no preflight is an ordinary request, too.
+    // An OPTIONS that is not a preflight is an ordinary request, too.
     #expect(body(of: answer(bench, head("OPTIONS /a HTTP/1.1", "Host: h", Self.origin))) == "own")
     #expect(body(of: answer(bench, preflight("/a", method: "POST"))) == "own")
     let twice = preflight("/a", method: "POST", Self.origin, "Access-Control-Request-Method: POST")

@@ -5,8 +5,8 @@ import Configuration
 
 @testable import Proxy
 
-/// A route named by its path unless told otherwise. `/a/*` is a prefix, `{x}` a parameter, `*.` in front of a host a
-/// wildcard.
+/// A route that is named by its path unless a name is given. `/a/*` is a prefix, `{x}` a parameter, `*.` in front of a
+/// host a wildcard.
 func makeRoute(
   _ path: String, host: String? = nil, methods: [String] = [], headers: [String: String] = [:], name: String? = nil
 ) -> Route {

@@ -272,7 +272,7 @@ private enum RouteModel {
     }
   }
 
-  /// A digit a segment: 0 literal, 1 parameter, 2 taken by `/*`; the end of the path again 0 or 2.
+  /// A digit a segment: 0 literal, 1 parameter, 2 taken by `/*`. The end of the path again 0 or 2.
   private static func rank(_ pattern: PathPattern, _ count: Int) -> [Int] {
     let own = pattern.segments.map { segment in
       if case .literal = segment { 0 } else { 1 }

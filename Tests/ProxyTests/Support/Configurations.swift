@@ -7,7 +7,7 @@ import Tokens
 
 @testable import Proxy
 
-/// The model of a text; a listener and an upstream `app` of one server stand in front of it unless it has its own.
+/// The model of a text. A listener and an upstream `app` of one server are in front of it unless it has its own.
 func configuration(_ text: String) throws -> GatewayConfiguration {
   var whole = text + "\n"
   if !text.contains("listeners:") { whole += "listeners: [{ address: 127.0.0.1:0 }]\n" }
@@ -52,7 +52,7 @@ struct BenchIssuer {
     return try KeySet.parse(bytes.span, algorithms: [.edDSA])
   }
 
-  /// A token for `alice`; `more` are further members with a comma in front.
+  /// A token for `alice`. `more` are further members with a comma in front.
   func token(_ more: String = "", keyID: String? = nil, seconds: Int64 = 3600) throws -> String {
     let expiry = Bench.unixMilliseconds / 1000 + seconds
     let payload = "{\"iss\":\"i\",\"aud\":\"a\",\"sub\":\"alice\",\"exp\":\(expiry)\(more)}"

@@ -1,5 +1,5 @@
-// One socket of the bench: what the worker writes ends here, what the peer does begins here. How far bytes have got is in the
-// connection's own `TransferState`, by the methods that the transport calls.
+// One socket of the bench: what the worker writes ends here, what the peer does begins here. How far bytes have got is
+// in the connection's own `TransferState`, by the methods that the transport calls.
 
 import Bytes
 
@@ -17,7 +17,7 @@ final class FakeSocket {
   var isConnecting = false
   /// `host:port`, for a socket to a server.
   var address = ""
-  /// The worker closed its writing side; all that was written has arrived.
+  /// The worker closed its writing side. All that was written has arrived.
   private(set) var isOutputClosed = false
   /// The worker closed the socket in order.
   private(set) var isClosed = false
@@ -70,7 +70,7 @@ final class FakeSocket {
     bench.pump()
   }
 
-  /// Tells the worker of an end behind what it does not read, as the transport does.
+  /// Reports an end behind unread input to the worker, as the transport does.
   func tellUnreadEnd() {
     if hasIncomingEnd { bench.report { [self] in if isOpen { bench.worker.endedUnread(connection, at: bench.now) } } }
   }
@@ -96,7 +96,7 @@ final class FakeSocket {
     if !incoming.isEmpty {
       let piece = incoming.removeFirst()
       var next = ByteQueue()
-      // As the transport leaves it; what is moved and what is copied must come out the same.
+      // As the transport leaves it. What is moved and what is copied must come out the same.
       next.reserve(BodyBlock.headroom + piece.count)
       next.leaveRoom(BodyBlock.headroom)
       next.append(piece)

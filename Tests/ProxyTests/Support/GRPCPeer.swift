@@ -10,7 +10,7 @@ import Testing
 final class GRPCPeer {
   /// What came on one stream.
   struct Stream {
-    /// `name: value` lines; a request's begin with its request line, a response's with its status.
+    /// `name: value` lines. A request's begin with its request line, a response's with its status.
     var head: [String] = []
     var isHeadLast = false
     var content: [UInt8] = []
@@ -88,7 +88,7 @@ final class GRPCPeer {
     }
   }
 
-  /// Begins a request; `head` is one of HTTP/1.
+  /// Begins a request. `head` is one of HTTP/1.
   func ask(_ head: String, end: Bool = true) throws -> Int32 {
     let isWritten = list.setRequest(head: Array(head.utf8).span, scheme: "http")
     #expect(isWritten)

@@ -1,4 +1,4 @@
-// The other end of a connection in HTTP/2: a session of our own over a fake socket, with a record of what it was told.
+// The other end of a connection in HTTP/2: a session of our own over a fake socket, with a record of what it received.
 
 import Bytes
 import HTTP2
@@ -28,7 +28,7 @@ final class HTTP2Peer {
   let session: HTTP2Session
   private(set) var messages: [Int32: Message] = [:]
   private(set) var streams: [Int32: StreamID] = [:]
-  /// Streams that began, in order; a server's.
+  /// Streams that began, in order. A server's.
   private(set) var begun: [Int32] = []
   private(set) var goAways: [(last: Int32, code: UInt32)] = []
   private(set) var failure: FailureReason?
@@ -161,7 +161,7 @@ final class HTTP2Peer {
 final class HTTP2Bench {
   let bench: Bench
   private(set) var clients: [HTTP2Peer] = []
-  /// In the order of the bench's servers; empty while servers speak HTTP/1.
+  /// In the order of the bench's servers. Empty while servers speak HTTP/1.
   private(set) var servers: [HTTP2Peer] = []
   private let areServersHTTP2: Bool
   /// What servers announce.

@@ -35,7 +35,7 @@ func lines(of message: String) -> [String] {
   return result
 }
 
-/// What stands behind the head.
+/// What follows the head.
 func body(of message: String) -> String {
   let bytes = Array(message.utf8)
   for index in bytes.indices.dropLast(3) where Array(bytes[index..<index + 4]) == [13, 10, 13, 10] {

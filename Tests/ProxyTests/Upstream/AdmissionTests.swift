@@ -233,7 +233,7 @@ struct AdmissionTests {
     _ = ask(bench, "/1")
     let second = ask(bench, "/2")
     try bench.reload(Self.text("max_requests: 1, queue: { timeout: 1m }, response_timeout: 3s"))
-    // The new pool's line stands behind the old one's, at the same limit.
+    // The new pool's line follows the old one's, at the same limit.
     let third = ask(bench, "/3")
     #expect(asked(bench) == ["/1"])
     for number in 1...3 {

@@ -94,7 +94,7 @@ struct BalancingTests {
     #expect(client.take().hasSuffix("fine" + "") == false)
     client.send(get("/health"))
     #expect(body(of: client.take()) == "fine")
-    // As it stands it is told its normal form first.
+    // As it is, it is redirected to its normal form first.
     client.send(get("/old//evil.example/a?b=c"))
     #expect(values("Location", in: client.text) == ["/old/evil.example/a?b=c"] && status(client.take()) == 308)
     client.send(get("/old/evil.example/a?b=c"))

@@ -176,7 +176,7 @@ struct EjectionTests {
       #expect(values("Retry-After", in: client.text) == ["1"])
     }
     #expect(rotation(bench).count == 2 && bench.upstreamChanges.isEmpty)
-    // Where only one of them cannot be reached, as for want of ports, the other serves.
+    // Where only one of them cannot be reached, as for lack of ports, the other serves.
     bench.wanting = ["10.0.0.1:1"]
     for _ in 1...4 { #expect(try exchange(bench, [:]).server == "10.0.0.2:2") }
     #expect(rotation(bench).count == 2 && bench.upstreamChanges.isEmpty)

@@ -1,4 +1,4 @@
-// How long either side may be silent once an answer has begun, and what the server is told of the time that is left.
+// How long either side may be silent once an answer has begun, and how the server learns of the time that is left.
 
 import Testing
 

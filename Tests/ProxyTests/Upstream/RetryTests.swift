@@ -210,7 +210,7 @@ struct RetryTests {
     for client in clients { client.send(get()) }
     let first = bench.servers
     for server in first { server.send(Self.busy + "\r\nbusy") }
-    // Of 30 that are live a fifth; as they are answered, fewer are, but never less than three may.
+    // Of 30 that are live a fifth. As they are answered, fewer are, but never less than three may.
     let counts = bench.worker.counters.copy()
     #expect((3...6).contains(counts.retries(upstream: 0)))
     #expect(counts.refusedRetries(upstream: 0) == 30 - counts.retries(upstream: 0))

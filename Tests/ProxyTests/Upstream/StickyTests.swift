@@ -103,7 +103,7 @@ struct StickyTests {
       }
     }
     bench.expectNothingHeld()
-    // Another gateway with the same servers says the same of them; with a secret, something else.
+    // Another gateway with the same servers says the same of them. With a secret, something else.
     let other = try self.bench("balance: random_two, sticky: { cookie: S }").worker.pools[0]
     #expect(
       other.servers.allSatisfy {

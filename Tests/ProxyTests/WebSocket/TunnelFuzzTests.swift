@@ -1,5 +1,5 @@
-// Random events on WebSockets over both versions, from fixed seeds: nothing traps, what arrives is what was sent on that
-// tunnel, and everything is released at the end.
+// Random events on WebSockets over both versions, from fixed seeds: nothing traps, what arrives is what was sent on
+// that tunnel, and everything is released at the end.
 
 import Configuration
 import Testing

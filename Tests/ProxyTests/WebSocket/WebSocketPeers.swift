@@ -1,4 +1,5 @@
-// Clients and servers of WebSockets for the bench: handshakes as text, frames as bytes, and a client that speaks HTTP/2.
+// Clients and servers of WebSockets for the bench: handshakes as text, frames as bytes, and a client that speaks
+// HTTP/2.
 
 import Bytes
 import Cryptography
@@ -50,7 +51,7 @@ func switching(_ lines: String...) -> String {
   ] + lines).map { $0 + "\r\n" }.joined() + "\r\n"
 }
 
-/// A frame as a server sends it; `first` is 0x81 for a whole text.
+/// A frame as a server sends it. `first` is 0x81 for a whole text.
 func frame(_ text: String, first: UInt8 = 0x81) -> [UInt8] { frame(Array(text.utf8), first: first) }
 
 func frame(_ content: [UInt8], first: UInt8 = 0x81) -> [UInt8] {
@@ -71,7 +72,7 @@ func masked(_ frame: [UInt8]) -> [UInt8] {
   return result
 }
 
-/// The code of the close frame at the end of what a client was sent; nil when it does not end with one.
+/// The code of the close frame at the end of what a client was sent. Nil when it does not end with one.
 func closeCode(_ bytes: [UInt8]) -> Int? {
   let end = bytes.suffix(4)
   guard end.count == 4, Array(end.prefix(2)) == [0x88, 2] else { return nil }
@@ -85,7 +86,7 @@ func maskedCloseCode(_ bytes: [UInt8]) -> Int? {
   return Int(end[6] ^ end[2]) << 8 | Int(end[7] ^ end[3])
 }
 
-/// A WebSocket that is open on both sides; what was said before is taken from the sockets.
+/// A WebSocket that is open on both sides. What was said before is taken from the sockets.
 struct OpenWebSocket {
   let client: FakeSocket
   let server: FakeSocket

@@ -1,4 +1,4 @@
-// Where a WebSocket's token may stand, and that nothing of it goes on to the server or into the log.
+// Where a WebSocket's token may be, and that nothing of it goes on to the server or into the log.
 
 import Testing
 
@@ -14,7 +14,7 @@ struct WebSocketTokenTests {
   }
 
   /// - Parameters:
-  ///   - place: the handshake's further line, or its path; `TOKEN` stands for a good one.
+  ///   - place: the handshake's further line, or its path. `TOKEN` is replaced by a good one.
   ///   - chosen: what the server answers in Sec-WebSocket-Protocol.
   private func open(
     path: String = "/", _ lines: [String], forwards: Bool = false, optional: Bool = false, chosen: String? = nil

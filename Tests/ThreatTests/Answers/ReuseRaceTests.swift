@@ -10,7 +10,7 @@ struct ReuseRaceTests {
     arguments: [false, true])
   func closingAfterAnswer(isReset: Bool) async throws {
     let upstream = try await TestUpstream.start { connection in
-      // Some connections serve one request, some two or three; none says that it will close.
+      // Some connections serve one request, some two or three. None says that it will close.
       for _ in 0...(connection.number % 3) {
         let request = try await connection.receiveRequest()
         try await connection.answer("ok", to: request)

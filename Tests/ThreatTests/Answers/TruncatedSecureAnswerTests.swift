@@ -1,4 +1,4 @@
-// T61: whoever can cut a TCP connection may not make half an answer look whole.
+// T61: an attacker who can cut a TCP connection may not make half an answer look whole.
 
 import TLS
 import TestSupport
@@ -36,7 +36,8 @@ struct TruncatedSecureAnswerTests {
     let client = try await RawClient.connect(
       port: gateway.port, secure: try ClientContext(trust: .file(certificates.authority)))
     try await client.send("GET / \(version)\r\nHost: a\r\n\r\n")
-    // 502, or a reset; else chunked without its last chunk, a length that is not reached, or an end without close_notify.
+    // 502, or a reset. Else chunked without its last chunk, a length that is not reached, or an end without
+    // close_notify.
     await #expect(throws: StreamFailure.self) {
       let head = try await client.receiveHead()
       if head.startLine.contains(" 502 ") { throw StreamFailure.malformed("an answer of the gateway's own") }

@@ -20,7 +20,7 @@ struct FramingTarget {
       """)
   }
 
-  /// The request is answered with `status` and the end of the connection; the upstream gets nothing whole of it, and
+  /// The request is answered with `status` and the end of the connection. The upstream gets nothing whole of it, and
   /// the next connection works.
   func expectRefused(
     _ request: [UInt8], _ status: Int, sourceLocation: SourceLocation = #_sourceLocation

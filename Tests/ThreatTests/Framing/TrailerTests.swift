@@ -1,4 +1,4 @@
-// What may not stand in a head must not come in behind the body.
+// What may not be in a head must not come in behind the body.
 
 import TestSupport
 import Testing

@@ -1,11 +1,12 @@
-// Floods over HTTP/2 against the running gateway, in raw frames: what they cost is bounded, and others are served meanwhile.
+// Floods over HTTP/2 against the running gateway, in raw frames: what they cost is bounded, and others are served
+// meanwhile.
 
 import TestSupport
 import Testing
 
 @Suite("Floods over HTTP/2", .serialized, .timeLimit(.minutes(10)))
 struct FloodTests {
-  /// A flood: what is sent first on a connection, and then over and over; the number is the repetition's.
+  /// A flood: what is sent first on a connection, and then over and over. The number is the repetition's.
   struct Flood: Sendable, CustomTestStringConvertible {
     var testDescription: String
     var opening: [UInt8] = []

@@ -58,7 +58,7 @@ struct HeldMemoryTests {
     client.discardInput()
     try await client.startReading()
     try await sender.waitUntilSent(count * head.count, within: .seconds(60))
-    // Huffman's code has five bits for an `a`; the value is too large for HPACK's table.
+    // Huffman's code has five bits for an `a`. The value is too large for HPACK's table.
     try await client.waitUntilReceived(count * 9000, within: .seconds(60))
     #expect(try gateway.residentByteCount(.peak) - before < 8 << 20)
     #expect(upstream.failures.isEmpty)
@@ -82,7 +82,7 @@ struct HeldMemoryTests {
     let sender = try await upstream.waitForConnections(1)[0]
     try await sender.waitUntilSent(900 * head.count)
     _ = try await Self.settle(gateway) { sender.receivedByteCount }
-    // Loopback takes some MiB; what it does not take is what counts.
+    // Loopback takes some MiB. What it does not take is what counts.
     #expect(try await gateway.metrics().sum("catraca_memory_bytes") < Double(256 << 10))
     #expect(try gateway.residentByteCount(.peak) - before < 6 << 20)
   }

@@ -1,5 +1,5 @@
-// Names that a server folds into one are one name to the gateway (T76), and what only proxies may say is no client's to
-// say (T96).
+// Names that a server folds into one are one name to the gateway (T76), and clients may not set what only proxies may
+// (T96).
 
 import TestSupport
 import Testing

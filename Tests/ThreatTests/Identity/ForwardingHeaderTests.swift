@@ -1,4 +1,4 @@
-// Headers by which proxies tell each other things are believed of trusted peers only, and decide nothing: T37, T38.
+// Headers in which proxies pass on facts are accepted from trusted peers only, and decide nothing: T37, T38.
 
 import TestSupport
 import Testing

@@ -1,10 +1,12 @@
-// What counts of what trusted proxies send: the fields that they are said to write, and an address only where it can be read.
+// What counts of what trusted proxies send: the fields that they are said to write, and an address only where it can be
+// read.
 
 import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct TrustedProxyTests {
-  /// A gateway whose one client is a trusted proxy: `/m` is closed but for loopback, `/r` has a rate limit, `/` has neither.
+  /// A gateway whose one client is a trusted proxy: `/m` is closed but for loopback, `/r` has a rate limit, `/` has
+  /// neither.
   struct Inside {
     let gateway: GatewayProcess
     let upstream: TestUpstream

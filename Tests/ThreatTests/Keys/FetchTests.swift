@@ -39,7 +39,7 @@ import Tokens
     let issuer = try await TestIssuer.start(try TestKey(.es256, id: "named"))
     let door = try await TokenDoor.start(issuers: issuer.configuration())
     try await door.gateway.waitUntilReady()
-    // With one key that fits there is nothing to choose; where none or several fit, nobody is asked.
+    // With one key that fits there is nothing to choose. Where none or several fit, nobody is asked.
     let rsa = try TestKey(.rs256, id: nil)
     #expect(
       try await door.verdicts([issuer.token(header: ["kid": .absent]), issuer.token(key: rsa)])

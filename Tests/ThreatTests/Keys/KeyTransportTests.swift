@@ -40,7 +40,7 @@ import Tokens
     let issuers = [
       entry("trusted", good.port, ["ca: good.crt"]), entry("unknown", good.port, []),
       entry("wrong", good.port, ["ca: other.crt"]), entry("misnamed", other.port, ["ca: other.crt"]),
-      // This one allows plain http; it takes no certificate on trust.
+      // This one allows plain http. It takes no certificate on trust.
       entry("insecure", good.port, ["insecure: true"]),
     ]
     let door = try await TokenDoor.start(

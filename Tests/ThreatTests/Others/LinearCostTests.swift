@@ -1,5 +1,5 @@
-// What foreign bytes cost grows with their number and no faster (T74). Work is counted, not time: a program does each piece
-// of work in three sizes, valgrind counts its instructions between two calls of a marker.
+// What foreign bytes cost grows with their number and no faster (T74). Work is counted, not time: a program does each
+// piece of work in three sizes, valgrind counts its instructions between two calls of a marker.
 
 import Foundation
 import TestSupport
@@ -13,7 +13,8 @@ struct LinearCostTests {
     var instructions: Int
   }
 
-  /// Of what is added from the middle size to the largest, twice what was added before it is linear, four times quadratic.
+  /// Of what is added from the middle size to the largest, twice what was added before it is linear, four times
+  /// quadratic.
   private static let growthMax = 2.5
   /// For what grows by steps: memory that doubles, tables.
   private static let slack = 0.03

@@ -1,4 +1,4 @@
-// What a rule leaves over must not fall to a rule that wants less: T77, through the running gateway and its check.
+// What a rule leaves must not fall to a rule that requires less: T77, through the running gateway and its check.
 
 import TestSupport
 import Testing

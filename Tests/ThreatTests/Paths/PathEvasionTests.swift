@@ -1,4 +1,5 @@
-// Ways to write a path so that a rule does not see it: the path that is matched is the path that is forwarded, or none is.
+// Ways to write a path so that a rule does not see it: the path that is matched is the path that is forwarded, or none
+// is.
 
 import TestSupport
 import Testing
@@ -9,12 +10,12 @@ struct PathEvasionTests {
     case refused
     /// The rule for `/admin` was found: 401.
     case guarded
-    /// Not normal: the client is told the path that is, and nothing goes on.
+    /// Not normal: the client is redirected to the normal path, and nothing goes on.
     case redirected(String)
     case forwarded(String)
   }
 
-  /// `/admin` wants a token, everything else is open.
+  /// `/admin` requires a token, everything else is open.
   struct Target {
     let gateway: GatewayProcess
     let upstream: TestUpstream

@@ -1,10 +1,11 @@
-// Paths that would name something else in another spelling: they are redirected or refused, and never changed in silence.
+// Paths that would name something else in another spelling: they are redirected or refused, and never changed in
+// silence.
 
 import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct PathSilenceTests {
-  /// A store behind a gateway: PUT, GET and DELETE of whatever name stands in the target, byte by byte.
+  /// A store behind a gateway: PUT, GET and DELETE of whatever name is in the target, byte by byte.
   struct Store {
     let objects = Monitor([String: String]())
     let upstream: TestUpstream
@@ -70,7 +71,7 @@ import Testing
   @Test("T117: Names that other servers keep apart reach the store as they were written")
   func ordinary() async throws {
     let store = try await Store()
-    // Some stores read a bare plus as a space; `My%20File.txt` is how browsers save files.
+    // Some stores read a bare plus as a space. `My%20File.txt` is how browsers save files.
     let names = [
       "/d/My%2520File.txt", "/d/a%2Bb", "/d/a+b", "/d/a%3Db%26c", "/d/%40me", "/d/@me", "/d/50%25%20off", "/d/%C3%A4",
       "/d/a;v=1", "/d/...", "/d/.hidden", "/d/a..b", "/d/x/", "/d/x",

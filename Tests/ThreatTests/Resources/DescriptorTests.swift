@@ -44,7 +44,7 @@ struct DescriptorTests {
     #expect(try await early.get("/").text == "served")
     let silent = try await idleClients(400, at: gateway)
     #expect(try await gateway.admin("/healthz").status == 200)
-    // Whoever asks is served, though all before it still wait; each asks a server anew.
+    // Each of them is served, though all before it still wait. Each asks a server again.
     for _ in 0..<20 {
       let response = try await gateway.get("/", ["Connection: close"])
       #expect(response.status == 200 && response.text == "served", "\(response)")
@@ -73,7 +73,7 @@ struct DescriptorTests {
       clients.append(client)
     }
     for _ in 0..<20 { #expect(try await gateway.connect().get("/").text == "fixed") }
-    // Each of the new ones ended by itself, and so some places were enough for them. A worker gives its own up.
+    // Each of the new ones ended itself, and so some slots were enough for them. A worker closes its own.
     try await gateway.waitUntil("one that is closed") { clients.contains { $0.isEnded } }
     let ended = try #require(clients.firstIndex { $0.isEnded })
     #expect(workers == 1 ? ended == 0 : ended < 20)

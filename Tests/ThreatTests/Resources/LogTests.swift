@@ -1,4 +1,4 @@
-// T84, T122: logs whose reader stands still, and disks that are full.
+// T84, T122: logs whose reader blocks, and disks that are full.
 
 import Foundation
 import TestSupport
@@ -109,7 +109,7 @@ struct LogTests {
         _ = try await client.get("/\(requestCount)")
         return gateway.standardError.count { $0.hasSuffix("access log lines are lost") } == round
       }
-      // All of them are told of together, once it is over for a moment: this is one.
+      // All of them are reported together, once it is over for a moment: this is one.
       let silent = try await gateway.connect()
       try await silent.expectClosed()
       writtenCount += try wholeLines(path)

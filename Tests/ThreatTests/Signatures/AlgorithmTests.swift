@@ -18,7 +18,7 @@ import Tokens
       tokens.append("\(parts[0]).\(parts[1]).\(signature)")
     }
     #expect(try await door.verdicts(tokens) == names.map { _ in "algorithm_not_allowed" })
-    // Without a signature there is nothing to look at, and an `alg` that is no text is no header.
+    // Without a signature there is nothing to look at, and an `alg` that is not a text makes the header invalid.
     let bare = TokenDoor.token(key, header: ["alg": "none"]).split(separator: ".").dropLast().joined(separator: ".")
     #expect(try await door.verdicts([bare + ".", bare]) == ["token_malformed", "token_malformed"])
     let odd: [JSONValue] = [nil, 1, true, ["ES256"], .absent]

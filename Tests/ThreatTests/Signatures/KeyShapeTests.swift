@@ -36,7 +36,7 @@ import Tokens
     #expect(try await door.verdicts([issuer.token(), issuer.token(key: rsa)]) == ["passed", "passed"])
     let names = ["short", "one", "zero", "even", "even-n", "long-e", "kty", "none"]
     let forged = names.map { issuer.token(header: ["kid": .string($0)], key: rsa) }
-    // The first one asks the issuer once more, and all of them learn that there is no such key.
+    // The first one asks the issuer again, and all of them learn that there is no such key.
     #expect(try await door.verdicts(forged) == names.map { _ in "key_unknown" })
     let elliptic = ["off", "flat", "curve", "k1", "x25519"]
     #expect(

@@ -6,9 +6,10 @@ import Testing
 import Tokens
 
 @Suite(.timeLimit(.minutes(10))) struct WeakPointTests {
-  /// Encoded points of small order and ones that are not written in the one right form, in hexadecimal, without the sign bit.
-  /// Those of Ed25519 are the list of libsodium's `ge25519_has_small_order`; table 6 of "Taming the many EdDSAs" (Chalkias,
-  /// Garillot, Nikolaenko, 2020) has the same with their orders. The others follow from the curves' primes (RFC 8032 §5).
+  /// Encoded points of small order and ones that are not written in the one right form, in hexadecimal, without the
+  /// sign bit. Those of Ed25519 are the list of libsodium's `ge25519_has_small_order`. Table 6 of "Taming the many
+  /// EdDSAs" (Chalkias, Garillot, Nikolaenko, 2020) has the same with their orders. The others follow from the curves'
+  /// primes (RFC 8032 §5).
   private static let ed25519 =
     [
       line("00", 0x00, 30, "00"), line("01", 0x00, 30, "00"),
@@ -29,8 +30,8 @@ import Tokens
     return stride(from: 0, to: digits.count, by: 2).map { UInt8(String(digits[$0...$0 + 1]), radix: 16) ?? 0 }
   }
 
-  /// A signature that holds for every message under the neutral point, and for some under its neighbours: R is the neutral
-  /// point, S is 0. No private key is in it.
+  /// A signature that holds for every message under the neutral point, and for some under its neighbours: R is the
+  /// neutral point, S is 0. No private key is in it.
   private static func forged(_ curve: String, keyID: String) -> String {
     let text =
       base64URL("{\"alg\":\"EdDSA\",\"kid\":\"\(keyID)\"}") + "."
@@ -65,7 +66,7 @@ import Tokens
   @Test("T85: An RSA modulus with a small factor is left out of the set")
   func moduli() async throws {
     let good = try TestKey(.rs256, id: "good")
-    // 3, 5, 17, 257, … divide it; its other factors do not matter then.
+    // 3, 5, 17, 257, … divide it. Its other factors do not matter then.
     let modulus = base64URL([UInt8](repeating: 0xFF, count: 256))
     let door = try await TokenDoor.start(
       jwks: ["{\"kty\":\"RSA\",\"kid\":\"bad\",\"n\":\"\(modulus)\",\"e\":\"AQAB\"}", good.jwk()])
@@ -86,7 +87,7 @@ import Tokens
     let isTold: @Sendable (String) -> Bool = { $0.contains("keys are left out") && $0.contains("weak ") }
     let line = try await door.gateway.waitForLog("the key that is left out", isTold)
     #expect(line.contains("issuer=login") && line.contains("anybody can sign for"))
-    // Another set with the same key in it: only what is new is told.
+    // Another set with the same key in it: only what is new is reported.
     issuer.publish([weak, key.jwk(), "{\"kty\":\"RSA\",\"kid\":\"short\",\"n\":\"AQAB\",\"e\":\"AQAB\"}"])
     _ = try await door.gateway.waitForLog("the second one") { $0.contains("short is too short") }
     #expect(door.gateway.standardError.count(where: isTold) == 1)

@@ -44,7 +44,7 @@ import Tokens
       #expect(response.code == expected, "\(value.prefix(12).debugDescription)")
     }
     #expect(door.upstream.requests.isEmpty)
-    // Spaces in any number stand between scheme and token (RFC 9110 §11.4).
+    // Spaces in any number are between scheme and token (RFC 9110 §11.4).
     for value in ["Bearer \(token)", "bearer   \(token)"] {
       #expect(try await door.gateway.get("/door", ["Authorization: \(value)"]).status == 200)
       #expect(door.upstream.requests.last?["Authorization"] == value)
@@ -82,7 +82,7 @@ import Tokens
           let response = try await door.gateway.get(target, place.fields(good) + other.fields(second))
           #expect(response.code == "token_ambiguous", "\(place.name) and \(other.name)")
         }
-        // Where nothing stands, there is no second token.
+        // Where there is nothing, there is no second token.
         let empty = other.name == "query" ? place.target(good) : other.target(good)
         if other.name == "Authorization" || other.name == "query" || place.name == "query" { continue }
         let cleared = try await door.gateway.get(empty, place.fields(good) + other.fields(""))

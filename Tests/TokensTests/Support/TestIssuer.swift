@@ -54,7 +54,7 @@ struct TestIssuer {
         key: key))
   }
 
-  /// A token with exactly these texts, signed as `algorithm` wants it.
+  /// A token with exactly these texts, signed as `algorithm` requires.
   func token(rawHeader: String, payload: String? = nil) throws -> [UInt8] {
     try #require(
       encodeCompact(

@@ -3,11 +3,12 @@
 SWIFT ?= swift
 BUILD_FLAGS = --explicit-target-dependency-import-check error
 # One binary that needs nothing of Swift on the machine that runs it. Exclusivity checks are left out of dependencies as
-# Package.swift leaves them out of our own targets on a request's way; debug builds, which the tests run, have them all.
-# Optimised once more at link time, across modules: two minutes and 2.3 GB for 13 % of a plain request's instructions.
+# Package.swift leaves them out of our own targets in the request path. Debug builds, which the tests run, have them
+# all. Optimised once more at link time, across modules: two minutes and 2.3 GB for 13 % of a plain request's
+# instructions.
 RELEASE_FLAGS = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --experimental-lto-mode full
-# How many tests run at a time. Without it all of them start at once, share a few cores, and each lasts as long as all do:
-# then no timeout that a test sets is long enough. The whole takes as long with it.
+# How many tests run at a time. Without it all of them start at once, share a few cores, and each lasts as long as all
+# do: then no timeout that a test sets is long enough. The whole takes as long with it.
 TEST_WIDTH = 8
 TEST_FLAGS = --disable-xctest --skip-build --experimental-maximum-parallelization-width $(TEST_WIDTH)
 
@@ -26,9 +27,9 @@ help:
 	@echo 'make test     lint, build and run all tests'
 	@echo 'make lint     check the formatting, warnings and imports'
 	@echo 'make format   format the source'
-	@echo 'make fuzz     run the fuzzers one after the other; TARGET=request-heads for one, TIME=600 for so many seconds each'
+	@echo 'make fuzz     run the fuzzers one after the other (TARGET=request-heads for one, TIME=600 for seconds)'
 	@echo 'make bench    measure beside nginx, HAProxy, h2o, Caddy and Envoy on this machine; CASE=plain for one case'
-	@echo 'make guard    count the instructions of a fixed exchange, and fail where they are more than before'
+	@echo 'make guard    count the instructions of fixed exchanges, and fail if they are more than before'
 	@echo 'make clean    remove what was built'
 	@echo
 	@echo 'System packages that are missing are installed with apt-get, as root or through sudo:'
@@ -93,9 +94,9 @@ test-packages: swift-is-there
 	  { python3 -m venv .build/python && .build/python/bin/pip install -q grpcio; } || \
 	  echo 'grpcio could not be installed into .build/python: its tests are skipped'
 
-# $(call install,PACKAGES): installs those that are missing, and touches neither network nor system when none is. A program
-# counts as there however it came, a library when its package is. What is a service is not started: Debian asks policy-rc.d,
-# which is there while it installs.
+# $(call install,PACKAGES): installs those that are missing, and touches neither network nor system when none is. A
+# program counts as there however it came, a library when its package is. What is a service is not started: Debian asks
+# policy-rc.d, which is there while it installs.
 define install
 missing=; \
 for package in $(1); do \

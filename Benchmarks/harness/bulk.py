@@ -18,7 +18,7 @@ def _serve(listener):
 
 
 def _serve_one(connection):
-    # Whether all arrived is the client's to find out; a proxy may let go of its connections as it likes.
+    # Whether all arrived is the client's to find out. A proxy may let go of its connections as it likes.
     with contextlib.suppress(ConnectionError):
         _converse(connection)
 

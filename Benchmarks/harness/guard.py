@@ -94,7 +94,7 @@ def measure(servers, setup, name, exchange):
     with exchange.open(gateway.port) as ask:
         for number in (WARM, COUNTED):
             ask(number)
-            # A dump starts the counting anew.
+            # A dump starts the counting again.
             subprocess.run(["callgrind_control", "-d", str(gateway.program.process.pid)], check=True, capture_output=True)
     with open(f"{file}.2", encoding="utf-8", errors="replace") as lines:
         return {kind: round(value / COUNTED, 2) for kind, value in count(lines).items()}
@@ -141,7 +141,7 @@ def main():
             token = file.read().strip()
         exchanges = {
             "plain": OneConnection(OPEN), "token-seen": OneConnection(GUARDED, token), "h2": OneSession(OPEN),
-            # What is long: as many fields as a head may have, as many of them named by Connection as may be; cookies; a
+            # What is long: as many fields as a head may have, as many of them named by Connection as may be, cookies, a
             # payload of 15 KB as it is sent.
             "fields": OneConnection(OPEN, lines=[
                 "Connection: " + ", ".join(f"X-{number}" for number in range(32)),

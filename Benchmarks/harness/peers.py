@@ -72,7 +72,7 @@ NGINX_PROXY = """
   }}
 """
 
-# Bodies pass as they come, as they do with the others; no temporary files.
+# Bodies pass as they come, as they do with the others. No temporary files.
 NGINX_PLAIN = """
     proxy_http_version 1.1;
     proxy_set_header Connection "";

@@ -25,7 +25,8 @@ def find(name):
     return shutil.which(name, path=f"{SEARCHED}:{BUILT}/envoy/bin")
 
 
-# The text of each one's configuration, the command that runs it (a file comes last), and the switch that tells its version.
+# The text of each one's configuration, the command that runs it (a file comes last), and the switch that tells its
+# version.
 PEERS = {
     "nginx": (peers.nginx, ["-c"], "-v"),
     "haproxy": (peers.haproxy, ["-db", "-f"], "-v"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 NAMES = ["catraca", "nginx", "haproxy", "h2o", "caddy", "envoy"]
 
-# Kept connections, towards clients and to the backend; nobody's idle connection is closed during a run.
+# Kept connections, towards clients and to the backend. Nobody's idle connection is closed during a run.
 IDLE_SECONDS = 300
 UPSTREAM_CONNECTIONS = 256
 CONNECTIONS_MAX = 12_000

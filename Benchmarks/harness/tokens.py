@@ -142,7 +142,8 @@ class TokenStore:
         share = -(-count // workers)
         expires = int(time.time()) + LIFETIME_SECONDS
         jobs = [(algorithm, pem, first, min(share, count - first), expires) for first in range(0, count, share)]
-        # Not multiprocessing.Pool: its way out kills the workers, and one that is killed within a queue's lock hangs the run.
+        # Not multiprocessing.Pool: its way out kills the workers, and one that is killed within a queue's lock hangs
+        # the run.
         with (concurrent.futures.ProcessPoolExecutor(workers) as pool,
               open(path + ".new", "w", encoding="ascii") as file):
             for part in pool.map(_mint, jobs):

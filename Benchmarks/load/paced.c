@@ -1,12 +1,13 @@
 // An open-loop client: requests are due at times that do not depend on the answers, and a request's latency counts from
 // when it was due, not from when a connection was free for it. So a proxy that stops for a moment pays for all that
-// should have happened in it. (wrk and h2load send the next request when an answer is there; a stall costs them one.)
+// should have happened in it. (wrk and h2load send the next request when an answer is there, a stall costs them one.)
 //
 //   paced PORT CONNECTIONS RATE SECONDS PATH [TOKENS]
 //
-// Gaps between requests are exponentially distributed (independent clients) from a fixed seed: every proxy gets the same
-// times. HTTP/1.1 on kept connections, one request at a time on each; answers need a Content-Length. TOKENS is a file of
-// bearer tokens, one a line, taken in turns. Prints: requests failures p50 p99 p99.9 max, latencies in microseconds.
+// Gaps between requests are exponentially distributed (independent clients) from a fixed seed: every proxy gets the
+// same times. HTTP/1.1 on kept connections, one request at a time on each. Answers need a Content-Length. TOKENS is a
+// file of bearer tokens, one a line, taken in turns. Prints: requests failures p50 p99 p99.9 max, latencies in
+// microseconds.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>

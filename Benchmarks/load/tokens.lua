@@ -1,5 +1,5 @@
--- Every request with the next token of a file (TOKENS, one a line), from the one numbered FIRST; again from the top when
--- the file ends.
+-- Every request with the next token of a file (TOKENS, one a line), from the one numbered FIRST. Again from the top
+-- when the file ends.
 local tokens = {}
 local nextToken = tonumber(os.getenv("FIRST") or "0")
 local before, after

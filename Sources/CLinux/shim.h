@@ -1,5 +1,5 @@
-// What Linux has beyond POSIX and Swift's own module of the C library leaves out: epoll, eventfd, accept4, splice, thread
-// names.
+// What Linux has beyond POSIX and Swift's own module of the C library leaves out: epoll, eventfd, accept4, splice,
+// thread names.
 
 #ifndef CATRACA_CLINUX_SHIM_H
 #define CATRACA_CLINUX_SHIM_H
@@ -23,7 +23,7 @@ static const unsigned int catraca_splice_flags = 1 | 2; // SPLICE_F_MOVE | SPLIC
 static const int catraca_set_pipe_size = 1031; // F_SETPIPE_SZ
 static const int catraca_get_pipe_size = 1032; // F_GETPIPE_SZ
 
-// The same; what tests start programs with.
+// Likewise: what tests start programs with.
 int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
 

@@ -1,5 +1,5 @@
 // OpenSSL 3 as Swift sees it: the headers, and inline functions for what is a macro and so has no name in Swift.
-// Nothing here owns memory; the owners are in Cryptography and TLS.
+// Nothing here owns memory. The owners are in Cryptography and TLS.
 
 #ifndef CATRACA_COPENSSL_SHIM_H
 #define CATRACA_COPENSSL_SHIM_H

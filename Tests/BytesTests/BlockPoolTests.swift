@@ -36,7 +36,7 @@ struct BlockPoolTests {
     #expect(text == "whole again")
   }
 
-  @Test("Memory that is no block is freed, and a queue without any leaves nothing")
+  @Test("Memory that is not a block is freed, and a queue without any leaves nothing")
   func foreignMemory() {
     var pool = BlockPool(byteCount: 1024, countMax: 2)
     var queue = ByteQueue()

@@ -18,7 +18,7 @@ struct AliasTests {
     }
   }
 
-  @Test("Aliases stand for what their anchors hold, as values, in lists and as keys")
+  @Test("Aliases refer to what their anchors hold, as values, in lists and as keys")
   func aliases() {
     let text = """
       listeners: &l [{ address: &address "0.0.0.0:8080" }]

@@ -17,7 +17,7 @@ struct CaseTests {
     #expect(Self.names.count >= 20)
   }
 
-  @Test("a case's input gives the answer that stands below it", arguments: names)
+  @Test("a case's input gives the answer that is below it", arguments: names)
   func answer(name: String) throws {
     let path = Self.folder + "/" + name
     let text = try Tree.text(path)

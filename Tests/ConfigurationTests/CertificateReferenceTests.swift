@@ -31,7 +31,7 @@ struct CertificateReferenceTests {
       readFile: { throw FileReadError(description: "read \($0)") }, checkCertificates: check)
   }
 
-  @Test("every file is noted with what it is for and where it stands, and none is read") func references() throws {
+  @Test("every file is noted with its purpose and its position, and none is read") func references() throws {
     func file(_ path: String, _ line: Int, _ column: Int) -> PlacedPath {
       PlacedPath(path: path, place: Place(line: line, column: column))
     }
@@ -49,7 +49,7 @@ struct CertificateReferenceTests {
       ])
   }
 
-  @Test("what the look at them finds is told at the path's place, sorted among the reader's own findings")
+  @Test("what the check of them finds is reported at the path's position, sorted among the reader's own findings")
   func findings() {
     let broken = Self.text.replacing("address: 0.0.0.0:8443", with: "address: 0.0.0.0").replacing("/a,", with: "a,")
     let result = read(broken) { reference in

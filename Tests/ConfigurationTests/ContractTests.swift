@@ -90,7 +90,7 @@ struct ContractTests {
 
   // MARK: Reference and example
 
-  @Test("the reference tells of every key and every default") func reference() throws {
+  @Test("the reference mentions every key and every default") func reference() throws {
     let text = try Tree.text("docs/CONFIGURATION.md")
     for table in SettingTable.all {
       for setting in table.settings {

@@ -48,13 +48,13 @@ struct PlaceTests {
     #expect(place("\u{FEFF}" + windows.joined(separator: "\n")) == expected, "behind a byte order mark")
   }
 
-  @Test("an alias's error points at the value that it stands for") func alias() {
+  @Test("an alias's error points at the value that it refers to") func alias() {
     let text = "limits: { headers: &n x }\nworkers: *n\nlisteners: [{ address: 0.0.0.0:80 }]" + Self.rest
     #expect(place(text) == "1:20")
   }
 
   @Test(
-    "what is no YAML is told at its place",
+    "what is not YAML is reported at its position",
     arguments: [
       ("a: [1, 2", "1:9"), ("a: 'x", "1:6"), ("a: b: c", "1:5"), ("a:\n\t- b", "2:1"),
       ("a: @x", "1:4"),
@@ -77,7 +77,7 @@ struct PlaceTests {
     #expect(Set(errors.diagnostics).count == errors.diagnostics.count)
   }
 
-  @Test("bytes that are not UTF-8 are told at their place") func invalidBytes() {
+  @Test("bytes that are not UTF-8 are reported at their position") func invalidBytes() {
     #expect(
       ConfigurationReader.firstInvalidPlace([0x61, 0x0A, 0xC3, 0xA9, 0x62, 0xFF, 0x63]) == Place(line: 2, column: 3))
   }

@@ -85,7 +85,7 @@ struct SecrecyTests {
     return result + rest
   }
 
-  @Test("T89 A variable's value is in no finding, wherever it stands, whole or in pieces", arguments: places)
+  @Test("T89 A variable's value is in no finding, wherever it is, whole or in pieces", arguments: places)
   func variables(place: String) {
     var findings = 0
     for value in [
@@ -110,7 +110,7 @@ struct SecrecyTests {
     #expect(findings > 0, "nothing was wrong at \(place)")
   }
 
-  @Test("T89 A finding shows what stands in the file in place of what a variable holds")
+  @Test("T89 A finding shows what is written in the file instead of what a variable holds")
   func written() {
     let found = messages(Self.text(with: "TIME", as: "\"${SECRET}\""), Self.secret)
     #expect(

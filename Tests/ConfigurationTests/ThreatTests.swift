@@ -91,8 +91,7 @@ struct ThreatTests {
     #expect(World.messages(file + "trusted_proxies: [\"::/0\"]").first?.contains("warning") == true)
   }
 
-  @Test("T38 a PROXY header is believed from named peers only, or from whoever may open a socket") func proxyProtocol()
-  {
+  @Test("T38 a PROXY header is believed from named peers only, or from clients of a Unix socket") func proxyProtocol() {
     func file(_ address: String, _ trusted: String) -> String {
       "listeners: [{ address: \"\(address)\", proxy_protocol: true }]\ntrusted_proxies: \(trusted)\n"
         + "routes: [{ path: /a, auth: public, respond: { status: 200 } }]\n"

@@ -56,7 +56,7 @@ struct UncoveredTests {
     for routes in covered { #expect(messages(routes) == [], "\(routes)") }
   }
 
-  @Test("T77: Other methods of the same path; those of another path are 405")
+  @Test("T77: Other methods of the same path. Those of another path are 405")
   func methods() {
     #expect(
       isWarned(
@@ -69,7 +69,7 @@ struct UncoveredTests {
         "path: /a/*, methods: [GET, HEAD], auth: public, upstream: app") == [])
   }
 
-  @Test("T77: Requests without a header that the stricter route wants")
+  @Test("T77: Requests without a header that the stricter route requires")
   func headers() {
     let strict = "path: /a/*, headers: { X-V: \"2\" }, auth: login, upstream: app"
     #expect(isWarned(messages(strict, Self.open), "'/a/*' without its headers"))
@@ -82,7 +82,7 @@ struct UncoveredTests {
   }
 
   @Test(
-    "T77: The taking route may be on a less specific host, and wants less in any way: optional, other issuers, scopes, claims"
+    "T77: The taking route may be on a less specific host, and requires less in any way: optional, other issuers, scopes, claims"
   )
   func ways() {
     let strict =
@@ -104,7 +104,7 @@ struct UncoveredTests {
   }
 
   @Test(
-    "T77: An answer of the gateway's own opens nothing, and 'unprotected: allowed' silences the warning where it stands"
+    "T77: An answer of the gateway's own opens nothing, and 'unprotected: allowed' silences the warning where it is set"
   )
   func silenced() {
     let strict = "path: /exact, auth: login, upstream: app"

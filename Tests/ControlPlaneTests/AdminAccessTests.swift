@@ -33,7 +33,7 @@ import Testing
     #expect(refusal(admin, ("Host", "127.0.0.1"), ("host", host)) == (isTaken ? nil : .hostNotAllowed))
   }
 
-  @Test("T81 Who says no host is no browser")
+  @Test("T81 A client without Host is not a browser")
   func withoutHost() { #expect(refusal() == nil) }
 
   @Test("T81 What changes something comes from no page, or from the listener's own")

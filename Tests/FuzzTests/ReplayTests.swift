@@ -52,7 +52,7 @@ struct ReplayTests {
     }
   }
 
-  @Test("An input that breaks a rule is told")
+  @Test("An input that breaks a rule is reported")
   func canary() throws {
     let files = try Self.inputs(of: .canary, in: "FailCases")
     #expect(try Self.faults(of: .canary, files) == files.map { "\($0.lastPathComponent): the canary sings" })

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Answers of the gateway's own")
 struct AnswerTests {
-  @Test("A fixed response has its status, type and body; HEAD and 204 have no body")
+  @Test("A fixed response has its status, type and body. HEAD and 204 have no body")
   func respond() async throws {
     let gateway = try await GatewayProcess.start(
       """
@@ -55,7 +55,7 @@ struct AnswerTests {
     }
   }
 
-  @Test("A redirect of a request whose token stood in the query does not repeat the token")
+  @Test("A redirect of a request whose token was in the query does not repeat the token")
   func redirectWithToken() async throws {
     let issuer = try await TestIssuer.start()
     let gateway = try await GatewayProcess.start(

@@ -159,7 +159,7 @@ struct BodyTests {
     #expect(upstream.connections.count == 1)
   }
 
-  @Test("204 and 304 have no body, and 204 no Content-Length; the connections go on")
+  @Test("204 and 304 have no body, and 204 no Content-Length. The connections go on")
   func bodyless() async throws {
     let upstream = try await TestUpstream.start { connection in
       while true {

@@ -76,7 +76,7 @@ struct ClientGoneTests {
     try await Self.expectNothingLeft(gateway, upstream)
   }
 
-  @Test("A client that does not read its answer is given up after body_timeout")
+  @Test("A client that does not read its answer is cut off after body_timeout")
   func stalled() async throws {
     let upstream = try await TestUpstream.start { connection in
       _ = try await connection.receiveRequest()

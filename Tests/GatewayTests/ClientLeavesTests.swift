@@ -65,7 +65,9 @@ struct ClientLeavesTests {
     }
   }
 
-  @Test("T97 Whoever leaves while the server works is 499 at once, and the server is told", arguments: Way.allCases)
+  @Test(
+    "T97 A client that leaves while the server works is 499 at once, and the server learns of it",
+    arguments: Way.allCases)
   func whileServerWorks(_ way: Way) async throws {
     let (upstream, gateway, client) = try await Self.askWorkingServer(way)
     client.close()

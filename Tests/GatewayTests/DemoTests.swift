@@ -17,7 +17,7 @@ struct DemoCommandTests {
   }
 
   @Test(
-    "Each curl line, pasted as it stands, gets the status that is printed above it",
+    "Each curl line, pasted as it is, gets the status that is printed above it",
     .enabled(if: ChildProcess.isInstalled("curl"), "curl is not installed"))
   func curlLines() async throws {
     let (demo, text) = try await Self.start()

@@ -42,7 +42,7 @@ struct ForwardingTests {
     #expect(try await gateway.waitForAccessLog(1)[0].contains("\"client_ip\":\"203.0.113.9\""))
   }
 
-  @Test("An IPv6 client's address is written as each field wants it")
+  @Test("An IPv6 client's address is written as each field requires")
   func version6() async throws {
     let upstream = try await TestUpstream.echo()
     let gateway = try await GatewayProcess.start(
@@ -86,7 +86,7 @@ struct ForwardingTests {
     for (line, id) in zip(lines, ids) { #expect(line.contains("\"request_id\":\"\(id)\"")) }
   }
 
-  @Test("A well-formed traceparent passes with its tracestate; anything else starts a new trace")
+  @Test("A well-formed traceparent passes with its tracestate. Anything else starts a new trace")
   func traceContext() async throws {
     let upstream = try await TestUpstream.echo()
     let gateway = try await GatewayProcess.start(Configurations.plain(upstream))

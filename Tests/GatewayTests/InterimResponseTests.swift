@@ -94,7 +94,7 @@ struct InterimResponseTests {
     #expect(upstream.connections.isEmpty)
   }
 
-  @Test("101 that nobody asked for is no answer: 502, and the client's connection goes on")
+  @Test("101 that nobody asked for is not an answer: 502, and the client's connection goes on")
   func unaskedSwitch() async throws {
     let upstream = try await TestUpstream.start { connection in
       let request = try await connection.receiveRequest()

@@ -61,7 +61,8 @@ struct KeepAliveTests {
     #expect(upstream.requests.map(\.target) == ["/open/1", "/open/2", "/open/3", "/open/4"])
   }
 
-  @Test("What follows a good request and is no request gets 400 after the good one's answer, and the connection ends")
+  @Test(
+    "What follows a good request and is not a request gets 400 after the good one's answer, and the connection ends")
   func garbageBehindRequest() async throws {
     let upstream = try await TestUpstream.echo()
     let gateway = try await GatewayProcess.start(Configurations.plain(upstream))

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Limits")
 struct LimitTests {
-  @Test("A body over the limit that announces its length is refused before it is read; at the limit it passes")
+  @Test("A body over the limit that announces its length is refused before it is read. At the limit it passes")
   func announcedBody() async throws {
     let upstream = try await TestUpstream.echo()
     let gateway = try await GatewayProcess.start(Configurations.plain(upstream, top: "limits: { body_size: 1KiB }"))
@@ -71,7 +71,7 @@ struct LimitTests {
     #expect(upstream.requests.count == 1)
   }
 
-  @Test("A head that does not arrive in time gets 408; a connection that never begins one is closed")
+  @Test("A head that does not arrive in time gets 408. A connection that never begins one is closed")
   func slowHead() async throws {
     let upstream = try await TestUpstream.echo()
     let gateway = try await GatewayProcess.start(
@@ -105,7 +105,7 @@ struct LimitTests {
     #expect(try await client.receiveResponse().status == 408)
   }
 
-  @Test("A body that stands still gets 408, and the upstream's connection is closed")
+  @Test("A body that stalls gets 408, and the upstream's connection is closed")
   func slowBody() async throws {
     let upstream = try await TestUpstream.echo()
     let gateway = try await GatewayProcess.start(Configurations.plain(upstream, top: "limits: { body_timeout: 300ms }"))

@@ -37,7 +37,7 @@ struct NameTests {
     return found
   }
 
-  @Test("All addresses of a name are used; a change moves the requests, lets those under way end, and is told once")
+  @Test("All addresses of a name are used. A change moves the requests, lets those under way end, and is logged once")
   func change() async throws {
     let gate = Gate()
     let first = try await TestUpstream.start(at: "127.0.0.2") { connection in
@@ -70,7 +70,7 @@ struct NameTests {
       try await gateway.metrics().sum("catraca_dns_total", ["upstream": "service", "result": "ok"]) >= 3)
   }
 
-  @Test("With DNS down the gateway starts, refuses with its code, and heals; a later failure keeps the addresses")
+  @Test("With DNS down the gateway starts, refuses with its code, and heals. A later failure keeps the addresses")
   func down() async throws {
     let (first, second) = try await Self.pair()
     let names = try await TestNameServer.start { $0.answer([], flags: [0x81, 0x82]) }

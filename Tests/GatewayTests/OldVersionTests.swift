@@ -15,7 +15,7 @@ struct OldVersionTests {
     }
   }
 
-  @Test("A 1.0 client gets its answer and the end of the connection; the upstream hears of 1.0 in Via only")
+  @Test("A 1.0 client gets its answer and the end of the connection. The upstream hears of 1.0 in Via only")
   func oldClient() async throws {
     let upstream = try await TestUpstream.echo()
     let gateway = try await GatewayProcess.start(Configurations.plain(upstream))
@@ -69,7 +69,7 @@ struct OldVersionTests {
     }
   }
 
-  @Test("A 1.0 upstream that keeps alive is kept; one that does not say so is not")
+  @Test("A 1.0 upstream that keeps alive is kept. One that does not say so is not")
   func oldUpstreamKeepsAlive() async throws {
     let kept = try await Self.start(
       "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok", isClosing: false)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Limits over all workers")
 struct SharedLimitTests {
-  @Test("Two workers give out what is there and not one more; a reload, and a limit by claim, go on where they were")
+  @Test("Two workers give out what is there and not one more. A reload, and a limit by claim, go on where they were")
   func exact() async throws {
     let issuer = try await TestIssuer.start()
     func file(_ status: Int) -> String {
@@ -57,7 +57,7 @@ struct SharedLimitTests {
     #expect(refused.code == "rate_limited" && (Int(refused["Retry-After"] ?? "") ?? 0) > 3000)
   }
 
-  @Test("A client past its connections is turned away at once, on whichever worker; one that ends makes room for one")
+  @Test("A client past its connections is turned away at once, on whichever worker. One that ends makes room for one")
   func connections() async throws {
     let upstream = try await TestUpstream.echo()
     let gateway = try await GatewayProcess.start(

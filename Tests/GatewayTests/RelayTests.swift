@@ -131,7 +131,7 @@ struct RelayTests {
     try await Self.expectDownload(client)
   }
 
-  @Test("A server that leaves in the middle of an upload: the client is told, and the gateway goes on")
+  @Test("A server that leaves in the middle of an upload: the client learns of it, and the gateway goes on")
   func serverGone() async throws {
     let upstream = try await TestUpstream.start { connection in
       let request = try await connection.receiveRequestHead()

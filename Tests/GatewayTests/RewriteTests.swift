@@ -65,7 +65,7 @@ struct RewriteTests {
     #expect(try await gateway.get("/").trailers == [RawField(name: "X-Sum", value: "2")])
   }
 
-  @Test("Prefixes are stripped and added, segments and rest put into a template; the query stays")
+  @Test("Prefixes are stripped and added, segments and rest put into a template. The query stays")
   func paths() async throws {
     let upstream = try await TestUpstream.echo()
     let gateway = try await GatewayProcess.start(

@@ -78,7 +78,7 @@ struct TokenCommandTests {
     #expect(refused.status == 1 && refused.standardOutput.isEmpty && refused.standardError.contains("is a secret"))
   }
 
-  @Test("Claims stand as they were named, and a later one replaces an earlier")
+  @Test("Claims are as they were named, and a later one replaces an earlier")
   func claims() async throws {
     let key = try await Self.printed("key")
     let before = Int(Date().timeIntervalSince1970)
@@ -172,7 +172,7 @@ struct TokenCommandTests {
   }
 
   @Test(
-    "What is no token, or no key set, is refused with a reason",
+    "What is not a token, or not a key set, is refused with a reason",
     arguments: [
       ("", "there is no token"), ("a b", "2 words"), ("a.b", "are 2"), ("a", "is 1"), ("a.b.c.d.e", "encrypted"),
       ("!.e30.AA", "header is not base64url"), ("e30.W10.AA", "not an object"),

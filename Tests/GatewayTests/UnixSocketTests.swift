@@ -79,7 +79,7 @@ struct UnixSocketTests {
     try await kept.expectClosed()
   }
 
-  @Test("A file that a killed gateway left is taken over; that of a running one is not")
+  @Test("A file that a killed gateway left is taken over. That of a running one is not")
   func staleFile() async throws {
     let killed = try await GatewayProcess.start(listeners() + Self.answer)
     killed.signal(SIGKILL)
@@ -94,7 +94,7 @@ struct UnixSocketTests {
     #expect(gateway.isRunning)
   }
 
-  @Test("A file that is no socket is left alone")
+  @Test("A file that is not a socket is left alone")
   func otherFile() async throws {
     try folder.write("gateway.sock", Data("precious".utf8))
     let result = try await GatewayProcess.run(
@@ -120,7 +120,7 @@ struct UnixSocketTests {
     #expect(gateway.isRunning)
   }
 
-  @Test("An upstream on a socket is served, kept and balanced like any other; one that is gone is a 502")
+  @Test("An upstream on a socket is served, kept and balanced like any other. One that is gone is a 502")
   func upstream() async throws {
     let first = folder.url.appending(path: "first.sock").path
     let upstream = try await TestUpstream.echo(path: first)

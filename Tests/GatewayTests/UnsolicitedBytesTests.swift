@@ -74,7 +74,7 @@ struct UnsolicitedBytesTests {
     }
   }
 
-  @Test("An answer that comes after its exchange was given up reaches nobody")
+  @Test("An answer that comes after its exchange was ended reaches nobody")
   func lateAnswer() async throws {
     let isGivenUp = Gate()
     let upstream = try await TestUpstream.start { connection in

@@ -122,7 +122,7 @@ struct UpstreamFailureTests {
     #expect(try await gateway.waitForAccessLog(1)[0].contains("upstream_timeout"))
   }
 
-  @Test("An upstream that reads no body and says nothing: 504, and the client is told")
+  @Test("An upstream that reads no body and says nothing: 504, and the client learns of it")
   func notReading() async throws {
     let upstream = try await TestUpstream.start(isReading: false, receiveBufferByteCount: 4096) { connection in
       try await connection.stream.waitUntilGone()
@@ -149,7 +149,7 @@ struct UpstreamFailureTests {
     #expect(try await gateway.get("/").text == "slow")
   }
 
-  @Test("A POST on a kept connection that dies is not sent twice: 502; a GET is")
+  @Test("A POST on a kept connection that dies is not sent twice: 502. A GET is")
   func retries() async throws {
     let upstream = try await TestUpstream.start { connection in
       let request = try await connection.receiveRequest()

@@ -34,7 +34,7 @@ struct LimitTests {
     #expect(server.produce().isEmpty, sourceLocation: sourceLocation)
   }
 
-  @Test("T54 A client that opens and resets streams without end is told to calm down")
+  @Test("T54 A client that opens and resets streams without end is asked to calm down")
   func rapidReset() {
     let count = flood(2000) { index in
       let stream = UInt32(index * 2 + 1)
@@ -56,7 +56,7 @@ struct LimitTests {
     #expect(server.session.openStreamCount == 0)
   }
 
-  @Test("T55 A client that makes us reset its streams without end is told to calm down")
+  @Test("T55 A client that makes us reset its streams without end is asked to calm down")
   func madeYouReset() {
     let count = flood(2000) { index in
       let stream = UInt32(index * 2 + 1)

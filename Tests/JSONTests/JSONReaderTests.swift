@@ -37,7 +37,7 @@ import Testing
     #expect(document.members(of: a).map { $0.name }.isEmpty)
   }
 
-  @Test("Integers are exact up to the bounds of 64 bits; other numbers stay text")
+  @Test("Integers are exact up to the bounds of 64 bits. Other numbers stay text")
   func numbers() throws {
     func integer(_ text: String) throws -> Int64? { try JSONDocument(Array(text.utf8)).integer(at: 0) }
     #expect(try integer("9223372036854775807") == .max)
@@ -77,7 +77,7 @@ import Testing
     return reader.names.work
   }
 
-  @Test("T86: Names are told apart in work that grows with the text, with escapes as without")
+  @Test("T86: Names are distinguished in work that grows with the text, with escapes as without")
   func nameCost() throws {
     func name(_ number: Int, _ prefix: String, _ length: Int) -> String {
       prefix + String(repeating: "a", count: length) + String(number, radix: 36)

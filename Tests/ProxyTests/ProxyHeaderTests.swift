@@ -91,7 +91,7 @@ struct ProxyHeaderTests {
     (version2(0x21, 0x00, Array(repeating: 0, count: 65_535)), 16),
   ]
 
-  @Test("What is no header is refused at the first byte that shows it", arguments: others)
+  @Test("What is not a header is refused at the first byte that shows it", arguments: others)
   func decidedEarly(_ bytes: [UInt8], _ count: Int) {
     #expect(read(Array(bytes[..<(count - 1)])) == .incomplete)
     #expect(read(Array(bytes[..<count])) == .malformed)
@@ -116,7 +116,7 @@ struct ProxyHeaderTests {
     ])
   func inexact(_ text: String) { #expect(read(Self.line(text)) == .malformed) }
 
-  @Test("An address that stands for 'none' cannot be claimed")
+  @Test("An address that means 'none' cannot be claimed")
   func noAddress() {
     let zeros = [UInt8](repeating: 0, count: 16)
     #expect(read(Self.line("TCP6 :: ::1 1 2")) == .malformed)

@@ -23,7 +23,7 @@ import Testing
     return try Ends.make(client, try contexts.server(.good) { $0.clientCertificates = policy })
   }
 
-  @Test("A good client certificate is told with subject, names and thumbprint", arguments: [true, false])
+  @Test("A good client certificate is forwarded with subject, names and thumbprint", arguments: [true, false])
   func good(isRequired: Bool) async throws {
     let policy: ClientCertificatePolicy =
       isRequired ? .required(authority: authority) : .optional(authority: authority)
@@ -73,7 +73,7 @@ import Testing
     #expect(failure(client)?.reason == "tlsv13 alert certificate required")
   }
 
-  @Test("No certificate is asked for under none, so none is told")
+  @Test("No certificate is asked for under none, so none is forwarded")
   func unasked() throws {
     var ends = try ends(.none, .client)
     ends.run()
@@ -139,7 +139,7 @@ import Testing
     #expect(failure(server)?.result == .certificateInvalid)
   }
 
-  @Test("What is no revocation list is told when the file is checked")
+  @Test("What is not a revocation list is reported when the file is checked")
   func badLists() throws {
     let certificates = contexts.certificates
     #expect(throws: TLSError.self) { try TLSFiles.checkRevocations(certificates.authority) }
@@ -155,7 +155,7 @@ import Testing
     #expect(unsafe names != nil)
   }
 
-  @Test("A certificate is told after resumption too, and not under another policy")
+  @Test("A certificate is forwarded after resumption too, and not under another policy")
   func resumption() throws {
     let tickets = try TicketKeys()
     let required = try contexts.server(.good, tickets: tickets) {

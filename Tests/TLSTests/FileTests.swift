@@ -26,7 +26,7 @@ import Testing
     return path
   }
 
-  @Test("What a certificate is for is told: names, time, key")
+  @Test("What a certificate is for is reported: names, time, key")
   func info() throws {
     let info = try TLSFiles.check(contexts.paths(.wildcard))
     #expect(info.names == ["*.apps.test", "apps.test"] && info.keyType == "EC P-256" && info.ocspNextUpdate == nil)

@@ -65,7 +65,7 @@ import Testing
     }
   }
 
-  @Test("RSA and ECDSA stand side by side: what the client can verify decides", arguments: [TLSVersion.tls12, .tls13])
+  @Test("RSA and ECDSA are side by side: what the client can verify decides", arguments: [TLSVersion.tls12, .tls13])
   func keyTypes(version: TLSVersion) throws {
     let server = try contexts.server(.good, .rsa)
     #expect(server.certificates.map(\.keyType) == ["EC P-256", "RSA 2048"])
@@ -85,7 +85,7 @@ import Testing
     }
   }
 
-  @Test("A chain in the certificate's file is sent along; without it the client refuses")
+  @Test("A chain in the certificate's file is sent along. Without it the client refuses")
   func chain() throws {
     var ends = try Ends.make(try contexts.client(), try contexts.server(.chained), host: "chained.test")
     ends.run()
@@ -118,7 +118,7 @@ import Testing
     #expect(failure(client)?.reason == "tlsv1 alert no application protocol")
   }
 
-  @Test("The minimum version is kept, and the reason told")
+  @Test("The minimum version is kept, and the reason reported")
   func versions() throws {
     let newest = try contexts.server(.good) { $0.minimumVersion = .tls13 }
     let both = try contexts.server(.good)
@@ -144,7 +144,7 @@ import Testing
     #expect(failure(server)?.result == .noSharedCipher)
   }
 
-  @Test("Plain HTTP on a TLS port is told apart, and no alert stands in the way of a readable answer")
+  @Test("Plain HTTP on a TLS port is recognised, and no alert precedes a readable answer")
   func plainHTTP() throws {
     let context = try contexts.server(.good)
     for request in ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST /a HTTP/1.1\r\n", "CONNECT a:443 HTTP/1.1\r\n"] {

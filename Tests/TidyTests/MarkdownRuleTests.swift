@@ -71,7 +71,7 @@ struct MarkdownRuleTests {
     }
   }
 
-  @Test("The reader of these rules tells text from code, tables and headings, and finds where sentences end")
+  @Test("The reader of these rules distinguishes text from code, tables and headings, and finds where sentences end")
   func reader() {
     let document = Markdown(
       path: "a.md",

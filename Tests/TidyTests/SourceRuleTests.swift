@@ -79,7 +79,7 @@ struct SourceRuleTests {
     "Sources/catraca/Token/KeyFile.swift",
   ]
 
-  @Test("unsafe stands in its own rooms only")
+  @Test("unsafe is in its own rooms only")
   func unsafeRooms() {
     refuse(
       "unsafe", "@unchecked", "@_silgen_name", in: sources,

@@ -31,7 +31,7 @@ struct LogWriterTests {
     var log: Logger { Logger(label: "test") { _ in Handler(told: self) } }
   }
 
-  @Test("A pipe that nobody reads ends the wait for the last lines; one that is read gets all of them")
+  @Test("A pipe that nobody reads ends the wait for the last lines. One that is read gets all of them")
   func stuckPipe() async throws {
     let path = FileManager.default.temporaryDirectory.appending(path: "catraca-pipe-\(UUID().uuidString)").path
     #expect(try await ChildProcess.run("mkfifo", [path]).status == 0)
@@ -55,7 +55,7 @@ struct LogWriterTests {
     #expect(await read == lines.count)
   }
 
-  @Test("Lines that a full disk does not take are counted, and the operator is told once until the log is opened anew")
+  @Test("Lines that a full disk does not take are counted, and it is reported once until the log is reopened")
   func fullDisk() async throws {
     let told = Told()
     let writer = LogWriter(log: told.log)

@@ -62,7 +62,7 @@ func untilCancelled() async {
     await server.stop()
   }
 
-  @Test("T73 The request names the path and the host as they stand in the URL")
+  @Test("T73 The request names the path and the host as they are in the URL")
   func request() async throws {
     let server = try await SmallHTTPServer.start(group: group) { request in
       .text("\(request.method) \(request.target) \(request.field("host") ?? "-")")
@@ -114,7 +114,7 @@ func untilCancelled() async {
   }
 
   @Test(
-    "T23 A response that is cut off is no document",
+    "T23 A response that is cut off is not a document",
     arguments: [
       "", "HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
@@ -125,7 +125,7 @@ func untilCancelled() async {
   }
 
   @Test(
-    "T23 What is not HTTP is told apart and never a trap",
+    "T23 What is not HTTP is recognised and never a trap",
     arguments: [
       "SSH-2.0-OpenSSH\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "\0\0\0\0", "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n",
     ])
@@ -133,7 +133,7 @@ func untilCancelled() async {
     #expect(try await code(outcome(answer)) == "response_malformed")
   }
 
-  @Test("T23 An issuer that says nothing, or stops in the middle, is given up at the deadline")
+  @Test("T23 An issuer that says nothing, or stops in the middle, is abandoned at the deadline")
   func timeout() async throws {
     for answer in ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"] {
       #expect(try await outcome(answer, then: .keepOpen, deadline: .milliseconds(50)) == .failure(.timeout))

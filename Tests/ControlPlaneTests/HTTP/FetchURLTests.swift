@@ -27,7 +27,7 @@ import Testing
   }
 
   @Test(
-    "T73 The path is taken as it stands",
+    "T73 The path is used as it is",
     arguments: ["//keys", "/a//b/", "/a/../b", "/%2e%2e/x", "/a;b=c?d=//e", "/a?x=%00"])
   func verbatim(target: String) throws {
     #expect(try #require(FetchURL("https://idp.test" + target)).target == target)
@@ -71,7 +71,7 @@ import Testing
 
 @Suite struct CacheControlTests {
   @Test(
-    "max-age and the words that forbid reuse are read, whatever stands around them",
+    "max-age and the words that forbid reuse are read, whatever is around them",
     arguments: [
       ([], nil, false), (["max-age=300"], 300, false), (["public, Max-Age = \"60\" , must-revalidate"], 60, false),
       (["max-age=100", "max-age=50"], 50, false), (["no-store"], nil, true), (["no-cache, max-age=5"], 5, true),

@@ -36,7 +36,8 @@ import Testing
   }
 
   @Test(
-    "An issuer that is no http(s) URL has no documents", arguments: ["partner", "https://idp.test/?a=b", "ftp://x/"])
+    "An issuer that is not an http(s) URL has no documents",
+    arguments: ["partner", "https://idp.test/?a=b", "ftp://x/"])
   func noURL(issuer: String) { #expect(Discovery(issuer: issuer, isInsecureAllowed: true) == nil) }
 
   private func keysURL(_ body: String, issuer: String = "https://idp.test/", insecure: Bool = false) -> Result<
@@ -54,7 +55,7 @@ import Testing
     #"{"issuer":"\#(issuer)","jwks_uri":"\#(uri)"}"#
   }
 
-  @Test("T73 The URL of the keys is taken as it stands")
+  @Test("T73 The URL of the keys is used as it is")
   func verbatim() {
     #expect(keysURL(document("https://keys.test//a/../k?x=%2e")) == .success("https://keys.test//a/../k?x=%2e"))
   }
@@ -90,7 +91,7 @@ import Testing
   }
 
   @Test(
-    "T23 What is no discovery document is told by its fault",
+    "T23 What is not a discovery document is reported with its fault",
     arguments: [
       ("<html>", "not_json"), ("", "not_json"), (#"{"issuer":"https://idp.test/","jwks_uri":"https://idp"#, "not_json"),
       ("[]", "discovery_invalid"), ("{}", "discovery_invalid"), (#"{"issuer":1}"#, "discovery_invalid"),

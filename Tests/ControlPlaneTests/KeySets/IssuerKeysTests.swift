@@ -127,7 +127,7 @@ import Tokens
     }
   }
 
-  @Test("T64 Without keys an unknown key id asks for nothing: the back-off stands")
+  @Test("T64 Without keys an unknown key id asks for nothing: the back-off holds")
   func unknownKeyWithoutKeys() {
     var keys = keys()
     load(&keys, at: 0, .failed(.fetch(.status(500))))

@@ -49,7 +49,7 @@ private let wellKnown = "https://idp.test/.well-known/openid-configuration"
     #expect(world.fetched == [url, url, url])
   }
 
-  @Test("A changed file is picked up within a second; a broken or missing one changes nothing")
+  @Test("A changed file is picked up within a second. A broken or missing one changes nothing")
   func file() async {
     world.putFile("/keys.json", keySet("a"))
     let registry = world.registry()
@@ -133,7 +133,7 @@ private let wellKnown = "https://idp.test/.well-known/openid-configuration"
     #expect(world.published.map(\.keyIDs) == [["a"], nil, ["a"]])
   }
 
-  @Test("T72 A reload that leaves an issuer as it was leaves its keys, wherever it stands in the file")
+  @Test("T72 A reload that leaves an issuer as it was leaves its keys, wherever it is in the file")
   func reload() async {
     world.put(url, keySet("a"))
     world.put("https://b.test/keys", keySet("b"))
@@ -154,7 +154,7 @@ private let wellKnown = "https://idp.test/.well-known/openid-configuration"
     #expect(await registry.status()[1].results == ["success": 1])
   }
 
-  @Test("A reload that changes where keys come from, or which are allowed, starts anew")
+  @Test("A reload that changes where keys come from, or which are allowed, starts again")
   func changedReload() async {
     world.put(url, keySet("a"))
     let original = issuer(.url(url))

@@ -11,7 +11,7 @@ private let url = "https://idp.test/keys"
 @Suite(.timeLimit(.minutes(1))) struct KeySetReloadTests {
   let world = VirtualWorld()
 
-  @Test("After a reload every set is told again by the registry itself, in one order with what its loads bring")
+  @Test("After a reload every set is published again by the registry itself, in one order with what its loads bring")
   func publishAll() async {
     world.put(url, keySet("a"))
     let registry = world.registry()

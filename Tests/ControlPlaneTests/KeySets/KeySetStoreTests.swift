@@ -114,7 +114,7 @@ import Tokens
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["keys.json"])
   }
 
-  @Test("T88 Only a plain file that is ours or root's, and that nobody else may write, is our own; so with folders")
+  @Test("T88 Only a plain file that is ours or root's, and that nobody else may write, is our own. So with folders")
   func ownership() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let files = SystemFiles()

@@ -31,7 +31,7 @@ private final class TestIssuer: Sendable {
     KeySetRegistry(environment: .live(DocumentFetcher(group: group)), log: Logger(label: "test")) { _, _ in }
   }
 
-  @Test("T73 Discovery and keys are fetched, with `//` in the path as it stands, and rotate on an unknown key id")
+  @Test("T73 Discovery and keys are fetched, with `//` in the path as it is, and rotate on an unknown key id")
   func discovery() async throws {
     let idp = TestIssuer()
     let server = try await idp.serve()

@@ -79,7 +79,7 @@ struct MetricsPageTests {
     }
   }
 
-  @Test("An upstream's servers stand under their addresses, and what several workers have is added up")
+  @Test("An upstream's servers appear under their addresses, and what several workers have is added up")
   func upstreams() throws {
     let page = String(decoding: page().render(), as: UTF8.self)
     for line in [
@@ -92,7 +92,7 @@ struct MetricsPageTests {
     ] { #expect(page.contains(line + "\n"), "\(line)") }
   }
 
-  @Test("Counts and gauges stand under their labels")
+  @Test("Counts and gauges appear under their labels")
   func values() throws {
     let page = try PrometheusReader(page().render())
     let nasty = Self.nasty

@@ -43,7 +43,7 @@ struct DNSMessageTests {
       DNSReader.read(answer(six, [record(address, type: 28)]), to: six) == .addresses(["fd00::7"], seconds: 60))
   }
 
-  @Test("Aliases are followed, in whatever order they stand; one that leads round ends")
+  @Test("Aliases are followed, in whatever order they are. One that leads round ends")
   func aliases() throws {
     let question = try question()
     let (b, c) = (try #require(DNSName("b.example")).bytes, try #require(DNSName("c.example")).bytes)
@@ -131,7 +131,7 @@ struct DNSMessageTests {
     }
   }
 
-  @Test("The machine's files: hosts, servers, domains; lines without sense are passed over")
+  @Test("The machine's files: hosts, servers, domains. Lines without sense are passed over")
   func files() {
     let files = ResolverFiles(
       hosts: "127.0.0.1 LocalHost # me\n::1 localhost\nnonsense\n10.0.0.9 db db.internal\n300.1.1.1 x\n",

@@ -83,7 +83,7 @@ struct NameRegistryTests {
     #expect(await registry.addresses == ["n": ["10.0.0.2", "fd00::1"]])
   }
 
-  @Test("A name that was never resolved is not there, and one that nobody wants any more is forgotten")
+  @Test("A name that was never resolved is not there, and one that is not used any more is forgotten")
   func unknown() async throws {
     let (registry, _) = try await run([Self.failure])
     #expect(await registry.addresses == [:])

@@ -96,7 +96,7 @@ struct GRPCTests {
     #expect(line.contains("\"status\":200,") && line.contains("\"grpc_status\":0,"), "\(line)")
   }
 
-  @Test("Metadata and trailers pass in both directions, binary ones too; identity arrives as metadata")
+  @Test("Metadata and trailers pass in both directions, binary ones too. Identity arrives as metadata")
   func metadata() async throws {
     let door = try await CallDoor.start()
     let lines = try await door.run("metadata")

@@ -212,7 +212,7 @@ struct HealthTests {
     threading.Event().wait()
     """
 
-  @Test("A server that fails requests is ejected, comes back, and both are told once over two workers")
+  @Test("A server that fails requests is ejected, comes back, and both are logged once over two workers")
   func ejection() async throws {
     let isFailing = Monitor(true)
     let bad = try await TestUpstream.start { connection in

@@ -84,7 +84,7 @@ struct KeyOutageTests {
     #expect(try await door.verdicts([short.token(["n": 2]), remembered]) == ["passed", "passed"])
   }
 
-  @Test("With a state directory the keys survive a restart with the issuer down; a broken file there is no trouble")
+  @Test("With a state directory the keys survive a restart with the issuer down. A broken file there is no trouble")
   func stateDirectory() async throws {
     let state = FileManager.default.temporaryDirectory.appending(path: "catraca-state-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: state) }

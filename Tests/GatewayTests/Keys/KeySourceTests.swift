@@ -6,7 +6,7 @@ import Tokens
 
 @Suite("Sources of keys", .timeLimit(.minutes(10)))
 struct KeySourceTests {
-  @Test("Keys stand in the configuration, in a file, at a URL, or where OpenID or RFC 8414 discovery says")
+  @Test("Keys are in the configuration, in a file, at a URL, or where OpenID or RFC 8414 discovery says")
   func everySource() async throws {
     let inline = try TestKey(.es256)
     let file = try TestKey(.es384)
@@ -50,7 +50,7 @@ struct KeySourceTests {
     #expect(tenant.server.targets.contains("/realms/one/.well-known/openid-configuration"))
   }
 
-  @Test("A secret for HS256 stands in a file of its own")
+  @Test("A secret for HS256 is in a file of its own")
   func secretFile() async throws {
     let secret = [UInt8]("0123456789abcdef0123456789abcdef".utf8)
     let key = try TestKey(.hs256, id: "hs", secret: secret)

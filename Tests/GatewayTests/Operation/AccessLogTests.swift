@@ -152,7 +152,7 @@ struct AccessLogTests {
     }
   }
 
-  @Test("SIGUSR1 opens a moved log file anew, and no line is lost on the way")
+  @Test("SIGUSR1 reopens a moved log file, and no line is lost on the way")
   func reopen() async throws {
     let key = try TestKey(.es256)
     let (door, _) = try await start(key, format: "\"{request_id}\"", log: "access.log")

@@ -48,7 +48,7 @@ struct ReloadTests {
     #expect(try await gateway.get("/a").text == "one")
   }
 
-  @Test("What only a start can change is told as such by a reload")
+  @Test("What only a start can change is reported by a reload")
   func onlyAtStart() async throws {
     let gateway = try await GatewayProcess.start(file("one"))
     try gateway.write(configuration: file("two", more: "workers: 2\nstate_directory: state"))
@@ -104,7 +104,7 @@ struct ReloadTests {
     #expect(line.contains("\"upstream\":\"slow\""))
   }
 
-  @Test("A bad file changes nothing; its errors are told with their places, logged and counted")
+  @Test("A bad file changes nothing. Its errors are reported with their positions, logged and counted")
   func bad() async throws {
     let gateway = try await GatewayProcess.start(file("one"))
     try gateway.write(configuration: file("two", more: "limits: { headers: none }\nlimit: {}"))
@@ -127,7 +127,7 @@ struct ReloadTests {
     #expect(try await gateway.get("/a").text == "three")
   }
 
-  @Test("A reload adds a listener and takes it away; connections to it end after their request")
+  @Test("A reload adds a listener and takes it away. Connections to it end after their request")
   func listeners() async throws {
     func listeners(_ addresses: String...) -> String {
       "listeners: [" + addresses.map { "{ address: \"\($0):0\" }" }.joined(separator: ", ") + "]"
@@ -160,7 +160,8 @@ struct ReloadTests {
     return listeners.first { $0.hasPrefix(host + ":") }.flatMap { Int($0.dropFirst(host.count + 1)) }
   }
 
-  @Test("A listener, log file or admin address that cannot be had refuses the reload, and everything stays as it was")
+  @Test(
+    "A listener, log file or admin address that is not available refuses the reload, and everything stays as it was")
   func unavailable() async throws {
     let taken = try await TestUpstream.echo()
     let format = "access_log: { path: access.log, format: \"{path} {status}\" }\n"

@@ -12,7 +12,7 @@ struct StartTests {
     routes: [{ path: /, auth: public, respond: { status: 200 } }]
     """
 
-  @Test("A wrong file is told with all its errors and their places; nothing is bound and the exit status is 1")
+  @Test("A wrong file is reported with all its errors and their positions. Nothing is bound and the exit status is 1")
   func allErrors() async throws {
     let wrong = """
       listeners: [{ adress: "127.0.0.1:0" }]
@@ -90,7 +90,7 @@ struct StartTests {
     #expect(try await first.get("/").status == 200)
   }
 
-  @Test("All addresses of IPv4 and of IPv6 stand side by side on one port")
+  @Test("All addresses of IPv4 and of IPv6 are side by side on one port")
   func bothFamilies() async throws {
     let port = try closedPort()
     let gateway = try await GatewayProcess.start(

@@ -76,7 +76,7 @@ struct UpstreamChangeTests {
     try await servers[2].waitForOpenConnections(0)
   }
 
-  @Test("A removed server finishes the answer that is under way; its idle connections are closed at once")
+  @Test("A removed server finishes the answer that is under way. Its idle connections are closed at once")
   func removed() async throws {
     let gate = Gate()
     let slow = try await TestUpstream.start { connection in

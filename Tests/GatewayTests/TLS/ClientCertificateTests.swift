@@ -28,7 +28,8 @@ struct ClientCertificateTests {
   private static let forged = ["-H", "X-Subject: CN=admin", "-H", "x-san: DNS:admin", "-H", "X-Thumbprint: abc"]
 
   @Test(
-    "A certificate is told to the upstream in headers that no client can send", arguments: ["optional", "required"])
+    "A certificate is forwarded to the upstream in headers that no client can send",
+    arguments: ["optional", "required"])
   func identity(_ policy: String) async throws {
     let upstream = try await TestUpstream.echo()
     let gateway = try await start(policy, upstream)

@@ -24,7 +24,7 @@ struct HandshakeTests {
     #expect(none.contains("Verify return code: 0 (ok)"), "\(none)")
   }
 
-  @Test("RSA and ECDSA stand side by side for one name: each client gets what it can check", arguments: [0, 1])
+  @Test("RSA and ECDSA are side by side for one name: each client gets what it can check", arguments: [0, 1])
   func keyTypes(_ order: Int) async throws {
     let gateway = try await SecureGateway.start(order == 0 ? [.good, .rsa] : [.rsa, .good])
     for version in ["-tls1_2", "-tls1_3"] {
@@ -37,7 +37,7 @@ struct HandshakeTests {
     #expect(try await gateway.process.metrics().sum("catraca_tls_handshakes_total", ["result": "ok"]) == 4)
   }
 
-  @Test("ALPN agrees on what the listener offers, in its order; a client that knows none of it is turned away")
+  @Test("ALPN agrees on what the listener offers, in its order. A client that knows none of it is turned away")
   func applicationProtocols() async throws {
     let gateway = try await SecureGateway.start(tls: "alpn: [http/1.1]")
     #expect(try await gateway.sClient("-alpn h2,http/1.1").contains("ALPN protocol: http/1.1"))
@@ -80,7 +80,7 @@ struct HandshakeTests {
     _ = try await gateway.process.waitForAccessLog(containing: "\"tls_resumed\":true")
   }
 
-  @Test("Two gateways with the same ticket_keys resume each other's sessions; without, nobody else's")
+  @Test("Two gateways with the same ticket_keys resume each other's sessions. Without, nobody else's")
   func fleet() async throws {
     let folder = try TemporaryFolder()
     try folder.write("tickets", Data((0..<80).map { UInt8($0) }))
@@ -96,7 +96,7 @@ struct HandshakeTests {
     }
   }
 
-  @Test("Old versions and weak ciphers find nobody; 1.2 does not where minimum_version is 1.3")
+  @Test("Old versions and weak ciphers find nobody. 1.2 does not where minimum_version is 1.3")
   func versions() async throws {
     let gateway = try await SecureGateway.start(tls: "minimum_version: \"1.3\"")
     for version in ["-tls1", "-tls1_1", "-tls1_2"] {
@@ -112,7 +112,7 @@ struct HandshakeTests {
     try await usual.waitForHandshakes("no_shared_cipher", 4)
   }
 
-  @Test("The upstream is told https, and each of two certificates of one name has its expiry in the metrics")
+  @Test("The upstream learns of https, and each of two certificates of one name has its expiry in the metrics")
   func told() async throws {
     let upstream = try await TestUpstream.echo()
     let gateway = try await SecureGateway.start([.good, .rsa], rest: Configurations.plain(upstream))

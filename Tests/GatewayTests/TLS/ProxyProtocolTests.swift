@@ -24,7 +24,7 @@ struct ProxyProtocolTests {
     return (SecureGateway(certificates: try await TestCertificates.shared(), process: process), upstream)
   }
 
-  @Test("The address of a header is the client's, for the upstream and in the log; its bytes may come one by one")
+  @Test("The address of a header is the client's, for the upstream and in the log. Its bytes may come one by one")
   func address() async throws {
     let (gateway, upstream) = try await start()
     for header in [Self.version1, Self.version2] {

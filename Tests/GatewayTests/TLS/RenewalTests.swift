@@ -39,7 +39,7 @@ struct RenewalTests {
     #expect(try await kept.get("/").text == "ok")
   }
 
-  @Test("Renewed files are taken in without a reload, again and again; a bad renewal changes nothing and is logged")
+  @Test("Renewed files are used without a reload, again and again. A bad renewal changes nothing and is logged")
   func byThemselves() async throws {
     let gateway = try await start()
     try replace(.wildcard, in: gateway)
@@ -84,7 +84,7 @@ struct RenewalTests {
     #expect(try await gateway.curl([]).0 == 0)
   }
 
-  @Test("A reload puts TLS on a listener and takes it away; kept connections of the other kind end")
+  @Test("A reload puts TLS on a listener and takes it away. Kept connections of the other kind end")
   func onAndOff() async throws {
     let plain = "listeners: [{ address: \"127.0.0.1:0\" }]\n" + SecureGateway.answering
     let gateway = try await start()

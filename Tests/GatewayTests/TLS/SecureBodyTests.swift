@@ -74,7 +74,7 @@ struct SecureBodyTests {
     #expect(upstream.failures.isEmpty, "\(upstream.failures)")
   }
 
-  @Test("A body that ends with the upstream's close_notify is whole, and the client is told so")
+  @Test("A body that ends with the upstream's close_notify is whole, and the client sees it")
   func wholeUntilClose() async throws {
     let upstream = try await TestUpstream.start(secure: server) { connection in
       _ = try await connection.receiveRequest()

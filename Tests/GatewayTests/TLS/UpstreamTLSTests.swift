@@ -120,7 +120,7 @@ struct UpstreamTLSTests {
     #expect(resumed.current == [false, true, true, false, true])
   }
 
-  @Test("http2 over TLS wants h2 by ALPN: a server that does not agree to it is not spoken to")
+  @Test("http2 over TLS requires h2 by ALPN: a server that does not agree to it is not spoken to")
   func wantsHTTP2() async throws {
     for protocols in [[], ["http/1.1"]] {
       let upstream = try await TestUpstream.echo(secure: try await SecureGateway.server(protocols: protocols))

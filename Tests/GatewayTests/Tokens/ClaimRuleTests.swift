@@ -74,7 +74,7 @@ struct ClaimRuleTests {
       ]) == ["passed", "passed", "passed", "claim_missing", "claim_missing", "claim_missing", "claim_invalid"])
   }
 
-  @Test("Identity headers carry text, numbers, lists, objects and nested claims; the payload goes along in base64url")
+  @Test("Identity headers carry text, numbers, lists, objects and nested claims. The payload goes along in base64url")
   func identity() async throws {
     let key = try TestKey(.es256)
     let door = try await TokenDoor.start(

@@ -7,7 +7,7 @@ import Tokens
 
 @Suite("Tokens of every algorithm", .timeLimit(.minutes(10)))
 struct TokenAlgorithmTests {
-  @Test("A token of each algorithm passes, fresh and remembered; one by another key of its kind does not")
+  @Test("A token of each algorithm passes, fresh and remembered. One by another key of its kind does not")
   func everyAlgorithm() async throws {
     var keys = try SignatureAlgorithm.allCases.map { try TestKey($0, id: $0.rawValue) }
     // EdDSA covers both curves.

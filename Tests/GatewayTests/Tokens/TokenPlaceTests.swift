@@ -66,7 +66,7 @@ struct TokenPlaceTests {
     #expect(door.upstream.requests.last?["X-Token"] == token)
   }
 
-  @Test("A token in any of the sources counts, and what stands empty or with another scheme in the others does not")
+  @Test("A token in any of the sources counts, and what is empty or has another scheme in the others does not")
   func order() async throws {
     let key = try TestKey(.es256)
     let door = try await start(key)
@@ -108,7 +108,7 @@ struct TokenPlaceTests {
   }
 
   @Test(
-    "Several issuers serve one route, each with its own keys and audience; on optional routes a bad token is refused")
+    "Several issuers serve one route, each with its own keys and audience. On optional routes a bad token is refused")
   func issuers() async throws {
     let first = try await TestIssuer.start(.es256)
     let second = try await TestIssuer.start(.rs256)

@@ -112,7 +112,7 @@ struct CORSBrowserTests {
   }
 
   @Test(
-    "Chromium lets a page of an allowed origin call, with a preflight, a token and cookies, and read 401; the rest is kept from it",
+    "Chromium lets a page of an allowed origin call, with a preflight, a token and cookies, and read 401. The rest is kept from it",
     .needs("chromium"), .needs("python3"), .tags(.slow))
   func allowed() async throws {
     let scene = try await start(origins: "[\"http://127.0.0.1:*\"]", name: "allowed")

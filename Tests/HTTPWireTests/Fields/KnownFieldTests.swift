@@ -39,7 +39,7 @@ struct KnownFieldTests {
     #expect(names.allSatisfy { $0 == $0.lowercased() && $0.utf8.count <= 24 })
   }
 
-  @Test("T76 Whatever is no letter and no digit folds to a hyphen, and nothing else changes but the case")
+  @Test("T76 Every byte other than letters and digits folds to a hyphen, and nothing else changes but the case")
   func folding() throws {
     for byte in UInt8.min...UInt8.max {
       let scalar = Unicode.Scalar(byte)
@@ -101,7 +101,7 @@ struct KnownFieldTests {
     #expect(!foldedEquals("", "a"))
   }
 
-  @Test("Hashes do not depend on how the name stands in the line")
+  @Test("Hashes do not depend on where the name is in the line")
   func placement() throws {
     var generator = SeededGenerator(seed: 7)
     let alphabet = Array("abcXYZ019-_.!~".utf8)
@@ -114,7 +114,7 @@ struct KnownFieldTests {
     }
   }
 
-  @Test("Tokens and values for configured names are told from others")
+  @Test("Tokens and values for configured names are distinguished from others")
   func configuredNames() {
     #expect(isToken("X-User!#$%&'*+.^_`|~9"))
     for text in ["", "a b", "a:", "ä", "a\r", "a/b", "\"a\"", "a,b"] { #expect(!isToken(text)) }

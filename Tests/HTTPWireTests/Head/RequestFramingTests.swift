@@ -127,7 +127,7 @@ struct RequestFramingTests {
     #expect(HeadError.expectationFailed.status == 417)
   }
 
-  @Test("An upgrade is wanted only when Connection names it")
+  @Test("An upgrade is requested only when Connection names it")
   func upgrade() {
     #expect(readRequest(request(fields: "Connection: Upgrade", "Upgrade: websocket")).wantsUpgrade)
     #expect(!readRequest(request(fields: "Upgrade: websocket")).wantsUpgrade)

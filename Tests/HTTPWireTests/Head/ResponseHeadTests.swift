@@ -84,7 +84,7 @@ struct ResponseHeadTests {
     #expect(framing(205, length, to: .post) == .success(.length(9)))
   }
 
-  @Test("The connection persists as RFC 9112 §9.3 says, and interim responses are told apart")
+  @Test("The connection persists as RFC 9112 §9.3 says, and interim responses are distinguished")
   func persistence() {
     #expect(!readResponse("HTTP/1.0 200 OK\r\n\r\n").isPersistent)
     #expect(readResponse("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n").isPersistent)

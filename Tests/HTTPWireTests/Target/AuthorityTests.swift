@@ -36,7 +36,7 @@ struct AuthorityTests {
     #expect(!isAuthority(authority))
   }
 
-  @Test("Ports are read, host names are told from authorities, and long names are refused")
+  @Test("Ports are read, host names are distinguished from authorities, and long names are refused")
   func parts() {
     #expect(port(of: "a:8080") == 8080)
     #expect(port(of: "[::1]:1") == 1)

@@ -159,7 +159,7 @@ struct NormalTargetTests {
     #expect(!Normal(reading.text).isAltered)
   }
 
-  @Test("A trailing slash is told from none, and an empty query from none")
+  @Test("A trailing slash is distinguished from none, and an empty query from none")
   func ends() {
     for path in ["/", "", "//", "/a/", "/a/.", "/a/b/..", "/a//"] { #expect(Normal(path).hasTrailingSlash, "\(path)") }
     for path in ["/a", "/a/b", "/a/../b", "/a;x"] { #expect(!Normal(path).hasTrailingSlash, "\(path)") }

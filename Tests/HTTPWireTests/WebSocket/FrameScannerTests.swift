@@ -36,7 +36,7 @@ struct FrameScannerTests {
     }
   }
 
-  @Test("A client's frames have a mask, which is no content")
+  @Test("A client's frames have a mask, which is not content")
   func masked() {
     var scanner = FrameScanner(isMasked: true)
     let frame: [UInt8] = [0x81, 0x85, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0x81, 0x80, 1, 2, 3, 4]
@@ -76,7 +76,7 @@ struct FrameScannerTests {
     #expect(found == expected)
   }
 
-  @Test("Bytes that break the rules leave the scanner where it stood, as none of them pass")
+  @Test("Bytes that break the rules leave the scanner where it was, as none of them pass")
   func unmoved() {
     for cut in 0..<281 {
       var scanner = FrameScanner(isMasked: false)
@@ -89,7 +89,7 @@ struct FrameScannerTests {
     }
   }
 
-  @Test("T99 What stands behind a close frame never passes, whatever it is and wherever it is cut")
+  @Test("T99 What follows a close frame never passes, whatever it is and wherever it is cut")
   func behindClose() {
     let tail: [UInt8] = [0x81, 0x01, 0x61, 0x83, 0x00, 0xFF]
     let bytes = Self.server + tail

@@ -53,7 +53,7 @@ struct AccessLogTests {
     #expect(line(makeEntry(), .json) == expected)
   }
 
-  @Test("Every field of the contract stands in the full json line under its name")
+  @Test("Every field of the contract is in the full json line under its name")
   func completeness() {
     let text = line(makeEntry(), .json)
     for field in AccessLogField.allCases { #expect(text.contains("\"\(field.rawValue)\":"), "\(field)") }
@@ -94,7 +94,7 @@ struct AccessLogTests {
   }
 
   @Test(
-    "T59 A query or a fragment, where tokens may stand, is in no line",
+    "T59 A query or a fragment, where tokens may be, is in no line",
     arguments: [
       "/a?access_token=SECRET", "/a#id_token=SECRET", "/a?x#SECRET", "/a#x?SECRET",
     ])

@@ -112,7 +112,7 @@ struct AuthenticateTests {
     #expect(try outcome(bench, get("/", fresh)) == "signature_invalid")
   }
 
-  @Test("An optional token may be missing; a bad one is refused all the same")
+  @Test("An optional token may be missing. A bad one is refused all the same")
   func optional() throws {
     let bench = try bench("auth: { issuers: [login], optional: true }, identity: { headers: { X-User: sub } }")
     let anonymous = try outcome(bench, get("/", "X-User: root"))
@@ -148,7 +148,7 @@ struct AuthenticateTests {
     ] { #expect(try outcome(bench, request) == "token_ambiguous") }
   }
 
-  @Test("T80: A token in a second place is refused, and what stands under names like the places' does not go on")
+  @Test("T80: A token in a second place is refused, and what is under names like the places' does not go on")
   func otherPlaces() throws {
     let bench = try bench(
       "auth: { issuers: [login], tokens_from: [authorization, 'cookie:session', 'query:t', 'header:X-Token'] }")

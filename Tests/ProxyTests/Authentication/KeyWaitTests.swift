@@ -45,7 +45,7 @@ struct KeyWaitTests {
     bench.expectNothingHeld()
   }
 
-  @Test("Ten thousand requests wait for a key, and leave in any order; more are told to come again")
+  @Test("Ten thousand requests wait for a key, and leave in any order. More are asked to come again")
   func bound() throws {
     let bench = try bench()
     let max = KeyWaiters.countMax

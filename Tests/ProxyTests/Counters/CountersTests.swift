@@ -44,7 +44,7 @@ struct CountersTests {
     #expect(durations.histogram(id: -1) == nil)
   }
 
-  @Test("Every result of a token check is told apart, with and without issuer")
+  @Test("Every result of a token check is distinguished, with and without issuer")
   func authentications() {
     let counters = Counters()
     let results = [AuthenticationResult.accepted, .anonymous] + TokenRefusal.allCases.map { .refused($0) }

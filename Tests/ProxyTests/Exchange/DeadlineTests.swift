@@ -113,7 +113,7 @@ struct DeadlineTests {
     bench.expectNothingHeld()
   }
 
-  @Test("A response that stands still is cut short")
+  @Test("A response that stalls is cut short")
   func stalledResponse() throws {
     let bench = try Bench(openRoutes)
     let client = bench.connect()
@@ -143,7 +143,7 @@ struct DeadlineTests {
     }
   }
 
-  @Test("A client that takes nothing of its answer is let go, and so is its server")
+  @Test("A client that reads nothing of its answer is cut off, and so is its server")
   func stalledClient() throws {
     let bench = try Bench(openRoutes)
     let client = bench.connect()
@@ -158,7 +158,7 @@ struct DeadlineTests {
     bench.expectNothingHeld()
   }
 
-  @Test("A client that takes its answer slowly is not let go")
+  @Test("A client that reads its answer slowly is not cut off")
   func slowClient() throws {
     let bench = try Bench(openRoutes)
     let client = bench.connect()

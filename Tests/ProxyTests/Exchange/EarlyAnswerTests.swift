@@ -43,7 +43,7 @@ struct EarlyAnswerTests {
     bench.expectNothingHeld()
   }
 
-  @Test("A body that announces more than the limit is 413 at once; one that says nothing is, when it is past it")
+  @Test("A body that announces more than the limit is 413 at once. One that says nothing is, when it is past it")
   func bodyLimit() throws {
     let bench = try Bench(Self.limited)
     let client = bench.connect()
@@ -61,7 +61,7 @@ struct EarlyAnswerTests {
     bench.expectNothingHeld()
   }
 
-  @Test("T50 A malformed chunk is 400 and ends the connection; behind an answer's begin it cuts that short")
+  @Test("T50 A malformed chunk is 400 and ends the connection. Behind an answer's begin it cuts that short")
   func malformedChunk() throws {
     for isBegun in [false, true] {
       let bench = try Bench(openRoutes)

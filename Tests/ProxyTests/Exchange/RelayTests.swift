@@ -54,7 +54,7 @@ struct RelayConditionTests {
   }
 
   @Test(
-    "An answer that is short, framed anew, compressed, or goes to a client that is full is received",
+    "An answer that is short, framed again, compressed, or goes to a client that is full is received",
     arguments: [
       ("", get(), "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nabc"),
       ("", get(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\nabc"),

@@ -54,7 +54,7 @@ struct SlowEndTests {
     bench.expectNothingHeld()
   }
 
-  @Test("T61 An HTTP/1.0 client that is let go before its body's end is shown so by a reset")
+  @Test("T61 An HTTP/1.0 client that is cut off before its body's end is shown so by a reset")
   func stalledOldClient() throws {
     for isComplete in [true, false] {
       let bench = try Bench(openRoutes)

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("gRPC metadata and streams")
 struct GRPCMetadataTests {
-  @Test("TE, binary metadata and identity reach the server; its trailers come back as they are")
+  @Test("TE, binary metadata and identity reach the server. Its trailers come back as they are")
   func metadata() throws {
     let issuer = try BenchIssuer()
     let bench = try CallBench(
@@ -86,7 +86,7 @@ struct GRPCMetadataTests {
     #expect(bench.bench.logLines.last?.contains("grpc_status") == false, "\(bench.bench.logLines)")
   }
 
-  @Test("A client may be silent while its server speaks, and a server while its client does; both may not")
+  @Test("A client may be silent while its server speaks, and a server while its client does. Both may not")
   func silence() throws {
     let bench = try CallBench()
     let stream = try bench.call(end: false)

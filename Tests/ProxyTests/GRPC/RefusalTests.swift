@@ -46,7 +46,8 @@ struct GRPCRefusalTests {
     bench.bench.expectNothingHeld()
   }
 
-  @Test("Keys that cannot be had, a path that no route has, a method, a path that is wrong, a body that is too large")
+  @Test(
+    "Keys that are not available, a path that no route has, a method, a path that is wrong, a body that is too large")
   func others() throws {
     let issuer = try BenchIssuer()
     let bench = try CallBench(
@@ -95,7 +96,7 @@ struct GRPCRefusalTests {
     bench.bench.expectNothingHeld()
   }
 
-  @Test("T61 An answer that breaks off resets the call, and the log says how it would have been told")
+  @Test("T61 An answer that breaks off resets the call, and the log says how it would have ended")
   func truncated() throws {
     let bench = try CallBench()
     let stream = try bench.call()
@@ -124,7 +125,7 @@ struct GRPCRefusalTests {
   }
 
   @Test(
-    "What is no call is refused as ever",
+    "What is not a call is refused as ever",
     arguments: [
       "application/grpc-web", "application/grpc-web+proto", "application/grpcx", "application/json",
       "text/application/grpc", "application/grpc, application/grpc",

@@ -8,7 +8,7 @@ import Testing
 @Suite("The end of HTTP/2 clients")
 struct HTTP2ClientEndTests {
   @Test(
-    "A drain tells the client, lets running streams finish, serves what was under way, and closes",
+    "A drain announces itself to the client, lets running streams finish, serves what was under way, and closes",
     arguments: Mix.clients)
   func drain(_ mix: Mix) throws {
     let over = try HTTP2Bench(mix.text)

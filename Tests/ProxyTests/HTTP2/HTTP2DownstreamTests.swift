@@ -97,7 +97,7 @@ struct HTTP2DownstreamTests {
   }
 
   @Test(
-    "An answer that comes before the request's end is whole, and the rest of the request is not wanted",
+    "An answer that comes before the request's end is whole, and the rest of the request is not needed",
     arguments: Mix.clients)
   func early(_ mix: Mix) throws {
     let over = try HTTP2Bench(mix.text)
@@ -234,7 +234,7 @@ struct HTTP2DownstreamTests {
     over.bench.expectNothingHeld()
   }
 
-  @Test("T70 A client that reads nothing at all makes the gateway hold a bounded amount, and is let go")
+  @Test("T70 A client that reads nothing at all makes the gateway hold a bounded amount, and is cut off")
   func stalledClient() throws {
     let over = try HTTP2Bench(HTTP2Bench.route + "limits: { body_timeout: 10s }")
     let client = try over.client()

@@ -31,7 +31,7 @@ struct HTTP2UpstreamTests {
     over.bench.expectNothingHeld()
   }
 
-  @Test("T68 No more streams are open than a server takes; the others get connections of their own")
+  @Test("T68 No more streams are open than a server takes. The others get connections of their own")
   func streamLimit() throws {
     let over = try HTTP2Bench()
     over.serverSettings.concurrentStreamCountMax = 4
@@ -74,7 +74,7 @@ struct HTTP2UpstreamTests {
     }
   }
 
-  @Test("A server that never says its settings is given up after the connect timeout")
+  @Test("A server that never sends its settings is closed after the connect timeout")
   func silent() throws {
     let bench = try Bench(
       HTTP2Bench.route + "upstreams: { app: { servers: [10.0.0.1:1], protocol: http2, connect_timeout: 2s } }")
@@ -119,7 +119,7 @@ struct HTTP2UpstreamTests {
     over.bench.expectNothingHeld()
   }
 
-  @Test("A stream that a server refuses is asked for once more, whatever the method; twice refused is 502")
+  @Test("A stream that a server refuses is asked for once more, whatever the method. Twice refused is 502")
   func refusedStream() throws {
     let over = try HTTP2Bench()
     let client = try over.client()
@@ -154,7 +154,7 @@ struct HTTP2UpstreamTests {
     over.bench.expectNothingHeld()
   }
 
-  @Test("A server that goes away finishes what it took; the rest and what is new go to another connection")
+  @Test("A server that goes away finishes what it took. The rest and what is new go to another connection")
   func goAway() throws {
     let over = try HTTP2Bench()
     let client = try over.client()

@@ -12,7 +12,7 @@ struct ForwardedClientTests {
     return forwardedNodes(in: bytes.span, bytes.indices)?.map { String(decoding: bytes[$0], as: UTF8.self) }
   }
 
-  @Test("Each element of Forwarded has one node, none or an empty one, and what is no such field has no element")
+  @Test("Each element of Forwarded has one node, none or an empty one, and a malformed field has no element")
   func elements() {
     #expect(nodes("for=a;by=b, FOR=\"c, d\";proto=http ,for=e") == ["a", "c, d", "e"])
     #expect(nodes("proto=http, ,,for=a;,;") == ["", "a"])

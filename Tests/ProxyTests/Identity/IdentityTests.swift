@@ -50,7 +50,7 @@ struct IdentityTests {
     #expect(values("Authorization", in: text).isEmpty == (path == "/a"))
   }
 
-  @Test("Each route tells of a remembered token what its own rules say, and after a reload what the new ones do")
+  @Test("Each route forwards of a remembered token what its own rules say, and after a reload what the new ones do")
   func rememberedLines() throws {
     func text(_ third: String) -> String {
       """
@@ -268,7 +268,7 @@ struct IdentityTests {
     }
   }
 
-  @Test("A trace is passed on when it is well formed, with its state; another one begins where it is not")
+  @Test("A trace is passed on when it is well formed, with its state. Another one begins where it is not")
   func trace() throws {
     let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     let kept = try sent(bench(), "/a", ["traceparent: \(good)", "tracestate: a=b"])

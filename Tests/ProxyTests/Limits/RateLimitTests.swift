@@ -45,7 +45,7 @@ struct RateLimitTests {
     bench.expectNothingHeld()
   }
 
-  @Test("fields: false tells nothing, and refuses all the same")
+  @Test("fields: false shows nothing, and refuses all the same")
   func untold() throws {
     let bench = try Bench(routes("{ requests: 1, per: 1m, fields: false }"))
     let answers = [try ask(bench), try ask(bench)]
@@ -54,7 +54,7 @@ struct RateLimitTests {
     #expect(values("Retry-After", in: answers[1]) == ["60"])
   }
 
-  @Test("dry_run counts, tells nothing and refuses nothing")
+  @Test("dry_run counts, shows nothing and refuses nothing")
   func dryRun() throws {
     let bench = try Bench(routes("{ requests: 1, per: 1m, dry_run: true }"))
     for _ in 0..<3 {
@@ -92,7 +92,7 @@ struct RateLimitTests {
     #expect(status(try ask(bench, from: "192.0.2.7", "X-Forwarded-For: 198.51.100.4")) == 429)
   }
 
-  @Test("By header and by cookie: each value has its own bucket; none, two or an empty one counts for the address")
+  @Test("By header and by cookie: each value has its own bucket. None, two or an empty one counts for the address")
   func headers() throws {
     let cases = [("\"header:X-Key\"", "X-Key: "), ("\"cookie:key\"", "Cookie: a=b; key=")]
     for (by, field) in cases {
@@ -115,7 +115,7 @@ struct RateLimitTests {
     #expect(status(try ask(bench, from: "192.0.2.3")) == 429)
   }
 
-  @Test("By claim: each subject has a bucket of its own, wherever it comes from; nested claims and numbers count")
+  @Test("By claim: each subject has a bucket of its own, wherever it comes from. Nested claims and numbers count")
   func claims() throws {
     let issuer = try BenchIssuer()
     func bench(_ by: String, auth: String = "login") throws -> Bench {
@@ -164,7 +164,7 @@ struct RateLimitTests {
     #expect(status(try ask(bench, "Authorization: Bearer \(second)")) == 429)
   }
 
-  @Test("A flood of bad tokens is held by the address before any is looked at; a limit by claim never counts them")
+  @Test("A flood of bad tokens is held by the address before any is looked at. A limit by claim never counts them")
   func order() throws {
     let issuer = try BenchIssuer()
     let bench = try Bench(
@@ -184,7 +184,7 @@ struct RateLimitTests {
     #expect(bench.worker.counters.copy().authenticationCounts.reduce(0) { $0 + $1.count } == looksBefore)
   }
 
-  @Test("A limit that two routes name is one; those on routes are each route's own")
+  @Test("A limit that two routes name is one. Those on routes are each route's own")
   func shared() throws {
     let bench = try Bench(
       """
@@ -208,7 +208,7 @@ struct RateLimitTests {
   }
 
   @Test(
-    "Buckets outlive a reload that leaves the limit as it is, also where it becomes a dry run; a changed one is new")
+    "Buckets outlive a reload that leaves the limit as it is, also where it becomes a dry run. A changed one is new")
   func reload() throws {
     let bench = try Bench(routes("{ requests: 1, per: 1m }"))
     #expect(status(try ask(bench)) == 200)
@@ -233,7 +233,7 @@ struct RateLimitTests {
     #expect(bench.snapshot.routes[0].earlyRateLimits[0].limiter !== kept)
   }
 
-  @Test("Over HTTP/2 the same fields; a call of gRPC is told RESOURCE_EXHAUSTED, with Retry-After")
+  @Test("Over HTTP/2 the same fields. A call of gRPC gets RESOURCE_EXHAUSTED, with Retry-After")
   func multiplexed() throws {
     let issuer = try BenchIssuer()
     let bench = try CallBench(

@@ -52,7 +52,7 @@ struct RateLimiterTests {
     #expect(refusedCount > 100)
   }
 
-  @Test("What is refused takes nothing, and one passes at the very nanosecond that was told")
+  @Test("What is refused takes nothing, and one passes at the very nanosecond that was announced")
   func wait() {
     let limiter = RateLimiter(requests: 3, per: .seconds(1), burst: 2, keyCount: 1)
     let now: Int64 = 5_000_000_000
@@ -65,7 +65,7 @@ struct RateLimiterTests {
     #expect(limiter.take(1, at: now + 333_333_334).isAllowed)
   }
 
-  @Test("Where a table is full, a bucket that is given up for a new key is told")
+  @Test("Where a table is full, a bucket that is evicted for a new key is reported")
   func evictions() {
     let limiter = RateLimiter(requests: 1, per: .seconds(60), burst: 2, keyCount: 1)
     let verdicts = (1...33 as ClosedRange<UInt64>).map { limiter.take($0 << 32, at: 1_000_000_000) }

@@ -43,7 +43,7 @@ struct ErrorPageTests {
   }
 
   @Test(
-    "A route's pages come before those of the file, a status before its class; what has none stays a problem document")
+    "A route's pages come before those of the file, a status before its class. What has none stays a problem document")
   func order() throws {
     #expect(try body(of: text(get("/a"))) == "route's own")
     #expect(try body(of: text(get("/b"))) == "five 502")
@@ -79,7 +79,7 @@ struct ErrorPageTests {
     bench.expectNothingHeld()
   }
 
-  @Test("A call of gRPC is refused as gRPC wants it, whatever pages there are")
+  @Test("A call of gRPC is refused as gRPC requires, whatever pages there are")
   func grpc() throws {
     let over = try HTTP2Bench(Self.pages)
     let client = try over.client()
@@ -102,7 +102,7 @@ struct ErrorPageTests {
       - { path: /bare, auth: public, maintenance: { retry_after: 1s }, upstream: app }
     """
 
-  @Test("A closed route answers 503 before it asks for a token, with Retry-After; a route may say otherwise")
+  @Test("A closed route answers 503 before it asks for a token, with Retry-After. A route may say otherwise")
   func maintenance() throws {
     let bench = try Bench(Self.closed)
     let client = bench.connect(from: "203.0.113.9")
@@ -137,7 +137,7 @@ struct ErrorPageTests {
     bench.expectNothingHeld()
   }
 
-  @Test("A reload closes and opens routes; what runs is not disturbed")
+  @Test("A reload closes and opens routes. What runs is not disturbed")
   func reload() throws {
     let bench = try Bench(openRoutes)
     let running = bench.connect()

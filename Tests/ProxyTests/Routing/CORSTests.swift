@@ -119,7 +119,7 @@ struct CORSTests {
     #expect(bench.servers.isEmpty)
   }
 
-  @Test("'*' in headers says back what was asked for; without asking there is nothing to say")
+  @Test("'*' in headers says back what was asked for. Without asking there is nothing to say")
   func anyHeader() throws {
     let bench = try Bench(route("origins: [\"*\"], headers: [\"*\"], private_network: true"))
     let asked = answer(
@@ -222,7 +222,7 @@ struct CORSTests {
     #expect(answers.count == 2 && fields(answers[0]) == ["allow-origin: *"] && fields(answers[1]).isEmpty)
   }
 
-  @Test("A WebSocket of another origin is refused on a route with cors; the list, the own host and no origin pass")
+  @Test("A WebSocket of another origin is refused on a route with cors. The list, the own host and no origin pass")
   func webSockets() throws {
     let bench = try Bench(
       route(

@@ -27,7 +27,7 @@ struct MaxForwardsTests {
     #expect(status(client.take()) == 204 && bench.servers.isEmpty)
   }
 
-  @Test("What is no number, and the field of other methods, is passed on as it is")
+  @Test("What is not a number, and the field of other methods, is passed on as it is")
   func untouched() throws {
     for value in ["-1", "x", "9999999999", ""] {
       #expect(
@@ -37,7 +37,7 @@ struct MaxForwardsTests {
     #expect(try passed(head("GET /a HTTP/1.1", "Host: h", "Max-Forwards: 0"))?.contains("Max-Forwards: 0\r\n") == true)
   }
 
-  @Test("TRACE is not forwarded: it would show what the gateway tells the server")
+  @Test("TRACE is not forwarded: it would show the identity headers")
   func trace() throws {
     let bench = try Bench(openRoutes)
     let client = bench.connect()

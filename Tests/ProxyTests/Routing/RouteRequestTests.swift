@@ -92,7 +92,7 @@ struct RouteRequestTests {
     #expect(try find(request, [makeRoute("/*", methods: ["GET"])]).route == "405")
   }
 
-  @Test("T44 An absolute form that goes up as OPTIONS * is no request for /")
+  @Test("T44 An absolute form that goes up as OPTIONS * is not a request for /")
   func absoluteAsteriskForm() throws {
     let request = "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n"
     #expect(try find(request, [makeRoute("/"), makeRoute("/*", host: "a")]).route == "404")

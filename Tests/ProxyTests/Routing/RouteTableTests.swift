@@ -193,7 +193,7 @@ struct RouteTableTests {
     #expect(table.find("/b", method: "PATCH").route == "405 DELETE, GET")
   }
 
-  @Test("Seventy method names are told apart")
+  @Test("Seventy method names are distinguished")
   func manyMethods() {
     let names = (0..<70).map { "M\($0)" }
     let table = RouteLookUp(names.map { makeRoute("/a", methods: [$0], name: $0) })

@@ -43,7 +43,7 @@ struct TemplateTests {
     over.bench.expectNothingHeld()
   }
 
-  @Test("Fixed answers and redirects take them, too; {*} is not appended a second time")
+  @Test("Fixed answers and redirects take them, too. {*} is not appended a second time")
   func answers() throws {
     let bench = try Bench(Self.routes)
     let client = bench.connect()

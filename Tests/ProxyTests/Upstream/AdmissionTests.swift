@@ -152,7 +152,8 @@ struct AdmissionTests {
     bench.expectNothingHeld()
   }
 
-  @Test("A client that goes away leaves the line; a body that waits with its request is whole when that is let in")
+  @Test(
+    "A client that goes away leaves the queue. A body that waits with its request is whole when that gets its permit")
   func leaving() throws {
     let bench = try Bench(Self.text("max_requests: 1, queue: {}"))
     _ = ask(bench, "/1")

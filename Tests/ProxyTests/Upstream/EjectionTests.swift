@@ -31,7 +31,7 @@ struct EjectionTests {
     return bench.worker.pools[0].rotation.map(\.configuration.address.description)
   }
 
-  @Test("Failures in a row take a server out for a while; a success in between begins the count anew")
+  @Test("Failures in a row take a server out for a while. A success in between begins the count again")
   func failuresInARow() throws {
     let bench = try Bench(Self.text("errors: 3, for: 10s, on: [503]"))
     let bad = ["10.0.0.1:1": Self.failing]
@@ -182,7 +182,7 @@ struct EjectionTests {
     #expect(rotation(bench).count == 2 && bench.upstreamChanges.isEmpty)
   }
 
-  @Test("Two workers count and eject together, and one of them tells it")
+  @Test("Two workers count and eject together, and one of them reports it")
   func twoWorkers() throws {
     let snapshot = Snapshot(try configuration(Self.text("errors: 4, for: 10s, on: [503]")), generation: 1)
     let first = Bench(snapshot)

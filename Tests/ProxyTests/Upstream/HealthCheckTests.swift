@@ -106,7 +106,7 @@ struct HealthCheckTests {
     #expect(bench.upstreamChanges.last == .healthy(server: "10.0.0.2:2"))
   }
 
-  @Test("One good check among bad ones begins the count anew")
+  @Test("One good check among bad ones begins the count again")
   func streaks() throws {
     let bench = try Bench(Self.text(Self.quick))
     for _ in 1...4 {
@@ -213,7 +213,9 @@ struct HealthCheckTests {
     }
   }
 
-  @Test("With too few servers well, requests go to all of them; with panic_threshold 0% and none well they are refused")
+  @Test(
+    "With too few servers healthy, requests go to all of them. With panic_threshold 0% and none healthy they are refused"
+  )
   func panic() throws {
     let three = "10.0.0.1:1, 10.0.0.2:2, 10.0.0.3:3"
     let bench = try Bench(Self.text(Self.quick, servers: three))
@@ -239,7 +241,7 @@ struct HealthCheckTests {
   }
 
   @Test(
-    "What is known of a server outlives a reload, also one that changes its upstream; without checks all is forgotten")
+    "What is known of a server outlives a reload, also one that changes its upstream. Without checks all is forgotten")
   func reload() throws {
     let bench = try Bench(Self.text(Self.quick))
     rounds(2, bench, well: "10.0.0.1:1")

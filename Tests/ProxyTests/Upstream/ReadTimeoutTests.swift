@@ -58,7 +58,7 @@ struct ReadTimeoutTests {
     }
   }
 
-  @Test("The server is told what is left of the route's timeout, for each attempt anew, and never what a client says")
+  @Test("The server learns what is left of the route's timeout, for each attempt again, and never what a client says")
   func deadlineHeader() throws {
     let bench = try Bench(
       "routes: [{ path: /*, auth: public, upstream: app, timeout: 5s, deadline_header: X-Request-Deadline }]\n"

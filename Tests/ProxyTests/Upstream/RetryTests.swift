@@ -65,7 +65,7 @@ struct RetryTests {
     }
   }
 
-  @Test("A retry whose next server is full goes to a third; only where all are full it is refused")
+  @Test("A retry whose next server is full goes to a third. Only where all are full it is refused")
   func fullNext() throws {
     for isThirdFull in [false, true, false, true, false, true] {
       let bench = try Self.bench(
@@ -203,7 +203,7 @@ struct RetryTests {
     bench.expectNothingHeld()
   }
 
-  @Test("No more requests are on a retry than the budget allows; the others get what their server said")
+  @Test("No more requests are on a retry than the budget allows. The others get what their server said")
   func budget() throws {
     let bench = try Self.bench("{ on: [\"503\"], budget: 20% }")
     let clients = (0..<30).map { _ in bench.connect() }

@@ -23,7 +23,7 @@ struct StickyTests {
   }
 
   @Test(
-    "One caller goes to one server, told by a cookie, a header or the address; many go to all of them",
+    "One caller goes to one server, identified by a cookie, a header or the address. Many go to all of them",
     arguments: ["cookie:id", "header:X-Tenant", "client_ip"])
   func hash(key: String) throws {
     let bench = try bench("balance: hash, hash_on: \(key)")
@@ -40,7 +40,7 @@ struct StickyTests {
     bench.expectNothingHeld()
   }
 
-  @Test("A claim tells the caller, nested and of any kind; requests without it go in turn")
+  @Test("A claim identifies the caller, nested and of any kind. Requests without it go in turn")
   func claim() throws {
     let issuer = try BenchIssuer()
     let route = issuer.section + "\nroutes: [{ path: /*, auth: { issuers: [login], optional: true }, upstream: app }]"
@@ -77,7 +77,7 @@ struct StickyTests {
     return (line.map { String($0.prefix { $0 != ";" }) }, message)
   }
 
-  @Test("The first answer names the server in a cookie, and requests with it go there; the server does not see it")
+  @Test("The first answer names the server in a cookie, and requests with it go there. The server does not see it")
   func cookie() throws {
     let bench = try bench("sticky: { cookie: S, max_age: 8h }")
     var byServer: [String: String] = [:]
@@ -204,7 +204,7 @@ struct StickyTests {
     }
   }
 
-  @Test("A caller stays on its side, and on it when the share grows; without the value chance decides")
+  @Test("A caller stays on its side, and on it when the share grows. Without the value chance decides")
   func splitByCaller() throws {
     func canaries(_ weights: (Int, Int)) throws -> Set<Int> {
       let bench = try split(weights, ", split_on: header:X-User")

@@ -68,7 +68,7 @@ struct HTTP2TunnelTests {
     bench.expectNothingHeld()
   }
 
-  @Test("A CONNECT that is no good handshake is refused, and no server hears of it")
+  @Test("A CONNECT that is not a good handshake is refused, and no server hears of it")
   func refused() throws {
     let bench = try Bench(WebSocketConfigurations.open)
     for (line, expected) in [
@@ -218,7 +218,7 @@ struct HTTP2TunnelTests {
     bench.expectNothingHeld()
   }
 
-  @Test("The drain's deadline ends a tunnel with 1001, and its connection though other streams stand still")
+  @Test("The drain's deadline ends a tunnel with 1001, and its connection though other streams stall")
   func drainDeadline() throws {
     let bench = try Bench(WebSocketConfigurations.open)
     let open = try open(bench)

@@ -88,7 +88,7 @@ struct HandshakeTests {
     ("websocket: false", "routes: [{ path: /*, auth: public, upstream: app, websocket: false }]", handshake()),
   ]
 
-  @Test("What is no handshake is an ordinary request without Upgrade", arguments: Self.plain)
+  @Test("What is not a handshake is an ordinary request without Upgrade", arguments: Self.plain)
   func ordinary(_ what: String, _ routes: String, _ request: String) throws {
     let bench = try Bench(routes)
     let client = bench.connect()
@@ -151,7 +151,7 @@ struct HandshakeTests {
   ]
 
   @Test(
-    "T49 A server that answers instead of agreeing is passed on; what waited goes nowhere", arguments: Self.refusals)
+    "T49 A server that answers instead of agreeing is passed on. What waited goes nowhere", arguments: Self.refusals)
   func declined(_ answer: String) throws {
     let bench = try Bench(WebSocketConfigurations.open)
     let client = bench.connect()
@@ -227,7 +227,7 @@ struct HandshakeTests {
     bench.expectNothingHeld()
   }
 
-  @Test("With half_close, a client that ended its half before the 101 is let go as it opens", arguments: [true, false])
+  @Test("With half_close, a client that ended its half before the 101 is closed as it opens", arguments: [true, false])
   func earlyEnd(hasFrame: Bool) throws {
     let bench = try Bench(WebSocketConfigurations.open + "\nlimits: { half_close: true }")
     let client = bench.connect()

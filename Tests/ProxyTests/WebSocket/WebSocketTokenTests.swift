@@ -129,7 +129,7 @@ struct WebSocketTokenTests {
     #expect(values(Self.field, in: bare.answer).isEmpty)
   }
 
-  @Test("A subprotocol carries no token for a request that is no handshake, and does not go up")
+  @Test("A subprotocol carries no token for a request that is not a handshake, and does not go up")
   func ordinary() throws {
     let issuer = try BenchIssuer()
     let bench = try Bench(WebSocketConfigurations.guarded(issuer), keySets: [issuer.keySet()])

@@ -79,7 +79,7 @@ struct TruncatedAnswerTests {
     try await Self.expectCounted(gateway)
   }
 
-  @Test("T61 A body that ends with a reset instead of the connection's end is no whole body")
+  @Test("T61 A body that ends with a reset instead of the connection's end is not a whole body")
   func resetInsteadOfEnd() async throws {
     let gate = Gate()
     let upstream = try await TestUpstream.start { connection in

@@ -5,7 +5,7 @@ import Testing
 import Tokens
 
 @Suite(.timeLimit(.minutes(10))) struct TokenCacheTests {
-  @Test("T29 A token remembered on one route is no key to a route of another issuer or with other rules")
+  @Test("T29 A token remembered on one route does not open a route of another issuer or with other rules")
   func otherIssuer() async throws {
     let key = try TestKey(.es256)
     // The same keys for two issuers of different rules: a token belongs to the one that its `iss` names.

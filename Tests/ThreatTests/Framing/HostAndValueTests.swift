@@ -14,7 +14,7 @@ struct HostAndValueTests {
     }
   }
 
-  @Test("T67 A Host that is no authority, and two of them, are 400")
+  @Test("T67 A Host that is not an authority, and two of them, are 400")
   func hosts() async throws {
     let target = try await FramingTarget()
     for host in [

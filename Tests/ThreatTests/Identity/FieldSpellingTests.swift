@@ -110,7 +110,7 @@ import Tokens
     }
   }
 
-  @Test("T96 What proxies tell of clients is removed where an untrusted peer says it, Proxy from everybody")
+  @Test("T96 What proxies say of clients is removed where an untrusted peer says it, Proxy from everybody")
   func proxyFields() async throws {
     let key = try TestKey(.es256)
     let names = [

@@ -28,7 +28,8 @@ import Tokens
   }
 
   @Test(
-    "T32 A header whose claim is missing is absent, though the client sent one, and the token's own value stands alone")
+    "T32 A header whose claim is missing is absent, though the client sent one, and only the token's own value is there"
+  )
   func missingClaim() async throws {
     let key = try TestKey(.es256)
     let door = try await start(key)

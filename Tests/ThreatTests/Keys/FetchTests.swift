@@ -161,7 +161,7 @@ import Tokens
     #expect(issuer.server.targets == ["/.well-known/openid-configuration", "/keys"])
   }
 
-  @Test("T73 Keys that may not be stored are refreshed as configured, from a URL with // taken as it stands")
+  @Test("T73 Keys that may not be stored are refreshed as configured, from a URL with // taken as it is")
   func oddURLs() async throws {
     let issuer = try await TestIssuer.start(.es256)
     let target = "//realms//keys?a=//&b=%2F"

@@ -6,7 +6,7 @@ import Testing
 import Tokens
 
 @Suite(.timeLimit(.minutes(10))) struct StoredKeysTests {
-  @Test("T88 Stored keys that others could have written are not used, and the log says what to do; those that are, too")
+  @Test("T88 Stored keys that others could have written are not used, and the log says what to do. Those that are, too")
   func strangers() async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "catraca-state-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }

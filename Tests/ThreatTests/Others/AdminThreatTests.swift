@@ -60,7 +60,7 @@ import Testing
     #expect(try await gateway.admin("/metrics").status == 200)
   }
 
-  @Test("With a token nothing but the health pages answers without it; a reload takes another one")
+  @Test("With a token nothing but the health pages answers without it. A reload takes another one")
   func token() async throws {
     let gateway = try await GatewayProcess.start(
       "admin: { address: \"127.0.0.1:0\", token: \"${ADMIN_TOKEN}\" }\n" + Self.route,

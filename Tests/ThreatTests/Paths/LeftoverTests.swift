@@ -49,7 +49,7 @@ import Tokens
   }
 
   @Test(
-    "T77: The check warns of what else falls to a route that wants less, and says nothing where that is said to be meant"
+    "T77: The check warns of what else falls to a route that requires less, and says nothing where that is said to be meant"
   )
   func warnings() async throws {
     func check(_ routes: String) async throws -> (status: Int32, text: String) {

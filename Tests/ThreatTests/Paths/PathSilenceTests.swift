@@ -81,7 +81,7 @@ import Testing
     for name in names { #expect(try await store.gateway.get(name).text == "of \(name)") }
   }
 
-  @Test("T117: GET and HEAD are told the normal path on the same host, with their query, and get there")
+  @Test("T117: GET and HEAD are redirected to the normal path on the same host, with their query, and get there")
   func redirects() async throws {
     let store = try await Store()
     _ = try await store.put("/two/k?a=../b&c=//d", "found")
@@ -109,7 +109,7 @@ import Testing
   }
 
   @Test(
-    "T117: The log tells a refused or redirected path as it was written, escaped, and its reason, and never a query")
+    "T117: The log has a refused or redirected path as it was written, escaped, and its reason, and never a query")
   func log() async throws {
     let store = try await Store()
     for target in [

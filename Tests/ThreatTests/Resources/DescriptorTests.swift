@@ -62,7 +62,7 @@ struct DescriptorTests {
     #expect(try processorSeconds(gateway) - before < 0.5 * elapsed + 0.3, "in \(elapsed) s")
   }
 
-  @Test("T83: At limits.connections the client that was idle longest is given up for a new one", arguments: [1, 2])
+  @Test("T83: At limits.connections the client that was idle longest is closed for a new one", arguments: [1, 2])
   func longestIdle(_ workers: Int) async throws {
     let gateway = try await GatewayProcess.start(
       "workers: \(workers)\nlimits: { connections: 40 }\n" + Self.fixed)
@@ -83,7 +83,7 @@ struct DescriptorTests {
   }
 
   @Test(
-    "T83: A silent HTTP/2 connection and one that never asked for anything are given up, too, the first with GOAWAY")
+    "T83: A silent HTTP/2 connection and one that never asked for anything are closed, too, the first with GOAWAY")
   func otherSilence() async throws {
     let gateway = try await GatewayProcess.start("limits: { connections: 2 }\n" + Self.fixed)
     let multiplexed = try await gateway.connect()

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Logs that cannot be written", .timeLimit(.minutes(10)))
 struct LogTests {
-  @Test("T84: Nobody waits for whoever reads standard error, and what was said is in order when it is read again")
+  @Test("T84: Nobody waits for the reader of standard error, and what was said is in order when it is read again")
   func stalledReader() async throws {
     let plain = try await TestUpstream.start { connection in
       _ = try await connection.stream.receiveSome()
@@ -73,7 +73,7 @@ struct LogTests {
     try await gateway.waitUntil("the end") { !FileManager.default.fileExists(atPath: "/proc/\(gateway.processID)/exe") }
   }
 
-  @Test("T84: What stands in the way of a start is told, after all that was said before it")
+  @Test("T84: What prevents a start is reported, after all that was said before it")
   func fatal() async throws {
     let taken = try await TestUpstream.echo()
     let configuration = """
@@ -90,7 +90,7 @@ struct LogTests {
     #expect(lines.last?.hasPrefix("catraca: cannot start: ") ?? false)
   }
 
-  @Test("T122: A full disk breaks no line, and its beginning and its end are told each time")
+  @Test("T122: A full disk breaks no line, and its beginning and its end are reported each time")
   func fullDisk() async throws {
     // A file may have so many bytes and no more: past it, writes fail as on a full disk, in the middle of a line.
     let gateway = try await GatewayProcess.start(

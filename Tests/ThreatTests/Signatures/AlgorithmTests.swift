@@ -28,7 +28,7 @@ import Tokens
     #expect(try await door.verdict(TokenDoor.token(key)) == "passed")
   }
 
-  @Test("T02 A public key's PEM, DER or JWK is no secret for HS256, whether or not the issuer allows HS256")
+  @Test("T02 A public key's PEM, DER or JWK is not a secret for HS256, whether or not the issuer allows HS256")
   func confusion() async throws {
     let key = try TestKey(.rs256)
     let secret = try TestKey(.hs256, id: "secret")
@@ -59,7 +59,7 @@ import Tokens
         == ["passed", "passed"])
   }
 
-  @Test("T03 An RSA key without alg is no empty secret for HS256")
+  @Test("T03 An RSA key without alg is not an empty secret for HS256")
   func emptySecret() async throws {
     let key = try TestKey(.rs256)
     let other = try TestKey(.hs256, id: "other")
@@ -87,7 +87,7 @@ import Tokens
     #expect(try await door.gateway.metrics().sum("catraca_token_verify_seconds_count", ["algorithm": "RS256"]) == 1)
   }
 
-  @Test("T05 A JWS in one of the JSON forms, with its unprotected header, is no token")
+  @Test("T05 A JWS in one of the JSON forms, with its unprotected header, is not a token")
   func jsonForms() async throws {
     let key = try TestKey(.es256)
     let door = try await TokenDoor.start(jwks: [key.jwk()])

@@ -41,7 +41,7 @@ import Tokens
       try await door.verdict(TokenDoor.token(key, ["iss": .raw("\"https:\\/\\/login.example.com/\"")])) == "passed")
   }
 
-  @Test("T18 A logout token, an ID token or a proof is no access token, however well it is signed")
+  @Test("T18 A logout token, an ID token or a proof is not an access token, however well it is signed")
   func type() async throws {
     let key = try TestKey(.es256)
     let open = try await TokenDoor.start(jwks: [key.jwk()])

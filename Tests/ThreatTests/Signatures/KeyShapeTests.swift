@@ -76,7 +76,7 @@ import Tokens
         == ["passed", "signature_invalid", "passed"])
   }
 
-  @Test("T10 Ten thousand keys, ten megabytes, or members that stand twice change nothing, and are counted")
+  @Test("T10 Ten thousand keys, ten megabytes, or members that appear twice change nothing, and are counted")
   func oversized() async throws {
     let tiny = "{\"kty\":\"oct\",\"k\":\"AA\"}"
     let answers: [(name: String, answer: @Sendable (TestKey) -> String, result: String)] = [

@@ -27,7 +27,7 @@ import Tokens
     for (item, verdict) in zip(cases, verdicts) { #expect(verdict == item.1, "exp \(item.0.text)") }
   }
 
-  @Test("T15 nbf and iat as text, null or negative are refused; those to come are not yet valid")
+  @Test("T15 nbf and iat as text, null or negative are refused. Those to come are not yet valid")
   func begin() async throws {
     let key = try TestKey(.es256)
     let door = try await TokenDoor.start(jwks: [key.jwk()])

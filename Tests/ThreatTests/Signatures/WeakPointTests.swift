@@ -75,7 +75,7 @@ import Tokens
         == ["passed", "key_unknown"])
   }
 
-  @Test("Each key that is left out of a fetched set is told in the log, once and with its reason")
+  @Test("Each key that is left out of a fetched set is logged, once and with its reason")
   func told() async throws {
     let key = try TestKey(.es256, id: "good")
     let issuer = try await TestIssuer.start(key)

@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  @Test("T02 A public key in any spelling is no secret for HS")
+  @Test("T02 A public key in any spelling is not a secret for HS")
   func confusion() throws {
     var issuer = try TestIssuer(.rs256)
     issuer.policy.algorithms = [.rs256, .hs256]
@@ -66,7 +66,7 @@ import Testing
     #expect(describe(outcome) == "algorithm_not_allowed")
   }
 
-  @Test("T05 A JWS in JSON serialization is no token")
+  @Test("T05 A JWS in JSON serialization is not a token")
   func jsonSerialization() throws {
     let issuer = try TestIssuer()
     let parts = try issuer.token().split(separator: 0x2E).map { String(decoding: $0, as: UTF8.self) }
@@ -103,7 +103,7 @@ import Testing
     }
   }
 
-  @Test("T12 What two readers of JSON could read in two ways is no token")
+  @Test("T12 What two readers of JSON could read in two ways is not a token")
   func ambiguousJSON() throws {
     let issuer = try TestIssuer()
     let deep = String(repeating: "[", count: 17) + String(repeating: "]", count: 17)

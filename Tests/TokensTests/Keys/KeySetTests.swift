@@ -149,7 +149,7 @@ import Testing
     #expect(error("{\"keys\":[1]}") == .noUsableKey([DroppedKey(keyID: nil, reason: .notObject)]))
   }
 
-  @Test("A key set cut anywhere is no key set, and one with any byte changed never traps")
+  @Test("A key set cut anywhere is not a key set, and one with any byte changed never traps")
   func mutations() throws {
     let text = Array("{\"keys\":[{\(Self.ec),\"kid\":\"a\",\"use\":\"sig\"},{\(rsa(256))}]}".utf8)
     var errorCount = 0
@@ -171,7 +171,7 @@ import Testing
     #expect(errorCount > 100)
   }
 
-  @Test("A kid that stands twice is the first key whose type and curve fit")
+  @Test("A kid that appears twice is the first key whose type and curve fit")
   func duplicateKeyIDs() throws {
     let first = try SigningKey.generate(.ellipticCurve(.p256)).publicKey
     let second = try SigningKey.generate(.ellipticCurve(.p256)).publicKey

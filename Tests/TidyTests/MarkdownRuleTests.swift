@@ -52,6 +52,17 @@ struct MarkdownRuleTests {
     }
   }
 
+  @Test("Prose uses the words of the glossary", arguments: documents.filter { $0 != "docs/GLOSSARY.md" })
+  func words(_ path: String) throws {
+    let document = try Markdown(path: path)
+    for sentence in document.sentences {
+      if Self.pendingTables.contains(path), document.lines[sentence.line - 1].kind == .table { continue }
+      if let advice = Glossary.advice(on: sentence.text) {
+        Issue.record("\(path):\(sentence.line): \(advice): \(sentence.text)")
+      }
+    }
+  }
+
   @Test("Links within a document lead to a heading", arguments: documents)
   func anchors(_ path: String) throws {
     let document = try Markdown(path: path)

@@ -39,6 +39,16 @@ struct SourceFormRuleTests {
     }
   }
 
+  @Test("Comments use the words of the glossary")
+  func words() {
+    for file in finished {
+      for line in file.lines {
+        guard let comment = line.comment?.replacing(#/`[^`]*`|"[^"]*"/#, with: "") else { continue }
+        if let advice = Glossary.advice(on: comment) { Issue.record("\(line): \(advice): \(comment)") }
+      }
+    }
+  }
+
   /// Functions that are a table, and where a second one would cost on the way of a request.
   private static let tables: Set = ["Sources/HTTPWire/Fields/KnownField+Recognition.swift"]
 

@@ -1,4 +1,4 @@
-// Why a document could not be had. The codes are the public contract: metrics, /status and logs carry them.
+// Why a document could not be fetched. The codes are the public contract: metrics, /status and logs carry them.
 
 internal import Configuration
 

@@ -1,4 +1,4 @@
-// What the log says of key sets: that they came, which keys came and went, why they could not be had. Each once, when
+// What the log says of key sets: that they came, which keys came and went, why they are missing. Each once, when
 // it changes. Nothing in it is longer than a line, whatever an issuer calls its keys.
 
 internal import Configuration

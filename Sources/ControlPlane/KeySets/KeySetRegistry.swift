@@ -222,7 +222,7 @@ package actor KeySetRegistry {
     wakeUp.yield()
   }
 
-  /// The first moments of an issuer: what can be had without waiting.
+  /// The first moments of an issuer: what is available without waiting.
   private func start(_ keys: inout IssuerKeys, now: Duration) {
     let wallTime = environment.wallTime()
     if let result = loader.loadNow(keys.issuer) {

@@ -60,7 +60,7 @@ package enum DNSReply: Equatable {
   case addresses([String], seconds: UInt32)
   /// The name does not exist, or has no address of the family.
   case none
-  /// The whole is to be had over TCP.
+  /// The whole is available over TCP.
   case truncated
   /// The server cannot or will not say.
   case failed

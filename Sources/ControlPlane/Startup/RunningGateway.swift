@@ -45,7 +45,7 @@ package actor RunningGateway {
   /// How long the listeners wait for the first answers of issuers.
   private static let firstKeysLimit = Duration.seconds(1)
 
-  /// Starts everything that a configuration names. Throws before anything answers when some of it cannot be had: an
+  /// Starts everything that a configuration names. Throws before anything answers when some of it is not available: an
   /// address in use, a log file that cannot be written.
   package static func start(
     _ configuration: GatewayConfiguration, reading: @escaping ConfigurationSource, version: String, log ownLog: OwnLog

@@ -1,4 +1,4 @@
-// What `run` and `check` say of a file, and of addresses that cannot be had.
+// What `run` and `check` say of a file, and of addresses that are not available.
 
 import Foundation
 import TestSupport

@@ -5,7 +5,8 @@ import Foundation
 import TestSupport
 
 enum PythonPackages {
-  /// A python3 that has `websockets` (13 or later) and `h2`. Nil, with a line that says so, where they cannot be had.
+  /// A python3 that has `websockets` (13 or later) and `h2`. Nil, with a line that says so, where they are not
+  /// available.
   static let webSockets = Task { () -> String? in
     let check = ["-c", "import h2.connection, websockets.asyncio.client"]
     if await passes("python3", check) { return "python3" }

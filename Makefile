@@ -18,7 +18,7 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm \
   valgrind binutils
 
-.PHONY: help demo build release test lint format fuzz bench guard clean swift-is-there build-packages demo-packages test-packages
+.PHONY: help demo build release test lint format docs fuzz bench guard clean swift-is-there build-packages demo-packages test-packages
 
 help:
 	@echo 'make demo     build, and run an issuer, an upstream and the gateway on loopback, with curl lines to paste'
@@ -27,6 +27,7 @@ help:
 	@echo 'make test     lint, build and run all tests'
 	@echo 'make lint     check the formatting, warnings and imports'
 	@echo 'make format   format the source'
+	@echo 'make docs     write the generated parts of the documents'
 	@echo 'make fuzz     run the fuzzers one after the other (TARGET=request-heads for one, TIME=600 for seconds)'
 	@echo 'make bench    measure beside nginx, HAProxy, h2o, Caddy and Envoy on this machine; CASE=plain for one case'
 	@echo 'make guard    count the instructions of fixed exchanges, and fail if they are more than before'
@@ -55,6 +56,9 @@ lint: build-packages
 
 format: swift-is-there
 	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests Fuzzing
+
+docs: build-packages
+	$(SWIFT) run $(BUILD_FLAGS) Documents
 
 fuzz: build-packages
 	@$(call install,binutils)

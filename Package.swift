@@ -79,6 +79,9 @@ let package = Package(
         "Bytes", "JSON", "Cryptography", "TLS", "Tokens", "Configuration", "ControlPlane", "Demo", nioCore, nioPosix,
         argumentParser, logging, lifecycle, unixSignals,
       ], swiftSettings: settings),
+    // Writes the generated parts of the documents.
+    .executableTarget(
+      name: "Documents", dependencies: ["HTTPWire", "HTTP2", "Tokens", "Proxy"], swiftSettings: settings),
 
     .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: settings),
     .testTarget(name: "HTTPWireTests", dependencies: ["Bytes", "HTTPWire"], swiftSettings: settings),
@@ -105,6 +108,7 @@ let package = Package(
         "Bytes", "JSON", "TLS", "HTTPWire", "Tokens", "Configuration", "Proxy", "ControlPlane", nioCore, nioPosix,
         nioHTTP1, nioConcurrency, logging, "TestSupport",
       ], swiftSettings: settings),
+    .testTarget(name: "DocumentsTests", dependencies: ["Documents"], swiftSettings: settings),
     .testTarget(
       name: "DemoTests", dependencies: ["JSON", "Tokens", "ControlPlane", "Demo", nioPosix], swiftSettings: settings),
     .systemLibrary(

@@ -66,7 +66,10 @@ package enum FailureReason: String, Sendable, CaseIterable {
     case .frameSizeError: ErrorCode.frameSizeError
     case .compressionError: ErrorCode.compressionError
     case .internalError: ErrorCode.internalError
-    default: ErrorCode.enhanceYourCalm
+    case .rapidReset, .provokedResets, .continuationFlood, .headerBlockTooLarge, .pingFlood, .settingsFlood,
+      .priorityFlood, .windowUpdateFlood, .emptyDataFlood, .interimFlood, .unknownFrameFlood, .outputFlood,
+      .headerTimeout:
+      ErrorCode.enhanceYourCalm
     }
   }
 

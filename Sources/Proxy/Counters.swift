@@ -1,6 +1,7 @@
 // What a worker counts. Plain memory of one event loop: no lock, no atomic, no clock. The control plane reads by
 // copying. It is fed by the access log stage and by the connections, and decides nothing.
 
+package import HTTP2
 package import HTTPWire
 package import Tokens
 
@@ -106,14 +107,20 @@ package final class Counters {
     if let to { gauges[id * 2 + to.rawValue] += 1 }
   }
 
-  /// A connection or an exchange that ended in an error.
+  /// A TLS handshake with a client that ended.
   ///
-  /// - Parameter reason: a public code, such as the raw value of a refusal: one of a fixed set, never a peer's text.
+  /// - Parameter result: one of a fixed set, never a peer's text.
   package func countHandshake(_ result: String) {
     values.handshakes[result, default: 0] &+= 1
   }
 
-  package func countError(_ reason: String) {
-    values.errors[reason, default: 0] &+= 1
-  }
+  /// A request that ended in an error.
+  package func countError(_ refusal: Refusal) { countError(code: refusal.code) }
+
+  package func countError(_ error: ConnectionError) { countError(code: error.rawValue) }
+
+  /// An HTTP/2 connection that ended in an error.
+  package func countError(_ failure: FailureReason) { countError(code: failure.rawValue) }
+
+  private func countError(code: String) { values.errors[code, default: 0] &+= 1 }
 }

@@ -42,19 +42,6 @@ package enum HeadError: String, Sendable, CaseIterable, Error {
   case chunkExtensionTooLarge = "chunk_extension_too_large"
   case chunkEndInvalid = "chunk_end_invalid"
   case trailerFieldForbidden = "trailer_field_forbidden"
-
-  /// The status with which a request is refused for it. An upstream's error is always a 502.
-  package var status: Int {
-    switch self {
-    case .badStatusLine: 502
-    case .targetTooLong: 414
-    case .expectationFailed: 417
-    case .headTooLarge, .tooManyFields: 431
-    case .methodUnsupported, .transferEncodingUnsupported: 501
-    case .versionUnsupported: 505
-    default: 400
-    }
-  }
 }
 
 /// How far the reading of a head came.

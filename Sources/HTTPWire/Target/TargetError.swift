@@ -1,7 +1,6 @@
 // Why a request target has no normal form.
 
-/// What is wrong with a path or query. The raw values are stable codes for refusals, logs and metrics. The status is
-/// 400.
+/// What is wrong with a path or query. The raw values are stable codes for refusals, logs and metrics.
 package enum TargetError: String, Sendable, CaseIterable, Error {
   /// The path does not begin with `/`.
   case notAPath = "path_invalid"
@@ -23,6 +22,4 @@ package enum TargetError: String, Sendable, CaseIterable, Error {
   case emptyParameters = "path_parameters_ambiguous"
   /// More segments than ``NormalTarget/segmentCountMax``.
   case tooManySegments = "path_too_deep"
-
-  package var status: Int { 400 }
 }

@@ -27,7 +27,7 @@ extension Exchange {
   private func countRefusal() {
     switch refusal {
     case nil, .token: break
-    case .head, .target, .gateway: worker.counters.countError(refusal?.code ?? "")
+    case .some(let refusal): worker.counters.countError(refusal)
     }
   }
 

@@ -75,7 +75,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     switch event {
     case .requestHead(let id, _) where worker.isMemoryFull:
       // LIMIT: `limits.memory`: a client may send it again, here or elsewhere (RFC 9113 §8.7).
-      worker.counters.countError(GatewayRefusal.memoryExhausted.rawValue)
+      worker.counters.countError(.gateway(.memoryExhausted))
       session.reset(id, code: ErrorCode.refusedStream)
     case .requestHead(let id, let isEnd):
       let (stream, exchange) = begin(id)
@@ -94,7 +94,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     case .drained(let id): stream(id)?.exchange?.downstreamDrained()
     case .closed(let id, _, _): streamClosed(id)
     case .failed(let reason):
-      worker.counters.countError(reason.rawValue)
+      worker.counters.countError(reason)
       abandonAll()
     case .shutdownHeard: shutDown()
     case .responseHead, .interimHead, .settingsChanged, .goAway: break

@@ -123,7 +123,7 @@ extension Worker {
   }
 
   private func giveUp(_ holder: Connection) {
-    counters.countError(GatewayRefusal.memoryExhausted.rawValue)
+    counters.countError(.gateway(.memoryExhausted))
     holder.letGo()
     if holder is DownstreamConnection {
       holder.cutOff()

@@ -54,33 +54,35 @@ extension Exchange {
 
   /// What a refusal says besides, whatever its body.
   private func refusalLines(for refusal: Refusal) -> String {
-    var lines = "Cache-Control: no-store\r\n"
-    if case .token(let reason) = refusal {
-      if reason == .keysUnavailable {
-        lines += "Retry-After: \(LookBudget.secondsWithoutKeys)\r\n"
-      } else {
-        var challenge = "Bearer realm=\"catraca\""
-        if let error = reason.challengeError { challenge += ", error=\"\(error)\"" }
-        if reason == .scopeMissing, let route { challenge += ", scope=\"\(route.scopeText)\"" }
-        lines += "WWW-Authenticate: \(challenge)\r\n"
-      }
+    let record = refusal.record
+    return "Cache-Control: no-store\r\n" + challengeLine(record.challenge) + extraLine(record.extraField)
+  }
+
+  private func challengeLine(_ challenge: Challenge) -> String {
+    let bearer = "WWW-Authenticate: Bearer realm=\"catraca\""
+    return switch challenge {
+    case .none: ""
+    case .bearer: bearer + "\r\n"
+    case .invalidToken: bearer + ", error=\"invalid_token\"\r\n"
+    case .insufficientScope: bearer + ", error=\"insufficient_scope\"\r\n"
+    case .insufficientScopeOfRoute:
+      bearer + ", error=\"insufficient_scope\"" + (route.map { ", scope=\"\($0.scopeText)\"" } ?? "") + "\r\n"
     }
-    switch refusal {
-    case .gateway(.upstreamOverloaded), .gateway(.upstreamQueueTimeout), .gateway(.upstreamUnavailable),
-      .gateway(.memoryExhausted), .gateway(.resourcesExhausted):
-      lines += "Retry-After: 1\r\n"
-    default: break
-    }
-    if refusal == .gateway(.methodNotAllowed) {
+  }
+
+  private func extraLine(_ field: ExtraField?) -> String {
+    switch field {
+    case nil: return ""
+    case .retrySoon: return "Retry-After: 1\r\n"
+    case .retryWithKeys: return "Retry-After: \(LookBudget.secondsWithoutKeys)\r\n"
+    case .retryAfterMaintenance:
+      return route?.maintenance.map { "Retry-After: \($0.retryAfterSeconds)\r\n" } ?? ""
+    case .allow:
       var allowed = ByteQueue()
       snapshot.routeTable.appendAllow(of: routeMatch, to: &allowed)
-      lines += "Allow: \(allowed.text())\r\n"
+      return "Allow: \(allowed.text())\r\n"
+    case .webSocketVersion: return "Sec-WebSocket-Version: 13\r\n"
     }
-    if refusal == .gateway(.webSocketVersionUnsupported) { lines += "Sec-WebSocket-Version: 13\r\n" }
-    if refusal == .gateway(.maintenance), let maintenance = route?.maintenance {
-      lines += "Retry-After: \(maintenance.retryAfterSeconds)\r\n"
-    }
-    return lines
   }
 
   func fixedAnswer(_ response: FixedResponse) -> GatewayAnswer {

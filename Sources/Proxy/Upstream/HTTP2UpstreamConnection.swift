@@ -160,7 +160,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     case .closed(let id, _, let isUnprocessed): streamClosed(id, isUnprocessed: isUnprocessed)
     case .goAway: if isReady { retire() } else { lose() }
     case .failed(let reason):
-      worker.counters.countError(reason.rawValue)
+      worker.counters.countError(reason)
       lose()
     case .settingsChanged: settingsChanged()
     case .requestHead, .shutdownHeard: break

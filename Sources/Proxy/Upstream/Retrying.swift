@@ -18,10 +18,12 @@ enum RetryCause {
 
   /// Nil for what no other server would do better.
   init?(_ refusal: GatewayRefusal) {
-    switch refusal {
-    case .upstreamClosed: self = .resetBeforeResponse
-    case .upstreamTimeout: self = .responseTimeout
-    default: return nil
+    if refusal == .upstreamClosed {
+      self = .resetBeforeResponse
+    } else if refusal == .upstreamTimeout {
+      self = .responseTimeout
+    } else {
+      return nil
     }
   }
 }

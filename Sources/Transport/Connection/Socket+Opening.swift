@@ -139,7 +139,7 @@ extension Socket {
   /// A word for who speaks HTTP where TLS is expected, as other servers have it.
   private static let plainHTTPAnswer: [UInt8] = {
     let body =
-      "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"code\":\"tls_required\","
+      "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"code\":\"\(GatewayRefusal.tlsRequired.rawValue)\","
       + "\"detail\":\"This port speaks HTTPS: write https:// in front of the address.\"}\n"
     let head =
       "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n"

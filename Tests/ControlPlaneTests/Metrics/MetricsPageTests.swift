@@ -49,7 +49,7 @@ struct MetricsPageTests {
     counters.countVerification(.rs256, nanoseconds: 16_000)
     counters.moveConnection(listener: 0, from: nil, to: .active)
     counters.moveConnection(upstream: 0, from: nil, to: .idle)
-    counters.countError("upstream_closed")
+    counters.countError(.gateway(.upstreamClosed))
     counters.countHandshake("resumed")
     counters.countRejection(upstream: 0, .upstreamOverloaded)
     let snapshot = Snapshot(configuration(), generation: 1)

@@ -124,7 +124,6 @@ struct RequestFramingTests {
     for value in ["100_continue", "100-continue, x", "200-ok", "", "100-continu", "100-continued"] {
       #expect(readRequest(request(fields: "Expect: \(value)")).progress == .malformed(.expectationFailed))
     }
-    #expect(HeadError.expectationFailed.status == 417)
   }
 
   @Test("An upgrade is requested only when Connection names it")
@@ -146,9 +145,6 @@ struct RequestFramingTests {
     #expect(readRequest(bytes, limits: HeadLimits(fieldCountMax: 2)).progress == .malformed(.tooManyFields))
     let endless = [UInt8](repeating: 0x41, count: 40_000)
     #expect(RequestReading.byteByByte(endless).progress == .malformed(.targetTooLong))
-    #expect(HeadError.headTooLarge.status == 431)
-    #expect(HeadError.tooManyFields.status == 431)
-    #expect(HeadError.targetTooLong.status == 414)
   }
 
   @Test("Known fields are counted and found")
@@ -170,14 +166,5 @@ struct RequestFramingTests {
     var head = RequestHead()
     _ = head.parse(bytes.span, limits: HeadLimits())
     return head.count(of: known)
-  }
-
-  @Test("Statuses and codes of refusals are stable")
-  func codes() {
-    #expect(HeadError.methodUnsupported.status == 501)
-    #expect(HeadError.versionUnsupported.status == 505)
-    #expect(HeadError.framingAmbiguous.status == 400)
-    #expect(HeadError.framingAmbiguous.rawValue == "framing_ambiguous")
-    #expect(Set(HeadError.allCases.map(\.rawValue)).count == HeadError.allCases.count)
   }
 }

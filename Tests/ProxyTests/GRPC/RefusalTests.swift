@@ -21,10 +21,11 @@ struct GRPCRefusalTests {
       switch refusal {
       case .gateway(.upstreamTimeout), .gateway(.routeTimeout), .gateway(.grpcDeadlineExceeded),
         .gateway(.bodyTimeout):
-        #expect(refusal.grpcStatus == .deadlineExceeded)
-      case .gateway(.upstreamConnectTimeout): #expect(refusal.grpcStatus == .unavailable)
+        #expect(refusal.record.grpcStatus == .deadlineExceeded)
+      case .gateway(.upstreamConnectTimeout): #expect(refusal.record.grpcStatus == .unavailable)
       default:
-        #expect(refusal.grpcStatus.rawValue == expected[refusal.status] ?? 2, "\(refusal.code) \(refusal.status)")
+        #expect(
+          refusal.record.grpcStatus.rawValue == expected[refusal.status] ?? 2, "\(refusal.code) \(refusal.status)")
       }
     }
   }

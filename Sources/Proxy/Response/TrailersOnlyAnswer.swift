@@ -4,46 +4,10 @@
 import Bytes
 import HTTPWire
 
-/// The statuses of gRPC that refusals have.
-enum GRPCStatus: Int {
-  case cancelled = 1
-  case unknown = 2
-  case deadlineExceeded = 4
-  case permissionDenied = 7
-  case resourceExhausted = 8
-  case unimplemented = 12
-  case `internal` = 13
-  case unavailable = 14
-  case unauthenticated = 16
-}
-
-extension Refusal {
-  /// gRPC's own mapping of HTTP statuses, where a refusal says no better.
-  var grpcStatus: GRPCStatus {
-    switch self {
-    case .gateway(.upstreamTimeout), .gateway(.routeTimeout), .gateway(.grpcDeadlineExceeded),
-      .gateway(.bodyTimeout):
-      .deadlineExceeded
-    case .gateway(.rateLimited): .resourceExhausted
-    default:
-      switch status {
-      case 400: .internal
-      case 401: .unauthenticated
-      case 403: .permissionDenied
-      case 404, 405, 501: .unimplemented
-      case 413, 414, 431: .resourceExhausted
-      case 429, 502, 503, 504: .unavailable
-      case 499: .cancelled
-      default: .unknown
-      }
-    }
-  }
-}
-
 extension Exchange {
   func trailersOnlyAnswer(for refusal: Refusal) -> GatewayAnswer {
     ensureRequestID()
-    let status = refusal.grpcStatus.rawValue
+    let status = refusal.record.grpcStatus.rawValue
     grpcStatus = status
     var answer = GatewayAnswer(status: 200)
     answer.isTrailersOnly = true
@@ -71,6 +35,6 @@ extension Exchange {
   /// What the log says of the call: also for one that was cut short, where nobody was told.
   var loggedGRPCStatus: Int? {
     guard head.isGRPC else { return nil }
-    return grpcStatus ?? refusal?.grpcStatus.rawValue
+    return grpcStatus ?? refusal?.record.grpcStatus.rawValue
   }
 }

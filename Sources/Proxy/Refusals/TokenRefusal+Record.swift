@@ -1,0 +1,92 @@
+// What the gateway answers to a token that may not pass (RFC 6750 §3.1): 401 for a bad one, 403 for a good one that may not
+// pass here, 503 while there are no keys.
+
+package import Tokens
+
+extension TokenRefusal {
+  package var record: RefusalRecord {
+    switch self {
+    case .tokenMissing:
+      .init(
+        401, .unauthenticated, challenge: .bearer, "The request has no token where the route looks for one.",
+        advice: "Log in, and send the token where `tokens_from` says. By default that is `Authorization: Bearer`.")
+    case .tokenAmbiguous:
+      .invalidToken("The request has two tokens, in one place or in two.", advice: "Send one token, in one place.")
+    case .tokenMalformed:
+      .invalidToken(
+        """
+        Not a compact JWS of three strict base64url parts with two JSON objects. Also duplicate members, bad UTF-8, too \
+        much nesting, `b64`, or `Authorization` that begins with the word `Bearer` without a space and a token after it.
+        """, advice: "Send the access token exactly as the issuer gave it. Opaque and encrypted tokens do not pass.")
+    case .tokenTooLarge:
+      .invalidToken("Longer than 16 KiB.", advice: "Have the issuer put fewer claims into the token.")
+    case .criticalHeaderUnknown:
+      .invalidToken(
+        "The token's header has `crit`.", advice: "Have the issuer leave `crit` out: no extension is understood.")
+    case .typeNotAllowed:
+      .invalidToken(
+        "`typ` is not one of `token_types`, or names a token for another purpose (logout, DPoP, ID token …).",
+        advice: "Send the access token, not the ID token. Otherwise add the type to the issuer's `token_types`.")
+    case .algorithmNotAllowed:
+      .invalidToken(
+        "`alg` is `none`, unknown, or not on the issuer's list.",
+        advice: "Compare the token's `alg` with the issuer's `algorithms`. `catraca token inspect` shows it.")
+    case .issuerUnknown:
+      .invalidToken(
+        "`iss` is missing or not one of the route's issuers.",
+        advice: "Compare `iss` with `issuer`, byte by byte: a slash at the end counts. Check the route's `auth`.")
+    case .keyUnknown:
+      .invalidToken(
+        """
+        The issuer has no key with this `kid` that fits `alg`. Without `kid`, not exactly one key fits. In the log also \
+        for a WebSocket (4401) or stream that ended because its key was withdrawn.
+        """, advice: "Log in again. If it stays, compare the token's `kid` with the issuer's key set (JWKS).")
+    case .keysUnavailable:
+      .init(
+        503, .unavailable, with: .retryWithKeys,
+        """
+        The issuer's keys have not been fetched yet, or were withdrawn after `stale`, or 10,000 requests wait for a new \
+        key. With `Retry-After: 5`: the issuer is asked again within that time.
+        """,
+        advice: "Look in the gateway's log for why the fetch of the key set fails, then check the issuer's address.")
+    case .signatureInvalid:
+      .invalidToken(
+        "The signature does not match the token and the key.",
+        advice: "Send the token unchanged. Check that the issuer's key set is that of the token's environment.")
+    case .tokenExpired:
+      .invalidToken("`exp` and `leeway` have passed.", advice: "Refresh the token. Check the clocks of both machines.")
+    case .tokenNotYetValid:
+      .invalidToken(
+        "`nbf` or `iat` is ahead by more than `leeway`.", advice: "Synchronize the clocks, or raise `leeway`.")
+    case .tokenTooOld:
+      .invalidToken("Older than `max_age`.", advice: "Log in again, or raise the issuer's `max_age`.")
+    case .claimInvalid:
+      .invalidToken(
+        "A registered claim has the wrong type or no sensible value.",
+        advice: "Have the issuer send `exp`, `nbf` and `iat` as numbers, `sub` and `aud` as text.")
+    case .audienceMismatch:
+      .invalidToken(
+        "None of `audiences` is in `aud`.",
+        advice: "Request the token for this API, or add its `aud` to the issuer's `audiences`.")
+    case .claimMissing:
+      .invalidToken(
+        "One of `required_claims` is absent.", advice: "Have the issuer add the claim, or take it off the list.")
+    case .scopeMissing:
+      .init(
+        403, .permissionDenied, challenge: .insufficientScopeOfRoute,
+        "The token is good but lacks one of the route's `scopes`.",
+        advice: "Request the token with the scopes that `WWW-Authenticate` names.")
+    case .claimMismatch:
+      .init(
+        403, .permissionDenied, challenge: .insufficientScope,
+        "The token is good but one of the route's `claims` does not match.",
+        advice: "Give the caller the role or group at the issuer, or correct the route's `claims`.")
+    }
+  }
+}
+
+extension RefusalRecord {
+  fileprivate static func invalidToken(_ sentence: StaticString, advice: StaticString) -> RefusalRecord {
+    RefusalRecord(401, .unauthenticated, challenge: .invalidToken, sentence, advice: advice)
+  }
+}

@@ -114,7 +114,7 @@ private final class PrivateKey {
   init(_ path: String) throws(TLSError) {
     let bytes = try PEMFile.read(path)
     if PEMFile.contains("ENCRYPTED", in: bytes) {
-      throw TLSError(file: path, "the key is encrypted, and nobody is there to enter a passphrase: decrypt the file")
+      throw TLSError(file: path, "the key is encrypted, and the gateway cannot ask for a passphrase: decrypt the file")
     }
     // SAFETY: the key is new and owned by self.
     guard let pointer = unsafe PEMFile.withBIO(bytes, { unsafe catraca_PEM_read_bio_PrivateKey($0) }) else {

@@ -54,7 +54,7 @@ package final class TicketKeys: Sendable {
       ]
     } else {
       guard bytes.count % 80 == 0 else {
-        throw TLSError(file: path, "\(bytes.count) bytes are no ticket keys: 80 bytes each, or one of 48")
+        throw TLSError(file: path, "\(bytes.count) bytes are not ticket keys: expected 80 bytes for each, or one of 48")
       }
       for start in stride(from: 0, to: bytes.count, by: 80) {
         let key = bytes[start..<start + 80]

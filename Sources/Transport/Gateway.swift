@@ -116,7 +116,7 @@ package final class Gateway: Sendable {
   /// that nobody answers on is left over, and taken away.
   private func probe(_ address: Address) throws(ListenError) {
     guard let target = SocketAddress(address) else {
-      throw ListenError(address, reason: "it is no address of this machine")
+      throw ListenError(address, reason: "it is not an address of this machine")
     }
     switch address {
     case .network(_, port: 0): return

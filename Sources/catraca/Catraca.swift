@@ -6,7 +6,7 @@ import ArgumentParser
 struct Catraca: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "catraca",
-    abstract: "An API gateway that checks the pass at the door.",
+    abstract: "An API gateway that verifies tokens at the edge.",
     version: version,
     subcommands: [Run.self, Check.self, Demo.self, Token.self])
 

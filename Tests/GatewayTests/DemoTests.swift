@@ -11,7 +11,7 @@ struct DemoCommandTests {
     let demo = try ChildProcess.start(
       try GatewayProcess.binary(), ["demo", "--port", "0", "--tls-port", "0", "--admin-port", "0"])
     let text = try await demo.output.wait(for: "the demo's text", within: .seconds(30)) { output in
-      output.standardOutput.contains("One line a request follows.") ? output.standardOutput : nil
+      output.standardOutput.contains("One line per request follows.") ? output.standardOutput : nil
     }
     return (demo, text)
   }

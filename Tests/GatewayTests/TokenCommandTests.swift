@@ -102,7 +102,7 @@ struct TokenCommandTests {
     "What cannot be minted is said in one line with exit code 1",
     arguments: [
       (["--claim", "a=b"], "a='\"b\"'"), (["--claim", "a"], "name=json"), (["--expires-in", "5"], "5m"),
-      (["--expires-in", "9223372036854775807d"], "no time"), (["--algorithm", "RS256"], "cannot sign RS256"),
+      (["--expires-in", "9223372036854775807d"], "not a valid time"), (["--algorithm", "RS256"], "cannot sign RS256"),
     ])
   func refusedMints(_ arguments: [String], _ words: String) async throws {
     let key = try await Self.printed("key")
@@ -174,7 +174,7 @@ struct TokenCommandTests {
   @Test(
     "What is not a token, or not a key set, is refused with a reason",
     arguments: [
-      ("", "there is no token"), ("a b", "2 words"), ("a.b", "are 2"), ("a", "is 1"), ("a.b.c.d.e", "encrypted"),
+      ("", "there is no token"), ("a b", "2 words"), ("a.b", "has 2"), ("a", "has 1"), ("a.b.c.d.e", "encrypted"),
       ("!.e30.AA", "header is not base64url"), ("e30.W10.AA", "not an object"),
       ("e30.eyJhIjoxLCJhIjoyfQ.AA", "two members"),
     ])

@@ -67,12 +67,12 @@ final class AdminServer: Sendable {
     case ("/reload", _, _): return notAllowed("POST")
     default:
       return await page(request, gateway)
-        ?? .text("not found; there are /metrics, /healthz, /readyz, /status and POST /reload\n", status: 404)
+        ?? .text("not found: there are /metrics, /healthz, /readyz, /status and POST /reload\n", status: 404)
     }
   }
 
   private static func answerMetrics(_ request: SmallRequest, _ gateway: RunningGateway) async -> SmallResponse {
-    await page(request, gateway) ?? .text("not found; there are /metrics, /healthz and /readyz\n", status: 404)
+    await page(request, gateway) ?? .text("not found: there are /metrics, /healthz and /readyz\n", status: 404)
   }
 
   /// What both have.

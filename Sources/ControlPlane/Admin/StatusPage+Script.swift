@@ -94,7 +94,7 @@ extension StatusPage {
       });
       const all = rows.length;
       if (all > rowsMax) rows = rows.sort((a, b) => b.route.requests - a.route.requests).slice(0, rowsMax);
-      write(by("routes-note"), "Rates of the last 10 seconds; latencies of the last minute, or of all if it was quiet."
+      write(by("routes-note"), "Rates of the last 10 seconds. Latencies of the last minute, or of all if it was quiet."
         + (all > rowsMax ? " The " + rowsMax + " busiest of " + count(all) + " routes." : ""));
       fill("routes", rows.map(({ route, rate, counts }) => [
         route.name, route.path, perSecond(rate), count(route.requests), count(route.client_errors),
@@ -171,7 +171,7 @@ extension StatusPage {
         show();
       } catch (error) {
         const state = by("state");
-        write(state, "No answer from the gateway; what stands here is old");
+        write(state, "No answer from the gateway. These values are old");
         state.className = "bad";
       }
       if (!isPaused) timer = setTimeout(refresh, period);

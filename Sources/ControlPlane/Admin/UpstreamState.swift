@@ -79,7 +79,7 @@ extension Logger {
       case .descriptors: "no descriptors are left"
       }
     warning(
-      "there is no room for another connection: idle ones are given up, and where there are none, clients wait",
+      "there is no room for another connection: idle ones are closed, and if there are none, clients wait",
       metadata: ["reason": "\(reason)"])
   }
 

@@ -38,7 +38,7 @@ struct SystemFiles: KeySetFiles {
 
   func readOwn(_ path: String, byteCountMax: Int) throws(FileError) -> [UInt8] {
     try read(path, byteCountMax: byteCountMax, flags: O_NOFOLLOW) { status in
-      status.st_mode & S_IFMT == S_IFREG ? Self.problem(status, "the file \(path)") : "\(path) is no plain file"
+      status.st_mode & S_IFMT == S_IFREG ? Self.problem(status, "the file \(path)") : "\(path) is not a regular file"
     }
   }
 

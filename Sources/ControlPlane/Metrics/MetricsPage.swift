@@ -40,9 +40,9 @@ package struct MetricsPage: Sendable {
   package var resolutions: [(upstream: String, results: [String: UInt64])]
   package var reloadsSucceeded: UInt64
   package var reloadsFailed: UInt64
-  /// Access log lines that the log's destination did not take in time.
+  /// Access log lines that the log's destination did not accept in time.
   package var droppedLogLines: UInt64
-  /// Lines of the gateway's own log that standard error did not take in time.
+  /// Lines of the gateway's own log that standard error did not accept in time.
   package var droppedOwnLogLines: UInt64
   /// What waits in all connections, and may.
   package var memory: (used: Int, limit: Int)

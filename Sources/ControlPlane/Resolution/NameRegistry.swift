@@ -156,7 +156,8 @@ package actor NameRegistry {
     }
     if addresses != before, !before.isEmpty {
       log.notice(
-        "a name leads elsewhere", metadata: ["name": "\(name)", "addresses": "\(addresses.joined(separator: ", "))"])
+        "a name has other addresses",
+        metadata: ["name": "\(name)", "addresses": "\(addresses.joined(separator: ", "))"])
     }
   }
 }

@@ -48,8 +48,8 @@ struct MachineLimits: Sendable {
     if wanted > connectionsMax {
       fitted.limits.connections = connectionsMax
       warnings.append(
-        "'limits.connections' of \(wanted) wants \(wanted * 2 + reserve) descriptors and the process may have "
-          + "\(descriptorCount), so \(connectionsMax) clients are let in at one time: raise the limit (ulimit -n, "
+        "'limits.connections' of \(wanted) requires \(wanted * 2 + reserve) descriptors and the process may have "
+          + "\(descriptorCount), so \(connectionsMax) clients can connect at one time: raise the limit (ulimit -n, "
           + "LimitNOFILE, --ulimit nofile) or write connections: \(connectionsMax)")
     }
     let byteCount = tokenCacheByteCount(workers: workers)

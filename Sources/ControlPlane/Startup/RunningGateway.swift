@@ -308,7 +308,7 @@ package actor RunningGateway {
       certificates = prepared.certificates
       log.notice("certificates renewed")
     } catch {
-      log.error("certificates not renewed, those in use stay", metadata: ["error": "\(error)"])
+      log.error("certificates not renewed, the current ones stay in use", metadata: ["error": "\(error)"])
     }
   }
 
@@ -359,7 +359,7 @@ package actor RunningGateway {
     isDraining = true
     log.notice("draining", metadata: ["timeout": "\(snapshot.configuration.limits.drainTimeout)"])
     await gateway.drain(timeout: snapshot.configuration.limits.drainTimeout)
-    if await !logWriter.flush() { log.error("the access log's destination takes nothing, its last lines are lost") }
+    if await !logWriter.flush() { log.error("the access log's destination accepts nothing, its last lines are lost") }
     await admin.stop()
     log.notice("stopped")
   }

@@ -13,7 +13,7 @@ package enum JWK {
     case useOther = "is not for signatures (use, key_ops)"
     case algorithmUnfit = "names an algorithm that is unknown or not its type's"
     case algorithmNotAllowed = "fits none of the algorithms that the issuer may use"
-    case privateKey = "holds private members: whoever can read the set can sign"
+    case privateKey = "holds private members: anyone who can read the set can sign"
     case tooWeak = "is too short, or has an exponent or modulus that can be broken"
     case pointWeak = "is a point that anybody can sign for, or is not written in the one right form"
     case tooLarge = "is too long"

@@ -20,7 +20,7 @@ package struct ListenError: Error, CustomStringConvertible {
       switch code {
       case EADDRINUSE: "the address is in use"
       case EADDRNOTAVAIL: "this machine has no such address"
-      case EACCES: "a port below 1024 needs the right to it"
+      case EACCES: "a port below 1024 requires a privilege"
       default: SystemError(code: code).description
       }
   }

@@ -69,13 +69,13 @@ extension WorkerLoop {
   ) -> Result<Int, ListenError> {
     do throws(SystemError) {
       guard let address = SocketAddress(listener.address.withPort(port)) else {
-        return .failure(ListenError(listener.address, reason: "it is no address of this machine"))
+        return .failure(ListenError(listener.address, reason: "it is not an address of this machine"))
       }
       let descriptor = try Descriptor.listening(on: address, isShared: mailboxes.isEmpty)
       let socket = ListeningSocket(descriptor, key: listener.key, loop: self, mailboxes: mailboxes)
       guard watch(socket, isAccepting ? .input : []) else {
         descriptor.close()
-        return .failure(ListenError(listener.address, reason: "there is no memory for it"))
+        return .failure(ListenError(listener.address, reason: "out of memory"))
       }
       listeners[listener.key] = LoopListener(socket: socket, counterID: counterID, listener: listener)
       return .success(descriptor.localPort())

@@ -7,7 +7,7 @@ import Foundation
 
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Check a configuration file; exit 0 when it is good, 1 when not.")
+    abstract: "Check a configuration file. Exits with 0 if it is good and 1 if not.")
 
   @Argument(help: "The configuration file.")
   var file = "gateway.conf"

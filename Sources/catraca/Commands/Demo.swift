@@ -12,13 +12,13 @@ import UnixSignals
 
 struct Demo: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Try the gateway out: an issuer, an upstream and the gateway on loopback, with curl lines to paste.")
+    abstract: "Try the gateway: an issuer, an upstream and the gateway on loopback, with curl lines to paste.")
 
-  @Option(help: "The gateway's port; 0 takes a free one.")
+  @Option(help: "The gateway's port. 0 takes a free one.")
   var port: UInt16 = 8080
-  @Option(help: "The gateway's port for TLS; 0 takes a free one.")
+  @Option(help: "The gateway's port for TLS. 0 takes a free one.")
   var tlsPort: UInt16 = 8443
-  @Option(help: "The admin listener's port; 0 takes a free one.")
+  @Option(help: "The admin listener's port. 0 takes a free one.")
   var adminPort: UInt16 = 9901
 
   func run() async throws {
@@ -80,7 +80,7 @@ struct Demo: AsyncParsableCommand {
       await probe.stop(within: .zero)
     } catch {
       printError(
-        "catraca: port \(port) on 127.0.0.1 cannot be had, something else is probably using it: "
+        "catraca: port \(port) on 127.0.0.1 is not available, another program is probably using it: "
           + "choose another with \(option) PORT (0 takes a free one)")
       throw ExitCode(1)
     }

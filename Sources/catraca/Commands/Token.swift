@@ -16,9 +16,9 @@ struct Token: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Make a private key in PEM (for HS256, HS384 and HS512 a secret as a JWK).")
 
-    @Option(help: "The algorithm that it shall sign with.")
+    @Option(help: "The algorithm that the key signs with.")
     var algorithm: SignatureAlgorithm = .es256
-    @Option(help: "A new file, readable by its owner only; default: standard output.")
+    @Option(help: "A new file, readable by its owner only. Default: standard output.")
     var out: String?
 
     func run() throws {
@@ -42,7 +42,7 @@ struct Token: ParsableCommand {
           let file = try KeyFile.read(path)
           if file.isSecret {
             throw TokenError(
-              "\(path) is a secret, which a key set would give away; write `jwks: { keys: [{ kty: oct, k: \"file:…\" }] }` "
+              "\(path) is a secret, which a key set would reveal: write `jwks: { keys: [{ kty: oct, k: \"file:…\" }] }` "
                 + "into gateway.conf, with the value of `k` in the file")
           }
           // RSA keys leave the choice between RS and PS to the token.
@@ -61,17 +61,17 @@ struct Token: ParsableCommand {
     var key: String
     @Option(help: "Default: what the key is for (RSA: RS256).")
     var algorithm: SignatureAlgorithm?
-    @Option(help: "The key's id; default: its thumbprint, as `token keyset` writes it. An empty one is left out.")
+    @Option(help: "The key's id. Default: its thumbprint, as `token keyset` writes it. An empty id is left out.")
     var kid: String?
     @Option(help: "`iss`.")
     var issuer: String?
-    @Option(help: "`aud`; may be repeated.")
+    @Option(help: "`aud`. May be repeated.")
     var audience: [String] = []
     @Option(help: "`sub`.")
     var subject: String?
-    @Option(parsing: .unconditional, help: "From now on: 30s, 5m, 24h, 7d, or -1h for an expired one; or never.")
+    @Option(parsing: .unconditional, help: "From now on: 30s, 5m, 24h, 7d, -1h for an expired token, or never.")
     var expiresIn = "5m"
-    @Option(help: "A further claim, name=json; may be repeated, and replaces the one of that name.")
+    @Option(help: "Another claim, name=json. May be repeated, and replaces a claim of the same name.")
     var claim: [String] = []
     @Option(help: "`typ` of the header, such as at+jwt.")
     var type: String?
@@ -89,7 +89,7 @@ struct Token: ParsableCommand {
           let token = encodeCompact(
             algorithm: algorithm, header: header.joined(separator: ","), payload: payload.json, key: file.key)
         else {
-          throw TokenError("\(key) cannot sign \(algorithm.rawValue); it is a key for \(file.algorithm.rawValue)")
+          throw TokenError("\(key) cannot sign \(algorithm.rawValue): it is a key for \(file.algorithm.rawValue)")
         }
         try writeOutput(String(decoding: token, as: UTF8.self) + "\n")
       }
@@ -112,9 +112,9 @@ struct Token: ParsableCommand {
 
   struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Show what a token says; with --keys, check its signature.")
+      abstract: "Show what a token contains. With --keys, check its signature.")
 
-    @Argument(help: "The token; - reads it from standard input.")
+    @Argument(help: "The token. - reads it from standard input.")
     var token = "-"
     @Option(help: "A key set (JWKS) in a file.")
     var keys: String?
@@ -144,7 +144,7 @@ struct Token: ParsableCommand {
       do throws(KeySetError) {
         return try KeySet.parse(bytes.span, algorithms: Set(SignatureAlgorithm.allCases))
       } catch {
-        throw TokenError("\(path) is no key set that can be used: \(words(error))")
+        throw TokenError("\(path) is not a usable key set: \(words(error))")
       }
     }
 
@@ -157,7 +157,7 @@ struct Token: ParsableCommand {
       case .noUsableKey(let dropped):
         dropped.isEmpty
           ? "it has no keys"
-          : dropped.map { "the key \($0.keyID ?? "without kid") \($0.reason.rawValue)" }.joined(separator: "; ")
+          : dropped.map { "the key \($0.keyID ?? "without kid") \($0.reason.rawValue)" }.joined(separator: ", ")
       }
     }
   }

@@ -68,7 +68,7 @@ struct DemoScript {
         status: 401, meaning: "a forged token, signed with another key: signature_invalid",
         command: get("/hello", tokens.forged)),
       Line(
-        status: 403, meaning: "the good token where the scope demo:admin is wanted: scope_missing",
+        status: 403, meaning: "the good token where the scope demo:admin is required: scope_missing",
         command: get("/admin", tokens.good)),
       Line(status: 200, meaning: "a token with that scope", command: get("/admin", tokens.administrator)),
       Line(
@@ -76,7 +76,7 @@ struct DemoScript {
         command: "curl -i \(gateway)/public -H 'X-User-Id: root'"),
       Line(
         status: 200,
-        meaning: "the good token over TLS, with a certificate made for this run; HTTP/2 where curl speaks it",
+        meaning: "the good token over TLS, with a certificate made for this run, and HTTP/2 if curl supports it",
         command: "curl -i --cacert \(certificates)/localhost.crt https://localhost:\(tlsPort)/hello "
           + "-H 'Authorization: Bearer \(tokens.good)'"),
       Line(status: 404, meaning: "no route, no entry", command: "curl -i \(gateway)/other"),
@@ -99,14 +99,14 @@ struct DemoScript {
 
       \(configuration.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n"))
 
-      Paste these into another terminal; the number is the status that you will get:
+      Paste these into another terminal. The number is the status that you will get:
 
       \(lines)
       More tokens:  curl -s '\(issuerURL)/token?sub=ada&scope=demo:admin&expires_in=60'
       Metrics:      curl -s http://127.0.0.1:\(adminPort)/metrics
       Stop:         Ctrl-C
 
-      One line a request follows.
+      One line per request follows.
 
       """
   }

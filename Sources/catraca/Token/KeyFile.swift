@@ -41,7 +41,7 @@ struct KeyFile {
       return KeyFile(key: try SigningKey(pem: bytes))
     } catch is KeyError {
       throw TokenError(
-        "\(path) holds no private key that signs tokens; wanted is unencrypted PEM with an RSA key of 2048 to 8192 bits, "
+        "\(path) holds no private key that signs tokens: expected unencrypted PEM with an RSA key of 2048 to 8192 bits, "
           + "a P-256, P-384 or P-521 key, or an Ed25519 or Ed448 key")
     }
   }
@@ -53,7 +53,7 @@ struct KeyFile {
       let secret = Base64URL.decode(text.span)
     else {
       throw TokenError(
-        "\(path) is JSON but not a secret: wanted is {\"k\":\"…\",\"kty\":\"oct\"}, or a private key in PEM")
+        "\(path) is JSON but not a secret: expected {\"k\":\"…\",\"kty\":\"oct\"}, or a private key in PEM")
     }
     return try SigningKey(secret: secret)
   }

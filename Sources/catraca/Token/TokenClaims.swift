@@ -20,7 +20,7 @@ struct TokenClaims {
   /// `name=json` as a person writes it.
   mutating func set(argument: String) throws {
     guard let equals = argument.firstIndex(of: "="), equals > argument.startIndex else {
-      throw TokenError("--claim '\(argument)': wanted is name=json, such as admin=true or tier='\"gold\"'")
+      throw TokenError("--claim '\(argument)': expected name=json, such as admin=true or tier='\"gold\"'")
     }
     let name = String(argument[..<equals])
     let value = String(argument[argument.index(after: equals)...])
@@ -28,7 +28,7 @@ struct TokenClaims {
       _ = try JSONDocument(Array(value.utf8))
     } catch {
       throw TokenError(
-        "--claim '\(argument)': the value is not JSON; a text is written \(name)='\(Self.quoted(value))'")
+        "--claim '\(argument)': the value is not JSON. Write text as \(name)='\(Self.quoted(value))'")
     }
     set(name, json: value)
   }
@@ -56,7 +56,7 @@ struct SignedSeconds {
       (-centurySeconds / factor...centurySeconds / factor).contains(number)
     else {
       throw TokenError(
-        "'\(text)' is no time: wanted is a number and its unit, such as 30s, 5m, 24h, 7d, or -1h for the past")
+        "'\(text)' is not a valid time: expected a number and a unit, such as 30s, 5m, 24h, 7d, or -1h for the past")
     }
     seconds = number * factor
   }

@@ -26,7 +26,7 @@ struct TokenInspection {
     let bare = text.split(whereSeparator: \.isWhitespace)
     let words = bare.first?.lowercased() == "bearer" ? bare.dropFirst() : bare[...]
     guard words.count == 1, let word = words.first else {
-      throw TokenError(words.isEmpty ? "there is no token" : "there are \(words.count) words; a token is one")
+      throw TokenError(words.isEmpty ? "there is no token" : "expected one token, found \(words.count) words")
     }
     token = Array(word.utf8)
     let parts = token.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
@@ -34,8 +34,7 @@ struct TokenInspection {
       throw TokenError("this is an encrypted token (JWE, five parts): only its receiver can open it")
     }
     guard parts.count == 3 else {
-      let found = parts.count == 1 ? "is 1" : "are \(parts.count)"
-      throw TokenError("a token has three parts with a dot between; here \(found)")
+      throw TokenError("a token has three parts separated by dots, and this one has \(parts.count)")
     }
     header = try Self.object(Array(parts[0]), "header")
     payload = try Self.object(Array(parts[1]), "payload")
@@ -81,7 +80,7 @@ struct TokenInspection {
   /// Checks the signature, and nothing else, with the keys of a set.
   func verdict(keys: KeySet) -> Verdict {
     guard let name = text("alg"), let algorithm = SignatureAlgorithm(rawValue: name) else {
-      return .bad("the header's alg is none that the gateway knows")
+      return .bad("the gateway does not support the header's alg")
     }
     let keyID = text("kid").map { Array($0.utf8) }
     let key = keyID.map { keys.key(id: $0.span, for: algorithm) } ?? keys.key(id: nil, for: algorithm)
@@ -102,10 +101,10 @@ struct TokenInspection {
     switch verdict {
     case .notChecked:
       state = "not verified"
-      line = "\(signature.count) bytes, not verified: anyone can write what stands above (--keys FILE checks it)"
+      line = "\(signature.count) bytes, not verified: anyone can write what is above (--keys FILE checks it)"
     case .valid(let algorithm):
       state = "signature verified"
-      line = "valid (\(algorithm)); issuer, audience and times are not checked"
+      line = "valid (\(algorithm)), but issuer, audience and times are not checked"
     case .bad(let reason):
       state = "not verified"
       line = "NOT VALID: \(reason)"

@@ -27,7 +27,7 @@ package final class Snapshot: Sendable {
   let identityDrops: FieldNameSet
   /// Query parameters that hold tokens on any route.
   let queryTokenNames: [LenientName]
-  /// Removed from every request, whoever sent it (T96).
+  /// Removed from every request, whichever peer sent it (T96).
   let neverForwarded: FieldNameSet
   let trust: ForwardingTrust
   let logFormatter: AccessLogFormatter?

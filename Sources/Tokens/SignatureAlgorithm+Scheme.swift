@@ -55,7 +55,7 @@ extension SignatureAlgorithm {
 
   private static let names = allCases.map { (name: Array($0.rawValue.utf8), algorithm: $0) }
 
-  /// The algorithm with exactly this name; `none`, `NoNe` and `rs256` are none of them (T01).
+  /// The algorithm with exactly this name. `none`, `NoNe` and `rs256` are none of them (T01).
   static func named(_ name: Span<UInt8>) -> SignatureAlgorithm? {
     for entry in names where entry.name.span.equals(name) { return entry.algorithm }
     return nil

@@ -1,4 +1,4 @@
-// What may stand in a header rule: names and values (RFC 9110 §5.1, §5.5), and the names that belong to the gateway.
+// What may be in a header rule: names and values (RFC 9110 §5.1, §5.5), and the names that belong to the gateway.
 
 import HTTPWire
 
@@ -9,7 +9,7 @@ enum FieldRules {
   /// RFC 9110 §5.5: no control characters but tabs, no space at the ends. UTF-8 beyond ASCII is obs-text: allowed.
   static func isValue(_ text: String) -> Bool { isFieldValue(text.utf8.span) }
 
-  /// The name as a backend may read it: lower case, and `-` for all that is no letter and no digit (T33, T76).
+  /// The name as a backend may read it: lower case, and `-` for every byte that is not a letter or a digit (T33, T76).
   static func folded(_ name: String) -> String { String(decoding: name.utf8.map(foldedByte), as: UTF8.self) }
 
   /// Fields with a meaning of their own, which an identity header must not take over.

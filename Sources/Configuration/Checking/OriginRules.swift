@@ -1,4 +1,4 @@
-// What may stand in `origins:`: what a browser would write into Origin (RFC 6454 §6.2), or that with a `*`.
+// What may be in `origins:`: what a browser would write into Origin (RFC 6454 §6.2), or that with a `*`.
 
 enum OriginRules {
   static func origin(_ text: String) -> Result<CORS.Origin, PathRules.Problem> {

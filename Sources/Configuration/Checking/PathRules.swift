@@ -1,5 +1,5 @@
-// Paths as they stand in a route: in the same normal form that requests are brought to before they are compared
-// (RFC 3986 §6.2.2), so that a route cannot be written that no request matches (T39, T40, T42).
+// Paths as they are in a route: in the same normal form that requests are brought to before they are compared (RFC 3986
+// §6.2.2), so that a route cannot be written that no request matches (T39, T40, T42).
 
 import Bytes
 import HTTPWire
@@ -36,13 +36,13 @@ enum PathRules {
     init(_ message: String) { self.message = message }
   }
 
-  /// What is wrong with a path that is no pattern (a rewrite, a redirect), or nil.
+  /// What is wrong with a path that is not a pattern (a rewrite, a redirect), or nil.
   static func problem(ofPath text: String) -> String? {
     guard text.hasPrefix("/") else { return "a path begins with '/': write \(("/" + text).quoted)" }
     return problem(ofLiteral: text, as: text)?.message
   }
 
-  /// The body with each `{name}` segment as `~1~`, `~2~`…, and whether any brace stood there.
+  /// The body with each `{name}` segment as `~1~`, `~2~`…, and whether any brace was there.
   private static func withoutParameters(_ body: String) -> (literal: String, hasNames: Bool) {
     guard body.contains("{") || body.contains("}") else { return (body, false) }
     var count = 0

@@ -1,5 +1,5 @@
-// What a route leaves over that wants a token, and a route that wants less takes: the path with or without the slash at its
-// end, requests without its header, methods that it does not name (T77). Many services run the same code for those.
+// What a route that requires a token leaves, and a route that requires less gets: the path with or without the slash at
+// its end, requests without its header, methods that it does not name (T77). Many services run the same code for those.
 
 extension Reading {
   func warnUncovered(_ routes: [PlacedRoute]) {
@@ -116,8 +116,8 @@ private struct RouteTree {
     return result
   }
 
-  /// The routes that requests for a path go to: of the most specific place, and of the next one as long as those of the
-  /// places before want headers.
+  /// The routes that requests for a path go to: of the most specific path, and of the next one as long as those of the
+  /// paths before require headers.
   private func takers(of path: PathPattern, hosts: [HostPattern]) -> [Int] {
     var result: [Int] = []
     for place in places(of: path, hosts: hosts) {

@@ -1,4 +1,4 @@
-// http and https URLs of key sets, issuers and redirects. They are taken as they stand (T73): this only says whether a
+// http and https URLs of key sets, issuers and redirects. They are taken as they are (T73): this only says whether a
 // text is one, and where it leads.
 
 struct WebURL {
@@ -58,8 +58,8 @@ struct WebURL {
 }
 
 extension String {
-  /// A URL as findings, logs and `/status` show it: without user information, query and fragment, which may hold secrets
-  /// (T89).
+  /// A URL as findings, logs and `/status` show it: without user information, query and fragment, which may hold
+  /// secrets (T89).
   package var withoutURLSecrets: String {
     let start = firstRange(of: "://")?.upperBound ?? startIndex
     let user = self[start...].prefix { $0 != "/" }.lastIndex(of: "@")

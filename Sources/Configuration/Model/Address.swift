@@ -1,8 +1,8 @@
 // Where to listen or to connect: an address of the network, or a socket in the file system.
 
 package enum Address: Sendable, Hashable, CustomStringConvertible {
-  /// The host is an IPv4 or IPv6 literal without brackets, or a name (upstream servers only). Port 0 asks the system for
-  /// a free one (listeners and admin only).
+  /// The host is an IPv4 or IPv6 literal without brackets, or a name (upstream servers only). Port 0 asks the system
+  /// for a free one (listeners and admin only).
   case network(host: String, port: UInt16)
   /// An absolute path of at most ``unixPathBytesMax`` bytes.
   case unix(path: String)
@@ -37,7 +37,7 @@ package enum Address: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  /// The value of a Host field for it: a socket's path is no authority.
+  /// The value of a Host field for it: a socket's path is not an authority.
   package var authority: String {
     switch self {
     case .network: description

@@ -1,9 +1,10 @@
-// The fields by which proxies tell servers behind them of clients and requests. From anybody else they are lies, and servers
-// believe them all the same (T37, T38, T47, T78, T96).
+// The fields in which proxies describe clients and requests to servers behind them. From anybody else they are lies,
+// and servers believe them all the same (T37, T38, T47, T78, T96).
 
 /// Names as `FieldNameSet` takes them, which finds them in every spelling.
 package enum PeerFields {
-  /// What nobody has a reason to send: CGI makes HTTP_PROXY of it, which programs take for the proxy of their own requests.
+  /// What nobody has a reason to send: CGI makes HTTP_PROXY of it, which programs take for the proxy of their own
+  /// requests.
   package static let never = ["proxy"]
 
   /// Another method or path than those that a route was chosen by: nobody is believed who sends these.

@@ -15,7 +15,7 @@ extension GatewayConfiguration {
   /// The names of all upstreams' servers, each once.
   package var hostNames: Set<String> { Set(upstreams.flatMap { $0.servers.compactMap(\.address.hostName) }) }
 
-  /// The same with addresses in place of names; a name that was never resolved is left out.
+  /// The same with addresses in place of names. A name that was never resolved is left out.
   package func resolved(by names: ResolvedNames) -> GatewayConfiguration {
     var result = self
     for index in upstreams.indices { result.upstreams[index].servers = upstreams[index].servers(by: names) }

@@ -1,5 +1,6 @@
-// Files with certificates and keys that a configuration names. The reader opens none of them: whether they are there, fit
-// together and have not expired is looked at by whoever knows certificates, and told at the place of the path.
+// Files with certificates and keys that a configuration names. The reader opens none of them. A caller that knows
+// certificates checks whether they exist, fit together and have not expired. Its findings are reported at the position
+// of the path.
 
 /// A path in the file, absolute or relative to the file's folder (already resolved).
 package struct PlacedPath: Sendable, Hashable {
@@ -37,7 +38,7 @@ package enum CertificateReference: Sendable, Hashable {
   }
 }
 
-/// What such a look found; it becomes a ``Diagnostic`` of the file that names the path.
+/// What such a look found. It becomes a ``Diagnostic`` of the file that names the path.
 package struct CertificateFinding: Sendable, Hashable {
   package var severity: Diagnostic.Severity
   package var place: Place

@@ -14,7 +14,7 @@ package enum ConfigurationReader {
     package var certificates: [CertificateReference]
   }
 
-  /// The model of one text. Collects all errors; reads only the files that the text names, through `readFile`.
+  /// The model of one text. Collects all errors. Reads only the files that the text names, through `readFile`.
   /// - Parameters:
   ///   - file: The name that messages begin with.
   ///   - folder: Where relative paths begin.
@@ -40,7 +40,7 @@ package enum ConfigurationReader {
     return .success(Loaded(configuration: configuration, warnings: sorted, certificates: reading.certificates))
   }
 
-  /// The model of the file at `path`; messages name it as it is given here, relative paths begin in its folder.
+  /// The model of the file at `path`. Messages name it as it is given here, relative paths begin in its folder.
   package static func load(
     path: String, environment: [String: String],
     checkCertificates: @escaping (CertificateReference) -> [CertificateFinding]
@@ -87,13 +87,13 @@ package struct FileReadError: Error, CustomStringConvertible {
 
 /// A file's bytes, at most 16 MiB of them.
 package func readWholeFile(_ path: String) throws -> [UInt8] {
-  // SAFETY: the descriptor is closed on every way out; each read is given the buffer's own size.
+  // SAFETY: the descriptor is closed on every way out. Each read is given the buffer's own size.
   let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { throw FileReadError(description: errorText(errno)) }
   defer { close(descriptor) }
   var result: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: 64 * 1024)
-  // LIMIT: no file of a configuration is larger; a device or a pipe that never ends would be.
+  // LIMIT: no file of a configuration is larger. A device or a pipe that never ends would be.
   while result.count <= 16 * 1024 * 1024 {
     // SAFETY: the buffer is valid for the call and as long as it says.
     let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
@@ -108,6 +108,6 @@ package func readWholeFile(_ path: String) throws -> [UInt8] {
 }
 
 private func errorText(_ code: Int32) -> String {
-  // SAFETY: strerror answers a C string for every number; it is copied at once.
+  // SAFETY: strerror answers a C string for every number. It is copied at once.
   unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
 }

@@ -1,7 +1,7 @@
 // What the reader has to say about a file, with the place that it speaks of. Lines and columns count from 1, columns in
 // Unicode scalars, and every place lies in the file.
 
-/// A place in the configuration file; both numbers count from 1.
+/// A place in the configuration file. Both numbers count from 1.
 package struct Place: Sendable, Hashable, Comparable {
   package var line: Int
   /// In Unicode scalars, not in bytes.
@@ -22,7 +22,7 @@ package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
   package enum Severity: Sendable, Hashable {
     /// The file is refused.
     case error
-    /// The file is taken; the operator should look.
+    /// The file is taken. The operator should look.
     case warning
   }
 

@@ -1,12 +1,12 @@
 // IPv4 and IPv6 literals (RFC 4291 §2.2, RFC 6890 loopback), strictly: no octal parts, no zone, no short IPv4.
 
-/// An address as 128 bits; IPv4 in its mapped form ::ffff:0:0/96.
+/// An address as 128 bits. IPv4 in its mapped form ::ffff:0:0/96.
 struct IPAddress: Hashable {
   var high: UInt64
   var low: UInt64
   var isIPv4: Bool
 
-  /// nil when the text is no literal.
+  /// Nil when the text is not a literal.
   init?(_ text: String) {
     if text.utf8.contains(UInt8(ascii: ":")) {
       guard let groups = Self.groups(text) else { return nil }

@@ -2,7 +2,7 @@
 
 /// The known name within a third of the length (at least one, at most three edits), or nil when none is near enough.
 func nearestName(to name: String, among known: [String]) -> String? {
-  // LIMIT: a name of over 64 bytes is near to none of ours; this bounds the work.
+  // LIMIT: a name of over 64 bytes is near to none of ours. This bounds the work.
   guard name.utf8.count <= 64 else { return nil }
   let wanted = Array(name.lowercased().replacing("-", with: "_").utf8)
   var best: (distance: Int, name: String)?

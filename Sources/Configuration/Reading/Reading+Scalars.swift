@@ -1,8 +1,8 @@
 // Single values: text, numbers, switches, and lists of them. Each reports what is wrong at the value's place and
-// answers nil; no value is guessed.
+// answers nil. No value is guessed.
 
 extension Reading {
-  /// Text. A number is taken as it is written; `true`, `false` and `null` want quotes, so that no one is surprised.
+  /// Text. A number is taken as it is written. `true`, `false` and `null` require quotes, so that no one is surprised.
   func text(_ node: SourceNode, _ what: String) -> String? {
     guard case .scalar(let scalar) = node.content else {
       error(node.place, "\(what) is text, not \(node.kind)")
@@ -51,7 +51,7 @@ extension Reading {
     return value
   }
 
-  /// The items of a list; `isEmptyAllowed` only where an empty one means something.
+  /// The items of a list. `isEmptyAllowed` only where an empty one means something.
   func list(_ node: SourceNode, _ what: String, isEmptyAllowed: Bool = false) -> [SourceNode]? {
     guard case .list(let items) = node.content else {
       if case .scalar(let scalar) = node.content, !node.isNull {
@@ -68,7 +68,7 @@ extension Reading {
     return items
   }
 
-  /// A list of different texts; `check` answers what is wrong with one of them.
+  /// A list of different texts. `check` answers what is wrong with one of them.
   func names(
     _ node: SourceNode, _ what: String, item: String, isEmptyAllowed: Bool = false,
     check: (String) -> String? = { _ in nil }

@@ -1,5 +1,5 @@
-// One run over one file: the findings so far, and the outside world as the caller gave it. Everything that is wrong is
-// added here and reading goes on, so that one run tells all.
+// One run over one file: the findings so far, and the outside world as the caller gave it. Every error is added here
+// and reading goes on, so that one run reports all.
 
 /// The state of one run. Never leaves the reader.
 final class Reading {
@@ -31,7 +31,7 @@ final class Reading {
     diagnostics.append(Diagnostic(.error, file: file, place: place, message: fit(message, at: place)))
   }
 
-  /// One error for a value that could not be had at all; what else is said about it would be noise.
+  /// One error for a value that could not be had at all. What else is said about it would be noise.
   func errorInValue(_ place: Place, _ message: String) {
     error(place, message)
     unreadable.insert(place)
@@ -41,14 +41,14 @@ final class Reading {
     diagnostics.append(Diagnostic(.warning, file: file, place: place, message: fit(message, at: place)))
   }
 
-  /// T59, T89: what a variable or a file of its own held may be a secret, so its name is told. Then bounded, as foreign
-  /// text may be long.
+  /// T59, T89: the contents of a variable or a secret's file may be secret, so its name is shown instead. The result is
+  /// then bounded, as foreign text may be long.
   private func fit(_ message: String, at place: Place) -> String {
     let text = redaction.fit(message, at: place)
     return text.unicodeScalars.count <= 600 ? text : String(text.unicodeScalars.prefix(600)) + "…"
   }
 
-  /// Notes files with certificates or keys, and tells at their places what the caller finds wrong with them.
+  /// Notes files with certificates or keys, and reports at their positions what the caller finds wrong with them.
   func note(_ reference: CertificateReference) {
     certificates.append(reference)
     for finding in checkCertificates(reference) {
@@ -75,7 +75,7 @@ final class Reading {
 // MARK: Variables and secrets
 
 extension Reading {
-  /// The text with `${NAME}` and `${NAME:-default}` filled in and `$${` as `${`; nil after an error was reported.
+  /// The text with `${NAME}` and `${NAME:-default}` filled in and `$${` as `${`. Nil after an error was reported.
   func substituteVariables(in text: String, at place: Place) -> (text: String, isSubstituted: Bool)? {
     guard text.utf8.contains(UInt8(ascii: "$")) else { return (text, false) }
     var result = ""
@@ -148,7 +148,7 @@ extension Reading {
     return secret
   }
 
-  /// A file named in the configuration; nil after an error was reported.
+  /// A file named in the configuration. Nil after an error was reported.
   func contents(of path: String, at place: Place) -> [UInt8]? {
     do {
       let bytes = try readFile(resolve(path: path))

@@ -1,4 +1,4 @@
-// What a message may show. Text out of the file stands between two marks until the message is kept; then the marks are
+// What a message may show. Text out of the file is between two marks until the message is kept. Then the marks are
 // taken out, and with them whatever variables and files of secrets have put there (T59, T89).
 
 extension String {
@@ -75,14 +75,14 @@ struct Redaction {
       rest = end == rest.endIndex ? rest[end...] : rest[rest.index(after: end)...]
     }
     result += String(rest)
-    // What stands unmarked, or is told at another place.
+    // What is unmarked, or is reported at another position.
     for (index, secret) in secrets.enumerated() where secret.text.utf8.count >= (isOwn(index) ? 3 : 8) {
       result = Self.replacing(secret.text, by: secret.name, in: result)
     }
     return result
   }
 
-  /// Whether a text tells some of a secret: all of it, or four scalars in a row.
+  /// Whether a text reveals some of a secret: all of it, or four scalars in a row.
   private static func isPiece(_ text: String, of secret: Secret) -> Bool {
     let folded = text.lowercased()
     if folded.contains(secret.text) { return true }
@@ -111,7 +111,7 @@ struct Redaction {
 }
 
 extension Substring {
-  /// Where a text in small letters stands first, in whatever letters.
+  /// Where a text in small letters appears first, in letters of either case.
   fileprivate func firstRange(ofFolded text: String) -> Range<Index>? {
     let count = text.count
     var start = startIndex

@@ -1,4 +1,4 @@
-// What libyaml says about broken YAML, in words that tell an operator what to write.
+// What libyaml says about broken YAML, in words that say what to write.
 
 import Yams
 
@@ -20,7 +20,7 @@ extension YAMLSource {
     let next = Self.scalar(at: place, in: text)
     switch (problem, context, next) {
     case (_, "while scanning an alias", _):
-      // The mark stands behind the star.
+      // The mark follows the star.
       let star = Place(line: place.line, column: max(1, place.column - 1))
       reading.error(star, "a value that begins with '*' must be quoted: \"*.example.com\"")
     case (_, "while scanning an anchor", _):
@@ -57,7 +57,7 @@ extension YAMLSource {
     }
   }
 
-  /// Where the first character stands that YAML forbids (YAML 1.2 §5.1), or nil.
+  /// The first character that YAML forbids (YAML 1.2 §5.1), or nil.
   static func unprintablePlace(in text: String) -> Place? {
     var place = Place.start
     var wasReturn = false

@@ -1,14 +1,14 @@
-// YAML text → SourceNode, with Yams underneath. Every problem of the YAML itself becomes a diagnostic with a place, and
-// a key that stands twice does not hide what else is wrong: the first of the two is renamed in a copy and parsed again.
+// YAML text → SourceNode, with Yams underneath. Every problem of the YAML itself becomes a diagnostic with a position.
+// A key that appears twice does not hide other errors: the first of the two is renamed in a copy and parsed again.
 //
-// Aliases are ours: Yams would expand each before anybody could count, and compares mapping keys as they are expanded. It
-// gets a copy in which they are plain text, which cannot grow.
+// Aliases are ours: Yams would expand each before anybody could count, and compares mapping keys as they are expanded.
+// It gets a copy in which they are plain text, which cannot grow.
 
 import Yams
 
 /// Turns one file's text into a tree.
 struct YAMLSource {
-  // LIMIT: bounds on what one file may hold; aliases count each time they are used, so none can grow without end.
+  // LIMIT: bounds on what one file may hold. Aliases count each time they are used, so none can grow without end.
   static let nodeCountMax = 500_000
   static let depthMax = 32
   static let textBytesMax = 4 * 1024 * 1024
@@ -25,7 +25,7 @@ struct YAMLSource {
   let reading: Reading
   /// Nodes know their anchors as long as it lives.
   private var parser: Yams.Parser?
-  /// Stands for `*` in what Yams reads.
+  /// Replaces `*` in what Yams reads.
   let star: Unicode.Scalar
   private var renamed: [(place: Place, key: String)] = []
   private var nodeCount = 0
@@ -196,7 +196,7 @@ struct YAMLSource {
     var isPlain = scalar.style == .plain || scalar.style == .any
     if isPlain, scalar.string.unicodeScalars.first == star { return expand(scalar.string, at: place, depth: depth) }
     guard let (text, isSubstituted) = reading.substituteVariables(in: restored(scalar.string), at: place) else {
-      // Already reported; text that fits nowhere else would only add noise.
+      // Already reported. Text that fits nowhere else would only add noise.
       return SourceNode(place: place, content: .scalar(.init(text: "", isPlain: false)))
     }
     // `"${WORKERS:-4}"` is a number when the variable holds one: quotes are often needed around a variable.
@@ -205,7 +205,7 @@ struct YAMLSource {
       place: place, content: .scalar(.init(text: text, isPlain: isPlain && !(isSubstituted && text.isEmpty))))
   }
 
-  /// What the alias stands for.
+  /// What the alias refers to.
   private mutating func expand(_ alias: String, at place: Place, depth: Int) -> SourceNode? {
     guard let anchored = anchored(alias, at: place) else {
       // As above.
@@ -258,7 +258,7 @@ struct YAMLSource {
     return SourceNode(place: place, content: .mapping(entries))
   }
 
-  /// A key as Yams read it, or as its alias says; nil after an error was reported.
+  /// A key as Yams read it, or as its alias says. Nil after an error was reported.
   private mutating func key(_ node: Node, at place: Place) -> String? {
     guard case .scalar(let scalar) = node else {
       reading.error(place, "a key must be a name, not a list or a mapping")

@@ -5,7 +5,7 @@ import Bytes
 
 extension ByteQueue {
   /// Appends the inside of a JSON string (RFC 8259 §7). Control characters, also those of Latin-1, and characters that
-  /// end lines or turn the direction of text are written as `\u…`; bytes that are not UTF-8 as U+FFFD, one each.
+  /// end lines or turn the direction of text are written as `\u…`. Bytes that are not UTF-8 as U+FFFD, one each.
   mutating func appendJSONText(_ text: Span<UInt8>) {
     if text.isPlain {
       append(text)
@@ -55,7 +55,7 @@ extension ByteQueue {
   /// Appends text as Apache writes it in its logs: `"` and `\` behind a backslash, other bytes that are not printable
   /// ASCII as `\xhh`.
   ///
-  /// - Parameter escapesSpace: for a column that stands without quotes.
+  /// - Parameter escapesSpace: for a column without quotes.
   mutating func appendLogText(_ text: Span<UInt8>, escapesSpace: Bool = false) {
     if !escapesSpace, text.isPlain {
       append(text)
@@ -121,7 +121,7 @@ extension Span where Element == UInt8 {
     return odd == 0
   }
 
-  /// The scalar that begins at an index, with its length; nil when the bytes there are not UTF-8 (RFC 3629: no overlong
+  /// The scalar that begins at an index, with its length. Nil when the bytes there are not UTF-8 (RFC 3629: no overlong
   /// forms, no surrogates, nothing above U+10FFFF).
   func decodeScalar(at index: Int) -> (scalar: UInt32, length: Int)? {
     let lead = self[index]

@@ -15,7 +15,7 @@ struct CivilTime: Equatable {
   var second: Int64
   var millisecond: Int64
 
-  // LIMIT: years 0 to 9999, the range that both formats can write; other moments are shown as its ends.
+  // LIMIT: years 0 to 9999, the range that both formats can write. Other moments are shown as its ends.
   private static let earliest: Int64 = -62_167_219_200_000
   private static let latest: Int64 = 253_402_300_799_999
 
@@ -28,7 +28,7 @@ struct CivilTime: Equatable {
     second = seconds % 60
     minute = seconds / 60 % 60
     hour = seconds / 3600 % 24
-    // Years begin in March here, so that the leap day is the last of its year; year 0 began 60 days before its March.
+    // Years begin in March here, so that the leap day is the last of its year. Year 0 began 60 days before its March.
     let days = seconds / 86_400 + 146_097 - 60
     let era = days / 146_097
     let dayOfEra = days % 146_097

@@ -1,13 +1,13 @@
-// Names of cookies and of query parameters as the most lenient service reads them. What such a service could take for the
-// token's place was verified, or it does not go on (T93).
+// Names of cookies and of query parameters as the most lenient service reads them. What such a service could take for
+// the token's place was verified, or it does not go on (T93).
 
 import Bytes
 import HTTPWire
 
 /// A name that may hold a token.
 ///
-/// Read so: `%XX` and `%uXXXX` are decoded, letters count in either case, and every other byte that is no digit is as good as
-/// any other (PHP makes `_` of `.`, of a space and of `[`); spaces around the name, and what follows a `[` or a NUL, do not
+/// Read so: `%XX` and `%uXXXX` are decoded, letters count in either case, and all bytes other than digits count as one
+/// (PHP makes `_` of `.`, of a space and of `[`). Spaces around the name, and what follows a `[` or a NUL, do not
 /// count. A name beyond that is another name.
 struct LenientName: Sendable {
   private let folded: [UInt8]
@@ -34,7 +34,8 @@ struct LenientName: Sendable {
     return isBegun && matched == folded.count
   }
 
-  /// The byte that stands at `index`, which moves on. Code points beyond ASCII are in no name: they are as good as any byte.
+  /// The byte that is at `index`, which moves on. Code points beyond ASCII are in no name: they are as good as any
+  /// byte.
   private static func decode(_ name: Span<UInt8>, at index: inout Int) -> UInt8? {
     if index >= name.count { return nil }
     let byte = name[index]
@@ -79,8 +80,8 @@ extension [LenientName] {
     return false
   }
 
-  /// Whether one of the names could be read anywhere in a cookie's pair: readers of RFC 2109 end a pair at a comma as well,
-  /// others at a space.
+  /// Whether one of the names could be read anywhere in a cookie's pair: readers of RFC 2109 end a pair at a comma as
+  /// well, others at a space.
   func contain(anyIn pair: Range<Int>, of bytes: Span<UInt8>) -> Bool {
     var nameStart = pair.lowerBound
     var nameEnd = pair.lowerBound

@@ -1,5 +1,5 @@
-// How often an issuer is asked for keys out of turn, and when it is asked next while it has none. The data plane tells
-// clients, the control plane acts by it.
+// How often an issuer is asked for keys out of turn, and when it is asked next while it has none. The data plane
+// announces it to clients, the control plane acts by it.
 
 /// Looks at an issuer that unknown key ids may cause (T21, T100): a few at once, so that one rotation after another is
 /// seen, and then as rarely as a flood of made-up ids deserves.

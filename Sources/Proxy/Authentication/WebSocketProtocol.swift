@@ -1,5 +1,5 @@
 // A token among the subprotocols that a WebSocket client offers, since a browser's page can set no other field of a
-// handshake: `Sec-WebSocket-Protocol: bearer, TOKEN, chat`. The pair is taken out; the server sees the rest.
+// handshake: `Sec-WebSocket-Protocol: bearer, TOKEN, chat`. The pair is taken out. The server sees the rest.
 
 import Bytes
 import HTTPWire
@@ -73,8 +73,8 @@ extension Exchange {
     if hasWritten { upstreamHead.append("\r\n") }
   }
 
-  /// Whether the client has to be told `bearer`: it offered that, with a token, and the server, which never saw it, chose
-  /// nothing else. Browsers end a connection on which none of the offered subprotocols is chosen.
+  /// Whether the client has to receive `bearer`: it offered that, with a token, and the server, which never saw it,
+  /// chose nothing else. Browsers end a connection on which none of the offered subprotocols is chosen.
   func isBearerAnswered(by response: borrowing ResponseHead) -> Bool {
     isBearerTaken && response.count(of: .secWebSocketProtocol) == 0
   }

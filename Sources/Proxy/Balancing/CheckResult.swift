@@ -1,11 +1,11 @@
 // What a check of a server found. The names are public contract: log, metrics and status carry them.
 
-/// The raw values are numbers, so that a result fits an atomic; 0 stands for none.
+/// The raw values are numbers, so that a result fits an atomic. 0 means none.
 package enum CheckResult: UInt8, Sendable, CaseIterable {
   case passed = 1
-  /// An answer with another status than wanted.
+  /// An answer with another status than expected.
   case status
-  /// The wanted text is not in the answer's body.
+  /// The expected text is not in the answer's body.
   case body
   /// gRPC: another answer than SERVING.
   case notServing
@@ -27,7 +27,7 @@ package enum CheckResult: UInt8, Sendable, CaseIterable {
   }
 }
 
-/// A change of state of an upstream's server, told once in the process.
+/// A change of state of an upstream's server, reported once in the process.
 package enum UpstreamChange: Sendable, Equatable {
   case healthy(server: String)
   /// - Parameter status: 0 where there was none.

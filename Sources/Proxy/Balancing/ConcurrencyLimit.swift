@@ -1,6 +1,6 @@
-// `adaptive:`: how many requests an upstream takes before they only wait for each other. Once in a window the mean time to
-// a response is held against what is usual: where it has grown the limit goes down by the same factor (a gradient), and
-// always up by the root of itself, which is room to find out whether more would do.
+// `adaptive:`: how many requests an upstream takes before they only wait for each other. Once in a window the mean time
+// to a response is held against what is usual: where it has grown the limit goes down by the same factor (a gradient),
+// and always up by the root of itself, which is room to find out whether more would do.
 
 import Configuration
 import Synchronization
@@ -11,12 +11,12 @@ struct Gradient: Equatable {
   static let startLimit = 20.0
 
   var limit = Gradient.startLimit
-  /// The usual time to a response in nanoseconds: the mean of some 600 windows; 0 before the first.
+  /// The usual time to a response in nanoseconds: the mean of some 600 windows. 0 before the first.
   var usual = 0.0
   var windowCount: Int64 = 0
 
   /// One window is over.
-  /// - Parameter isPressed: at least half of the limit was in use; otherwise nothing is learned about it.
+  /// - Parameter isPressed: at least half of the limit was in use. Otherwise nothing is learned about it.
   mutating func close(meanNanoseconds mean: Double, isPressed: Bool, _ rules: AdaptiveLimit) {
     windowCount = min(windowCount + 1, 600)
     usual += (mean - usual) / Double(windowCount)
@@ -30,7 +30,7 @@ struct Gradient: Equatable {
   }
 }
 
-/// One limit for all workers. Each adds what it sees; whichever comes first after a window's end closes it.
+/// One limit for all workers. Each adds what it sees. Whichever comes first after a window's end closes it.
 final class ConcurrencyLimit: Sendable {
   private let sum = Atomic<Int64>(0)
   private let count = Atomic<Int64>(0)
@@ -44,7 +44,7 @@ final class ConcurrencyLimit: Sendable {
   /// A window with fewer answers goes on.
   private static let sampleCountMin: Int64 = 10
 
-  /// As it stands, within the bounds of the configuration.
+  /// The current value, within the bounds of the configuration.
   func value(_ rules: AdaptiveLimit) -> Int {
     let limit = Double(bitPattern: limitBits.load(ordering: .relaxed))
     return min(max(Int(limit), rules.minimum), rules.maximum)

@@ -1,5 +1,5 @@
-// Consistent hashing with bounded load. Each server has points on a ring of numbers; a caller goes to the server of the next
-// point. A server that goes leaves its callers to those behind its points and moves nobody else's.
+// Consistent hashing with bounded load. Each server has points on a ring of numbers. A caller goes to the server of the
+// next point. A server that goes leaves its callers to those behind its points and moves nobody else's.
 //
 // Invariant: the points depend on addresses and weights alone, so that all workers and all gateways have the same ring.
 
@@ -34,7 +34,7 @@ struct HashRing {
     owners = marks.map(\.owner)
   }
 
-  /// The index of the first point that is not before the number; behind the last one comes the first.
+  /// The index of the first point that is not before the number. Behind the last one comes the first.
   func start(of number: UInt64) -> Int {
     var (low, high) = (0, points.count)
     while low < high {
@@ -50,8 +50,8 @@ extension UpstreamPool {
   /// caller with a few requests at once would be torn apart.
   private static let unboundedCount = 16
 
-  /// The first server behind the number that takes the request; those that stand further on are the caller's next
-  /// ones, the same each time.
+  /// The first server behind the number that accepts the request. Those further on are the caller's next ones, the same
+  /// each time.
   func ringServer(for number: UInt64, leavingOut tried: [UpstreamServer]) -> UpstreamServer? {
     var fallback: UpstreamServer?
     var index = ring.start(of: number)
@@ -66,7 +66,7 @@ extension UpstreamPool {
     return fallback ?? roundRobin(leavingOut: tried)
   }
 
-  /// While a server starts slowly, a growing part of its callers: whoever has come stays.
+  /// While a server starts slowly, a growing part of its callers: those that have moved to it stay.
   private func isTaken(_ number: UInt64, by server: UpstreamServer) -> Bool {
     place(mixed(number), below: server.configuration.weight * UpstreamServer.shareOfWeightOne) < server.share
   }

@@ -1,5 +1,5 @@
-// The server with the fewest requests under way for its share: of all servers, or of two that chance has picked. Each worker
-// counts its own requests.
+// The server with the fewest requests under way for its share: of all servers, or of two that chance has picked. Each
+// worker counts its own requests.
 
 extension UpstreamServer {
   /// Requests under way for the share, against the other's: negative where there are fewer here.
@@ -10,7 +10,7 @@ extension UpstreamPool {
   /// Among equals in turn, by weight.
   func leastRequests(leavingOut tried: [UpstreamServer]) -> UpstreamServer? {
     var turn = turn + 1 < rotation.count ? turn + 1 : 0
-    // A retry does not take the next one's turn; see `atRandom`.
+    // A retry does not take the next one's turn. See `atRandom`.
     if tried.isEmpty {
       self.turn = turn
     } else {
@@ -30,7 +30,7 @@ extension UpstreamPool {
     best = server
   }
 
-  /// The power of two choices: nearly as even as looking at all of them, at the cost of two; and workers that know
+  /// The power of two choices: nearly as even as looking at all of them, at the cost of two. And workers that know
   /// nothing of each other do not all choose the same one.
   func randomTwo(leavingOut tried: [UpstreamServer]) -> UpstreamServer? {
     if !tried.isEmpty { return leastRequests(leavingOut: tried) }

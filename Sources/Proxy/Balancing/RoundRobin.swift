@@ -1,5 +1,5 @@
-// Which server of an upstream takes the request: round robin by weight, spread smoothly (each step every server gains its
-// weight, the one with the most is taken and pays the sum; three servers of weights 5, 1, 1 give a a b a c a a).
+// Which server of an upstream takes the request: round robin by weight, spread smoothly (each step every server gains
+// its weight, the one with the most is taken and pays the sum, three servers of weights 5, 1, 1 give a a b a c a a).
 
 import Configuration
 
@@ -27,7 +27,7 @@ final class UpstreamServer {
   var idle: [HTTP1UpstreamConnection] = []
   /// Connections that serve many exchanges at once, the latest last.
   var multiplexed: [HTTP2UpstreamConnection] = []
-  /// Streams that such a connection takes, as the last one said; until the first one does, a guess.
+  /// Streams that such a connection takes, as the last one said. Until the first one does, a guess.
   var streamCountMax = 100
   /// Exchanges that this worker has at the server now.
   var activeCount = 0
@@ -36,7 +36,7 @@ final class UpstreamServer {
   var wasInRotation = false
   /// Its part of the requests, against the other servers' in rotation.
   var share: Int
-  /// When it came into rotation, while its share grows; else `min`.
+  /// When it came into rotation, while its share grows. Else `min`.
   var slowStartedAt = Int64.min
   /// So that a share can grow in small steps.
   static let shareOfWeightOne = 1000
@@ -65,8 +65,8 @@ extension UpstreamPool {
     return inTurn(leavingOut: tried) { _ in true } ?? rotation.first
   }
 
-  /// By weight, out of turn: a retry that took the next one's turn would bring the order into step with the server that fails,
-  /// so that more than its share of requests meets it first.
+  /// By weight, out of turn: a retry that took the next one's turn would bring the order into step with the server that
+  /// fails, so that more than its share of requests meets it first.
   private func atRandom(leavingOut tried: [UpstreamServer]) -> UpstreamServer? {
     let left = rotation.filter { !isOne($0, of: tried) }
     let sum = left.reduce(0) { $0 + $1.share }

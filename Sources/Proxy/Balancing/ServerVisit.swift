@@ -4,7 +4,7 @@ import Configuration
 
 /// How it ended, as far as the server is to blame.
 enum VisitOutcome {
-  /// An answer has begun; it may have been cut off by the client's side.
+  /// An answer has begun. It may have been cut off by the client's side.
   case answered(status: Int)
   case connectFailed
   /// Too late, broken off or malformed.
@@ -25,7 +25,7 @@ extension Exchange {
       guard server.shared.requests.take(below: max) else { return false }
       holdsServerPlace = true
     }
-    // Mostly it is: storing it anew would count two references.
+    // Mostly it is: storing it again would count two references.
     if self.server !== server { self.server = server }
     isAtServer = true
     server.activeCount += 1
@@ -33,7 +33,7 @@ extension Exchange {
     return true
   }
 
-  /// Exactly once for each visit; without a visit nothing.
+  /// Exactly once for each visit. Without a visit nothing.
   func leaveServer(_ outcome: VisitOutcome) {
     guard isAtServer, let server else { return }
     isAtServer = false

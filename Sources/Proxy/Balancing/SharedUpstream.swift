@@ -1,6 +1,6 @@
-// What all workers know together of an upstream and of its servers: counts that limits hold for, and who is out. Atomics
-// that are touched only where the configuration asks for what they are for; nothing waits for anybody. An object outlives
-// reloads as long as its upstream's name, or its server's address, stays.
+// What all workers know together of an upstream and of its servers: counts that limits hold for, and who is out.
+// Atomics that are touched only where the configuration asks for what they are for. Nothing waits for anybody. An
+// object outlives reloads as long as its upstream's name, or its server's address, stays.
 
 package import Configuration
 import Synchronization
@@ -11,7 +11,7 @@ struct Places: ~Copyable, Sendable {
 
   var count: Int { taken.load(ordering: .sequentiallyConsistent) }
 
-  /// Takes one if fewer than `max` are taken: exact, whoever else takes one at the same moment.
+  /// Takes one if fewer than `max` are taken: exact, also when others take one at the same moment.
   func take(below max: Int) -> Bool {
     var seen = count
     while seen < max {
@@ -29,7 +29,7 @@ struct Places: ~Copyable, Sendable {
 /// Of one upstream.
 package final class SharedUpstream: Sendable {
   package let name: String
-  /// Requests that were let in and have not ended; counted where a limit on them is set.
+  /// Requests that were let in and have not ended. Counted where a limit on them is set.
   let requests = Places()
   /// Requests that wait for a place.
   let waiting = Places()
@@ -41,7 +41,7 @@ package final class SharedUpstream: Sendable {
 
   init(name: String) { self.name = name }
 
-  /// How many requests may be let in now; nil without a bound.
+  /// How many requests may be let in now. Nil without a bound.
   package func requestsMax(_ configuration: Upstream) -> Int? {
     guard let rules = configuration.adaptiveLimit else { return configuration.maxRequests }
     return min(configuration.maxRequests ?? .max, concurrency.value(rules))
@@ -63,7 +63,7 @@ package final class SharedUpstream: Sendable {
 /// Of one server.
 package final class SharedServer: Sendable {
   package let address: Address
-  /// Requests at the server now; counted where `max_requests_per_server` is set.
+  /// Requests at the server now. Counted where `max_requests_per_server` is set.
   let requests = Places()
 
   // Checks: written by the one worker that checks.
@@ -78,10 +78,10 @@ package final class SharedServer: Sendable {
   // Ejection: written by every worker.
   /// Failures in a row.
   private let failures = Atomic<Int>(0)
-  /// Steady nanoseconds; 0 while it is not ejected.
+  /// Steady nanoseconds. 0 while it is not ejected.
   private let ejectedTo = Atomic<Int64>(0)
   private let lastReturnAt = Atomic<Int64>(0)
-  /// How often it was ejected lately; the next time is as many times as long.
+  /// How often it was ejected lately. The next time is as many times as long.
   private let recurrences = Atomic<Int64>(0)
   private let ejections = Atomic<UInt64>(0)
 
@@ -92,7 +92,7 @@ package final class SharedServer: Sendable {
   /// False once checks have failed often enough, until they pass again.
   package var isHealthy: Bool { healthy.load(ordering: .acquiring) }
 
-  /// Notes what a check found; true when the server's health has changed by it.
+  /// Notes what a check found. True when the server's health has changed by it.
   func note(_ result: CheckResult, status: Int, at unixMilliseconds: Int64, _ rules: HealthCheck) -> Bool {
     lastResult.store(UInt64(result.rawValue) << 16 | UInt64(clamping: status & 0xFFFF), ordering: .relaxed)
     lastCheckedAt.store(unixMilliseconds, ordering: .relaxed)
@@ -114,7 +114,7 @@ package final class SharedServer: Sendable {
     healthy.store(true, ordering: .releasing)
   }
 
-  /// What the last check found; nil before the first.
+  /// What the last check found. Nil before the first.
   package var lastCheck: (result: CheckResult, status: Int, unixMilliseconds: Int64)? {
     let packed = lastResult.load(ordering: .relaxed)
     return CheckResult(rawValue: UInt8(clamping: packed >> 16)).map {
@@ -136,7 +136,7 @@ package final class SharedServer: Sendable {
   /// The number of failures in a row.
   func noteFailure() -> Int { failures.wrappingAdd(1, ordering: .relaxed).newValue }
 
-  /// The end of its time out, in steady nanoseconds; 0 while it is not ejected.
+  /// The end of its time out, in steady nanoseconds. 0 while it is not ejected.
   package var ejectedUntil: Int64 { ejectedTo.load(ordering: .acquiring) }
 
   package var ejectionCount: UInt64 { ejections.load(ordering: .relaxed) }
@@ -153,8 +153,8 @@ package final class SharedServer: Sendable {
     ejectedTo.compareExchange(expected: 0, desired: end, ordering: .sequentiallyConsistent).exchanged
   }
 
-  /// The ejection does not stand after all. It was not served, so the next one is no longer for it; but neither has the time
-  /// until now passed well.
+  /// The ejection is undone. It was not served, so the next one is no longer for it. But neither has the time until now
+  /// passed well.
   func withdrawEjection(_ end: Int64, at now: Int64) {
     guard ejectedTo.compareExchange(expected: end, desired: 0, ordering: .sequentiallyConsistent).exchanged else {
       return
@@ -163,7 +163,7 @@ package final class SharedServer: Sendable {
     lastReturnAt.store(now, ordering: .relaxed)
   }
 
-  /// The ejection stands.
+  /// The ejection holds.
   func countEjection(recurrence: Int64) {
     recurrences.store(recurrence, ordering: .relaxed)
     failures.store(0, ordering: .relaxed)

@@ -1,5 +1,5 @@
-// Which servers are in rotation: those that neither checks nor failures have taken out, or all of them when that leaves too
-// few (panic).
+// Which servers are in rotation: those that neither checks nor failures have taken out, or all of them when that leaves
+// too few (panic).
 
 import Configuration
 
@@ -57,7 +57,7 @@ extension UpstreamPool {
         server: server.configuration.address.description, milliseconds: duration / 1_000_000, failures: rules.errors))
   }
 
-  /// Takes servers back whose time is over; called ten times a second.
+  /// Takes servers back whose time is over. Called ten times a second.
   func endEjections() {
     for server in servers {
       let end = server.shared.ejectedUntil

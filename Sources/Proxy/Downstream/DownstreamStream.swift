@@ -9,12 +9,12 @@ protocol DownstreamStream: AnyObject {
   var client: Client { get }
   /// The client's, without a reference to it.
   var peerAddress: PeerAddress { get }
-  /// The steady time at which the exchange is looked at; see ``Connection/deadline``.
+  /// The steady time at which the exchange is looked at. See ``Connection/deadline``.
   var deadline: Int64 { get set }
-  /// So much of the response waits to be taken that the upstream has to be held back; see ``Connection/isOutputFull``.
+  /// So much of the response waits to be taken that the upstream has to be held back. See ``Connection/isOutputFull``.
   var isOutputFull: Bool { get }
 
-  // What ``Exchange/checkProgress()`` asks, to tell a slow client from one that stands still.
+  // What ``Exchange/checkProgress()`` asks, to distinguish a slow client from a stalled one.
   /// More of the request's body is due, and there is somewhere for it to go.
   var isBodyAwaited: Bool { get }
   var lastBodyReadAt: Int64 { get }
@@ -24,21 +24,21 @@ protocol DownstreamStream: AnyObject {
   /// The request's rest will not come as announced: nothing else can follow on the connection, where it has no streams.
   func endAfterResponse()
 
-  /// ``Exchange/downstreamDrained()`` is wanted once what waits is taken.
+  /// Requests ``Exchange/downstreamDrained()`` once what waits is taken.
   func awaitDrain()
-  /// No more of the request's body is wanted until ``resumeInput()``.
+  /// No more of the request's body is read until ``resumeInput()``.
   func pauseReading()
   /// More of the request's body may be taken now: the upstream has room, or has been chosen.
   func resumeInput()
 
   /// Writes an interim head (RFC 9110 §15.2).
   func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange)
-  /// Writes an upstream's final head; its framing is made anew for this client.
+  /// Writes an upstream's final head. Its framing is made again for this client.
   func writeHead(_ response: borrowing ResponseHead, framing: BodyFraming, of exchange: Exchange)
   /// Says that the server has agreed to a tunnel: from now on both bodies are its bytes.
   func openTunnel(_ response: borrowing ResponseHead, of exchange: Exchange)
   func writeBody(_ bytes: Span<UInt8>)
-  /// As ``writeBody(_:)``; the memory may be taken.
+  /// As ``writeBody(_:)``. The memory may be taken.
   func writeBody(moving bytes: inout ByteQueue)
   func writeEnd(trailers: borrowing FieldSection)
   /// Writes a whole answer of the gateway's own.

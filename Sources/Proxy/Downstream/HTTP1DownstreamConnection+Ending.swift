@@ -1,12 +1,12 @@
-// How a connection ends: what the end of a client's side means, and how long one that is idle, or has given its last answer, is
-// kept for a client that is slow to take it.
+// How a connection ends: what the end of a client's side means, and how long one that is idle, or has given its last
+// answer, is kept for a client that is slow to take it.
 
 import Bytes
 import HTTPWire
 
 extension HTTP1DownstreamConnection {
-  /// The client has ended its side: nobody waits for an answer any more, and nothing that it asked for before is begun. Answers
-  /// that are complete are still written.
+  /// The client has ended its side: nobody waits for an answer any more, and nothing that it asked for before is begun.
+  /// Answers that are complete are still written.
   func clientLeft() {
     switch state {
     case .idle, .lingering, .discarding: close()
@@ -60,7 +60,7 @@ extension HTTP1DownstreamConnection {
     worker.giveBack(exchange)
   }
 
-  /// A client that still takes its last answers is given more time; one that does not cannot hold the connection open.
+  /// A client that still takes its last answers is given more time. One that does not cannot hold the connection open.
   func closeIdle() {
     if unsentByteCount == 0 {
       close()

@@ -1,4 +1,5 @@
-// Writing a response in HTTP/1 (RFC 9112 §4, §6): its framing is made anew for this client, whatever the upstream used.
+// Writing a response in HTTP/1 (RFC 9112 §4, §6): its framing is made again for this client, whatever the upstream
+// used.
 
 import Bytes
 import HTTPWire
@@ -145,7 +146,7 @@ extension HTTP1DownstreamConnection {
     // What came behind a handshake that was not agreed to is a tunnel's bytes, and no request.
     if exchange.isTunnelWanted { isPersistent = false }
     if exchange.isRequestComplete { return }
-    // A client that waits for 100 (Continue) may send its body or not: nobody can tell what comes next.
+    // A client that waits for 100 (Continue) may send its body or not: nobody knows what comes next.
     if exchange.head.expectsContinue || !isRestDiscardable { isPersistent = false }
   }
 

@@ -1,5 +1,6 @@
-// A client's HTTP/1 connection (RFC 9112): its input is cut into requests, one exchange at a time; what is pipelined waits
-// in `input` until the answer before it is written. Writing the answers stands in HTTP1DownstreamConnection+Response.swift.
+// A client's HTTP/1 connection (RFC 9112): its input is cut into requests, one exchange at a time. What is pipelined
+// waits in `input` until the answer before it is written. Writing the answers is in
+// HTTP1DownstreamConnection+Response.swift.
 
 import Bytes
 import HTTPWire
@@ -15,35 +16,36 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     case body
     /// An exchange runs and its request is complete. Exits: idle, lingering, closed.
     case waiting
-    /// Answered; the rest of the body is thrown away. Exits: idle, closed.
+    /// Answered. The rest of the body is thrown away. Exits: idle, closed.
     case discarding
-    /// The last answer is written; input is thrown away, so that closing does not reset it. Exits: closed.
+    /// The last answer is written. Input is thrown away, so that closing does not reset it. Exits: closed.
     case lingering
   }
 
   var state = State.idle
   var exchange: Exchange?
-  /// Received and not yet consumed; begins with an unfinished head's first byte, or with pipelined requests.
+  /// Received and not yet consumed. Begins with an unfinished head's first byte, or with pipelined requests.
   var input = ByteQueue()
   private(set) var isConsuming = false
   private(set) var isInputEnded = false
-  /// Not enough was read to tell HTTP/1 from HTTP/2; see HTTP1DownstreamConnection+Preface.swift.
+  /// Not enough was read to distinguish HTTP/1 from HTTP/2. See HTTP1DownstreamConnection+Preface.swift.
   var isProtocolOpen = true
 
-  // The request body under way; read in HTTP1DownstreamConnection+Body.swift.
+  // The request body under way. read in HTTP1DownstreamConnection+Body.swift.
   var framing = BodyFraming.none
   var bodyLeft: UInt64 = 0
   var discardedByteCount = 0
   var lastBodyReadAt: Int64 = 0
 
-  // The response under way; used by HTTP1DownstreamConnection+Response.swift.
+  // The response under way. Used by HTTP1DownstreamConnection+Response.swift.
   var responseFraming = BodyFraming.none
   /// Whether the connection lives on after the response under way.
   var isPersistent = false
 
-  /// LIMIT: bytes of pipelined requests held while an answer is due; past it the client is not read.
+  /// LIMIT: bytes of pipelined requests held while an answer is due. Past it the client is not read.
   private static let pipelinedByteCountMax = 64 * 1024
-  /// LIMIT: bytes of a refused body that are read and thrown away to keep a connection; past it the connection is closed.
+  /// LIMIT: bytes of a refused body that are read and thrown away to keep a connection. Past it the connection is
+  /// closed.
   static let discardByteCountMax = 64 * 1024
   /// How long a closed connection's input is thrown away once its last answer is taken, so that the client can read it.
   static let lingerNanoseconds: Int64 = 2_000_000_000
@@ -121,7 +123,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     if input.count >= Self.pipelinedByteCountMax, state != .head { pauseReading() }
   }
 
-  /// Consumes from the front and says how much; what is left must be handed in again, with more behind it.
+  /// Consumes from the front and says how much. What is left must be handed in again, with more behind it.
   private func consume(_ bytes: Span<UInt8>) -> Int {
     isConsuming = true
     defer { isConsuming = false }
@@ -270,8 +272,8 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     deadline = worker.time.nanoseconds &+ worker.snapshot.idleTimeout
   }
 
-  /// Closes the writing side first and reads on for a moment: a close with unread input would reset the connection, and the
-  /// client could lose the answer that says why.
+  /// Closes the writing side first and reads on for a moment: a close with unread input would reset the connection, and
+  /// the client could lose the answer that says why.
   func linger() {
     if isClosed { return }
     state = .lingering

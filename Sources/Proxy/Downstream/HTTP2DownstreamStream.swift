@@ -1,4 +1,5 @@
-// One stream of a client's HTTP/2 connection: the client's side of one exchange. Kept by its connection for the next one.
+// One stream of a client's HTTP/2 connection: the client's side of one exchange. Kept by its connection for the next
+// one.
 
 import Bytes
 import HTTP2
@@ -18,7 +19,7 @@ final class HTTP2DownstreamStream: DownstreamStream {
   private var requestByteCount = 0 {
     didSet { connection.requestByteCount += requestByteCount - oldValue }
   }
-  /// Passed on while the upstream was full; the client may send as much again when it is not.
+  /// Passed on while the upstream was full. The client may send as much again when it is not.
   private var owedByteCount = 0
   private var isPaused = false
   private var isEnded = false

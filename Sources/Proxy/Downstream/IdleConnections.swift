@@ -1,8 +1,8 @@
-// Which connections can be given up when room for others is short: those that nobody uses, the longest unused first. Looked for
-// only then: an idle connection costs nothing but the moment at which it became idle.
+// Which connections can be closed when room for others is short: unused ones, the longest unused first. Looked for only
+// then: an idle connection costs nothing but the moment at which it became idle.
 
-/// Clients' connections that were idle at the last look, the longest idle last. A look goes through all connections, so it
-/// serves for many that are given up.
+/// Clients' connections that were idle at the last look, the longest idle last. A look goes through all connections, so
+/// it serves for many that are closed.
 struct IdleClients {
   private var found: [(connection: DownstreamConnection, since: Int64)] = []
 

@@ -1,9 +1,9 @@
-// The client's side of an exchange that the gateway itself began: no socket, nothing that could be full or slow, nobody who
-// reads an answer of the gateway's own.
+// The client's side of an exchange that the gateway itself began: no socket, nothing that could be full or slow, nobody
+// who reads an answer of the gateway's own.
 
 import HTTPWire
 
-/// A stream without a client. Its users say what they want of a request and its answer; the rest is nothing.
+/// A stream without a client. Its users say what they need of a request and its answer. The rest is nothing.
 protocol UnattendedStream: DownstreamStream {}
 
 extension UnattendedStream {

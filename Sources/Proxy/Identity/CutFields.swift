@@ -1,4 +1,5 @@
-// Fields that go on in part: without what may be a token that nobody verified, and without what is for the gateway only.
+// Fields that go on in part: without what may be a token that nobody verified, and without what is for the gateway
+// only.
 
 import Bytes
 import HTTPWire
@@ -15,7 +16,7 @@ extension Exchange {
   func isCookieCut(_ route: CompiledRoute) -> Bool { !route.cookieSources.isEmpty || pool?.sticky != nil }
 
   /// The Cookie field without the pairs in which a service might find a token that was not verified, and without the
-  /// gateway's own; nothing if that was all of it.
+  /// gateway's own. Nothing if that was all of it.
   func writeCutCookie(_ bytes: Span<UInt8>, _ field: FieldLine, _ route: CompiledRoute) {
     if isRuledOut(bytes, field, route) { return }
     var pairs = CookiePairs(field.value)
@@ -39,8 +40,8 @@ extension Exchange {
 
   private func isSticky(_ name: Span<UInt8>) -> Bool { pool?.sticky.map { name.equals($0.name) } ?? false }
 
-  /// Whether the page that the client comes from may have had a token in its query: on any route, since a page's pictures are
-  /// on others (T90).
+  /// Whether the page that the client comes from may have had a token in its query: on any route, since a page's
+  /// pictures are on others (T90).
   var isRefererCut: Bool { !snapshot.queryTokenNames.isEmpty }
 
   func writeCutReferer(_ bytes: Span<UInt8>, _ field: FieldLine, _ route: CompiledRoute) {
@@ -61,7 +62,7 @@ extension Exchange {
     upstreamHead.append("\r\n")
   }
 
-  /// A query's pair behind the separator that stood before it.
+  /// A query's pair behind the separator that was before it.
   func appendPair(_ pair: Range<Int>, of bytes: Span<UInt8>, isFirst: Bool, first: StaticString) {
     if isFirst { upstreamHead.append(first) } else { upstreamHead.append(bytes[pair.lowerBound - 1]) }
     upstreamHead.append(bytes.extracting(pair))

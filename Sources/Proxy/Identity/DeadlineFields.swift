@@ -1,11 +1,12 @@
-// How much time is left, for the server: in the header that the route names, and in `grpc-timeout` of a call that came with
-// one. They are the last fields of the head, so that another attempt can have its own.
+// How much time is left, for the server: in the header that the route names, and in `grpc-timeout` of a call that came
+// with one. They are the last fields of the head, so that another attempt can have its own.
 
 import Bytes
 import HTTPWire
 
 extension Exchange {
-  /// Whether the server is told the rest of a call's own timeout. One that is longer than can be counted goes on as it came.
+  /// Whether the server receives the rest of a call's own timeout. One that is longer than can be counted goes on as it
+  /// came.
   var isCallTimed: Bool { routeDeadline < .max && head.count(of: .grpcTimeout) == 1 && head.isGRPC }
 
   /// Ends the request's head with the time that is left now.

@@ -1,6 +1,6 @@
-// Who the client is by the word of trusted proxies: in X-Forwarded-For or Forwarded (RFC 7239) the last address that is not
-// a trusted proxy's own. Somebody whose address cannot be read is nobody: no `allow` holds for him, and no rate limit by
-// address counts him together with those whose address is known (T79).
+// Who the client is by the word of trusted proxies: in X-Forwarded-For or Forwarded (RFC 7239) the last address that is
+// not a trusted proxy's own. Somebody whose address cannot be read is nobody: no `allow` holds for him, and no rate
+// limit by address counts him together with those whose address is known (T79).
 
 import Bytes
 import HTTPWire
@@ -10,7 +10,8 @@ enum ForwardedClient: Equatable {
   /// Nobody: the peer itself is the client.
   case peer
   case address(PeerAddress)
-  /// Somebody without an address that can be read. What is written in its place, in the head; empty where that cannot be told.
+  /// A client without an address that can be read. What is written in its place, in the head. Empty where that is
+  /// unknown.
   case unknown(Range<Int>)
 }
 
@@ -63,7 +64,7 @@ extension Exchange {
     let bytes = head.bytes.span
     var found = ForwardedClient.unknown(0..<0)
     for index in head.fields.indices.reversed() where head.fields[index].known == .forwarded {
-      // Where the quotes of one proxy and of the one before it cannot be told apart, anything could be read.
+      // Where the quotes of one proxy and of the one before it cannot be distinguished, anything could be read.
       guard let nodes = forwardedNodes(in: bytes, head.fields[index].value) else { return .unknown(0..<0) }
       for node in nodes.reversed() {
         guard let address = PeerAddress(node: bytes.extracting(node)) else { return .unknown(node) }
@@ -75,8 +76,8 @@ extension Exchange {
   }
 }
 
-/// What `for=` says in each element of one Forwarded field (RFC 7239 §4), without quotes, empty where an element has none.
-/// Nil for what is no such field.
+/// What `for=` says in each element of one Forwarded field (RFC 7239 §4), without quotes, empty where an element has
+/// none. Nil for a malformed field.
 func forwardedNodes(in bytes: Span<UInt8>, _ value: Range<Int>) -> [Range<Int>]? {
   var nodes: [Range<Int>] = []
   var node: Range<Int>?
@@ -101,7 +102,8 @@ func forwardedNodes(in bytes: Span<UInt8>, _ value: Range<Int>) -> [Range<Int>]?
   }
 }
 
-/// The parameter that begins at an index, and where it ends. Unquoted values may hold the brackets and colons that many write.
+/// The parameter that begins at an index, and where it ends. Unquoted values may hold the brackets and colons that many
+/// write.
 private func forwardedPair(
   in bytes: Span<UInt8>, from start: Int, to end: Int
 ) -> (name: Range<Int>, value: Range<Int>, end: Int)? {
@@ -129,19 +131,20 @@ private func forwardedPair(
   return (name, isQuoted ? valueStart + 1..<valueEnd - 1 : valueStart..<valueEnd, index)
 }
 
-/// Whether a byte can stand outside of quotes and separators.
+/// Whether a byte can be outside of quotes and separators.
 private func isForwardedText(_ byte: UInt8) -> Bool {
   byte > 0x20 && byte < 0x7F && byte != 0x22 && byte != 0x2C && byte != 0x3B && byte != 0x5C
 }
 
 extension PeerAddress {
-  /// Reads what proxies write for a node (RFC 7239 §6): an address, perhaps with a port, an IPv6 one perhaps in brackets, all
-  /// of it perhaps in quotes. Nil for `unknown`, for names of their own making such as `_hidden`, and for anything else.
+  /// Reads what proxies write for a node (RFC 7239 §6): an address, perhaps with a port, an IPv6 one perhaps in
+  /// brackets, all of it perhaps in quotes. Nil for `unknown`, for names of their own making such as `_hidden`, and for
+  /// anything else.
   init?(node text: Span<UInt8>) {
     let isQuoted = text.count >= 2 && text[0] == 0x22 && text[text.count - 1] == 0x22
     let node = isQuoted ? text.extracting(1..<text.count - 1) : text
     guard let host = Self.hostRange(ofNode: node), let address = PeerAddress(node.extracting(host)),
-      // All zero stands for peers without an address.
+      // All zero means a peer without an address.
       !address.isUnix
     else { return nil }
     self = address

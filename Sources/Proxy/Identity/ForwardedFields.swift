@@ -1,5 +1,5 @@
 // Who the client is, for the upstream: X-Forwarded-For, -Proto, -Host and Forwarded (RFC 7239). What a peer says about
-// those before it counts only if the peer is trusted; the peer's own address comes from the socket.
+// those before it counts only if the peer is trusted. The peer's own address comes from the socket.
 
 import Bytes
 import HTTPWire
@@ -47,7 +47,7 @@ extension Exchange {
     upstreamHead.append("\r\n")
   }
 
-  /// Whether a trusted peer's own word goes on; one that Connection names was for this connection only.
+  /// Whether a trusted peer's own word goes on. One that Connection names was for this connection only.
   private func isPassedOn(_ known: KnownField) -> Bool {
     guard isPeerTrusted, let field = head.first(known) else { return false }
     return !field.isHopByHop

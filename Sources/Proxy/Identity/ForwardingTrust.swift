@@ -1,5 +1,5 @@
-// Whose word on the client counts, and in which fields: those that proxies are said to write, in their own spelling. All
-// others of the kind are their clients' own, which proxies pass on, and are removed (T37, T38, T78).
+// Whose word on the client counts, and in which fields: those that proxies are said to write, in their own spelling.
+// All others of the kind are their clients' own, which proxies pass on, and are removed (T37, T38, T78).
 
 import Bytes
 import Configuration

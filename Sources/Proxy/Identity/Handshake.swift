@@ -1,5 +1,5 @@
-// The handshake of a WebSocket as the upstream gets it. Over HTTP/1.1 the client's key goes on, and the client checks what the
-// server makes of it; a client that speaks HTTP/2 sends no key (RFC 8441 §5), so one is made and checked here.
+// The handshake of a WebSocket as the upstream gets it. Over HTTP/1.1 the client's key goes on, and the client checks
+// what the server makes of it. A client that speaks HTTP/2 sends no key (RFC 8441 §5), so one is made and checked here.
 
 import Bytes
 import Cryptography

@@ -1,5 +1,5 @@
-// How long a gRPC call may take, as its client says: `grpc-timeout` is one to eight digits and a unit. It goes on to the
-// server unchanged, and only ever shortens what the route allows.
+// How long a gRPC call may take, as its client says: `grpc-timeout` is one to eight digits and a unit. It goes on to
+// the server unchanged, and only ever shortens what the route allows.
 
 import Bytes
 import HTTPWire
@@ -25,7 +25,7 @@ extension Exchange {
   }
 }
 
-/// Nanoseconds; the largest number for what is longer than it can say, nil for what is no timeout.
+/// Nanoseconds. The largest number for a longer timeout, nil for a value that is not a timeout.
 func readGRPCTimeout(_ text: Span<UInt8>) -> Int64? {
   // LIMIT: eight digits, as gRPC has it.
   guard text.count >= 2, text.count <= 9 else { return nil }

@@ -1,15 +1,16 @@
-// How often something may happen for each key: token buckets, all of one limit in one table that the workers share without
-// a lock. A bucket is one moment in time: when it would be full again if nothing were taken any more (the generic cell rate
-// algorithm). Taking moves that moment on by one request's share of time; nothing has to be refilled.
+// How often something may happen for each key: token buckets, all of one limit in one table that the workers share
+// without a lock. A bucket is one moment in time: when it would be full again if nothing were taken any more (the
+// generic cell rate algorithm). Taking moves that moment on by one request's share of time. Nothing has to be refilled.
 //
-// Invariant: a slot is a tag (the key's hash) and a moment with six bits of its owner's tag, its mark. It changes hands by
-// one compare-exchange of the moment, which fails if anything was taken meanwhile; then its tag follows. Whoever takes from
-// it does so by compare-exchange too, and expects its own mark. No slot goes from one key to another of the same mark.
+// Invariant: a slot is a tag (the key's hash) and a moment with six bits of its owner's tag, its mark. It changes hands
+// by one compare-exchange of the moment, which fails if anything was taken meanwhile. Then its tag follows. Whoever
+// takes from it does so by compare-exchange too, and expects its own mark. No slot goes from one key to another of the
+// same mark.
 
 import Bytes
 
-/// The buckets of one limit. Its one question is asked with a time and answered at once; a stage may wait for its answer, so
-/// a store that a fleet shares could be asked in the same place.
+/// The buckets of one limit. Its one question is asked with a time and answered at once. A stage may wait for its
+/// answer, so a store that a fleet shares could be asked in the same place.
 package final class RateLimiter: Sendable {
   /// How a request fared.
   struct Verdict: Equatable {
@@ -22,7 +23,7 @@ package final class RateLimiter: Sendable {
     var hasEvicted = false
   }
 
-  /// Slots that a key may stand in: its set. So many tags, then so many moments. A power of two.
+  /// Slots that a key may be in: its set. So many tags, then so many moments. A power of two.
   private static let wayCount = 32
 
   private let words: AtomicWords
@@ -38,8 +39,8 @@ package final class RateLimiter: Sendable {
   /// - Parameters:
   ///   - requests: that pass within `per`, in the long run.
   ///   - burst: that pass at one moment.
-  ///   - keyCount: LIMIT of the keys that are kept apart for certain. The table has twice as many slots, and where a set is
-  ///     full all the same the bucket that is nearest to being full is given up for the new key.
+  ///   - keyCount: LIMIT of the keys that have a bucket of their own for certain. The table has twice as many slots.
+  ///     Where a set is full all the same, the bucket that is nearest to being full is evicted for the new key.
   package init(requests: Int, per: Duration, burst: Int, keyCount: Int) {
     // Up: what is not a whole number of nanoseconds must not let more through than was said.
     let share = max(1, Int64(clamping: requests))
@@ -60,7 +61,7 @@ package final class RateLimiter: Sendable {
   ///
   /// - Parameters:
   ///   - key: the key's hash.
-  ///   - now: steady nanoseconds, less than nine years of them; those of other workers may be a little ahead or behind.
+  ///   - now: steady nanoseconds, less than nine years of them. Those of other workers may be a little ahead or behind.
   func take(_ key: UInt64, at now: Int64) -> Verdict {
     // 0 marks a slot that was never used.
     let tag = max(key, 1)
@@ -89,7 +90,7 @@ package final class RateLimiter: Sendable {
 
   private static let markBits: UInt64 = 63
 
-  /// 1 to 63, by other bits than those that choose set and way; 0 for a slot that was never used.
+  /// 1 to 63, by other bits than those that choose set and way. 0 for a slot that was never used.
   private static func mark(of tag: UInt64) -> UInt64 { tag == 0 ? 0 : (tag >> 5) % 63 + 1 }
 
   private static func moment(_ time: Int64, _ mark: UInt64) -> UInt64 { UInt64(bitPattern: time) << 6 | mark }
@@ -103,10 +104,11 @@ package final class RateLimiter: Sendable {
     var moment: UInt64
   }
 
-  /// The slot that has the tag; one is given to it if none has.
+  /// The slot that has the tag. One is given to it if none has.
   ///
-  /// Workers that meet a new key at one moment help each other to the same slot, unless another bucket of the set becomes full
-  /// between their looks at the clock: then the key may have two for a moment, of which the first counts from then on.
+  /// Workers that meet a new key at one moment help each other to the same slot, unless another bucket of the set
+  /// becomes full between their looks at the clock: then the key may have two for a moment, of which the first counts
+  /// from then on.
   private func slot(of tag: UInt64, at now: Int64, _ hasEvicted: inout Bool) -> Int {
     let set = Int(truncatingIfNeeded: tag.multipliedFullWidth(by: setCount).high) * Self.wayCount * 2
     let mark = Self.mark(of: tag)
@@ -125,8 +127,8 @@ package final class RateLimiter: Sendable {
     }
   }
 
-  /// The slot that is the tag's, or is becoming it. Otherwise `free` is the first slot whose bucket is full or was never
-  /// used, or else the one that will be full first.
+  /// The slot that is the tag's, or is becoming it. Otherwise `free` is the first slot whose bucket is full or was
+  /// never used, or else the one that will be full first.
   private func look(for tag: UInt64, _ mark: UInt64, in set: Int, at now: Int64) -> (own: Sight?, free: Sight) {
     var free: Sight?
     var freeTime = Int64.max

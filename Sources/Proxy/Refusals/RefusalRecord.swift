@@ -36,7 +36,7 @@ enum Challenge: Sendable {
   case insufficientScopeOfRoute
 }
 
-/// A header that belongs to the reason; its value is written with the answer.
+/// A header that belongs to the reason. Its value is written with the answer.
 enum ExtraField: Sendable {
   /// `Retry-After: 1`.
   case retrySoon

@@ -1,5 +1,5 @@
-// What the gateway answers to a token that may not pass (RFC 6750 §3.1): 401 for a bad one, 403 for a good one that may not
-// pass here, 503 while there are no keys.
+// What the gateway answers to a token that may not pass (RFC 6750 §3.1): 401 for a bad one, 403 for a good one that may
+// not pass here, 503 while there are no keys.
 
 package import Tokens
 

@@ -4,14 +4,14 @@ import Bytes
 import Compression
 import HTTPWire
 
-/// Weights in thousandths; nil for what the client does not name.
+/// Weights in thousandths. Nil for what the client does not name.
 struct AcceptedCodings {
   private var gzip: Int?
   private var brotli: Int?
   private var identity: Int?
   private var any: Int?
 
-  /// Reads one field value; several lines are one list. An element that is malformed says nothing.
+  /// Reads one field value. Several lines are one list. An element that is malformed says nothing.
   mutating func read(_ bytes: Span<UInt8>, _ value: Range<Int>) {
     var elements = ListElements(value)
     while let element = elements.next(in: bytes) {
@@ -37,10 +37,11 @@ struct AcceptedCodings {
     }
   }
 
-  /// Whether the client would rather have the answer as it is. Where it does not name `identity`, it is only the last resort.
+  /// Whether the client would rather have the answer as it is. Where it does not name `identity`, it is only the last
+  /// resort.
   func prefersIdentity(to coding: ContentCoding) -> Bool { (identity ?? 0) > weight(of: coding) }
 
-  /// `;q=0.5`, with white space around the semicolon; 1000 without one, nil for anything else (RFC 9110 §12.4.2).
+  /// `;q=0.5`, with white space around the semicolon. 1000 without one, nil for anything else (RFC 9110 §12.4.2).
   private static func weight(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int? {
     var index = behindSpace(bytes, range)
     if index == range.upperBound { return 1000 }

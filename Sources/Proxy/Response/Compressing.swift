@@ -1,6 +1,6 @@
-// Compressing an upstream's answer on its way to the client (RFC 9110 §8.4). Whether it is done is decided by the head, in
-// the same way for HEAD as for GET; then the body goes through in pieces as it comes, and what came with one read of the
-// upstream's socket is flushed with it, so that a reader waits for nothing that the server has said.
+// Compressing an upstream's answer on its way to the client (RFC 9110 §8.4). Whether it is done is decided by the head,
+// in the same way for HEAD as for GET. Then the body goes through in pieces as it comes, and what came with one read of
+// the upstream's socket is flushed with it, so that a reader waits for nothing that the server has said.
 
 import Bytes
 import Compression
@@ -40,7 +40,7 @@ extension Exchange {
     return accepted
   }
 
-  /// Whether the answer is one that gains and may be changed, whoever it goes to.
+  /// Whether the answer is one that gains and may be changed, for any client.
   private func mayCompress(_ response: borrowing ResponseHead, _ plan: CompressionPlan) -> Bool {
     switch response.status {
     // No content, or a part of something that the client puts together (RFC 9110 §15.3.5 to §15.3.7).
@@ -104,8 +104,8 @@ extension Exchange {
     addedLines.append("\r\n")
   }
 
-  /// A client that asks with the tag of a compressed answer is told that tag again, or its cache could not tell which of its
-  /// answers is still good (RFC 9111 §4.3.4).
+  /// A client that asks with the tag of a compressed answer gets that tag again. Otherwise its cache would not know
+  /// which of its answers is still good (RFC 9111 §4.3.4).
   private func weakenMatchedTag(_ response: borrowing ResponseHead) {
     guard let tag = strongTag(of: response), Self.asksWithWeak(response.bytes.span, tag, head) else { return }
     addWeakTag(response.bytes.span, tag)

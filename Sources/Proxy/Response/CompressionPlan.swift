@@ -13,7 +13,7 @@ struct CompressionPlan: Sendable {
   /// In the operator's order.
   let choices: [Choice]
   let minimumSize: UInt64
-  /// In lower case; families up to their slash.
+  /// In lower case. Families up to their slash.
   private let types: [[UInt8]]
   private let families: [[UInt8]]
 
@@ -47,7 +47,7 @@ struct CompressionPlan: Sendable {
     return true
   }
 
-  /// The coding that the client takes most gladly, the operator's order between equals; nil for none.
+  /// The coding that the client takes most gladly, the operator's order between equals. Nil for none.
   func choice(_ accepted: AcceptedCodings) -> Choice? {
     var best: Choice?
     for choice in choices {
@@ -67,8 +67,8 @@ struct CompressorPool: ~Copyable {
   /// For coded bytes on their way from a compressor to a stream.
   var coded = ByteQueue()
 
-  /// LIMIT: answers that one worker compresses at one time; further ones go as they are. Each holds 0.3 MB (gzip) or
-  /// 1.7 MB (Brotli; 6 MB at its highest level).
+  /// LIMIT: answers that one worker compresses at one time. Further ones go as they are. Each holds 0.3 MB (gzip) or
+  /// 1.7 MB (Brotli, 6 MB at its highest level).
   private static let activeCountMax = 128
   private static let spareCountMax = 16
 

@@ -1,5 +1,6 @@
-// Pages of the operator's in the place of problem documents. A page says nothing but its own text and the refusal's stable
-// code, status and request id, which are plain (letters, digits and a few marks that need no quoting in HTML or JSON).
+// Pages of the operator's in the place of problem documents. A page says nothing but its own text and the refusal's
+// stable code, status and request id, which are plain (letters, digits and a few marks that need no quoting in HTML or
+// JSON).
 
 import Bytes
 import Configuration
@@ -68,7 +69,7 @@ struct ErrorPageTable: Sendable {
 }
 
 extension Exchange {
-  /// The page that answers a refusal; nil for the problem document.
+  /// The page that answers a refusal. Nil for the problem document.
   func errorPage(for refusal: Refusal) -> ErrorPage? {
     let status = refusal.status
     var page = refusal == .gateway(.maintenance) ? route?.maintenance?.page : nil

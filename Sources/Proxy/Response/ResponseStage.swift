@@ -1,4 +1,5 @@
-// The upstream's response on its way to the client, with back-pressure: a client that does not read holds the upstream back.
+// The upstream's response on its way to the client, with back-pressure: a client that does not read holds the upstream
+// back.
 
 import Bytes
 import HTTP2
@@ -40,11 +41,11 @@ extension Exchange {
     downstream?.writeHead(response, framing: framing, of: self)
   }
 
-  /// Fields of the upstream's head that do not go on, as bits: they belong to that connection, or say nothing about this
-  /// message.
+  /// Fields of the upstream's head that do not go on, as bits: they belong to that connection, or say nothing about
+  /// this message.
   func droppedBits(of response: borrowing ResponseHead, framing: BodyFraming) -> UInt64 {
     var bits = KnownField.hopByHopBits
-    // RFC 9110 §8.6: no Content-Length in a 204; in answers to HEAD and in 304 it describes what was not sent.
+    // RFC 9110 §8.6: no Content-Length in a 204. In answers to HEAD and in 304 it describes what was not sent.
     if response.status == 204 || framing == .chunked && head.method != .head { bits |= KnownField.contentLength.bit }
     if isTagWeakened { bits |= KnownField.etag.bit }
     return bits
@@ -55,8 +56,8 @@ extension Exchange {
     isCompressed || response.hasNominations || !(route?.responseDrops.isEmpty ?? true)
   }
 
-  /// Whether a field of the upstream's head does not go on because of its name: Connection names it, it is not true of the
-  /// compressed body, or the route takes it out.
+  /// Whether a field of the upstream's head does not go on because of its name: Connection names it, it is not true of
+  /// the compressed body, or the route takes it out.
   func isDropped(_ field: FieldLine, of response: borrowing ResponseHead) -> Bool {
     if field.isHopByHop { return true }
     if isCompressed, isUntrueOfCompressed(field, of: response.bytes.span) { return true }

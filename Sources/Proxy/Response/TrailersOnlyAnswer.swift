@@ -1,5 +1,5 @@
-// How the gateway refuses a call of gRPC. Its client reads `grpc-status` and nothing else, so a refusal is a 200 whose head
-// is its trailers; the code says no more than the body of any other refusal.
+// How the gateway refuses a call of gRPC. Its client reads `grpc-status` and nothing else, so a refusal is a 200 whose
+// head is its trailers. The code says no more than the body of any other refusal.
 
 import Bytes
 import HTTPWire
@@ -21,7 +21,7 @@ extension Exchange {
 
   /// Notes for the log how the server says that the call ended: in trailers, or in a head that is all there is.
   func noteGRPCStatus(_ field: FieldLine, _ value: Span<UInt8>) {
-    // LIMIT: two digits; what is not a status is left out of the log.
+    // LIMIT: two digits. What is not a status is left out of the log.
     guard field.known == .grpcStatus, !value.isEmpty, value.count <= 2 else { return }
     var status = 0
     for index in value.indices {
@@ -32,7 +32,7 @@ extension Exchange {
     grpcStatus = status
   }
 
-  /// What the log says of the call: also for one that was cut short, where nobody was told.
+  /// What the log says of the call: also for one that was cut short, where the client learned nothing.
   var loggedGRPCStatus: Int? {
     guard head.isGRPC else { return nil }
     return grpcStatus ?? refusal?.record.grpcStatus.rawValue

@@ -1,5 +1,5 @@
-// A connection to an upstream server, one exchange at a time (RFC 9112). The response is cut into head, body and trailers
-// here; what becomes of them is the exchange's matter.
+// A connection to an upstream server, one exchange at a time (RFC 9112). The response is cut into head, body and
+// trailers here. What becomes of them is the exchange's matter.
 
 import Bytes
 import HTTPWire
@@ -7,9 +7,9 @@ import HTTPWire
 /// One connection to a server, kept between exchanges.
 final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
   enum State {
-    /// Exits: idle (no exchange wants it any more), head (connected), closed.
+    /// Exits: idle (no exchange uses it any more), head (connected), closed.
     case connecting
-    /// In the pool. Exits: head (taken), closed; a byte that comes now closes it.
+    /// In the pool. Exits: head (taken), closed. A byte that comes now closes it.
     case idle
     /// Waiting for a response's head. Exits: body, idle, closed.
     case head
@@ -89,7 +89,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     if state == .head { startResponseTimer() }
   }
 
-  /// Until the request is complete the server owes nothing: then only a writing side that stands still is timed.
+  /// Until the request is complete the server owes nothing: then only a writing side that stalls is timed.
   private func startResponseTimer() {
     guard let exchange else { return }
     let wait = exchange.isRequestComplete ? pool.responseTimeout : exchange.snapshot.bodyTimeout
@@ -289,8 +289,8 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     }
   }
 
-  /// Bytes behind the response are no answer to anything: the connection is not kept then, nor where there may be some that
-  /// were not received yet. Whoever took it next, within this turn of the loop, would take them for an answer.
+  /// Bytes behind the response do not answer anything: the connection is not kept then, nor where there may be some
+  /// that were not received yet. The next exchange, within this turn of the loop, would take them for an answer.
   private func responseEnded(hasMore: Bool) {
     guard let exchange, self.exchange != nil else { return }
     if hasMore || transfer.hasMoreInput { isPersistent = false }
@@ -380,7 +380,8 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     }
   }
 
-  /// Whether a request body is still on its way: nothing waits to be written, or some of it was taken since the last check.
+  /// Whether a request body is still on its way: nothing waits to be written, or some of it was taken since the last
+  /// check.
   private var isWritingOrWaiting: Bool {
     defer { bytesWrittenAtLastCheck = transfer.bytesWritten }
     return transfer.isAllWritten || transfer.bytesWritten != bytesWrittenAtLastCheck

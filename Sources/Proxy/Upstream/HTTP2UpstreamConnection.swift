@@ -1,5 +1,6 @@
-// A connection to an upstream server that speaks HTTP/2 (RFC 9113): shared by as many exchanges as the server allows, each on
-// a stream of its own. Counterpart of HTTP2DownstreamConnection; frames are made when the transport asks for output.
+// A connection to an upstream server that speaks HTTP/2 (RFC 9113): shared by as many exchanges as the server allows,
+// each on a stream of its own. Counterpart of HTTP2DownstreamConnection. Frames are made when the transport asks for
+// output.
 
 import Bytes
 import HTTP2
@@ -9,8 +10,8 @@ import HTTPWire
 final class HTTP2UpstreamConnection: UpstreamConnection {
   let session: HTTP2Session
   private var isConnected = false
-  /// The server has said how many streams it takes (RFC 9113 §3.4). None is begun before: one too many would be refused,
-  /// and whoever is no HTTP/2 server would have got a request.
+  /// The server has said how many streams it accepts (RFC 9113 §3.4). None is begun before: one too many would be
+  /// refused, and a server without HTTP/2 would have received a request.
   private var isReady = false
   /// Begun before the connection is ready, in order.
   private var waiting: [HTTP2UpstreamStream] = []
@@ -42,7 +43,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   /// Whether one more exchange may begin here.
   var hasRoom: Bool {
     if isClosing || isClosed { return false }
-    // LIMIT: exchanges that wait for one connection to open; more open another one.
+    // LIMIT: exchanges that wait for one connection to open. More open another one.
     return isReady ? session.mayOpenStream : waiting.count < server.streamCountMax
   }
 
@@ -76,7 +77,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     flush()
   }
 
-  /// A stream that was given up before it was opened.
+  /// A stream that was cancelled before it was opened.
   func forget(_ stream: HTTP2UpstreamStream) {
     waiting.removeAll { $0 === stream }
     noteIdle()
@@ -178,7 +179,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
       // What the server has reset with another code it may have acted on.
       if isUnprocessed { stream.lost(isUnprocessed: true) } else { stream.fail(.upstreamClosed) }
       stream.reset()
-      // LIMIT: streams kept for the next requests; more are freed.
+      // LIMIT: streams kept for the next requests. More are freed.
       if spareStreams.count < 128 { spareStreams.append(stream) }
     }
     noteIdle()
@@ -192,7 +193,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     expect(worker.time.nanoseconds &+ Self.trimNanoseconds)
   }
 
-  /// No new streams; it is closed when the last one has ended.
+  /// No new streams. It is closed when the last one has ended.
   func retire() {
     isClosing = true
     pool.forget(self)

@@ -1,5 +1,5 @@
-// One stream of an HTTP/2 connection to a server: the upstream's side of one exchange. Kept by its connection for the next
-// one; no exchange holds it longer than the connection lives.
+// One stream of an HTTP/2 connection to a server: the upstream's side of one exchange. Kept by its connection for the
+// next one. No exchange holds it longer than the connection lives.
 
 import Bytes
 import HTTP2
@@ -12,7 +12,7 @@ final class HTTP2UpstreamStream: UpstreamStream {
   private(set) var exchange: Exchange?
   private var hasReceived = false
   private var isPaused = false
-  /// Passed on while the client was full; the server may send as much again when it is not.
+  /// Passed on while the client was full. The server may send as much again when it is not.
   private var owedByteCount = 0
   private var writtenByteCount: UInt64 = 0
   private var sentAtLastCheck: UInt64 = 0
@@ -43,7 +43,7 @@ final class HTTP2UpstreamStream: UpstreamStream {
     startResponseTimer()
   }
 
-  /// Until the request is complete the server owes nothing: then only a writing side that stands still is timed.
+  /// Until the request is complete the server owes nothing: then only a writing side that stalls is timed.
   private func startResponseTimer() {
     guard let exchange else { return }
     let wait = exchange.isRequestComplete ? connection.pool.responseTimeout : exchange.snapshot.bodyTimeout

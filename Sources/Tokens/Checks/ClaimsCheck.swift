@@ -30,7 +30,7 @@ enum ClaimsCheck {
     return false
   }
 
-  /// The node of `sub`, which is a string where it stands.
+  /// The node of `sub`, which is a string where it is present.
   static func subject(_ payload: JSONDocument) throws(TokenRefusal) -> JSONDocument.Index? {
     guard let node = payload.member(sub, of: payload.root) else { return nil }
     if payload.kind(node) != .string { throw .claimInvalid }

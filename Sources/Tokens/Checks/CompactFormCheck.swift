@@ -4,8 +4,8 @@ import Bytes
 import JSON
 
 enum CompactFormCheck {
-  /// A header that was read before. An issuer writes the same one into most of its tokens, byte for byte, and what a text
-  /// means does not change.
+  /// A header that was read before. An issuer writes the same one into most of its tokens, byte for byte, and what a
+  /// text means does not change.
   struct KnownHeader {
     var text: [UInt8] = []
     var document: JSONDocument?
@@ -17,7 +17,7 @@ enum CompactFormCheck {
   ) throws(TokenRefusal) -> UnverifiedToken {
     // LIMIT: a longer token is not even looked at.
     if token.count > byteCountMax { throw .tokenTooLarge }
-    // T14: exactly two dots. A JWE has four; a third one would stand in the signature, where base64url refuses it.
+    // T14: exactly two dots. A JWE has four. A third one would are in the signature, where base64url refuses it.
     guard let firstDot = token.firstIndex(of: UInt8(ascii: ".")),
       let secondDot = token.firstIndex(of: UInt8(ascii: "."), from: firstDot + 1)
     else { throw .tokenMalformed }

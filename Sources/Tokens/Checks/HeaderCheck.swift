@@ -1,5 +1,5 @@
-// Step 3: the header's members (RFC 7515 §4.1). Of all of them only `alg`, `kid`, `typ` and `crit` are read: `jwk`, `jku`,
-// `x5u` and `x5c` are whatever the sender likes them to be, and nothing here looks at them (T06).
+// Step 3: the header's members (RFC 7515 §4.1). Of all of them only `alg`, `kid`, `typ` and `crit` are read: `jwk`,
+// `jku`, `x5u` and `x5c` are whatever the sender likes them to be, and nothing here looks at them (T06).
 
 import Bytes
 import JSON
@@ -10,7 +10,7 @@ enum HeaderCheck {
   private static let crit = Array("crit".utf8)
   private static let b64 = Array("b64".utf8)
 
-  /// T11: no extension is known here, so whatever `crit` says, the token is not for us; `b64` changes what is signed
+  /// T11: no extension is known here, so whatever `crit` says, the token is not for us. `b64` changes what is signed
   /// (RFC 7797), with or without `crit`.
   static func checkCritical(_ header: JSONDocument) throws(TokenRefusal) {
     if header.member(crit, of: header.root) != nil { throw .criticalHeaderUnknown }

@@ -9,9 +9,9 @@ enum TimeCheck {
 
   /// The seconds in which a token is good, leeway included.
   struct Validity {
-    /// The first of them; Int64.min when the token names none.
+    /// The first of them. Int64.min when the token names none.
     var beginsAt = Int64.min
-    /// The first one behind them; Int64.max when the token never ends.
+    /// The first one behind them. Int64.max when the token never ends.
     var endsAt = Int64.max
   }
 
@@ -58,12 +58,12 @@ struct NumericDate {
 
   var roundedUp: Int64 { hasFraction ? seconds + 1 : seconds }
 
-  /// LIMIT: the last second of the year 9999. What is above it is no date in seconds: milliseconds, most often, which
+  /// LIMIT: the last second of the year 9999. A larger number is not a date in seconds: milliseconds, most often, which
   /// would make a token that never ends.
   static let secondsMax: Int64 = 253_402_300_799
 
   /// The date in the member `name`, nil when there is none. T15, T63: an integer from 0 on, or such a one with a point
-  /// and digits behind it; strings, null, negative numbers, exponents and what is too large are `claim_invalid`.
+  /// and digits behind it. Strings, null, negative numbers, exponents and what is too large are `claim_invalid`.
   static func read(_ payload: JSONDocument, _ name: [UInt8]) throws(TokenRefusal) -> NumericDate? {
     guard let node = payload.member(name, of: payload.root) else { return nil }
     if let seconds = payload.integer(at: node) {

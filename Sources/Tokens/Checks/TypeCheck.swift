@@ -1,4 +1,5 @@
-// Step 5: `typ` (RFC 7515 §4.1.9, RFC 8725 §3.11): an access token is not a logout token, however well it is signed (T18).
+// Step 5: `typ` (RFC 7515 §4.1.9, RFC 8725 §3.11): an access token is not a logout token, however well it is signed
+// (T18).
 
 import Bytes
 import JSON

@@ -1,19 +1,20 @@
-// A token that passed every check of its issuer. Only the verifier can make one, and whoever asks for one can rely on it.
+// A token that passed every check of its issuer. Only the verifier can make one, and its users can rely on it.
 
 import Bytes
 package import JSON
 
 /// One a worker, whose cache and any number of requests may hold it. What it says never changes.
 ///
-/// A token that was seen before is asked for in a memory that has long forgotten it, so what nearly every request wants of
-/// it lies in one run of bytes and in the fields in front.
+/// A token that was seen before is found in memory that has long left the caches. So what nearly every request needs of
+/// it is in one run of bytes and in the fields in front.
 package final class VerifiedToken {
-  /// The whole token as it was sent; behind it the words of a `scope` that is a text; behind them the kept lines.
+  /// The whole token as it was sent. Behind it the words of a `scope` that is a text. Behind them the kept lines.
   package private(set) var bytes: [UInt8]
-  /// The first second at which the token is good: the later one of nbf and iat, less leeway; Int64.min when it names neither.
+  /// The first second at which the token is good: the later one of nbf and iat, less leeway. Int64.min when it names
+  /// neither.
   package let beginsAt: Int64
-  /// The first second at which the token is no longer good: exp + leeway, or the end of the issuer's `max_age` when that
-  /// comes first; Int64.max when neither is known.
+  /// The first second at which the token is no longer good: exp + leeway, or the end of the issuer's `max_age` when
+  /// that comes first. Int64.max when neither is known.
   package let expiresAt: Int64
   /// Index of the issuer in the configuration that it was checked under.
   package let issuer: Int
@@ -27,10 +28,10 @@ package final class VerifiedToken {
   private let scp: JSONDocument.Index?
 
   package let algorithm: SignatureAlgorithm
-  /// Where the payload stands in ``bytes``, in base64url.
+  /// Where the payload is in ``bytes``, in base64url.
   package let payloadPart: Range<Int>
   package let payload: JSONDocument
-  /// The string node of `sub`; nil when the token has none.
+  /// The string node of `sub`. Nil when the token has none.
   package let subject: JSONDocument.Index?
 
   private static let scopeName = Array("scope".utf8)
@@ -67,10 +68,10 @@ package final class VerifiedToken {
 
   var tokenByteCount: Int { Int(tokenEnd) }
 
-  /// Bytes of memory that this object keeps alive by itself: token, lines, payload, nodes, headers. The key is its set's.
+  /// Bytes of memory that this object alone keeps alive: token, lines, payload, nodes, headers. The key is its set's.
   package var byteCount: Int { 216 + 32 + bytes.capacity + payload.byteCount }
 
-  /// Where in ``bytes`` stands what `author` made of the claims, if it was kept.
+  /// Where in ``bytes`` is what `author` made of the claims, if it was kept.
   package func lines(of author: AnyObject) -> Range<Int>? { linesAuthor === author ? Int(wordsEnd)..<bytes.count : nil }
 
   /// Keeps what `author` made of the claims, unless something was kept before. `author` must make the same of them each
@@ -85,8 +86,8 @@ package final class VerifiedToken {
   /// The value at a claim's place, or nil. A claim may be there and be null.
   package func claim(_ path: ClaimPath) -> JSONDocument.Index? { payload.claim(path) }
 
-  /// Whether all of them are granted, by `scope` or by `scp`: a string of words with a space between (RFC 8693 §4.2), or
-  /// an array of strings. Compared byte by byte.
+  /// Whether all of them are granted, by `scope` or by `scp`: a string of words with a space between (RFC 8693 §4.2),
+  /// or an array of strings. Compared byte by byte.
   package func hasScopes(_ wanted: [[UInt8]]) -> Bool {
     for name in wanted where !isGranted(name) { return false }
     return true

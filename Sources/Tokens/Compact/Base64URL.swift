@@ -1,4 +1,4 @@
-// base64url without padding, exactly as JWS wants it (RFC 7515 §2, RFC 4648 §5).
+// base64url without padding, exactly as JWS requires (RFC 7515 §2, RFC 4648 §5).
 //
 // Invariant: one text for one run of bytes. Padding, `+`, `/`, white space and spare bits that are not zero are refused
 // (T13), so that nobody can write the same token in two ways.
@@ -8,7 +8,7 @@ import Bytes
 package enum Base64URL {
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-  /// The value of each byte as a digit; 255 for those that are none. A literal, so that it is constant data.
+  /// The value of each byte as a digit. 255 for those that are none. A literal, so that it is constant data.
   private static let values: InlineArray<256, UInt8> = [
     255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
     255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
@@ -28,7 +28,7 @@ package enum Base64URL {
     255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
   ]
 
-  /// The bytes that `text` stands for, or nil when it is not in the one right form.
+  /// The bytes that `text` encodes, or nil when it is not in the one right form.
   package static func decode(_ text: Span<UInt8>) -> [UInt8]? {
     let rest = text.count % 4
     if rest == 1 { return nil }
@@ -37,9 +37,10 @@ package enum Base64URL {
     var output = result.mutableSpan
     var written = 0
     var offset = 0
-    // Every digit's value is below 64, so one bit of 0xC0 in the union tells of one that is none.
+    // Every digit's value is below 64, so one bit of 0xC0 in the union reveals a byte that is not a digit.
     var union: UInt8 = 0
-    // The bounds are looked at once for four digits, and the second condition, which always holds, once for three bytes.
+    // The bounds are looked at once for four digits, and the second condition, which always holds, once for three
+    // bytes.
     while offset &+ 4 <= wholeCount, written &+ 3 <= output.count {
       let digits = text.extracting(offset..<offset &+ 4)
       let a = Self.values[Int(digits[0])]

@@ -2,7 +2,7 @@
 
 package import Cryptography
 
-/// A compact JWS (RFC 7515 §7.1) of a header and a payload, both written out as JSON and taken as they stand, or nil when
+/// A compact JWS (RFC 7515 §7.1) of a header and a payload, both written out as JSON and taken as they are, or nil when
 /// the scheme does not fit the key.
 package func encodeCompact(header: [UInt8], payload: [UInt8], key: SigningKey, scheme: SignatureScheme) -> [UInt8]? {
   var token = Base64URL.encode(header.span)
@@ -13,8 +13,8 @@ package func encodeCompact(header: [UInt8], payload: [UInt8], key: SigningKey, s
   return token + Base64URL.encode(signature.span)
 }
 
-/// The same from texts, with `alg` in front of the header's other members: `header` is what stands between its braces,
-/// such as `"kid":"a","typ":"JWT"`, and may be empty.
+/// The same from texts, with `alg` in front of the header's other members: `header` is what is between its braces, such
+/// as `"kid":"a","typ":"JWT"`, and may be empty.
 package func encodeCompact(
   algorithm: SignatureAlgorithm, header: String = "", payload: String, key: SigningKey
 ) -> [UInt8]? {

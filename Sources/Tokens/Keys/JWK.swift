@@ -1,4 +1,5 @@
-// One JSON Web Key (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2) made into a key that checks signatures, or the reason why not.
+// One JSON Web Key (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2) made into a key that checks signatures, or the reason why
+// not.
 
 import Bytes
 import Cryptography
@@ -20,7 +21,7 @@ package enum JWK {
     case pointInvalid = "has a point that is not on its curve, or numbers of the wrong length"
   }
 
-  /// LIMIT: a longer `kid` could never be sent in a token; the key is dropped.
+  /// LIMIT: a longer `kid` could never be sent in a token. The key is dropped.
   private static let keyIDByteCountMax = 4096
 
   static func read(
@@ -37,7 +38,7 @@ package enum JWK {
     if own.isEmpty { throw .tooWeak }
     if let name = try text(document, key, "alg") {
       guard let named = SignatureAlgorithm.named(name.span), own.contains(named) else { throw .algorithmUnfit }
-      // `EdDSA` and the curve's own name say the same of an Edwards key (RFC 9864 §2.2); any other name stands alone.
+      // `EdDSA` and the curve's own name say the same of an Edwards key (RFC 9864 §2.2). Any other name is alone.
       if case .edwards = publicKey.components {} else { own = AlgorithmSet([named]) }
     }
     let usable = own.intersection(allowed)
@@ -45,7 +46,7 @@ package enum JWK {
     return VerificationKey(keyID: keyID, publicKey: publicKey, algorithms: usable)
   }
 
-  /// `use` must be `sig` and `key_ops` must hold `verify`, where they stand (RFC 7517 §4.2, §4.3).
+  /// `use` must be `sig` and `key_ops` must hold `verify`, in place (RFC 7517 §4.2, §4.3).
   private static func checkUse(_ document: JSONDocument, _ key: JSONDocument.Index) throws(Problem) {
     if let use = try text(document, key, "use"), use != Array("sig".utf8) { throw .useOther }
     guard let operations = document.member("key_ops", of: key) else { return }
@@ -55,8 +56,8 @@ package enum JWK {
     throw .useOther
   }
 
-  /// A private key that is published signs for everybody: not even its public half counts (T23). `d` stands in every
-  /// private RSA, EC and OKP key; the others are RSA's, and each gives the rest away (RFC 7518 §6.3.2).
+  /// A private key that is published signs for everybody: not even its public half counts (T23). `d` is in every
+  /// private RSA, EC and OKP key. The others are RSA's, and each gives the rest away (RFC 7518 §6.3.2).
   package static func holdsPrivateMember(_ document: JSONDocument, _ key: JSONDocument.Index) -> Bool {
     ["d", "p", "q", "dp", "dq", "qi", "oth"].contains { document.member($0, of: key) != nil }
   }
@@ -106,7 +107,7 @@ package enum JWK {
     return String(decoding: name, as: UTF8.self)
   }
 
-  /// A member that must be a string where it stands.
+  /// A member that must be a string where it is present.
   private static func text(
     _ document: JSONDocument, _ key: JSONDocument.Index, _ name: String
   ) throws(Problem) -> [UInt8]? {
@@ -115,12 +116,12 @@ package enum JWK {
     return bytes
   }
 
-  /// A member that must stand and be base64url.
+  /// A member that must be present and be base64url.
   private static func bytes(
     _ document: JSONDocument, _ key: JSONDocument.Index, _ name: String
   ) throws(Problem) -> [UInt8] {
     guard let text = try text(document, key, name), !text.isEmpty else { throw .malformed }
-    // LIMIT: RSA of 8192 bits is 1,366 digits; nothing that fits a key is longer than this.
+    // LIMIT: RSA of 8192 bits is 1,366 digits. Nothing that fits a key is longer than this.
     if text.count > 4096 { throw .tooLarge }
     guard let bytes = Base64URL.decode(text.span) else { throw .malformed }
     return bytes

@@ -17,7 +17,7 @@ package enum KeySetError: Error, Sendable, Equatable {
   case notJSON
   /// No object with an array `keys`.
   case notKeySet
-  /// Not one key in it that can be used; what was dropped, and why.
+  /// Not one key in it that can be used. What was dropped, and why.
   case noUsableKey([DroppedKey])
 }
 
@@ -63,7 +63,7 @@ package final class KeySet: Sendable {
 
   private static func hash(_ keyID: Span<UInt8>) -> UInt64 { keyID.keyedHash(hashKey0, hashKey1) }
 
-  /// Reads a key set. Keys that cannot be used are dropped alone; `algorithms` is the issuer's list: secrets are only
+  /// Reads a key set. Keys that cannot be used are dropped alone. `algorithms` is the issuer's list: secrets are only
   /// taken when it names an HS algorithm.
   package static func parse(
     _ bytes: Span<UInt8>, algorithms: Set<SignatureAlgorithm>
@@ -83,7 +83,7 @@ package final class KeySet: Sendable {
     var keys: [VerificationKey] = []
     var dropped: [DroppedKey] = []
     for element in document.elements(of: list) {
-      // LIMIT: more keys than any issuer has; the set in use stays (T10).
+      // LIMIT: more keys than any issuer has. The set in use stays (T10).
       if keys.count + dropped.count >= keyCountMax { throw .tooManyKeys }
       do {
         keys.append(try JWK.read(document, element, allowed: allowed))
@@ -97,7 +97,7 @@ package final class KeySet: Sendable {
   }
 
   /// The key for a token: the first with this `kid` that may verify the algorithm. For a token without `kid`, the one
-  /// key that may; nil when several may, since a choice by trial would let a forger pay once and have us pay for each.
+  /// key that may. Nil when several may, since a choice by trial would let a forger pay once and have us pay for each.
   package func key(id: Span<UInt8>?, for algorithm: SignatureAlgorithm) -> VerificationKey? {
     guard let id else {
       var only: VerificationKey?
@@ -128,7 +128,7 @@ package final class KeySet: Sendable {
     return false
   }
 
-  /// Whether the key, which may come from an older set, stands in this one as well and may do the same (T27).
+  /// Whether the key, which may come from an older set, is in this one as well and may do the same (T27).
   package func contains(sameKeyAs other: VerificationKey) -> Bool {
     guard let keyID = other.keyID else {
       return keys.contains { $0 === other || $0.isInterchangeable(with: other) }

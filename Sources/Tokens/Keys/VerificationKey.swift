@@ -1,4 +1,5 @@
-// One key of an issuer, ready to check signatures: what it is decides what it may check, not what a token says of it (T28).
+// One key of an issuer, ready to check signatures: what it is decides what it may check, not what a token says of it
+// (T28).
 
 import Bytes
 package import Cryptography
@@ -40,7 +41,7 @@ package final class VerificationKey: Sendable {
 
 /// JWK members of a key, and the thumbprint over them.
 package enum Thumbprint {
-  /// The members that RFC 7638 §3.2 and RFC 8037 §2 require, in the order of their names, as they stand in JSON. For a
+  /// The members that RFC 7638 §3.2 and RFC 8037 §2 require, in the order of their names, as they are in JSON. For a
   /// secret these hold the secret.
   package static func canonicalJSON(_ components: PublicKey.Components) -> String {
     func encoded(_ bytes: [UInt8]) -> String { String(decoding: Base64URL.encode(bytes.span), as: UTF8.self) }

@@ -1,5 +1,5 @@
-// How many connections each client has, over all workers. A lock, taken twice in a connection's life and never on a request's
-// way: some 50 ns against the many microseconds that accepting costs.
+// How many connections each client has, over all workers. A lock, taken twice in a connection's life and never in the
+// request path: some 50 ns against the many microseconds that accepting costs.
 
 import Configuration
 import Proxy
@@ -45,8 +45,8 @@ final class Admission: Sendable {
 }
 
 extension WorkerLoop {
-  /// Nil when the client may have no more. Trusted proxies and peers on Unix sockets are many clients in one, and so are
-  /// never counted.
+  /// Nil when the client may have no more. Trusted proxies and peers on Unix sockets are many clients in one, and so
+  /// are never counted.
   func admit(_ client: PeerAddress) -> Admission? {
     let snapshot = worker.snapshot
     // LIMIT: `limits.connections_per_client`: past it a connection is closed at once, before a handshake.

@@ -1,6 +1,6 @@
-// How many sockets the process may have, over all workers: `limits.connections` for clients, and for clients and servers together
-// what descriptors there are. A worker takes a seat before it makes a socket; whoever finds none left gives an idle
-// connection up, or waits until one is given back.
+// How many sockets the process may have, over all workers: `limits.connections` for clients, and for clients and
+// servers together what descriptors there are. A worker takes a seat before it makes a socket. A worker that finds none
+// left closes an idle connection, or waits until a seat is returned.
 
 import Synchronization
 
@@ -10,7 +10,7 @@ final class Room: Sendable {
   enum Shortage: Sendable {
     /// `limits.connections`.
     case connections
-    /// Descriptors; some are kept back for the admin listener and the gateway's own work.
+    /// Descriptors. Some are kept back for the admin listener and the gateway's own work.
     case sockets
   }
 
@@ -19,7 +19,7 @@ final class Room: Sendable {
   private let sockets = Atomic<Int>(0)
   private let clientsMax = Atomic<Int>(.max)
   private let socketsMax: Int
-  /// A part of the sockets is never servers': whoever comes is let in, and told that there is no room.
+  /// A part of the sockets is never servers': new clients are accepted, and learn that there is no room.
   private var serversMax: Int { socketsMax - socketsMax / 8 }
   private let isWaitedFor = Atomic<Bool>(false)
   private let lastReportAt = Atomic<Int64>(.min)
@@ -32,7 +32,7 @@ final class Room: Sendable {
 
   func set(clientsMax: Int) { self.clientsMax.store(clientsMax, ordering: .relaxed) }
 
-  /// Those who wait for a seat are told by their mailboxes.
+  /// Workers that wait for a seat learn of it by their mailboxes.
   func set(workers: [Mailbox]) { self.workers.withLock { $0 = workers } }
 
   func clientSeat() -> Result<Seat, Shortage> {
@@ -79,10 +79,10 @@ final class Room: Sendable {
     for worker in workers.withLock(\.self) { worker.post { $0.lookForRoom() } }
   }
 
-  /// Somebody waits for a seat: the next one that is given back is told to all.
+  /// A worker waits for a seat: the next one that is returned is announced to all.
   func noteWaiting() { isWaitedFor.store(true, ordering: .sequentiallyConsistent) }
 
-  /// True for the one that is to tell that room is short.
+  /// True for the worker that reports that room is short.
   func mayReport(at now: Int64) -> Bool {
     let last = lastReportAt.load(ordering: .relaxed)
     if last != .min, now &- last < Self.reportNanoseconds { return false }

@@ -14,7 +14,7 @@ enum SocketFile {
     _ = unsafe unlink(path)
   }
 
-  /// Takes a socket away that is left over; any other file stays, and is in the way.
+  /// Takes a socket away that is left over. Any other file stays, and is in the way.
   static func removeSocket(_ path: String) {
     var facts = stat()
     // SAFETY: the path lives through the call, which fills the structure.

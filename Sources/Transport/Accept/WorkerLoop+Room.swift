@@ -1,5 +1,5 @@
-// What a worker does when there is no room for another socket: an idle connection is given up for it, the one that has been idle
-// longest first; where none is idle, clients wait in the kernel's queue.
+// What a worker does when there is no room for another socket: an idle connection is closed for it, the one that has
+// been idle longest first. Where none is idle, clients wait in the kernel's queue.
 
 import Proxy
 
@@ -12,13 +12,13 @@ package enum RoomShortage: Sendable {
 }
 
 extension WorkerLoop {
-  /// How long a connection must have been idle to be given up: one that has just been answered may be about to ask again.
+  /// How long a connection must have been idle to be closed: one that has just been answered may be about to ask again.
   private static let idleNanoseconds: Int64 = 250_000_000
-  /// How long a handshake may take before it is given up, where no idle connection is left.
+  /// How long a handshake may take before it is ended, where no idle connection is left.
   private static let openingNanoseconds: Int64 = 1_000_000_000
 
-  /// A seat for a client who waits to be accepted; nil when there is none: then clients wait.
-  /// - Parameter isFirst: somebody waits for certain, so that a connection may be given up for him.
+  /// A seat for a client who waits to be accepted. Nil when there is none: then clients wait.
+  /// - Parameter isFirst: a client waits for certain, so that a connection may be closed for it.
   func seatForClient(isFirst: Bool) -> Seat? {
     switch room.clientSeat() {
     case .success(let seat): return seat
@@ -34,14 +34,14 @@ extension WorkerLoop {
     }
   }
 
-  /// A seat for a connection to a server; nil when there is none.
+  /// A seat for a connection to a server. Nil when there is none.
   func seatForServer() -> Seat? {
     if let seat = room.serverSeat() { return seat }
     report(.descriptors)
     return giveUpIdleServer() || giveUpIdleClient() ? room.serverSeat() : nil
   }
 
-  /// There is no descriptor for another client, whatever was reckoned.
+  /// There is no descriptor for another client, whatever was calculated.
   func starve() {
     worker.counters.countError(.acceptStarved)
     report(.descriptors)

@@ -6,7 +6,7 @@ import TLS
 
 extension WorkerLoop {
   func connect(_ connection: UpstreamConnection, to address: Address) {
-    // Given up in the same breath, as by a client that resets what it has just asked for (T54): not worth a socket.
+    // Closed at the same moment, as by a client that resets what it has just requested (T54): not worth a socket.
     if connection.isClosed { return worker.disconnected(connection, at: now()) }
     var secure: SecureLayer?
     if connection.configuration.tls != nil {

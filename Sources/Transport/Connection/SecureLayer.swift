@@ -1,5 +1,5 @@
-// TLS between a socket and its connection: ciphertext on one side, the connection's bytes on the other. Bound to the loop of
-// its socket, as that is.
+// TLS between a socket and its connection: ciphertext on one side, the connection's bytes on the other. Bound to the
+// loop of its socket, as that is.
 
 import Bytes
 package import Configuration
@@ -57,7 +57,7 @@ final class SecureLayer {
     return outcome
   }
 
-  /// What a client's connection tells of its TLS.
+  /// The facts of a client's connection about its TLS.
   func clientSecurity() -> ClientSecurity {
     let facts = session.facts()
     return ClientSecurity(
@@ -70,7 +70,7 @@ final class SecureLayer {
   }
 }
 
-/// The contexts of one configuration, prepared by the control plane. Immutable; handed to each loop.
+/// The contexts of one configuration, prepared by the control plane. Immutable. Handed to each loop.
 package struct TLSContexts: Sendable {
   package var listeners: [ListenerKey: ServerContext]
   /// By the upstream's name.

@@ -7,7 +7,7 @@ import Proxy
 
 extension Descriptor {
   private static let kind = CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-  /// LIMIT: connections that wait to be accepted; the system may have a smaller one (`net.core.somaxconn`).
+  /// LIMIT: connections that wait to be accepted. The system may have a smaller one (`net.core.somaxconn`).
   private static let backlog: CInt = 4096
 
   /// A socket that listens.
@@ -20,7 +20,7 @@ extension Descriptor {
       if isShared { descriptor.set(SOL_SOCKET, SO_REUSEPORT, CInt(1)) }
       // Sockets that are accepted inherit it.
       descriptor.set(CInt(IPPROTO_TCP), TCP_NODELAY, CInt(1))
-      // `[::]` takes IPv6 only, whatever the system's default: then it stands beside `0.0.0.0` on one port, and every
+      // `[::]` takes IPv6 only, whatever the system's default: then it is beside `0.0.0.0` on one port, and every
       // client has one address.
       if address.family == AF_INET6 { descriptor.set(CInt(IPPROTO_IPV6), IPV6_V6ONLY, CInt(1)) }
     }
@@ -43,8 +43,8 @@ extension Descriptor {
     if status == 0 || errno == EINPROGRESS || errno == EINTR { return descriptor }
     let code = errno
     descriptor.close()
-    // It may mean that no port is left, or that this machine has no address of that family: then another kind of socket does
-    // not reach the server either.
+    // It may mean that no port is left, or that this machine has no address of that family: then another kind of socket
+    // does not reach the server either.
     if code == EADDRNOTAVAIL, !hasRoute(to: address) { throw SystemError(code: ENETUNREACH) }
     throw SystemError(code: code)
   }
@@ -77,7 +77,7 @@ extension Descriptor {
   /// What listening gave.
   enum Accepted {
     case client(Descriptor, PeerAddress)
-    /// Nobody waits, or whoever waited is gone.
+    /// Nobody waits, or the waiting client is gone.
     case none
     /// The process or the system has no more descriptors, or no memory.
     case starved
@@ -102,7 +102,7 @@ extension Descriptor {
     }
   }
 
-  /// The port that a listening socket really has; 0 for a Unix socket.
+  /// The port that a listening socket really has. 0 for a Unix socket.
   func localPort() -> Int {
     var storage = sockaddr_storage()
     var size = socklen_t(MemoryLayout<sockaddr_storage>.size)

@@ -1,5 +1,5 @@
-// A socket's descriptor and what is done to it: bytes in, bytes out, the end. Straight to the kernel, with no buffer and no
-// promise in between.
+// A socket's descriptor and what is done to it: bytes in, bytes out, the end. Straight to the kernel, with no buffer
+// and no promise in between.
 
 import Bytes
 import Glibc
@@ -30,7 +30,8 @@ struct Descriptor: Equatable {
     var received = 0
     var code: CInt = 0
     queue.append(upTo: max) { room in
-      // SAFETY: the call writes at most as many bytes as there is room for, and keeps nothing; as many are counted as it wrote.
+      // SAFETY: the call writes at most as many bytes as there is room for, and keeps nothing. As many are counted as
+      // it wrote.
       unsafe room.withUnsafeMutableBufferPointer { buffer, count in
         repeat {
           received = unsafe recv(number, buffer.baseAddress, buffer.count, 0)
@@ -60,7 +61,7 @@ struct Descriptor: Equatable {
     }
   }
 
-  /// The peer sees the end of what was sent; receiving goes on.
+  /// The peer sees the end of what was sent. Receiving goes on.
   func closeOutput() { _ = shutdown(number, CInt(SHUT_WR)) }
 
   /// The peer sees a reset instead of an end.

@@ -1,5 +1,5 @@
-// Memory that was freed stays with the process, for what comes next. After a time in which very much was held that would be for
-// long, so it goes back to the system then.
+// Memory that was freed stays with the process, for what comes next. After a time in which very much was held that
+// would be for long, so it goes back to the system then.
 
 import CLinux
 

@@ -4,7 +4,7 @@ import Bytes
 import CLinux
 import Glibc
 
-/// Two descriptors of one worker, used on its thread only, and closed with this object. Whoever fills it empties it before
+/// Two descriptors of one worker, used on its thread only, and closed with this object. Its user empties it before
 /// anybody else can use it.
 final class Pipe {
   private let writing: CInt
@@ -12,7 +12,7 @@ final class Pipe {
   /// Bytes that it holds at most.
   let byteCountMax: Int
 
-  // LIMIT: the kernel's memory of one pipe; of an ordinary user it takes less, if anything.
+  // LIMIT: the kernel's memory of one pipe. Of an ordinary user it takes less, if anything.
   private static let wantedByteCount: CInt = 256 * 1024
 
   /// nil when the process has no descriptors left.
@@ -46,7 +46,7 @@ final class Pipe {
     var sent = 0
     while sent < count {
       let moved = Self.move(from: reading, to: descriptor.number, count - sent)
-      // A socket that failed says so again to whoever sends the rest.
+      // A socket that failed reports it again when the rest is sent.
       if moved <= 0 { break }
       sent += moved
     }

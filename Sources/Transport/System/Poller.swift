@@ -14,7 +14,7 @@ struct Readiness: OptionSet {
   /// Both directions are over, or the connection failed. Always watched for.
   static let end: Readiness = [Readiness(rawValue: EPOLLHUP.rawValue), .failure]
   static let failure = Readiness(rawValue: EPOLLERR.rawValue)
-  /// Told once for each change, not for as long as it lasts.
+  /// Reported once for each change, not for as long as it lasts.
   static let edge = Readiness(rawValue: EPOLLET.rawValue)
 }
 
@@ -22,7 +22,7 @@ struct Readiness: OptionSet {
 // SAFETY: of an event's union only the number is ever written and read.
 @safe final class Poller {
   private let number: CInt
-  // LIMIT: so many are looked at in one turn of the loop; the others keep until the next.
+  // LIMIT: so many are looked at in one turn of the loop. The others keep until the next.
   private var events = unsafe [epoll_event](repeating: epoll_event(), count: 256)
 
   init() throws(SystemError) {
@@ -51,7 +51,7 @@ struct Readiness: OptionSet {
     return unsafe epoll_ctl(number, operation, descriptor.number, &event) == 0
   }
 
-  /// - Returns: how many events there are; ``subscript(_:)`` has them until the next wait.
+  /// - Returns: how many events there are. ``subscript(_:)`` has them until the next wait.
   func wait(milliseconds: CInt) -> Int {
     let number = number
     // SAFETY: the call fills at most `count` events of the array.

@@ -33,7 +33,7 @@ struct SocketAddress {
 
   /// 0 for a Unix socket.
   var port: Int {
-    // In both families the port stands behind the family, in network order.
+    // In both families the port follows the family, in network order.
     guard isNetwork else { return 0 }
     return read(as: sockaddr_in.self) { Int(UInt16(bigEndian: $0.sin_port)) }
   }

@@ -10,7 +10,7 @@ struct SystemError: Error, CustomStringConvertible {
   var isOwnWant: Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].contains(code) }
 
   var description: String {
-    // SAFETY: strerror gives a text that lasts until the next call on this thread; it is copied here.
+    // SAFETY: strerror gives a text that lasts until the next call on this thread. It is copied here.
     unsafe String(cString: strerror(code))
   }
 }

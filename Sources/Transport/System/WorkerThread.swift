@@ -35,7 +35,8 @@ enum WorkerThread {
     pthread_detach(thread)
   }
 
-  /// Sends say that the peer is gone by their result; what is relayed has no flag against the signal that would end the process.
+  /// Sends say that the peer is gone by their result. What is relayed has no flag against the signal that would end the
+  /// process.
   private static func blockBrokenPipes() {
     var signals = sigset_t()
     // SAFETY: the calls fill and read the set that they are given.

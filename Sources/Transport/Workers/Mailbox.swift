@@ -1,4 +1,5 @@
-// What other threads want of a worker. Its loop is bound to its thread: it never leaves it, and work for it is sent there.
+// What other threads ask of a worker. Its loop is bound to its thread: it never leaves it, and work for it is sent
+// there.
 
 import Synchronization
 
@@ -28,7 +29,7 @@ final class Mailbox: Sendable {
     return isTaken
   }
 
-  /// What the job gives, once the worker has run it; nil when the worker has ended.
+  /// What the job gives, once the worker has run it. Nil when the worker has ended.
   func submit<Result: Sendable>(_ job: @escaping @Sendable (WorkerLoop) -> Result) async -> Result? {
     await withCheckedContinuation { continuation in
       let isTaken = post { loop in continuation.resume(returning: job(loop)) }

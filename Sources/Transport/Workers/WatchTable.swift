@@ -1,5 +1,5 @@
-// Who is meant by an event of the poller. A descriptor's number is used again as soon as it is closed, so an event may be
-// about one that is gone: its token says of which use of the number it speaks.
+// Who is meant by an event of the poller. A descriptor's number is used again as soon as it is closed, so an event may
+// be about one that is gone: its token says of which use of the number it speaks.
 
 /// Whom a worker's poller watches.
 class Watched {

@@ -23,6 +23,7 @@ extension HTTP2Session {
     record.isReported = true
     record.isHeadSubmitted = true
     record.isFinished = isEnd
+    incompleteCount += 1
     keeps(list.keptByteCount, of: record)
     flood.requestBegan()
     return record.handle
@@ -68,11 +69,15 @@ extension HTTP2Session {
   }
 
   /// nghttp2 sends heads before content: it has none left when it sends that, or nothing.
+  @inline(__always)
   func headsSent() {
     if headByteCount == 0 { return }
     headByteCount = 0
     headRound &+= 1
-    if !isDrainOfHeadsDue { return }
+    if isDrainOfHeadsDue { reportDrainOfHeads() }
+  }
+
+  private func reportDrainOfHeads() {
     isDrainOfHeadsDue = false
     for record in streams.all where record.isDrainDue { reportDrain(of: record) }
   }
@@ -205,8 +210,7 @@ extension HTTP2Session {
     sink.append(record.output.span.extracting(0..<byteCount))
     for _ in 0..<max(0, paddingByteCount - 1) { sink.append(0) }
     record.output.removeFirst(byteCount)
-    // LIMIT: memory that a stream keeps while nothing waits on it.
-    if record.output.isEmpty, record.output.allocatedByteCount > 16 * 1024 { releaseOutput(of: record) }
+    if record.output.isEmpty, record.output.allocatedByteCount > Self.keptByteCount { releaseOutput(of: record) }
     flood.sentData()
     headsSent()
     if record.isDrainDue { reportDrain(of: record) }
@@ -216,12 +220,13 @@ extension HTTP2Session {
   func endEarly(_ record: StreamRecord) {
     guard role == .server, !record.hasEnded, !record.isResetWanted else { return }
     answeredEarly.append(record.handle)
+    isResetDue = true
   }
 
-  /// To be called when all that was produced is written. Clients of many libraries lose an answer when its end and the
-  /// reset behind it come in one read, so the reset must have a TLS record and a write of its own (T118).
+  /// To be called when ``isResetDue`` and all that was produced is written. Clients of many libraries lose an answer
+  /// when its end and the reset behind it come in one read. So the reset has a record and a write of its own (T118).
   package func resetAnswered() {
-    if answeredEarly.isEmpty { return }
+    isResetDue = false
     for stream in answeredEarly {
       if let record = streams.record(of: stream), !record.hasEnded { reset(stream, code: ErrorCode.noError) }
     }

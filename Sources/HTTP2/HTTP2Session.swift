@@ -29,8 +29,12 @@ package final class HTTP2Session {
   /// The highest stream that the peer opened.
   var lastPeerStream: Int32 = 0
   var resetStreams = ResetStreams()
+  /// Streams whose peer has not ended its side.
+  var incompleteCount = 0
   /// Answered before their requests were complete: reset once the answers are written.
   var answeredEarly: [StreamID] = []
+  /// ``resetAnswered()`` has something to do.
+  package internal(set) var isResetDue = false
   /// When what is open of the input began. See ``FrameCutter/isOpen``. Int64.max when nothing is.
   package private(set) var openSince = Int64.max
 
@@ -63,6 +67,8 @@ package final class HTTP2Session {
   /// LIMIT: content that waits on a stream. Past it the other side must be held back until
   /// ``SessionEvent/drained(_:)``.
   package static let outputHighWater = 64 * 1024
+  /// LIMIT: memory that a stream keeps while nothing waits on it, and its record when it is over.
+  package static let keptByteCount = 16 * 1024
   // LIMIT: frames that wait to be sent, beside those of open streams: more means that the peer makes us answer and does
   // not read.
   private static let queuedFrameCountMax = 1000
@@ -196,7 +202,7 @@ package final class HTTP2Session {
       default: fail(.internalError)
       }
     } else if unsafe nghttp2_session_get_outbound_queue_size(pointer) > Self.queuedFrameCountMax + streams.openCount
-      || headByteCount > headByteCountMax
+      || headByteCount > 0 && headByteCount > headByteCountMax
     {
       fail(.outputFlood)
     }

@@ -118,6 +118,7 @@ extension HTTP2Session {
       unsafe catraca_set_slot(pointer, header.stream_id, Int32(clamping: record.slot))
       _ = unsafe catraca_take_turns(pointer, header.stream_id)
       flood.requestBegan()
+      incompleteCount += 1
       requestBuilder.begin()
       block = .request
     } else if let record = record(nghttp2Stream: header.stream_id) {
@@ -182,6 +183,7 @@ extension HTTP2Session {
   private func ended(_ record: StreamRecord) {
     if record.hasEnded { return }
     record.hasEnded = true
+    incompleteCount -= 1
     if record.isReported, !record.isInputDiscarded { report(.end(record.handle)) }
   }
 
@@ -233,6 +235,7 @@ extension HTTP2Session {
       let isSafe = role == .client && code == ErrorCode.refusedStream
       report(.closed(record.handle, code: code, isSafeToRetry: isSafe))
     }
+    if !record.hasEnded { incompleteCount -= 1 }
     let before = record.output.allocatedByteCount
     streams.close(record)
     contentByteCount += record.output.allocatedByteCount - before
@@ -264,7 +267,11 @@ extension HTTP2Session {
       let isOurs = record(nghttp2Stream: header.stream_id)?.isResetWanted ?? false
       if !isOurs, let reason = flood.ownReset(at: now) { fail(reason) }
     case .headers, .data:
-      if header.flags & FrameFlag.end != 0, let record = record(nghttp2Stream: header.stream_id) { endEarly(record) }
+      if incompleteCount > 0, header.flags & FrameFlag.end != 0,
+        let record = record(nghttp2Stream: header.stream_id)
+      {
+        endEarly(record)
+      }
     default: break
     }
   }

@@ -37,8 +37,7 @@ final class StreamRecord {
 
   func reset() {
     id = 0
-    // LIMIT: memory that a free record keeps.
-    if output.allocatedByteCount > 16 * 1024 { output.releaseStorage() } else { output.removeAll() }
+    if output.allocatedByteCount > HTTP2Session.keptByteCount { output.releaseStorage() } else { output.removeAll() }
     headByteCount = 0
     trailers.removeAll()
     isHeadSubmitted = false

@@ -73,7 +73,7 @@ package class Connection {
   @inline(__always)
   private func hold(_ byteCount: Int) {
     if byteCount == heldByteCount { return }
-    worker.memory.move(by: byteCount - heldByteCount)
+    worker.holdMemory(byteCount - heldByteCount)
     heldByteCount = byteCount
   }
 

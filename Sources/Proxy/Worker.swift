@@ -41,6 +41,8 @@ package final class Worker {
   var table = ConnectionTable()
   /// What the connections hold of what all workers' may.
   var memory: MemoryShare
+  /// ``settleMemory(isTick:)`` has something to do.
+  package internal(set) final var isMemoryDue = false
   /// See ``Connection/outputHighWater``.
   var outputHighWater = Connection.outputHighWater
   /// Memory for heads and small bodies on their way out, which lasts until they are written.

@@ -23,13 +23,20 @@ struct PackedBytes {
 
   /// The top bit of each byte that is not a letter, a digit or a hyphen: all that nearly every field name is made of.
   @inline(__always)
-  var unusualInName: UInt64 {
+  var unusualInName: UInt64 { unusual(besides: 0x2D...0x2D) }
+
+  /// The top bit of each byte that is not a letter, a digit, a hyphen or a dot: all that nearly every host is made of.
+  @inline(__always)
+  var unusualInHost: UInt64 { unusual(besides: 0x2D...0x2E) }
+
+  @inline(__always)
+  private func unusual(besides others: ClosedRange<UInt64>) -> UInt64 {
     let seven = word & ~Self.tops
     let lowered = seven | Self.ones &* 0x20
     let letters = Self.atLeast(lowered, 0x61) & ~Self.atLeast(lowered, 0x7B)
     let digits = Self.atLeast(seven, 0x30) & ~Self.atLeast(seven, 0x3A)
-    let others = Self.atLeast(seven ^ Self.ones &* 0x2D, 1)
-    return ~((letters | digits | ~others) & ~word) & Self.tops
+    let marks = Self.atLeast(seven, others.lowerBound) & ~Self.atLeast(seven, others.upperBound + 1)
+    return ~((letters | digits | marks) & ~word) & Self.tops
   }
 
   /// The top bit of each byte that is a control other than HTAB.

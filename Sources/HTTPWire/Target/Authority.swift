@@ -51,6 +51,8 @@ private func authorityHostEnd(_ text: Span<UInt8>) -> Int? {
     return close + 1
   }
   var index = 0
+  // Eight bytes a step while they are letters, digits, hyphens and dots, as in nearly every name.
+  while index + 8 <= text.count, PackedBytes(text, at: index).unusualInHost == 0 { index += 8 }
   while index < text.count, isNameByte(text[index]) { index += 1 }
   if index == 0 || text[0] == 0x2E { return nil }
   // One dot may end a full domain name. With more, a rule for the name would not find it (T95).

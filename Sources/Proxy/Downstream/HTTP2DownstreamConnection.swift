@@ -148,12 +148,16 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
 
   override func fillOutput() {
     if isClosed { return }
-    if transfer.isAllWritten { session.resetAnswered() }
+    if session.isResetDue, transfer.isAllWritten { session.resetAnswered() }
     prepareOutput()
     session.produce(into: &output, upTo: Self.outputHighWater)
     while let event = session.nextEvent() { handle(event, Span()) }
-    // One request whose answer goes on at once is as little as one of HTTP/1.
-    if heldByteCount > 0 || exchangeCount > 1 || session.queuedByteCount > 0 || transfer.isOutputStuck { settleHeld() }
+    // One request whose answer goes on at once is as little as one of HTTP/1, with the memory that its stream keeps.
+    if heldByteCount > 0 || exchangeCount > 1 || transfer.isOutputStuck
+      || session.queuedByteCount > HTTP2Session.keptByteCount
+    {
+      settleHeld()
+    }
     // Who sends no more gives no credit either: what is not made now never will be.
     if session.isFinished || isInputEnded && exchangeCount == 0 && output.isEmpty { close() }
   }

@@ -87,7 +87,7 @@ extension Exchange {
     let snapshot = snapshot
     // Asked once for all lines, as each answer costs a walk over them.
     let isTraceKept = head.has(.tracestate) && isTraceKept
-    let isCallTimed = isCallTimed
+    let isCallTimed = head.has(.grpcTimeout) && isCallTimed
     var run = 0..<0
     for index in head.fields.indices {
       let field = head.fields[index]

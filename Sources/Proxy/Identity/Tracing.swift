@@ -52,7 +52,8 @@ extension Exchange {
   }
 
   /// One well-formed traceparent of version 00 whose ids are not all zero; anything else starts a new trace.
-  var isTraceKept: Bool { Self.isTraceKept(of: head) }
+  // Not inlined: most requests have no trace.
+  var isTraceKept: Bool { @inline(never) get { Self.isTraceKept(of: head) } }
 
   private static func isTraceKept(of head: borrowing RequestHead) -> Bool {
     guard head.count(of: .traceparent) == 1, let field = head.first(.traceparent), field.value.count == 55 else {

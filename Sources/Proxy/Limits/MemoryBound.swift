@@ -72,12 +72,18 @@ struct MemoryShare {
 }
 
 extension Worker {
-  /// To be called when what connections hold may have moved.
+  /// Counts what a connection holds more, or less.
+  func holdMemory(_ difference: Int) {
+    memory.move(by: difference)
+    isMemoryDue = memory.hasMoved
+  }
+
+  /// To be called when ``isMemoryDue``.
   /// - Parameter isTick: what other workers' hold may have moved as well.
   /// - Returns: whether there are commands to be carried out.
   package func settleMemory(isTick: Bool = false) -> Bool {
-    if !isTick, !memory.hasMoved { return false }
     memory.settle(isTick: isTick)
+    defer { isMemoryDue = memory.hasMoved }
     let isShort = memory.isShort
     outputHighWater = isShort ? Connection.shortOutputHighWater : Connection.outputHighWater
     guard memory.isFull else {

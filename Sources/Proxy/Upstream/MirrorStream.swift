@@ -88,7 +88,7 @@ final class MirrorStream: UnattendedStream {
   }
 
   private func countHeld() {
-    worker.memory.move(by: held.allocatedByteCount - heldByteCount)
+    worker.holdMemory(held.allocatedByteCount - heldByteCount)
     heldByteCount = held.allocatedByteCount
   }
 

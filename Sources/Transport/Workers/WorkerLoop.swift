@@ -294,7 +294,7 @@ final class WorkerLoop {
         worker.drained(connection, at: now())
       } else if let (connection, isOwnWant) = failed.popLast() {
         worker.connectFailed(connection, isOwnWant: isOwnWant, at: now())
-      } else if worker.commands.isEmpty, worker.flushes.isEmpty, !worker.settleMemory() {
+      } else if worker.commands.isEmpty, worker.flushes.isEmpty, !worker.isMemoryDue || !worker.settleMemory() {
         break
       }
     }

@@ -30,20 +30,21 @@ package class Connection {
   /// What had been written when a peer that is slow was looked after the last time.
   final var bytesWrittenAtLastCheck: UInt64 = 0
 
-  /// The steady time at which ``deadlinePassed()`` is called, in nanoseconds; Int64.max for never.
+  /// The steady time at which ``deadlinePassed()`` is called, in nanoseconds. Int64.max for never.
   final var deadline = Int64.max
 
-  /// LIMIT: past this many unwritten bytes the other side is not read until half of them are written. Together with what
-  /// is received (64 KiB) or relayed (256 KiB) at a time it bounds what one exchange may hold in each direction (T70).
+  /// LIMIT: past this many unwritten bytes the other side is not read until half of them are written. Together with
+  /// what is received (64 KiB) or relayed (256 KiB) at a time it bounds what one exchange may hold in each direction
+  /// (T70).
   static let outputHighWater = 64 * 1024
-  /// LIMIT: the same while memory is short; see ``MemoryShare/isShort``.
+  /// LIMIT: the same while memory is short. See ``MemoryShare/isShort``.
   static let shortOutputHighWater = 4 * 1024
 
   /// An HTTP/2 connection without requests gives memory back after this time.
   static let trimNanoseconds: Int64 = 1_000_000_000
 
-  /// From so many bytes on a piece of a body is passed on with the memory in which it lies; fewer are copied, so that a peer that
-  /// does not take them cannot hold much more memory than bytes.
+  /// From so many bytes on a piece of a body is passed on with the memory in which it lies. Fewer are copied, so that a
+  /// peer that does not take them cannot hold much more memory than bytes.
   static let movedByteCountMin = 16 * 1024
 
   /// To be called before the first byte of something that is written: an empty output owns no memory.
@@ -61,7 +62,7 @@ package class Connection {
   /// Bytes in memory beside `output`, which go on when somebody takes them.
   var storedByteCount: Int { 0 }
 
-  /// Counts what the connection holds anew. To be called where bytes stay that mostly do not; see ``MemoryBound``.
+  /// Counts what the connection holds again. To be called where bytes stay that mostly do not. See ``MemoryBound``.
   package final func settleHeld() { hold(isLetGo ? 0 : storedByteCount + transfer.stuckByteCount) }
 
   /// It is on its way out, and counts no more.
@@ -103,7 +104,7 @@ package class Connection {
   final var isOutputIdle: Bool { transfer.isAllWritten && index >= 0 && !isClosed }
 
   final func flush() {
-    // What has no place yet is told when it is connected.
+    // A connection without a slot is reported when it is connected.
     if isClosed || index < 0 { return }
     if transfer.queueFlush() { worker.flushes.append(index) }
   }
@@ -120,7 +121,7 @@ package class Connection {
     worker.commands.append(.resumeReading(self))
   }
 
-  /// Closes once what waits is written; a peer that does not read cannot hold it open.
+  /// Closes once what waits is written. A peer that does not read cannot hold it open.
   final func close() {
     if isClosed { return }
     isClosed = true
@@ -133,7 +134,7 @@ package class Connection {
     deadline = worker.time.nanoseconds &+ worker.snapshot.bodyTimeout
   }
 
-  /// The deadline of a close passed: a peer that still takes bytes gets more time, one that does not is let go.
+  /// The deadline of a close passed: a peer that still reads gets more time, one that does not is cut off.
   final func closeTimedOut() {
     if transfer.bytesWritten == bytesWrittenAtLastCheck { return worker.commands.append(.abort(self)) }
     startCloseTimer()
@@ -157,17 +158,18 @@ package class Connection {
   // Events, in the order in which they may come.
 
   func received(_ bytes: Span<UInt8>) {}
-  /// As ``received(_:)``, for many bytes: whoever passes them on as they are may take their memory, and leave other memory.
+  /// As ``received(_:)``, for many bytes: a receiver that passes them on as they are may take their memory, and leave
+  /// other memory.
   func received(moving bytes: inout ByteQueue) { received(bytes.span) }
-  /// What is left of the body that comes in, where its length is known; nil where none does, or nobody knows.
+  /// What is left of the body that comes in, where its length is known. Nil where none does, or nobody knows.
   var knownBodyLeft: UInt64? { nil }
-  /// Where that body goes as it comes; nil when it has to be received.
+  /// Where that body goes as it comes. Nil when it has to be received.
   var relayTarget: Connection? { nil }
   /// So many bytes of the body went where ``relay()`` said.
   func relayed(_ byteCount: Int) {}
-  /// The peer will send no more; it may still read.
+  /// The peer will send no more. It may still read.
   func receivedEnd() {}
-  /// The peer will send no more behind what waits while it is not read; ``receivedEnd()`` comes when that was read.
+  /// The peer will send no more behind what waits while it is not read. ``receivedEnd()`` comes when that was read.
   func endedUnread() {}
   /// All output reached the kernel.
   func outputDrained() {}
@@ -176,8 +178,8 @@ package class Connection {
   func disconnected() {}
 }
 
-/// All connections of a worker. Their deadlines are looked through ten times a second, some 0.1 ms for ten thousand of
-/// them, so there is no other timer and moving a deadline costs one store.
+/// All connections of a worker. Their deadlines are checked ten times a second, some 0.1 ms for ten thousand of them.
+/// So there is no other timer, and moving a deadline costs one store.
 struct ConnectionTable {
   private(set) var connections: [Connection?] = []
   private var free: [Int] = []

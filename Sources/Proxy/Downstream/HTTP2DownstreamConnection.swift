@@ -1,8 +1,8 @@
-// A client's HTTP/2 connection (RFC 9113): the session (`Sources/HTTP2`) does frames and flow control, each request is an
-// exchange on a stream of its own. Frames are made when the transport asks for output, so that what several exchanges have
-// to say goes out in one write.
+// A client's HTTP/2 connection (RFC 9113): the session (`Sources/HTTP2`) does frames and flow control, each request is
+// an exchange on a stream of its own. Frames are made when the transport asks for output, so that what several
+// exchanges have to say goes out in one write.
 //
-// Invariant: the session's events are handled one at a time; what a stream writes meanwhile waits in the session.
+// Invariant: the session's events are handled one at a time. What a stream writes meanwhile waits in the session.
 
 import Bytes
 import Configuration
@@ -20,14 +20,14 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   /// What the streams keep of requests that nobody has taken yet.
   var requestByteCount = 0
   private var isInputEnded = false
-  /// When to say which streams are the last ones, after an announcement; see ``drain()``.
+  /// When to say which streams are the last ones, after an announcement. See ``drain()``.
   private var shutdownAt = Int64.max
   /// When to end it though nothing happens: idle, or before its first request.
   private var idleAt = Int64.max
   private var bytesWrittenAtIdleCheck: UInt64 = 0
 
-  /// How long a client may take to confirm the announcement of the end: requests that are on their way are served (§6.8).
-  /// An idle one has less time: many do not confirm, but close.
+  /// How long a client may take to confirm the announcement of the end: requests that are on their way are served
+  /// (§6.8). An idle one has less time: many do not confirm, but close.
   private static let shutdownNanoseconds: Int64 = 5_000_000_000
   private static let idleShutdownNanoseconds: Int64 = 1_000_000_000
 
@@ -123,7 +123,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     streams[id.slot] = nil
     stream.exchange?.abandon(.clientClosed)
     stream.reset()
-    // LIMIT: streams kept for the next requests of this connection; more are freed.
+    // LIMIT: streams kept for the next requests of this connection. More are freed.
     if spareStreams.count < 32 { spareStreams.append(stream) }
     endIfAnswered()
   }
@@ -201,8 +201,8 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     spareStreams = []
   }
 
-  /// Nothing was asked for a long time. Whoever takes old answers meanwhile gets more time; whoever takes neither them nor
-  /// the announcement of the end is cut off.
+  /// Nothing was requested for a long time. A client that reads old answers meanwhile gets more time. One that reads
+  /// neither them nor the announcement of the end is cut off.
   private func endIdle() {
     let isMoving = transfer.bytesWritten != bytesWrittenAtIdleCheck
     bytesWrittenAtIdleCheck = transfer.bytesWritten

@@ -4,7 +4,8 @@ import Bytes
 import HTTPWire
 
 extension Exchange {
-  /// LIMIT: a client's request id is kept up to this length, if it is plain: it goes into logs, bodies and other services.
+  /// LIMIT: a client's request id is kept up to this length, if it is plain: it goes into logs, bodies and other
+  /// services.
   private static let requestIDByteCountMax = 128
 
   func ensureRequestID() {
@@ -51,7 +52,7 @@ extension Exchange {
     upstreamHead.append("\r\n")
   }
 
-  /// One well-formed traceparent of version 00 whose ids are not all zero; anything else starts a new trace.
+  /// One well-formed traceparent of version 00 whose ids are not all zero. Anything else starts a new trace.
   // Not inlined: most requests have no trace.
   var isTraceKept: Bool { @inline(never) get { Self.isTraceKept(of: head) } }
 

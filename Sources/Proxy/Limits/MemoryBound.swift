@@ -1,6 +1,7 @@
-// What all connections of the process may hold together (`limits.memory`, T94): output that a peer does not take, input that
-// nobody takes yet, frames and heads that wait. Each worker counts what its own connections hold, and tells the others when
-// that has moved by a piece; past the bound it gives up its largest holders, as far as it has more than its part.
+// What all connections of the process may hold together (`limits.memory`, T94): output that a peer does not take, input
+// that nobody takes yet, frames and heads that wait. Each worker counts what its own connections hold, and reports it
+// to the others when that has moved by a piece. Beyond the limit it closes its largest holders, as far as it has more
+// than its part.
 //
 // Invariant: nothing here is touched for a connection whose bytes go on at once.
 
@@ -49,7 +50,7 @@ struct MemoryShare {
   /// Whether there may be something to do.
   var hasMoved: Bool { isFull || abs(byteCount - toldByteCount) >= Self.pieceByteCount }
 
-  /// Tells the others, and looks at how things stand.
+  /// Reports to the others, and looks at the sum.
   mutating func settle(isTick: Bool = false) {
     let used = bound.move(by: byteCount - toldByteCount)
     toldByteCount = byteCount
@@ -58,7 +59,8 @@ struct MemoryShare {
     if !isFull { fullTickCount = 0 } else if isTick { fullTickCount += 1 }
   }
 
-  /// The bound is reached, or it was nearly for a second: peers that take a byte now and then must not keep all others out.
+  /// The bound is reached, or it was nearly for a second: peers that take a byte now and then must not keep all others
+  /// out.
   var isUrgent: Bool { isOver || fullTickCount > 10 }
 
   /// Half of the bound is used: nobody gets far ahead of a peer that is slow.
@@ -90,7 +92,7 @@ extension Worker {
       if isTick, isShort { markHolders() }
       return false
     }
-    // Who takes nothing is known from tick to tick; the bound itself waits for none.
+    // Who takes nothing is known from tick to tick. The bound itself waits for none.
     let isCleared = isTick || memory.isOver ? makeRoom() : false
     if isTick { markHolders() }
     return isCleared
@@ -99,7 +101,7 @@ extension Worker {
   /// Whether new work is to be turned away.
   var isMemoryFull: Bool { memory.isFull }
 
-  /// Remembers what each holder's peer has taken, to tell at the next look whether it has taken any.
+  /// Remembers what each holder's peer has taken, to see at the next look whether it has taken any.
   private func markHolders() {
     for connection in table.connections {
       guard let connection, connection.heldByteCount > 0 else { continue }
@@ -107,8 +109,8 @@ extension Worker {
     }
   }
 
-  /// The largest holders go until three quarters of the bound are left: those whose peers take nothing first, the others only
-  /// where it is urgent.
+  /// The largest holders go until three quarters of the bound are left: those whose peers take nothing first, the
+  /// others only where it is urgent.
   private func makeRoom() -> Bool {
     let target = memory.bound.byteCountMax / 4 * 3
     if !memory.isAbovePart(of: target) { return false }
@@ -134,7 +136,7 @@ extension Worker {
     if holder is DownstreamConnection {
       holder.cutOff()
     } else {
-      // Its exchanges are told when the socket is gone.
+      // Its exchanges learn of it when the socket is gone.
       commands.append(.abort(holder))
     }
   }

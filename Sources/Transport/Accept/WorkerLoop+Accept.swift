@@ -95,7 +95,9 @@ extension WorkerLoop {
     guard let (opening, secure) = isPlain ? (nil, nil) : opening(of: peer, at: key, known) else {
       return client.close()
     }
-    let socket = Socket(client, loop: self, opening: opening, admission: admission, seat: seat, secure: secure)
+    let socket = Socket(
+      client, loop: self, opening: opening, isHeaderDue: known.listener.hasProxyProtocol, admission: admission,
+      seat: seat, secure: secure)
     guard watch(socket, [.input, .inputEnd, .edge]) else { return client.close() }
     if isPlain {
       socket.becomeConnection(of: peer, listener: known.counterID, security: nil)
@@ -126,12 +128,12 @@ extension WorkerLoop {
       timeout = tls.handshakeTimeout.nanoseconds
     }
     let opening = Opening(
-      counterID: known.counterID, isHeaderDue: known.listener.hasProxyProtocol, peer: peer,
-      since: now().nanoseconds, deadline: now().nanoseconds &+ timeout)
+      counterID: known.counterID, peer: peer, since: now().nanoseconds, deadline: now().nanoseconds &+ timeout)
     return (opening, secure)
   }
 
-  /// Takes a listener as the new configuration has it. Who was let in under other rules of TLS than it has now is not kept.
+  /// Takes a listener as the new configuration has it. Who was let in under other rules of TLS than it has now is not
+  /// kept.
   func replace(_ listener: Listener) {
     guard let old = listeners[listener.key] else { return }
     let before = old.listener.tls

@@ -1,5 +1,5 @@
-// Between a client's connect and its connection: the PROXY header where the listener wants one, then the TLS handshake. Until
-// both are through the data plane knows nothing of the client; a deadline and `limits.connections` bound it.
+// Between a client's connect and its connection: the PROXY header where the listener wants one, then the TLS handshake.
+// Until both are through, the data plane knows nothing of the client. A deadline and `limits.connections` bound it.
 
 import Bytes
 import Configuration
@@ -9,20 +9,15 @@ import TLS
 /// What a socket that was accepted has before it. An object, which goes when the client has become a connection.
 final class Opening {
   let counterID: Int
-  /// A PROXY header is due.
-  var isHeaderDue: Bool
   /// The peer, or whom the header names.
   var peer: PeerAddress
-  /// Bytes of an unfinished PROXY header; at most one header's.
+  /// Bytes of an unfinished PROXY header, at most those of one.
   var header: [UInt8] = []
   let since: Int64
   var deadline: Int64
-  /// The client was told why it does not become a connection; what it still sends is thrown away.
-  var isRefused = false
 
-  init(counterID: Int, isHeaderDue: Bool, peer: PeerAddress, since: Int64, deadline: Int64) {
+  init(counterID: Int, peer: PeerAddress, since: Int64, deadline: Int64) {
     self.counterID = counterID
-    self.isHeaderDue = isHeaderDue
     self.peer = peer
     self.since = since
     self.deadline = deadline
@@ -30,10 +25,10 @@ final class Opening {
 }
 
 extension Socket {
-  /// Works on the first bytes of a client. Returns how many of them belong to what comes before TLS and HTTP; nil when
-  /// nothing else is to be done with them.
+  /// Works on the first bytes of a client.
+  /// - Returns: how many of them belong to the PROXY header. Nil when nothing else is to be done with them.
   func readHeader(_ bytes: Span<UInt8>) -> Int? {
-    guard let opening, opening.isHeaderDue else { return 0 }
+    guard let opening else { return 0 }
     let before = opening.header.count
     opening.header += bytes.copied()
     let header = opening.header
@@ -46,22 +41,25 @@ extension Socket {
       return nil
     case .complete(let byteCount, let source):
       if let source { opening.peer = source }
-      // It stays one whose header is due: no handshake was begun.
       admission = loop.admit(opening.peer)
       if admission == nil {
         abort()
         return nil
       }
-      opening.isHeaderDue = false
       opening.header = []
-      if secure == nil { openingEnded(opening, security: nil) }
+      perform(state.headerRead())
       return byteCount - before
     }
   }
 
-  private func openingEnded(_ opening: Opening, security: ClientSecurity?) {
+  /// The connection's own bytes follow.
+  func begin() {
+    if let upstream { return loop.worker.connected(upstream, at: loop.now()) }
+    guard let opening else { return }
     self.opening = nil
     loop.opened(self)
+    let security = secure?.clientSecurity()
+    if let security { loop.worker.counters.countHandshake((security.isResumed ? TLSResult.resumed : .ok).rawValue) }
     becomeConnection(of: opening.peer, listener: opening.counterID, security: security)
   }
 
@@ -72,34 +70,32 @@ extension Socket {
 
   // MARK: Handshakes
 
-  /// The first bytes of an upstream's session, or nothing.
-  func beginHandshake() {
-    guard let secure else { return }
-    _ = secure.session.handshake()
+  /// The first bytes of a server's session.
+  func startHandshake() {
+    _ = secure?.session.handshake()
     flush()
   }
 
   func handshakeCompleted() {
-    guard let secure else { return }
-    if let opening {
-      let security = secure.clientSecurity()
-      loop.worker.counters.countHandshake(security.isResumed ? TLSResult.resumed.rawValue : TLSResult.ok.rawValue)
-      openingEnded(opening, security: security)
-    } else if let upstream = connection as? UpstreamConnection {
-      if let wanted = secure.requiredProtocol, secure.session.facts().applicationProtocol != wanted.rawValue {
-        return handshakeFailed("the server does not speak \(wanted.rawValue)")
-      }
-      loop.worker.connected(upstream, at: loop.now())
+    if let secure, let wanted = secure.requiredProtocol,
+      secure.session.facts().applicationProtocol != wanted.rawValue
+    {
+      return handshakeFailed("the server does not speak \(wanted.rawValue)")
     }
+    perform(state.handshakeCompleted())
   }
 
-  /// The session is dead: what it says about that is sent, and the socket goes.
   func sessionFailed(_ error: TLSError) {
-    guard let secure else { return }
-    if opening != nil { return refuse(error) }
-    flush()
-    if !secure.session.isEstablished { return handshakeFailed(error.reason) }
-    abort()
+    switch state.sessionFailed() {
+    case .nothing: break
+    case .refuseClient: refuse(error)
+    case .failHandshake:
+      flush()
+      handshakeFailed(error.reason)
+    case .abort:
+      flush()
+      abort()
+    }
   }
 
   /// Tells the client why it is not let in, and reads on for a moment: a close with unread input would reset the
@@ -107,33 +103,32 @@ extension Socket {
   private func refuse(_ error: TLSError) {
     if error.isPlainHTTP { writeOnce(Self.plainHTTPAnswer) } else { flush() }
     loop.worker.counters.countHandshake(error.result.rawValue)
-    opening?.isRefused = true
     opening?.deadline = loop.now().nanoseconds &+ Self.lingerNanoseconds
-    closeOutput()
+    perform(state.closeOutput())
   }
 
   /// LIMIT: how long the input of a client that was refused is thrown away.
   private static let lingerNanoseconds: Int64 = 2_000_000_000
 
   /// The client does not become a connection.
-  func endOpening(_ result: TLSResult) {
-    if let opening, !opening.isHeaderDue, !opening.isRefused {
-      loop.worker.counters.countHandshake(result.rawValue)
+  func endOpening(_ ending: SocketState.Ending) {
+    switch ending {
+    case .headerTimedOut: loop.worker.counters.countError(.proxyHeaderTimeout)
+    case .handshakeTimedOut: loop.worker.counters.countHandshake(TLSResult.timeout.rawValue)
+    case .handshakeUnfinished: loop.worker.counters.countHandshake(TLSResult.closed.rawValue)
+    default: break
     }
     opening = nil
     loop.opened(self)
   }
 
   func openingTimedOut() {
-    if opening?.isHeaderDue == true { loop.worker.counters.countError(.proxyHeaderTimeout) }
-    endOpening(.timeout)
-    abort()
+    if let ending = state.openingTimedOut() { end(ending) }
   }
 
   private func handshakeFailed(_ reason: String) {
-    guard let upstream = connection as? UpstreamConnection else { return abort() }
-    loop.reportUpstreamHandshake(upstream, reason)
-    giveUp(upstream)
+    if let upstream { loop.reportUpstreamHandshake(upstream, reason) }
+    connectFailed()
   }
 
   /// A word for who speaks HTTP where TLS is expected, as other servers have it.

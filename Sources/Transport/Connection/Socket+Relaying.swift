@@ -1,15 +1,16 @@
-// Long bodies go from socket to socket within the kernel, where nobody has to look at them: no TLS, no HTTP/2, no chunks. It
-// is decided anew for each piece, and what the other socket does not take at once goes on as if it had been received.
+// Long bodies go from socket to socket within the kernel, where nobody has to look at them: no TLS, no HTTP/2, no
+// chunks. It is decided anew for each piece, and what the other socket does not take at once goes on as if it had been
+// received.
 
 import Bytes
 import Proxy
 
 extension Socket {
   /// Passes the next piece of a body on, where that can be.
-  /// - Returns: how many receives that was worth; 0 when nothing is there for now; nil when it has to be received.
+  /// - Returns: how many receives that was worth, 0 when nothing is there for now. Nil when it has to be received.
   func relayInput() -> Int? {
     guard let connection, connection.transfer.isRelaySource, secure == nil, let relay = connection.relay(),
-      let target = loop.socket(of: relay.target), target.takesRelayed, let pipe = loop.relayPipe
+      let target = loop.socket(of: relay.target), target.state.takesRelayed, let pipe = loop.relayPipe
     else { return nil }
     let wanted = min(relay.byteCountMax, relayByteCount, pipe.byteCountMax)
     switch pipe.fill(from: descriptor, max: wanted) {
@@ -25,12 +26,12 @@ extension Socket {
       }
       return 1 + count / BodyBlock.contentByteCount
     case .wouldBlock:
-      isInputWaiting = false
+      state.inputEmptied()
       return 0
     case .end:
       return nil
     case .failed:
-      // Not every kind of socket can do it; what else it was, the receive that follows will say.
+      // Not every kind of socket can do it. If something else was wrong, the receive that follows says so.
       connection.transfer.relayFailed()
       return nil
     }

@@ -1,9 +1,6 @@
-// One socket: the system's descriptor on one side, a connection of the data plane on the other. It hands events in and
-// carries commands out, and decides nothing. What comes before a client's connection stands in Socket+Opening.swift, how long
-// bodies pass in Socket+Relaying.swift.
-//
-// The poller speaks of changes only: that there is input is remembered until it was read to its end, and room for output is
-// waited for only once there was none.
+// One socket: the system's descriptor on one side, a connection of the data plane on the other. `SocketState` says what
+// is done with an event, and this carries it out. What comes before a client's connection is in Socket+Opening.swift,
+// how long bodies pass in Socket+Relaying.swift.
 
 import Bytes
 import Proxy
@@ -11,13 +8,12 @@ import TLS
 
 /// Bound to its loop's thread, as everything here is.
 final class Socket: Watched {
-  enum CloseMode {
-    case all, output
-  }
-
   let loop: WorkerLoop
   private let worker: Worker
+  var state: SocketState
   private(set) var connection: Connection?
+  /// The connection, where it leads to a server.
+  let upstream: UpstreamConnection?
   /// Set while a client is on its way to being a connection.
   var opening: Opening?
   /// Of a client, until the socket is gone.
@@ -25,25 +21,8 @@ final class Socket: Watched {
   /// Until the socket is gone.
   private var seat: Seat?
   var secure: SecureLayer?
-  /// To a server that has not answered yet.
-  private var isConnecting = false
-  /// The poller tells when there is room for output.
-  private var isOutputWatched: Bool
-  /// The kernel takes nothing more for now.
-  private var isOutputBlocked = false
-  private var isOutputClosed = false
-  /// There may be input that was not read.
-  var isInputWaiting = false
-  /// The peer sends no more behind what waits: a short read is not the end of it.
-  private var isInputEndSeen = false
-  private var isInputEnded = false
-  private var isReadingPaused = false
   /// So much of a body is relayed at a time: more as long as the other side takes all of it.
   var relayByteCount = BodyBlock.contentByteCount
-  /// Among the loop's unfinished ones.
-  var isReadDue = false
-  private var isGone = false
-  private var pendingClose: CloseMode?
 
   /// Larger pieces of bodies are passed on at once: they would only pile up.
   private static let batchedByteCountMax = 16 * 1024
@@ -52,29 +31,30 @@ final class Socket: Watched {
   private static let readsMax = 16
 
   /// A socket whose connection exists already: one to an upstream, which is being connected.
-  init(_ descriptor: Descriptor, loop: WorkerLoop, connection: Connection, seat: Seat, secure: SecureLayer?) {
+  init(_ descriptor: Descriptor, loop: WorkerLoop, connection: UpstreamConnection, seat: Seat, secure: SecureLayer?) {
     self.loop = loop
     self.seat = seat
     worker = loop.worker
     self.connection = connection
+    upstream = connection
     self.secure = secure
-    isConnecting = true
-    isOutputWatched = true
+    state = .connecting(isSecure: secure != nil)
     super.init(descriptor)
   }
 
-  /// A socket that was accepted; its connection is made when all that comes before it, if anything does, is through.
+  /// A socket that was accepted. Its connection is made when the PROXY header and the handshake are through.
   init(
-    _ descriptor: Descriptor, loop: WorkerLoop, opening: Opening?, admission: Admission, seat: Seat,
+    _ descriptor: Descriptor, loop: WorkerLoop, opening: Opening?, isHeaderDue: Bool, admission: Admission, seat: Seat,
     secure: SecureLayer?
   ) {
     self.admission = admission
     self.seat = seat
     self.loop = loop
     worker = loop.worker
+    upstream = nil
     self.opening = opening
     self.secure = secure
-    isOutputWatched = false
+    state = .accepted(isHeaderDue: isHeaderDue, isSecure: secure != nil)
     super.init(descriptor)
   }
 
@@ -83,51 +63,46 @@ final class Socket: Watched {
     loop.attach(self, to: connection)
   }
 
-  /// A server was not reached, or not by TLS.
-  func giveUp(_ upstream: UpstreamConnection, isOwnWant: Bool = false) {
-    connection = nil
-    loop.detach(upstream)
-    end()
-    loop.worker.connectFailed(upstream, isOwnWant: isOwnWant, at: loop.now())
-  }
-
   // MARK: Events
 
   override func ready(_ readiness: Readiness) {
-    if isConnecting {
-      guard finishConnecting() else { return }
-    } else if isOutputBlocked, readiness.contains(.output) {
-      isOutputBlocked = false
-      flush()
-      if isGone { return }
-    }
-    if readiness.isDisjoint(with: [.input, .inputEnd, .end]) { return }
-    isInputWaiting = true
-    if !readiness.isDisjoint(with: [.inputEnd, .end]) { isInputEndSeen = true }
-    // A client that is not read now and has reset the connection wants no answer; what a server has sent before may be whole.
-    if isReadingPaused, readiness.contains(.failure), !(connection is UpstreamConnection) { return end() }
-    if isReadingPaused { return tellUnreadEnd() }
-    read()
+    perform(state.outputReady(readiness))
+    perform(state.inputReady(readiness))
   }
 
-  /// - Returns: false when there is nothing more to be done with the event.
-  private func finishConnecting() -> Bool {
-    isConnecting = false
-    guard let upstream = connection as? UpstreamConnection else { return false }
-    let code = descriptor.connectError()
-    if code != 0 {
-      giveUp(upstream, isOwnWant: SystemError(code: code).isOwnWant)
-      return false
+  func perform(_ action: SocketState.Action) {
+    switch action {
+    case .nothing: break
+    case .finishConnecting: finishConnecting()
+    case .startHandshake: startHandshake()
+    case .begin: begin()
+    case .read: read()
+    case .readLater: loop.readLater(self)
+    case .write: flush()
+    case .watchOutput: loop.change(self, to: [.input, .inputEnd, .output, .edge])
+    case .reportEnd: reportEnd()
+    case .reportEndAndClose:
+      reportEnd()
+      end()
+    case .reportUnreadEnd: if let connection { worker.endedUnread(connection, at: loop.now()) }
+    case .finish(let mode): finish(mode)
+    case .shutDownOutput: descriptor.closeOutput()
+    case .close: end()
+    case .abort: abort()
     }
-    if secure != nil { beginHandshake() } else { loop.worker.connected(upstream, at: loop.now()) }
-    return !isGone
+  }
+
+  private func finishConnecting() {
+    let code = descriptor.connectError()
+    if code == 0 { return perform(state.connected()) }
+    connectFailed(isOwnWant: SystemError(code: code).isOwnWant)
   }
 
   /// Reads what is there, for as long as it is wanted.
   func read() {
     var reads = 0
-    while isInputWaiting, !isReadingPaused, !isGone {
-      if reads >= Self.readsMax { return loop.readLater(self) }
+    while state.mayRead {
+      if reads >= Self.readsMax { return perform(state.postponeReading()) }
       if let relayed = relayInput() {
         reads += relayed
         continue
@@ -139,24 +114,24 @@ final class Socket: Watched {
       loop.inbox.removeAll()
       switch outcome {
       case .bytes(let count):
-        // RFC 9293 has no end of a message: less than was asked for means that no more is there now.
-        if count < BodyBlock.contentByteCount, !isInputEndSeen { isInputWaiting = false }
+        state.received(isAll: count < BodyBlock.contentByteCount)
         if count >= Self.batchedByteCountMax { loop.runCommands() }
-      case .wouldBlock:
-        isInputWaiting = false
-      case .end:
-        isInputWaiting = false
-        inputEnded()
-      case .failed:
-        isInputWaiting = false
-        end()
+      case .wouldBlock: state.inputEmptied()
+      case .end: perform(state.endReceived(isCut: secure?.session.isClosedByPeer == false))
+      case .failed: perform(state.receiveFailed())
       }
     }
   }
 
+  /// It is this socket's turn again.
+  func readOn() {
+    state.readingResumed()
+    read()
+  }
+
   func received(_ bytes: inout ByteQueue) {
-    if bytes.isEmpty || opening?.isRefused == true { return }
-    if opening != nil {
+    if bytes.isEmpty || state.phase == .refused { return }
+    if state.phase == .header {
       guard let start = readHeader(bytes.span) else { return }
       bytes.removeFirst(start)
     }
@@ -199,7 +174,7 @@ final class Socket: Watched {
     keepResumption()
     switch outcome {
     case .failed(let error): sessionFailed(error)
-    case .closed: if let connection { loop.worker.receivedEnd(on: connection, at: loop.now()) } else { abort() }
+    case .closed: reportEnd()
     case .complete, .incomplete, .more: break
     }
   }
@@ -210,35 +185,8 @@ final class Socket: Watched {
     loop.resumptions[key] = resumption
   }
 
-  private func inputEnded() {
-    isInputEnded = true
-    guard let connection else { return end() }
-    if let secure, !secure.session.isClosedByPeer, connection is UpstreamConnection {
-      // RFC 8446 §6.1: without a word that it is whole, what came may have been cut off by anybody.
-      return end()
-    }
-    loop.worker.receivedEnd(on: connection, at: loop.now())
-    if isOutputClosed { end() }
-  }
-
-  /// The socket goes, whoever wanted it, and everybody is told.
-  private func end() {
-    if isGone { return }
-    isGone = true
-    loop.forget(self)
-    descriptor.close()
-    admission = nil
-    seat = nil
-    if opening != nil { endOpening(.closed) }
-    guard let connection else { return }
-    self.connection = nil
-    loop.detach(connection)
-    if let upstream = connection as? UpstreamConnection, let secure, !secure.session.isEstablished {
-      loop.reportUpstreamHandshake(upstream, "the connection was closed during the handshake")
-      loop.worker.connectFailed(upstream, at: loop.now())
-    } else {
-      loop.worker.disconnected(connection, at: loop.now())
-    }
+  private func reportEnd() {
+    if let connection { worker.receivedEnd(on: connection, at: loop.now()) } else { abort() }
   }
 
   // MARK: Commands
@@ -247,8 +195,8 @@ final class Socket: Watched {
     guard let connection else { return flushHandshake() }
     connection.transfer.beginFlush()
     // What is written meanwhile stays.
-    if isOutputBlocked { return connection.settleHeld() }
-    if isConnecting || isGone { return }
+    if state.output == .blocked { return connection.settleHeld() }
+    if !state.mayWrite { return }
     guard let secure else { return flushPlain(connection) }
     defer { secure.session.giveBack(&loop.ciphertext) }
     while true {
@@ -258,7 +206,7 @@ final class Socket: Watched {
       case .wrote(let count):
         connection.transfer.wroteTaken(count, waiting: secure.session.ciphertext.count)
       case .wouldBlock: return awaitRoom(for: connection)
-      case .failed: return sendFailed(connection)
+      case .failed: return perform(state.sendFailed())
       }
     }
   }
@@ -270,7 +218,7 @@ final class Socket: Watched {
       switch descriptor.send(connection.transfer.output.span) {
       case .wrote(let count): connection.transfer.wrote(count)
       case .wouldBlock: return awaitRoom(for: connection)
-      case .failed: return sendFailed(connection)
+      case .failed: return perform(state.sendFailed())
       }
     }
   }
@@ -278,96 +226,83 @@ final class Socket: Watched {
   /// Of a client that is no connection yet.
   private func flushHandshake() {
     guard let secure else { return }
-    while !isOutputBlocked, !isGone, secure.session.ciphertext.count > 0 {
+    while state.mayWrite, secure.session.ciphertext.count > 0 {
       switch secure.send(to: descriptor) {
       case .wrote: break
-      case .wouldBlock: awaitRoom()
-      case .failed: end()
+      case .wouldBlock: perform(state.outputBlocked())
+      case .failed: perform(state.sendFailed())
       }
     }
   }
 
-  private func sendFailed(_ connection: Connection) {
-    // An upstream may have answered before it closed: that is read first. Then its end comes by itself.
-    if !(connection is UpstreamConnection) { end() }
-  }
-
-  /// Whether bytes can be written to it past its connection's output, which is empty.
-  var takesRelayed: Bool {
-    secure == nil && connection != nil && !isConnecting && !isOutputBlocked && !isOutputClosed && pendingClose == nil
-      && !isGone
-  }
-
   private func awaitRoom(for connection: Connection) {
     connection.outputBlocked()
-    awaitRoom()
-  }
-
-  private func awaitRoom() {
-    isOutputBlocked = true
-    if isOutputWatched { return }
-    isOutputWatched = true
-    loop.change(self, to: [.input, .inputEnd, .output, .edge])
+    perform(state.outputBlocked())
   }
 
   /// One attempt, for a last word.
   func writeOnce(_ bytes: [UInt8]) { _ = descriptor.send(bytes.span) }
 
-  func closeOutput() {
-    if isOutputClosed || isGone { return }
-    isOutputClosed = true
-    descriptor.closeOutput()
-    if isInputEnded { end() }
-  }
-
   private func outputIsEmpty(_ connection: Connection) {
     if connection.outputEmptied() { loop.noteDrained(connection) }
-    if let mode = pendingClose {
-      pendingClose = nil
-      closeNow(mode)
-    }
+    perform(state.outputEmptied())
   }
 
-  func close(_ mode: CloseMode) {
-    guard let connection, !isConnecting else { return abort() }
-    if connection.transfer.output.isEmpty, !isOutputBlocked, secure == nil {
-      closeNow(mode)
-    } else {
-      pendingClose = mode
-      flush()
-    }
+  func close(_ mode: SocketState.CloseMode) {
+    perform(state.closeOrdered(mode, isAllWritten: connection?.transfer.output.isEmpty ?? true))
   }
 
-  private func closeNow(_ mode: CloseMode) {
+  private func finish(_ mode: SocketState.CloseMode) {
     if let secure {
       secure.session.close()
       // Where the kernel has no room for these few bytes, nobody reads them.
       _ = secure.send(to: descriptor)
     }
-    if mode == .output { closeOutput() } else { end() }
+    if mode == .output { perform(state.closeOutput()) } else { end() }
   }
+
+  func setReading(_ isOn: Bool) { perform(state.setReading(isOn)) }
 
   /// Closes an idle connection at once, with the last word that waits in it, if the kernel takes that.
   func giveUp() {
     flush()
-    if !isGone { closeNow(.all) }
+    if !state.isClosed { finish(.all) }
   }
 
   func abort() {
-    if connection?.isResetWanted == true, !isGone { descriptor.resetWhenClosed() }
+    if connection?.isResetWanted == true, !state.isClosed { descriptor.resetWhenClosed() }
     end()
   }
 
-  func setReading(_ isOn: Bool) {
-    isReadingPaused = !isOn
-    // What came meanwhile made itself heard already.
-    if isOn, isInputWaiting { loop.readLater(self) }
-    if !isOn { tellUnreadEnd() }
+  // MARK: The end
+
+  private func end() {
+    if let ending = state.close() { end(ending) }
   }
 
-  /// Whoever is not read now may have left all the same.
-  private func tellUnreadEnd() {
-    guard isInputEndSeen, !isInputEnded, let connection else { return }
-    worker.endedUnread(connection, at: loop.now())
+  /// A server was not reached, or not by TLS.
+  func connectFailed(isOwnWant: Bool = false) {
+    if state.close() != nil { end(.connectFailed(isOwnWant: isOwnWant)) }
+  }
+
+  /// The socket goes, whoever wanted it, and everybody is told.
+  func end(_ ending: SocketState.Ending) {
+    loop.forget(self)
+    descriptor.close()
+    admission = nil
+    seat = nil
+    if opening != nil { endOpening(ending) }
+    guard let connection else { return }
+    self.connection = nil
+    loop.detach(connection)
+    guard let upstream else { return worker.disconnected(connection, at: loop.now()) }
+    switch ending {
+    case .connectFailed(let isOwnWant):
+      worker.connectFailed(upstream, isOwnWant: isOwnWant, at: loop.now())
+    case .upstreamHandshakeCut:
+      loop.reportUpstreamHandshake(upstream, "the connection was closed during the handshake")
+      worker.connectFailed(upstream, at: loop.now())
+    default: worker.disconnected(upstream, at: loop.now())
+    }
   }
 }

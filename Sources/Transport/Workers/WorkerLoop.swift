@@ -129,8 +129,8 @@ final class WorkerLoop {
         if worker.flushes.count + worker.commands.count >= 64 { runCommands() }
       }
       readRest()
-      // All writes go out in one go: a peer that sleeps is woken once for many requests and not for each, which costs the
-      // kernel some 2 µs of this process's time.
+      // All writes go out in one go: a peer that sleeps is woken once for many requests and not for each, which costs
+      // the kernel some 2 µs of this process's time.
       runCommands()
       if time.nanoseconds >= nextTick { tick() }
     }
@@ -191,20 +191,13 @@ final class WorkerLoop {
   /// To be called before its descriptor is closed.
   func forget(_ watched: Watched) { self.watched.remove(watched) }
 
-  func readLater(_ socket: Socket) {
-    if socket.isReadDue { return }
-    socket.isReadDue = true
-    unfinished.append(socket)
-  }
+  func readLater(_ socket: Socket) { unfinished.append(socket) }
 
   private func readRest() {
     if unfinished.isEmpty { return }
     let due = unfinished
     unfinished.removeAll(keepingCapacity: true)
-    for socket in due {
-      socket.isReadDue = false
-      socket.read()
-    }
+    for socket in due { socket.readOn() }
   }
 
   func attach(_ socket: Socket, to connection: Connection) {

@@ -103,6 +103,9 @@ let package = Package(
       dependencies: ["Bytes", "HTTPWire", "HTTP2", "Cryptography", "Tokens", "Configuration", "Proxy", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
+      name: "TransportTests", dependencies: ["Bytes", "Configuration", "Proxy", "Transport", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
       name: "ControlPlaneTests",
       dependencies: [
         "Bytes", "JSON", "TLS", "HTTPWire", "Tokens", "Configuration", "Proxy", "ControlPlane", nioCore, nioPosix,

@@ -1,4 +1,4 @@
-// How many connections a client has: counted by whoever holds one, over all workers.
+// How many connections a client has, over all workers: an admission counts for as long as it is held.
 
 import Proxy
 import Testing

@@ -1,4 +1,4 @@
-// Seats for sockets: as many as there may be, given back when their holders go, and a word for whoever waits.
+// Seats for sockets: as many as there may be, given back with their sockets, and a message for the workers that wait.
 
 import Synchronization
 import Testing

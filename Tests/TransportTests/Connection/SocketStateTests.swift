@@ -292,7 +292,7 @@ struct SocketStateTests {
     #expect(connecting.closeOrdered(.all, isAllWritten: true) == .abort)
   }
 
-  @Test("Whoever has read for long waits for its next turn once")
+  @Test("A socket that has read for long waits for its next turn once")
   func turns() {
     var state = open()
     _ = state.inputReady(.input)

@@ -43,7 +43,7 @@ struct MailboxTests {
     #expect(await mailbox.submit { _ in 1 } == nil)
   }
 
-  @Test("Whoever submits a job gets what it gives, from the worker's own thread")
+  @Test("A submitted job gives its result to the caller, from the worker's own thread")
   func submitting() async throws {
     let mailbox = try Mailbox()
     try WorkerThread.start(name: "mailbox") {

@@ -103,8 +103,9 @@ package final class Counters {
   private static func move(_ id: Int, _ from: ConnectionState?, _ to: ConnectionState?, in gauges: inout [Int]) {
     guard id >= 0 else { return }
     while gauges.count < id * 2 + 2 { gauges.append(0) }
-    if let from { gauges[id * 2 + from.rawValue] -= 1 }
-    if let to { gauges[id * 2 + to.rawValue] += 1 }
+    var cells = gauges.mutableSpan
+    if let from { cells[id * 2 + from.rawValue] -= 1 }
+    if let to { cells[id * 2 + to.rawValue] += 1 }
   }
 
   /// A TLS handshake with a client that ended.

@@ -22,6 +22,7 @@ package struct HistogramSet: Sendable, Equatable {
     var bucket = 0
     while bucket < bounds.count, nanoseconds > bounds[bucket] { bucket += 1 }
     let base = id * stride
+    var cells = cells.mutableSpan
     cells[base + bucket] &+= 1
     cells[base + stride - 1] &+= nanoseconds
   }

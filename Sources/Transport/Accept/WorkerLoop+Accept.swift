@@ -29,7 +29,7 @@ final class ListeningSocket: Watched {
   private unowned let loop: WorkerLoop
   private let key: ListenerKey
   fileprivate weak var known: LoopListener?
-  /// The loops that clients are spread over; empty: they stay here.
+  /// The loops that clients are spread over. Empty: they stay here.
   private let mailboxes: [Mailbox]
   private var turn = 0
 
@@ -61,9 +61,9 @@ final class ListeningSocket: Watched {
 }
 
 extension WorkerLoop {
-  /// Listens on an address; port 0 takes a free one.
-  /// - Parameter mailboxes: of the loops that clients are spread over; empty: each loop has a socket of its own.
-  /// - Returns: the port that it has; 0 for a Unix socket.
+  /// Listens on an address. Port 0 takes a free one.
+  /// - Parameter mailboxes: of the loops that clients are spread over. Empty: each loop has a socket of its own.
+  /// - Returns: the port that it has. 0 for a Unix socket.
   func listen(
     _ listener: Listener, port: Int, counterID: Int, spreadOver mailboxes: [Mailbox] = []
   ) -> Result<Int, ListenError> {
@@ -89,7 +89,7 @@ extension WorkerLoop {
     _ client: Descriptor, from peer: PeerAddress, at key: ListenerKey, _ known: LoopListener?, _ seat: Seat
   ) {
     guard let known else { return client.close() }
-    // Behind a PROXY header stands who the client is.
+    // What follows a PROXY header comes from the client that it names.
     let isPlain = known.isPlain
     guard let admission = known.listener.hasProxyProtocol ? .uncounted : admit(peer) else { return client.close() }
     guard let (opening, secure) = isPlain ? (nil, nil) : opening(of: peer, at: key, known) else {
@@ -106,7 +106,7 @@ extension WorkerLoop {
     }
   }
 
-  /// What a client that just connected has before it, by the listener as it is now; nil for one who is not let in.
+  /// What a client that just connected has before it, by the listener as it is now. Nil for one who is not let in.
   private func opening(
     of peer: PeerAddress, at key: ListenerKey, _ known: LoopListener
   ) -> (Opening?, SecureLayer?)? {
@@ -152,8 +152,8 @@ extension WorkerLoop {
     retire(old.counterID)
   }
 
-  /// Stops listening; the connections live on until ``retire(_:)``.
-  /// - Returns: the listener's id in the counters; nil when nobody listens there.
+  /// Stops listening. The connections live on until ``retire(_:)``.
+  /// - Returns: the listener's id in the counters. Nil when nobody listens there.
   func stopListening(_ key: ListenerKey) -> Int? {
     guard let closed = listeners.removeValue(forKey: key) else { return nil }
     if let socket = closed.socket {
@@ -164,7 +164,7 @@ extension WorkerLoop {
     return closed.counterID
   }
 
-  /// Whoever came in by a listener is not kept: handshakes end, and connections after their exchange.
+  /// Clients of this listener are not kept: handshakes end, and connections after their exchange.
   func retire(_ counterID: Int) {
     endOpenings(of: counterID)
     worker.retireListener(counterID)

@@ -98,7 +98,7 @@ extension Socket {
     }
   }
 
-  /// Tells the client why it is not let in, and reads on for a moment: a close with unread input would reset the
+  /// Answers the client why it is not accepted, and reads on for a moment: a close with unread input would reset the
   /// connection, and the client could lose the alert or the answer.
   private func refuse(_ error: TLSError) {
     if error.isPlainHTTP { writeOnce(Self.plainHTTPAnswer) } else { flush() }

@@ -1,5 +1,5 @@
 // Long bodies go from socket to socket within the kernel, where nobody has to look at them: no TLS, no HTTP/2, no
-// chunks. It is decided anew for each piece, and what the other socket does not take at once goes on as if it had been
+// chunks. It is decided again for each piece, and what the other socket does not take at once goes on as if it had been
 // received.
 
 import Bytes

@@ -22,9 +22,10 @@ package struct HistogramSet: Sendable, Equatable {
     var bucket = 0
     while bucket < bounds.count, nanoseconds > bounds[bucket] { bucket += 1 }
     let base = id * stride
+    let sum = base + stride - 1
     var cells = cells.mutableSpan
     cells[base + bucket] &+= 1
-    cells[base + stride - 1] &+= nanoseconds
+    cells[sum] &+= nanoseconds
   }
 
   /// Observations per bucket, the last one without bound, and the sum of all in nanoseconds. Nil without observations.

@@ -70,7 +70,14 @@ final class Socket: Watched {
     perform(state.inputReady(readiness))
   }
 
+  /// Mostly there is nothing to do, which costs no call.
+  @inline(__always)
   func perform(_ action: SocketState.Action) {
+    if case .nothing = action { return }
+    carryOut(action)
+  }
+
+  private func carryOut(_ action: SocketState.Action) {
     switch action {
     case .nothing: break
     case .finishConnecting: finishConnecting()

@@ -81,7 +81,8 @@ let package = Package(
       ], swiftSettings: settings),
     // Writes the generated parts of the documents.
     .executableTarget(
-      name: "Documents", dependencies: ["HTTPWire", "HTTP2", "Tokens", "Proxy"], swiftSettings: settings),
+      name: "Documents", dependencies: ["HTTPWire", "HTTP2", "Tokens", "Configuration", "Proxy"],
+      swiftSettings: settings),
 
     .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: settings),
     .testTarget(name: "HTTPWireTests", dependencies: ["Bytes", "HTTPWire"], swiftSettings: settings),

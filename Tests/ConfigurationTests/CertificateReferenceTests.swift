@@ -41,9 +41,9 @@ struct CertificateReferenceTests {
           certificate: file("/etc/catraca/a.crt", 5, 26), key: file("/keys/a.key", 5, 38),
           ocsp: file("/etc/catraca/a.ocsp", 5, 57)),
         .server(certificate: file("/etc/catraca/b.crt", 6, 26), key: file("/etc/catraca/b.key", 6, 38), ocsp: nil),
+        .ticketKeys(file("/etc/catraca/tickets", 10, 20)),
         .clientAuthority(file("/etc/catraca/c.crt", 8, 18)),
         .clientRevocations(file("/etc/catraca/c.crl", 9, 19)),
-        .ticketKeys(file("/etc/catraca/tickets", 10, 20)),
         .upstreamAuthority(file("/etc/catraca/ca.crt", 12, 49)),
         .client(certificate: file("/etc/catraca/gw.crt", 12, 70), key: file("/etc/catraca/gw.key", 12, 83)),
       ])

@@ -1,5 +1,5 @@
-// One table of keys, and four other places that mention them: the schema, the reference, the example file and the
-// defaults in the model. Each is compared with the table here, both ways where that means something.
+// What the schema, the reference and the example file promise: each example passes, and defaults that are written out
+// mean the same as those that are left out. The Documents target makes the rest from the settings.
 
 import Foundation
 import Testing
@@ -12,63 +12,9 @@ struct ContractTests {
 
   // MARK: Schema
 
-  /// The schema's object for a mapping of the table: `path` is `routes[].auth` and the like.
-  private func object(at path: String, in schema: [String: Any]) -> [String: Any]? {
-    var here: [String: Any]? = schema
-    for part in path.isEmpty ? [] : path.components(separatedBy: ".") {
-      let name = part.replacingOccurrences(of: "[]", with: "").replacingOccurrences(of: "{}", with: "")
-      here = (here?["properties"] as? [String: Any])?[name] as? [String: Any]
-      if part.hasSuffix("[]") { here = here?["items"] as? [String: Any] }
-      if part.hasSuffix("{}") { here = here?["additionalProperties"] as? [String: Any] }
-      if let choices = here?["anyOf"] as? [[String: Any]] { here = choices.first { $0["properties"] != nil } }
-    }
-    return here
-  }
-
   private func schema() throws -> [String: Any] {
     let text = try Tree.text(Self.schemaPath)
     return try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
-  }
-
-  @Test(
-    "the schema has the keys of the table and no others, and closes every mapping",
-    arguments: SettingTable.all.map(\.path))
-  func schemaKeys(path: String) throws {
-    let table = try #require(SettingTable.all.first { $0.path == path })
-    let object = try #require(object(at: table.path, in: try schema()), "\(table.path)")
-    let properties = try #require(object["properties"] as? [String: [String: Any]])
-    #expect(Set(properties.keys) == Set(table.settings.map(\.name)), "\(table.path)")
-    #expect(object["additionalProperties"] as? Bool == false, "\(table.path)")
-    let required = Set(object["required"] as? [String] ?? [])
-    let wanted = Set(table.settings.filter(\.isRequired).map(\.name))
-    #expect(required == wanted, "\(table.path)")
-  }
-
-  @Test("the schema describes each key, refuses those of later versions, and states the table's defaults")
-  func schemaDetails() throws {
-    let schema = try schema()
-    for table in SettingTable.all {
-      let properties = try #require(object(at: table.path, in: schema)?["properties"] as? [String: [String: Any]])
-      for setting in table.settings {
-        let property = try #require(properties[setting.name])
-        let place = Comment(rawValue: "\(table.path) \(setting.name)")
-        #expect((property["description"] as? String)?.isEmpty == false, place)
-        #expect((property["not"] as? [String: Any] != nil) == (setting.support == .later), place)
-        // A switch of JSON is a number here.
-        let switches = ["false": "0", "true": "1"]
-        #expect(written(property["default"]) == setting.defaultText.map { switches[$0] ?? $0 }, place)
-      }
-    }
-  }
-
-  /// A default of the schema as an operator writes it.
-  private func written(_ value: Any?) -> String? {
-    switch value {
-    case let list as [String]: "[" + list.joined(separator: ", ") + "]"
-    case let text as String: text
-    case let number as NSNumber: number.stringValue
-    default: nil
-    }
   }
 
   @Test("every $ref of the schema leads somewhere") func schemaReferences() throws {
@@ -90,23 +36,15 @@ struct ContractTests {
 
   // MARK: Reference and example
 
-  @Test("the reference mentions every key and every default") func reference() throws {
+  @Test("the reference lists every field of the access log") func accessLogFields() throws {
     let text = try Tree.text("docs/CONFIGURATION.md")
-    for table in SettingTable.all {
-      for setting in table.settings {
-        let line = text.split(separator: "\n").first { line in
-          line.contains("`\(setting.name)`") && (setting.defaultText.map { line.contains("`\($0)`") } ?? true)
-        }
-        #expect(line != nil, "\(table.path) \(setting.name) \(setting.defaultText ?? "")")
-        if setting.support == .later {
-          let isMarked = text.split(separator: "\n").contains {
-            $0.contains("`\(setting.name)`") && $0.contains("*not supported yet*")
-          }
-          #expect(isMarked, "\(table.path) \(setting.name)")
-        }
-      }
-    }
-    for field in AccessLogField.allCases { #expect(text.contains("`\(field.rawValue)`")) }
+    for field in AccessLogField.allCases { #expect(text.contains("`\(field.rawValue)`"), "\(field.rawValue)") }
+  }
+
+  @Test("each key has a sentence that ends", arguments: SettingTable.all.map(\.path))
+  func sentences(path: String) throws {
+    let table = try #require(SettingTable.all.first { $0.path == path })
+    for key in table.keys { #expect(key.sentence.hasSuffix("."), "\(path) \(key.name): \(key.sentence)") }
   }
 
   @Test("the reference's smallest file, and each of its other examples beside it, passes")
@@ -144,15 +82,14 @@ struct ContractTests {
   @Test("the example has every key, those of later versions in a comment that says so") func example() throws {
     let lines = try wholeExample().split(separator: "\n")
     for table in SettingTable.all {
-      for setting in table.settings {
-        let mentions = lines.filter { $0.contains("\(setting.name):") }
-        switch setting.support {
-        case .supported:
+      for key in table.keys {
+        let mentions = lines.filter { $0.contains("\(key.name):") }
+        if key.isSupported {
           let isLive = mentions.contains { !$0.drop { $0 == " " }.hasPrefix("#") }
-          #expect(isLive, "\(table.path) \(setting.name)")
-        case .later:
-          #expect(
-            mentions.contains { $0.contains("#") && $0.contains("not supported yet") }, "\(table.path) \(setting.name)")
+          #expect(isLive, "\(table.path) \(key.name)")
+        } else {
+          let isMarked = mentions.contains { $0.contains("#") && $0.contains("not supported yet") }
+          #expect(isMarked, "\(table.path) \(key.name)")
         }
       }
     }
@@ -200,8 +137,10 @@ struct ContractTests {
       """
     func all(_ path: String) throws -> String {
       let table = try #require(SettingTable.all.first { $0.path == path })
-      let defaults = table.settings.compactMap { setting in
-        setting.defaultText.map { "\(setting.name): \($0.contains(";") || $0.contains(":") ? "\"\($0)\"" : $0)" }
+      let defaults = table.keys.compactMap { key in
+        key.defaultValue.map(\.description).map {
+          "\(key.name): \($0.contains(";") || $0.contains(":") ? "\"\($0)\"" : $0)"
+        }
       }
       #expect(!defaults.isEmpty, "\(path)")
       return defaults.joined(separator: ", ")

@@ -73,13 +73,13 @@ struct ValueTests {
       ("x", nil), ("", nil), ("database", nil), (String(repeating: "a", count: 1000), nil),
     ])
   func suggestions(name: String, expected: String?) {
-    #expect(SettingTable.root.nearest(to: name) == expected)
+    #expect(GatewayConfiguration.settings.table.nearest(to: name) == expected)
   }
 
   @Test("no key of the format is a typing error away from another one of its mapping without its own suggestion")
   func suggestionsAreExact() {
     for table in SettingTable.all {
-      for setting in table.settings { #expect(table.nearest(to: setting.name) == setting.name) }
+      for key in table.keys { #expect(table.nearest(to: key.name) == key.name) }
     }
   }
 

@@ -9,7 +9,7 @@ package struct CompressionRules: Sendable, Equatable {
 
   /// Those that may be used, the most wanted first where a client takes several equally well.
   package var algorithms: [Algorithm] = [.brotli, .gzip]
-  /// Media types in lower case; `text/*` takes all of one family.
+  /// Media types in lower case. `text/*` takes all of one family.
   package var types = Self.defaultTypes
   /// Answers that are known to be shorter go as they are.
   package var minimumSize: UInt64 = 1024
@@ -43,7 +43,7 @@ package struct ErrorPages: Sendable, Equatable {
     }
   }
 
-  /// In any order; the narrower entry counts.
+  /// In any order. The narrower entry counts.
   package var entries: [Entry] = []
 
   package init() {}
@@ -69,4 +69,59 @@ package struct Maintenance: Sendable, Equatable {
   package var allow: [AddressRange] = []
 
   package init() {}
+}
+
+// MARK: Settings
+
+extension CompressionRules {
+  static let settings = Settings<CompressionRules>(
+    "compress", title: "'compress'", example: "compress: true, or compress: { gzip_level: 6 }",
+    blank: CompressionRules(),
+    [
+      Setting(
+        "algorithms", \.algorithms, .algorithms,
+        "Those that may be used, the preferred one first where a client accepts several equally."),
+      Setting(
+        "types", \.types, .mediaTypes, "Media types that are compressed. `text/*` takes a family.",
+        otherwise: "text, JSON, XML, scripts, SVG, wasm and fonts"),
+      Setting(
+        "minimum_size", \.minimumSize, .size(from: 0, to: .gibi(1)),
+        "Responses that are known to be shorter are not compressed."),
+      Setting("gzip_level", \.gzipLevel, .integer(1...9), "1 is the fastest, 9 the smallest."),
+      Setting(
+        "brotli_level", \.brotliLevel, .integer(0...11),
+        "0 is the fastest, 11 the smallest. From 10 on it is too slow for responses that are made on demand."),
+    ])
+}
+
+extension Page {
+  static let settings = Settings<Page>(
+    "error_pages{}", title: "an error page", blank: Page(body: "", contentType: ""),
+    [
+      Setting(
+        "body", .text("text or `file:/path`"),
+        "`{code}`, `{status}`, `{reason}` and `{request_id}` are filled in. Other braces stay.",
+        required: "write body: file:pages/5xx.html"),
+      Setting(
+        "content_type", .text("media type"), "The media type of the page.",
+        otherwise: "by the file's ending (`.html`, `.txt`, `.json`, `.xml`), HTML for text that begins with `<`"),
+    ])
+}
+
+extension Maintenance {
+  static let settings = Settings<Maintenance>(
+    "maintenance", title: "'maintenance'", example: "maintenance: true, or maintenance: { retry_after: 10m }",
+    blank: Maintenance(), finish: { maintenance, section in section.reading.finish(&maintenance, section) },
+    [
+      Setting(
+        "body", .text("text or `file:/path`"), "The page, as in `error_pages`.",
+        otherwise: "the error page for 503, or a problem document"),
+      Setting("content_type", .text("media type"), "The media type of `body`.", otherwise: "as in `error_pages`"),
+      Setting(
+        "retry_after", \.retryAfterSeconds, .seconds(from: .seconds(1), to: .days(30)),
+        "How long clients should wait."),
+      Setting(
+        "allow", \.allow, .allowedClients,
+        "Clients that are let through: by the peer's address, or by what a trusted proxy says of it."),
+    ])
 }

@@ -35,7 +35,7 @@ package struct Split: Sendable, Equatable {
   package struct Share: Sendable, Equatable {
     /// Index into ``GatewayConfiguration/upstreams``.
     package var upstream: Int
-    /// 0...1000; not 0 for all of them.
+    /// 0...1000. Not 0 for all of them.
     package var weight: Int
 
     package init(upstream: Int, weight: Int) {
@@ -46,11 +46,39 @@ package struct Split: Sendable, Equatable {
 
   /// In the file's order, each upstream once.
   package var shares: [Share]
-  /// Keeps a caller on one side; nil decides for each request anew.
+  /// Keeps a caller on one side. Nil decides for each request anew.
   package var key: CallerKey?
 
   package init(shares: [Share], key: CallerKey? = nil) {
     self.shares = shares
     self.key = key
   }
+}
+
+extension StickyCookie {
+  static let settings = Settings<StickyCookie>(
+    "upstreams{}.sticky", title: "'sticky'", example: "sticky: { cookie: NAME }", blank: StickyCookie(name: ""),
+    [
+      Setting("cookie", \.name, .cookieName, "The cookie's name.", required: "write sticky: { cookie: NAME }"),
+      Setting(
+        "max_age", \.maxAge, .wholeSeconds(from: .seconds(1), to: .days(400)),
+        "How long the cookie lives from the answer that set it.", otherwise: "the browser's session"),
+      Setting(
+        "secret", \.secret, .stickySecret,
+        "The same on all gateways. Without it, a client that tries all addresses can find a server's address from its "
+          + "cookie. Write `file:/path`.",
+        otherwise: "none"),
+    ])
+}
+
+extension Split.Share {
+  static let settings = Settings<Split.Share>(
+    "routes[].upstreams[]", title: "an upstream of a route", example: "upstreams: [{ name: orders, weight: 95 }]",
+    blank: Split.Share(upstream: 0, weight: 1),
+    [
+      Setting("name", .text("name"), "The name of an upstream.", required: "write { name: orders, weight: 95 }"),
+      Setting(
+        "weight", \.weight, .integer(0...1000),
+        "Its share of the requests, against the others'. `0` gives it nothing."),
+    ])
 }

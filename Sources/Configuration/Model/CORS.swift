@@ -3,7 +3,7 @@
 /// `cors:` of a route.
 package struct CORS: Sendable, Equatable {
   package enum Origin: Sendable, Hashable {
-    /// `*`; never with credentials.
+    /// `*`. Never with credentials.
     case any
     /// As browsers write it (RFC 6454 §6.2), in lower case: `https://app.example.com`, `file://`, `null`.
     case exact(String)
@@ -13,7 +13,7 @@ package struct CORS: Sendable, Equatable {
   package var origins: [Origin]
   /// Empty: those that the route takes.
   package var methods: [String] = []
-  /// nil allows what is asked for (`*`); never with credentials.
+  /// nil allows what is asked for (`*`). Never with credentials.
   package var headers: [String]? = ["Authorization", "Content-Type"]
   package var exposeHeaders: [String] = []
   package var hasCredentials = false
@@ -48,4 +48,32 @@ package struct OriginPattern: Sendable, Hashable {
     self.isSubdomain = isSubdomain
     self.port = port
   }
+}
+
+extension CORS {
+  static let settings = Settings<CORS>(
+    "routes[].cors", title: "'cors'", example: "cors: { origins: [https://app.example.com] }", blank: CORS(origins: []),
+    [
+      Setting(
+        "origins", \.origins, .origins, "Origins whose pages may call, see below.",
+        required: "write origins: [https://app.example.com]"),
+      Setting(
+        "methods", \.methods, .methods,
+        "What a preflight is answered. For a route that takes any method: GET, HEAD, POST, PUT, PATCH, DELETE.",
+        otherwise: "those of the route"),
+      Setting(
+        "headers", \.headers, .headersOfPages,
+        "Request headers that pages may set. `[\"*\"]` allows whatever is asked for."),
+      Setting(
+        "expose_headers", \.exposeHeaders, .fieldNames,
+        "Response headers that pages may read besides the plainest ones."),
+      Setting(
+        "credentials", \.hasCredentials, .boolean, "Whether pages may call with cookies. Then no `*` is allowed."),
+      Setting(
+        "max_age", \.maxAge, .wholeSeconds(from: .zero, to: .hours(24)),
+        "How long a browser may remember a preflight's answer."),
+      Setting(
+        "private_network", \.isPrivateNetworkAllowed, .boolean,
+        "Whether pages of public networks may call where this is a private one."),
+    ])
 }

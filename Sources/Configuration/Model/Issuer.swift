@@ -3,7 +3,7 @@
 package import Tokens
 
 package struct Issuer: Sendable, Equatable {
-  /// The name in the file, in metrics and in logs; never `public`.
+  /// The name in the file, in metrics and in logs. Never `public`.
   package var name: String
   /// What the checker of tokens needs to know.
   package var policy: IssuerPolicy
@@ -12,7 +12,7 @@ package struct Issuer: Sendable, Equatable {
   package var refresh = Duration.seconds(600)
   /// How long the last good keys serve while the issuer is down.
   package var stale = Duration.seconds(24 * 3600)
-  /// PEM file with the trust anchors for the fetch; nil is the system's store.
+  /// PEM file with the trust anchors for the fetch. Nil is the system's store.
   package var certificateAuthority: String?
   /// Whether an http:// key URL on a host that is not loopback is allowed.
   package var isInsecureAllowed = false
@@ -33,4 +33,59 @@ package enum KeySource: Sendable, Equatable {
   case url(String)
   /// Discovery documents of this issuer URL: OpenID, then RFC 8414.
   case discovery(issuer: String)
+}
+
+extension Issuer {
+  static let settings = Settings<Issuer>(
+    "issuers{}", title: "an issuer",
+    blank: Issuer(name: "", policy: IssuerPolicy(issuer: "", audiences: []), keys: .inline([])),
+    policySettings + keySettings)
+
+  private static let policySettings: [Setting<Issuer>] = [
+    Setting(
+      "issuer", \.policy.issuer, .line(), "Must equal the token's `iss`, byte by byte.",
+      required: "write what the tokens' 'iss' says"),
+    Setting(
+      "audiences", \.policy.audiences, .names("list", item: "an audience", isEmptyAllowed: true),
+      "One of them must be in `aud`. `[]` accepts tokens for anyone, which is a warning.",
+      required: "write audiences: [name-of-this-api], or [] if tokens for anyone may pass"),
+    Setting(
+      "algorithms", \.policy.algorithms, .algorithms,
+      "Signature algorithms that are accepted. `HS256`, `HS384` and `HS512` only when named, with an `oct` key.",
+      otherwise: "every asymmetric one"),
+    Setting(
+      "token_types", \.policy.tokenTypes, .tokenTypes, "Allowed `typ` values, with or without `application/`.",
+      otherwise: "any but those known to be other things"),
+    Setting(
+      "leeway", \.policy.leewaySeconds, .seconds(from: .zero, to: .minutes(5)),
+      "How far clocks may differ, for `exp`, `nbf` and `iat`."),
+    Setting(
+      "max_age", \.policy.maxAgeSeconds, .seconds(from: .seconds(1), to: .days(3650)),
+      "How long ago a token may have been issued. `iat` is then required."),
+    Setting(
+      "required_claims", \.policy.requiredClaims, .names("list", item: "a claim", isEmptyAllowed: true),
+      "Claims that a token must have. Without `exp` in it a token may never expire, which is a warning."),
+  ]
+
+  private static let keySettings: [Setting<Issuer>] = [
+    Setting(
+      "discovery", .boolean,
+      "Finds the keys at `<issuer>/.well-known/openid-configuration`, or as RFC 8414 has it.",
+      otherwise: "true without `jwks`"),
+    Setting("jwks", .keySet, "Where the keys are, instead of discovery."),
+    Setting(
+      "refresh", \.refresh, .duration(from: .seconds(1), to: .days(7)),
+      "How often keys are fetched, in the background. A `Cache-Control: max-age` less the `Age` counts instead, "
+        + "between 1m and 24h."),
+    Setting(
+      "stale", \.stale, .duration(from: .zero, to: .days(30)),
+      "How long the last good keys serve while the issuer is down."),
+    Setting(
+      "ca", \.certificateAuthority, .trustFile, "The authorities that the fetch trusts.",
+      otherwise: "the system's trust store"),
+    Setting(
+      "insecure", \.isInsecureAllowed, .boolean,
+      "Allows plain http for keys from a host that is not loopback."),
+    .later("revocation", "Status lists of revoked tokens."),
+  ]
 }

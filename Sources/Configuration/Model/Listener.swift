@@ -4,16 +4,18 @@ package struct Listener: Sendable, Hashable {
   package var address: Address
   /// Counts the listeners of one address, which can only be several where the system chooses the port.
   package var ordinal = 0
-  /// Permission bits of a Unix socket's file; nil for an address of the network.
+  /// Permission bits of a Unix socket's file. Nil for an address of the network.
   package var mode: UInt16?
-  /// Whether each connection begins with a PROXY header, v1 or v2. Only ``GatewayConfiguration/trustedProxies`` may send
-  /// one; whoever reaches a Unix socket is trusted.
+  /// Whether each connection begins with a PROXY header, v1 or v2. Only ``GatewayConfiguration/trustedProxies`` may
+  /// send one. Peers on a Unix socket are trusted.
   package var hasProxyProtocol = false
   package var tls: ListenerTLS?
 
+  static let modeDefault: UInt16 = 0o660
+
   package init(address: Address) {
     self.address = address
-    if case .unix = address { mode = 0o660 }
+    if case .unix = address { mode = Self.modeDefault }
   }
 }
 
@@ -37,7 +39,7 @@ package struct ListenerTLS: Sendable, Hashable {
   package var clientCertificates = ClientCertificates.none
   /// A PEM file with the revocation lists (CRLs) of the authorities of client certificates.
   package var clientRevocations: String?
-  /// Keys of session tickets that a fleet shares; nil makes own ones.
+  /// Keys of session tickets that a fleet shares. Nil makes own ones.
   package var ticketKeys: String?
   /// From the connection to the end of the handshake.
   package var handshakeTimeout = Duration.seconds(10)
@@ -45,8 +47,8 @@ package struct ListenerTLS: Sendable, Hashable {
   package init(certificates: [CertificateFiles]) { self.certificates = certificates }
 }
 
-/// A certificate with its chain, its key, and an OCSP response to staple (listeners only). Paths are absolute, or relative
-/// to the configuration file's folder (already resolved).
+/// A certificate with its chain, its key, and an OCSP response to staple (listeners only). Paths are absolute, or
+/// relative to the configuration file's folder (already resolved).
 package struct CertificateFiles: Sendable, Hashable {
   package var certificate: String
   package var key: String
@@ -76,4 +78,72 @@ package enum ClientCertificates: Sendable, Hashable {
   case none
   case optional(authority: String)
   case required(authority: String)
+}
+
+// MARK: Settings
+
+extension Listener {
+  static let settings = Settings<Listener>(
+    "listeners[]", title: "a listener", example: "- address: 0.0.0.0:8080",
+    blank: Listener(address: Address(host: "", port: 0)),
+    [
+      Setting(
+        "address", \.address, .listenAddress("IP address and port, or `unix:/path`"),
+        "Port 0 takes a free one. `0.0.0.0` is every IPv4 address, `[::]` every IPv6 one: write both for both.",
+        required: "write address: 0.0.0.0:8080"),
+      Setting(
+        "mode", \.mode, .socketMode, "Who may connect to a `unix:` socket, as chmod has it.",
+        otherwise: "`0660` for a socket"),
+      Setting(
+        "proxy_protocol", \.hasProxyProtocol, .boolean,
+        "`true`: every connection begins with a PROXY header, v1 or v2, from `trusted_proxies` only."),
+      Setting("tls", \.tls, .mapping(ListenerTLS.settings), "TLS on this listener."),
+    ])
+}
+
+extension ListenerTLS {
+  static let settings = Settings<ListenerTLS>(
+    "listeners[].tls", title: "a listener's 'tls'",
+    example: "tls: { certificates: [{ certificate: api.crt, key: api.key }] }", blank: ListenerTLS(certificates: []),
+    finish: { tls, section in section.reading.finish(&tls, section) },
+    [
+      Setting(
+        "certificates", \.certificates, .certificates,
+        "Chosen by the name that the client asks for and the signatures that it knows. The first is the default.",
+        required: "write certificates: [{ certificate: api.crt, key: api.key }]"),
+      Setting("minimum_version", \.minimumVersion, .tlsVersion, "The oldest version of TLS that is spoken."),
+      Setting(
+        "alpn", \.applicationProtocols, .alpn, "The protocols that are offered, in this order of preference."),
+      Setting(
+        "client_certificates", .choice(["none", "optional", "required"]),
+        "Whether clients are asked for a certificate. A bad one is refused in any case.", default: .text("none")),
+      Setting(
+        "client_ca", .text("PEM file"),
+        "The authorities that client certificates must come from. Required unless none are asked for."),
+      Setting(
+        "client_crl", .text("PEM file"),
+        "Revocation lists (CRLs) of every authority in the chains of client certificates. A certificate on them is "
+          + "refused. Every certificate is refused while a list is missing or its next update is overdue."),
+      Setting(
+        "ticket_keys", \.ticketKeys, .file("file") { .ticketKeys($0) },
+        "The keys of session tickets, so that a session is resumed on any gateway of a fleet.",
+        otherwise: "keys of the process's own"),
+      Setting(
+        "handshake_timeout", \.handshakeTimeout, .duration(from: .milliseconds(100), to: .minutes(10)),
+        "For the handshake. Then the connection is closed."),
+    ])
+}
+
+extension CertificateFiles {
+  static let settings = Settings<CertificateFiles>(
+    "listeners[].tls.certificates[]", title: "a certificate", example: "{ certificate: api.crt, key: api.key }",
+    blank: CertificateFiles(certificate: "", key: ""),
+    [
+      Setting(
+        "certificate", .text("PEM file"), "The certificate, then its chain.",
+        required: "write certificate: api.crt, a PEM file with the chain"),
+      Setting(
+        "key", .text("PEM file"), "The certificate's private key.", required: "write key: api.key, a PEM file"),
+      Setting("ocsp", .text("DER file"), "An OCSP response, to be stapled."),
+    ])
 }

@@ -5,7 +5,7 @@ package import Tokens
 /// One of `rate_limits:`, or the `rate_limit:` of a route.
 package struct RateLimit: Sendable, Hashable {
   package enum Key: Sendable, Hashable {
-    /// The client's address; of IPv6 the first ``Limits/ipv6PrefixLength`` bits.
+    /// The client's address. Of IPv6 the first ``Limits/ipv6PrefixLength`` bits.
     case clientAddress
     /// All that a route gets.
     case route
@@ -21,7 +21,7 @@ package struct RateLimit: Sendable, Hashable {
   package var requests: Int
   /// In whole seconds.
   package var per: Duration
-  /// Requests that may come at one moment; a bucket that is empty fills up in less than a year.
+  /// Requests that may come at one moment. A bucket that is empty fills up in less than a year.
   package var burst: Int
   package var key = Key.clientAddress
   /// Keys that are kept apart for certain.
@@ -44,4 +44,34 @@ package enum RouteRateLimit: Sendable, Hashable {
   /// Index into ``GatewayConfiguration/rateLimits``: every route that names it shares its buckets.
   case shared(Int)
   case own(RateLimit)
+}
+
+extension RateLimit {
+  static let sharedSettings = settings("rate_limits{}", title: "a rate limit")
+  static let routeSettings = settings("routes[].rate_limit", title: "'rate_limit'")
+
+  private static func settings(_ path: String, title: String) -> Settings<RateLimit> {
+    Settings<RateLimit>(
+      path, title: title, example: "{ requests: 100, per: 1s }",
+      blank: RateLimit(name: "", requests: 1, per: .seconds(1), burst: 1),
+      [
+        Setting(
+          "requests", \.requests, .integer(1...1_000_000), "How many pass within `per`, in the long run.",
+          required: "write requests: 100"),
+        Setting(
+          "per", \.per, .wholeSeconds(from: .seconds(1), to: .days(30)), "The time in which `requests` pass.",
+          required: "write per: 1s"),
+        Setting(
+          "burst", \.burst, .integer(1...1_000_000), "How many pass at one moment.",
+          otherwise: "as many as `requests`"),
+        Setting("by", \.key, .rateLimitKey, "Who or what has a count of its own."),
+        Setting(
+          "keys", \.keyCount, .integer(1...1_000_000),
+          "How many of them are counted separately for certain. Each takes 32 bytes once they are used."),
+        Setting(
+          "dry_run", \.isDryRun, .boolean,
+          "`true` counts what would be refused (`catraca_rate_limited_dry_run_total`) and refuses nothing."),
+        Setting("fields", \.isTold, .boolean, "Whether responses carry `RateLimit-Policy` and `RateLimit`."),
+      ])
+  }
 }

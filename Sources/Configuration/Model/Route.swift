@@ -3,11 +3,11 @@
 package import Tokens
 
 package struct Route: Sendable, Equatable {
-  /// For metrics and logs; the path when the file gives no name.
+  /// For metrics and logs. The path when the file gives no name.
   package var name: String
   package var host: HostPattern = .any
   package var path: PathPattern
-  /// Upper-case method names; empty means any. GET does not include HEAD.
+  /// Upper-case method names. Empty means any. GET does not include HEAD.
   package var methods: [String] = []
   /// All must be present with exactly this value.
   package var headers: [HeaderMatch] = []
@@ -22,17 +22,17 @@ package struct Route: Sendable, Equatable {
   package var action: Action
   /// nil lets no WebSocket through. Only to upstreams that speak HTTP/1.1.
   package var webSocket: WebSocket?
-  /// `body_size` of this route; nil takes `limits.body_size`.
+  /// `body_size` of this route. Nil takes `limits.body_size`.
   package var bodySize: UInt64?
-  /// From the request's head to the end of the response; nil is no bound.
+  /// From the request's head to the end of the response. Nil is no bound.
   package var timeout: Duration?
-  /// The route's own, or what the file says for all; nil compresses nothing.
+  /// The route's own, or what the file says for all. Nil compresses nothing.
   package var compress: CompressionRules?
   /// The route's own, looked at before ``GatewayConfiguration/errorPages``.
   package var errorPages = ErrorPages()
-  /// The route's own, or what the file says for all; nil lets requests through.
+  /// The route's own, or what the file says for all. Nil lets requests through.
   package var maintenance: Maintenance?
-  /// Between two reads of an answer; nil takes the upstream's.
+  /// Between two reads of an answer. Nil takes the upstream's.
   package var readTimeout: Duration?
   /// Name of the header that tells the upstream how much of ``timeout`` is left.
   package var deadlineHeader: String?
@@ -56,7 +56,7 @@ package struct Route: Sendable, Equatable {
 package enum HostPattern: Sendable, Hashable {
   case any
   case exact(String)
-  /// `*.example.com` holds `example.com`; it matches one or more labels in front, never the bare name.
+  /// `*.example.com` holds `example.com`. It matches one or more labels in front, never the bare name.
   case subdomains(of: String)
 }
 
@@ -117,9 +117,9 @@ package struct TokenRequirement: Sendable, Equatable {
   package var scopes: [String] = []
   /// Each must hold.
   package var claims: [ClaimRequirement] = []
-  /// Tried in this order; the first place that holds a token counts.
+  /// Tried in this order. The first place that holds a token counts.
   package var sources: [TokenSource] = [.authorization]
-  /// Whether a request without a token passes as anonymous; a bad token is refused all the same.
+  /// Whether a request without a token passes as anonymous. A bad token is refused all the same.
   package var isOptional = false
 
   package init(issuers: [Int]) { self.issuers = issuers }
@@ -131,7 +131,7 @@ package enum TokenSource: Sendable, Hashable {
   case query(String)
   /// Lower case. The whole field value is the token.
   case header(String)
-  /// Offered as `bearer, TOKEN` in Sec-WebSocket-Protocol; only on a route with ``Route/webSocket``.
+  /// Offered as `bearer, TOKEN` in Sec-WebSocket-Protocol. Only on a route with ``Route/webSocket``.
   case webSocketProtocol
 }
 
@@ -148,14 +148,14 @@ package struct Identity: Sendable, Hashable {
   }
 
   package enum Source: Sendable, Hashable {
-    /// Of the verified token; never on a public route.
+    /// Of the verified token. Never on a public route.
     case claim(ClaimPath)
     /// Of the verified client certificate, on any route.
     case clientCertificate(ClientCertificateFact)
   }
 
   package var headers: [Header] = []
-  /// Names to strip besides the identity headers; one that ends in `*` is a prefix.
+  /// Names to strip besides the identity headers. One that ends in `*` is a prefix.
   package var strip: [String] = []
   package var isTokenForwarded = false
   /// Name of the header that carries the whole verified payload in base64url.
@@ -164,7 +164,7 @@ package struct Identity: Sendable, Hashable {
   package init() {}
 }
 
-/// What is told of a verified client certificate; the raw values stand where the name of a claim would.
+/// What is told of a verified client certificate. The raw values stand where the name of a claim would.
 package enum ClientCertificateFact: String, Sendable, CaseIterable {
   /// The distinguished name (RFC 4514).
   case subject = "tls.subject"
@@ -199,7 +199,7 @@ package struct HeaderRules: Sendable, Equatable {
     package var name: String
     /// As it is sent, unless there is a template.
     package var value: String
-    /// The value with the route's segments in it; empty where there are none.
+    /// The value with the route's segments in it. Empty where there are none.
     package var template: [TemplatePart] = []
 
     package init(name: String, value: String) {
@@ -225,7 +225,7 @@ package enum Action: Sendable, Equatable {
   case respond(FixedResponse)
   case redirect(Redirect)
 
-  /// Those that requests may go to; none where the route answers by itself.
+  /// Those that requests may go to. None where the route answers by itself.
   package var upstreams: [Int] {
     switch self {
     case .upstream(let index): [index]
@@ -271,7 +271,7 @@ package struct FixedResponse: Sendable, Equatable {
 package struct Redirect: Sendable, Equatable {
   /// A path or an absolute URL. For a prefix route, what `/*` matched and the query are appended.
   package var to: String
-  /// `to` with what the request brings in it; empty where that is nothing.
+  /// `to` with what the request brings in it. Empty where that is nothing.
   package var template: [TemplatePart] = []
   /// 301, 302, 303, 307 or 308.
   package var status: Int

@@ -18,3 +18,34 @@ package struct AdaptiveLimit: Sendable, Equatable {
 
   package init() {}
 }
+
+extension RequestQueue {
+  static let settings = Settings<RequestQueue>(
+    "upstreams{}.queue", title: "'queue'", example: "{ length: 100, timeout: 1s }", blank: RequestQueue(),
+    [
+      Setting(
+        "length", \.length, .integer(1...10_000),
+        "How many requests may wait, over all workers. One more is refused at once."),
+      Setting(
+        "timeout", \.timeout, .duration(from: .milliseconds(100), to: .minutes(5)),
+        "How long a request may wait. Then it is refused with `upstream_queue_timeout`."),
+    ])
+}
+
+extension AdaptiveLimit {
+  static let settings = Settings<AdaptiveLimit>(
+    "upstreams{}.adaptive", title: "'adaptive'", example: "{ minimum: 10, maximum: 1000 }", blank: AdaptiveLimit(),
+    finish: { limit, section in
+      if limit.minimum > limit.maximum {
+        section.reading.error(
+          section.place, "the 'minimum' of 'adaptive' is above its 'maximum': write a smaller one")
+      }
+    },
+    [
+      Setting("minimum", \.minimum, .integer(1...1_000_000), "The limit is never lower."),
+      Setting("maximum", \.maximum, .integer(1...1_000_000), "The limit is never higher."),
+      Setting(
+        "tolerance", \.tolerance, .percent(100...1000),
+        "How slow an answer may be, against what is usual, before the limit goes down."),
+    ])
+}

@@ -1,28 +1,7 @@
-// `access_log:`, and the templates of its lines.
+// `format:` of the access log, and the templates of its lines.
 
 extension Reading {
-  func accessLog(_ node: SourceNode) -> AccessLog {
-    var result = AccessLog()
-    if case .scalar(let scalar) = node.content, scalar.text == "off" {
-      result.destination = .off
-      return result
-    }
-    guard let section = Section(node, .accessLog, self, example: "access_log: { path: stdout }, or access_log: off")
-    else {
-      return result
-    }
-    if let node = section["path"], let path = line(node, "'path'") {
-      switch path {
-      case "stdout": result.destination = .standardOutput
-      case "off": result.destination = .off
-      default: result.destination = .file(resolve(path: path))
-      }
-    }
-    if let node = section["format"], let format = format(node) { result.format = format }
-    return result
-  }
-
-  private func format(_ node: SourceNode) -> AccessLog.Format? {
+  func accessLogFormat(_ node: SourceNode) -> AccessLog.Format? {
     if case .mapping = node.content {
       error(node.place, "'format' is text: put a template that begins with '{' in quotes")
       return nil
@@ -42,7 +21,7 @@ extension Reading {
     return template(text, at: node.place).map { .template($0) }
   }
 
-  /// `{field}` between any text; `{{` and `}}` are the braces themselves.
+  /// `{field}` between any text. `{{` and `}}` are the braces themselves.
   private func template(_ text: String, at place: Place) -> [AccessLog.TemplatePart]? {
     var parts: [AccessLog.TemplatePart] = []
     var plain = ""

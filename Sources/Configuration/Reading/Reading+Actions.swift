@@ -16,7 +16,7 @@ extension Reading {
       return upstreamReference(node, "'upstream'", names: &names).map { .upstream($0) }
     }
     if let node = section["upstreams"] { return split(node, section: section, names: &names).map { .split($0) } }
-    if let node = section["respond"] { return fixedResponse(node).map { .respond($0) } }
+    if let node = section["respond"] { return FixedResponse.settings.read(node, self).map { .respond($0) } }
     if let node = section["redirect"] { return redirect(node, pattern: pattern).map { .redirect($0) } }
     return nil
   }
@@ -36,37 +36,18 @@ extension Reading {
     return "\(text): define it under '\(kind)s', or write one of \(known.prefix(10).joined(separator: ", "))"
   }
 
-  private func fixedResponse(_ node: SourceNode) -> FixedResponse? {
-    guard let section = Section(node, .respond, self, example: "respond: { status: 200, body: ok }") else { return nil }
-    let status = section.required("status", "write status: 200").flatMap { integer($0, "'status'", in: 200...599) }
-    var result = FixedResponse(status: status ?? 200, body: "", contentType: "text/plain; charset=utf-8")
-    if let node = section["body"], let text = text(node, "'body'"), let body = secret(text, at: node.place) {
-      result.body = body
-      // LIMIT: it is held in memory and written whole.
-      if body.utf8.count > 64 * 1024 {
-        error(node.place, "'body' has at most 64 KiB: serve larger ones from an upstream")
-      }
-      if [204, 205, 304].contains(result.status), !body.isEmpty {
-        error(node.place, "a response with status \(result.status) has no body (RFC 9110 §15): remove it")
-      }
-    }
-    if let node = section["content_type"], let type = contentType(node) { result.contentType = type }
-    return status == nil ? nil : result
+  func checkBody(of response: FixedResponse, _ section: Section) {
+    guard [204, 205, 304].contains(response.status), !response.body.isEmpty, let node = section["body"] else { return }
+    error(node.place, "a response with status \(response.status) has no body (RFC 9110 §15): remove it")
   }
 
   private func redirect(_ node: SourceNode, pattern: PathPattern?) -> Redirect? {
-    guard let section = Section(node, .redirect, self, example: "redirect: { to: /new }") else { return nil }
-    var result = Redirect(to: "", status: 308)
-    if let node = section["status"] {
-      let statuses = [301, 302, 303, 307, 308]
-      guard let status = integer(node, "'status'", in: 300...399) else { return nil }
-      guard statuses.contains(status) else {
-        error(node.place, "a redirect has status 301, 302, 303, 307 or 308, not \("\(status)".shown)")
-        return nil
-      }
-      result.status = status
-    }
-    guard let value = section.required("to", "write to: /new, or an absolute URL"), let to = line(value, "'to'") else {
+    let errorsBefore = errorCount
+    guard let section = Section(node, Redirect.settings.table, self) else { return nil }
+    var result = Redirect.settings.blank
+    Redirect.settings.take(section, into: &result)
+    guard errorCount == errorsBefore else { return nil }
+    guard let value = section.required("to"), let to = line(value, "'to'") else {
       return nil
     }
     guard let pattern, let parts = template(to, pattern: pattern, takesHost: true, at: value.place) else { return nil }
@@ -109,9 +90,7 @@ extension Reading {
 
   func rewrite(_ node: SourceNode, pattern: PathPattern, section route: Section) -> Rewrite {
     var result = Rewrite()
-    guard let section = Section(node, .rewrite, self, example: "rewrite: { strip_prefix: /orders }") else {
-      return result
-    }
+    guard let section = Section(node, Rewrite.settings.table, self) else { return result }
     if !route.has("upstream"), !route.has("upstreams") {
       error(route.keyPlace("rewrite"), "'rewrite' changes what an upstream gets, and this route has none: remove it")
     }
@@ -158,4 +137,29 @@ extension Reading {
     }
     return parts
   }
+}
+
+// MARK: Values
+
+extension ValueType where Value == String {
+  static let responseBody = ValueType(.text("text, at most 64 KiB")) { node, reading, what in
+    guard let text = reading.text(node, what), let body = reading.secret(text, at: node.place) else { return nil }
+    // LIMIT: it is held in memory and written whole.
+    if body.utf8.count > 64 * 1024 {
+      reading.error(node.place, "\(what) has at most 64 KiB: serve larger ones from an upstream")
+    }
+    return body
+  }
+}
+
+extension ValueType where Value == Int {
+  static let redirectStatus = ValueType(
+    .orVariable("301, 302, 303, 307 or 308", ["enum": [301, 302, 303, 307, 308]]), write: { .integer($0) },
+    read: { node, reading, what in
+      guard let status = reading.integer(node, what, in: 300...399) else { return nil }
+      if [301, 302, 303, 307, 308].contains(status) { return status }
+      reading.error(
+        node.place, "a redirect has status 301, 302, 303, 307 or 308, not \("\(status)".shown)")
+      return nil
+    })
 }

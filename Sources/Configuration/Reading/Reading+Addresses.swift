@@ -58,7 +58,8 @@ extension Reading {
       let name = body.hasSuffix("/") || body.isEmpty ? body + "gateway.sock" : body
       error(
         place,
-        "\(what) has no absolute path of a socket in \((Address.unixPrefix + path).quoted): write \("unix:/\(name)".shown)"
+        "\(what) has no absolute path of a socket in \((Address.unixPrefix + path).quoted): "
+          + "write \("unix:/\(name)".shown)"
       )
       return nil
     }
@@ -93,9 +94,9 @@ extension Reading {
     }
     let host = text[..<colon]
     if host.contains(":") {
+      let port = text[text.index(after: colon)...]
       error(
-        place,
-        "\(what) holds an IPv6 address without brackets: write \("[\(host)]:\(text[text.index(after: colon)...])".shown)"
+        place, "\(what) holds an IPv6 address without brackets: write \("[\(host)]:\(port)".shown)"
       )
       return nil
     }
@@ -148,4 +149,13 @@ func hostNameProblem(_ name: String) -> String? {
     }
   }
   return nil
+}
+
+extension ValueType where Value == Address {
+  /// Where to listen.
+  static func listenAddress(_ words: String) -> ValueType {
+    ValueType(.text(words)) { node, reading, what in reading.listenAddress(node, what) }
+  }
+
+  static let serverAddress = ValueType(.text("address")) { node, reading, what in reading.serverAddress(node, what) }
 }

@@ -4,49 +4,19 @@ extension Reading {
   /// nil for `admin: off`.
   func admin(_ node: SourceNode) -> Admin? {
     if case .scalar(let scalar) = node.content, scalar.text == "off" { return nil }
-    var result = Admin()
-    guard let section = Section(node, .admin, self, example: "admin: { address: 127.0.0.1:9901 }, or admin: off") else {
-      return result
-    }
-    if let value = section["address"] {
-      guard let address = adminAddress(value, "'address'") else { return nil }
-      result.address = address
-    }
-    if let value = section["metrics"] { result.metrics = adminAddress(value, "'metrics'") }
-    if let value = section["hosts"] {
-      result.hosts =
-        names(value, "'hosts'", item: "a host", isEmptyAllowed: true, check: adminHostProblem)?.map { $0.lowercased() }
-        ?? []
-    }
-    if let value = section["token"], let text = text(value, "'token'"), let token = secret(text, at: value.place) {
-      result.token = token
-      if !(16...512).contains(token.utf8.count) || !token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
-        error(
-          value.place,
-          "'token' is 16 to 512 visible characters of ASCII without spaces: write file:/path of such a text")
-      }
-    }
-    if let value = section["address"], IPAddress(result.address.host)?.isLoopback != true, !section.has("token") {
-      warn(
-        value.place,
-        "the admin address \(result.address.description.shown) is not loopback, and there is no 'token': whoever reaches it can reload the "
-          + "gateway; write a token, or give 'metrics' an address of its own and keep this one on loopback")
-    }
-    return result
+    return Admin.settings.read(node, self) ?? Admin()
   }
 
-  private func adminAddress(_ node: SourceNode, _ what: String) -> Address? {
-    guard let address = listenAddress(node, what) else { return nil }
-    if case .unix = address {
-      error(node.place, "\(what) of admin is an IP address with a port: write 127.0.0.1:9901")
-      return nil
+  /// Whoever reaches the listener may reload the gateway.
+  func warnOfOpenAdmin(_ admin: Admin, _ section: Section) {
+    guard let node = section["address"], IPAddress(admin.address.host)?.isLoopback != true, !section.has("token") else {
+      return
     }
-    return address
-  }
-
-  private func adminHostProblem(_ name: String) -> String? {
-    if IPAddress(name) != nil || name == "localhost" { return "\(name.quoted) is let in anyway: remove it" }
-    return hostNameProblem(name).map { "\(name.quoted) is no name without a port, such as admin.example.com: \($0)" }
+    warn(
+      node.place,
+      "the admin address \(admin.address.description.shown) is not loopback, and there is no 'token': "
+        + "whoever reaches it can reload the gateway; write a token, or give 'metrics' an address of its own and keep this one on loopback"
+    )
   }
 
   /// Each socket has one purpose.
@@ -72,5 +42,42 @@ extension Reading {
       return false
     }
     return first == second || first.isUnspecified || second.isUnspecified
+  }
+}
+
+// MARK: Values
+
+extension ValueType where Value == Address {
+  static let adminAddress = ValueType(
+    .text("IP address and port"), write: { .text($0.description) },
+    read: { node, reading, what in
+      guard let address = reading.listenAddress(node, what) else { return nil }
+      if case .unix = address {
+        reading.error(node.place, "\(what) of admin is an IP address with a port: write 127.0.0.1:9901")
+        return nil
+      }
+      return address
+    })
+}
+
+extension ValueType where Value == [String] {
+  static let adminHosts = ValueType.names(
+    "list of names", item: "a host", isEmptyAllowed: true,
+    check: { name in
+      if IPAddress(name) != nil || name == "localhost" { return "\(name.quoted) is let in anyway: remove it" }
+      return hostNameProblem(name).map { "\(name.quoted) is no name without a port, such as admin.example.com: \($0)" }
+    }
+  ).converted({ $0.map { $0.lowercased() } }, back: { $0 })
+}
+
+extension ValueType where Value == String {
+  static let adminToken = ValueType(.text("text, 16…512 visible characters of ASCII")) { node, reading, what in
+    guard let text = reading.text(node, what), let token = reading.secret(text, at: node.place) else { return nil }
+    if !(16...512).contains(token.utf8.count) || !token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
+      reading.error(
+        node.place,
+        "\(what) is 16 to 512 visible characters of ASCII without spaces: write file:/path of such a text")
+    }
+    return token
   }
 }

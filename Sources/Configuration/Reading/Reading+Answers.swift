@@ -8,45 +8,6 @@ extension Reading {
     if let node = section["error_pages"] { route.errorPages = errorPages(node) }
   }
 
-  /// `true` for the defaults, `false`, or a mapping; nil compresses nothing.
-  func compression(_ node: SourceNode) -> CompressionRules? {
-    var result = CompressionRules()
-    if case .scalar = node.content { return boolean(node, "'compress'") == true ? result : nil }
-    guard let section = Section(node, .compress, self, example: "compress: true, or compress: { gzip_level: 6 }") else {
-      return nil
-    }
-    if let node = section["algorithms"] {
-      result.algorithms = (list(node, "'algorithms'") ?? []).compactMap { item in
-        choice(item, "an algorithm", among: CompressionRules.Algorithm.allCases.map(\.rawValue))
-          .flatMap(CompressionRules.Algorithm.init(rawValue:))
-      }
-      if Set(result.algorithms).count < result.algorithms.count {
-        error(node.place, "an algorithm stands twice in 'algorithms': remove one")
-      }
-    }
-    if let node = section["types"] {
-      result.types = (names(node, "'types'", item: "a media type", check: typeProblem) ?? []).map { $0.lowercased() }
-    }
-    if let node = section["minimum_size"], let size = size(node, "'minimum_size'", from: "0B", to: "1GiB") {
-      result.minimumSize = UInt64(clamping: size)
-    }
-    if let node = section["gzip_level"], let level = integer(node, "'gzip_level'", in: 1...9) {
-      result.gzipLevel = level
-    }
-    if let node = section["brotli_level"], let level = integer(node, "'brotli_level'", in: 0...11) {
-      result.brotliLevel = level
-    }
-    return result
-  }
-
-  private func typeProblem(_ type: String) -> String? {
-    let parts = type.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 2, FieldRules.isToken(parts[0]), FieldRules.isToken(parts[1]), !parts[0].contains("*"),
-      parts[1] == "*" || !parts[1].contains("*")
-    else { return "\(type.quoted) is no media type: write one such as application/json, or text/* for a family" }
-    return nil
-  }
-
   // MARK: Pages
 
   func errorPages(_ node: SourceNode) -> ErrorPages {
@@ -77,13 +38,14 @@ extension Reading {
 
   private func errorPage(_ node: SourceNode, _ status: String) -> Page? {
     if case .scalar = node.content { return page(node, "the page for \(status)", type: nil) }
-    guard let section = Section(node, .errorPage, self, example: "\(status): file:pages/\(status).html"),
-      let body = section.required("body", "write body: file:pages/\(status).html")
+    guard
+      let section = Section(node, Page.settings.table, self, example: "\(status): file:pages/\(status).html"),
+      let body = section.required("body", advice: "write body: file:pages/\(status).html")
     else { return nil }
     return page(body, "'body'", type: section["content_type"])
   }
 
-  /// Text, or `file:` and a path; its type as given, by the file's ending, or by how the text begins.
+  /// Text, or `file:` and a path. Its type as given, by the file's ending, or by how the text begins.
   private func page(_ node: SourceNode, _ what: String, type typeNode: SourceNode?) -> Page? {
     guard let text = text(node, what) else { return nil }
     var page = Page(body: text, contentType: "text/plain; charset=utf-8")
@@ -118,35 +80,95 @@ extension Reading {
     }
   }
 
-  /// A media type as Content-Type has it.
-  func contentType(_ node: SourceNode) -> String? {
-    guard let type = line(node, "'content_type'") else { return nil }
-    if !FieldRules.isValue(type) || !type.contains("/") {
-      error(node.place, "'content_type' is a media type such as application/json, not \(type.quoted)")
-      return nil
-    }
-    return type
+  // MARK: Switches
+
+  /// `true` for the defaults, `false`, or a mapping, which means true. Nil compresses nothing.
+  func compression(_ node: SourceNode) -> CompressionRules? {
+    if case .scalar = node.content { return boolean(node, "'compress'") == true ? CompressionRules() : nil }
+    return CompressionRules.settings.read(node, self)
   }
 
-  // MARK: Maintenance
-
-  /// `true`, `false`, or a mapping, which means true; nil lets requests through.
+  /// The same for `maintenance`. Nil lets requests through.
   func maintenance(_ node: SourceNode) -> Maintenance? {
-    var result = Maintenance()
-    if case .scalar = node.content { return boolean(node, "'maintenance'") == true ? result : nil }
-    let example = "maintenance: true, or maintenance: { retry_after: 10m }"
-    guard let section = Section(node, .maintenance, self, example: example) else { return nil }
+    if case .scalar = node.content { return boolean(node, "'maintenance'") == true ? Maintenance() : nil }
+    return Maintenance.settings.read(node, self)
+  }
+
+  func finish(_ maintenance: inout Maintenance, _ section: Section) {
     if let body = section["body"] {
-      result.page = page(body, "'body'", type: section["content_type"])
+      maintenance.page = page(body, "'body'", type: section["content_type"])
     } else if section.has("content_type") {
       error(section.keyPlace("content_type"), "'content_type' is that of 'body', which is not there: remove it")
     }
-    if let node = section["retry_after"], let wait = seconds(node, "'retry_after'", from: "1s", to: "30d") {
-      result.retryAfterSeconds = wait
+  }
+
+  fileprivate func algorithms(_ node: SourceNode, _ what: String) -> [CompressionRules.Algorithm]? {
+    guard let items = list(node, what) else { return nil }
+    let known = CompressionRules.Algorithm.allCases.map(\.rawValue)
+    let result = items.compactMap { item in
+      choice(item, "an algorithm", among: known).flatMap(CompressionRules.Algorithm.init(rawValue:))
     }
-    if let node = section["allow"], let items = list(node, "'allow'", isEmptyAllowed: true) {
-      result.allow = items.compactMap { addressRange($0, "a client that is let through") }
-    }
+    if Set(result).count < result.count { error(node.place, "an algorithm stands twice in \(what): remove one") }
     return result
+  }
+
+  /// A media type as Content-Type has it.
+  func contentType(_ node: SourceNode) -> String? { ValueType.contentType.read(node, self, "'content_type'") }
+}
+
+// MARK: Values
+
+extension ValueType where Value == [CompressionRules.Algorithm] {
+  static let algorithms = ValueType(
+    .list(of: .choice(CompressionRules.Algorithm.allCases.map(\.rawValue)), "list of `br` and `gzip`"),
+    write: { .list($0.map(\.rawValue)) }, read: { node, reading, what in reading.algorithms(node, what) })
+}
+
+extension ValueType where Value == [String] {
+  static let mediaTypes = ValueType.names("list of media types", item: "a media type", check: typeProblem)
+    .converted({ $0.map { $0.lowercased() } }, back: { $0 })
+
+  private static func typeProblem(_ type: String) -> String? {
+    let parts = type.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2, FieldRules.isToken(parts[0]), FieldRules.isToken(parts[1]), !parts[0].contains("*"),
+      parts[1] == "*" || !parts[1].contains("*")
+    else { return "\(type.quoted) is no media type: write one such as application/json, or text/* for a family" }
+    return nil
+  }
+}
+
+extension ValueType where Value == [AddressRange] {
+  static let allowedClients = ValueType(
+    .list(of: .text("address"), "list of addresses and CIDR blocks", isEmptyAllowed: true),
+    write: { $0.isEmpty ? .list([]) : nil },
+    read: { node, reading, what in
+      reading.list(node, what, isEmptyAllowed: true).map { items in
+        items.compactMap { reading.addressRange($0, "a client that is let through") }
+      }
+    })
+}
+
+extension ValueType where Value == String {
+  static let contentType = ValueType(
+    .text("media type"), write: { .text($0) },
+    read: { node, reading, what in
+      guard let type = reading.line(node, what) else { return nil }
+      if !FieldRules.isValue(type) || !type.contains("/") {
+        reading.error(node.place, "\(what) is a media type such as application/json, not \(type.quoted)")
+        return nil
+      }
+      return type
+    })
+}
+
+extension ValueForm {
+  /// Statuses, each with a page.
+  static let errorPages = mappings(
+    "mapping by status", names: ["pattern": "^([45][0-9][0-9]|[45][xX][xX])$"],
+    .any(of: [.text("text"), .mapping(Page.settings.table)]))
+
+  /// A switch, or what it means in full.
+  static func switched(_ table: SettingTable) -> ValueForm {
+    any(of: [boolean, .mapping(table)], "`true`, `false` or a mapping")
   }
 }

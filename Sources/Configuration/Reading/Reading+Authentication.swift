@@ -39,8 +39,8 @@ extension Reading {
   }
 
   private func requirement(_ node: SourceNode, names: inout Names, isWebSocket: Bool) -> TokenRequirement? {
-    guard let section = Section(node, .auth, self),
-      let issuersNode = section.required("issuers", "write issuers: [NAME], or auth: public")
+    guard let section = Section(node, TokenRequirement.settings.table, self),
+      let issuersNode = section.required("issuers")
     else { return nil }
     var indices: [Int] = []
     var values: [String: String] = [:]
@@ -63,24 +63,10 @@ extension Reading {
       values[value] = name
     }
     var result = TokenRequirement(issuers: indices)
-    if let node = section["scopes"] {
-      result.scopes = self.names(node, "'scopes'", item: "a scope", check: scopeProblem) ?? []
-    }
+    TokenRequirement.settings.take(section, into: &result)
     if let node = section["claims"] { result.claims = claims(node) }
     if let node = section["tokens_from"] { result.sources = sources(node, isWebSocket: isWebSocket) }
-    if let node = section["optional"] { result.isOptional = boolean(node, "'optional'") ?? false }
     return indices.isEmpty ? nil : result
-  }
-
-  /// RFC 6749 §3.3.
-  private func scopeProblem(_ scope: String) -> String? {
-    let isGood = scope.utf8.allSatisfy {
-      $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
-    }
-    if isGood { return nil }
-    return scope.contains(" ")
-      ? "a scope has no spaces: write [\(scope.split(separator: " ").joined(separator: ", ").shown)]"
-      : "\(scope.quoted) is no scope"
   }
 
   private func claims(_ node: SourceNode) -> [ClaimRequirement] {
@@ -182,4 +168,41 @@ extension Reading {
       return nil
     }
   }
+}
+
+// MARK: Values
+
+extension ValueType where Value == [String] {
+  static let scopes = ValueType.names("list", item: "a scope", check: scopeProblem)
+
+  /// RFC 6749 §3.3.
+  private static func scopeProblem(_ scope: String) -> String? {
+    let isGood = scope.utf8.allSatisfy {
+      $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+    }
+    if isGood { return nil }
+    return scope.contains(" ")
+      ? "a scope has no spaces: write [\(scope.split(separator: " ").joined(separator: ", ").shown)]"
+      : "\(scope.quoted) is no scope"
+  }
+}
+
+extension ValueForm {
+  static let auth = any(
+    of: [ValueForm("name", ["type": "string", "minLength": 1]), .mapping(TokenRequirement.settings.table)],
+    "`public`, the name of an issuer, or a mapping")
+
+  static let claims: ValueForm = {
+    let value: JSONValue = ["type": ["string", "integer", "boolean"]]
+    return ValueForm(
+      "claim: value or list",
+      [
+        "type": "object",
+        "additionalProperties": ["anyOf": [value, ["type": "array", "minItems": 1, "items": value]]],
+      ])
+  }()
+
+  static let tokenSources = list(
+    of: pattern("source", "authorization|cookie:.+|query:.+|header:.+|websocket_protocol"),
+    "list of `authorization`, `cookie:NAME`, `query:NAME`, `header:NAME` and `websocket_protocol`")
 }

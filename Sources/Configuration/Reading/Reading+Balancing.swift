@@ -1,4 +1,4 @@
-// Which server, which upstream: `balance`, `hash_on`, `sticky` of an upstream, `upstreams` and `split_on` of a route.
+// Which server, which upstream: `balance`, `hash_on` of an upstream, `upstreams` and `split_on` of a route.
 
 extension Reading {
   static let balances = ["round_robin", "least_requests", "random_two", "hash"]
@@ -50,27 +50,6 @@ extension Reading {
     }
   }
 
-  func sticky(_ node: SourceNode) -> StickyCookie? {
-    guard let section = Section(node, .sticky, self, example: "sticky: { cookie: NAME }"),
-      let value = section.required("cookie", "write sticky: { cookie: NAME }"), let name = line(value, "'cookie'")
-    else { return nil }
-    guard FieldRules.isToken(name) else {
-      error(value.place, "\(name.quoted) is no name of a cookie")
-      return nil
-    }
-    var result = StickyCookie(name: name)
-    if let node = section["max_age"], let value = seconds(node, "'max_age'", from: "1s", to: "400d") {
-      result.maxAge = .seconds(value)
-    }
-    if let node = section["secret"], let text = text(node, "'secret'"), let secret = secret(text, at: node.place) {
-      result.secret = secret
-      if secret.utf8.count < 16 {
-        error(node.place, "'secret' has at least 16 bytes: write file:/path of a longer one")
-      }
-    }
-    return result
-  }
-
   // MARK: Routes
 
   func split(_ node: SourceNode, section route: Section, names: inout Names) -> Split? {
@@ -100,15 +79,15 @@ extension Reading {
   }
 
   private func share(_ node: SourceNode, names: inout Names) -> Split.Share? {
-    guard let section = Section(node, .split, self, example: "upstreams: [{ name: orders, weight: 95 }]") else {
-      return nil
-    }
-    var weight: Int? = 1
-    if let node = section["weight"] { weight = integer(node, "'weight'", in: 0...1000) }
-    guard let name = section.required("name", "write { name: orders, weight: 95 }"),
-      let upstream = upstreamReference(name, "'name'", names: &names), let weight
+    guard let section = Section(node, Split.Share.settings.table, self) else { return nil }
+    var share = Split.Share.settings.blank
+    let errorsBefore = errorCount
+    Split.Share.settings.take(section, into: &share)
+    guard let name = section.required("name"), let upstream = upstreamReference(name, "'name'", names: &names),
+      errorCount == errorsBefore
     else { return nil }
-    return Split.Share(upstream: upstream, weight: weight)
+    share.upstream = upstream
+    return share
   }
 
   func checkSplit(_ route: Route, section: Section) {
@@ -119,5 +98,28 @@ extension Reading {
     } else if case .split(let split) = route.action, case .claim = split.key, route.auth == .public {
       error(place, "a route with 'auth: public' verifies no token, so it has no claims: write client_ip or cookie:NAME")
     }
+  }
+}
+
+extension ValueForm {
+  /// `hash_on` of an upstream, `split_on` of a route.
+  static let callerKey = pattern(
+    "`claim:NAME`, `cookie:NAME`, `header:NAME` or `client_ip`", "client_ip|claim:.+|cookie:.+|header:.+")
+}
+
+extension ValueType where Value == String {
+  static let cookieName = ValueType(.text("name")) { node, reading, what in
+    guard let name = reading.line(node, what) else { return nil }
+    if FieldRules.isToken(name) { return name }
+    reading.error(node.place, "\(name.quoted) is no name of a cookie")
+    return nil
+  }
+
+  static let stickySecret = ValueType(.text("text of at least 16 bytes")) { node, reading, what in
+    guard let text = reading.text(node, what), let secret = reading.secret(text, at: node.place) else { return nil }
+    if secret.utf8.count < 16 {
+      reading.error(node.place, "\(what) has at least 16 bytes: write file:/path of a longer one")
+    }
+    return secret
   }
 }

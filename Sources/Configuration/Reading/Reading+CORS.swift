@@ -2,31 +2,9 @@
 
 extension Reading {
   func cors(_ node: SourceNode, of route: Route) -> CORS? {
-    guard let section = Section(node, .cors, self, example: "cors: { origins: [https://app.example.com] }") else {
-      return nil
-    }
+    guard let section = Section(node, CORS.settings.table, self) else { return nil }
     var result = CORS(origins: [])
-    if let node = section.required("origins", "write origins: [https://app.example.com]") {
-      result.origins = origins(node)
-    }
-    if let node = section["methods"] {
-      result.methods = names(node, "'methods'", item: "a method", check: methodProblem) ?? []
-    }
-    if let node = section["headers"] {
-      let headers = names(node, "'headers'", item: "a header", isEmptyAllowed: true, check: Self.fieldNameProblem) ?? []
-      if headers.contains("*"), headers.count > 1 { error(node.place, "'*' allows every header: remove the others") }
-      result.headers = headers.contains("*") ? nil : headers
-    }
-    if let node = section["expose_headers"] {
-      result.exposeHeaders = names(node, "'expose_headers'", item: "a header", check: Self.fieldNameProblem) ?? []
-    }
-    if let node = section["credentials"] { result.hasCredentials = boolean(node, "'credentials'") ?? false }
-    if let node = section["max_age"], let value = seconds(node, "'max_age'", from: "0s", to: "24h") {
-      result.maxAge = .seconds(value)
-    }
-    if let node = section["private_network"] {
-      result.isPrivateNetworkAllowed = boolean(node, "'private_network'") ?? false
-    }
+    CORS.settings.take(section, into: &result)
     checkCredentials(result, section)
     let rules = route.responseHeaders
     for name in rules.set.map(\.name) + rules.add.map(\.name) + rules.remove
@@ -56,19 +34,16 @@ extension Reading {
     if cors.origins.contains(.exact("null")) {
       warn(
         place,
-        "any page can have the origin 'null' (in a sandboxed frame): with 'credentials: true' it could act for its visitor"
+        "any page can have the origin 'null' (in a sandboxed frame): with 'credentials: true' it could act for its "
+          + "visitor"
       )
     }
   }
 
-  private static func fieldNameProblem(_ name: String) -> String? {
-    FieldRules.isToken(name) ? nil : "\(name.quoted) is no header name"
-  }
-
-  private func origins(_ node: SourceNode) -> [CORS.Origin] {
-    guard let items = list(node, "'origins'") else { return [] }
+  fileprivate func origins(_ node: SourceNode, _ what: String) -> [CORS.Origin]? {
+    guard let items = list(node, what) else { return nil }
     // LIMIT: they are looked through for each request of another origin.
-    if items.count > 256 { error(node.place, "'origins' has at most 256 items") }
+    if items.count > 256 { error(node.place, "\(what) has at most 256 items") }
     var result: [CORS.Origin] = []
     for item in items {
       guard let text = line(item, "an origin") else { continue }
@@ -76,7 +51,7 @@ extension Reading {
       case .failure(let problem): error(item.place, problem.message)
       case .success(let origin):
         if result.contains(origin) {
-          error(item.place, "\(text.quoted) stands twice in 'origins': remove one")
+          error(item.place, "\(text.quoted) stands twice in \(what): remove one")
         } else {
           result.append(origin)
         }
@@ -85,4 +60,33 @@ extension Reading {
     if result.contains(.any), result.count > 1 { error(node.place, "'*' allows every origin: remove the others") }
     return result
   }
+}
+
+extension ValueType where Value == [CORS.Origin] {
+  static let origins = ValueType(.list(of: .text("origin"), "list")) { node, reading, what in
+    reading.origins(node, what)
+  }
+}
+
+extension ValueType where Value == [String] {
+  static let fieldNames = ValueType.names("list of headers", item: "a header", check: fieldNameProblem)
+
+  fileprivate static func fieldNameProblem(_ name: String) -> String? {
+    FieldRules.isToken(name) ? nil : "\(name.quoted) is no header name"
+  }
+}
+
+extension ValueType where Value == [String]? {
+  /// nil for `["*"]`, which is every header.
+  static let headersOfPages = ValueType(
+    .list(of: .text("name"), "list of headers", isEmptyAllowed: true), write: { .list($0 ?? ["*"]) },
+    read: { node, reading, what in
+      let names = reading.names(
+        node, what, item: "a header", isEmptyAllowed: true, check: ValueType<[String]>.fieldNameProblem)
+      guard let names else { return nil }
+      if names.contains("*"), names.count > 1 {
+        reading.error(node.place, "'*' allows every header: remove the others")
+      }
+      return .some(names.contains("*") ? nil : names)
+    })
 }

@@ -5,17 +5,13 @@ import Tokens
 extension Reading {
   /// The whole file. The result counts only when no error was reported.
   func gateway(_ root: SourceNode) -> GatewayConfiguration? {
-    guard let section = Section(root, .root, self) else { return nil }
+    guard let section = Section(root, GatewayConfiguration.settings.table, self) else { return nil }
     var result = GatewayConfiguration()
-    if let node = section["workers"] { result.workers = workers(node) }
-    if let node = section["state_directory"] {
-      result.stateDirectory = line(node, "'state_directory'").map(resolve(path:))
-    }
+    GatewayConfiguration.settings.take(section, into: &result)
     if let node = section["trusted_proxies"] { trustedProxies(node, into: &result) }
     var names = Names()
     let errorsBefore = errorCount
-    let listenerAdvice = "write listeners: [{ address: 0.0.0.0:8080 }]"
-    if let node = section.required("listeners", listenerAdvice) {
+    if let node = section.required("listeners") {
       result.listeners = listeners(node, hasTrustedProxies: !result.trustedProxies.isEmpty)
     }
     // A listener that was refused may be the one that asks.
@@ -23,14 +19,13 @@ extension Reading {
     if result.listeners.contains(where: \.requiresCertificate) {
       names.listenerWithoutClientCertificates = result.listeners.first { !$0.verifiesClients }?.address.description
     }
-    if let node = section["dns"] { result.dnsServers = dnsServers(node) }
+    if let node = section["dns"], let section = Section(node, DNS.settings.table, self) {
+      DNS.settings.take(section, into: &result)
+    }
     if let node = section["admin"] { result.admin = admin(node) }
     checkAdmin(result, at: section["admin"]?.place ?? section["listeners"]?.place ?? section.place)
-    if let node = section["access_log"] { result.accessLog = accessLog(node) }
-    if let node = section["limits"] { result.limits = limits(node) }
     names.compress = section["compress"].flatMap { compression($0) }
     names.maintenance = section["maintenance"].flatMap { maintenance($0) }
-    if let node = section["error_pages"] { result.errorPages = errorPages(node) }
 
     let issuerEntries =
       section["issuers"].flatMap { entries($0, "'issuers'", example: "login: { issuer: …, audiences: […] }") } ?? []
@@ -48,8 +43,7 @@ extension Reading {
       } ?? []
     names.rateLimits = limitEntries.map { ($0.key, rateLimit($0)) }
     result.rateLimits = names.rateLimits.compactMap(\.limit)
-    let routeAdvice = "without one every request is answered 404"
-    if let node = section.required("routes", routeAdvice) {
+    if let node = section.required("routes") {
       let routes = routes(node, names: &names)
       result.routes = routes.map(\.route)
       checkRoutes(routes)
@@ -94,104 +88,74 @@ extension Reading {
   /// A list of peers, or a mapping that says as well which fields they write.
   private func trustedProxies(_ node: SourceNode, into result: inout GatewayConfiguration) {
     guard case .mapping = node.content else {
-      result.trustedProxies = peers(node, "'trusted_proxies'")
+      result.trustedProxies = ValueType.peers.read(node, self, "'trusted_proxies'") ?? []
       return
     }
-    guard let section = Section(node, .trustedProxies, self, example: "trusted_proxies: [10.0.0.0/8]") else { return }
-    if let node = section.required("from", "write from: [10.0.0.0/8]") { result.trustedProxies = peers(node, "'from'") }
-    guard let node = section["fields"] else { return }
-    let names = names(
-      node, "'fields'", item: "a field", isEmptyAllowed: true, check: FieldRules.problem(ofTrustedName:))
-    result.trustedFields = (names ?? []).map { $0.lowercased() }
+    guard let section = Section(node, TrustedProxies.settings.table, self) else { return }
+    TrustedProxies.settings.take(section, into: &result)
   }
+}
 
-  private func peers(_ node: SourceNode, _ what: String) -> [AddressRange] {
-    (list(node, what, isEmptyAllowed: true) ?? []).compactMap { addressRange($0, "a trusted proxy") }
-  }
+// MARK: Values
 
-  private func workers(_ node: SourceNode) -> Int? {
-    if case .scalar(let scalar) = node.content, scalar.text == "auto" { return nil }
-    guard case .scalar(let scalar) = node.content, scalar.isPlain, let count = decimal(scalar.text),
-      (1...256).contains(count)
-    else {
-      error(node.place, "'workers' is auto, or a whole number from 1 to 256, not \(node.kind)")
-      return nil
+extension ValueType where Value == Int? {
+  /// nil for `auto`.
+  static let workers = ValueType(
+    .orVariable(
+      "`auto` or 1…256", ["const": "auto"], ["type": "integer", "minimum": 1, "maximum": 256]),
+    write: { $0.map(Literal.integer) ?? .text("auto") },
+    read: { node, reading, what in
+      if case .scalar(let scalar) = node.content, scalar.text == "auto" { return .some(nil) }
+      guard case .scalar(let scalar) = node.content, scalar.isPlain, let count = decimal(scalar.text),
+        (1...256).contains(count)
+      else {
+        reading.error(node.place, "\(what) is auto, or a whole number from 1 to 256, not \(node.kind)")
+        return nil
+      }
+      return count
+    })
+}
+
+extension ValueType where Value == [AddressRange] {
+  static let peers = ValueType(
+    .list(of: .text("address"), "list of addresses and CIDR blocks", isEmptyAllowed: true)
+  ) { node, reading, what in
+    reading.list(node, what, isEmptyAllowed: true).map { items in
+      items.compactMap { reading.addressRange($0, "a trusted proxy") }
     }
-    return count
   }
+}
 
-  private func dnsServers(_ node: SourceNode) -> [Address] {
-    guard let section = Section(node, .dns, self, example: "dns: { servers: [10.0.0.53:53] }"),
-      let value = section.required("servers", "write servers: [10.0.0.53:53]"), let items = list(value, "'servers'")
-    else { return [] }
+extension ValueType where Value == [String] {
+  static let trustedFields = ValueType.names(
+    "list of headers", item: "a field", isEmptyAllowed: true, check: FieldRules.problem(ofTrustedName:)
+  ).converted({ $0.map { $0.lowercased() } }, back: { $0 })
+}
+
+extension ValueType where Value == [Address] {
+  static let dnsServers = ValueType(
+    .list(of: .text("address"), "list of IP addresses with ports", isUnique: false, atMost: 8)
+  ) { node, reading, what in
+    guard let items = reading.list(node, what) else { return nil }
     // LIMIT: each failure costs the time that all of them take.
-    if items.count > 8 { error(value.place, "'dns' has at most 8 servers, not \(items.count)") }
+    if items.count > 8 { reading.error(node.place, "'dns' has at most 8 servers, not \(items.count)") }
     return items.compactMap { item in
-      guard let address = listenAddress(item, "a DNS server") else { return nil }
+      guard let address = reading.listenAddress(item, "a DNS server") else { return nil }
       guard case .network(_, let port) = address, port > 0 else {
-        error(item.place, "a DNS server is an IP address with its port: write 10.0.0.53:53")
+        reading.error(item.place, "a DNS server is an IP address with its port: write 10.0.0.53:53")
         return nil
       }
       return address
     }
   }
+}
 
-  private func limits(_ node: SourceNode) -> Limits {
-    var result = Limits()
-    guard let section = Section(node, .limits, self, example: "limits: { body_size: 10MiB }") else { return result }
-    if let node = section["header_size"], let value = size(node, "'header_size'", from: "1KiB", to: "1MiB") {
-      result.headerSize = Int(value)
-    }
-    if let node = section["headers"], let value = integer(node, "'headers'", in: 10...1000) { result.headers = value }
-    if let node = section["body_size"], let value = bodySize(node) { result.bodySize = value }
-    if let node = section["connections"], let value = integer(node, "'connections'", in: 1...1_000_000) {
-      result.connections = value
-    }
-    if let node = section["connections_per_client"],
-      let value = integer(node, "'connections_per_client'", in: 0...1_000_000)
-    {
-      result.connectionsPerClient = value
-    }
-    if let node = section["ipv6_prefix"], let value = integer(node, "'ipv6_prefix'", in: 32...128) {
-      result.ipv6PrefixLength = value
-    }
-    if let node = section["streams"], let value = integer(node, "'streams'", in: 1...10_000) { result.streams = value }
-    if let node = section["memory"], let value = size(node, "'memory'", from: "8MiB", to: "1TiB") {
-      result.memory = Int(value)
-    }
-    if let node = section["token_cache"], let value = tokenCache(node) { result.tokenCache = value }
-    if let node = section["header_timeout"], let value = duration(node, "'header_timeout'", from: "100ms", to: "10m") {
-      result.headerTimeout = value
-    }
-    if let node = section["body_timeout"], let value = duration(node, "'body_timeout'", from: "100ms", to: "1h") {
-      result.bodyTimeout = value
-    }
-    if let node = section["body_rate"], let value = size(node, "'body_rate'", from: "0B", to: "1GiB") {
-      result.bodyRate = Int(value)
-    }
-    if let node = section["idle_timeout"], let value = duration(node, "'idle_timeout'", from: "100ms", to: "24h") {
-      result.idleTimeout = value
-    }
-    if let node = section["drain_timeout"], let value = duration(node, "'drain_timeout'", from: "0s", to: "1h") {
-      result.drainTimeout = value
-    }
-    if let node = section["half_close"] { result.halfClose = boolean(node, "'half_close'") ?? false }
-    return result
-  }
+extension ValueType where Value == ErrorPages {
+  static let errorPages = ValueType(.errorPages) { node, reading, _ in reading.errorPages(node) }
+}
 
-  /// So small that nearly nothing fits is a slip; nothing at all may be meant.
-  private func tokenCache(_ node: SourceNode) -> Int? {
-    guard let value = size(node, "'token_cache'", from: "0B", to: "1TiB") else { return nil }
-    if value > 0, value < 64 * 1024 {
-      error(node.place, "'token_cache' is at least 64KiB: write that, or 0B to remember no token")
-      return nil
-    }
-    return Int(value)
-  }
-
-  /// `body_size` of the limits or of a route.
-  func bodySize(_ node: SourceNode) -> UInt64? {
-    if case .scalar(let scalar) = node.content, scalar.text == "unlimited" { return .max }
-    return size(node, "'body_size'", from: "0B", to: "1024TiB").flatMap(UInt64.init(exactly:))
-  }
+extension ValueForm {
+  static let trustedProxies = any(
+    of: [ValueType.peers.form, .mapping(TrustedProxies.settings.table)],
+    "list of addresses and CIDR blocks, or a mapping")
 }

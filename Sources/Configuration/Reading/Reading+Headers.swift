@@ -5,9 +5,8 @@ import Tokens
 extension Reading {
   func identity(_ node: SourceNode, auth: Authentication?, hasClientCertificates: Bool) -> Identity {
     var result = Identity()
-    guard let section = Section(node, .identity, self, example: "identity: { headers: { X-User-Id: sub } }") else {
-      return result
-    }
+    guard let section = Section(node, Identity.settings.table, self) else { return result }
+    Identity.settings.take(section, into: &result)
     if let node = section["headers"] {
       result.headers = identityHeaders(node, hasClientCertificates: hasClientCertificates)
     }
@@ -21,10 +20,6 @@ extension Reading {
         result.payloadHeader = name
       }
     }
-    if let node = section["strip"] {
-      result.strip = names(node, "'strip'", item: "a header", check: stripProblem) ?? []
-    }
-    if let node = section["forward_token"] { result.isTokenForwarded = boolean(node, "'forward_token'") ?? false }
     return result
   }
 
@@ -53,7 +48,8 @@ extension Reading {
       if let twin = result.first(where: { FieldRules.folded($0.name) == folded }) {
         error(
           entry.keyPlace,
-          "\(entry.key.quoted) and \(twin.name.quoted) are one header to a backend that reads names as CGI does: remove one"
+          "\(entry.key.quoted) and \(twin.name.quoted) are one header to a backend that reads names as CGI does: "
+            + "remove one"
         )
         continue
       }
@@ -97,19 +93,10 @@ extension Reading {
       "the listener \(address.quoted) asks for no certificate: through it this route is reached without these headers")
   }
 
-  private func stripProblem(_ pattern: String) -> String? {
-    let stem = pattern.hasSuffix("*") ? String(pattern.dropLast()) : pattern
-    if stem.isEmpty { return "'*' would strip every header: write a prefix such as X-User-*" }
-    if stem.contains("*") { return "'*' stands only at the end, as in X-User-*: \(pattern.quoted)" }
-    return FieldRules.problem(ofRuleName: stem)
-  }
-
-  /// - Parameter pattern: the route's path, of which values may take segments; nil when it was refused.
+  /// - Parameter pattern: the route's path, of which values may take segments. Nil when it was refused.
   func headerRules(_ node: SourceNode, _ table: SettingTable, pattern: PathPattern?) -> HeaderRules {
     var result = HeaderRules()
-    guard let section = Section(node, table, self, example: "{ set: { X-Env: prod }, remove: [Cookie] }") else {
-      return result
-    }
+    guard let section = Section(node, table, self) else { return result }
     var seen: [String: String] = [:]
     if let node = section["set"] { result.set = fields(node, "set", pattern, seen: &seen) }
     if let node = section["add"] { result.add = fields(node, "add", pattern, seen: &seen) }
@@ -185,5 +172,16 @@ extension Reading {
         section.keyPlace("request_headers"),
         "'forward_token: true' keeps Authorization, and 'request_headers' writes it: remove one")
     }
+  }
+}
+
+extension ValueType where Value == [String] {
+  static let strip = ValueType.names("list", item: "a header", check: stripProblem)
+
+  private static func stripProblem(_ pattern: String) -> String? {
+    let stem = pattern.hasSuffix("*") ? String(pattern.dropLast()) : pattern
+    if stem.isEmpty { return "'*' would strip every header: write a prefix such as X-User-*" }
+    if stem.contains("*") { return "'*' stands only at the end, as in X-User-*: \(pattern.quoted)" }
+    return FieldRules.problem(ofRuleName: stem)
   }
 }

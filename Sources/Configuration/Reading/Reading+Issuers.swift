@@ -10,84 +10,31 @@ extension Reading {
     }
     guard
       let section = Section(
-        entry.value, .issuer, self, example: "\(entry.key): { issuer: https://…, audiences: […] }")
+        entry.value, Issuer.settings.table, self, example: "\(entry.key): { issuer: https://…, audiences: […] }")
     else { return nil }
-    let value = section.required("issuer", "write what the tokens' 'iss' says").flatMap { line($0, "'issuer'") }
-    var policy = IssuerPolicy(issuer: value ?? "", audiences: [])
-    let audienceAdvice = "write audiences: [name-of-this-api], or [] if tokens for anyone may pass"
-    if let node = section.required("audiences", audienceAdvice) {
-      policy.audiences = names(node, "'audiences'", item: "an audience", isEmptyAllowed: true) ?? []
-      if case .list(let items) = node.content, items.isEmpty {
-        warn(
-          node.place,
-          "with 'audiences: []' a token that was made for another service passes here: write [name-of-this-api]")
-      }
-    }
-    readChecks(section, into: &policy)
-    let keys = keySource(section, policy: policy)
-    var result = Issuer(name: entry.key, policy: policy, keys: keys ?? .inline([]))
-    readFetching(section, into: &result)
-    return value == nil || keys == nil ? nil : result
+    var result = Issuer.settings.blank
+    result.name = entry.key
+    Issuer.settings.take(section, into: &result)
+    warnOfOpenings(result, section)
+    guard let keys = keySource(section, policy: result.policy), !result.policy.issuer.isEmpty else { return nil }
+    result.keys = keys
+    return result
   }
 
-  private func readChecks(_ section: Section, into policy: inout IssuerPolicy) {
-    if let node = section["algorithms"] {
-      let texts = names(node, "'algorithms'", item: "an algorithm", check: algorithmProblem) ?? []
-      policy.algorithms = Set(texts.compactMap(SignatureAlgorithm.init(rawValue:)))
+  /// What is allowed, and rarely meant.
+  private func warnOfOpenings(_ issuer: Issuer, _ section: Section) {
+    if let node = section["audiences"], case .list(let items) = node.content, items.isEmpty {
+      warn(
+        node.place,
+        "with 'audiences: []' a token that was made for another service passes here: write [name-of-this-api]")
     }
-    if let node = section["token_types"] {
-      policy.tokenTypes = names(node, "'token_types'", item: "a token type")?.map { type in
-        let lower = type.lowercased()
-        return lower.hasPrefix("application/") ? String(lower.dropFirst("application/".count)) : lower
-      }
-    }
-    if let node = section["leeway"], let value = seconds(node, "'leeway'", from: "0s", to: "5m") {
-      policy.leewaySeconds = value
-    }
-    if let node = section["max_age"], let value = seconds(node, "'max_age'", from: "1s", to: "3650d") {
-      policy.maxAgeSeconds = value
-    }
-    if let node = section["required_claims"],
-      let claims = names(node, "'required_claims'", item: "a claim", isEmptyAllowed: true)
-    {
-      policy.requiredClaims = claims
-      if !claims.contains("exp") {
-        warn(node.place, "a token without 'exp' passes for ever: name exp here unless that is meant")
-      }
-    }
-  }
-
-  private func algorithmProblem(_ name: String) -> String? {
-    if SignatureAlgorithm(rawValue: name) != nil { return nil }
-    if name.lowercased() == "none" { return "the algorithm 'none' is never accepted: remove it" }
-    let known = SignatureAlgorithm.allCases.map(\.rawValue)
-    let exact = known.first { $0.lowercased() == name.lowercased() }
-    if let near = exact ?? nearestName(to: name, among: known) {
-      return "no algorithm is called \(name.quoted): did you mean '\(near)'?"
-    }
-    return "no algorithm is called \(name.quoted): the known ones are \(known.joined(separator: ", "))"
-  }
-
-  private func readFetching(_ section: Section, into issuer: inout Issuer) {
-    if let node = section["refresh"], let value = duration(node, "'refresh'", from: "1s", to: "7d") {
-      issuer.refresh = value
-    }
-    if let node = section["stale"], let value = duration(node, "'stale'", from: "0s", to: "30d") {
-      issuer.stale = value
+    if let node = section["required_claims"], !issuer.policy.requiredClaims.contains("exp") {
+      warn(node.place, "a token without 'exp' passes for ever: name exp here unless that is meant")
     }
     if issuer.stale < issuer.refresh, section.has("stale") || section.has("refresh") {
       warn(
         section.keyPlace(section.has("stale") ? "stale" : "refresh"),
         "'stale' is shorter than 'refresh': one missed fetch takes the issuer's keys away")
-    }
-    if let node = section["insecure"] { issuer.isInsecureAllowed = boolean(node, "'insecure'") ?? false }
-    if let node = section["ca"], let path = line(node, "'ca'") {
-      issuer.certificateAuthority = resolve(path: path)
-      if let bytes = contents(of: path, at: node.place),
-        !String(decoding: bytes, as: UTF8.self).contains("-----BEGIN CERTIFICATE-----")
-      {
-        error(node.place, "the file \(resolve(path: path).quoted) holds no certificate in PEM form")
-      }
     }
   }
 
@@ -241,51 +188,64 @@ extension Reading {
   }
 }
 
-/// A tree as JSON text (RFC 8259): scalars are strings, but for a plain true, false and null.
-struct JSONText {
-  var bytes: [UInt8] = []
+// MARK: Values
 
-  /// false after an error was reported.
-  mutating func append(_ node: SourceNode, reading: Reading) -> Bool {
-    switch node.content {
-    case .scalar(let scalar):
-      if scalar.isPlain, ["true", "false", "null"].contains(scalar.text) {
-        bytes += Array(scalar.text.utf8)
-        return true
-      }
-      guard let text = reading.secret(scalar.text, at: node.place) else { return false }
-      append(text)
-    case .list(let items):
-      bytes.append(UInt8(ascii: "["))
-      for (index, item) in items.enumerated() {
-        if index > 0 { bytes.append(UInt8(ascii: ",")) }
-        guard append(item, reading: reading) else { return false }
-      }
-      bytes.append(UInt8(ascii: "]"))
-    case .mapping(let entries):
-      bytes.append(UInt8(ascii: "{"))
-      for (index, entry) in entries.enumerated() {
-        if index > 0 { bytes.append(UInt8(ascii: ",")) }
-        append(entry.key)
-        bytes.append(UInt8(ascii: ":"))
-        guard append(entry.value, reading: reading) else { return false }
-      }
-      bytes.append(UInt8(ascii: "}"))
+extension ValueType where Value == Set<SignatureAlgorithm> {
+  static let algorithms = ValueType(
+    .list(
+      of: .choice(SignatureAlgorithm.allCases.map(\.rawValue)),
+      "list of " + SignatureAlgorithm.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", "))
+  ) { node, reading, what in
+    reading.names(node, what, item: "an algorithm", check: problem).map { names in
+      Set(names.compactMap(SignatureAlgorithm.init(rawValue:)))
     }
-    return true
   }
 
-  private mutating func append(_ text: String) {
-    bytes.append(UInt8(ascii: "\""))
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-      case 0..<0x20:
-        let digits = Array("0123456789abcdef".utf8)
-        bytes += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-      default: bytes.append(byte)
-      }
+  private static func problem(_ name: String) -> String? {
+    if SignatureAlgorithm(rawValue: name) != nil { return nil }
+    if name.lowercased() == "none" { return "the algorithm 'none' is never accepted: remove it" }
+    let known = SignatureAlgorithm.allCases.map(\.rawValue)
+    let exact = known.first { $0.lowercased() == name.lowercased() }
+    if let near = exact ?? nearestName(to: name, among: known) {
+      return "no algorithm is called \(name.quoted): did you mean '\(near)'?"
     }
-    bytes.append(UInt8(ascii: "\""))
+    return "no algorithm is called \(name.quoted): the known ones are \(known.joined(separator: ", "))"
   }
+}
+
+extension ValueType where Value == [String] {
+  static let tokenTypes = ValueType.names("list", item: "a token type").converted(
+    { types in
+      types.map { type in
+        let lower = type.lowercased()
+        return lower.hasPrefix("application/") ? String(lower.dropFirst("application/".count)) : lower
+      }
+    }, back: { $0 })
+}
+
+extension ValueType where Value == String {
+  /// A file whose certificates are trusted, which is read at once.
+  static let trustFile = ValueType(.text("PEM file")) { node, reading, what in
+    guard let path = reading.line(node, what) else { return nil }
+    let file = reading.resolve(path: path)
+    if let bytes = reading.contents(of: path, at: node.place),
+      !String(decoding: bytes, as: UTF8.self).contains("-----BEGIN CERTIFICATE-----")
+    {
+      reading.error(node.place, "the file \(file.quoted) holds no certificate in PEM form")
+    }
+    return file
+  }
+}
+
+extension ValueForm {
+  static let keySet = any(
+    of: [
+      .text("URL"),
+      ValueForm(
+        "key set",
+        [
+          "type": "object", "required": ["keys"],
+          "properties": ["keys": ["type": "array", "minItems": 1, "items": ["type": "object"]]],
+        ]),
+    ], "URL, file or key set")
 }

@@ -2,38 +2,22 @@
 
 extension Reading {
   func listeners(_ node: SourceNode, hasTrustedProxies: Bool) -> [Listener] {
+    let settings = Listener.settings
     var result: [Listener] = []
     for item in list(node, "'listeners'") ?? [] {
-      guard let section = Section(item, .listener, self, example: "- address: 0.0.0.0:8080") else { continue }
-      let value = section.required("address", "write address: 0.0.0.0:8080")
-      let address = value.flatMap { listenAddress($0, "'address'") }
-      var listener = Listener(address: address ?? Address(host: "", port: 0))
-      if let node = section["mode"], let mode = mode(node) { listener.mode = mode }
-      if let node = section["proxy_protocol"] {
-        listener.hasProxyProtocol = boolean(node, "'proxy_protocol'") ?? false
-      }
-      if let node = section["tls"], let tls = listenerTLS(node) { listener.tls = tls }
-      guard let value, let address else { continue }
+      guard let section = Section(item, settings.table, self) else { continue }
+      var listener = settings.blank
+      guard settings.take(section, into: &listener), let place = section["address"]?.place else { continue }
+      if case .unix = listener.address, listener.mode == nil { listener.mode = Listener.modeDefault }
       checkSocket(listener, section, hasTrustedProxies: hasTrustedProxies)
-      if result.contains(where: { isOneSocket($0.address, address) }) {
-        error(value.place, "two listeners have the address \(address.description.shown): remove one")
+      if result.contains(where: { isOneSocket($0.address, listener.address) }) {
+        error(place, "two listeners have the address \(listener.address.description.shown): remove one")
       } else {
-        listener.ordinal = result.count { $0.address == address }
+        listener.ordinal = result.count { $0.address == listener.address }
         result.append(listener)
       }
     }
     return result
-  }
-
-  /// `"0660"`: as chmod has it, and never a decimal number.
-  private func mode(_ node: SourceNode) -> UInt16? {
-    guard let text = line(node, "'mode'") else { return nil }
-    guard text.utf8.count == 4, text.hasPrefix("0"), let mode = UInt16(text, radix: 8) else {
-      error(
-        node.place, "'mode' is the permissions of the socket as four octal digits, such as \"0660\", not \(node.kind)")
-      return nil
-    }
-    return mode
   }
 
   private func checkSocket(_ listener: Listener, _ section: Section, hasTrustedProxies: Bool) {
@@ -63,5 +47,20 @@ extension Listener {
 
   var requiresCertificate: Bool {
     if case .required = tls?.clientCertificates { true } else { false }
+  }
+}
+
+extension ValueType where Value == UInt16 {
+  /// `"0660"`: as chmod has it, and never a decimal number.
+  static let socketMode = ValueType(
+    ValueForm("four octal digits", ["type": ["string", "integer"], "pattern": "^(0[0-7]{3}|.*\\$\\{.*)$"])
+  ) { node, reading, what in
+    guard let text = reading.line(node, what) else { return nil }
+    guard text.utf8.count == 4, text.hasPrefix("0"), let mode = UInt16(text, radix: 8) else {
+      reading.error(
+        node.place, "\(what) is the permissions of the socket as four octal digits, such as \"0660\", not \(node.kind)")
+      return nil
+    }
+    return mode
   }
 }

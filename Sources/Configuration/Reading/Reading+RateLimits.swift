@@ -3,7 +3,7 @@
 import Tokens
 
 extension Reading {
-  /// A shared limit; nil after an error.
+  /// A shared limit. Nil after an error.
   func rateLimit(_ entry: SourceNode.Entry) -> RateLimit? {
     // It stands in a field of answers (RFC 9651 §3.3.3).
     guard entry.key.utf8.count <= 64, entry.key.utf8.allSatisfy({ $0.isAlphanumeric || "-_.".utf8.contains($0) }) else {
@@ -12,7 +12,7 @@ extension Reading {
         "\(entry.key.quoted) is told to clients: a rate limit's name has letters, digits, '-', '_' and '.'")
       return nil
     }
-    return rateLimit(entry.value, .rateLimit, name: entry.key)
+    return rateLimit(entry.value, RateLimit.sharedSettings, name: entry.key)
   }
 
   func rateLimits(_ node: SourceNode, auth: Authentication?, names: inout Names) -> [RouteRateLimit] {
@@ -41,7 +41,7 @@ extension Reading {
     _ node: SourceNode, number: Int, names: inout Names
   ) -> (use: RouteRateLimit, key: RateLimit.Key)? {
     if case .mapping = node.content {
-      return rateLimit(node, .routeRateLimit, name: number == 1 ? "default" : "default-\(number)").map {
+      return rateLimit(node, RateLimit.routeSettings, name: number == 1 ? "default" : "default-\(number)").map {
         (.own($0), $0.key)
       }
     }
@@ -55,34 +55,26 @@ extension Reading {
     return (.shared(names.rateLimits[..<place].count { $0.limit != nil }), limit.key)
   }
 
-  private func rateLimit(_ node: SourceNode, _ table: SettingTable, name: String) -> RateLimit? {
-    guard let section = Section(node, table, self, example: "{ requests: 100, per: 1s }") else { return nil }
-    let requests = section.required("requests", "write requests: 100").flatMap {
-      integer($0, "'requests'", in: 1...1_000_000)
-    }
-    let window = section.required("per", "write per: 1s").flatMap { seconds($0, "'per'", from: "1s", to: "30d") }
-    var burst = requests ?? 1
-    if let node = section["burst"], let value = integer(node, "'burst'", in: 1...1_000_000) { burst = value }
-    var result = RateLimit(name: name, requests: requests ?? 1, per: .seconds(window ?? 1), burst: burst)
-    if let node = section["by"], let key = rateLimitKey(node) { result.key = key }
-    if let node = section["keys"], let count = integer(node, "'keys'", in: 1...1_000_000) { result.keyCount = count }
+  private func rateLimit(_ node: SourceNode, _ settings: Settings<RateLimit>, name: String) -> RateLimit? {
+    guard let section = Section(node, settings.table, self) else { return nil }
+    var result = settings.blank
+    result.name = name
+    guard settings.take(section, into: &result) else { return nil }
+    if !section.has("burst") { result.burst = result.requests }
     if case .route = result.key {
       result.keyCount = 1
       if section.has("keys") { error(section.keyPlace("keys"), "'by: route' has one key: remove 'keys'") }
     }
-    if let node = section["dry_run"] { result.isDryRun = boolean(node, "'dry_run'") ?? false }
-    if let node = section["fields"] { result.isTold = boolean(node, "'fields'") ?? true }
-    guard let requests, let window else { return nil }
-    if Int64(burst) * window / Int64(requests) > 366 * 86_400 {
+    if Int64(result.burst) * result.per.components.seconds / Int64(result.requests) > 366 * 86_400 {
       error(
         section.keyPlace("burst"),
-        "a bucket of \("\(burst)".shown) would take more than a year to fill up: write a smaller 'burst'")
+        "a bucket of \("\(result.burst)".shown) would take more than a year to fill up: write a smaller 'burst'")
       return nil
     }
     return result
   }
 
-  private func rateLimitKey(_ node: SourceNode) -> RateLimit.Key? {
+  fileprivate func rateLimitKey(_ node: SourceNode) -> RateLimit.Key? {
     guard let text = line(node, "'by'") else { return nil }
     if text == "client_ip" { return .clientAddress }
     if text == "route" { return .route }
@@ -107,4 +99,11 @@ extension Reading {
       return nil
     }
   }
+}
+
+extension ValueType where Value == RateLimit.Key {
+  static let rateLimitKey = ValueType(
+    .pattern("see below", "client_ip|route|claim:.+|header:.+|cookie:.+"),
+    write: { $0 == .clientAddress ? .text("client_ip") : nil }, read: { node, reading, _ in reading.rateLimitKey(node) }
+  )
 }

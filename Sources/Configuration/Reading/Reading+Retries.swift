@@ -1,20 +1,9 @@
-// What is done about slow and failing servers: `retry:` and `read_timeout:` of an upstream, `read_timeout:`, `deadline_header:`
-// and `mirror:` of a route.
+// What is done about slow and failing servers: `on:` of `retry:`, `read_timeout:` of an upstream or a route,
+// `deadline_header:` and `mirror:` of a route.
 
 extension Reading {
-  func retry(_ node: SourceNode) -> Retry? {
-    guard let section = Section(node, .retry, self, example: "retry: { attempts: 2 }") else { return nil }
-    var result = Retry()
-    if let node = section["attempts"], let value = integer(node, "'attempts'", in: 1...5) { result.attempts = value }
-    if let node = section["on"] { conditions(node, of: &result) }
-    if let node = section["budget"], let value = percent(node, "'budget'", in: 0...100) { result.budget = value }
-    if let node = section["backoff"], let value = duration(node, "'backoff'", from: "1ms", to: "10s") {
-      result.backoff = value
-    }
-    return result
-  }
-
-  private func conditions(_ node: SourceNode, of retry: inout Retry) {
+  /// `on:` of a retry: words, and statuses.
+  func conditions(_ node: SourceNode, of retry: inout Retry) -> Bool {
     let words = Retry.Condition.allCases.map(\.rawValue)
     let names = names(node, "'on'", item: "a failure") { name in
       if words.contains(name) || Self.serverError(name) != nil { return nil }
@@ -24,19 +13,14 @@ extension Reading {
       return
         "\(name.quoted) is no failure to try again after: write \(alternatives(words + ["a status from 500 to 599"]))"
     }
-    guard let names else { return }
+    guard let names else { return false }
     retry.conditions = names.compactMap(Retry.Condition.init(rawValue:))
     retry.statuses = names.compactMap(Self.serverError)
+    return true
   }
 
   private static func serverError(_ text: String) -> Int? {
     decimal(text).flatMap { (500...599).contains($0) ? $0 : nil }
-  }
-
-  /// `read_timeout` of an upstream or a route.
-  func readTimeout(_ node: SourceNode) -> Duration? {
-    if case .scalar(let scalar) = node.content, scalar.text == "off" { return unlimitedDuration }
-    return duration(node, "'read_timeout'", from: "10ms", to: "24h")
   }
 
   func deadlineHeader(_ node: SourceNode, _ route: Route, section: Section) -> String? {
@@ -69,12 +53,12 @@ extension Reading {
   }
 
   func mirror(_ node: SourceNode, _ route: Route, section outer: Section, names: inout Names) -> Mirroring? {
-    guard let section = Section(node, .mirror, self, example: "mirror: { upstream: NAME, percent: 10 }"),
-      let reference = section.required("upstream", "write the name of the upstream that gets the copies"),
+    let settings = Mirroring.settings
+    guard let section = Section(node, settings.table, self), let reference = section.required("upstream"),
       let upstream = upstreamReference(reference, "'upstream'", names: &names)
     else { return nil }
     var result = Mirroring(upstream: upstream)
-    if let node = section["percent"], let value = integer(node, "'percent'", in: 0...100) { result.percent = value }
+    settings.take(section, into: &result)
     if !outer.has("upstream"), !outer.has("upstreams") {
       error(outer.keyPlace("mirror"), "'mirror' copies what an upstream gets, and this route has none: remove it")
     }
@@ -83,4 +67,10 @@ extension Reading {
     }
     return result
   }
+}
+
+extension ValueType where Value == Duration {
+  /// `read_timeout` of an upstream or a route.
+  static let readTimeout = ValueType.duration(from: .milliseconds(10), to: .hours(24))
+    .orWord("off", for: unlimitedDuration)
 }

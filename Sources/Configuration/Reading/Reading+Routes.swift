@@ -29,51 +29,27 @@ extension Reading {
   }
 
   private func route(_ node: SourceNode, names: inout Names) -> PlacedRoute? {
-    guard let section = Section(node, .route, self, example: "- path: /orders/*") else { return nil }
+    let settings = Route.settings
+    guard let section = Section(node, settings.table, self) else { return nil }
     let errorsAtStart = errorCount
     let webSocket = section["websocket"].flatMap(self.webSocket)
     let isWebSocket = webSocket != nil || errorCount > errorsAtStart
-    let pattern = section.required("path", "write path: /orders/*").flatMap { path($0) }
-    let authAdvice = "write auth: NAME-OF-AN-ISSUER, or auth: public to let anyone pass"
-    let auth = section.required("auth", authAdvice).flatMap {
-      authentication($0, names: &names, isWebSocket: isWebSocket)
-    }
+    let pattern = section.required("path").flatMap { path($0) }
+    let auth = section.required("auth").flatMap { authentication($0, names: &names, isWebSocket: isWebSocket) }
     let action = action(section, pattern: pattern, names: &names)
-    var route = Route(
-      name: "", path: pattern ?? PathPattern(segments: [], isPrefix: true, hasTrailingSlash: false),
-      auth: auth ?? .public,
-      action: action ?? .upstream(0))
-    route.name = section["name"].flatMap { name($0) } ?? route.path.description
     let errorsBefore = errorCount
-    if let node = section["host"], let host = host(node) { route.host = host }
-    if let node = section["methods"] {
-      route.methods = self.names(node, "'methods'", item: "a method", check: methodProblem) ?? []
-    }
-    if let node = section["headers"] { route.headers = headerMatches(node) }
+    var route = settings.blank
+    settings.take(section, into: &route)
+    if let pattern { route.path = pattern }
+    if let auth { route.auth = auth }
+    if let action { route.action = action }
+    route.name = section["name"].flatMap { name($0) } ?? route.path.description
+    route.webSocket = webSocket
     let isShapeKnown = errorCount == errorsBefore
-    if let node = section["identity"] {
-      route.identity = identity(
-        node, auth: section.has("auth") ? auth : nil, hasClientCertificates: names.hasClientCertificates)
-      warnWithoutCertificate(route, at: node.place, names)
-    }
-    if let node = section["rewrite"], let pattern { route.rewrite = rewrite(node, pattern: pattern, section: section) }
-    if let node = section["request_headers"] {
-      route.requestHeaders = headerRules(node, .requestHeaders, pattern: pattern)
-    }
-    if let node = section["response_headers"] {
-      route.responseHeaders = headerRules(node, .responseHeaders, pattern: pattern)
-    }
-    if let node = section["cors"] { route.cors = cors(node, of: route) }
-    if let node = section["rate_limit"] {
-      route.rateLimits = rateLimits(node, auth: section.has("auth") ? auth : nil, names: &names)
-    }
-    if let node = section["timeout"] { route.timeout = duration(node, "'timeout'", from: "10ms", to: "24h") }
-    if let node = section["read_timeout"] { route.readTimeout = readTimeout(node) }
+    readChanges(section, into: &route, pattern: pattern, auth: section.has("auth") ? auth : nil, names: &names)
     if let node = section["deadline_header"] { route.deadlineHeader = deadlineHeader(node, route, section: section) }
     if let node = section["mirror"] { route.mirror = mirror(node, route, section: section, names: &names) }
-    if let node = section["body_size"] { route.bodySize = bodySize(node) }
     readAnswers(section, into: &route, names)
-    route.webSocket = webSocket
     checkIdentity(route, section: section)
     checkSplit(route, section: section)
     if action != nil { checkWebSocket(route, section: section, names: names) }
@@ -83,6 +59,25 @@ extension Reading {
       namePlace: section["name"]?.place, headersPlace: section["headers"]?.place,
       sourcesPlace: section["auth"]?.place, isShapeKnown: isShapeKnown,
       isUnprotectedMeant: section["unprotected"].map(unprotected) ?? false)
+  }
+
+  /// What is changed on the way.
+  private func readChanges(
+    _ section: Section, into route: inout Route, pattern: PathPattern?, auth: Authentication?, names: inout Names
+  ) {
+    if let node = section["identity"] {
+      route.identity = identity(node, auth: auth, hasClientCertificates: names.hasClientCertificates)
+      warnWithoutCertificate(route, at: node.place, names)
+    }
+    if let node = section["rewrite"], let pattern { route.rewrite = rewrite(node, pattern: pattern, section: section) }
+    if let node = section["request_headers"] {
+      route.requestHeaders = headerRules(node, HeaderRules.requestSettings.table, pattern: pattern)
+    }
+    if let node = section["response_headers"] {
+      route.responseHeaders = headerRules(node, HeaderRules.responseSettings.table, pattern: pattern)
+    }
+    if let node = section["cors"] { route.cors = cors(node, of: route) }
+    if let node = section["rate_limit"] { route.rateLimits = rateLimits(node, auth: auth, names: &names) }
   }
 
   private func unprotected(_ node: SourceNode) -> Bool {
@@ -116,8 +111,8 @@ extension Reading {
     }
   }
 
-  private func host(_ node: SourceNode) -> HostPattern? {
-    guard let text = line(node, "'host'")?.lowercased() else { return nil }
+  fileprivate func host(_ node: SourceNode, _ what: String) -> HostPattern? {
+    guard let text = line(node, what)?.lowercased() else { return nil }
     if text == "*" {
       error(node.place, "a route for every host is one without 'host': remove the key")
       return nil
@@ -150,19 +145,10 @@ extension Reading {
     return isWild ? .subdomains(of: name) : .exact(name)
   }
 
-  func methodProblem(_ name: String) -> String? {
-    guard FieldRules.isToken(name) else { return "\(name.quoted) is no method" }
-    if name == "TRACE" { return "the gateway forwards no TRACE, which shows what it tells upstreams: remove it" }
-    if name == "CONNECT" { return "the gateway opens no tunnels: remove CONNECT" }
-    if name == "*" { return "a route for every method is one without 'methods': remove the key" }
-    let upper = name.uppercased()
-    if upper != name { return "methods are written in capitals: write \(upper.shown)" }
-    return nil
-  }
-
-  private func headerMatches(_ node: SourceNode) -> [HeaderMatch] {
+  fileprivate func headerMatches(_ node: SourceNode, _ what: String) -> [HeaderMatch]? {
+    guard let entries = entries(node, what, example: "headers: { X-Api-Version: \"2\" }") else { return nil }
     var result: [HeaderMatch] = []
-    for entry in entries(node, "'headers'", example: "headers: { X-Api-Version: \"2\" }") ?? [] {
+    for entry in entries {
       let name = entry.key.lowercased()
       if name == "host" {
         error(entry.keyPlace, "write 'host:' of the route instead of a condition on the Host field")
@@ -185,4 +171,40 @@ extension Reading {
     }
     return result.sorted { $0.name < $1.name }
   }
+}
+
+// MARK: Values
+
+extension ValueType where Value == HostPattern {
+  static let host = ValueType(.text("name or `\"*.example.com\"`")) { node, reading, what in reading.host(node, what) }
+}
+
+extension ValueType where Value == [HeaderMatch] {
+  static let headerMatches = ValueType(.texts("header: value")) { node, reading, what in
+    reading.headerMatches(node, what)
+  }
+}
+
+extension ValueType where Value == [String] {
+  /// Of a route, and of its CORS.
+  static let methods = ValueType.names("list", item: "a method", check: methodProblem)
+
+  private static func methodProblem(_ name: String) -> String? {
+    guard FieldRules.isToken(name) else { return "\(name.quoted) is no method" }
+    if name == "TRACE" { return "the gateway forwards no TRACE, which shows what it tells upstreams: remove it" }
+    if name == "CONNECT" { return "the gateway opens no tunnels: remove CONNECT" }
+    if name == "*" { return "a route for every method is one without 'methods': remove the key" }
+    let upper = name.uppercased()
+    if upper != name { return "methods are written in capitals: write \(upper.shown)" }
+    return nil
+  }
+}
+
+extension ValueForm {
+  static let path = ValueForm("path", ["$ref": "#/$defs/text", "pattern": "^(/|.*\\$\\{)"])
+
+  static let rateLimits: ValueForm = {
+    let one = any(of: [ValueForm("name", ["type": "string", "minLength": 1]), .mapping(RateLimit.routeSettings.table)])
+    return any(of: [one, list(of: one, "list", isUnique: false, atMost: 8)], "mapping, name, or a list of these")
+  }()
 }

@@ -3,44 +3,19 @@
 extension Reading {
   // MARK: Listeners
 
-  func listenerTLS(_ node: SourceNode) -> ListenerTLS? {
-    let advice = "write certificates: [{ certificate: api.crt, key: api.key }]"
-    let example = "tls: { certificates: [{ certificate: api.crt, key: api.key }] }"
-    guard let section = Section(node, .listenerTLS, self, example: example) else { return nil }
-    var result = ListenerTLS(certificates: [])
-    if let node = section.required("certificates", advice) { result.certificates = certificates(node) }
-    if let node = section["minimum_version"], let version = tlsVersion(node) { result.minimumVersion = version }
-    if let node = section["alpn"] {
-      let known = ApplicationProtocol.allCases.map(\.rawValue)
-      let names = names(node, "'alpn'", item: "a protocol") { name in
-        known.contains(name)
-          ? nil : "'alpn' has no protocol \(name.quoted): write \(alternatives(known))"
-      }
-      if let names { result.applicationProtocols = names.compactMap(ApplicationProtocol.init(rawValue:)) }
-    }
-    result.clientCertificates = clientCertificates(section)
-    result.clientRevocations = clientRevocations(section)
-    if let node = section["ticket_keys"], let file = placedPath(node, "'ticket_keys'") {
-      result.ticketKeys = file.path
-      note(.ticketKeys(file))
-    }
-    if let node = section["handshake_timeout"],
-      let value = duration(node, "'handshake_timeout'", from: "100ms", to: "10m")
-    {
-      result.handshakeTimeout = value
-    }
-    return result
+  /// What follows from several keys of a listener's TLS.
+  func finish(_ tls: inout ListenerTLS, _ section: Section) {
+    tls.clientCertificates = clientCertificates(section)
+    tls.clientRevocations = clientRevocations(section)
   }
 
-  private func certificates(_ node: SourceNode) -> [CertificateFiles] {
+  fileprivate func certificates(_ node: SourceNode, _ what: String) -> [CertificateFiles]? {
+    guard let items = list(node, what) else { return nil }
     var result: [CertificateFiles] = []
-    for item in list(node, "'certificates'") ?? [] {
-      guard let section = Section(item, .certificate, self, example: "{ certificate: api.crt, key: api.key }") else {
-        continue
-      }
-      let certificateAdvice = "write certificate: api.crt, a PEM file with the chain"
-      let certificate = section.required("certificate", certificateAdvice).flatMap { placedPath($0, "'certificate'") }
-      let key = section.required("key", "write key: api.key, a PEM file").flatMap { placedPath($0, "'key'") }
+    for item in items {
+      guard let section = Section(item, CertificateFiles.settings.table, self) else { continue }
+      let certificate = section.required("certificate").flatMap { placedPath($0, "'certificate'") }
+      let key = section.required("key").flatMap { placedPath($0, "'key'") }
       let ocsp = section["ocsp"].flatMap { placedPath($0, "'ocsp'") }
       guard let certificate, let key else { continue }
       if result.contains(where: { $0.certificate == certificate.path }) {
@@ -51,15 +26,6 @@ extension Reading {
       result.append(CertificateFiles(certificate: certificate.path, key: key.path, ocsp: ocsp?.path))
     }
     return result
-  }
-
-  private func tlsVersion(_ node: SourceNode) -> TLSVersion? {
-    if case .scalar(let scalar) = node.content, ["1.0", "1.1"].contains(scalar.text) {
-      error(node.place, "TLS \(scalar.text.shown) is no longer safe (RFC 8996): write \"1.2\" or \"1.3\"")
-      return nil
-    }
-    return choice(node, "'minimum_version'", among: TLSVersion.allCases.map(\.rawValue)).flatMap(
-      TLSVersion.init(rawValue:))
   }
 
   private func clientCertificates(_ section: Section) -> ClientCertificates {
@@ -97,7 +63,8 @@ extension Reading {
     guard section.has("client_ca") else {
       error(
         section.keyPlace("client_crl"),
-        "'client_crl' is for client certificates, and there is no 'client_ca': write client_ca: clients.crt, or remove it"
+        "'client_crl' is for client certificates, and there is no 'client_ca': write client_ca: clients.crt, or "
+          + "remove it"
       )
       return nil
     }
@@ -108,16 +75,9 @@ extension Reading {
   // MARK: Upstreams
 
   func upstreamTLS(_ node: SourceNode, servers: [Upstream.Server]) -> UpstreamTLS? {
-    guard let section = Section(node, .upstreamTLS, self, example: "tls: {}, or tls: { ca: internal-ca.crt }") else {
-      return nil
-    }
+    guard let section = Section(node, UpstreamTLS.settings.table, self) else { return nil }
     var result = UpstreamTLS()
-    if let node = section["server_name"] { result.serverName = serverName(node) }
-    if let node = section["verify"] { result.isVerified = boolean(node, "'verify'") ?? true }
-    if let node = section["ca"], let file = placedPath(node, "'ca'") {
-      result.certificateAuthority = file.path
-      note(.upstreamAuthority(file))
-    }
+    UpstreamTLS.settings.take(section, into: &result)
     result.certificate = clientCertificate(section)
     if !result.isVerified {
       warn(
@@ -138,21 +98,6 @@ extension Reading {
     if case .unix = server.address { true } else { false }
   }
 
-  private func serverName(_ node: SourceNode) -> String? {
-    guard let name = line(node, "'server_name'")?.lowercased() else { return nil }
-    if IPAddress(name) != nil {
-      error(
-        node.place,
-        "'server_name' is a host name, not \(name.quoted): leave it out, and the server's own address is verified")
-      return nil
-    }
-    if let problem = hostNameProblem(name) {
-      error(node.place, "'server_name' is no host name in \(name.quoted): \(problem)")
-      return nil
-    }
-    return name
-  }
-
   private func clientCertificate(_ section: Section) -> CertificateFiles? {
     let certificate = section["certificate"].flatMap { placedPath($0, "'certificate'") }
     let key = section["key"].flatMap { placedPath($0, "'key'") }
@@ -163,4 +108,68 @@ extension Reading {
     note(.client(certificate: certificate, key: key))
     return CertificateFiles(certificate: certificate.path, key: key.path)
   }
+}
+
+extension ValueType where Value == String {
+  /// A file with certificates or keys, noted for those who look into it.
+  static func file(
+    _ words: String, _ reference: @escaping @Sendable (PlacedPath) -> CertificateReference
+  ) -> ValueType {
+    ValueType(.text(words)) { node, reading, what in
+      guard let file = reading.placedPath(node, what) else { return nil }
+      reading.note(reference(file))
+      return file.path
+    }
+  }
+
+  static let serverName = ValueType(.text("host name")) { node, reading, what in
+    guard let name = reading.line(node, what)?.lowercased() else { return nil }
+    if IPAddress(name) != nil {
+      reading.error(
+        node.place,
+        "\(what) is a host name, not \(name.quoted): leave it out, and the server's own address is verified")
+      return nil
+    }
+    if let problem = hostNameProblem(name) {
+      reading.error(node.place, "\(what) is no host name in \(name.quoted): \(problem)")
+      return nil
+    }
+    return name
+  }
+}
+
+extension ValueType where Value == TLSVersion {
+  /// A number is what YAML makes of a version without quotes.
+  static let tlsVersion = ValueType(
+    .orVariable(
+      alternatives(TLSVersion.allCases.map { "`\($0.rawValue)`" }),
+      ["enum": ["1.2", "1.3", .number("1.2"), .number("1.3")]]),
+    write: { .text($0.rawValue) },
+    read: { node, reading, what in
+      if case .scalar(let scalar) = node.content, ["1.0", "1.1"].contains(scalar.text) {
+        reading.error(
+          node.place, "TLS \(scalar.text.shown) is no longer safe (RFC 8996): write \"1.2\" or \"1.3\"")
+        return nil
+      }
+      return ValueType.choice.read(node, reading, what)
+    })
+}
+
+extension ValueType where Value == [ApplicationProtocol] {
+  static let alpn = ValueType(
+    .list(of: .choice(ApplicationProtocol.allCases.map(\.rawValue)), "list of `h2` and `http/1.1`"),
+    write: { .list($0.map(\.rawValue)) },
+    read: { node, reading, what in
+      let known = ApplicationProtocol.allCases.map(\.rawValue)
+      let names = reading.names(node, what, item: "a protocol") { name in
+        known.contains(name) ? nil : "\(what) has no protocol \(name.quoted): write \(alternatives(known))"
+      }
+      return names?.compactMap(ApplicationProtocol.init(rawValue:))
+    })
+}
+
+extension ValueType where Value == [CertificateFiles] {
+  static let certificates = ValueType(
+    .list(of: .mapping(CertificateFiles.settings.table), "list", isUnique: false)
+  ) { node, reading, what in reading.certificates(node, what) }
 }

@@ -1,8 +1,8 @@
 // Templates: text in which `{name}` stands for a segment of the route's path and `{*}` for what `/*` matched. In header
-// values braces are common (JSON), so that only a word or a star between them makes a capture; `{{name}}` is `{name}`.
+// values braces are common (JSON), so that only a word or a star between them makes a capture. `{{name}}` is `{name}`.
 
 extension Reading {
-  /// The pieces of a text, neighbouring text as one; nil after an error was reported.
+  /// The pieces of a text, neighbouring text as one. Nil after an error was reported.
   /// - Parameter takesHost: whether `{host}` is the request's host.
   func template(
     _ text: String, pattern: PathPattern, takesHost: Bool = false, at place: Place

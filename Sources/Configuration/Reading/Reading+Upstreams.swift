@@ -3,40 +3,29 @@
 extension Reading {
   func upstream(_ entry: SourceNode.Entry) -> Upstream? {
     checkName(entry, "an upstream")
-    guard let section = Section(entry.value, .upstream, self, example: "\(entry.key): { servers: [host:port] }") else {
-      return nil
-    }
+    guard
+      let section = Section(
+        entry.value, Upstream.settings.table, self, example: "\(entry.key): { servers: [host:port] }")
+    else { return nil }
     var result = Upstream(name: entry.key, servers: [])
-    if let node = section.required("servers", "write servers: [host:port]") { result.servers = servers(node) }
-    result.balance = balance(section)
-    if let node = section["sticky"] { result.sticky = sticky(node) }
-    if let node = section["slow_start"] { result.slowStart = duration(node, "'slow_start'", from: "1s", to: "1h") }
-    if let node = section["protocol"],
-      let name = choice(node, "'protocol'", among: UpstreamProtocol.allCases.map(\.rawValue)),
-      let known = UpstreamProtocol(rawValue: name)
-    {
-      result.protocol = known
-    }
-    if let node = section["tls"] { result.tls = upstreamTLS(node, servers: result.servers) }
-    if let node = section["connect_timeout"], let value = duration(node, "'connect_timeout'", from: "10ms", to: "1m") {
-      result.connectTimeout = value
-    }
-    if let node = section["response_timeout"], let value = duration(node, "'response_timeout'", from: "10ms", to: "24h")
-    {
-      result.responseTimeout = value
-    }
-    if let node = section["read_timeout"] { result.readTimeout = readTimeout(node) }
-    if let node = section["retry"] { result.retry = retry(node) }
-    if let node = section["idle_connections"], let value = integer(node, "'idle_connections'", in: 0...65_536) {
-      result.idleConnections = value
-    }
-    readHealth(section, of: &result)
-    readRequestLimits(section, of: &result)
+    Upstream.settings.take(section, into: &result)
     return result
   }
 
-  private func servers(_ node: SourceNode) -> [Upstream.Server] {
-    guard let items = list(node, "'servers'") else { return [] }
+  /// What follows from several keys of an upstream.
+  func finish(_ upstream: inout Upstream, _ section: Section) {
+    upstream.balance = balance(section)
+    if let node = section["tls"] { upstream.tls = upstreamTLS(node, servers: upstream.servers) }
+    if let node = section["health_check"], let check = upstream.healthCheck {
+      checkHealth(check, of: upstream, at: node)
+    }
+    if section.has("queue"), !["max_requests", "max_requests_per_server", "adaptive"].contains(where: section.has) {
+      error(section.keyPlace("queue"), "nothing waits in a 'queue' without a limit: write max_requests beside it")
+    }
+  }
+
+  fileprivate func servers(_ node: SourceNode, _ what: String) -> [Upstream.Server] {
+    guard let items = list(node, what) else { return [] }
     // LIMIT: what one upstream may hold.
     if items.count > 1024 {
       error(node.place, "an upstream has at most 1024 servers, not \(items.count)")
@@ -55,14 +44,7 @@ extension Reading {
   }
 
   private func server(_ node: SourceNode) -> Upstream.Server? {
-    if case .mapping = node.content {
-      guard let section = Section(node, .server, self),
-        let value = section.required("address", "write { address: host:port, weight: 1 }")
-      else { return nil }
-      var weight = 1
-      if let node = section["weight"] { weight = integer(node, "'weight'", in: 1...1000) ?? 1 }
-      return serverAddress(value, "'address'").map { Upstream.Server(address: $0, weight: weight) }
-    }
+    if case .mapping = node.content { return Upstream.Server.settings.read(node, self) }
     return serverAddress(node, "a server").map { Upstream.Server(address: $0) }
   }
 
@@ -80,4 +62,12 @@ extension Reading {
       )
     }
   }
+}
+
+extension ValueType where Value == [Upstream.Server] {
+  static let servers = ValueType(
+    .list(
+      of: .any(of: [.text("address"), .mapping(Upstream.Server.settings.table)]), "list, at most 1024", isUnique: false,
+      atMost: 1024)
+  ) { node, reading, what in reading.servers(node, what) }
 }

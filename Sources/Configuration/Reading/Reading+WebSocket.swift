@@ -9,16 +9,7 @@ extension Reading {
       return nil
     case .scalar:
       return boolean(node, "'websocket'") == true ? WebSocket() : nil
-    case .mapping:
-      guard let section = Section(node, .webSocket, self) else { return nil }
-      var result = WebSocket()
-      if let node = section["expiry_grace"], let value = duration(node, "'expiry_grace'", from: "0s", to: "1h") {
-        result.expiryGrace = value
-      }
-      if let node = section["idle_timeout"], let value = duration(node, "'idle_timeout'", from: "1s", to: "24h") {
-        result.idleTimeout = value
-      }
-      return result
+    case .mapping: return WebSocket.settings.read(node, self)
     }
   }
 
@@ -43,7 +34,8 @@ extension Reading {
       let name = if case .any = open { "*" } else { "null" }
       warn(
         section.keyPlace("cors"),
-        "with the origin '\(name)' any page may open this WebSocket with the cookie of its visitor: name origins in 'cors'"
+        "with the origin '\(name)' any page may open this WebSocket with the cookie of its visitor: "
+          + "name origins in 'cors'"
       )
     }
     if !route.methods.isEmpty, !route.methods.contains("GET") {

@@ -11,7 +11,7 @@ struct Section {
   /// nil after an error was reported: the node is no mapping.
   init?(_ node: SourceNode, _ table: SettingTable, _ reading: Reading, example: String? = nil) {
     guard case .mapping(let entries) = node.content else {
-      let hint = example ?? table.settings.first.map { "\($0.name): …" } ?? ""
+      let hint = example ?? table.example ?? table.keys.first.map { "\($0.name): …" } ?? ""
       reading.error(node.place, "\(table.title) is a mapping of keys, not \(node.kind): write \(hint)")
       return nil
     }
@@ -20,12 +20,12 @@ struct Section {
     self.reading = reading
     for entry in entries {
       keyPlaces[entry.key] = entry.keyPlace
-      guard let setting = table.setting(entry.key) else {
+      guard let setting = table.key(entry.key) else {
         reading.error(entry.keyPlace, Self.unknown(entry.key, in: table))
         continue
       }
-      if setting.support == .later {
-        reading.error(entry.keyPlace, LaterValues.message(entry.key))
+      if !setting.isSupported {
+        reading.error(entry.keyPlace, SettingKey.laterMessage(entry.key))
       } else if entry.value.isNull {
         let advice = setting.isRequired ? "write one" : "write one, or remove the key"
         reading.error(entry.keyPlace, "\(entry.key.quoted) has no value: \(advice)")
@@ -38,14 +38,14 @@ struct Section {
   private static func unknown(_ key: String, in table: SettingTable) -> String {
     if key == "<<" { return "merge keys ('<<') are not part of YAML 1.2: write the keys out" }
     if let near = table.nearest(to: key) { return "\(table.title) has no key \(key.quoted): did you mean '\(near)'?" }
-    if let home = SettingTable.all.first(where: { $0.setting(key)?.support == .supported }) {
+    if let home = SettingTable.all.first(where: { $0.key(key)?.isSupported == true }) {
       return "\(table.title) has no key \(key.quoted): it belongs in \(home.title)"
     }
-    let known = table.settings.filter { $0.support == .supported }.map(\.name).joined(separator: ", ")
+    let known = table.keys.filter(\.isSupported).map(\.name).joined(separator: ", ")
     return "\(table.title) has no key \(key.quoted): the known ones are \(known)"
   }
 
-  /// The value of a key that the table knows; nil when the file does not have it, or has it wrong (which was reported).
+  /// The value of a key that the table knows. Nil when the file does not have it, or has it wrong (which was reported).
   subscript(_ key: String) -> SourceNode? { values[key] }
 
   /// Whether the file has the key, even with a value that was refused.
@@ -53,10 +53,14 @@ struct Section {
 
   func keyPlace(_ key: String) -> Place { keyPlaces[key] ?? place }
 
-  /// The value, or nil after the missing key was reported at the section's place.
-  func required(_ key: String, _ advice: String) -> SourceNode? {
+  /// The value of a key that must be there, or nil after it was reported as missing at the section's place.
+  /// - Parameter advice: What to write, where that is more than the key's record says.
+  func required(_ key: String, advice: String? = nil) -> SourceNode? {
     if let value = values[key] { return value }
-    if !has(key) { reading.error(place, "\(table.title) has no '\(key)': \(advice)") }
+    if !has(key) {
+      let advice = (advice ?? table.key(key)?.advice).map { ": " + $0 } ?? ""
+      reading.error(place, "\(table.title) has no '\(key)'\(advice)")
+    }
     return nil
   }
 }

@@ -1,0 +1,98 @@
+// The keys at the top of the file, and those of its smallest sections.
+
+extension GatewayConfiguration {
+  static let settings = Settings<GatewayConfiguration>(
+    "", title: "the file", blank: GatewayConfiguration(),
+    [
+      Setting(
+        "workers", \.workers, .workers, "Event-loop threads. `auto` is one a core that the process may use."),
+      Setting(
+        "state_directory", \.stateDirectory, .path("path"),
+        "Where the last good key sets (public keys only) survive a restart. A folder or file that others may write, or "
+          + "that belongs to neither the gateway's user nor root, is not used."),
+      Setting(
+        "listeners", .list(of: .mapping(Listener.settings.table), "list", isUnique: false), "Where clients connect.",
+        required: "write listeners: [{ address: 0.0.0.0:8080 }]"),
+      Setting(
+        "trusted_proxies", .trustedProxies, "Peers whose word on their clients is believed.", default: .list([])),
+      Setting(
+        "dns", .mapping(DNS.settings.table), "Who resolves the names of servers.", otherwise: "as the system does"),
+      Setting(
+        "admin", .any(of: [.mapping(Admin.settings.table), .word("off")]), "Metrics, health and reload.",
+        otherwise: "on loopback"),
+      Setting(
+        "access_log", \.accessLog, .accessLog, "One line a request.", otherwise: "JSON on standard output"),
+      Setting("limits", \.limits, .mapping(Limits.settings), "What one client may take.", otherwise: "those below"),
+      Setting(
+        "compress", .switched(CompressionRules.settings.table),
+        "Whether responses of upstreams are compressed. A route may set its own.", default: .boolean(false)),
+      Setting(
+        "error_pages", \.errorPages, .errorPages,
+        "Pages for what the gateway refuses. Those of a route come first.", otherwise: "none"),
+      Setting(
+        "maintenance", .switched(Maintenance.settings.table), "Whether routes are closed. A route may set its own.",
+        default: .boolean(false)),
+      Setting(
+        "issuers",
+        .mappings(
+          "mapping by name", names: ["pattern": .text(namePattern), "not": ["const": "public"]],
+          .mapping(Issuer.settings.table)),
+        "Who signs tokens."),
+      Setting(
+        "upstreams",
+        .mappings("mapping by name", names: ["pattern": .text(namePattern)], .mapping(Upstream.settings.table)),
+        "The services behind the gateway."),
+      Setting(
+        "rate_limits",
+        .mappings(
+          "mapping by name", names: ["pattern": "^[A-Za-z0-9_.-]{1,64}$"], .mapping(RateLimit.sharedSettings.table)),
+        "Rate limits that several routes share."),
+      Setting(
+        "routes", .list(of: .mapping(Route.settings.table), "list", isUnique: false),
+        "Which requests go where, and who may pass.", required: "without one every request is answered 404"),
+    ])
+
+  private static let namePattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+}
+
+/// `trusted_proxies:`, whose two keys are properties of the configuration.
+enum TrustedProxies {
+  static let settings = Settings<GatewayConfiguration>(
+    "trusted_proxies", title: "'trusted_proxies'", example: "trusted_proxies: [10.0.0.0/8]",
+    blank: GatewayConfiguration(),
+    [
+      Setting(
+        "from", \.trustedProxies, .peers, "The peers. A bare list is short for it.",
+        required: "write from: [10.0.0.0/8]"),
+      Setting(
+        "fields", \.trustedFields, .trustedFields,
+        "What they write besides `X-Forwarded-For`, `-Proto`, `-Host`, `-Port` and `Forwarded`."),
+    ])
+}
+
+/// `dns:`, whose key is a property of the configuration.
+enum DNS {
+  static let settings = Settings<GatewayConfiguration>(
+    "dns", title: "'dns'", example: "dns: { servers: [10.0.0.53:53] }", blank: GatewayConfiguration(),
+    [
+      Setting(
+        "servers", \.dnsServers, .dnsServers, "Asked in this order, over UDP, and over TCP for what does not fit.",
+        required: "write servers: [10.0.0.53:53]")
+    ])
+}
+
+extension SettingTable {
+  /// In the order of the documents.
+  package static let all: [SettingTable] = [
+    GatewayConfiguration.settings.table, TrustedProxies.settings.table, Listener.settings.table,
+    ListenerTLS.settings.table, CertificateFiles.settings.table, DNS.settings.table, Admin.settings.table,
+    AccessLog.settings.table, Limits.settings.table, Issuer.settings.table, Upstream.settings.table,
+    Upstream.Server.settings.table, StickyCookie.settings.table, UpstreamTLS.settings.table,
+    HealthCheck.settings.table, Ejection.settings.table, RequestQueue.settings.table, AdaptiveLimit.settings.table,
+    Retry.settings.table, RateLimit.sharedSettings.table, Route.settings.table, Split.Share.settings.table,
+    TokenRequirement.settings.table, RateLimit.routeSettings.table, CORS.settings.table,
+    CompressionRules.settings.table, Page.settings.table, Maintenance.settings.table, Identity.settings.table,
+    Rewrite.settings.table, HeaderRules.requestSettings.table, HeaderRules.responseSettings.table,
+    FixedResponse.settings.table, Redirect.settings.table, WebSocket.settings.table, Mirroring.settings.table,
+  ]
+}

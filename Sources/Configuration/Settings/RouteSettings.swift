@@ -1,0 +1,210 @@
+// The keys of a route. What depends on names, on the path or on other keys is read by the readers of routes.
+
+extension Route {
+  static let settings = Settings<Route>(
+    "routes[]", title: "a route", example: "- path: /orders/*",
+    blank: Route(
+      name: "", path: PathPattern(segments: [], isPrefix: true, hasTrailingSlash: false), auth: .public,
+      action: .upstream(0)),
+    rules: [
+      "oneOf": [
+        ["required": ["upstream"]], ["required": ["upstreams"]], ["required": ["respond"]], ["required": ["redirect"]],
+      ]
+    ], matchSettings + changeSettings + actionSettings + answerSettings)
+
+  /// Which requests, and who may pass.
+  private static let matchSettings: [Setting<Route>] = [
+    Setting("name", .text("text"), "For metrics and logs.", otherwise: "the path"),
+    Setting(
+      "host", \.host, .host, "Without a port. `*.` matches one or more labels, not the bare name.", otherwise: "any"),
+    Setting(
+      "path", .path,
+      "Exact, or a prefix that ends in `/*` (which matches the prefix itself too). `{name}` matches one segment.",
+      required: "write path: /orders/*"),
+    Setting("methods", \.methods, .methods, "In capitals. GET does not include HEAD.", otherwise: "any"),
+    Setting(
+      "headers", \.headers, .headerMatches, "All must be present, once, with exactly this value.", otherwise: "none"),
+    Setting(
+      "auth", .auth, "Who may pass: `public` is anyone.",
+      required: "write auth: NAME-OF-AN-ISSUER, or auth: public to let anyone pass"),
+    Setting(
+      "unprotected", ValueForm("`allowed`", ["enum": ["allowed"]]),
+      "Silences the warning that this route takes what stricter routes leave."),
+  ]
+
+  /// What is changed on the way.
+  private static let changeSettings: [Setting<Route>] = [
+    Setting("identity", .mapping(Identity.settings.table), "What the upstream learns about the caller."),
+    Setting("cors", .mapping(CORS.settings.table), "Which pages of other origins may call."),
+    Setting(
+      "rate_limit", .rateLimits, "How often a caller may ask: a limit, the name of a shared one, or at most 8 of these."
+    ),
+    Setting("rewrite", .mapping(Rewrite.settings.table), "How the path is changed for the upstream."),
+    Setting(
+      "request_headers", .mapping(HeaderRules.requestSettings.table), "Header fields that are changed on the way in."),
+    Setting(
+      "response_headers", .mapping(HeaderRules.responseSettings.table),
+      "Header fields that are changed on the way out."),
+  ]
+
+  /// Where the route ends: it has one of the first four.
+  private static let actionSettings: [Setting<Route>] = [
+    Setting(
+      "upstream", .text("name"),
+      "Where the request goes. A route has exactly one of `upstream`, `upstreams`, `respond` and `redirect`."),
+    Setting(
+      "upstreams",
+      .list(of: .mapping(Split.Share.settings.table), "list, at most 64", isUnique: false, atMost: 64),
+      "Several upstreams, each with its share of the requests."),
+    Setting(
+      "split_on", .callerKey,
+      "Keeps a caller on one of the `upstreams`. Without it, or without the value, each request is decided at random."),
+    Setting("respond", .mapping(FixedResponse.settings.table), "A fixed response."),
+    Setting("redirect", .mapping(Redirect.settings.table), "A redirect."),
+    Setting(
+      "timeout", \.timeout, .duration(from: .milliseconds(10), to: .hours(24)),
+      "From the request's head to the end of the response. A gRPC call's own `grpc-timeout` can only shorten it."),
+    Setting(
+      "read_timeout", \.readTimeout, .readTimeout, "Between two reads of a response.", otherwise: "the upstream's"),
+    Setting(
+      "deadline_header", .text("header"),
+      "Tells the upstream how much of `timeout` is left, in milliseconds. A client's own is removed."),
+    Setting(
+      "body_size", \.bodySize, .bodySize, "The largest request body. For a gRPC call, all messages together.",
+      otherwise: "that of `limits`"),
+  ]
+
+  private static let answerSettings: [Setting<Route>] = [
+    Setting(
+      "compress", .switched(CompressionRules.settings.table), "Whether responses are compressed.",
+      otherwise: "as at the top of the file"),
+    Setting("error_pages", \.errorPages, .errorPages, "Pages for refusals on this route.", otherwise: "none"),
+    Setting(
+      "maintenance", .switched(Maintenance.settings.table), "Whether the route is closed.",
+      otherwise: "as at the top of the file"),
+    Setting(
+      "websocket", .switched(WebSocket.settings.table), "Whether WebSockets are let through to the upstream.",
+      default: .boolean(false)),
+    Setting("mirror", .mapping(Mirroring.settings.table), "Copies of requests for another upstream."),
+  ]
+}
+
+extension TokenRequirement {
+  static let settings = Settings<TokenRequirement>(
+    "routes[].auth", title: "'auth'", blank: TokenRequirement(issuers: []),
+    [
+      Setting(
+        "issuers", .list(of: .text("name"), "list of names"),
+        "A token of any of these. No two may have the same `issuer` value.",
+        required: "write issuers: [NAME], or auth: public"),
+      Setting(
+        "scopes", \.scopes, .scopes, "All of them must be in `scope` (text) or `scp` (list). Otherwise: 403."),
+      Setting(
+        "claims", .claims,
+        "Each must hold. A list here is a choice. A claim that is a list must contain one. `true` and `12` are not the "
+          + "texts `\"true\"` and `\"12\"`."),
+      Setting(
+        "tokens_from", .tokenSources, "Where tokens are looked for. A token in two of them is refused.",
+        default: .list(["authorization"])),
+      Setting(
+        "optional", \.isOptional, .boolean,
+        "`true` lets a request without a token pass as anonymous. A bad token is refused all the same."),
+    ])
+}
+
+extension Identity {
+  static let settings = Settings<Identity>(
+    "routes[].identity", title: "'identity'", example: "identity: { headers: { X-User-Id: sub } }", blank: Identity(),
+    [
+      Setting(
+        "headers", .texts("header: claim"),
+        "A claim that is missing leaves the header out. Dots go into nested claims. For `tls.` see below."),
+      Setting(
+        "strip", \.strip, .strip,
+        "Removed besides the identity headers, and like them on every route. `X-User-*` is a prefix."),
+      Setting(
+        "forward_token", \.isTokenForwarded, .boolean,
+        "Whether the verified token is forwarded to the upstream, where it was."),
+      Setting("payload", .text("header"), "Carries the whole verified payload in base64url."),
+    ])
+}
+
+extension HeaderRules {
+  static let requestSettings = settings("routes[].request_headers", title: "'request_headers'")
+  static let responseSettings = settings("routes[].response_headers", title: "'response_headers'")
+
+  private static func settings(_ path: String, title: String) -> Settings<HeaderRules> {
+    Settings<HeaderRules>(
+      path, title: title, example: "{ set: { X-Env: prod }, remove: [Cookie] }", blank: HeaderRules(),
+      [
+        Setting("set", .texts("header: value"), "Replaces every field of that name."),
+        Setting("add", .texts("header: value"), "Is added beside fields of that name."),
+        Setting("remove", .list(of: .text("name"), "list of names"), "Removed."),
+      ])
+  }
+}
+
+extension Rewrite {
+  static let settings = Settings<Rewrite>(
+    "routes[].rewrite", title: "'rewrite'", example: "rewrite: { strip_prefix: /orders }", blank: Rewrite(),
+    [
+      Setting(
+        "strip_prefix", .text("path"), "Removed from the front. The route's path must begin with it."),
+      Setting("add_prefix", .text("path"), "Put in front, after that."),
+      Setting(
+        "path", .text("template"),
+        "The whole path instead: `{name}` is a segment of the route's path, `{*}` what `/*` matched."),
+    ])
+}
+
+extension FixedResponse {
+  static let settings = Settings<FixedResponse>(
+    "routes[].respond", title: "'respond'", example: "respond: { status: 200, body: ok }",
+    blank: FixedResponse(status: 200, body: "", contentType: "text/plain; charset=utf-8"),
+    finish: { response, section in section.reading.checkBody(of: response, section) },
+    [
+      Setting("status", \.status, .integer(200...599), "The status of the response.", required: "write status: 200"),
+      Setting(
+        "body", \.body, .responseBody, "None is allowed for 204, 205 and 304. `file:/path` is read from that file.",
+        otherwise: "empty"),
+      Setting("content_type", \.contentType, .contentType, "The media type of the body."),
+    ])
+}
+
+extension Redirect {
+  static let settings = Settings<Redirect>(
+    "routes[].redirect", title: "'redirect'", example: "redirect: { to: /new }", blank: Redirect(to: "", status: 308),
+    [
+      Setting(
+        "to", .text("path or absolute URL"),
+        "`{name}`, `{*}` and `{host}` (the request's host without its port) are filled in. For a route that ends in "
+          + "`/*`, what that matched is appended unless `to` contains `{*}`, and so is the query.",
+        required: "write to: /new, or an absolute URL"),
+      Setting("status", \.status, .redirectStatus, "The status of the redirect."),
+    ])
+}
+
+extension WebSocket {
+  static let settings = Settings<WebSocket>(
+    "routes[].websocket", title: "'websocket'", blank: WebSocket(),
+    [
+      Setting(
+        "expiry_grace", \.expiryGrace, .duration(from: .zero, to: .hours(1)),
+        "How long a tunnel outlives the token that it was opened with."),
+      Setting(
+        "idle_timeout", \.idleTimeout, .duration(from: .seconds(1), to: .hours(24)),
+        "A tunnel in which nothing moves for so long is ended."),
+    ])
+}
+
+extension Mirroring {
+  static let settings = Settings<Mirroring>(
+    "routes[].mirror", title: "'mirror'", example: "mirror: { upstream: NAME, percent: 10 }",
+    blank: Mirroring(upstream: 0),
+    [
+      Setting(
+        "upstream", .text("name"), "Which upstream gets the copies.",
+        required: "write the name of the upstream that gets the copies"),
+      Setting("percent", \.percent, .integer(0...100), "The share of the route's requests that are copied."),
+    ])
+}

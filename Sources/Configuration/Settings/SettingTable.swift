@@ -1,0 +1,81 @@
+// The keys of one mapping of the file: for reading them into a model, and, without the model, for messages, the schema
+// and the reference.
+
+/// The records of the mapping that becomes a `Model`.
+struct Settings<Model: Sendable>: Sendable {
+  let table: SettingTable
+  private let records: [Setting<Model>]
+  /// The model of an empty mapping.
+  let blank: Model
+  private let finish: @Sendable (inout Model, Section) -> Void
+
+  /// - Parameters:
+  ///   - finish: What follows from several keys, once all of them are read.
+  ///   - rules: What the schema says of several keys.
+  init(
+    _ path: String, title: String, example: String? = nil, blank: Model, rules: KeyValuePairs<String, JSONValue> = [:],
+    finish: @escaping @Sendable (inout Model, Section) -> Void = { _, _ in }, _ records: [Setting<Model>]
+  ) {
+    self.records = records
+    self.blank = blank
+    self.finish = finish
+    table = SettingTable(
+      path: path, title: title, example: example,
+      keys: records.map { record in
+        var key = record.key
+        if !key.isRequired, key.otherwise == nil { key.defaultValue = record.defaultValue(blank) }
+        return key
+      },
+      rules: rules.map { (name: $0.key, value: $0.value) })
+  }
+
+  /// The model of a mapping. Nil after an error in a key that must be there, or when it is no mapping.
+  func read(_ node: SourceNode, _ reading: Reading, example: String? = nil) -> Model? {
+    guard let section = Section(node, table, reading, example: example) else { return nil }
+    var result = blank
+    return take(section, into: &result) ? result : nil
+  }
+
+  /// Reads every key that is not left to the section's own reader. False when one that must be there is missing or
+  /// wrong.
+  @discardableResult
+  func take(_ section: Section, into model: inout Model) -> Bool {
+    var isWhole = true
+    for record in records {
+      guard let read = record.read else { continue }
+      let node = record.key.isRequired ? section.required(record.key.name) : section[record.key.name]
+      let isRead = node.map { read($0, section.reading, &model) } ?? false
+      if record.key.isRequired, !isRead { isWhole = false }
+    }
+    finish(&model, section)
+    return isWhole
+  }
+}
+
+/// The keys of one mapping of the file.
+package struct SettingTable: Sendable {
+  /// Where it stands: `routes[].auth`. `[]` for each of a list, `{}` for each value of a mapping with free names.
+  package var path: String
+  /// For messages: `a route`.
+  package var title: String
+  /// How to write one, for messages.
+  var example: String?
+  package var keys: [SettingKey]
+  /// What the schema says of several keys.
+  var rules: [(name: String, value: JSONValue)]
+
+  func key(_ name: String) -> SettingKey? { keys.first { $0.name == name } }
+
+  /// The key that was probably meant.
+  func nearest(to name: String) -> String? { nearestName(to: name, among: keys.map(\.name)) }
+
+  /// The members of its schema that say which keys it has.
+  var schema: [(name: String, value: JSONValue)] {
+    let properties = keys.map { (name: $0.name, value: $0.schema) }
+    let required = keys.filter(\.isRequired).map { JSONValue.text($0.name) }
+    var result: [(name: String, value: JSONValue)] = [(name: "properties", value: .object(properties))]
+    result.append((name: "additionalProperties", value: false))
+    if !required.isEmpty { result.append((name: "required", value: .list(required))) }
+    return result + rules
+  }
+}

@@ -1,0 +1,18 @@
+// `catraca schema`: the JSON Schema of the configuration file, for editors.
+
+import ArgumentParser
+import Configuration
+
+struct Schema: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Print the JSON Schema of the configuration file, for editors.")
+
+  func run() throws {
+    do {
+      try writeOutput(ConfigurationSchema.text)
+    } catch {
+      printError("catraca: \(error)")
+      throw ExitCode(1)
+    }
+  }
+}

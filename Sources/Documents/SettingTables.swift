@@ -1,4 +1,5 @@
-// The schema, the tables of docs/CONFIGURATION.md and the limits of gateway.conf.example, from the records of the settings.
+// The schema, the tables of docs/CONFIGURATION.md and the limits of gateway.conf.example, from the records of the
+// settings.
 
 import Configuration
 

@@ -8,7 +8,7 @@ package struct Admin: Sendable, Hashable, CustomStringConvertible {
   package var metrics: Address?
   /// Names that the admin listener may be asked by, beside `localhost` and IP addresses. In small letters.
   package var hosts: [String] = []
-  /// What whoever asks must show, but for the two health pages. Nil asks for nothing.
+  /// The secret that requests must show, except for the two health pages. Nil asks for nothing.
   package var token: String?
 
   package init() {}

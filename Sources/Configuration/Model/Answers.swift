@@ -7,7 +7,7 @@ package struct CompressionRules: Sendable, Equatable {
     case gzip
   }
 
-  /// Those that may be used, the most wanted first where a client takes several equally well.
+  /// Those that may be used, the preferred one first where a client accepts several equally.
   package var algorithms: [Algorithm] = [.brotli, .gzip]
   /// Media types in lower case. `text/*` takes all of one family.
   package var types = Self.defaultTypes

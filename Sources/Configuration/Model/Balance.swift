@@ -46,7 +46,7 @@ package struct Split: Sendable, Equatable {
 
   /// In the file's order, each upstream once.
   package var shares: [Share]
-  /// Keeps a caller on one side. Nil decides for each request anew.
+  /// Keeps a caller on one side. Nil decides for each request on its own.
   package var key: CallerKey?
 
   package init(shares: [Share], key: CallerKey? = nil) {

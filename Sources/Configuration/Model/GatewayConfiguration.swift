@@ -1,4 +1,4 @@
-// The checked, immutable content of one `gateway.conf`. Only the reader makes it. Whoever holds one may rely on every
+// The checked, immutable content of one `gateway.conf`. Only the reader makes it, so its holders may rely on every
 // index pointing at something and every bound being sane. Cross-references are indices into the arrays below.
 
 /// One whole configuration. Immutable. Handed to every worker as part of a snapshot.

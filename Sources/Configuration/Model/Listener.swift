@@ -31,7 +31,7 @@ extension Listener {
 
 /// `tls:` of a listener.
 package struct ListenerTLS: Sendable, Hashable {
-  /// At least one. The first serves whoever asks for no name, or for one that none has.
+  /// At least one. The first serves clients that ask for no name, or for one that none has.
   package var certificates: [CertificateFiles]
   package var minimumVersion = TLSVersion.tls12
   /// At least one, in the gateway's order of preference.

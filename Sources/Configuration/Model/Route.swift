@@ -109,7 +109,7 @@ package enum Authentication: Sendable, Equatable {
   case token(TokenRequirement)
 }
 
-/// `auth:` of a route that wants a token.
+/// `auth:` of a route that requires a token.
 package struct TokenRequirement: Sendable, Equatable {
   /// Indices into ``GatewayConfiguration/issuers``, at least one.
   package var issuers: [Int]
@@ -258,7 +258,7 @@ package struct Mirroring: Sendable, Equatable {
 package struct FixedResponse: Sendable, Equatable {
   package var status: Int
   package var body: String
-  /// text/plain; charset=utf-8 unless the file says otherwise.
+  /// A media type, as Content-Type has it.
   package var contentType: String
 
   package init(status: Int, body: String, contentType: String) {

@@ -14,7 +14,7 @@ package struct Upstream: Sendable, Equatable {
       self.weight = weight
     }
 
-    /// Whose certificate is wanted.
+    /// The name or address that its certificate must be for.
     package var host: String { name ?? address.host }
 
     /// What a Host field says of it.
@@ -93,7 +93,8 @@ package enum UpstreamProtocol: String, Sendable, CaseIterable {
 /// `tls:` of an upstream.
 package struct UpstreamTLS: Sendable, Hashable {
   /// In lower case: what is asked for (SNI) and verified. nil takes each server's own host: a name, or an IP address,
-  /// which is verified and not asked for (RFC 6066 §3). Never nil where a server is a Unix socket and the peer is verified.
+  /// which is verified and not asked for (RFC 6066 §3). Never nil where a server is a Unix socket and
+  /// the peer is verified.
   package var serverName: String?
   /// PEM file with the trust anchors. Nil is the system's store.
   package var certificateAuthority: String?

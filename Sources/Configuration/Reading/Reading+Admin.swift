@@ -7,7 +7,7 @@ extension Reading {
     return Admin.settings.read(node, self) ?? Admin()
   }
 
-  /// Whoever reaches the listener may reload the gateway.
+  /// A client that reaches the listener may reload the gateway.
   func warnOfOpenAdmin(_ admin: Admin, _ section: Section) {
     guard let node = section["address"], IPAddress(admin.address.host)?.isLoopback != true, !section.has("token") else {
       return

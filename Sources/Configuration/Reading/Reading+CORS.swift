@@ -16,7 +16,7 @@ extension Reading {
     return result
   }
 
-  /// A `*` would let every page act for whoever is logged in.
+  /// A `*` would let every page act for its visitor who is logged in.
   private func checkCredentials(_ cors: CORS, _ section: Section) {
     guard cors.hasCredentials else { return }
     let place = section.keyPlace("credentials")

@@ -169,7 +169,7 @@ extension Reading {
     }
   }
 
-  /// T25: whoever stands between could put keys of their own into an answer over plain http.
+  /// T25: over plain http anybody on the way could put keys of their own into an answer.
   private func isSafe(_ url: WebURL, isInsecure: Bool, at place: Place) -> Bool {
     if url.isSecure || url.isLoopback || isInsecure { return true }
     error(

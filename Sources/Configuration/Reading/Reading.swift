@@ -31,7 +31,7 @@ final class Reading {
     diagnostics.append(Diagnostic(.error, file: file, place: place, message: fit(message, at: place)))
   }
 
-  /// One error for a value that could not be had at all. What else is said about it would be noise.
+  /// One error for a value that is not available at all. What else is said about it would be noise.
   func errorInValue(_ place: Place, _ message: String) {
     error(place, message)
     unreadable.insert(place)

@@ -1,5 +1,5 @@
 // One mapping with known keys. Making one reports every key that is unknown, belongs to a later version or has no
-// value, so that whoever reads the section only asks for what it knows.
+// value, so that the reader of the section only asks for what it knows.
 
 struct Section {
   let place: Place

@@ -1,5 +1,6 @@
 // A key of the format is one record: its name, what its value looks like, what it means, and where it goes in the
-// model, which holds its default. The reader, the advice for unknown keys, the JSON Schema and the reference come from these.
+// model, which holds its default. The reader, the advice for unknown keys, the JSON Schema and
+// the reference come from these.
 
 /// One key of the mapping that becomes a `Model`.
 struct Setting<Model: Sendable>: Sendable {

@@ -1,5 +1,6 @@
-// Between a client's connect and its connection: the PROXY header where the listener wants one, then the TLS handshake.
-// Until both are through, the data plane knows nothing of the client. A deadline and `limits.connections` bound it.
+// Between a client's connect and its connection: the PROXY header where the listener requires one, then the TLS
+// handshake. Until both are through, the data plane knows nothing of the client. A deadline and `limits.connections`
+// bound it.
 
 import Bytes
 import Configuration

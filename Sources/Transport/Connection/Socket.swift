@@ -105,7 +105,7 @@ final class Socket: Watched {
     connectFailed(isOwnWant: SystemError(code: code).isOwnWant)
   }
 
-  /// Reads what is there, for as long as it is wanted.
+  /// Reads what is there, for as long as the connection accepts it.
   func read() {
     var reads = 0
     while state.mayRead {
@@ -230,7 +230,7 @@ final class Socket: Watched {
     }
   }
 
-  /// Of a client that is no connection yet.
+  /// Of a client that is not a connection yet.
   private func flushHandshake() {
     guard let secure else { return }
     while state.mayWrite, secure.session.ciphertext.count > 0 {
@@ -292,7 +292,7 @@ final class Socket: Watched {
     if state.close() != nil { end(.connectFailed(isOwnWant: isOwnWant)) }
   }
 
-  /// The socket goes, whoever wanted it, and everybody is told.
+  /// The socket goes, whichever side closed it, and everybody learns of it.
   func end(_ ending: SocketState.Ending) {
     loop.forget(self)
     descriptor.close()

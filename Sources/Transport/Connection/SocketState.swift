@@ -19,7 +19,7 @@ struct SocketState: Hashable {
     case header
     /// Exits: `open`, `refused` for a client whose handshake failed, `closed`.
     case handshaking
-    /// Of a client that was told why. What it still sends is thrown away until its deadline. Exit: `closed`.
+    /// Of a client that has been refused. What it still sends is discarded until its deadline. Exit: `closed`.
     case refused
     /// The connection's bytes go both ways. Exit: `closed`.
     case open
@@ -75,7 +75,7 @@ struct SocketState: Hashable {
   /// What follows from a TLS session that is dead.
   enum SessionFailure {
     case nothing
-    /// Tell the client why it is not let in, and then ``closeOutput()``.
+    /// Answer the client why it is refused, and then ``closeOutput()``.
     case refuseClient
     /// The server was not reached.
     case failHandshake

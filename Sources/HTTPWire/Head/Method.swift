@@ -49,6 +49,10 @@ public enum Version: Sendable {
   case http10, http11
   /// Heads that came in an HTTP/2 stream. See ``RequestHeadBuilder``.
   case http2
+
+  /// Whether a message is a stream among others of its connection: the stream's end is the message's.
+  @inlinable
+  public var isMultiplexed: Bool { self == .http2 }
 }
 
 /// The eight bytes `HTTP/x.y` at `start`, read strictly. `start + 8` must lie within `input`.

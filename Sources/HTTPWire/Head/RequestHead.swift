@@ -202,7 +202,7 @@ extension RequestHead {
 
   /// Whether the request is a call of gRPC, with any encoding of its messages. Over HTTP/1 there is none.
   package var isGRPC: Bool {
-    guard version == .http2, count(of: .contentType) == 1, let field = first(.contentType) else { return false }
+    guard version.isMultiplexed, count(of: .contentType) == 1, let field = first(.contentType) else { return false }
     let type = bytes.span.extracting(field.value)
     guard type.count >= 16, type.extracting(0..<16).equalsIgnoringCase("application/grpc") else { return false }
     return type.count == 16 || type[16] == UInt8(ascii: "+") || type[16] == UInt8(ascii: ";")

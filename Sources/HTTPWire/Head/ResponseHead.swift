@@ -8,7 +8,7 @@ package import Bytes
 package struct ResponseHead: ~Copyable {
   /// The head, from the version to behind the empty line. All ranges are offsets here.
   package internal(set) var bytes = ByteQueue()
-  /// The field lines in the order in which they came.
+  /// The field lines in the order in which they came. Each begins where the one before it ends.
   package internal(set) var fields: [FieldLine] = []
   /// The status code, 100 to 599.
   package internal(set) var status = 0
@@ -128,7 +128,7 @@ extension ResponseHead {
     if requestMethod == .head || status == 304 { return .success(.none) }
     if facts.has(.transferEncoding) { return .success(.chunked) }
     if facts.has(.contentLength) { return .success(.length(facts.contentLength)) }
-    return .success(version == .http2 ? .chunked : .untilClose)
+    return .success(version.isMultiplexed ? .chunked : .untilClose)
   }
 
   /// What Content-Length says, of whatever it speaks. Nil without one.
@@ -137,9 +137,6 @@ extension ResponseHead {
   /// Whether the upstream keeps the connection open (RFC 9112 §9.3). Content that ends with the connection is not
   /// looked at here: see ``framing(requestMethod:)``.
   package var isPersistent: Bool { facts.isPersistent(version) }
-
-  /// Whether Connection names fields that would go on otherwise.
-  package var hasNominations: Bool { facts.options.contains(.nominations) }
 
   /// Whether the server leaves HTTP/1.1 for what its Upgrade field says, which Connection names (RFC 9110 §7.8).
   package var isUpgrade: Bool { version == .http11 && facts.has(.upgrade) && facts.options.contains(.upgrade) }

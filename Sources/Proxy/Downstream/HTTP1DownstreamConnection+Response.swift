@@ -25,26 +25,8 @@ extension HTTP1DownstreamConnection {
     prepareOutput()
     output.reserve(response.bytes.count + 256)
     writeStatusLine(response.status, reason: response)
-    let bytes = response.bytes.span
-    var run = 0..<0
-    let droppedBits = exchange.droppedBits(of: response, framing: upstreamFraming)
-    let mayDropByName = exchange.mayDropByName(response)
-    for index in response.fields.indices {
-      let field = response.fields[index]
-      if droppedBits & field.folded.bit != 0 || mayDropByName && exchange.isDropped(field, of: response) { continue }
-      if run.upperBound == field.line.lowerBound {
-        run = run.lowerBound..<field.line.upperBound
-      } else {
-        output.append(bytes.extracting(run))
-        run = field.line
-      }
-    }
-    output.append(bytes.extracting(run))
-    if !response.has(.date) { writeDate() }
+    exchange.writeLines(of: response, framing: upstreamFraming, to: &output)
     if case .chunked = responseFraming { output.append("Transfer-Encoding: chunked\r\n") }
-    if let route = exchange.route { output.append(route.responseLines) }
-    if let lines = exchange.bindingLines { output.append(lines) }
-    exchange.appendAddedLines(to: &output)
     writeConnectionField(of: exchange)
     output.append("\r\n")
     flush()
@@ -55,12 +37,7 @@ extension HTTP1DownstreamConnection {
     if exchange.head.version == .http10 { return }
     if response.status == 100, !exchange.head.expectsContinue { return }
     writeStatusLine(response.status, reason: response)
-    let bytes = response.bytes.span
-    for index in response.fields.indices {
-      let field = response.fields[index]
-      if exchange.isDroppedFromInterim(field, of: response) { continue }
-      output.append(bytes.extracting(field.line))
-    }
+    exchange.writeInterimLines(of: response, to: &output)
     output.append("\r\n")
     flush()
   }
@@ -68,14 +45,7 @@ extension HTTP1DownstreamConnection {
   func openTunnel(_ response: borrowing ResponseHead, of exchange: Exchange) {
     switchToTunnel()
     output.append("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
-    let bytes = response.bytes.span
-    for index in response.fields.indices {
-      let field = response.fields[index]
-      if !exchange.isDroppedFromInterim(field, of: response) { output.append(bytes.extracting(field.line)) }
-    }
-    if exchange.isBearerAnswered(by: response) { output.append("Sec-WebSocket-Protocol: bearer\r\n") }
-    if let route = exchange.route { output.append(route.responseLines) }
-    if let lines = exchange.bindingLines { output.append(lines) }
+    exchange.writeTunnelLines(of: response, to: &output)
     output.append("\r\n")
     flush()
   }
@@ -112,7 +82,7 @@ extension HTTP1DownstreamConnection {
   func writeEnd(trailers: borrowing FieldSection) {
     guard case .chunked = responseFraming else { return }
     output.append("0\r\n")
-    exchange?.appendKept(trailers, to: &output)
+    exchange?.writeKept(trailers, to: &output)
     output.append("\r\n")
     flush()
   }
@@ -126,17 +96,10 @@ extension HTTP1DownstreamConnection {
     output.append(" ")
     output.append(text: answer.reason)
     output.append("\r\n")
-    writeDate()
-    output.append(answer.fieldLines)
-    exchange.appendAddedLines(to: &output)
-    if !answer.isBodyless {
-      output.append("Content-Length: ")
-      output.append(decimal: UInt64(answer.body.count))
-      output.append("\r\n")
-    }
+    exchange.writeLines(of: answer, to: &output)
     writeConnectionField(of: exchange)
     output.append("\r\n")
-    if exchange.head.method != .head, !answer.isBodyless { output.append(answer.body) }
+    if exchange.hasContent(answer) { output.append(answer.body) }
     flush()
   }
 
@@ -158,17 +121,32 @@ extension HTTP1DownstreamConnection {
     output.append("\r\n")
   }
 
-  private func writeDate() {
-    output.append("Date: ")
-    output.append(worker.dateField.bytes)
-    output.append("\r\n")
-  }
-
   private func writeConnectionField(of exchange: Exchange) {
     if !isPersistent {
       output.append("Connection: close\r\n")
     } else if exchange.head.version == .http10 {
       output.append("Connection: keep-alive\r\n")
     }
+  }
+}
+
+extension ByteQueue: HeadSink {
+  @inline(__always)
+  mutating func append(_ fields: Range<Int>, of response: borrowing ResponseHead) {
+    let start = response.fields[fields.lowerBound].line.lowerBound
+    let end = response.fields[fields.upperBound - 1].line.upperBound
+    append(response.bytes.span.extracting(start..<end))
+  }
+
+  @inline(__always)
+  mutating func append(lines: Span<UInt8>) { append(lines) }
+
+  @inline(__always)
+  mutating func append(_ date: DateField) { append(date.line) }
+
+  mutating func append(contentLength: Int) {
+    append("Content-Length: ")
+    append(decimal: UInt64(contentLength))
+    append("\r\n")
   }
 }

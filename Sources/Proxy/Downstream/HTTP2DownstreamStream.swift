@@ -28,10 +28,6 @@ final class HTTP2DownstreamStream: DownstreamStream {
   private var writtenByteCount: UInt64 = 0
   private(set) var lastBodyReadAt: Int64 = 0
 
-  private static let date = Array("date".utf8)
-  private static let contentLength = Array("content-length".utf8)
-  private static let bearerLine = Array("sec-websocket-protocol: bearer\r\n".utf8)
-
   init(connection: HTTP2DownstreamConnection) {
     self.connection = connection
     session = connection.session
@@ -131,62 +127,25 @@ final class HTTP2DownstreamStream: DownstreamStream {
 
   func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange) {
     worker.headerList.setStatus(response.status)
-    let bytes = response.bytes.span
-    for index in response.fields.indices {
-      let field = response.fields[index]
-      if !exchange.isDroppedFromInterim(field, of: response) { append(bytes, field) }
-    }
+    exchange.writeInterimLines(of: response, to: &worker.headerList)
     writtenByteCount &+= UInt64(session.submitInterim(&worker.headerList, on: id))
     connection.flush()
   }
 
   func writeHead(_ response: borrowing ResponseHead, framing: BodyFraming, of exchange: Exchange) {
     worker.headerList.setStatus(response.status)
-    let bytes = response.bytes.span
-    let droppedBits = exchange.droppedBits(of: response, framing: framing)
-    let mayDropByName = exchange.mayDropByName(response)
-    for index in response.fields.indices {
-      let field = response.fields[index]
-      if droppedBits & field.folded.bit != 0 || mayDropByName && exchange.isDropped(field, of: response) { continue }
-      append(bytes, field)
-    }
-    if !response.has(.date) { appendDate() }
-    if let route = exchange.route { appendLines(route.responseLines) }
-    if let lines = exchange.bindingLines { appendLines(lines) }
-    exchange.appendAddedLines(to: &worker.headerList)
-    // A head that was the server's last word stays that: for gRPC its fields are trailers only then.
-    hasFinished = framing == .none || framing == .length(0) || exchange.isResponseHeadOnly
+    exchange.writeLines(of: response, framing: framing, to: &worker.headerList)
+    hasFinished = exchange.isHeadOnly(framing)
     writtenByteCount &+= UInt64(session.submitResponse(&worker.headerList, on: id, isEnd: hasFinished))
     connection.flush()
   }
 
-  /// RFC 8441 §5: 200 in place of 101, and no accept.
+  /// RFC 8441 §5: 200 in place of 101.
   func openTunnel(_ response: borrowing ResponseHead, of exchange: Exchange) {
     worker.headerList.setStatus(200)
-    let bytes = response.bytes.span
-    for index in response.fields.indices {
-      let field = response.fields[index]
-      if field.known == .secWebSocketAccept || exchange.isDroppedFromInterim(field, of: response) { continue }
-      append(bytes, field)
-    }
-    if exchange.isBearerAnswered(by: response) {
-      appendLines(Self.bearerLine)
-    }
-    if let route = exchange.route { appendLines(route.responseLines) }
-    if let lines = exchange.bindingLines { appendLines(lines) }
+    exchange.writeTunnelLines(of: response, to: &worker.headerList)
     writtenByteCount &+= UInt64(session.submitResponse(&worker.headerList, on: id, isEnd: false))
     connection.flush()
-  }
-
-  private func appendDate() {
-    let date = worker.dateField.bytes
-    worker.headerList.append(name: Self.date.span, value: date.span)
-  }
-
-  private func appendLines(_ lines: [UInt8]) { worker.headerList.append(lines: lines.span) }
-
-  private func append(_ bytes: Span<UInt8>, _ field: FieldLine) {
-    worker.headerList.append(field, of: bytes)
   }
 
   func writeBody(_ bytes: Span<UInt8>) {
@@ -200,23 +159,16 @@ final class HTTP2DownstreamStream: DownstreamStream {
     if hasFinished { return }
     hasFinished = true
     var lines = ByteQueue()
-    exchange?.appendKept(trailers, to: &lines)
+    exchange?.writeKept(trailers, to: &lines)
     session.finish(id, trailers: lines.span)
     connection.flush()
   }
 
   func write(_ answer: GatewayAnswer, of exchange: Exchange) {
     worker.headerList.setStatus(answer.status)
-    appendDate()
-    appendLines(answer.fieldLines)
-    exchange.appendAddedLines(to: &worker.headerList)
-    if !answer.isBodyless {
-      var length = ByteQueue()
-      length.append(decimal: UInt64(answer.body.count))
-      worker.headerList.append(name: Self.contentLength.span, value: length.span)
-    }
+    exchange.writeLines(of: answer, to: &worker.headerList)
     hasFinished = true
-    let hasBody = exchange.head.method != .head && !answer.isBodyless && !answer.body.isEmpty
+    let hasBody = exchange.hasContent(answer)
     writtenByteCount &+= UInt64(session.submitResponse(&worker.headerList, on: id, isEnd: !hasBody))
     if hasBody {
       writtenByteCount &+= UInt64(answer.body.count)
@@ -255,5 +207,26 @@ final class HTTP2DownstreamStream: DownstreamStream {
     hasFinished = false
     writtenByteCount = 0
     deadline = .max
+  }
+}
+
+extension HeaderList: HeadSink {
+  private static let date = Array("date".utf8)
+  private static let contentLength = Array("content-length".utf8)
+
+  @inline(__always)
+  mutating func append(_ fields: Range<Int>, of response: borrowing ResponseHead) {
+    let bytes = response.bytes.span
+    for index in fields { append(response.fields[index], of: bytes) }
+  }
+
+  mutating func append(_ date: DateField) {
+    append(name: Self.date.span, value: date.line.span.extracting(date.value))
+  }
+
+  mutating func append(contentLength: Int) {
+    var digits = ByteQueue()
+    digits.append(decimal: UInt64(contentLength))
+    append(name: Self.contentLength.span, value: digits.span)
   }
 }

@@ -8,7 +8,7 @@ import Tokens
 /// A whole response made here.
 struct GatewayAnswer {
   var status: Int
-  /// Complete field lines with their CRLFs; Date, Content-Length and Connection are added when it is written.
+  /// Complete field lines with their CRLFs. Date, Content-Length and Connection are added when it is written.
   var fieldLines: [UInt8] = []
   var body: [UInt8] = []
   /// A gRPC answer: its head is its trailers, and nothing follows.
@@ -27,7 +27,7 @@ extension Exchange {
     hasResponseBegun = true
     isResponseComplete = true
     responseStatus = answer.status
-    if head.method != .head, !answer.isBodyless { responseByteCount = UInt64(answer.body.count) }
+    if hasContent(answer) { responseByteCount = UInt64(answer.body.count) }
     downstream.write(answer, of: self)
     finish(.complete)
   }

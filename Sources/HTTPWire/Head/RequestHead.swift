@@ -6,7 +6,7 @@
 package import Bytes
 
 /// A request's head. One value serves all requests of a connection, one after the other.
-package struct RequestHead: ~Copyable {
+package struct RequestHead: HeadLines, ~Copyable {
   /// The head, from the method to behind the empty line. A CRLF in front of it is left out. All ranges are offsets
   /// here.
   package internal(set) var bytes = ByteQueue()
@@ -27,15 +27,13 @@ package struct RequestHead: ~Copyable {
   package internal(set) var connectProtocol: ConnectProtocol?
 
   var facts = FieldFacts()
-  private var scanner = LineScanner()
-  private var stage = Stage.start
+  var scanner = LineScanner()
+  var stage = HeadStage.start
   /// 2 if a CRLF was in front of the head.
   private var skippedCount = 0
 
-  private enum Stage {
-    case start, requestLine, fields
-    case finished(HeadProgress)
-  }
+  static var isRequest: Bool { true }
+  static var firstLineTooLong: HeadError { .targetTooLong }
 
   package init() {}
 
@@ -73,50 +71,13 @@ package struct RequestHead: ~Copyable {
     case .start:
       if let progress = begin(input) { return finished(progress) }
     case .finished(let progress): return progress
-    case .requestLine, .fields: break
+    case .firstLine, .fields: break
     }
     let head = input.extracting(droppingFirst: skippedCount)
     let progress = readLines(head, limits)
     // What was read of a refused head is kept too: the log shows the lines before the one that was wrong.
     if case .malformed = progress, bytes.isEmpty { bytes.append(head.extracting(0..<scanner.lineStart)) }
     return finished(progress)
-  }
-
-  private mutating func readLines(_ head: Span<UInt8>, _ limits: HeadLimits) -> HeadProgress {
-    while true {
-      switch scanner.next(head) {
-      case .none:
-        if head.count > limits.byteCountMax { return .malformed(sizeError) }
-        return .incomplete
-      case .bareLineFeed:
-        return .malformed(.lineEndingInvalid)
-      case .line(let line):
-        if scanner.lineStart > limits.byteCountMax { return .malformed(sizeError) }
-        if case .requestLine = stage {
-          if let error = readRequestLine(head, line) { return .malformed(error) }
-          stage = .fields
-        } else if line.isEmpty {
-          return complete(head)
-        } else {
-          if fields.count >= limits.fieldCountMax { return .malformed(.tooManyFields) }
-          switch FieldLine.read(head, line: line) {
-          case .malformed(let error): return .malformed(error)
-          case .line(let field):
-            if let error = facts.note(field, in: head, ofRequest: true) { return .malformed(error) }
-            fields.append(field)
-          }
-        }
-      }
-    }
-  }
-
-  private mutating func finished(_ progress: HeadProgress) -> HeadProgress {
-    if progress != .incomplete { stage = .finished(progress) }
-    return progress
-  }
-
-  private var sizeError: HeadError {
-    if case .requestLine = stage { .targetTooLong } else { .headTooLarge }
   }
 
   /// One empty line in front of a request is skipped (RFC 9112 §2.2), no more than one.
@@ -129,11 +90,11 @@ package struct RequestHead: ~Copyable {
       skippedCount = 2
     }
     guard isTokenByte(input[skippedCount]) else { return .malformed(.badRequestLine) }
-    stage = .requestLine
+    stage = .firstLine
     return nil
   }
 
-  private mutating func readRequestLine(_ input: Span<UInt8>, _ line: Range<Int>) -> HeadError? {
+  mutating func readFirstLine(_ input: Span<UInt8>, _ line: Range<Int>) -> HeadError? {
     var index = line.lowerBound
     var word: UInt64 = 0
     while index < line.upperBound, isTokenByte(input[index]) {
@@ -163,8 +124,7 @@ package struct RequestHead: ~Copyable {
     return nil
   }
 
-  /// The rules that only the whole head can break.
-  private mutating func complete(_ input: Span<UInt8>) -> HeadProgress {
+  mutating func complete(_ input: Span<UInt8>) -> HeadProgress {
     if let host = first(.host)?.value {
       // RFC 9112 §3.2.2 prefers the target. Two different answers to "for whom?" are refused instead (T44).
       if let authority, !equalsIgnoringCase(input.extracting(authority), input.extracting(host)) {

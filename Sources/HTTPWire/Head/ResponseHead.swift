@@ -5,7 +5,7 @@
 package import Bytes
 
 /// A response's head. One value serves all responses of a connection, interim ones included, one after the other.
-package struct ResponseHead: ~Copyable {
+package struct ResponseHead: HeadLines, ~Copyable {
   /// The head, from the version to behind the empty line. All ranges are offsets here.
   package internal(set) var bytes = ByteQueue()
   /// The field lines in the order in which they came. Each begins where the one before it ends.
@@ -16,13 +16,11 @@ package struct ResponseHead: ~Copyable {
   package internal(set) var version = Version.http11
 
   var facts = FieldFacts()
-  private var scanner = LineScanner()
-  private var stage = Stage.start
+  var scanner = LineScanner()
+  var stage = HeadStage.start
 
-  private enum Stage {
-    case start, statusLine, fields
-    case finished(HeadProgress)
-  }
+  static var isRequest: Bool { false }
+  static var firstLineTooLong: HeadError { .headTooLarge }
 
   package init() {}
 
@@ -50,45 +48,16 @@ package struct ResponseHead: ~Copyable {
     case .start:
       if input.isEmpty { return .incomplete }
       if input[0] != 0x48 { return finished(.malformed(.badStatusLine)) }
-      stage = .statusLine
+      stage = .firstLine
     case .finished(let progress): return progress
-    case .statusLine, .fields: break
+    case .firstLine, .fields: break
     }
-    while true {
-      switch scanner.next(input) {
-      case .none:
-        if input.count > limits.byteCountMax { return finished(.malformed(.headTooLarge)) }
-        return .incomplete
-      case .bareLineFeed:
-        return finished(.malformed(.lineEndingInvalid))
-      case .line(let line):
-        if scanner.lineStart > limits.byteCountMax { return finished(.malformed(.headTooLarge)) }
-        if case .statusLine = stage {
-          if let error = readStatusLine(input, line) { return finished(.malformed(error)) }
-          stage = .fields
-        } else if line.isEmpty {
-          return finished(complete(input))
-        } else {
-          if fields.count >= limits.fieldCountMax { return finished(.malformed(.tooManyFields)) }
-          switch FieldLine.read(input, line: line) {
-          case .malformed(let error): return finished(.malformed(error))
-          case .line(let field):
-            if let error = facts.note(field, in: input, ofRequest: false) { return finished(.malformed(error)) }
-            fields.append(field)
-          }
-        }
-      }
-    }
-  }
-
-  private mutating func finished(_ progress: HeadProgress) -> HeadProgress {
-    stage = .finished(progress)
-    return progress
+    return finished(readLines(input, limits))
   }
 
   /// `HTTP/1.1 200 OK`. The space behind the code may be missing together with the reason: many servers leave it out,
   /// and nothing is ambiguous about it.
-  private mutating func readStatusLine(_ input: Span<UInt8>, _ line: Range<Int>) -> HeadError? {
+  mutating func readFirstLine(_ input: Span<UInt8>, _ line: Range<Int>) -> HeadError? {
     let start = line.lowerBound
     guard line.count >= 12, let version = readVersion(input, at: start), input[start + 8] == 0x20,
       isDigit(input[start + 9]), isDigit(input[start + 10]), isDigit(input[start + 11]),
@@ -104,7 +73,7 @@ package struct ResponseHead: ~Copyable {
     return holdsControl(input.extracting(reasonRange)) ? .badStatusLine : nil
   }
 
-  private mutating func complete(_ input: Span<UInt8>) -> HeadProgress {
+  mutating func complete(_ input: Span<UInt8>) -> HeadProgress {
     if facts.has(.transferEncoding), facts.has(.contentLength) || version == .http10 {
       return .malformed(.framingAmbiguous)
     }

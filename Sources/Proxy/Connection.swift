@@ -40,9 +40,6 @@ package class Connection {
   /// LIMIT: the same while memory is short. See ``MemoryShare/isShort``.
   static let shortOutputHighWater = 4 * 1024
 
-  /// An HTTP/2 connection without requests gives memory back after this time.
-  static let trimNanoseconds: Int64 = 1_000_000_000
-
   /// From so many bytes on a piece of a body is passed on with the memory in which it lies. Fewer are copied, so that a
   /// peer that does not take them cannot hold much more memory than bytes.
   static let movedByteCountMin = 16 * 1024

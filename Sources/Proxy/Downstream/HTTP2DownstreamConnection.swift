@@ -10,11 +10,10 @@ import HTTP2
 import HTTPWire
 
 /// A client connection that carries many exchanges at once.
-final class HTTP2DownstreamConnection: DownstreamConnection {
+final class HTTP2DownstreamConnection: DownstreamConnection, HTTP2Connection {
   let session: HTTP2Session
-  /// By the streams' slots.
-  private var streams: [HTTP2DownstreamStream?] = []
-  private var spareStreams: [HTTP2DownstreamStream] = []
+  // LIMIT: streams kept for the next requests of this connection. More are freed.
+  var streams = StreamTable<HTTP2DownstreamStream>(spareCountMax: 32)
   /// Exchanges under way.
   private var exchangeCount = 0
   /// What the streams keep of requests that nobody has taken yet.
@@ -57,21 +56,11 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
 
   // MARK: Input
 
-  override func received(_ bytes: Span<UInt8>) {
-    var offset = 0
-    while !isClosed, let event = session.receive(bytes, offset: &offset, at: worker.time.nanoseconds) {
-      handle(event, bytes)
-    }
-    if session.openSince != .max { expect(frameDeadline) }
-    flush()
-  }
+  override func received(_ bytes: Span<UInt8>) { receiveFrames(bytes) }
 
-  /// When what is open of the input, a frame or a header block, must have come.
-  private var frameDeadline: Int64 {
-    session.openSince == .max ? .max : session.openSince &+ worker.snapshot.headerTimeout
-  }
+  var frameTimeout: Int64 { worker.snapshot.headerTimeout }
 
-  private func handle(_ event: SessionEvent, _ bytes: Span<UInt8>) {
+  func handle(_ event: SessionEvent, _ bytes: Span<UInt8>) {
     switch event {
     case .requestHead(let id, _) where worker.isMemoryFull:
       // LIMIT: `limits.memory`: a client may send it again, here or elsewhere (RFC 9113 §8.7).
@@ -87,11 +76,11 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
       // What the client still sends on it is thrown away by the session.
       exchange.isRequestComplete = true
       exchange.refuse(.head(error))
-    case .data(let id, let range): stream(id)?.receivedBody(bytes.extracting(range))
+    case .data(let id, let range): streams[id]?.receivedBody(bytes.extracting(range))
     case .trailers(let id):
-      if let exchange = stream(id)?.exchange { session.takeTrailers(into: &exchange.requestTrailers) }
-    case .end(let id): stream(id)?.receivedEnd()
-    case .drained(let id): stream(id)?.exchange?.downstreamDrained()
+      if let exchange = streams[id]?.exchange { session.takeTrailers(into: &exchange.requestTrailers) }
+    case .end(let id): streams[id]?.receivedEnd()
+    case .drained(let id): streams[id]?.exchange?.downstreamDrained()
     case .closed(let id, _, _): streamClosed(id)
     case .failed(let reason):
       worker.counters.countError(reason)
@@ -101,15 +90,9 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     }
   }
 
-  private func stream(_ id: StreamID) -> HTTP2DownstreamStream? {
-    guard streams.indices.contains(id.slot), let stream = streams[id.slot], stream.id == id else { return nil }
-    return stream
-  }
-
   private func begin(_ id: StreamID) -> (HTTP2DownstreamStream, Exchange) {
-    let stream = spareStreams.popLast() ?? HTTP2DownstreamStream(connection: self)
-    while streams.count <= id.slot { streams.append(nil) }
-    streams[id.slot] = stream
+    let stream = streams.takeSpare() ?? HTTP2DownstreamStream(connection: self)
+    streams.insert(stream, at: id)
     exchangeCount += 1
     idleAt = .max
     moveCounted(to: .active)
@@ -119,12 +102,9 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   }
 
   private func streamClosed(_ id: StreamID) {
-    guard let stream = stream(id) else { return }
-    streams[id.slot] = nil
+    guard let stream = streams.remove(id) else { return }
     stream.exchange?.abandon(.clientClosed)
-    stream.reset()
-    // LIMIT: streams kept for the next requests of this connection. More are freed.
-    if spareStreams.count < 32 { spareStreams.append(stream) }
+    streams.keep(stream)
     endIfAnswered()
   }
 
@@ -149,9 +129,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   override func fillOutput() {
     if isClosed { return }
     if session.isResetDue, transfer.isAllWritten { session.resetAnswered() }
-    prepareOutput()
-    session.produce(into: &output, upTo: Self.outputHighWater)
-    while let event = session.nextEvent() { handle(event, Span()) }
+    writeFrames()
     // One request whose answer goes on at once is as little as one of HTTP/1, with the memory that its stream keeps.
     if heldByteCount > 0 || exchangeCount > 1 || transfer.isOutputStuck
       || session.queuedByteCount > HTTP2Session.keptByteCount
@@ -168,22 +146,14 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
 
   // MARK: Other events
 
-  /// A deadline of one of the streams.
-  func expect(_ moment: Int64) { deadline = min(deadline, moment) }
-
   override func deadlinePassed() {
     let now = worker.time.nanoseconds
-    for index in streams.indices {
-      guard let stream = streams[index], let exchange = stream.exchange, stream.deadline <= now else { continue }
-      exchange.checkProgress()
-    }
+    passDeadlines(at: now)
     if now >= frameDeadline { return giveUp(.headerTimeout) }
     if now >= shutdownAt { shutDown() }
-    if session.openStreamCount == 0, exchangeCount == 0 { trim() }
+    if exchangeCount == 0 { trim() }
     if now >= idleAt { endIdle() }
-    var next = min(shutdownAt, idleAt, frameDeadline)
-    for stream in streams { next = min(next, stream?.deadline ?? .max) }
-    if !isClosed { deadline = next }
+    if !isClosed { deadline = min(shutdownAt, idleAt, frameDeadline, streams.nextDeadline) }
     flush()
   }
 
@@ -193,12 +163,6 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     // Though the client may take nothing: the close has a time of its own.
     fillOutput()
     flush()
-  }
-
-  private func trim() {
-    session.releaseStorage()
-    streams = []
-    spareStreams = []
   }
 
   /// Nothing was requested for a long time. A client that reads old answers meanwhile gets more time. One that reads
@@ -226,7 +190,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
       abandonAll()
       return abort()
     }
-    for stream in streams where stream?.exchange?.isRequestComplete == false {
+    for stream in streams.slots where stream?.exchange?.isRequestComplete == false {
       stream?.exchange?.abandon(.clientClosed)
     }
     endIfAnswered()
@@ -234,23 +198,22 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   }
 
   private func abandonAll() {
-    for stream in streams { stream?.exchange?.abandon(.clientClosed) }
+    for stream in streams.slots { stream?.exchange?.abandon(.clientClosed) }
   }
 
   override func disconnected() {
     isClosed = true
     abandonAll()
     moveCounted(to: nil)
-    streams = []
-    spareStreams = []
+    streams.releaseStorage()
   }
 
   override func reviewStreams(_ snapshot: Snapshot) {
-    for stream in streams { stream?.exchange?.review(snapshot) }
+    for stream in streams.slots { stream?.exchange?.review(snapshot) }
   }
 
   override func endTunnels() -> Bool {
-    let exchanges = streams.compactMap { $0?.exchange }
+    let exchanges = streams.slots.compactMap { $0?.exchange }
     guard exchanges.contains(where: { $0.tunnel != nil }) else { return false }
     for exchange in exchanges {
       if exchange.tunnel != nil { exchange.endTunnel(.draining) } else { exchange.refuse(.gateway(.gatewayStopping)) }

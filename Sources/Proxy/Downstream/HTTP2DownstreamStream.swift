@@ -5,7 +5,7 @@ import Bytes
 import HTTP2
 import HTTPWire
 
-final class HTTP2DownstreamStream: DownstreamStream {
+final class HTTP2DownstreamStream: DownstreamStream, HTTP2Stream {
   /// Lets go of its streams when it ends. Not unowned, as each look at it would cost two atomic operations.
   private let connection: HTTP2DownstreamConnection
   private let session: HTTP2Session
@@ -198,7 +198,10 @@ final class HTTP2DownstreamStream: DownstreamStream {
     connection.flush()
   }
 
-  /// Forgets one exchange and keeps the memory for the next.
+  func has(_ id: StreamID) -> Bool { self.id == id }
+
+  func deadlinePassed() { exchange?.checkProgress() }
+
   func reset() {
     held.releaseStorage()
     owedByteCount = 0

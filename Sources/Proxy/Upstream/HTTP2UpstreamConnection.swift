@@ -7,7 +7,7 @@ import HTTP2
 import HTTPWire
 
 /// One connection to a server, for many exchanges at once.
-final class HTTP2UpstreamConnection: UpstreamConnection {
+final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
   let session: HTTP2Session
   private var isConnected = false
   /// The server has said how many streams it accepts (RFC 9113 §3.4). None is begun before: one too many would be
@@ -15,9 +15,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   private var isReady = false
   /// Begun before the connection is ready, in order.
   private var waiting: [HTTP2UpstreamStream] = []
-  /// By the streams' slots.
-  private var streams: [HTTP2UpstreamStream?] = []
-  private var spareStreams: [HTTP2UpstreamStream] = []
+  // LIMIT: streams kept for the next requests. More are freed.
+  var streams = StreamTable<HTTP2UpstreamStream>(spareCountMax: 128)
   private var head = ResponseHead()
   private var trailers = FieldSection()
   /// The server, or a failure, forbids new streams.
@@ -54,7 +53,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   // MARK: Requests
 
-  func takeStream() -> HTTP2UpstreamStream { spareStreams.popLast() ?? HTTP2UpstreamStream(self) }
+  func takeStream() -> HTTP2UpstreamStream { streams.takeSpare() ?? HTTP2UpstreamStream(self) }
 
   /// Begins an exchange's stream, now or once the connection is ready.
   func begin(_ stream: HTTP2UpstreamStream) {
@@ -71,8 +70,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     else {
       return stream.lost(isUnprocessed: true)
     }
-    while streams.count <= id.slot { streams.append(nil) }
-    streams[id.slot] = stream
+    streams.insert(stream, at: id)
     stream.opened(id)
     flush()
   }
@@ -120,33 +118,23 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   // MARK: Responses
 
-  override func received(_ bytes: Span<UInt8>) {
-    var offset = 0
-    while !isClosed, let event = session.receive(bytes, offset: &offset, at: worker.time.nanoseconds) {
-      handle(event, bytes)
-    }
-    if session.openSince != .max { expect(frameDeadline) }
-    flush()
-  }
+  override func received(_ bytes: Span<UInt8>) { receiveFrames(bytes) }
 
-  /// When a frame or a head that the server has begun must have come: one that does not end holds up all streams.
-  private var frameDeadline: Int64 {
-    session.openSince == .max ? .max : session.openSince &+ pool.responseTimeout
-  }
+  var frameTimeout: Int64 { pool.responseTimeout }
 
-  private func handle(_ event: SessionEvent, _ bytes: Span<UInt8>) {
+  func handle(_ event: SessionEvent, _ bytes: Span<UInt8>) {
     switch event {
     case .responseHead(let id, let isEnd):
       session.takeResponseHead(into: &head)
-      stream(id)?.receivedHead(head, isEnd: isEnd)
+      streams[id]?.receivedHead(head, isEnd: isEnd)
       head.reset()
     case .interimHead(let id):
       session.takeResponseHead(into: &head)
-      stream(id)?.receivedInterimHead(head)
+      streams[id]?.receivedInterimHead(head)
       head.reset()
-    case .headRefused(let id, _): stream(id)?.fail(.upstreamMalformed)
+    case .headRefused(let id, _): streams[id]?.fail(.upstreamMalformed)
     case .data(let id, let range):
-      if let stream = stream(id) {
+      if let stream = streams[id] {
         stream.receivedBody(bytes.extracting(range))
       } else {
         session.consumed(id, range.count)
@@ -155,9 +143,9 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
       // The stream's end follows at once.
       session.takeTrailers(into: &trailers)
     case .end(let id):
-      stream(id)?.receivedEnd(trailers)
+      streams[id]?.receivedEnd(trailers)
       trailers.reset()
-    case .drained(let id): stream(id)?.exchange?.upstreamDrained()
+    case .drained(let id): streams[id]?.exchange?.upstreamDrained()
     case .closed(let id, _, let isUnprocessed): streamClosed(id, isUnprocessed: isUnprocessed)
     case .goAway: if isReady { retire() } else { lose() }
     case .failed(let reason):
@@ -168,19 +156,11 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     }
   }
 
-  private func stream(_ id: StreamID) -> HTTP2UpstreamStream? {
-    guard streams.indices.contains(id.slot), let stream = streams[id.slot], stream.id == id else { return nil }
-    return stream
-  }
-
   private func streamClosed(_ id: StreamID, isUnprocessed: Bool) {
-    if let stream = stream(id) {
-      streams[id.slot] = nil
+    if let stream = streams.remove(id) {
       // What the server has reset with another code it may have acted on.
       if isUnprocessed { stream.lost(isUnprocessed: true) } else { stream.fail(.upstreamClosed) }
-      stream.reset()
-      // LIMIT: streams kept for the next requests. More are freed.
-      if spareStreams.count < 128 { spareStreams.append(stream) }
+      streams.keep(stream)
     }
     noteIdle()
   }
@@ -204,33 +184,21 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   override func fillOutput() {
     if isClosed || !isConnected { return }
-    prepareOutput()
-    session.produce(into: &output, upTo: Self.outputHighWater)
-    while let event = session.nextEvent() { handle(event, Span()) }
+    writeFrames()
     settleHeld()
     if session.isFinished { close() }
   }
 
   override var storedByteCount: Int { session.queuedByteCount }
 
-  func expect(_ moment: Int64) { deadline = min(deadline, moment) }
-
   override func deadlinePassed() {
     let now = worker.time.nanoseconds
     if now >= connectDeadline { return connectFailed(.upstreamConnectTimeout) }
     if now >= frameDeadline { return lose() }
-    for index in streams.indices {
-      if let stream = streams[index], stream.deadline <= now { stream.deadlinePassed() }
-    }
-    if session.openStreamCount == 0 {
-      session.releaseStorage()
-      streams = []
-      spareStreams = []
-    }
+    passDeadlines(at: now)
+    trim()
     if now >= idleAt { retire() }
-    var next = min(idleAt, connectDeadline, frameDeadline)
-    for stream in streams { next = min(next, stream?.deadline ?? .max) }
-    if !isClosed { deadline = next }
+    if !isClosed { deadline = min(idleAt, connectDeadline, frameDeadline, streams.nextDeadline) }
     flush()
   }
 
@@ -247,8 +215,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     isClosing = true
     pool.forget(self)
     abort()
-    let lost = streams + waiting
-    streams = []
+    let lost = streams.slots + waiting
+    streams.releaseStorage()
     waiting = []
     for stream in lost { stream?.lost(isUnprocessed: false) }
   }

@@ -5,7 +5,7 @@ import Bytes
 import HTTP2
 import HTTPWire
 
-final class HTTP2UpstreamStream: UpstreamStream {
+final class HTTP2UpstreamStream: UpstreamStream, HTTP2Stream {
   private unowned let connection: HTTP2UpstreamConnection
   /// Nil until the connection is ready.
   private(set) var id: StreamID?
@@ -138,7 +138,8 @@ final class HTTP2UpstreamStream: UpstreamStream {
     exchange.upstreamFull()
   }
 
-  /// Forgets one exchange.
+  func has(_ id: StreamID) -> Bool { self.id == id }
+
   func reset() {
     id = nil
     hasReceived = false

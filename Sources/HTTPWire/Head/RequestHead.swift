@@ -10,7 +10,7 @@ package struct RequestHead: HeadLines, ~Copyable {
   /// The head, from the method to behind the empty line. A CRLF in front of it is left out. All ranges are offsets
   /// here.
   package internal(set) var bytes = ByteQueue()
-  /// The field lines in the order in which they came.
+  /// The field lines in the order in which they came. Each begins where the one before it ends.
   package internal(set) var fields: [FieldLine] = []
   package internal(set) var method = Method.other
   package internal(set) var methodRange = 0..<0

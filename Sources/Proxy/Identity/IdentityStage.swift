@@ -88,22 +88,24 @@ extension Exchange {
     // Asked once for all lines, as each answer costs a walk over them.
     let isTraceKept = head.has(.tracestate) && isTraceKept
     let isCallTimed = head.has(.grpcTimeout) && isCallTimed
-    var run = 0..<0
-    for index in head.fields.indices {
+    let count = head.fields.count
+    var first = 0
+    for index in 0..<count {
       let field = head.fields[index]
-      if !isKept(field, bytes.extracting(field.name), route, snapshot, isTraceKept, isCallTimed) {
-        if field.known == .cookie, isCookieCut(route) { writeCutCookie(bytes, field, route) }
-        if field.known == .referer, isRefererCut { writeCutReferer(bytes, field, route) }
-        continue
-      }
-      if run.upperBound == field.line.lowerBound {
-        run = run.lowerBound..<field.line.upperBound
-      } else {
-        upstreamHead.append(bytes.extracting(run))
-        run = field.line
-      }
+      if isKept(field, bytes.extracting(field.name), route, snapshot, isTraceKept, isCallTimed) { continue }
+      if first < index { copyFields(first..<index, bytes) }
+      first = index + 1
+      if field.known == .cookie, isCookieCut(route) { writeCutCookie(bytes, field, route) }
+      if field.known == .referer, isRefererCut { writeCutReferer(bytes, field, route) }
     }
-    upstreamHead.append(bytes.extracting(run))
+    if first < count { copyFields(first..<count, bytes) }
+  }
+
+  @inline(__always)
+  private func copyFields(_ fields: Range<Int>, _ bytes: Span<UInt8>) {
+    let start = head.fields[fields.lowerBound].line.lowerBound
+    let end = head.fields[fields.upperBound - 1].line.upperBound
+    upstreamHead.append(bytes.extracting(start..<end))
   }
 
   /// Asked of the folded name: what a server may take for another field fares like that one (T76).

@@ -1,5 +1,5 @@
-// What the HTTP/2 connections of clients and of servers have in common: bytes go through a session, which reports events
-// of streams, and frames are made when the transport asks for output.
+// What the HTTP/2 connections of clients and of servers have in common: bytes go through a session, which reports
+// events of streams, and frames are made when the transport asks for output.
 
 import Bytes
 import HTTP2

@@ -1,5 +1,5 @@
-// The streams of one HTTP/2 connection, on the side of its session that faces the exchanges. Streams that have ended are
-// kept for the next ones.
+// The streams of one HTTP/2 connection, on the side of its session that faces the exchanges. Streams that have ended
+// are kept for the next ones.
 
 import HTTP2
 

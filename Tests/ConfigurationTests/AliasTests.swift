@@ -4,7 +4,7 @@ import Testing
 
 @testable import Configuration
 
-@Suite("Aliases", .timeLimit(.minutes(5)))
+@Suite("Aliases", .timeLimit(.minutes(10)))
 struct AliasTests {
   @Test("An alias bomb in the place of a key is an error at once, as anywhere else")
   func bombs() {

@@ -10,7 +10,7 @@ import Tokens
 
 private let group = MultiThreadedEventLoopGroup.singleton
 
-@Suite(.timeLimit(.minutes(1))) struct DemoIssuerTests {
+@Suite(.timeLimit(.minutes(10))) struct DemoIssuerTests {
   private let fetcher = DocumentFetcher(group: group)
 
   private func get(_ url: String) async throws -> String {

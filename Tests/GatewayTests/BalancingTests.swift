@@ -77,7 +77,7 @@ struct BalancingTests {
     #expect(response.code == "upstream_connect_timeout")
     let upstream = try await TestUpstream.answering("other")
     let both = try await GatewayProcess.start(
-      Self.configuration("\"\(full.address)\", \"\(upstream.address)\"", ", connect_timeout: 200ms"))
+      Self.configuration("\"\(full.address)\", \"\(upstream.address)\"", ", connect_timeout: 1s"))
     let other = try await both.connect()
     for _ in 1...3 { #expect(try await other.get("/").text == "other") }
   }

@@ -84,7 +84,8 @@ struct ClientGoneTests {
       connection.stream.startSending(repeating: 0x78, count: 100_000_000)
       try await connection.stream.waitUntilGone()
     }
-    let gateway = try await GatewayProcess.start(Configurations.plain(upstream, top: "limits: { body_timeout: 2s }"))
+    let gateway = try await GatewayProcess.start(
+      Configurations.plain(upstream, top: "limits: { body_timeout: 2s }", upstreamKeys: "read_timeout: 1h"))
     let client = try await gateway.connect(isReading: false, receiveBufferByteCount: 4096)
     try await client.send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n")
     #expect(try await gateway.waitForAccessLog(1)[0].contains("client_stalled"))

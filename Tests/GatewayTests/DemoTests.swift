@@ -4,13 +4,13 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The demo", .timeLimit(.minutes(1)))
+@Suite("The demo", .timeLimit(.minutes(10)))
 struct DemoCommandTests {
   /// The lines that a running demo has printed, up to the last of its text.
   private static func start() async throws -> (demo: ChildProcess, text: [String]) {
     let demo = try ChildProcess.start(
       try GatewayProcess.binary(), ["demo", "--port", "0", "--tls-port", "0", "--admin-port", "0"])
-    let text = try await demo.output.wait(for: "the demo's text", within: .seconds(30)) { output in
+    let text = try await demo.output.wait(for: "the demo's text") { output in
       output.standardOutput.contains("One line per request follows.") ? output.standardOutput : nil
     }
     return (demo, text)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Tokens
 
-@Suite("The token command", .timeLimit(.minutes(2)))
+@Suite("The token command", .timeLimit(.minutes(10)))
 struct TokenCommandTests {
   private typealias Ran = (status: Int32, standardOutput: String, standardError: String)
 

@@ -151,6 +151,7 @@ struct UnixSocketTests {
         upstreams:
           service:
             servers: ["unix:\(socket)"]
+            connect_timeout: 1m
             tls: { ca: "\(certificates.authority)", server_name: \(name) }
         routes: [{ path: "/*", auth: public, upstream: service }]
         """)

@@ -93,6 +93,12 @@ struct UnsolicitedBytesTests {
     let client = try await gateway.connect()
     #expect(try await client.get("/slow").status == 504)
     isGivenUp.open()
-    for _ in 1...5 { #expect(try await client.get("/fast").text == "mine") }
+    for _ in 1...5 {
+      let response = try await undisturbed("an answer in time") {
+        let response = try await client.get("/fast")
+        return response.status == 504 ? nil : response
+      }
+      #expect(response.text == "mine")
+    }
   }
 }

@@ -29,16 +29,25 @@ struct UpstreamFailureTests {
       Configurations.plain(upstream, top: top, upstreamKeys: upstreamKeys, routeKeys: routeKeys))
     let client = try await gateway.connect()
     // On a new upstream connection, and on one that served before.
+    var lateCount = 0
     for _ in 1...2 {
       let response = try await client.get("/bad")
       #expect(response.status == status)
       #expect(response.code == code)
       #expect(response["Connection"] == nil)
-      #expect(try await client.get("/good").text == "good")
+      let good = try await undisturbed("an answer in time") { () async throws -> RawResponse? in
+        let good = try await client.get("/good")
+        if status == 504, good.code == code {
+          lateCount += 1
+          return nil
+        }
+        return good
+      }
+      #expect(good.text == "good")
     }
     let line = try await gateway.waitForAccessLog(containing: code)
     #expect(line.contains("\"status\":\(status)"))
-    #expect(try await gateway.metrics().sum("catraca_errors_total", ["reason": code]) == 2)
+    #expect(try await gateway.metrics().sum("catraca_errors_total", ["reason": code]) == Double(2 + lateCount))
     #expect(upstream.failures.isEmpty)
   }
 
@@ -83,12 +92,10 @@ struct UpstreamFailureTests {
     }
     let gateway = try await GatewayProcess.start(
       Configurations.plain(upstream, upstreamKeys: "response_timeout: 200ms"))
-    // On a busy machine the deadline may pass before the first of them: then it is not what this is about.
-    var hasInterim = false
-    while !hasInterim {
+    try await undisturbed("an interim response before the deadline") {
       let response = try await gateway.get("/bad")
       #expect(response.status == 504)
-      hasInterim = !response.interim.isEmpty
+      return response.interim.isEmpty ? nil : ()
     }
   }
 
@@ -101,11 +108,13 @@ struct UpstreamFailureTests {
       try await connection.stream.waitUntilGone()
     }
     let gateway = try await GatewayProcess.start(Configurations.plain(halting, routeKeys: "timeout: 1s"))
-    let client = try await gateway.connect()
-    try await client.send("GET /bad HTTP/1.1\r\nHost: test\r\n\r\n")
-    #expect(try await client.receiveResponseHead().status == 200)
+    let client = try await undisturbed("an answer that begins before the deadline") {
+      let client = try await gateway.connect()
+      try await client.send("GET /bad HTTP/1.1\r\nHost: test\r\n\r\n")
+      return try await client.receiveResponseHead().status == 200 ? client : nil
+    }
     #expect(latin1(try await client.receiveToEnd()) == "half")
-    #expect(try await gateway.waitForAccessLog(1)[0].contains("route_timeout"))
+    _ = try await gateway.waitForAccessLog(containing: "route_timeout", "\"status\":200")
   }
 
   @Test("An upstream that stops in its body: the answer is cut after body_timeout")
@@ -128,7 +137,7 @@ struct UpstreamFailureTests {
       try await connection.stream.waitUntilGone()
     }
     let gateway = try await GatewayProcess.start(
-      Configurations.plain(upstream, top: "limits: { body_timeout: 300ms, body_size: 1GiB }"))
+      Configurations.plain(upstream, top: "limits: { body_size: 1GiB }", upstreamKeys: "read_timeout: 300ms"))
     let client = try await gateway.connect()
     try await client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 500000000\r\n\r\n")
     client.startSending(repeating: 0x78, count: 500_000_000)

@@ -84,7 +84,7 @@ package final class ByteStream: Sendable {
     var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .channelOption(.allowRemoteHalfClosure, value: true)
       .channelOption(.autoRead, value: isReading)
-      .connectTimeout(.seconds(10))
+      .connectTimeout(TimeAmount(Deadline.standard))
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           if let secure {
@@ -173,7 +173,7 @@ package final class ByteStream: Sendable {
 
   /// Returns when the peer's system has all that was sent.
   package func waitUntilDelivered() async throws {
-    while try await unacknowledgedByteCount() > 0 { await Task.yield() }
+    try await poll("all bytes to be at the peer", pauseMilliseconds: 1) { try await unacknowledgedByteCount() == 0 }
   }
 
   private func unacknowledgedByteCount() async throws -> CInt {

@@ -8,12 +8,15 @@ extension GatewayProcess {
 
   /// Asks again after a pause until it holds.
   package func waitUntil(_ awaited: String, _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + Deadline.standard
-    while try await !condition() {
-      if ContinuousClock.now > deadline {
-        throw DeadlinePassed(awaited: awaited, seen: "\(standardError.suffix(12)) \(accessLog.suffix(6))")
-      }
-      await Pause.short()
+    try await poll(awaited, seen: { "\(standardError.suffix(12)) \(accessLog.suffix(6))" }, condition)
+  }
+
+  /// A connection that has had its first answer. Where `header_timeout` is short, a busy machine may be late for that.
+  package func connectServed(_ path: String = "/") async throws -> RawClient {
+    try await undisturbed("a connection that is served in time") {
+      let client = try await connect()
+      guard let response = try? await client.get(path), response.status == 200 else { return nil }
+      return client
     }
   }
 }

@@ -182,15 +182,13 @@ package final class GatewayProcess: Sendable {
   package func waitForMetrics(
     _ awaited: String, _ condition: (MetricsReading) -> Bool
   ) async throws -> MetricsReading {
-    let deadline = ContinuousClock.now + Deadline.standard
-    while true {
-      let metrics = try await metrics()
-      if condition(metrics) { return metrics }
-      if ContinuousClock.now > deadline {
-        throw DeadlinePassed(awaited: awaited, seen: "\(metrics.samples.filter { $0.value != 0 })")
-      }
-      await Pause.short()
+    var last = try await metrics()
+    try await poll(awaited, seen: { "\(last.samples.filter { $0.value != 0 })" }) {
+      if condition(last) { return true }
+      last = try await metrics()
+      return condition(last)
     }
+    return last
   }
 
   // MARK: What it says
@@ -259,6 +257,16 @@ package final class GatewayProcess: Sendable {
   /// Memory of the process's own in bytes, page by page: what ``residentByteCount(_:)`` gives may be some 100 KiB
   /// behind.
   package func anonymousByteCount() throws -> Int { try byteCount(of: "Anonymous:", in: "smaps_rollup") }
+
+  /// Seconds of processor time that the process has used.
+  package func processorSeconds() throws -> Double {
+    let text = try String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8)
+    let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
+    guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else {
+      throw StartFailure(description: "no times in /proc: \(text)")
+    }
+    return (user + system) / 100
+  }
 
   private func byteCount(of name: String, in file: String) throws -> Int {
     let text = try String(contentsOfFile: "/proc/\(child.processID)/\(file)", encoding: .utf8)

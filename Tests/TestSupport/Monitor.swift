@@ -18,13 +18,6 @@ package enum Deadline {
   package static let standard = Duration.seconds(120)
 }
 
-package enum Pause {
-  /// Between two looks at something that sends no event: long enough to leave the processor to what is awaited.
-  package static func short() async {
-    try? await MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
-  }
-}
-
 /// State behind a lock, with waits that never block a thread.
 package final class Monitor<State: Sendable>: Sendable {
   private struct Guarded: Sendable {

@@ -10,7 +10,7 @@ import Tokens
 private let url = "https://idp.test/keys"
 private let wellKnown = "https://idp.test/.well-known/openid-configuration"
 
-@Suite(.timeLimit(.minutes(1))) struct KeySetRegistryTests {
+@Suite(.timeLimit(.minutes(10))) struct KeySetRegistryTests {
   let world = VirtualWorld()
 
   private func ids(_ registry: KeySetRegistry) async -> [[String]?] {

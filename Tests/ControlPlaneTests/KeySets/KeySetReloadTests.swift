@@ -8,7 +8,7 @@ import Tokens
 
 private let url = "https://idp.test/keys"
 
-@Suite(.timeLimit(.minutes(1))) struct KeySetReloadTests {
+@Suite(.timeLimit(.minutes(10))) struct KeySetReloadTests {
   let world = VirtualWorld()
 
   @Test("After a reload every set is published again by the registry itself, in one order with what its loads bring")

@@ -9,7 +9,7 @@ import Tokens
 
 private let url = "https://idp.test/keys"
 
-@Suite(.timeLimit(.minutes(1))) struct KeySetTimesTests {
+@Suite(.timeLimit(.minutes(10))) struct KeySetTimesTests {
   let world = VirtualWorld()
 
   private func ids(_ registry: KeySetRegistry) async -> [[String]?] {

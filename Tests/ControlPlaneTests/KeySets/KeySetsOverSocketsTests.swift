@@ -26,7 +26,7 @@ private final class TestIssuer: Sendable {
   func put(_ target: String, _ response: SmallResponse) { answers.withLock { $0[target] = response } }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct KeySetsOverSocketsTests {
+@Suite(.timeLimit(.minutes(10))) struct KeySetsOverSocketsTests {
   private func registry() -> KeySetRegistry {
     KeySetRegistry(environment: .live(DocumentFetcher(group: group)), log: Logger(label: "test")) { _, _ in }
   }

@@ -4,6 +4,8 @@
 import Logging
 import Synchronization
 import TLS
+import TestSupport
+import Testing
 import Tokens
 
 @testable import Configuration
@@ -186,7 +188,13 @@ extension KeySetRegistry {
   }
 }
 
-/// Waits for something that other tasks bring about. A test that waits in vain is ended by its time limit.
-func eventually(_ condition: () async -> Bool) async {
-  while await !condition() { await Task.yield() }
+/// Waits for something that other tasks bring about.
+func eventually(
+  _ sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async -> Bool
+) async {
+  do {
+    try await poll("what other tasks bring about", pauseMilliseconds: 1, condition)
+  } catch {
+    Issue.record(error, sourceLocation: sourceLocation)
+  }
 }

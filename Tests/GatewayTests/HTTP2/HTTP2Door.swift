@@ -54,8 +54,8 @@ struct HTTP2Door {
   func curl(_ way: Way, _ path: String, _ arguments: [String] = []) async throws -> String {
     let result = try await ChildProcess.run(
       "curl",
-      ["-sS", "--noproxy", "*", "--max-time", "60", "--cacert", authority] + resolve + way.flags + arguments
-        + [(way.isSecure ? secure : clear) + path], within: .seconds(70))
+      ["-sS", "--noproxy", "*", "--max-time", "100", "--cacert", authority] + resolve + way.flags + arguments
+        + [(way.isSecure ? secure : clear) + path])
     #expect(result.status == 0, "curl \(way) \(path): \(result.standardError)")
     return result.standardOutput
   }

@@ -64,7 +64,7 @@ struct RequestLimitTests {
     let gateway = try await GatewayProcess.start(
       Configurations.plain(
         server.upstream, top: "workers: 2",
-        upstreamKeys: "max_requests: 3, max_requests_per_server: 2, queue: { length: 1000, timeout: 1m }"))
+        upstreamKeys: "max_requests: 3, max_requests_per_server: 2, queue: { length: 1000, timeout: 5m }"))
     try await withThrowingTaskGroup(of: Void.self) { group in
       for number in 1...40 {
         group.addTask {
@@ -86,7 +86,7 @@ struct RequestLimitTests {
     let server = try await Server.start()
     let gateway = try await GatewayProcess.start(
       Configurations.plain(
-        server.upstream, top: "workers: 2", upstreamKeys: "max_requests: 1, queue: { length: 20, timeout: 30s }"))
+        server.upstream, top: "workers: 2", upstreamKeys: "max_requests: 1, queue: { length: 20, timeout: 5m }"))
     let first = try await gateway.connect()
     try await first.send("GET /first HTTP/1.1\r\nHost: test\r\n\r\n")
     _ = try await server.upstream.waitForRequests(1)

@@ -37,7 +37,11 @@ struct KeyOutageTests {
   @Test("The first client after the start is let in: listeners open once the issuer has answered")
   func firstClient() async throws {
     let issuer = try await TestIssuer.start(.es256)
-    let door = try await TokenDoor.start(issuers: issuer.configuration())
+    // The start waits a second for the issuer.
+    let door = try await undisturbed("an issuer that answers in time") {
+      let door = try await TokenDoor.start(issuers: issuer.configuration())
+      return door.gateway.standardError.contains { $0.contains("but=issuer login has no keys") } ? nil : door
+    }
     #expect(try await door.verdict(issuer.token()) == "passed")
     let log = door.gateway.standardError
     let loaded = try #require(log.firstIndex { $0.hasSuffix("keys loaded") })
@@ -64,9 +68,12 @@ struct KeyOutageTests {
       issuers: long.configuration(name: "long", more: ["refresh: 1s"])
         + short.configuration(name: "short", more: ["refresh: 1s", "stale: 1s"]), auth: "{ issuers: [long, short] }")
     try await door.gateway.waitUntilReady()
-    #expect(try await door.verdicts([long.token(), short.token()]) == ["passed", "passed"])
+    // The short one's keys last for a second more than the time between two fetches.
     let remembered = short.token()
-    #expect(try await door.verdict(remembered) == "passed")
+    try await undisturbed("a fetch in time") {
+      let verdicts = try await door.verdicts([long.token(), short.token(), remembered])
+      return verdicts == ["passed", "passed", "passed"] ? () : nil
+    }
     long.server.putAll(.status(503))
     short.server.putAll(.status(503))
     try await door.gateway.waitForMetrics("the short one's keys to be withdrawn") {
@@ -81,7 +88,9 @@ struct KeyOutageTests {
     #expect(try await door.gateway.metrics().sum("catraca_jwks_age_seconds", ["issuer": "long"]) >= 1)
     short.server.putAll(nil)
     try await door.gateway.waitUntilReady()
-    #expect(try await door.verdicts([short.token(["n": 2]), remembered]) == ["passed", "passed"])
+    try await undisturbed("a fetch in time") {
+      try await door.verdicts([short.token(["n": 2]), remembered]) == ["passed", "passed"] ? () : nil
+    }
   }
 
   @Test("With a state directory the keys survive a restart with the issuer down. A broken file there is no trouble")

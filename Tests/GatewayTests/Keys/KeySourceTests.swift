@@ -94,7 +94,12 @@ struct KeySourceTests {
       for number in 0..<20 {
         group.addTask {
           let token = issuer.token(["n": .integer(number)], key: next)
-          return try await door.gateway.get("/door", ["Authorization: Bearer \(token)"]).status
+          return try await undisturbed("the new key in time") {
+            let start = ContinuousClock.now
+            let status = try await door.gateway.get("/door", ["Authorization: Bearer \(token)"]).status
+            // The gateway waits 0.9 s for it.
+            return status == 401 && ContinuousClock.now - start > .milliseconds(900) ? nil : status
+          }
         }
       }
       for try await status in group { #expect(status == 200) }
@@ -121,8 +126,9 @@ struct KeySourceTests {
     issuer.server.putAll(.hang)
     let started = ContinuousClock.now
     #expect(try await door.verdict(issuer.token(header: ["kid": "new"])) == "key_unknown")
-    let elapsed = ContinuousClock.now - started
-    #expect(elapsed > .milliseconds(800) && elapsed < .seconds(5), "\(elapsed)")
+    #expect(ContinuousClock.now - started > .milliseconds(800))
+    // The fetch itself is given up much later.
+    #expect(try await door.gateway.metrics().sum("catraca_jwks_refresh_total", ["result": "timeout"]) == 0)
     #expect(try await door.verdict(issuer.token()) == "passed")
   }
 

@@ -11,7 +11,7 @@ import Testing
     let finding: String
   }
 
-  @Test("testssl.sh finds TLS 1.2 and 1.3, forward secrecy and nothing weak", .timeLimit(.minutes(5)))
+  @Test("testssl.sh finds TLS 1.2 and 1.3, forward secrecy and nothing weak", .timeLimit(.minutes(10)))
   func testssl() async throws {
     let gateway = try await SecureGateway.start([.good, .rsa])
     let folder = try TemporaryFolder()

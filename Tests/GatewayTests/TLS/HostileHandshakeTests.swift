@@ -9,6 +9,17 @@ struct HostileHandshakeTests {
   /// A record of the handshake protocol that announces a hello of 512 bytes and brings three of them.
   private static let halfHello: [UInt8] = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xFC]
 
+  /// - Parameter timeout: for handshakes at the second port; at the first they have ten minutes.
+  private static func start(timeout: String) async throws -> SecureGateway {
+    let certificates = try await TestCertificates.shared()
+    let pair = "{ certificate: \"\(certificates.certificate(.good))\", key: \"\(certificates.key(.good))\" }"
+    let listeners = ["10m", timeout].map {
+      "  - { address: \"127.0.0.1:0\", tls: { certificates: [\(pair)], handshake_timeout: \($0) } }\n"
+    }
+    let process = try await GatewayProcess.start("listeners:\n" + listeners.joined() + SecureGateway.answering)
+    return SecureGateway(certificates: certificates, process: process)
+  }
+
   @Test("Plain HTTP on a TLS port gets a 400 that says what to do, also with a body that nobody reads")
   func plainHTTP() async throws {
     let gateway = try await SecureGateway.start()
@@ -40,10 +51,11 @@ struct HostileHandshakeTests {
       [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28], [0x16, 0x03, 0x01, 0x00, 0x04, 0x01, 0xFF, 0xFF, 0xFF],
     ])
   func garbage(_ bytes: [UInt8]) async throws {
-    let gateway = try await SecureGateway.start(tls: "handshake_timeout: 1s")
+    // A port for those who have time, and one for those who do not.
+    let gateway = try await Self.start(timeout: "1s")
     let neighbour = try await gateway.connect()
     #expect(try await neighbour.get("/").status == 200)
-    let client = try await gateway.process.connect()
+    let client = try await RawClient.connect(port: gateway.process.ports[1])
     client.startSending(bytes)
     try await client.waitUntilGone()
     // An alert is one small record. No answer of HTTP is among it.
@@ -59,8 +71,9 @@ struct HostileHandshakeTests {
 
   @Test("A handshake that is slow, or never begins, ends at handshake_timeout and is counted")
   func slow() async throws {
-    let gateway = try await SecureGateway.start(tls: "handshake_timeout: 300ms")
-    let (silent, half) = (try await gateway.process.connect(), try await gateway.process.connect())
+    let gateway = try await Self.start(timeout: "300ms")
+    let port = gateway.process.ports[1]
+    let (silent, half) = (try await RawClient.connect(port: port), try await RawClient.connect(port: port))
     try await half.send(Self.halfHello)
     try await silent.waitUntilGone()
     try await half.waitUntilGone()
@@ -68,7 +81,7 @@ struct HostileHandshakeTests {
     // The deadline is the handshake's and not the connection's.
     let client = try await gateway.connect()
     #expect(try await client.get("/").status == 200)
-    let another = try await gateway.process.connect()
+    let another = try await RawClient.connect(port: port)
     try await another.waitUntilGone()
     try await gateway.waitForHandshakes("timeout", 3)
     #expect(try await client.get("/").status == 200)

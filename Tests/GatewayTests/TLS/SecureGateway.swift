@@ -81,7 +81,7 @@ struct SecureGateway {
     let result = try await ChildProcess.run(
       "curl",
       [
-        "-sS", "--noproxy", "*", "--max-time", "9", "--cacert", certificates.authority, "--resolve",
+        "-sS", "--noproxy", "*", "--max-time", "100", "--cacert", certificates.authority, "--resolve",
         "\(host):\(process.port):127.0.0.1",
       ] + arguments + ["https://\(host):\(process.port)\(path)"])
     return (result.status, result.status == 0 ? result.standardOutput : result.standardError)

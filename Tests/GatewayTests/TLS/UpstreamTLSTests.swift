@@ -15,11 +15,11 @@ struct UpstreamTLSTests {
   ///   - tls: the keys of the upstream's `tls`.
   ///   - host: how the server is written.
   private func start(
-    _ upstream: TestUpstream, tls: String, host: String = "127.0.0.1", keys: String = ""
+    _ upstream: TestUpstream, tls: String, host: String = "127.0.0.1", keys: String = "connect_timeout: 1m"
   ) async throws -> GatewayProcess {
     try await GatewayProcess.start(
       """
-      upstreams: { service: { servers: ["\(host):\(upstream.port)"], tls: { \(tls) }\(keys) } }
+      upstreams: { service: { servers: ["\(host):\(upstream.port)"], tls: { \(tls) }, \(keys) } }
       routes: [{ path: "/*", auth: public, upstream: service }]
       """, environment: ["SSL_CERT_FILE": certificates.file("other.crt"), "SSL_CERT_DIR": "/nonexistent"])
   }
@@ -84,7 +84,7 @@ struct UpstreamTLSTests {
     #expect(try await gateway.get("/secret").status == 502)
     #expect(upstream.connections.allSatisfy { !latin1($0.record).contains("secret") })
     let silent = try await TestUpstream.start { try await $0.stream.waitUntilGone() }
-    let waiting = try await start(silent, tls: authority, keys: ", connect_timeout: 200ms")
+    let waiting = try await start(silent, tls: authority, keys: "connect_timeout: 200ms")
     #expect(try await waiting.get("/secret").status == 504)
     #expect(silent.connections.allSatisfy { !latin1($0.record).contains("secret") })
   }
@@ -124,7 +124,8 @@ struct UpstreamTLSTests {
   func wantsHTTP2() async throws {
     for protocols in [[], ["http/1.1"]] {
       let upstream = try await TestUpstream.echo(secure: try await SecureGateway.server(protocols: protocols))
-      let gateway = try await start(upstream, tls: "\(authority), server_name: localhost", keys: ", protocol: http2")
+      let gateway = try await start(
+        upstream, tls: "\(authority), server_name: localhost", keys: "protocol: http2, connect_timeout: 1m")
       #expect(try await gateway.get("/secret").status == 502)
       _ = try await gateway.waitForLog("why") { $0.contains("TLS to an upstream failed") }
       #expect(upstream.connections.allSatisfy { $0.record.isEmpty })
@@ -160,8 +161,8 @@ struct UpstreamTLSTests {
     let gateway = try await GatewayProcess.start(
       """
       upstreams:
-        two: { servers: ["127.0.0.1:\(port)"], protocol: http2, tls: { \(authority), server_name: localhost } }
-        one: { servers: ["localhost:\(port)"], tls: { \(authority) } }
+        two: { servers: ["127.0.0.1:\(port)"], protocol: http2, tls: { \(authority), server_name: localhost }, connect_timeout: 1m }
+        one: { servers: ["localhost:\(port)"], connect_timeout: 1m, tls: { \(authority) } }
       routes:
         - { path: "/two", auth: public, upstream: two }
         - { path: "/one", auth: public, upstream: one }
@@ -184,6 +185,7 @@ struct UpstreamTLSTests {
       upstreams:
         service:
           servers: ["127.0.0.1:\(upstream.port)"]
+          connect_timeout: 1m
           tls: { \(authority), server_name: localhost, certificate: a.crt, key: a.key }
       routes: [{ path: "/*", auth: public, upstream: service }]
       """,

@@ -95,7 +95,7 @@ struct CORSBrowserTests {
         "--remote-debugging-port=0", "--user-data-dir=\(scene.folder.url.path)/profile", address,
       ])
     defer { browser.kill(SIGTERM) }
-    let line = try await scene.gateway.waitForAccessLog(containing: "/seen/\(name)/", within: .seconds(90))
+    let line = try await scene.gateway.waitForAccessLog(containing: "/seen/\(name)/")
     let path = try #require(line.firstMatch(of: /"path":"\/seen\/[a-z]+\/([^"]*)"/)?.1)
     return path.split(separator: "-").map(String.init)
   }

@@ -8,7 +8,7 @@ import Testing
 struct CurlTests {
   private static func curl(_ gateway: GatewayProcess, _ arguments: [String]) async throws -> String {
     let arguments = arguments.map { $0.replacing("GATEWAY", with: "http://127.0.0.1:\(gateway.port)") }
-    let result = try await ChildProcess.run("curl", ["-sS", "--noproxy", "*", "--max-time", "8"] + arguments)
+    let result = try await ChildProcess.run("curl", ["-sS", "--noproxy", "*", "--max-time", "100"] + arguments)
     #expect(result.status == 0, "curl \(arguments): \(result.standardError)")
     return result.standardOutput
   }

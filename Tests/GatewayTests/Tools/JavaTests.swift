@@ -46,7 +46,7 @@ struct JavaTests {
     try folder.write("Echo.java", Data(Self.program.utf8))
     let client = try ChildProcess.start(
       "/usr/bin/env", ["java", "Echo.java", "ws://127.0.0.1:\(gateway.port)/echo"], in: folder.url)
-    let outcome = try await client.finish(within: .seconds(60))
+    let outcome = try await client.finish()
     #expect(outcome.standardOutput == "hello", "\(outcome.standardError.suffix(500))")
     #expect(upstream.requests.count == 1 && upstream.requests.allSatisfy { $0["Content-Length"] == nil })
   }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Tokens
 
-@Suite("Names as PHP reads them", .needs("php"), .timeLimit(.minutes(2)))
+@Suite("Names as PHP reads them", .needs("php"), .timeLimit(.minutes(10)))
 struct PHPNameTests {
   /// What PHP takes of names for the parameter `access_token`.
   private func read(_ names: [String]) async throws -> [Bool] {

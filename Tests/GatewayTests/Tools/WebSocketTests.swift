@@ -62,7 +62,7 @@ struct WebSocketTests {
 
     func client(_ arguments: [String]) async throws -> [String] {
       let client = try ChildProcess.start("/usr/bin/env", [python, "-u"] + arguments, in: folder.url)
-      let outcome = try await client.finish(within: .seconds(60))
+      let outcome = try await client.finish()
       #expect(outcome.status == 0, "\(outcome.standardError.suffix(500))")
       return outcome.standardOutput.split(separator: "\n").map(String.init)
     }
@@ -126,7 +126,7 @@ struct WebSocketTests {
         address,
       ])
     defer { browser.kill(SIGTERM) }
-    let report = try await bench.gateway.waitForAccessLog(containing: "/seen/", within: .seconds(90))
+    let report = try await bench.gateway.waitForAccessLog(containing: "/seen/")
     #expect(report.contains("\"path\":\"/seen/open-bearer-hello-4401\""))
     let tunnel = try await bench.gateway.waitForAccessLog(containing: "\"status\":101")
     #expect(tunnel.contains("\"protocol\":\"HTTP/2\"") && tunnel.contains("\"subject\":\"alice\""))

@@ -30,6 +30,7 @@ struct TruncatedSecureAnswerTests {
       upstreams:
         service:
           servers: ["\(upstream.address)"]
+          connect_timeout: 1m
           tls: { ca: "\(certificates.authority)", server_name: localhost }
       routes: [{ path: "/*", auth: public, upstream: service }]
       """)

@@ -3,7 +3,7 @@
 import TestSupport
 import Testing
 
-@Suite("Slow frames over HTTP/2", .timeLimit(.minutes(5)))
+@Suite("Slow frames over HTTP/2", .timeLimit(.minutes(10)))
 struct SlowFrameTests {
   private static func start() async throws -> GatewayProcess {
     try await GatewayProcess.start(
@@ -35,14 +35,21 @@ struct SlowFrameTests {
   @Test("T98 What is begun and not ended ends the connection after header_timeout", arguments: Beginning.allCases)
   func silence(beginning: Beginning) async throws {
     let gateway = try await Self.start()
-    let first = try await gateway.connect()
-    try await first.send(Frames.preface + Frames.settings() + beginning.bytes(on: 1))
-    #expect(SentFrame.all(try await first.receiveToEnd()).last?.type == 7)
+    // What the gateway sends shows that it has the preface; on a busy machine that may come too late.
+    let frames = try await undisturbed("a preface in time") {
+      let first = try await gateway.connect()
+      try await first.send(Frames.preface + Frames.settings() + beginning.bytes(on: 1))
+      let frames = SentFrame.all(try await first.receiveToEnd())
+      return frames.isEmpty ? nil : frames
+    }
+    #expect(frames.last?.type == 7)
     // The same behind a request that was good.
-    let second = try await gateway.connect()
-    try await second.send(Frames.preface + Frames.settings() + Frames.headers(1, Frames.get("/fixed"), end: true))
-    try await second.send(Frames.settingsAck)
-    _ = try await second.receive(through: "fixed")
+    let second = try await undisturbed("a request in time") {
+      let second = try await gateway.connect()
+      try await second.send(
+        Frames.preface + Frames.settings() + Frames.headers(1, Frames.get("/fixed"), end: true) + Frames.settingsAck)
+      return (try? await second.receive(through: "fixed")).map { _ in second }
+    }
     try await second.send(beginning.bytes(on: 3))
     #expect(SentFrame.all(try await second.receiveToEnd()).last?.type == 7)
     #expect(try await gateway.metrics().sum("catraca_errors_total", ["reason": "h2_header_timeout"]) >= 1)
@@ -67,7 +74,7 @@ struct SlowFrameTests {
     for byte in rest where !client.isEnded {
       // The gateway may be gone in the middle of it.
       do { try await client.send([byte]) } catch { break }
-      _ = try await gateway.get("/fixed")
+      _ = try await gateway.admin("/healthz")
     }
     #expect(client.isEnded)
   }

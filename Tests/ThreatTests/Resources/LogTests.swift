@@ -16,7 +16,7 @@ struct LogTests {
     let script = "mkfifo own.log; cat own.log >&2 & echo $! > reader; exec \"$@\" 2> own.log"
     let gateway = try await GatewayProcess.start(
       """
-      upstreams: { broken: { servers: ["\(plain.address)"], tls: { verify: false } } }
+      upstreams: { broken: { servers: ["\(plain.address)"], tls: { verify: false }, connect_timeout: 1m } }
       routes:
         - { path: /broken, auth: public, upstream: broken }
         - { path: /fixed, auth: public, respond: { status: 200, body: fixed } }
@@ -100,7 +100,7 @@ struct LogTests {
       routes: [{ path: "/*", auth: public, respond: { status: 200 } }]
       """, launcher: ["/bin/sh", "-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"])
     let path = gateway.folder.appending(path: "access.log").path
-    let client = try await gateway.connect()
+    let client = try await gateway.connectServed()
     var requestCount = 0
     var writtenCount = 0
     for round in 1...2 {
@@ -116,7 +116,7 @@ struct LogTests {
       // SAFETY: the path lives through the call.
       #expect(unsafe truncate(path, 0) == 0)
       requestCount += 1
-      _ = try await gateway.get("/\(requestCount)")
+      _ = try await client.get("/\(requestCount)")
       try await gateway.waitUntil("lines that are written again") {
         _ = try await gateway.admin("/healthz")
         return gateway.standardError.count { $0.hasSuffix("access log lines are written again") } == round

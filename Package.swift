@@ -84,24 +84,30 @@ let package = Package(
       name: "Documents", dependencies: ["HTTPWire", "HTTP2", "Tokens", "Configuration", "Proxy"],
       swiftSettings: settings),
 
-    .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: settings),
-    .testTarget(name: "HTTPWireTests", dependencies: ["Bytes", "HTTPWire"], swiftSettings: settings),
+    .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestBasics"], swiftSettings: settings),
+    .testTarget(name: "HTTPWireTests", dependencies: ["Bytes", "HTTPWire", "TestBasics"], swiftSettings: settings),
     .testTarget(
-      name: "HTTP2Tests", dependencies: ["Bytes", "HTTPWire", "HTTP2", "TestSupport"], swiftSettings: settings),
+      name: "HTTP2Tests", dependencies: ["Bytes", "HTTPWire", "HTTP2", "TestBasics", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "CompressionTests", dependencies: ["Bytes", "Compression", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "JSONTests", dependencies: ["Bytes", "JSON"], swiftSettings: settings),
     .testTarget(name: "CryptographyTests", dependencies: ["Bytes", "Cryptography"], swiftSettings: settings),
-    .testTarget(name: "TLSTests", dependencies: ["Bytes", "COpenSSL", "TLS", "TestSupport"], swiftSettings: settings),
     .testTarget(
-      name: "TokensTests", dependencies: ["Bytes", "JSON", "Cryptography", "Tokens"], exclude: ["Vectors"],
+      name: "TLSTests", dependencies: ["Bytes", "COpenSSL", "TLS", "TestBasics", "TestSupport"], swiftSettings: settings
+    ),
+    .testTarget(
+      name: "TokensTests", dependencies: ["Bytes", "JSON", "Cryptography", "Tokens", "TestBasics"],
+      exclude: ["Vectors"],
       swiftSettings: settings),
     .testTarget(
-      name: "ConfigurationTests", dependencies: ["Configuration", "Tokens"], exclude: ["Cases"],
+      name: "ConfigurationTests", dependencies: ["Configuration", "Tokens", "TestBasics"], exclude: ["Cases"],
       swiftSettings: settings),
     .testTarget(
       name: "ProxyTests",
-      dependencies: ["Bytes", "HTTPWire", "HTTP2", "Cryptography", "Tokens", "Configuration", "Proxy", "TestSupport"],
+      dependencies: [
+        "Bytes", "HTTPWire", "HTTP2", "Cryptography", "Tokens", "Configuration", "Proxy", "TestBasics", "TestSupport",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "TransportTests", dependencies: ["Bytes", "Configuration", "Proxy", "Transport", "TestSupport"],
@@ -118,6 +124,8 @@ let package = Package(
     .systemLibrary(
       name: "CBrotliDecoder", path: "Tests/CBrotliDecoder", pkgConfig: "libbrotlidec",
       providers: [.apt(["libbrotli-dev"])]),
+    // What every test target may use: it depends on nothing.
+    .target(name: "TestBasics", path: "Tests/TestBasics", swiftSettings: settings),
     .target(
       name: "TestSupport",
       dependencies: [
@@ -132,7 +140,8 @@ let package = Package(
       ],
       path: "Tests/WorkDriver", swiftSettings: settings),
     .testTarget(
-      name: "GatewayTests", dependencies: ["Cryptography", "TLS", "Tokens", "TestSupport"], swiftSettings: settings),
+      name: "GatewayTests", dependencies: ["Cryptography", "TLS", "Tokens", "TestBasics", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "ThreatTests", dependencies: ["Bytes", "JSON", "Cryptography", "TLS", "Tokens", "TestSupport"],
       swiftSettings: settings),

@@ -1,24 +1,13 @@
 // Broken files of every kind: never a trap, always at least one error, each at a place in the file. Fixed seeds, so
 // that a failure repeats.
 
+import TestBasics
 import Testing
 
 @testable import Configuration
 
 @Suite("Broken files")
 struct FuzzTests {
-  /// SplitMix64: small, and the same everywhere.
-  struct Generator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
-  }
-
   /// What is wrong with the reader's answer, or nil.
   private func complaint(_ text: String) -> String? {
     let errors: [Diagnostic]
@@ -56,7 +45,7 @@ struct FuzzTests {
 
   @Test("mutations of the example", arguments: 0..<8) func mutations(seed: Int) throws {
     let example = Array(try Tree.text("gateway.conf.example").utf8.filter { $0 != 0x0D })
-    var random = Generator(state: UInt64(seed) &* 7919 &+ 1)
+    var random = SeededGenerator(seed: UInt64(seed) &* 7919 &+ 1)
     var refused = 0
     for _ in 0..<60 {
       var bytes = example
@@ -84,7 +73,7 @@ struct FuzzTests {
   }
 
   @Test("mutations of the cases", arguments: 0..<4) func mutatedCases(seed: Int) throws {
-    var random = Generator(state: UInt64(seed) &* 104_729 &+ 3)
+    var random = SeededGenerator(seed: UInt64(seed) &* 104_729 &+ 3)
     for name in CaseTests.names where name != "laughs.conf" {
       let input = Array(try Tree.text(CaseTests.folder + "/" + name).utf8)
       for _ in 0..<10 {

@@ -1,5 +1,6 @@
 // Everything at once: clients and upstream connections in every form of framing, and each request gets its own answer.
 
+import TestBasics
 import TestSupport
 import Testing
 
@@ -53,7 +54,7 @@ struct MixedTrafficTests {
   }
 
   private static func runClient(_ client: Int, _ gateway: GatewayProcess) async throws {
-    var random = SeededGenerator(UInt64(client))
+    var random = SeededGenerator(seed: UInt64(client))
     let connection = try await gateway.connect()
     for request in 1...40 {
       let number = "\(client)-\(request)"

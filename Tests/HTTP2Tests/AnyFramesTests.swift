@@ -2,23 +2,13 @@
 // changed. Seeded, so that a failure comes again.
 
 import HTTP2
+import TestBasics
 import TestSupport
 import Testing
 
 @Suite("Any bytes for HTTP/2 sessions")
 struct AnyFramesTests {
-  struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var mixed = state
-      mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-      mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-      return mixed ^ mixed >> 31
-    }
-  }
-
-  private static func frame(_ random: inout Seeded) -> [UInt8] {
+  private static func frame(_ random: inout SeededGenerator) -> [UInt8] {
     let stream = UInt32.random(in: 0..<12, using: &random)
     switch Int.random(in: 0..<12, using: &random) {
     case 0:
@@ -40,7 +30,7 @@ struct AnyFramesTests {
   }
 
   /// Lives as a caller would, answering some of what comes.
-  private static func drive(_ endpoint: Endpoint, _ bytes: [UInt8], _ random: inout Seeded) {
+  private static func drive(_ endpoint: Endpoint, _ bytes: [UInt8], _ random: inout SeededGenerator) {
     endpoint.receive(bytes)
     for stream in endpoint.streams.values {
       switch Int.random(in: 0..<8, using: &random) {
@@ -57,7 +47,7 @@ struct AnyFramesTests {
 
   @Test("Random frames and bytes trap nowhere, and memory stays bounded", arguments: [SessionRole.server, .client])
   func randomFrames(role: SessionRole) throws {
-    var random = Seeded(state: role == .server ? 41 : 42)
+    var random = SeededGenerator(seed: role == .server ? 41 : 42)
     var requests = 0
     for _ in 0..<3000 {
       let endpoint = try #require(role == .server ? greetedServer() : greetedClient())
@@ -81,7 +71,7 @@ struct AnyFramesTests {
 
   @Test("A conversation with a few bytes changed traps nowhere")
   func mutations() throws {
-    var random = Seeded(state: 43)
+    var random = SeededGenerator(seed: 43)
     let original =
       Frames.preface + Frames.settings() + Frames.headers(1, Frames.post("/", ("cookie", "a=b"), ("cookie", "c=d")))
       + Frames.data(1, "abc") + Frames.headers(1, [("x-t", "1")], end: true)

@@ -1,6 +1,7 @@
 // The PROXY header in both versions: what a balancer writes is read to its last byte and no further. What is not a
 // header is refused at the first byte that shows it.
 
+import TestBasics
 import Testing
 
 @testable import Proxy

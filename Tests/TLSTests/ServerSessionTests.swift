@@ -2,6 +2,7 @@
 
 import Bytes
 import COpenSSL
+import TestBasics
 import TestSupport
 import Testing
 
@@ -165,7 +166,7 @@ import Testing
     _ = clientSession.handshake()
     let hello = drain(&clientSession)
     var failed = 0
-    var generator = SeededGenerator(7)
+    var generator = SeededGenerator(seed: 7)
     for index in hello.indices {
       for value in [0, 0xFF, hello[index] ^ 1, UInt8.random(in: 0...255, using: &generator)] {
         var bytes = hello

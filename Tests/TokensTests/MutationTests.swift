@@ -2,6 +2,7 @@
 
 import Cryptography
 import JSON
+import TestBasics
 import Testing
 
 @testable import Tokens
@@ -39,7 +40,7 @@ import Testing
     let verifier = TokenVerifier()
     let rules = [IssuerRules(issuer.policy)]
     let sets = [try issuer.keySet()]
-    var generator = SeededGenerator(state: 7)
+    var generator = SeededGenerator(seed: 7)
     let header = Array("{\"alg\":\"HS256\",\"kid\":\"key-1\",\"typ\":\"at+jwt\",\"crit\":[],\"b64\":true}".utf8)
     let payload = Array(
       issuer.claims(",\"nbf\":1.5,\"iat\":1e9,\"scope\":\"a \\ud83d\\ude00\",\"a\":[[{}],-0.1E+5]").utf8)

@@ -2,6 +2,7 @@
 
 import Foundation
 import TLS
+import TestBasics
 import TestSupport
 import Testing
 
@@ -18,7 +19,8 @@ struct SecureBodyTests {
   private func start(_ upstream: TestUpstream, top: String = "") async throws -> SecureGateway {
     try await SecureGateway.start(
       rest: Configurations.plain(
-        upstream, top: top, upstreamKeys: "tls: { ca: \"\(certificates.authority)\", server_name: localhost }"))
+        upstream, top: top,
+        upstreamKeys: "connect_timeout: 1m, tls: { ca: \"\(certificates.authority)\", server_name: localhost }"))
   }
 
   @Test("1 MiB each way through TLS on both sides arrives as it was, at any cut, many times on one connection")
@@ -32,7 +34,7 @@ struct SecureBodyTests {
     }
     let gateway = try await start(upstream)
     let client = try await gateway.connect()
-    var random = SeededGenerator(11)
+    var random = SeededGenerator(seed: 11)
     for size in [0, 1, 16_383, 16_384, 16_385, 70_000, 1 << 20] {
       let body = (0..<size).map { _ in UInt8.random(in: .min ... .max, using: &random) }
       client.startSending(Array("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(size)\r\n\r\n".utf8) + body)

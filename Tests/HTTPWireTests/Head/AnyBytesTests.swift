@@ -2,6 +2,7 @@
 
 import Bytes
 import HTTPWire
+import TestBasics
 import Testing
 
 struct AnyBytesTests {

@@ -2,6 +2,7 @@
 
 import Bytes
 import HTTPWire
+import TestBasics
 import Testing
 
 /// What a target became: its bytes, or why there are none.

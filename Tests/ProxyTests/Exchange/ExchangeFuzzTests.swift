@@ -2,6 +2,7 @@
 // everything is released at the end. Each request carries a mark that its server puts into the answer.
 
 import Configuration
+import TestBasics
 import Testing
 import Tokens
 

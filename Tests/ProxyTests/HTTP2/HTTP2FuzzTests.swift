@@ -3,6 +3,7 @@
 // have.
 
 import HTTP2
+import TestBasics
 import Testing
 
 @testable import Proxy

@@ -1,6 +1,7 @@
 // What Forwarded and its nodes are read as, whatever the bytes.
 
 import Bytes
+import TestBasics
 import Testing
 
 @testable import Proxy

@@ -2,6 +2,7 @@
 
 import Foundation
 import Synchronization
+import TestBasics
 import Testing
 
 @testable import Proxy

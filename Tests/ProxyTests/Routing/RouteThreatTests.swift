@@ -2,6 +2,7 @@
 
 import Bytes
 import Configuration
+import TestBasics
 import Testing
 
 @testable import Proxy

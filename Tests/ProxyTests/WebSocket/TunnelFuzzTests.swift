@@ -2,6 +2,7 @@
 // that tunnel, and everything is released at the end.
 
 import Configuration
+import TestBasics
 import Testing
 import Tokens
 

@@ -1,6 +1,7 @@
 // What the cache gives back, and what it lets go of.
 
 import Cryptography
+import TestBasics
 import Testing
 
 @testable import Tokens
@@ -168,7 +169,7 @@ import Testing
     let none = TokenCache(byteCountMax: 0)
     none.insert(try Self.make(0, key: key), now: testNow)
     #expect(none.count == 0)
-    var generator = SeededGenerator(state: 3)
+    var generator = SeededGenerator(seed: 3)
     let cache = TokenCache(byteCountMax: 30_000)
     let tokens = try (0..<300).map { try Self.make($0, key: key, expiresAt: testNow + Int64($0)) }
     var now = testNow - 1

@@ -1,5 +1,6 @@
 // One text for one run of bytes.
 
+import TestBasics
 import Testing
 
 @testable import Tokens
@@ -7,7 +8,7 @@ import Testing
 @Suite struct Base64URLTests {
   @Test("Every run of bytes comes back, whatever its length")
   func roundTrip() {
-    var generator = SeededGenerator(state: 1)
+    var generator = SeededGenerator(seed: 1)
     for count in 0..<200 {
       let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
       let text = Base64URL.encode(bytes)

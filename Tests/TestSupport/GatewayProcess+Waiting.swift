@@ -8,7 +8,7 @@ extension GatewayProcess {
 
   /// Asks again after a pause until it holds.
   package func waitUntil(_ awaited: String, _ condition: () async throws -> Bool) async throws {
-    try await poll(awaited, seen: { "\(standardError.suffix(12)) \(accessLog.suffix(6))" }, condition)
+    try await poll(awaited, seen: "\(standardError.suffix(12)) \(accessLog.suffix(6))", condition)
   }
 
   /// A connection that has had its first answer. Where `header_timeout` is short, a busy machine may be late for that.

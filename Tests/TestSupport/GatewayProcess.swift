@@ -183,7 +183,7 @@ package final class GatewayProcess: Sendable {
     _ awaited: String, _ condition: (MetricsReading) -> Bool
   ) async throws -> MetricsReading {
     var last = try await metrics()
-    try await poll(awaited, seen: { "\(last.samples.filter { $0.value != 0 })" }) {
+    try await poll(awaited, seen: "\(last.samples.filter { $0.value != 0 })") {
       if condition(last) { return true }
       last = try await metrics()
       return condition(last)

@@ -14,7 +14,8 @@ package enum Pause {
 /// Looks until `condition` holds.
 /// - Parameter seen: says what there was to see when the deadline has passed.
 package func poll(
-  _ awaited: String, seen: () -> String = { "" }, pauseMilliseconds: Int64 = 20, _ condition: () async throws -> Bool
+  _ awaited: String, seen: @autoclosure () -> String = "", pauseMilliseconds: Int64 = 20,
+  _ condition: () async throws -> Bool
 ) async throws {
   let deadline = ContinuousClock.now + Deadline.standard
   while try await !condition() {

@@ -9,7 +9,7 @@ struct HostileHandshakeTests {
   /// A record of the handshake protocol that announces a hello of 512 bytes and brings three of them.
   private static let halfHello: [UInt8] = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xFC]
 
-  /// - Parameter timeout: for handshakes at the second port; at the first they have ten minutes.
+  /// - Parameter timeout: for handshakes at the second port. At the first they have ten minutes.
   private static func start(timeout: String) async throws -> SecureGateway {
     let certificates = try await TestCertificates.shared()
     let pair = "{ certificate: \"\(certificates.certificate(.good))\", key: \"\(certificates.key(.good))\" }"
@@ -105,8 +105,13 @@ struct HostileHandshakeTests {
       tls: "handshake_timeout: 1m", rest: "limits: { connections: 2 }\n" + SecureGateway.answering)
     let first = try await gateway.process.connect()
     let second = try await gateway.process.connect()
-    try await first.send(Self.halfHello)
-    try await second.send(Self.halfHello)
+    for client in [first, second] {
+      try await client.send(Self.halfHello)
+      try await client.waitUntilDelivered()
+    }
+    // The worker looks at what was sent before it takes over a configuration. A client that has said nothing would be
+    // given up for the third.
+    #expect(try await gateway.process.reload().status == 200)
     // It waits in the kernel's queue, and its handshake begins when one of the others is over.
     let third = try await gateway.connect()
     third.startSending(Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8))

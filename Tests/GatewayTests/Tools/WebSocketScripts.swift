@@ -28,7 +28,8 @@ enum WebSocketScripts {
     async def main():
         tls = ssl.create_default_context(cafile=sys.argv[2]) if sys.argv[1].startswith("wss") else None
         offered = ["bearer"] + sys.argv[3:]
-        async with connect(sys.argv[1], ssl=tls, subprotocols=offered, max_size=2 ** 22) as ws:
+        async with connect(sys.argv[1], ssl=tls, subprotocols=offered, max_size=2 ** 22, open_timeout=100,
+                           ping_timeout=None) as ws:
             print("open", ws.subprotocol, [extension.name for extension in ws.protocol.extensions])
             for message in ["hello", os.urandom(1 << 20), "x" * (1 << 20), ""]:
                 await ws.send(message)

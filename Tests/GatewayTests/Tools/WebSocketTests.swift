@@ -74,7 +74,7 @@ struct WebSocketTests {
     }
 
     /// Good for some seconds: long enough for a program to start and to shake hands on a machine that is busy.
-    func shortToken(seconds: Int = 10) -> String { issuer.token(["exp": .integer(unixNow() + seconds)]) }
+    func shortToken(seconds: Int = 20) -> String { issuer.token(["exp": .integer(unixNow() + seconds)]) }
   }
 
   @Test(
@@ -117,7 +117,7 @@ struct WebSocketTests {
   @Test("Chromium opens a WebSocket over HTTP/2 with its token as a subprotocol", .needs("chromium"), .tags(.slow))
   func browser() async throws {
     guard let bench = try await Bench.start() else { return }
-    let address = "https://localhost:\(bench.gateway.ports[1])/page?token=\(bench.shortToken(seconds: 20))"
+    let address = "https://localhost:\(bench.gateway.ports[1])/page?token=\(bench.shortToken(seconds: 40))"
     let browser = try ChildProcess.start(
       "/usr/bin/env",
       [

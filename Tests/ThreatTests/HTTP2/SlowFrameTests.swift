@@ -35,7 +35,7 @@ struct SlowFrameTests {
   @Test("T98 What is begun and not ended ends the connection after header_timeout", arguments: Beginning.allCases)
   func silence(beginning: Beginning) async throws {
     let gateway = try await Self.start()
-    // What the gateway sends shows that it has the preface; on a busy machine that may come too late.
+    // What the gateway sends shows that it has the preface. On a busy machine that may come too late.
     let frames = try await undisturbed("a preface in time") {
       let first = try await gateway.connect()
       try await first.send(Frames.preface + Frames.settings() + beginning.bytes(on: 1))

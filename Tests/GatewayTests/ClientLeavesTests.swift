@@ -137,7 +137,7 @@ struct ClientLeavesTests {
       }
     }
     let gateway = try await Self.start(
-      .http1, upstream, upstreamKeys: "max_requests: 1, queue: { length: 1, timeout: 1m }")
+      .http1, upstream, upstreamKeys: "max_requests: 1, queue: { length: 1, timeout: 5m }")
     let first = try await gateway.connect()
     try await Self.ask(.http1, first, "/first")
     try await begun.wait()

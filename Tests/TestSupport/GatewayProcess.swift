@@ -130,7 +130,22 @@ package final class GatewayProcess: Sendable {
       ("listeners:", "listeners: [{ address: \"127.0.0.1:0\" }]"),
     ]
     for (key, line) in defaults where !lines.contains(where: { $0.hasPrefix(key) }) { text += line + "\n" }
-    return text + configuration + "\n"
+    return text + patient(configuration) + "\n"
+  }
+
+  /// Gives clients all the time that a busy machine may take, where the test does not limit it.
+  private static func patient(_ configuration: String) -> String {
+    var lines = configuration.components(separatedBy: "\n")
+    let index = lines.firstIndex { $0.hasPrefix("limits:") }
+    let own = index.map { lines[$0] } ?? "limits: { }"
+    let beginning = "limits: {"
+    guard own.hasPrefix(beginning) else { return configuration }
+    let added = [("header_timeout", "10m"), ("body_timeout", "30m")].map { key, value in
+      own.contains("\(key):") ? "" : " \(key): \(value),"
+    }
+    let line = beginning + added.joined() + own.dropFirst(beginning.count)
+    if let index { lines[index] = line } else { lines.insert(line, at: 0) }
+    return lines.joined(separator: "\n")
   }
 
   private static func listenerPorts(_ lines: [String]) -> [Int] { port(of: "listening", in: lines) }

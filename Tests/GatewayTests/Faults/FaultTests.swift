@@ -85,7 +85,7 @@ struct FaultTests {
     let second = try await FaultyServer.start(.good, named: "second")
     let gateway = try await GatewayProcess.start(
       Self.configuration(
-        [first.address, second.address], "retry: { on: [\"503\"] }, eject: { errors: 3, for: 1m }"))
+        [first.address, second.address], "retry: { on: [\"503\"] }, eject: { errors: 3, for: 10m }"))
     let client = try await gateway.connect()
     var failures = 0
     for _ in 1...20 {

@@ -49,6 +49,7 @@ struct RequestLimitTests {
       let metrics = try await gateway.metrics()
       #expect(metrics.sum("catraca_upstream_requests_active") == 7)
       #expect(metrics.sum("catraca_upstream_rejected_total", ["reason": "upstream_overloaded"]) == 33)
+      try await server.state.wait(for: "seven requests at the server") { $0.nowCount == 7 ? () : nil }
       server.open()
       while let response = try await group.next() { #expect(response.status == 200) }
     }

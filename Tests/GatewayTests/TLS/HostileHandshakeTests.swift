@@ -102,7 +102,7 @@ struct HostileHandshakeTests {
   @Test("limits.connections counts handshakes: while they fill it, nobody else comes in")
   func limit() async throws {
     let gateway = try await SecureGateway.start(
-      tls: "handshake_timeout: 1m", rest: "limits: { connections: 2 }\n" + SecureGateway.answering)
+      tls: "handshake_timeout: 10m", rest: "limits: { connections: 2 }\n" + SecureGateway.answering)
     let first = try await gateway.process.connect()
     let second = try await gateway.process.connect()
     for client in [first, second] {
@@ -115,7 +115,7 @@ struct HostileHandshakeTests {
     // It waits in the kernel's queue, and its handshake begins when one of the others is over.
     let third = try await gateway.connect()
     third.startSending(Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
-    for _ in 0..<20 { #expect(try await gateway.process.metrics().sum("catraca_tls_handshakes_total") == 0) }
+    for _ in 0..<5 { #expect(try await gateway.process.metrics().sum("catraca_tls_handshakes_total") == 0) }
     #expect(third.record.isEmpty)
     first.close()
     #expect(try await third.receiveResponse().status == 200)

@@ -31,7 +31,9 @@ struct SecureGateway {
       let ocsp = kind == .good || kind == .rsa ? ", ocsp: \"\(certificates.file("\(kind.rawValue).ocsp"))\"" : ""
       return "{ certificate: \"\(certificates.certificate(kind))\", key: \"\(certificates.key(kind))\"\(ocsp) }"
     }
-    return listener("certificates: [\(list.joined(separator: ", "))]\(tls.isEmpty ? "" : ", ")\(tls)", keys: keys)
+    let patience = tls.contains("handshake_timeout") ? "" : ", handshake_timeout: 10m"
+    return listener(
+      "certificates: [\(list.joined(separator: ", "))]\(tls.isEmpty ? "" : ", ")\(tls)\(patience)", keys: keys)
   }
 
   /// - Parameter settings: of the listener's `tls`.

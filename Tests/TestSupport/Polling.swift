@@ -24,8 +24,8 @@ package func poll(
   }
 }
 
-/// Makes attempts until one gives a result. A test of a short timeout needs it for what must come before that timeout: on
-/// a busy machine it may come too late, which says nothing about the gateway. Such an attempt gives nil.
+/// Makes attempts until one gives a result. A test of a short timeout needs it for what must come before that timeout.
+/// On a busy machine it may come too late, which says nothing about the gateway. Such an attempt gives nil.
 package func undisturbed<Result>(_ awaited: String, _ attempt: () async throws -> Result?) async throws -> Result {
   let deadline = ContinuousClock.now + Deadline.standard
   while true {

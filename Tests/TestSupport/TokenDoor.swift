@@ -79,8 +79,8 @@ package struct TokenDoor: Sendable {
     try await verdicts([token], path: path)[0]
   }
 
-  /// A verdict for which the gateway asks the issuer first. It waits 0.9 s for that, which a busy machine may exceed: then
-  /// the token is sent again.
+  /// A verdict for which the gateway asks the issuer first. It waits 0.9 s for that, which a busy machine may exceed.
+  /// Then the token is sent again.
   package func verdictOfNewKey(_ token: String) async throws -> String {
     try await undisturbed("keys of the issuer in time") {
       let start = ContinuousClock.now

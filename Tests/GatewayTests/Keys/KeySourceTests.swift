@@ -127,7 +127,7 @@ struct KeySourceTests {
     let started = ContinuousClock.now
     #expect(try await door.verdict(issuer.token(header: ["kid": "new"])) == "key_unknown")
     #expect(ContinuousClock.now - started > .milliseconds(800))
-    // The fetch itself is given up much later.
+    // The fetch itself ends much later.
     #expect(try await door.gateway.metrics().sum("catraca_jwks_refresh_total", ["result": "timeout"]) == 0)
     #expect(try await door.verdict(issuer.token()) == "passed")
   }

@@ -110,7 +110,7 @@ struct HostileHandshakeTests {
       try await client.waitUntilDelivered()
     }
     // The worker looks at what was sent before it takes over a configuration. A client that has said nothing would be
-    // given up for the third.
+    // closed for the third.
     #expect(try await gateway.process.reload().status == 200)
     // It waits in the kernel's queue, and its handshake begins when one of the others is over.
     let third = try await gateway.connect()

@@ -110,7 +110,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "TransportTests", dependencies: ["Bytes", "Configuration", "Proxy", "Transport", "TestSupport"],
+      name: "TransportTests",
+      dependencies: ["Bytes", "Configuration", "Proxy", "Transport", "TestBasics", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ControlPlaneTests",

@@ -1,7 +1,7 @@
 // Sequences of events on a modelled kernel: whatever comes in whatever order, nothing is done to a closed descriptor,
 // it is closed once, and nothing waits for a wake-up that never comes.
 
-import TestSupport
+import TestBasics
 import Testing
 
 @testable import Transport
@@ -56,7 +56,7 @@ struct SocketSequenceTests {
   func randomSequences(_ beginning: Int) {
     var closed = 0
     for seed in 0..<1500 {
-      var generator = SeededGenerator(UInt64(beginning * 10_000 + seed))
+      var generator = SeededGenerator(seed: UInt64(beginning * 10_000 + seed))
       let room = [0, 5, 20, Int.max].randomElement(using: &generator) ?? 0
       let socket = ModelSocket(SocketState.beginnings[beginning], room: room)
       if Bool.random(using: &generator) { socket.answerConnect() }

@@ -100,7 +100,6 @@ struct SocketTests {
     client.send(Self.lastRequest)
     let answer = client.receiveAll()
     #expect(body(of: answer) == ArraySlice([UInt8](repeating: UInt8(ascii: "x"), count: Self.bodyByteCount)))
-    #expect(await client.isSeatGivenBack())
   }
 
   @Test("A client that ends its half behind its request gets the answer that was begun")

@@ -146,7 +146,9 @@ import Tokens
     try set(0o600, path)
     try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: path)
     #expect(throws: FileError.self) { _ = try files.readOwn(folder + "/link", byteCountMax: 3) }
-    #expect(throws: FileError("/dev/null is not a regular file")) { _ = try files.readOwn("/dev/null", byteCountMax: 3) }
+    #expect(throws: FileError("/dev/null is not a regular file")) {
+      _ = try files.readOwn("/dev/null", byteCountMax: 3)
+    }
     // Only root can give files away.
     if geteuid() == 0 {
       for item in [path, folder] {

@@ -4,6 +4,7 @@
 import Bytes
 import Configuration
 import Proxy
+import Tokens
 
 final class FuzzGateway {
   /// One connection, with all that was written to its peer.
@@ -160,7 +161,7 @@ final class FuzzGateway {
     case .connect(let connection, _):
       servers.append(Peer(connection))
       worker.connected(connection, at: now)
-    case .refreshKeys(let issuer): worker.keysRefreshed(issuer: issuer, at: now)
+    case .ask(let question, _): worker.answered(question, .keys(haveChanged: true), at: now)
     case .pauseReading(let connection): peer(connection)?.isPaused = true
     case .resumeReading(let connection): peer(connection)?.isPaused = false
     case .wakeWaiters, .reportUpstream, .drained: break

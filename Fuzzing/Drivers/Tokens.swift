@@ -58,7 +58,7 @@ func fuzzTokens(_ input: [UInt8]) throws {
 private func verify(_ bytes: [UInt8], _ world: TokenWorld, header: [UInt8]? = nil, payload: [UInt8]? = nil) throws {
   let verifier = TokenVerifier(tokenByteCountMax: 8192)
   let outcome = verifier.verify(bytes.span, candidates: [0], issuers: [world.rules], keySets: [world.keys], now: now)
-  guard case .verified(let token) = outcome else {
+  guard case .caller(let token) = outcome else {
     if case .refused(let refusal, _) = outcome {
       let again = verifier.verify(
         bytes.span, candidates: [0], issuers: [world.rules], keySets: [world.keys], now: now)
@@ -84,7 +84,7 @@ private func verify(_ bytes: [UInt8], _ world: TokenWorld, header: [UInt8]? = ni
 }
 
 /// The claims once more.
-private func checkClaims(_ header: [UInt8], _ payload: [UInt8], _ token: VerifiedToken) throws {
+private func checkClaims(_ header: [UInt8], _ payload: [UInt8], _ token: Caller) throws {
   let head = try JSONDocument(header)
   let claims = try JSONDocument(payload)
   func member(_ name: String) -> JSONDocument.Index? { claims.member(name, of: claims.root) }

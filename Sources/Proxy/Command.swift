@@ -4,6 +4,7 @@
 // reference.
 
 package import Configuration
+package import Tokens
 
 /// An order to the transport.
 package enum Command {
@@ -17,8 +18,9 @@ package enum Command {
   case resumeReading(Connection)
   /// Open a connection to a server and report `connected` or `connectFailed`.
   case connect(UpstreamConnection, Address)
-  /// A token named a key that the issuer's set does not have: ask the control plane to look again.
-  case refreshKeys(issuer: Int)
+  /// Requests wait for an answer, which is reported by ``Worker/answered(_:_:at:)``.
+  /// - Parameter credential: empty where the question is not about one.
+  case ask(Question, credential: [UInt8])
   /// Places at an upstream are free, and requests on other workers wait for them.
   case wakeWaiters(upstream: String)
   /// A server's state has changed: a word for the log.

@@ -11,6 +11,8 @@ package final class Exchange {
   let worker: Worker
   var snapshot: Snapshot
   private(set) var stage = Stage.downstream
+  /// Set while the request waits for something outside of its connections.
+  var wait: Wait?
 
   // The request.
   var head = RequestHead()
@@ -48,12 +50,9 @@ package final class Exchange {
 
   // Authentication.
   var tokenPlace = TokenPlace.none
-  var token: VerifiedToken?
+  var caller: Caller?
   /// Index of the issuer that the outcome is about.
   var issuer: Int?
-  var hasWaitedForKeys = false
-  /// Among those that wait for its issuer's keys; see ``KeyWaiters``.
-  var keyWaitingPlace = 0
 
   /// Of an OPTIONS request, as the upstream gets it.
   var maxForwardsLeft: UInt64?
@@ -80,11 +79,6 @@ package final class Exchange {
   var holdsServerPlace = false
   /// Has one of the places that the upstream's limits leave.
   var holdsPlace = false
-  var isWaitingForPlace = false
-  /// Where it stands in the upstream's line; see ``WaitingLine``.
-  var placeInLine = 0
-  /// The end of that wait.
-  var placeDeadline = Int64.max
   /// A request of the gateway's own, which is in no log and no count.
   var isOwn = false
   /// How often the request was sent, or would have been, had the connection not failed.
@@ -94,9 +88,6 @@ package final class Exchange {
   var hasRetriedReuse = false
   /// Counted among the retries of its upstream.
   var isInRetryBudget = false
-  /// Where the request goes next, and when, once a retry is decided on.
-  var retryServer: UpstreamServer?
-  var retryAt = Int64.max
 
   // The response.
   var hasResponseBegun = false
@@ -161,28 +152,13 @@ package final class Exchange {
     run()
   }
 
-  /// The issuer's keys were looked for again. If a new configuration came meanwhile, the request is routed by it.
-  func keysRefreshed() {
-    if snapshot !== worker.snapshot {
-      snapshot = worker.snapshot
-      routeMatch.reset()
-      route = nil
-      routeDeadline = .max
-      addedLines.removeAll()
-      tokenPlace = .none
-      // An index of the old configuration.
-      issuer = nil
-      stage = .routing
-    }
-    run()
+  /// What was asked has its answer: the request goes on where it was, by the configuration that it began with.
+  func answered(_ verdict: Verdict?) {
+    // Another answer may have ended it.
+    guard case .question = wait else { return }
+    wait = nil
+    resume(with: conclude(verdict))
     downstream?.resumeInput()
-  }
-
-  /// The wait for keys took too long.
-  func keysTimedOut() {
-    worker.keyWaiters.remove(self)
-    countAuthentication(.refused(.keyUnknown))
-    refuse(.token(.keyUnknown))
   }
 
   /// There is room at the upstream: the wait is over.
@@ -227,6 +203,12 @@ package final class Exchange {
     }
   }
 
+  /// The stage that has waited says how it ended.
+  private func resume(with outcome: StageOutcome) {
+    settle(outcome)
+    if case .next = outcome { run() }
+  }
+
   private func settle(_ outcome: StageOutcome) {
     switch outcome {
     case .next: stage = stage.next
@@ -259,6 +241,7 @@ package final class Exchange {
     releaseCompressor()
     mirror?.requestEnded()
     releaseUpstream(isReusable: ending == .complete && isRequestComplete)
+    if wait != nil { leaveWait() }
     leavePool()
     self.downstream = nil
     downstream.exchangeFinished(self, ending)
@@ -266,7 +249,6 @@ package final class Exchange {
 
   /// The client is gone or does not read: nobody is left to be answered.
   func abandon(_ reason: GatewayRefusal) {
-    if stage == .authentication { worker.keyWaiters.remove(self) }
     if refusal == nil { refusal = .gateway(reason) }
     finish(.abandoned)
   }
@@ -304,12 +286,11 @@ package final class Exchange {
     requestID.removeAll()
     traceID.removeAll()
     tokenPlace = .none
-    token = nil
+    caller = nil
     upstreamHead.removeAll()
     deadlineStart = 0
     mirror = nil
     issuer = nil
-    hasWaitedForKeys = false
     upstream = nil
     pool = nil
     server = nil
@@ -318,14 +299,10 @@ package final class Exchange {
     isAtServer = false
     holdsServerPlace = false
     holdsPlace = false
-    isWaitingForPlace = false
-    placeDeadline = .max
     isOwn = false
     attemptCount = 0
     retryCount = 0
     hasRetriedReuse = false
-    retryServer = nil
-    retryAt = .max
     hasResponseBegun = false
     isInterimSent = false
     isAnswerOpenEnded = false

@@ -60,7 +60,7 @@ package final class Worker {
   var poolsInDemand: [UpstreamPool] = []
   /// In the one worker that checks servers for all.
   private var healthChecks: HealthChecks?
-  var keyWaiters: KeyWaiters
+  var questions: Questions
   var randomIdentifiers: RandomIdentifiers
   /// `Date` field's value, made again once a second.
   var dateField = DateField()
@@ -86,7 +86,7 @@ package final class Worker {
     self.time = time
     counters = Counters()
     tokenCache = TokenCache(byteCountMax: snapshot.configuration.limits.tokenCache ?? Limits.tokenCacheDefault)
-    keyWaiters = KeyWaiters(issuerCount: snapshot.configuration.issuers.count)
+    questions = Questions(issuerCount: snapshot.configuration.issuers.count)
     randomIdentifiers = RandomIdentifiers(seed: seed)
     dateField.update(unixSeconds: time.unixSeconds)
     pools = snapshot.configuration.upstreams.enumerated().map { index, upstream in
@@ -212,6 +212,7 @@ package final class Worker {
       }
     }
     tickPools()
+    if questions.count > 0 { questions.forgetUnanswered(at: time.nanoseconds) }
     if !isDraining { healthChecks?.tick() }
     if !mirrors.isEmpty { endLateMirrors() }
     finishDrainIfIdle()
@@ -238,9 +239,7 @@ package final class Worker {
     // Rules may have changed under every remembered token.
     tokenCache.removeAll(byteCountMax: snapshot.configuration.limits.tokenCache ?? Limits.tokenCacheDefault)
     reviewStreams()
-    let waiting = keyWaiters.takeAll()
-    keyWaiters = KeyWaiters(issuerCount: snapshot.configuration.issuers.count)
-    for exchange in waiting { exchange.keysRefreshed() }
+    for exchange in questions.takeForKeys(issuerCount: snapshot.configuration.issuers.count) { exchange.answered(nil) }
   }
 
   /// Names of servers lead elsewhere: the same configuration but for the servers of upstreams.
@@ -258,6 +257,7 @@ package final class Worker {
   package func install(_ keySet: KeySet?, issuer: Int) {
     guard keySets.indices.contains(issuer), keySets[issuer] !== keySet else { return }
     keySets[issuer] = keySet
+    questions.noteNewKeys(Question(.keySet(issuer: issuer), generation: snapshot.generation))
     reviewStreams()
   }
 
@@ -265,10 +265,11 @@ package final class Worker {
     for case let connection as DownstreamConnection in table.connections { connection.reviewStreams(snapshot) }
   }
 
-  /// The control plane has looked for new keys, or will not for now: requests that wait go on.
-  package func keysRefreshed(issuer: Int, at time: Time) {
+  /// What was asked by ``Command/ask(_:credential:)`` has its answer: requests that wait go on. After the deadline it is
+  /// for nobody.
+  package func answered(_ question: Question, _ answer: Answer, at time: Time) {
     self.time = time
-    for exchange in keyWaiters.take(issuer: issuer) { exchange.keysRefreshed() }
+    conclude(question, answer)
   }
 
   /// Another worker has given places at an upstream back.

@@ -23,6 +23,8 @@ package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   case keyUnknown = "key_unknown"
   /// The issuer's keys could not be had yet: 503.
   case keysUnavailable = "keys_unavailable"
+  /// The service that knows the token did not say in time whose it is: 503.
+  case introspectionUnavailable = "introspection_unavailable"
   case signatureInvalid = "signature_invalid"
   case tokenExpired = "token_expired"
   /// `nbf` or `iat` lies ahead.

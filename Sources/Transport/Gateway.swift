@@ -211,14 +211,6 @@ package final class Gateway: Sendable {
     }
   }
 
-  /// The look for unknown keys is over: requests that wait for it go on.
-  package func keysRefreshed(issuer: Int, generation: UInt64) {
-    forAll(of: generation) { loop in
-      loop.worker.keysRefreshed(issuer: issuer, at: loop.now())
-      loop.runCommands()
-    }
-  }
-
   private func forAll(of generation: UInt64, _ job: @escaping Mailbox.Job) {
     for worker in workers {
       worker.post { loop in

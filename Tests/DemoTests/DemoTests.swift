@@ -25,10 +25,9 @@ private let group = MultiThreadedEventLoopGroup.singleton
     let compact = Array(token.utf8.prefix { $0 != 0x0A })
     let verifier = TokenVerifier()
     switch verifier.verify(compact.span, candidates: [0], issuers: [rules], keySets: [set], now: Int64(time(nil))) {
-    case .verified: return "verified"
+    case .caller: return "verified"
     case .refused(let reason, _): return reason.rawValue
-    case .keyUnknown: return "key_unknown"
-    case .keysUnavailable: return "keys_unavailable"
+    case .ask: return "key_unknown"
     }
   }
 

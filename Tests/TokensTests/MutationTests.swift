@@ -76,8 +76,8 @@ import Testing
       let outcome = verifier.verify(token, candidates: [0], issuers: rules, keySets: sets, now: testNow)
       outcomes[describe(outcome), default: 0] += 1
       // What passes had its claims right however they were changed.
-      if case .verified(let token) = outcome {
-        #expect(token.claim(ClaimPath("iss")).flatMap { token.payload.string(at: $0) } == "https://login.example.com/")
+      if case .caller(let token) = outcome {
+        #expect(token.claim(ClaimPath("iss")).flatMap { token.claims.string(at: $0) } == "https://login.example.com/")
         #expect(token.expiresAt > testNow)
       }
     }

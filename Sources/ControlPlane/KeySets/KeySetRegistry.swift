@@ -141,6 +141,16 @@ package actor KeySetRegistry {
     }
   }
 
+  /// Answers a worker. Nothing but key sets can be asked about yet.
+  package func answer(to question: Question) async -> Answer {
+    switch question.source {
+    case .keySet(let issuer):
+      if case .refreshed = await requestRefresh(issuer: issuer) { return .keys(haveChanged: true) }
+      return .keys(haveChanged: false)
+    case .introspection: return .refused(question.source.refusalOfSilence)
+    }
+  }
+
   /// The status of every issuer, by index.
   package func status() -> [KeySetStatus] {
     let now = environment.now()

@@ -26,8 +26,4 @@ final class GatewayLink: Sendable {
       gateway?.install(keySet, issuer: issuer, generation: generation)
     }
   }
-
-  func keysRefreshed(issuer: Int, generation: UInt64) {
-    state.withLockedValue(\.gateway)?.keysRefreshed(issuer: issuer, generation: generation)
-  }
 }

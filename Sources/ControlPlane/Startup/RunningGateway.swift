@@ -108,12 +108,7 @@ package actor RunningGateway {
       contexts: prepared.contexts,
       outlets: WorkerOutlets(
         log: { writer.write($0) },
-        refreshKeys: { issuer, generation in
-          Task {
-            _ = await registry.requestRefresh(issuer: issuer)
-            link.keysRefreshed(issuer: issuer, generation: generation)
-          }
-        },
+        ask: { question, _, reply in Task { reply(await registry.answer(to: question)) } },
         upstreamHandshakeFailed: { upstream, reason in
           log.warning("TLS to an upstream failed", metadata: ["upstream": "\(upstream)", "error": "\(reason)"])
         },

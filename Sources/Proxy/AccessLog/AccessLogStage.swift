@@ -58,7 +58,7 @@ extension Exchange {
     if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
       worker.logEntry.set(.issuer, snapshot.configuration.issuers[issuer].name)
     }
-    if let token { setSubject(token) }
+    if let caller { setSubject(caller) }
     formatter.append(worker.logEntry, to: &worker.logBuffer)
   }
 
@@ -89,12 +89,12 @@ extension Exchange {
     if let field = head.first(.referer) { worker.logEntry.set(.referer, bytes.extracting(field.value)) }
   }
 
-  private func setSubject(_ token: VerifiedToken) {
-    guard let subject = token.subject else { return }
-    let payload = token.payload
-    if let plain = payload.plainStringRange(at: subject) {
-      setText(.subject, payload.bytes.span, plain)
-    } else if let bytes = payload.stringBytes(at: subject) {
+  private func setSubject(_ caller: Caller) {
+    guard let subject = caller.subject else { return }
+    let claims = caller.claims
+    if let plain = claims.plainStringRange(at: subject) {
+      setText(.subject, claims.bytes.span, plain)
+    } else if let bytes = claims.stringBytes(at: subject) {
       worker.logEntry.set(.subject, bytes.span)
     }
   }

@@ -1,4 +1,4 @@
-// Who calls? The token's outcome for this route, from memory where the token was seen before.
+// Who calls? From memory where the credential was seen before, else by a check, or by asking who knows.
 
 import Bytes
 import Configuration
@@ -19,69 +19,74 @@ extension Exchange {
     case .ambiguous: return refuseToken(.tokenAmbiguous)
     case .found(let place):
       tokenPlace = place
-      return verifyToken(route)
+      return check(route, mayAsk: true)
     }
   }
 
-  private func verifyToken(_ route: CompiledRoute) -> StageOutcome {
-    let found: VerifiedToken?
-    let outcome: TokenVerifier.Outcome?
+  /// - Parameter mayAsk: false after an answer, so that no request asks twice.
+  private func check(_ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
+    let verdict: Verdict
     switch tokenPlace {
     case .none: return refuseToken(.tokenMissing)
-    case .field(let range), .cookie(let range):
-      (found, outcome) = check(head.bytes.span.extracting(range), route.tokenIssuers, route.identity)
-    case .query(let range):
-      (found, outcome) = check(target.bytes.span.extracting(range), route.tokenIssuers, route.identity)
+    case .field(let range), .cookie(let range): verdict = check(head.bytes.span.extracting(range), route)
+    case .query(let range): verdict = check(target.bytes.span.extracting(range), route)
     }
-    if let found { return authorize(found, route) }
-    switch outcome {
-    case .verified(let token):
-      return authorize(token, route)
+    return obey(verdict, route, mayAsk: mayAsk)
+  }
+
+  private func obey(_ verdict: Verdict, _ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
+    switch verdict {
+    case .caller(let caller): return authorize(caller, route)
     case .refused(let refusal, let issuer):
       self.issuer = issuer
       return refuseToken(refusal)
-    case .keysUnavailable(let issuer):
-      self.issuer = issuer
-      return refuseToken(.keysUnavailable)
-    case .keyUnknown(let issuer):
-      self.issuer = issuer
-      if !hasWaitedForKeys, worker.keyWaiters.isFull(issuer: issuer) { return refuseToken(.keysUnavailable) }
-      if !hasWaitedForKeys, worker.keyWaiters.wait(self, issuer: issuer) {
-        hasWaitedForKeys = true
-        return .wait
-      }
-      return refuseToken(.keyUnknown)
-    case nil: return refuseToken(.tokenMalformed)
+    case .ask(let source):
+      issuer = source.issuer
+      return mayAsk ? ask(source) : refuseToken(source.refusalOfSilence)
     }
   }
 
-  /// Looks the token up, then verifies it: exactly one of the results is there.
-  private func check(
-    _ bytes: Span<UInt8>, _ issuers: [Int], _ identity: IdentityRules
-  ) -> (VerifiedToken?, TokenVerifier.Outcome?) {
+  /// Looks the caller up, then checks the credential.
+  private func check(_ bytes: Span<UInt8>, _ route: CompiledRoute) -> Verdict {
     let now = worker.time.unixSeconds
-    if let known = worker.tokenCache.lookUp(bytes, candidates: issuers, keySets: worker.keySets, now: now) {
+    let isCurrent = snapshot.generation == worker.snapshot.generation
+    if isCurrent,
+      let known = worker.tokenCache.lookUp(
+        bytes, candidates: route.tokenIssuers, keySets: worker.keySets, now: now)
+    {
       worker.counters.countTokenCache(isHit: true)
-      return (known, nil)
+      return .caller(known)
     }
     worker.counters.countTokenCache(isHit: false)
+    let credential = Credential(
+      bytes, issuers: route.tokenIssuers, rules: snapshot.issuerRules, byteCountMax: worker.verifier.tokenByteCountMax)
+    if case .opaque(let source) = credential { return .ask(source) }
     let begin = worker.steadyClock()
-    let outcome = worker.verifier.verify(
-      bytes, candidates: issuers, issuers: snapshot.issuerRules, keySets: worker.keySets, now: now)
-    // Only what was verified is remembered, so that no flood of bad tokens can push a good one out (T31).
-    if case .verified(let token) = outcome {
-      keepIdentityFields(of: token, identity)
-      worker.tokenCache.insert(token, now: now)
-      worker.counters.countVerification(token.algorithm, nanoseconds: UInt64(clamping: worker.steadyClock() &- begin))
+    let verdict = worker.verifier.verify(
+      bytes, candidates: route.tokenIssuers, issuers: snapshot.issuerRules,
+      keySets: isCurrent ? worker.keySets : worker.keySets(for: snapshot), now: now)
+    if case .caller(let caller) = verdict {
+      remember(caller, route)
+      if case .signature(_, let algorithm) = caller.proof {
+        worker.counters.countVerification(algorithm, nanoseconds: UInt64(clamping: worker.steadyClock() &- begin))
+      }
     }
-    return (nil, outcome)
+    return verdict
   }
 
-  /// Scopes and claims belong to the route, so they are checked on a remembered token as on a fresh one (T30).
-  private func authorize(_ token: VerifiedToken, _ route: CompiledRoute) -> StageOutcome {
-    self.token = token
-    issuer = token.issuer
-    if let refusal = route.access.refusal(of: token) { return refuseToken(refusal) }
+  /// Only what was proved is remembered, so that no flood of bad tokens can push a good one out (T31).
+  private func remember(_ caller: Caller, _ route: CompiledRoute) {
+    // The issuer's index means nothing to later requests when a reload came between.
+    guard snapshot.generation == worker.snapshot.generation else { return }
+    keepIdentityFields(of: caller, route.identity)
+    worker.tokenCache.insert(caller, now: worker.time.unixSeconds)
+  }
+
+  /// Scopes and claims belong to the route, so they are checked on a remembered caller as on a fresh one (T30).
+  private func authorize(_ caller: Caller, _ route: CompiledRoute) -> StageOutcome {
+    self.caller = caller
+    issuer = caller.issuer
+    if let refusal = route.access.refusal(of: caller) { return refuseToken(refusal) }
     countAuthentication(.accepted)
     return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
   }
@@ -89,5 +94,65 @@ extension Exchange {
   private func refuseToken(_ refusal: TokenRefusal) -> StageOutcome {
     countAuthentication(.refused(refusal))
     return .refuse(.token(refusal))
+  }
+
+  // MARK: Questions
+
+  /// Waits for an answer, unless the worker has too much to ask already.
+  private func ask(_ source: Question.Source) -> StageOutcome {
+    let refusal: TokenRefusal?
+    switch (source, tokenPlace) {
+    case (.keySet, _), (_, .none): refusal = ask(source, about: Span())
+    case (_, .field(let range)), (_, .cookie(let range)):
+      refusal = ask(source, about: head.bytes.span.extracting(range))
+    case (_, .query(let range)): refusal = ask(source, about: target.bytes.span.extracting(range))
+    }
+    if let refusal { return refuseToken(refusal) }
+    return .wait
+  }
+
+  /// - Returns: why the request does not wait for an answer.
+  private func ask(_ source: Question.Source, about credential: Span<UInt8>) -> TokenRefusal? {
+    let question = Question(source, generation: snapshot.generation, credential: credential)
+    return worker.questions.ask(question, credential, for: self)
+  }
+
+  /// No answer came in time.
+  func unanswered(_ question: Question) -> Refusal {
+    let refusal = question.source.refusalOfSilence
+    countAuthentication(.refused(refusal))
+    return .token(refusal)
+  }
+
+  /// What the source's statement makes of the credential, for all requests that asked about it.
+  func verdict(on statement: Statement, from source: Question.Source) -> Verdict {
+    guard let route else { return .refused(.tokenMissing, issuer: nil) }
+    let now = worker.time.unixSeconds
+    let verdict: Verdict
+    switch tokenPlace {
+    case .none: return .refused(.tokenMissing, issuer: nil)
+    case .field(let range), .cookie(let range):
+      verdict = statement.verdict(
+        on: head.bytes.span.extracting(range), from: source, issuers: snapshot.issuerRules, now: now)
+    case .query(let range):
+      verdict = statement.verdict(
+        on: target.bytes.span.extracting(range), from: source, issuers: snapshot.issuerRules, now: now)
+    }
+    if case .caller(let caller) = verdict { remember(caller, route) }
+    return verdict
+  }
+
+  /// Goes on with the answer, as routed and limited before the question.
+  /// - Parameter verdict: nil when keys have changed and the token is to be checked once more.
+  func conclude(_ verdict: Verdict?) -> StageOutcome {
+    guard let route, let issuer else { return refuseToken(.tokenMissing) }
+    // A reload may have taken the issuer away meanwhile.
+    if worker.currentIssuer(issuer, of: snapshot) == nil { return refuseToken(.issuerUnknown) }
+    // A tunnel outlives its request. The configuration of now has to open it, so the client asks again.
+    if handshake.isRequested, snapshot.generation != worker.snapshot.generation {
+      return refuseToken(.keysUnavailable)
+    }
+    guard let verdict else { return check(route, mayAsk: false) }
+    return obey(verdict, route, mayAsk: false)
   }
 }

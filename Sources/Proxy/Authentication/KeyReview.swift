@@ -16,15 +16,15 @@ extension Exchange {
   private var isStream: Bool { isAnswerOpenEnded || upstream != nil && head.isGRPC }
 
   private func isKeyKept(_ fresh: Snapshot) -> Bool {
-    guard let token else { return true }
-    let name = snapshot.configuration.issuers[token.issuer].policy.issuer
+    guard let caller else { return true }
+    let name = snapshot.configuration.issuers[caller.issuer].policy.issuer
     return fresh.configuration.issuers.indices.contains { issuer in
-      fresh.configuration.issuers[issuer].policy.issuer == name && isKept(token.key, by: issuer)
+      fresh.configuration.issuers[issuer].policy.issuer == name && isKept(caller.proof, by: issuer)
     }
   }
 
-  /// Whether the issuer of the newest configuration still has the key.
-  func isKept(_ key: VerificationKey, by issuer: Int) -> Bool {
-    worker.keySets.indices.contains(issuer) && worker.keySets[issuer]?.contains(sameKeyAs: key) ?? false
+  /// Whether the proof still counts with the keys of this issuer of the newest configuration.
+  func isKept(_ proof: Proof, by issuer: Int) -> Bool {
+    worker.keySets.indices.contains(issuer) && proof.isKept(by: worker.keySets[issuer])
   }
 }

@@ -21,20 +21,21 @@ struct WaitingLine {
     }
   }
 
-  mutating func append(_ exchange: Exchange) {
+  /// - Returns: the exchange's position, by which it is found when it leaves.
+  mutating func append(_ exchange: Exchange) -> Int {
     // What was served in front is let go once it is more than what waits.
     if head > 64, head * 2 > exchanges.count {
       exchanges.removeFirst(head)
       goneCount += head
       head = 0
     }
-    exchange.placeInLine = goneCount + exchanges.count
     exchanges.append(exchange)
     count += 1
+    return goneCount + exchanges.count - 1
   }
 
-  mutating func remove(_ exchange: Exchange) {
-    let place = exchange.placeInLine - goneCount
+  mutating func remove(_ exchange: Exchange, at position: Int) {
+    let place = position - goneCount
     guard exchanges.indices.contains(place), exchanges[place] === exchange else { return }
     exchanges[place] = nil
     count -= 1
@@ -58,7 +59,7 @@ extension Exchange {
     // Nobody overtakes those who wait, on this worker or another.
     if pool.shared.waiting.count == 0, pool.admit(self) { return .next }
     guard pool.wait(self) else { return turnedAway(from: pool, .upstreamOverloaded) }
-    return isWaitingForPlace ? .wait : .next
+    return wait == nil ? .next : .wait
   }
 
   private func turnedAway(from pool: UpstreamPool, _ reason: GatewayRefusal) -> StageOutcome {
@@ -78,16 +79,12 @@ extension Exchange {
     refuse(.gateway(.upstreamUnavailable))
   }
 
-  /// The exchange is over: whatever it has or waits for at the upstream is for others.
+  /// The exchange is over: the permit that it has at the upstream is for others.
   func leavePool() {
-    if !holdsPlace && !isWaitingForPlace { return }
-    guard let pool else { return }
-    if isWaitingForPlace { pool.leaveLine(self) }
-    if holdsPlace {
-      holdsPlace = false
-      pool.shared.requests.giveBack()
-      pool.placeFreed()
-    }
+    guard holdsPlace, let pool else { return }
+    holdsPlace = false
+    pool.shared.requests.giveBack()
+    pool.placeFreed()
   }
 }
 
@@ -124,12 +121,9 @@ extension UpstreamPool {
   func wait(_ exchange: Exchange) -> Bool {
     // LIMIT: `queue`, its length over all workers.
     guard let queue = configuration.queue, shared.waiting.take(below: queue.length) else { return false }
-    exchange.isWaitingForPlace = true
-    exchange.placeDeadline = worker.time.nanoseconds &+ queue.timeout.nanoseconds
-    if let downstream = exchange.downstream {
-      downstream.deadline = min(downstream.deadline, exchange.placeDeadline)
-    }
-    line.append(exchange)
+    let end = worker.time.nanoseconds &+ queue.timeout.nanoseconds
+    exchange.wait = .permit(position: line.append(exchange), until: end)
+    if let downstream = exchange.downstream { downstream.deadline = min(downstream.deadline, end) }
     if !worker.poolsInDemand.contains(where: { $0 === self }) { worker.poolsInDemand.append(self) }
     // A place that another worker gave back before this one was seen to wait is told to nobody.
     if shared.waiting.count == 1, admit(exchange) { leaveLine(exchange) }
@@ -137,9 +131,9 @@ extension UpstreamPool {
   }
 
   func leaveLine(_ exchange: Exchange) {
-    exchange.isWaitingForPlace = false
-    exchange.placeDeadline = .max
-    line.remove(exchange)
+    guard case .permit(let position, _) = exchange.wait else { return }
+    exchange.wait = nil
+    line.remove(exchange, at: position)
     shared.waiting.giveBack()
   }
 

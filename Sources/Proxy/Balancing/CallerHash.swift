@@ -36,16 +36,16 @@ extension Exchange {
   /// Nil where the request does not have the value.
   func callerHash(_ prepared: PreparedKey) -> UInt64? {
     switch prepared.key {
-    case .claim(let path): token.flatMap { Self.hash(of: path, in: $0) }
+    case .claim(let path): caller.flatMap { Self.hash(of: path, in: $0) }
     case .cookie: Self.hash(ofCookie: prepared.name, in: head)
     case .header: Self.hash(ofHeader: prepared.name, in: head)
     case .clientIP: hashOfAddress()
     }
   }
 
-  private static func hash(of path: ClaimPath, in token: VerifiedToken) -> UInt64? {
-    guard let node = token.claim(path), token.payload.kind(node) != .null else { return nil }
-    return token.payload.keyedHash(of: node, PlacementKey.first, PlacementKey.second)
+  private static func hash(of path: ClaimPath, in caller: Caller) -> UInt64? {
+    guard let node = caller.claim(path), caller.claims.kind(node) != .null else { return nil }
+    return caller.claims.keyedHash(of: node, PlacementKey.first, PlacementKey.second)
   }
 
   private static func hash(ofCookie name: [UInt8], in head: borrowing RequestHead) -> UInt64? {

@@ -9,13 +9,8 @@ extension Exchange {
     guard let downstream else { return }
     if tunnel != nil { return checkTunnel() }
     let now = worker.time.nanoseconds
-    if now >= routeDeadline {
-      if stage == .authentication { worker.keyWaiters.remove(self) }
-      return refuse(.gateway(deadlineRefusal))
-    }
-    if stage == .authentication { return keysTimedOut() }
-    if now >= placeDeadline { return placeTimedOut() }
-    if now >= retryAt { return retryNow() }
+    if now >= routeDeadline { return refuse(.gateway(deadlineRefusal)) }
+    if let wait, now >= wait.end { return waitEnded(wait) }
     var next = now &+ snapshot.bodyTimeout
     if downstream.isBodyAwaited {
       // Where the server speaks already, as in a call with streams both ways, the client may well be silent.
@@ -37,7 +32,7 @@ extension Exchange {
       if downstream.sentByteCount == sentByteCountAtLastCheck { return abandon(.clientStalled) }
       sentByteCountAtLastCheck = downstream.sentByteCount
     }
-    downstream.deadline = min(next, routeDeadline, placeDeadline, retryAt)
+    downstream.deadline = min(next, routeDeadline, wait?.end ?? .max)
   }
 
   /// LIMIT: `limits.body_rate`, on average over each `limits.body_timeout` in which the client could send.

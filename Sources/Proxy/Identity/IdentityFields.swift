@@ -1,11 +1,11 @@
-// From verified claims to header fields. Only a ``VerifiedToken`` gets here, and only the checker makes one.
+// From verified claims to header fields. Only a ``Caller`` gets here, and only a check makes one.
 
 import Bytes
 import Configuration
 import JSON
 import Tokens
 
-/// What is told of a token. Routes that tell the same share one, so that lines written for one of them count for all.
+/// What upstreams learn of a caller. Routes that say the same share one, so that lines written for one of them count for all.
 final class IdentityRules: Sendable {
   /// `X-User-Id: ` and the claim that follows.
   fileprivate let fields: [(prefix: [UInt8], claim: ClaimPath)]
@@ -20,21 +20,21 @@ final class IdentityRules: Sendable {
 }
 
 extension Exchange {
-  /// Writes the lines for a token that was verified just now, and keeps them beside it for all requests that follow.
-  func keepIdentityFields(of token: VerifiedToken, _ rules: IdentityRules) {
+  /// Writes the lines for a caller that was proved just now, and keeps them beside it for all requests that follow.
+  func keepIdentityFields(of caller: Caller, _ rules: IdentityRules) {
     upstreamHead.removeAll()
-    writeIdentityFields(of: token, rules)
-    token.keep(upstreamHead.span, of: rules)
+    writeIdentityFields(of: caller, rules)
+    caller.keep(upstreamHead.span, of: rules)
     upstreamHead.removeAll()
   }
 
-  func writeIdentityFields(of token: VerifiedToken, _ rules: IdentityRules) {
-    if let lines = token.lines(of: rules) { return appendPart(token.bytes, lines) }
+  func writeIdentityFields(of caller: Caller, _ rules: IdentityRules) {
+    if let lines = caller.lines(of: rules) { return appendPart(caller.bytes, lines) }
     for index in rules.fields.indices {
-      guard let claim = token.claim(rules.fields[index].claim) else { continue }
+      guard let claim = caller.claim(rules.fields[index].claim) else { continue }
       let lengthBefore = upstreamHead.count
       upstreamHead.append(rules.fields[index].prefix)
-      if appendClaim(claim, of: token.payload) {
+      if appendClaim(claim, of: caller.claims) {
         upstreamHead.append("\r\n")
       } else {
         // null says as little as a missing claim: the header is left out.
@@ -43,9 +43,16 @@ extension Exchange {
     }
     if let prefix = rules.payloadPrefix {
       upstreamHead.append(prefix)
-      appendPart(token.bytes, token.payloadPart)
+      appendPayload(of: caller)
       upstreamHead.append("\r\n")
     }
+  }
+
+  private func appendPayload(of caller: Caller) {
+    if let part = caller.payloadPart { return appendPart(caller.bytes, part) }
+    let claims = caller.claims.bytes
+    let text = Base64URL.encode(claims.span)
+    upstreamHead.append(text.span)
   }
 
   /// From the verified certificate of the client's connection; without one, nothing.

@@ -43,7 +43,7 @@ extension Exchange {
     upstreamHead.append(" catraca\r\n")
     upstreamHead.append(route.requestLines)
     if !route.requestTemplates.isEmpty { fill(route.requestTemplates, route, into: &upstreamHead) }
-    if let token { writeIdentityFields(of: token, route.identity) }
+    if let caller { writeIdentityFields(of: caller, route.identity) }
     writeCertificateFields(route)
     deadlineStart = isCallTimed || !route.deadlinePrefix.isEmpty ? upstreamHead.count : 0
     upstreamHead.append("\r\n")

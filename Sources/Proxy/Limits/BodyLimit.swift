@@ -6,8 +6,7 @@ extension Exchange {
   /// A body that announces its length is measured by it; any other is counted as it comes, in ``receivedBody(_:)``.
   func checkLimits() -> StageOutcome {
     guard let route else { return .refuse(.gateway(.routeNotFound)) }
-    // A request that a reload sent back here, from its wait for keys, has paid.
-    if !route.earlyRateLimits.isEmpty, !hasWaitedForKeys {
+    if !route.earlyRateLimits.isEmpty {
       let outcome = checkRateLimits(route.earlyRateLimits)
       guard case .next = outcome else { return outcome }
     }

@@ -75,13 +75,13 @@ extension Exchange {
 
   /// By the issuer's name and the value: two issuers may both have a caller `1`. Lists, objects and null are no keys.
   private func claimKey(_ path: ClaimPath, _ limiter: RateLimiter) -> UInt64? {
-    guard let token, let node = token.claim(path), snapshot.issuerCounterIDs.indices.contains(token.issuer) else {
+    guard let caller, let node = caller.claim(path), snapshot.issuerCounterIDs.indices.contains(caller.issuer) else {
       return nil
     }
     // A number that stays with the name across reloads.
-    let key0 = limiter.hashKey0 &+ UInt64(clamping: snapshot.issuerCounterIDs[token.issuer] &+ 1)
-    switch token.payload.kind(node) {
-    case .string, .integer, .number, .true, .false: return token.payload.keyedHash(of: node, key0, limiter.hashKey1)
+    let key0 = limiter.hashKey0 &+ UInt64(clamping: snapshot.issuerCounterIDs[caller.issuer] &+ 1)
+    switch caller.claims.kind(node) {
+    case .string, .integer, .number, .true, .false: return caller.claims.keyedHash(of: node, key0, limiter.hashKey1)
     case .array, .object, .null: return nil
     }
   }

@@ -1,5 +1,5 @@
 // What the gateway answers to a token that may not pass (RFC 6750 §3.1): 401 for a bad one, 403 for a good one that may
-// not pass here, 503 while there are no keys.
+// not pass here, 503 while nobody can tell.
 
 package import Tokens
 
@@ -49,6 +49,11 @@ extension TokenRefusal {
         key. With `Retry-After: 5`: the issuer is asked again within that time.
         """,
         advice: "Look in the gateway's log for why the fetch of the key set fails, then check the issuer's address.")
+    case .introspectionUnavailable:
+      .init(
+        503, .unavailable, with: .retrySoon,
+        "Reserved: the service that knows an opaque token did not answer in time. No setting uses it yet.",
+        advice: "Send the request again.")
     case .signatureInvalid:
       .invalidToken(
         "The signature does not match the token and the key.",

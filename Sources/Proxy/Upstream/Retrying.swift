@@ -87,14 +87,13 @@ extension Exchange {
     guard let next = pool.nextServer(for: self) else { return false }
     let isSame = triedServers.contains { $0 === next }
     if isSame, pool.retry.attempts == nil { return false }
-    let wait = isSame ? backoff(pool.retry) : 0
-    if retryAfter > wait { return false }
+    let pause = isSame ? backoff(pool.retry) : 0
+    if retryAfter > pause { return false }
     // A connect that failed cost its server nothing: the request reaches one server once, whatever the budget.
     if isSame || !isUnsent(cause), !isInRetryBudget, !enterRetryBudget(pool) { return false }
     retryCount += 1
     worker.counters.countRetry(upstream: pool.counterID)
-    retryServer = next
-    retryAt = wait > 0 ? worker.time.nanoseconds &+ wait : .max
+    wait = .retry(next, at: worker.time.nanoseconds &+ pause)
     return true
   }
 
@@ -111,17 +110,16 @@ extension Exchange {
 
   /// Makes the attempt that was decided on, at once or when its moment has come: a worker looks ten times a second.
   func retry() {
-    if retryAt < .max, let downstream {
-      downstream.deadline = min(downstream.deadline, retryAt)
+    if let wait, wait.end > worker.time.nanoseconds, let downstream {
+      downstream.deadline = min(downstream.deadline, wait.end)
     } else {
       retryNow()
     }
   }
 
   func retryNow() {
-    retryAt = .max
-    guard let pool, let planned = retryServer else { return refuse(.gateway(.upstreamConnectFailed)) }
-    retryServer = nil
+    guard let pool, case .retry(let planned, _) = wait else { return refuse(.gateway(.upstreamConnectFailed)) }
+    wait = nil
     guard let server = enter(planned, orAnotherOf: pool) else { return refuse(.gateway(.upstreamOverloaded)) }
     if let refusal = attempt(pool, at: server) { return refuse(.gateway(refusal)) }
     continueRequest()

@@ -68,8 +68,8 @@ extension Exchange {
   func tunnelOpened() { downstream?.resumeInput() }
 
   private func tokenEnd() -> Int64 {
-    guard let token, let route, token.expiresAt != .max else { return .max }
-    let (milliseconds, isFar) = token.expiresAt.multipliedReportingOverflow(by: 1000)
+    guard let caller, let route, caller.expiresAt != .max else { return .max }
+    let (milliseconds, isFar) = caller.expiresAt.multipliedReportingOverflow(by: 1000)
     let left = max(0, milliseconds &- worker.time.unixMilliseconds)
     let (nanoseconds, isOver) = left.multipliedReportingOverflow(by: 1_000_000)
     let grace = route.webSocket?.expiryGrace.nanoseconds ?? 0
@@ -177,10 +177,10 @@ extension Exchange {
   private func objection(_ fresh: Snapshot, _ route: CompiledRoute) -> TunnelEnding? {
     if route.webSocket == nil { return .routeWithdrawn }
     if route.isPublic { return nil }
-    guard let token else { return route.isTokenOptional ? nil : .routeWithdrawn }
-    let old = snapshot.configuration.issuers[token.issuer]
+    guard let caller else { return route.isTokenOptional ? nil : .routeWithdrawn }
+    let old = snapshot.configuration.issuers[caller.issuer]
     let issuers = route.tokenIssuers.filter { fresh.configuration.issuers[$0].policy == old.policy }
-    if issuers.isEmpty || route.access.refusal(of: token) != nil { return .routeWithdrawn }
-    return issuers.contains { isKept(token.key, by: $0) } ? nil : .keyWithdrawn
+    if issuers.isEmpty || route.access.refusal(of: caller) != nil { return .routeWithdrawn }
+    return issuers.contains { isKept(caller.proof, by: $0) } ? nil : .keyWithdrawn
   }
 }

@@ -1,8 +1,8 @@
-// Remembers the tokens that were verified, so that the second request with one costs a look-up and a compare.
+// Remembers the callers that were proved, so that the second request with a credential costs a look-up and a compare.
 //
-// Invariants: only verified tokens are in it, so no flood of bad ones can push a good one out (T31); a hit is a token that
-// is equal in every byte, of an issuer that the route takes (T29), not past its end (T16), and whose key still stands in
-// the issuer's set (T27); what the entries cost together never passes the bound.
+// Invariants: only proved callers are in it, so no flood of bad credentials can push a good one out (T31). A hit is equal
+// in every byte, of an issuer that the route takes (T29), not past its end (T16), and its proof still holds: the key is
+// in the issuer's set (T27), the answer is fresh. What the entries cost together never passes the bound.
 
 import Bytes
 
@@ -12,13 +12,13 @@ package final class TokenCache {
   /// What a hit looks at.
   private struct Entry {
     /// nil while the place is free.
-    var token: VerifiedToken?
-    /// The token's own bytes, shared with it: one step less on the way to the compare.
+    var caller: Caller?
+    /// The caller's own bytes, shared with it: one step less on the way to the compare.
     var bytes: [UInt8]
-    /// The set that the token's key was last seen in.
+    /// The set in which the proof was last seen to hold; 0 where each hit has to ask the proof.
     var keySetGeneration: UInt64
-    /// How many of `bytes` are the token's.
-    var tokenByteCount: UInt32
+    /// How many of `bytes` are the credential's.
+    var credentialByteCount: UInt32
     /// Hits since the entry was last moved, at most 3.
     var hitCount: UInt8 = 0
     var isKept = false
@@ -55,7 +55,7 @@ package final class TokenCache {
   private let key0: UInt64
   private let key1: UInt64
 
-  /// What an entry costs beside its token: its place, its share of a table that is at most half full, the free list.
+  /// What an entry costs beside its caller: its place, its share of a table that is at most half full, the free list.
   private static let overhead = MemoryLayout<Entry>.stride + MemoryLayout<Place>.stride + 4 * 8 + 4
 
   package init(byteCountMax: Int) {
@@ -67,10 +67,10 @@ package final class TokenCache {
   /// Bytes of memory that the entries take.
   package var byteCount: Int { probation.byteCount + kept.byteCount }
 
-  /// The token, if it was verified before and is still good for one of `candidates`. Scopes and claims are not looked at:
-  /// they are the route's (T30). Allocates nothing.
-  package func lookUp(_ token: Span<UInt8>, candidates: [Int], keySets: [KeySet?], now: Int64) -> VerifiedToken? {
-    guard let index = find(token, hash: hash(token)), let known = entries[index].token else {
+  /// Whose the credential is, if that was proved before and is still so for one of `candidates`. Scopes and claims are not
+  /// looked at: they are the route's (T30). Allocates nothing.
+  package func lookUp(_ credential: Span<UInt8>, candidates: [Int], keySets: [KeySet?], now: Int64) -> Caller? {
+    guard let index = find(credential, hash: hash(credential)), let known = entries[index].caller else {
       misses &+= 1
       return nil
     }
@@ -79,41 +79,48 @@ package final class TokenCache {
       misses &+= 1
       return nil
     }
-    // A clock that was set back: what is verified anew is refused in the same way.
-    guard now >= known.beginsAt, candidates.contains(known.issuer), known.issuer < keySets.count,
-      let keys = keySets[known.issuer]
-    else {
+    // A clock that was set back: what is checked anew is refused in the same way.
+    guard now >= known.beginsAt, candidates.contains(known.issuer), known.issuer < keySets.count else {
       misses &+= 1
       return nil
     }
-    if entries[index].keySetGeneration != keys.generation {
-      if !keys.contains(sameKeyAs: known.key) {
-        remove(index)
-        misses &+= 1
-        return nil
-      }
-      entries[index].keySetGeneration = keys.generation
+    let keys = keySets[known.issuer]
+    if entries[index].keySetGeneration != keys?.generation ?? .max, !isProved(known, index, keys, now: now) {
+      misses &+= 1
+      return nil
     }
     if entries[index].hitCount < 3 { entries[index].hitCount += 1 }
     hits &+= 1
     return known
   }
 
-  /// Keeps a token that was verified just now. A token that alone costs more than the bound is not kept, nor one that
-  /// ends now.
-  package func insert(_ token: VerifiedToken, now: Int64) {
-    let cost = token.byteCount + Self.overhead
+  /// Asks the proof. What no longer holds is forgotten.
+  private func isProved(_ known: Caller, _ index: Int, _ keys: KeySet?, now: Int64) -> Bool {
+    guard known.proof.holds(in: keys, at: now) else {
+      // Keys that are withdrawn may come back.
+      if case .signature = known.proof, keys == nil { return false }
+      remove(index)
+      return false
+    }
+    if case .signature = known.proof, let keys { entries[index].keySetGeneration = keys.generation }
+    return true
+  }
+
+  /// Keeps a caller that was proved just now, unless it alone costs more than the bound or is of no use to the next request.
+  package func insert(_ caller: Caller, now: Int64) {
+    let cost = caller.byteCount + Self.overhead
     // LIMIT: `limits.token_cache`.
-    if cost > byteCountMax || now >= token.expiresAt { return }
-    let bytes = token.bytes
-    let text = bytes.span.extracting(0..<token.tokenByteCount)
+    if cost > byteCountMax || now >= caller.expiresAt { return }
+    if case .answer(_, let freshUntil) = caller.proof, now >= freshUntil { return }
+    let bytes = caller.bytes
+    let text = bytes.span.extracting(0..<caller.credentialByteCount)
     let hash = hash(text)
     if let index = find(text, hash: hash) { remove(index) }
     makeRoom(for: cost, now: now)
     if (count + 1) * 2 > table.count { growTable() }
     // No set is known to hold the key yet: the first hit looks.
     let entry = Entry(
-      token: token, bytes: bytes, keySetGeneration: 0, tokenByteCount: UInt32(truncatingIfNeeded: text.count))
+      caller: caller, bytes: bytes, keySetGeneration: 0, credentialByteCount: UInt32(truncatingIfNeeded: text.count))
     let place = Place(hash: hash, byteCount: cost)
     let index: Int
     if let known = free.popLast() {
@@ -142,8 +149,8 @@ package final class TokenCache {
     count = 0
   }
 
-  /// Of the last bytes only, which are a signature's: whoever could make many good tokens that end alike holds an issuer's
-  /// key. What is found is compared whole.
+  /// Of the last bytes only, which are a signature's, or at random: only an issuer could make many good credentials that end
+  /// alike. What is found is compared whole.
   private func hash(_ token: Span<UInt8>) -> UInt64 {
     token.extracting(max(0, token.count - 64)..<token.count).keyedHash(key0, key1)
   }
@@ -155,7 +162,7 @@ package final class TokenCache {
     while table[slot] != 0 {
       if table[slot] >> 32 == tag {
         let index = Int(table[slot] & 0xFFFF_FFFF) - 1
-        if token.count == Int(entries[index].tokenByteCount),
+        if token.count == Int(entries[index].credentialByteCount),
           Self.begins(entries[index].bytes, with: token)
         {
           return index
@@ -230,7 +237,7 @@ package final class TokenCache {
   private func remove(_ index: Int) {
     take(index)
     unlink(index)
-    entries[index].token = nil
+    entries[index].caller = nil
     entries[index].bytes = []
     free.append(Int32(truncatingIfNeeded: index))
     count -= 1
@@ -244,7 +251,7 @@ package final class TokenCache {
       let isNewcomersTurn = probation.first >= 0 && (probation.byteCount * 10 >= byteCountMax || kept.first < 0)
       let oldest = Int(isNewcomersTurn ? probation.first : kept.first)
       if oldest < 0 { return }
-      let isDead = entries[oldest].token.map { now >= $0.expiresAt } ?? true
+      let isDead = entries[oldest].caller.map { now >= $0.expiresAt } ?? true
       if isDead || entries[oldest].hitCount == 0 {
         remove(oldest)
         continue

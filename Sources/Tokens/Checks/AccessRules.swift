@@ -1,5 +1,5 @@
-// What a route wants of a good token: scopes and claims. Checked on every request, also when the token was seen before
-// (T30), since one token serves many routes.
+// What a route requires of a caller: scopes and claims. Checked on every request, also when the caller is remembered
+// (T30), since one caller uses many routes.
 
 import Bytes
 import JSON
@@ -14,10 +14,10 @@ package struct AccessRules: Sendable {
     self.claims = claims
   }
 
-  /// nil when the token may pass, else `scope_missing` or `claim_mismatch`.
-  package func refusal(of token: VerifiedToken) -> TokenRefusal? {
-    if !token.hasScopes(scopes) { return .scopeMissing }
-    for claim in claims where !token.satisfies(claim) { return .claimMismatch }
+  /// nil when the caller may pass, else `scope_missing` or `claim_mismatch`.
+  package func refusal(of caller: Caller) -> TokenRefusal? {
+    if !caller.hasScopes(scopes) { return .scopeMissing }
+    for claim in claims where !caller.satisfies(claim) { return .claimMismatch }
     return nil
   }
 }

@@ -18,4 +18,12 @@ enum IssuerCheck {
     }
     throw .issuerUnknown
   }
+
+  /// Of an answer of the issuer itself, which need not name it.
+  static func checkNamed(_ claims: JSONDocument, _ rules: IssuerRules) throws(TokenRefusal) {
+    guard let node = claims.member(iss, of: claims.root) else { return }
+    if claims.kind(node) != .string { throw .claimInvalid }
+    let issuer = rules.issuer
+    if !claims.stringEquals(node, issuer.span) { throw .issuerUnknown }
+  }
 }

@@ -10,6 +10,7 @@ package final class IssuerRules: Sendable {
   let leewaySeconds: Int64
   let maxAgeSeconds: Int64?
   let requiredClaims: [ClaimPath]
+  package let isAskedForOpaqueTokens: Bool
 
   package init(_ policy: IssuerPolicy) {
     issuer = Array(policy.issuer.utf8)
@@ -20,5 +21,6 @@ package final class IssuerRules: Sendable {
     leewaySeconds = max(0, policy.leewaySeconds)
     maxAgeSeconds = policy.maxAgeSeconds.map { max(0, $0) }
     requiredClaims = policy.requiredClaims.map { ClaimPath($0) }
+    isAskedForOpaqueTokens = policy.isAskedForOpaqueTokens
   }
 }

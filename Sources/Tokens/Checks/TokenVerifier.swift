@@ -7,16 +7,6 @@ import JSON
 
 /// One a worker: it keeps the worker's prepared contexts for each key.
 package final class TokenVerifier {
-  package enum Outcome {
-    case verified(VerifiedToken)
-    /// `issuer` is known once `iss` was found among the candidates.
-    case refused(TokenRefusal, issuer: Int?)
-    /// The token names a key that is not in the issuer's set: it may be newer than the set.
-    case keyUnknown(issuer: Int)
-    /// The issuer's keys could not be had yet.
-    case keysUnavailable(issuer: Int)
-  }
-
   package let tokenByteCountMax: Int
   private var knownHeader = CompactFormCheck.KnownHeader()
   private var signatureVerifiers: [UInt64: SignatureVerifier] = [:]
@@ -31,7 +21,7 @@ package final class TokenVerifier {
   /// same index, nil where none could be had. `now` in seconds since 1970.
   package func verify(
     _ token: Span<UInt8>, candidates: [Int], issuers: [IssuerRules], keySets: [KeySet?], now: Int64
-  ) -> Outcome {
+  ) -> Verdict {
     var issuer: Int?
     do throws(TokenRefusal) {
       let parts = try CompactFormCheck.parse(token, byteCountMax: tokenByteCountMax, known: &knownHeader)
@@ -41,16 +31,18 @@ package final class TokenVerifier {
       let rules = issuers[candidate]
       try TypeCheck.check(parts.header, rules)
       let algorithm = try HeaderCheck.algorithm(parts.header, rules)
-      guard candidate < keySets.count, let keys = keySets[candidate] else { return .keysUnavailable(issuer: candidate) }
-      guard let key = try Self.key(keyID, algorithm, parts.header, keys) else { return .keyUnknown(issuer: candidate) }
+      guard candidate < keySets.count, let keys = keySets[candidate] else { throw .keysUnavailable }
+      guard let key = try Self.key(keyID, algorithm, parts.header, keys) else {
+        return .ask(.keySet(issuer: candidate))
+      }
       if !isSignatureValid(parts, token, key, algorithm) { throw .signatureInvalid }
       let validity = try TimeCheck.validity(parts.payload, rules, now: now)
       try ClaimsCheck.checkAudience(parts.payload, rules)
       let subject = try ClaimsCheck.subject(parts.payload)
       try ClaimsCheck.checkRequired(parts.payload, rules)
-      return .verified(
-        VerifiedToken(
-          token: token, issuer: candidate, key: key, algorithm: algorithm, payload: parts.payload,
+      return .caller(
+        Caller(
+          credential: token, issuer: candidate, proof: .signature(key, algorithm), claims: parts.payload,
           payloadPart: parts.payloadPart, validity: validity, subject: subject))
     } catch {
       return .refused(error, issuer: issuer)

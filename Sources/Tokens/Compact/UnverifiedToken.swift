@@ -1,4 +1,4 @@
-// A compact JWS taken apart (RFC 7515 §7.1). Nothing in it is to be believed: only the verifier makes a VerifiedToken of it.
+// A compact JWS taken apart (RFC 7515 §7.1). Nothing in it is to be believed: only the verifier makes a Caller of it.
 //
 // Invariant: both JSON texts are objects; `header`, `payload` and `signature` are strict base64url runs that follow each
 // other with one dot between.

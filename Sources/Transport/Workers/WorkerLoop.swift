@@ -4,14 +4,15 @@ import Bytes
 import Configuration
 package import Proxy
 import TLS
-import Tokens
+package import Tokens
 
 /// What a worker loop tells the outside. All are called on the worker's loop and must not block.
 package struct WorkerOutlets: Sendable {
   /// Access log lines, complete ones only.
   package var log: @Sendable ([UInt8]) -> Void
-  /// A token named an unknown key of this issuer; the answer is ``Gateway/keysRefreshed(issuer:)``.
-  package var refreshKeys: @Sendable (_ issuer: Int, _ generation: UInt64) -> Void
+  /// Requests wait for an answer. `reply` takes it at any time, on any thread.
+  package var ask:
+    @Sendable (_ question: Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void
   /// A server's handshake failed, at most once in ten seconds for each upstream.
   package var upstreamHandshakeFailed: @Sendable (_ upstream: String, _ reason: String) -> Void
   /// A server's state has changed; told once, by whichever worker saw it first.
@@ -21,13 +22,13 @@ package struct WorkerOutlets: Sendable {
 
   package init(
     log: @escaping @Sendable ([UInt8]) -> Void,
-    refreshKeys: @escaping @Sendable (_ issuer: Int, _ generation: UInt64) -> Void,
+    ask: @escaping @Sendable (Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void,
     upstreamHandshakeFailed: @escaping @Sendable (_ upstream: String, _ reason: String) -> Void,
     upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void,
     roomShort: @escaping @Sendable (RoomShortage) -> Void
   ) {
     self.log = log
-    self.refreshKeys = refreshKeys
+    self.ask = ask
     self.upstreamHandshakeFailed = upstreamHandshakeFailed
     self.upstreamChanged = upstreamChanged
     self.roomShort = roomShort
@@ -326,10 +327,19 @@ final class WorkerLoop {
     case .pauseReading(let connection): socket(of: connection)?.setReading(false)
     case .resumeReading(let connection): socket(of: connection)?.setReading(true)
     case .connect(let connection, let address): connect(connection, to: address)
-    case .refreshKeys(let issuer): outlets.refreshKeys(issuer, worker.snapshot.generation)
+    case .ask(let question, let credential): ask(question, credential)
     case .wakeWaiters(let upstream): wakePeers(upstream)
     case .reportUpstream(let upstream, let change): outlets.upstreamChanged(upstream, change)
     case .drained: finishDrain()
+    }
+  }
+
+  private func ask(_ question: Question, _ credential: [UInt8]) {
+    outlets.ask(question, credential) { [mailbox] answer in
+      mailbox.post { loop in
+        loop.worker.answered(question, answer, at: loop.now())
+        loop.runCommands()
+      }
     }
   }
 

@@ -81,9 +81,7 @@ private struct RandomRun {
     case 86..<88: bench.connectAll()
     case 88..<93: bench.wait(.milliseconds(Int.random(in: 50...1500, using: &random)))
     case 93: bench.reload(configurations[Int.random(in: 0..<2, using: &random)], keySets: [try issuer.keySet()])
-    case 94:
-      let now = bench.now
-      bench.act { $0.keysRefreshed(issuer: 0, at: now) }
+    case 94: if !bench.asked.isEmpty { try bench.answer(.keys(haveChanged: Bool.random(using: &random))) }
     case 95..<97: loseClient()
     case 97..<99: loseServer()
     default: if let socket = clients.randomElement(using: &random)?.socket { socket.end() }

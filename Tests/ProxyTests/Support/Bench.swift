@@ -24,7 +24,8 @@ final class Bench {
   var wanting: Set<String> = []
   /// Whether connects stay under way until ``connectAll()``.
   var holdsConnects = false
-  private(set) var refreshedIssuers: [Int] = []
+  /// What the worker has asked, and what about.
+  private(set) var asked: [(question: Question, credential: [UInt8])] = []
   private(set) var isDrained = false
   private(set) var upstreamChanges: [UpstreamChange] = []
   /// Another worker of the same process.
@@ -114,6 +115,17 @@ final class Bench {
     pump()
   }
 
+  /// Issuers whose keys were asked for.
+  var refreshedIssuers: [Int] {
+    asked.compactMap { if case .keySet(let issuer) = $0.question.source { issuer } else { nil } }
+  }
+
+  /// Answers what was asked last, of whatever is left to answer.
+  func answer(_ answer: Answer) throws {
+    let question = try #require(asked.last).question
+    act { $0.answered(question, answer, at: now) }
+  }
+
   func act(_ body: (Worker) -> Void) {
     body(worker)
     pump()
@@ -162,7 +174,7 @@ final class Bench {
       socket(connection)?.isPaused = true
       socket(connection)?.tellUnreadEnd()
     case .resumeReading(let connection): socket(connection)?.isPaused = false
-    case .refreshKeys(let issuer): refreshedIssuers.append(issuer)
+    case .ask(let question, let credential): asked.append((question, credential))
     case .wakeWaiters(let upstream): peer?.act { $0.wakeWaiters(upstream: upstream, at: now) }
     case .reportUpstream(_, let change): upstreamChanges.append(change)
     case .drained: isDrained = true
@@ -212,7 +224,7 @@ final class Bench {
     }
     let servers = worker.pools.flatMap(\.servers)
     #expect(servers.allSatisfy { $0.idle.isEmpty && $0.multiplexed.isEmpty }, "pools", sourceLocation: place)
-    #expect(worker.keyWaiters.takeAll().isEmpty, "key waiters", sourceLocation: place)
+    #expect(worker.questions.askerCount == 0, "askers", sourceLocation: place)
   }
 
   /// Access log lines so far.

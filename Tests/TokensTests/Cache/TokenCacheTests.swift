@@ -1,6 +1,7 @@
 // What the cache gives back, and what it lets go of.
 
 import Cryptography
+import JSON
 import TestBasics
 import Testing
 
@@ -9,11 +10,11 @@ import Testing
 @Suite struct TokenCacheTests {
   /// A verified token of its own for each number, without arithmetic: the cache does not look at signatures.
   private static func make(_ number: Int, key: VerificationKey, issuer: Int = 0, expiresAt: Int64 = .max) throws
-    -> VerifiedToken
+    -> Caller
   {
-    VerifiedToken(
-      token: "token-number-\(number)-of-many".utf8.span, issuer: issuer, key: key, algorithm: .es256,
-      payload: try JSONDocumentMaker.empty(), payloadPart: 0..<0, validity: .init(endsAt: expiresAt), subject: nil)
+    Caller(
+      credential: "token-number-\(number)-of-many".utf8.span, issuer: issuer, proof: .signature(key, .es256),
+      claims: try JSONDocumentMaker.empty(), payloadPart: nil, validity: .init(endsAt: expiresAt), subject: nil)
   }
 
   @Test("A token that was kept is found again, and only that one")
@@ -103,6 +104,32 @@ import Testing
     #expect(cache.lookUp(token.token, candidates: [], keySets: sets, now: testNow) == nil)
     #expect(cache.lookUp(token.token, candidates: [1, 0], keySets: sets, now: testNow) === token)
     #expect(cache.lookUp(token.token, candidates: [0], keySets: [], now: testNow) == nil)
+  }
+
+  @Test("A caller that a source vouched for is remembered until the answer is stale, whatever the keys are")
+  func answered() throws {
+    let issuer = try TestIssuer()
+    let source = Question.Source.introspection(issuer: 0)
+    let claims = try JSONDocument(Array(issuer.claims().utf8))
+    func caller(freshUntil: Int64) throws -> Caller? {
+      let verdict = Statement(claims: claims, freshUntil: freshUntil).verdict(
+        on: "opaque".utf8.span, from: source, issuers: [IssuerRules(issuer.policy)], now: testNow)
+      if case .caller(let caller) = verdict { return caller }
+      return nil
+    }
+    let known = try #require(try caller(freshUntil: testNow + 60))
+    let cache = TokenCache(byteCountMax: 1 << 20)
+    cache.insert(known, now: testNow)
+    func isFound(_ keySets: [KeySet?], now: Int64) -> Bool {
+      cache.lookUp(Array("opaque".utf8), candidates: [0], keySets: keySets, now: now) != nil
+    }
+    #expect(isFound([nil], now: testNow))
+    #expect(isFound([try issuer.keySet()], now: testNow + 59))
+    #expect(isFound([try TestIssuer().keySet()], now: testNow + 59))
+    #expect(!isFound([nil], now: testNow + 60))
+    #expect(cache.count == 0)
+    cache.insert(try #require(try caller(freshUntil: testNow)), now: testNow)
+    #expect(cache.count == 0)
   }
 
   @Test("Kept lines are given to those who made them, change nothing else, and count for the bound")

@@ -35,15 +35,15 @@ extension KeySet {
 extension TokenVerifier {
   func verify(
     _ token: [UInt8], candidates: [Int], issuers: [IssuerRules], keySets: [KeySet?], now: Int64
-  ) -> Outcome { verify(token.span, candidates: candidates, issuers: issuers, keySets: keySets, now: now) }
+  ) -> Verdict { verify(token.span, candidates: candidates, issuers: issuers, keySets: keySets, now: now) }
 }
 
-extension VerifiedToken {
-  var token: [UInt8] { Array(bytes.prefix(tokenByteCount)) }
+extension Caller {
+  var token: [UInt8] { Array(bytes.prefix(credentialByteCount)) }
 }
 
 extension TokenCache {
-  func lookUp(_ token: [UInt8], candidates: [Int], keySets: [KeySet?], now: Int64) -> VerifiedToken? {
+  func lookUp(_ token: [UInt8], candidates: [Int], keySets: [KeySet?], now: Int64) -> Caller? {
     lookUp(token.span, candidates: candidates, keySets: keySets, now: now)
   }
 }

@@ -67,11 +67,11 @@ struct TestIssuer {
       verifier.verify(token, candidates: [0], issuers: [IssuerRules(policy)], keySets: [try keySet()], now: now))
   }
 
-  func verified(_ token: [UInt8], now: Int64 = testNow) throws -> VerifiedToken {
+  func verified(_ token: [UInt8], now: Int64 = testNow) throws -> Caller {
     let verifier = TokenVerifier()
     let outcome = verifier.verify(
       token, candidates: [0], issuers: [IssuerRules(policy)], keySets: [try keySet()], now: now)
-    guard case .verified(let verified) = outcome else {
+    guard case .caller(let verified) = outcome else {
       Issue.record("not verified: \(describe(outcome))")
       throw TokenRefusal.tokenMalformed
     }
@@ -79,13 +79,12 @@ struct TestIssuer {
   }
 }
 
-/// The outcome in one word: `verified`, the code of the refusal, `keyUnknown`, `keysUnavailable`.
-func describe(_ outcome: TokenVerifier.Outcome) -> String {
+/// The outcome in one word: `verified`, the code of the refusal, or `keyUnknown`.
+func describe(_ outcome: Verdict) -> String {
   switch outcome {
-  case .verified: "verified"
+  case .caller: "verified"
   case .refused(let refusal, _): refusal.rawValue
-  case .keyUnknown: "keyUnknown"
-  case .keysUnavailable: "keysUnavailable"
+  case .ask: "keyUnknown"
   }
 }
 

@@ -26,7 +26,7 @@ func makeSnapshot(bodyByteCount: Int = 1) throws -> Snapshot {
 
 func makeOutlets() -> WorkerOutlets {
   WorkerOutlets(
-    log: { _ in }, refreshKeys: { _, _ in }, upstreamHandshakeFailed: { _, _ in }, upstreamChanged: { _, _ in },
+    log: { _ in }, ask: { _, _, _ in }, upstreamHandshakeFailed: { _, _ in }, upstreamChanged: { _, _ in },
     roomShort: { _ in })
 }
 

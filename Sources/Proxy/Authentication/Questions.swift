@@ -1,0 +1,102 @@
+// What a worker has asked, and the requests that wait for the answers. Those that ask the same wait together for one
+// answer, at most a second. The table is bounded. How often an issuer is asked for keys is bounded as well, here and, over all
+// workers, by the control plane (T21).
+
+import Bytes
+import Tokens
+
+struct Questions {
+  private struct Inquiry {
+    var askers: [Exchange] = []
+    /// In steady nanoseconds.
+    let end: Int64
+    /// The keys that were asked for came by another way.
+    var hasNewKeys = false
+  }
+
+  private var inquiries: [Question: Inquiry] = [:]
+  private var keyLooks: [LookBudget]
+
+  /// LIMIT: a request waits no longer than a second: this, and the tenth of one in which deadlines are looked at.
+  static let waitNanoseconds: Int64 = 900_000_000
+  /// LIMIT: so many requests wait for one answer.
+  static let askerCountMax = 10_000
+  /// LIMIT: so many questions are under way.
+  static let countMax = 4096
+
+  init(issuerCount: Int) {
+    keyLooks = Array(repeating: LookBudget(), count: issuerCount)
+  }
+
+  /// Questions under way, those included that nobody waits for any more.
+  var count: Int { inquiries.count }
+
+  var askerCount: Int { inquiries.values.reduce(0) { $0 + $1.askers.count } }
+
+  /// Lets an exchange wait, and asks unless that has been asked already.
+  /// - Returns: why it does not wait.
+  mutating func ask(_ question: Question, _ credential: Span<UInt8>, for exchange: Exchange) -> TokenRefusal? {
+    let now = exchange.worker.time.nanoseconds
+    // The tick forgets a question that nobody waits for; until then it is as good as gone.
+    if let known = inquiries[question], known.end <= now, known.askers.isEmpty { inquiries[question] = nil }
+    if inquiries[question] == nil {
+      if inquiries.count >= Self.countMax { return question.source.refusalOfCrowd }
+      guard mayAsk(question.source, at: now) else { return question.source.refusalOfSilence }
+      inquiries[question] = Inquiry(end: now &+ Self.waitNanoseconds)
+      exchange.worker.commands.append(.ask(question, credential: credential.copied()))
+    }
+    guard let known = inquiries[question], known.askers.count < Self.askerCountMax else {
+      return question.source.refusalOfCrowd
+    }
+    exchange.wait = .question(question, position: known.askers.count, until: known.end)
+    inquiries[question]?.askers.append(exchange)
+    if let downstream = exchange.downstream { downstream.deadline = min(downstream.deadline, known.end) }
+    return nil
+  }
+
+  private mutating func mayAsk(_ source: Question.Source, at now: Int64) -> Bool {
+    switch source {
+    case .keySet(let issuer): keyLooks.indices.contains(issuer) && keyLooks[issuer].take(at: now)
+    case .introspection: true
+    }
+  }
+
+  /// The question is answered: those that wait for it, and whether they have new keys whatever the answer says.
+  mutating func take(_ question: Question) -> (askers: [Exchange], hasNewKeys: Bool) {
+    guard let inquiry = inquiries.removeValue(forKey: question) else { return ([], false) }
+    return (inquiry.askers, inquiry.hasNewKeys)
+  }
+
+  mutating func noteNewKeys(_ question: Question) { inquiries[question]?.hasNewKeys = true }
+
+  /// A new configuration brings key sets of its own, which answers all questions for keys. Other questions stay, and are
+  /// answered under the configuration in which they were asked.
+  mutating func takeForKeys(issuerCount: Int) -> [Exchange] {
+    keyLooks = Array(repeating: LookBudget(), count: issuerCount)
+    var askers: [Exchange] = []
+    for (question, inquiry) in inquiries {
+      guard case .keySet = question.source else { continue }
+      askers += inquiry.askers
+      inquiries[question] = nil
+    }
+    return askers
+  }
+
+  /// Called ten times a second: forgets what was not answered in time.
+  mutating func forgetUnanswered(at now: Int64) {
+    for (question, inquiry) in inquiries where inquiry.end <= now && inquiry.askers.isEmpty {
+      inquiries[question] = nil
+    }
+  }
+
+  /// An exchange no longer waits.
+  mutating func remove(_ exchange: Exchange) {
+    guard case .question(let question, let position, let end) = exchange.wait,
+      let last = inquiries[question]?.askers.indices.last, position <= last
+    else { return }
+    // The last one takes its position, so that the cost does not grow with those that wait.
+    inquiries[question]?.askers.swapAt(position, last)
+    inquiries[question]?.askers[position].wait = .question(question, position: position, until: end)
+    inquiries[question]?.askers.removeLast()
+  }
+}

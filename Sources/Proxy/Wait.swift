@@ -1,0 +1,41 @@
+// What a request waits for outside of the bytes of its client and its server. It waits for one thing at a time, and each
+// wait has an end.
+
+import Tokens
+
+enum Wait {
+  /// An answer. The request is at this position among those that asked the same, see ``Questions``.
+  case question(Question, position: Int, until: Int64)
+  /// A permit of its upstream. The request is at this position in the pool's queue, see ``WaitingLine``.
+  case permit(position: Int, until: Int64)
+  /// The pause before it is sent again, to this server.
+  case retry(UpstreamServer, at: Int64)
+
+  /// In steady nanoseconds.
+  var end: Int64 {
+    switch self {
+    case .question(_, _, let end), .permit(_, let end), .retry(_, let end): end
+    }
+  }
+}
+
+extension Exchange {
+  /// The wait's end has come, and what was waited for has not.
+  func waitEnded(_ wait: Wait) {
+    switch wait {
+    case .question(let question, _, _): refuse(unanswered(question))
+    case .permit: placeTimedOut()
+    case .retry: retryNow()
+    }
+  }
+
+  /// The exchange is over: nobody has to look for it any more.
+  func leaveWait() {
+    switch wait {
+    case .question: worker.questions.remove(self)
+    case .permit: pool?.leaveLine(self)
+    case .retry, nil: break
+    }
+    wait = nil
+  }
+}

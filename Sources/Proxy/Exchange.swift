@@ -24,17 +24,10 @@ package final class Exchange {
   var isPeerTrusted = false
   /// Whom a trusted peer names as its client; of no meaning otherwise.
   var forwardedClient = ForwardedClient.peer
-  var requestTrailers = FieldSection()
-  /// Where the request's body stands, when that is chunked.
+  var requestBody = RequestBody()
+  /// Where the request's body is, when that is chunked.
   var requestChunks = ChunkedDecoder()
-  /// Body bytes read from the client, framing left out.
-  var requestByteCount: UInt64 = 0
-  /// When the rate of the request's body was looked at last, and what had come of it by then; see ``checkBodyRate(at:)``.
-  var bodyRateCheckedAt: Int64 = 0
-  var bodyRateByteCount: UInt64 = 0
-  /// Since then the server's side has held the client back.
-  var hasHeldClientBack = false
-  var isRequestComplete = false
+  var requestTrailers = FieldSection()
   /// A checked WebSocket handshake: the server is asked to switch.
   var isTunnelWanted = false
   /// What the server must answer to the key of a handshake that was made here; empty where the client checks.
@@ -69,25 +62,9 @@ package final class Exchange {
   var upstream: (any UpstreamStream)?
   var pool: UpstreamPool?
   var server: UpstreamServer?
-  /// Those that failed this request: passed over while others are left.
-  var triedServers: [UpstreamServer] = []
-  /// The one that the request's sticky cookie names.
-  var boundServer: UpstreamServer?
-  /// Sent to `server`, with no outcome yet.
-  var isAtServer = false
-  /// Has one of the places that `max_requests_per_server` leaves at `server`.
-  var holdsServerPlace = false
-  /// Has one of the places that the upstream's limits leave.
-  var holdsPlace = false
+  var attempts = Attempts()
   /// A request of the gateway's own, which is in no log and no count.
   var isOwn = false
-  /// How often the request was sent, or would have been, had the connection not failed.
-  var attemptCount = 0
-  /// Of them, those that a failure at a server led to.
-  var retryCount = 0
-  var hasRetriedReuse = false
-  /// Counted among the retries of its upstream.
-  var isInRetryBudget = false
 
   // The response.
   var hasResponseBegun = false
@@ -115,21 +92,7 @@ package final class Exchange {
   /// The compressor has something that must not stay there.
   var isFlushDue = false
 
-  // Steady nanoseconds; 0 for what did not happen.
-  var startedAt: Int64 = 0
-  var startedUnixMilliseconds: Int64 = 0
-  var upstreamStartedAt: Int64 = 0
-  var upstreamConnectedAt: Int64 = 0
-  var upstreamRespondedAt: Int64 = 0
-  /// When the server sent something of its answer last.
-  var upstreamReceivedAt: Int64 = 0
-  var sentByteCountAtLastCheck: UInt64 = 0
-  /// The end of the route's `timeout`, or of a gRPC call's own if that is earlier.
-  var routeDeadline = Int64.max
-  /// How long the server may be silent within its answer, in nanoseconds.
-  var readTimeout: Int64 = 0
-  /// What it is called when it passes.
-  var deadlineRefusal = GatewayRefusal.routeTimeout
+  var times = ExchangeTimes()
 
   /// LIMIT: bytes of either head that an exchange keeps when it is over.
   static let keptByteCount = 8192
@@ -146,8 +109,8 @@ package final class Exchange {
   /// the configuration of this moment, with the key sets that belong to it.
   func start() {
     if snapshot !== worker.snapshot { snapshot = worker.snapshot }
-    startedAt = worker.time.nanoseconds
-    startedUnixMilliseconds = worker.time.unixMilliseconds
+    times.startedAt = worker.time.nanoseconds
+    times.startedUnixMilliseconds = worker.time.unixMilliseconds
     stage = .routing
     run()
   }
@@ -178,7 +141,7 @@ package final class Exchange {
       return refuse(.gateway(.upstreamMalformed))
     }
     upstreamHead.append(request)
-    isRequestComplete = isComplete
+    requestBody.isComplete = isComplete
     self.pool = pool
     self.server = server
     stage = .upstream
@@ -240,7 +203,7 @@ package final class Exchange {
     if !isOwn { recordOutcome() }
     releaseCompressor()
     mirror?.requestEnded()
-    releaseUpstream(isReusable: ending == .complete && isRequestComplete)
+    releaseUpstream(isReusable: ending == .complete && requestBody.isComplete)
     if wait != nil { leaveWait() }
     leavePool()
     self.downstream = nil
@@ -255,10 +218,10 @@ package final class Exchange {
 
   func begin(on stream: any DownstreamStream, snapshot: Snapshot) {
     downstream = stream
-    sentByteCountAtLastCheck = stream.sentByteCount
+    times.sentByteCountAtLastCheck = stream.sentByteCount
     if self.snapshot !== snapshot { self.snapshot = snapshot }
-    startedAt = worker.time.nanoseconds
-    startedUnixMilliseconds = worker.time.unixMilliseconds
+    times.startedAt = worker.time.nanoseconds
+    times.startedUnixMilliseconds = worker.time.unixMilliseconds
   }
 
   /// Forgets one request and keeps the memory for the next.
@@ -273,12 +236,8 @@ package final class Exchange {
     route = nil
     routeMatch.reset()
     isPeerTrusted = false
+    requestBody.reset()
     requestTrailers.reset()
-    requestByteCount = 0
-    bodyRateCheckedAt = 0
-    bodyRateByteCount = 0
-    hasHeldClientBack = false
-    isRequestComplete = false
     isTunnelWanted = false
     webSocketAccept = []
     isBearerTaken = false
@@ -294,15 +253,8 @@ package final class Exchange {
     upstream = nil
     pool = nil
     server = nil
-    if !triedServers.isEmpty { triedServers.removeAll(keepingCapacity: true) }
-    boundServer = nil
-    isAtServer = false
-    holdsServerPlace = false
-    holdsPlace = false
+    attempts.reset()
     isOwn = false
-    attemptCount = 0
-    retryCount = 0
-    hasRetriedReuse = false
     hasResponseBegun = false
     isInterimSent = false
     isAnswerOpenEnded = false
@@ -317,11 +269,7 @@ package final class Exchange {
     isCompressed = false
     isTagWeakened = false
     isFlushDue = false
-    upstreamStartedAt = 0
-    upstreamConnectedAt = 0
-    upstreamRespondedAt = 0
-    upstreamReceivedAt = 0
-    routeDeadline = .max
+    times.reset()
   }
 }
 

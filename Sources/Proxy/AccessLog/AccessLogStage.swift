@@ -9,14 +9,14 @@ import Tokens
 extension Exchange {
   func recordOutcome() {
     // An answer of the gateway's own may end in the turn of the loop in which it began: its time has not passed for the others.
-    let now = upstreamRespondedAt > 0 ? worker.time.nanoseconds : worker.steadyClock()
-    let elapsed = UInt64(clamping: now &- startedAt)
+    let now = times.upstreamRespondedAt > 0 ? worker.time.nanoseconds : worker.steadyClock()
+    let elapsed = UInt64(clamping: now &- times.startedAt)
     let status = loggedStatus
     let route = route
     worker.counters.countRequest(
       route: route?.counterID, method: head.method, status: status, nanoseconds: elapsed)
-    if upstreamRespondedAt > 0, let upstream = pool?.counterID {
-      let waited = UInt64(clamping: upstreamRespondedAt &- upstreamStartedAt)
+    if times.upstreamRespondedAt > 0, let upstream = pool?.counterID {
+      let waited = UInt64(clamping: times.upstreamRespondedAt &- times.upstreamStartedAt)
       worker.counters.countUpstream(upstream, nanoseconds: waited)
     }
     countRefusal()
@@ -46,9 +46,9 @@ extension Exchange {
     // Answers of the gateway's own need no id until here.
     ensureRequestID()
     worker.logEntry.reset()
-    worker.logEntry.unixMilliseconds = startedUnixMilliseconds
+    worker.logEntry.unixMilliseconds = times.startedUnixMilliseconds
     worker.logEntry.status = status
-    worker.logEntry.requestByteCount = requestByteCount
+    worker.logEntry.requestByteCount = requestBody.byteCount
     worker.logEntry.responseByteCount = responseByteCount
     worker.logEntry.nanoseconds = elapsed
     setRequestTexts(head.bytes.span)
@@ -123,12 +123,12 @@ extension Exchange {
     let address = server.addressText
     worker.logEntry.set(.server, address.span)
     worker.logEntry.upstreamStatus = upstreamStatus
-    worker.logEntry.attemptCount = attemptCount
-    if upstreamConnectedAt > upstreamStartedAt {
-      worker.logEntry.connectNanoseconds = UInt64(clamping: upstreamConnectedAt &- upstreamStartedAt)
+    worker.logEntry.attemptCount = attempts.count
+    if times.upstreamConnectedAt > times.upstreamStartedAt {
+      worker.logEntry.connectNanoseconds = UInt64(clamping: times.upstreamConnectedAt &- times.upstreamStartedAt)
     }
-    if upstreamRespondedAt > 0 {
-      worker.logEntry.responseNanoseconds = UInt64(clamping: upstreamRespondedAt &- upstreamStartedAt)
+    if times.upstreamRespondedAt > 0 {
+      worker.logEntry.responseNanoseconds = UInt64(clamping: times.upstreamRespondedAt &- times.upstreamStartedAt)
     }
   }
 }

@@ -81,8 +81,8 @@ extension Exchange {
 
   /// The exchange is over: the permit that it has at the upstream is for others.
   func leavePool() {
-    guard holdsPlace, let pool else { return }
-    holdsPlace = false
+    guard attempts.holdsPlace, let pool else { return }
+    attempts.holdsPlace = false
     pool.shared.requests.giveBack()
     pool.placeFreed()
   }
@@ -94,12 +94,12 @@ extension UpstreamPool {
     // LIMIT: `max_requests` and `adaptive`, over all workers.
     if let max = shared.requestsMax(configuration) {
       guard shared.requests.take(below: max) else { return false }
-      exchange.holdsPlace = true
+      exchange.attempts.holdsPlace = true
       if adaptiveLimit != nil { shared.concurrency.noteRequests(shared.requests.count, limit: max) }
     }
     if enter(exchange) { return true }
-    if exchange.holdsPlace {
-      exchange.holdsPlace = false
+    if exchange.attempts.holdsPlace {
+      exchange.attempts.holdsPlace = false
       shared.requests.giveBack()
     }
     return false
@@ -107,12 +107,12 @@ extension UpstreamPool {
 
   /// Chooses a server, those that are full passed over.
   private func enter(_ exchange: Exchange) -> Bool {
-    let triedCount = exchange.triedServers.count
-    defer { exchange.triedServers.removeLast(exchange.triedServers.count - triedCount) }
+    let triedCount = exchange.attempts.triedServers.count
+    defer { exchange.attempts.triedServers.removeLast(exchange.attempts.triedServers.count - triedCount) }
     for _ in rotation {
       guard let server = nextServer(for: exchange) else { return false }
       if exchange.enter(server) { return true }
-      exchange.triedServers.append(server)
+      exchange.attempts.triedServers.append(server)
     }
     return false
   }

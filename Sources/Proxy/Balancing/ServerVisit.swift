@@ -16,18 +16,18 @@ enum VisitOutcome {
 extension Exchange {
   /// False when the server has as many requests as it may have.
   func enter(_ server: UpstreamServer) -> Bool {
-    if isAtServer {
+    if attempts.isAtServer {
       self.server = server
       return true
     }
     // LIMIT: `max_requests_per_server`, over all workers.
     if let max = pool?.requestsPerServerMax {
       guard server.shared.requests.take(below: max) else { return false }
-      holdsServerPlace = true
+      attempts.holdsServerPlace = true
     }
     // Mostly it is: storing it again would count two references.
     if self.server !== server { self.server = server }
-    isAtServer = true
+    attempts.isAtServer = true
     server.activeCount += 1
     pool?.activeCount += 1
     return true
@@ -35,17 +35,17 @@ extension Exchange {
 
   /// Exactly once for each visit. Without a visit nothing.
   func leaveServer(_ outcome: VisitOutcome) {
-    guard isAtServer, let server else { return }
-    isAtServer = false
+    guard attempts.isAtServer, let server else { return }
+    attempts.isAtServer = false
     server.activeCount -= 1
     guard let pool else { return }
     pool.activeCount -= 1
-    if !pool.isLimited && !pool.isWatched && !holdsServerPlace { return }
+    if !pool.isLimited && !pool.isWatched && !attempts.holdsServerPlace { return }
     pool.judge(outcome, of: server)
     if pool.adaptiveLimit != nil { noteResponseTime(outcome, pool.shared.concurrency) }
     // Asked of the exchange: a reload may have brought the limit, or taken it away, meanwhile.
-    if holdsServerPlace {
-      holdsServerPlace = false
+    if attempts.holdsServerPlace {
+      attempts.holdsServerPlace = false
       server.shared.requests.giveBack()
       pool.placeFreed()
     }
@@ -54,8 +54,8 @@ extension Exchange {
   /// How long the server took to answer, or was waited for in vain.
   private func noteResponseTime(_ outcome: VisitOutcome, _ limit: ConcurrencyLimit) {
     switch outcome {
-    case .answered: limit.noteResponse(nanoseconds: upstreamRespondedAt &- upstreamStartedAt)
-    case .failed(.upstreamTimeout): limit.noteResponse(nanoseconds: worker.time.nanoseconds &- upstreamStartedAt)
+    case .answered: limit.noteResponse(nanoseconds: times.upstreamRespondedAt &- times.upstreamStartedAt)
+    case .failed(.upstreamTimeout): limit.noteResponse(nanoseconds: worker.time.nanoseconds &- times.upstreamStartedAt)
     case .failed, .connectFailed, .left: break
     }
   }

@@ -57,8 +57,10 @@ final class PreparedSticky {
 extension UpstreamPool {
   /// The server of the request's cookie, while it is in rotation and has not failed the request.
   func boundServer(for exchange: Exchange) -> UpstreamServer? {
-    if exchange.triedServers.isEmpty { exchange.findBinding() }
-    guard let server = exchange.boundServer, server.isInRotation, !isOne(server, of: exchange.triedServers) else {
+    if exchange.attempts.triedServers.isEmpty { exchange.findBinding() }
+    guard let server = exchange.attempts.boundServer, server.isInRotation,
+      !isOne(server, of: exchange.attempts.triedServers)
+    else {
       return nil
     }
     return server
@@ -68,7 +70,7 @@ extension UpstreamPool {
 extension Exchange {
   func findBinding() {
     guard let sticky = pool?.sticky else { return }
-    boundServer = Self.binding(sticky, in: head)
+    attempts.boundServer = Self.binding(sticky, in: head)
   }
 
   private static func binding(_ sticky: PreparedSticky, in head: borrowing RequestHead) -> UpstreamServer? {
@@ -78,7 +80,7 @@ extension Exchange {
 
   /// Field lines that bind the client to the server which answers; none where its cookie says so already.
   var bindingLines: [UInt8]? {
-    guard pool?.sticky != nil, let server, server !== boundServer else { return nil }
+    guard pool?.sticky != nil, let server, server !== attempts.boundServer else { return nil }
     return isClientSecure ? server.secureBindingLines : server.bindingLines
   }
 

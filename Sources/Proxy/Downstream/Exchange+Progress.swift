@@ -9,12 +9,12 @@ extension Exchange {
     guard let downstream else { return }
     if tunnel != nil { return checkTunnel() }
     let now = worker.time.nanoseconds
-    if now >= routeDeadline { return refuse(.gateway(deadlineRefusal)) }
+    if now >= times.routeDeadline { return refuse(.gateway(times.deadlineRefusal)) }
     if let wait, now >= wait.end { return waitEnded(wait) }
     var next = now &+ snapshot.bodyTimeout
     if downstream.isBodyAwaited {
       // Where the server speaks already, as in a call with streams both ways, the client may well be silent.
-      let due = max(downstream.lastBodyReadAt, upstreamReceivedAt) &+ bodyPatience
+      let due = max(downstream.lastBodyReadAt, times.upstreamReceivedAt) &+ bodyPatience
       if now >= due {
         downstream.endAfterResponse()
         return refuse(.gateway(.bodyTimeout))
@@ -29,28 +29,30 @@ extension Exchange {
       }
     }
     if downstream.unsentByteCount > 0 {
-      if downstream.sentByteCount == sentByteCountAtLastCheck { return abandon(.clientStalled) }
-      sentByteCountAtLastCheck = downstream.sentByteCount
+      if downstream.sentByteCount == times.sentByteCountAtLastCheck { return abandon(.clientStalled) }
+      times.sentByteCountAtLastCheck = downstream.sentByteCount
     }
-    downstream.deadline = min(next, routeDeadline, wait?.end ?? .max)
+    downstream.deadline = min(next, times.routeDeadline, wait?.end ?? .max)
   }
 
   /// LIMIT: `limits.body_rate`, on average over each `limits.body_timeout` in which the client could send.
   /// - Returns: when to look again; nil when too little has come.
   private func checkBodyRate(at now: Int64) -> Int64? {
-    let start = max(bodyRateCheckedAt, upstreamConnectedAt, startedAt)
+    let start = max(requestBody.rateCheckedAt, times.upstreamConnectedAt, times.startedAt)
     if now < start &+ snapshot.bodyTimeout { return start &+ snapshot.bodyTimeout }
     let wanted = Double(snapshot.bodyRate) * Double(now &- start) / 1_000_000_000
-    if !hasHeldClientBack, Double(requestByteCount &- bodyRateByteCount) < wanted { return nil }
-    bodyRateCheckedAt = now
-    bodyRateByteCount = requestByteCount
-    hasHeldClientBack = false
+    if !requestBody.hasHeldClientBack, Double(requestBody.byteCount &- requestBody.rateByteCount) < wanted {
+      return nil
+    }
+    requestBody.rateCheckedAt = now
+    requestBody.rateByteCount = requestBody.byteCount
+    requestBody.hasHeldClientBack = false
     return now &+ snapshot.bodyTimeout
   }
 
   /// How long both sides may be silent while the request's body is not complete. Once there is an answer, and in calls of gRPC
   /// from the beginning, it is a stream both ways, which lives as long as the server may be silent.
   private var bodyPatience: Int64 {
-    hasResponseBegun || head.isGRPC ? max(snapshot.bodyTimeout, readTimeout) : snapshot.bodyTimeout
+    hasResponseBegun || head.isGRPC ? max(snapshot.bodyTimeout, times.readTimeout) : snapshot.bodyTimeout
   }
 }

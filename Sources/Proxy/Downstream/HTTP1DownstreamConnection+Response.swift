@@ -108,7 +108,7 @@ extension HTTP1DownstreamConnection {
     if worker.isDraining || isRetiring { isPersistent = false }
     // What came behind a handshake that was not agreed to is a tunnel's bytes, and no request.
     if exchange.isTunnelWanted { isPersistent = false }
-    if exchange.isRequestComplete { return }
+    if exchange.requestBody.isComplete { return }
     // A client that waits for 100 (Continue) may send its body or not: nobody knows what comes next.
     if exchange.head.expectsContinue || !isRestDiscardable { isPersistent = false }
   }

@@ -195,7 +195,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     case .none, .untilClose, .length(0):
       framing = .none
       state = .waiting
-      exchange.isRequestComplete = true
+      exchange.requestBody.isComplete = true
     case .length(let count):
       bodyLeft = count
       state = .body
@@ -224,7 +224,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
 
   func exchangeFinished(_ finished: Exchange, _ ending: ExchangeEnding) {
     exchange = nil
-    let isRequestComplete = finished.isRequestComplete
+    let isRequestComplete = finished.requestBody.isComplete
     worker.giveBack(finished)
     if heldByteCount > 0 { settleHeld() }
     switch ending {

@@ -74,7 +74,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection, HTTP2Connection {
       let (_, exchange) = begin(id)
       session.takeRequestHead(into: &exchange.head)
       // What the client still sends on it is thrown away by the session.
-      exchange.isRequestComplete = true
+      exchange.requestBody.isComplete = true
       exchange.refuse(.head(error))
     case .data(let id, let range): streams[id]?.receivedBody(bytes.extracting(range))
     case .trailers(let id):
@@ -190,7 +190,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection, HTTP2Connection {
       abandonAll()
       return abort()
     }
-    for stream in streams.slots where stream?.exchange?.isRequestComplete == false {
+    for stream in streams.slots where stream?.exchange?.requestBody.isComplete == false {
       stream?.exchange?.abandon(.clientClosed)
     }
     endIfAnswered()

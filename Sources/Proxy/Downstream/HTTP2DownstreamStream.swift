@@ -50,7 +50,7 @@ final class HTTP2DownstreamStream: DownstreamStream, HTTP2Stream {
 
   func receivedHead(isEnd: Bool) {
     isEnded = isEnd
-    exchange?.isRequestComplete = isEnd
+    exchange?.requestBody.isComplete = isEnd
     exchange?.start()
     if let exchange, exchange.head.bytes.count > Exchange.keptByteCount { countRequest() }
   }
@@ -91,7 +91,9 @@ final class HTTP2DownstreamStream: DownstreamStream, HTTP2Stream {
   }
 
   private func passEnd() {
-    guard isEnded, held.isEmpty, let exchange, !exchange.isRequestComplete, exchange.isAcceptingBody else { return }
+    guard isEnded, held.isEmpty, let exchange, !exchange.requestBody.isComplete, exchange.isAcceptingBody else {
+      return
+    }
     exchange.receivedBodyEnd()
   }
 

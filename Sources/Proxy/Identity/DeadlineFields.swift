@@ -7,13 +7,13 @@ import HTTPWire
 extension Exchange {
   /// Whether the server receives the rest of a call's own timeout. One that is longer than can be counted goes on as it
   /// came.
-  var isCallTimed: Bool { routeDeadline < .max && head.count(of: .grpcTimeout) == 1 && head.isGRPC }
+  var isCallTimed: Bool { times.routeDeadline < .max && head.count(of: .grpcTimeout) == 1 && head.isGRPC }
 
   /// Ends the request's head with the time that is left now.
   func writeDeadline() {
     guard let route else { return }
     upstreamHead.truncate(to: deadlineStart)
-    let left = max(0, routeDeadline &- worker.time.nanoseconds)
+    let left = max(0, times.routeDeadline &- worker.time.nanoseconds)
     if !route.deadlinePrefix.isEmpty {
       upstreamHead.append(route.deadlinePrefix)
       upstreamHead.append(decimal: UInt64(clamping: left / 1_000_000))

@@ -10,17 +10,19 @@ extension Exchange {
       let outcome = checkRateLimits(route.earlyRateLimits)
       guard case .next = outcome else { return outcome }
     }
-    deadlineRefusal = .routeTimeout
-    if let timeout = route.timeout { routeDeadline = startedAt &+ timeout }
+    times.deadlineRefusal = .routeTimeout
+    if let timeout = route.timeout { times.routeDeadline = times.startedAt &+ timeout }
     if let refusal = shortenDeadline() { return .refuse(.gateway(refusal)) }
-    if routeDeadline < .max, let downstream { downstream.deadline = min(downstream.deadline, routeDeadline) }
+    if times.routeDeadline < .max, let downstream {
+      downstream.deadline = min(downstream.deadline, times.routeDeadline)
+    }
     // LIMIT: `limits.body_size` or the route's own: 413.
     if case .length(let count) = head.framing, count > route.bodySizeMax { return .refuse(.gateway(.bodyTooLarge)) }
     return .next
   }
 
   func isOverBodyLimit(adding count: Int) -> Bool {
-    requestByteCount &+= UInt64(count)
-    return requestByteCount > route?.bodySizeMax ?? 0
+    requestBody.byteCount &+= UInt64(count)
+    return requestBody.byteCount > route?.bodySizeMax ?? 0
   }
 }

@@ -11,10 +11,10 @@ extension Exchange {
     guard let timeout = readTimeout(head.bytes.span) else { return .grpcTimeoutInvalid }
     // A client whose time is up sends zero.
     if timeout == 0 { return .grpcDeadlineExceeded }
-    let (moment, isBeyond) = startedAt.addingReportingOverflow(timeout)
-    if !isBeyond, moment < routeDeadline {
-      routeDeadline = moment
-      deadlineRefusal = .grpcDeadlineExceeded
+    let (moment, isBeyond) = times.startedAt.addingReportingOverflow(timeout)
+    if !isBeyond, moment < times.routeDeadline {
+      times.routeDeadline = moment
+      times.deadlineRefusal = .grpcDeadlineExceeded
     }
     return nil
   }

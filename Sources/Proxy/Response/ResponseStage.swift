@@ -27,8 +27,8 @@ extension Exchange {
     case .chunked, .untilClose: isAnswerOpenEnded = !isEnd
     }
     isResponseHeadOnly = isEnd
-    upstreamRespondedAt = worker.time.nanoseconds
-    upstreamReceivedAt = upstreamRespondedAt
+    times.upstreamRespondedAt = worker.time.nanoseconds
+    times.upstreamReceivedAt = times.upstreamRespondedAt
     if let field = response.first(.grpcStatus) { noteGRPCStatus(field, response.bytes.span.extracting(field.value)) }
     upstreamStatus = response.status
     responseStatus = response.status
@@ -41,7 +41,7 @@ extension Exchange {
   }
 
   func receivedResponseBody(_ bytes: Span<UInt8>) {
-    upstreamReceivedAt = worker.time.nanoseconds
+    times.upstreamReceivedAt = worker.time.nanoseconds
     if tunnel != nil { passToClient(bytes) } else { writeDownstream(bytes) }
   }
 
@@ -54,7 +54,7 @@ extension Exchange {
 
   /// So much of the answer's body goes to the client as it came.
   func passedResponseBody(_ byteCount: Int) {
-    upstreamReceivedAt = worker.time.nanoseconds
+    times.upstreamReceivedAt = worker.time.nanoseconds
     responseByteCount &+= UInt64(byteCount)
   }
 

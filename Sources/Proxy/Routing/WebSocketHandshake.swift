@@ -31,7 +31,7 @@ extension Exchange {
     if !mayOpenTunnel(route) { return .refuse(.gateway(.originNotAllowed)) }
     isTunnelWanted = true
     // Its content begins when the tunnel does.
-    isRequestComplete = true
+    requestBody.isComplete = true
     return .next
   }
 

@@ -48,7 +48,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       isReused = true
       moveCounted(to: .active)
       state = .head
-      exchange.upstreamConnectedAt = worker.time.nanoseconds
+      exchange.times.upstreamConnectedAt = worker.time.nanoseconds
       startResponseTimer()
       flush()
     }
@@ -92,7 +92,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
   /// Until the request is complete the server owes nothing: then only a writing side that stalls is timed.
   private func startResponseTimer() {
     guard let exchange else { return }
-    let wait = exchange.isRequestComplete ? pool.responseTimeout : exchange.snapshot.bodyTimeout
+    let wait = exchange.requestBody.isComplete ? pool.responseTimeout : exchange.snapshot.bodyTimeout
     deadline = worker.time.nanoseconds &+ wait
   }
 
@@ -103,7 +103,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       release(isReusable: true)
       return
     }
-    exchange.upstreamConnectedAt = worker.time.nanoseconds
+    exchange.times.upstreamConnectedAt = worker.time.nanoseconds
     state = .head
     startResponseTimer()
     flush()
@@ -157,7 +157,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       if !isComplete { return input.append(bytes.span) }
     }
     guard state == .body, input.isEmpty, let exchange, isBodyAlone(bytes.count) else { return received(bytes.span) }
-    if requestFraming != .untilClose { deadline = worker.time.nanoseconds &+ exchange.readTimeout }
+    if requestFraming != .untilClose { deadline = worker.time.nanoseconds &+ exchange.times.readTimeout }
     if case .length = framing { bodyLeft -= UInt64(bytes.count) }
     exchange.receivedResponseBody(moving: &bytes)
     if case .length = framing, bodyLeft == 0 { responseEnded(hasMore: false) }
@@ -181,7 +181,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
 
   override func relayed(_ byteCount: Int) {
     guard let exchange else { return }
-    deadline = worker.time.nanoseconds &+ exchange.readTimeout
+    deadline = worker.time.nanoseconds &+ exchange.times.readTimeout
     bodyLeft -= UInt64(byteCount)
     exchange.passedResponseBody(byteCount)
   }
@@ -231,7 +231,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       return false
     }
     isPersistent = head.isPersistent && framing != .untilClose
-    deadline = worker.time.nanoseconds &+ exchange.readTimeout
+    deadline = worker.time.nanoseconds &+ exchange.times.readTimeout
     state = .body
     exchange.receivedResponseHead(head, framing: framing)
     switch framing {
@@ -264,7 +264,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
   }
 
   private func consumeBody(_ bytes: Span<UInt8>, _ offset: inout Int, _ exchange: Exchange) {
-    if requestFraming != .untilClose { deadline = worker.time.nanoseconds &+ exchange.readTimeout }
+    if requestFraming != .untilClose { deadline = worker.time.nanoseconds &+ exchange.times.readTimeout }
     switch framing {
     case .none:
       offset = bytes.count
@@ -371,7 +371,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     case .idle:
       dismiss()
     case .head, .body:
-      if isReadingPaused || state == .head && !exchange.isRequestComplete && isWritingOrWaiting {
+      if isReadingPaused || state == .head && !exchange.requestBody.isComplete && isWritingOrWaiting {
         // The other side is what is slow, and has a deadline of its own.
         deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
       } else {

@@ -66,7 +66,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
     moveCounted(to: .active)
     worker.headerList.reset()
     guard worker.headerList.setRequest(head: exchange.upstreamHead.span, scheme: pool.isSecure ? "https" : "http"),
-      let id = session.submitRequest(&worker.headerList, isEnd: exchange.isRequestComplete)
+      let id = session.submitRequest(&worker.headerList, isEnd: exchange.requestBody.isComplete)
     else {
       return stream.lost(isUnprocessed: true)
     }

@@ -39,14 +39,14 @@ final class HTTP2UpstreamStream: UpstreamStream, HTTP2Stream {
 
   func opened(_ id: StreamID) {
     self.id = id
-    exchange?.upstreamConnectedAt = worker.time.nanoseconds
+    exchange?.times.upstreamConnectedAt = worker.time.nanoseconds
     startResponseTimer()
   }
 
   /// Until the request is complete the server owes nothing: then only a writing side that stalls is timed.
   private func startResponseTimer() {
     guard let exchange else { return }
-    let wait = exchange.isRequestComplete ? connection.pool.responseTimeout : exchange.snapshot.bodyTimeout
+    let wait = exchange.requestBody.isComplete ? connection.pool.responseTimeout : exchange.snapshot.bodyTimeout
     deadline = worker.time.nanoseconds &+ wait
   }
 
@@ -79,7 +79,7 @@ final class HTTP2UpstreamStream: UpstreamStream, HTTP2Stream {
       return exchange.retryHeldBack(head.status)
     }
     hasReceived = true
-    deadline = worker.time.nanoseconds &+ exchange.readTimeout
+    deadline = worker.time.nanoseconds &+ exchange.times.readTimeout
     switch head.framing(requestMethod: exchange.head.method) {
     case .success(let framing): exchange.receivedResponseHead(head, framing: framing, isEnd: isEnd)
     case .failure: fail(.upstreamMalformed)
@@ -88,7 +88,7 @@ final class HTTP2UpstreamStream: UpstreamStream, HTTP2Stream {
 
   func receivedBody(_ bytes: Span<UInt8>) {
     if let exchange {
-      deadline = worker.time.nanoseconds &+ exchange.readTimeout
+      deadline = worker.time.nanoseconds &+ exchange.times.readTimeout
       if bytes.count > 0 { exchange.receivedResponseBody(bytes) }
     }
     owedByteCount += bytes.count
@@ -177,7 +177,7 @@ final class HTTP2UpstreamStream: UpstreamStream, HTTP2Stream {
     let sent = writtenByteCount &- UInt64(clamping: id.map(session.outputByteCount) ?? 0)
     let isMoving = hasReceived ? sent != sentAtLastCheck : sent == writtenByteCount || sent != sentAtLastCheck
     sentAtLastCheck = sent
-    if isPaused || !exchange.isRequestComplete && isMoving {
+    if isPaused || !exchange.requestBody.isComplete && isMoving {
       // The other side is what is slow, and has a deadline of its own.
       deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
     } else {

@@ -55,7 +55,7 @@ final class MirrorStream: UnattendedStream {
     self.client = client
     self.route = route
     worker = original.worker
-    isEnded = original.isRequestComplete
+    isEnded = original.requestBody.isComplete
   }
 
   /// Sends the copy on its way: the head as the request's own server gets it, which is all that the copy knows of it.
@@ -100,13 +100,15 @@ final class MirrorStream: UnattendedStream {
   }
 
   private func pass(_ bytes: Span<UInt8>, to exchange: Exchange) {
-    exchange.requestByteCount &+= UInt64(bytes.count)
+    exchange.requestBody.byteCount &+= UInt64(bytes.count)
     exchange.writeUpstream(bytes)
   }
 
   private func passEnd() {
-    guard isEnded, held.isEmpty, let exchange, !exchange.isRequestComplete, exchange.isAcceptingBody else { return }
-    exchange.isRequestComplete = true
+    guard isEnded, held.isEmpty, let exchange, !exchange.requestBody.isComplete, exchange.isAcceptingBody else {
+      return
+    }
+    exchange.requestBody.isComplete = true
     var taken = ByteQueue()
     swap(&taken, &trailers)
     exchange.upstream?.writeEnd(trailers: taken.span)

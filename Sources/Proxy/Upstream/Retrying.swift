@@ -66,14 +66,14 @@ extension Exchange {
   /// safe where the method is idempotent (RFC 9110 §9.2.2) or the server never looked at the request, and where no body
   /// was handed over that would be missing now.
   func mayRetry(isUnprocessed: Bool) -> Bool {
-    !hasRetriedReuse && !hasResponseBegun && requestByteCount == 0 && isRequestComplete
+    !attempts.hasRetriedReuse && !hasResponseBegun && requestBody.byteCount == 0 && requestBody.isComplete
       && (isUnprocessed || head.method.isIdempotent || isTunnelWanted)
   }
 
   /// Whether a failure may be followed by another attempt. What was never sent may go anywhere, whatever its method.
   private func isSafeToRetry(after cause: RetryCause) -> Bool {
     if case .connectFailure = cause { return true }
-    return !hasResponseBegun && !isInterimSent && requestByteCount == 0 && isRequestComplete
+    return !hasResponseBegun && !isInterimSent && requestBody.byteCount == 0 && requestBody.isComplete
       && (head.method.isIdempotent || isTunnelWanted)
   }
 
@@ -81,17 +81,17 @@ extension Exchange {
   /// - Parameter retryAfter: nanoseconds before which the server accepts no further request.
   func planRetry(after cause: RetryCause, retryAfter: Int64 = 0) -> Bool {
     guard !isOwn, let pool, let server, pool.retry.covers(cause), isSafeToRetry(after: cause),
-      retryCount < pool.retry.attempts ?? min(pool.servers.count, 3) - 1
+      attempts.retryCount < pool.retry.attempts ?? min(pool.servers.count, 3) - 1
     else { return false }
-    if !triedServers.contains(where: { $0 === server }) { triedServers.append(server) }
+    if !attempts.triedServers.contains(where: { $0 === server }) { attempts.triedServers.append(server) }
     guard let next = pool.nextServer(for: self) else { return false }
-    let isSame = triedServers.contains { $0 === next }
+    let isSame = attempts.triedServers.contains { $0 === next }
     if isSame, pool.retry.attempts == nil { return false }
     let pause = isSame ? backoff(pool.retry) : 0
     if retryAfter > pause { return false }
     // A connect that failed cost its server nothing: the request reaches one server once, whatever the budget.
-    if isSame || !isUnsent(cause), !isInRetryBudget, !enterRetryBudget(pool) { return false }
-    retryCount += 1
+    if isSame || !isUnsent(cause), !attempts.isInRetryBudget, !enterRetryBudget(pool) { return false }
+    attempts.retryCount += 1
     worker.counters.countRetry(upstream: pool.counterID)
     wait = .retry(next, at: worker.time.nanoseconds &+ pause)
     return true
@@ -104,7 +104,7 @@ extension Exchange {
   /// Doubled with each retry, and random between half and one and a half of that, so that requests that failed together
   /// do not come back together.
   private func backoff(_ policy: RetryPolicy) -> Int64 {
-    let base = policy.backoff << Int64(min(retryCount, 8))
+    let base = policy.backoff << Int64(min(attempts.retryCount, 8))
     return base / 2 + Int64(worker.randomIdentifiers.next() % UInt64(max(1, base)))
   }
 
@@ -127,14 +127,14 @@ extension Exchange {
 
   /// The server that was meant, or where that is full meanwhile another that has not failed the request.
   private func enter(_ planned: UpstreamServer, orAnotherOf pool: UpstreamPool) -> UpstreamServer? {
-    let triedCount = triedServers.count
-    defer { triedServers.removeLast(triedServers.count - triedCount) }
+    let triedCount = attempts.triedServers.count
+    defer { attempts.triedServers.removeLast(attempts.triedServers.count - triedCount) }
     var next: UpstreamServer? = planned
     while let server = next {
       if enter(server) { return server }
-      triedServers.append(server)
+      attempts.triedServers.append(server)
       next = pool.nextServer(for: self)
-      if triedServers.contains(where: { $0 === next }) { next = nil }
+      if attempts.triedServers.contains(where: { $0 === next }) { next = nil }
     }
     return nil
   }
@@ -151,9 +151,9 @@ extension Exchange {
   func retryHeldBack(_ status: Int) {
     let dropped = upstream
     upstream = nil
-    upstreamRespondedAt = worker.time.nanoseconds
+    times.upstreamRespondedAt = worker.time.nanoseconds
     leaveServer(.answered(status: status))
-    upstreamRespondedAt = 0
+    times.upstreamRespondedAt = 0
     dropped?.release(isReusable: false)
     retry()
   }
@@ -185,12 +185,12 @@ extension Exchange {
       return false
     }
     pool.retryCount += 1
-    isInRetryBudget = true
+    attempts.isInRetryBudget = true
     return true
   }
 
   func leaveRetryBudget() {
-    isInRetryBudget = false
+    attempts.isInRetryBudget = false
     pool?.retryCount -= 1
   }
 }

@@ -51,14 +51,14 @@ extension Exchange {
   /// The server has agreed (101): from now on both bodies run until one side ends.
   func openTunnel(_ response: borrowing ResponseHead) {
     hasResponseBegun = true
-    upstreamRespondedAt = worker.time.nanoseconds
+    times.upstreamRespondedAt = worker.time.nanoseconds
     upstreamStatus = 101
     responseStatus = 101
-    isRequestComplete = false
+    requestBody.isComplete = false
     // Sent. A tunnel may live for long.
     upstreamHead.releaseStorage()
     // The route's `timeout` was for the handshake.
-    routeDeadline = .max
+    times.routeDeadline = .max
     tunnel = Tunnel(endsAt: tokenEnd(), movedAt: worker.time.nanoseconds)
     downstream?.openTunnel(response, of: self)
     expectTunnelEnd()
@@ -107,7 +107,7 @@ extension Exchange {
     case .success(0): break
     case .success(let count):
       tunnel?.movedAt = worker.time.nanoseconds
-      requestByteCount &+= UInt64(count)
+      requestBody.byteCount &+= UInt64(count)
       writeUpstream(bytes.extracting(0..<count))
     case .failure, nil: endTunnel(.frameInvalid)
     }

@@ -6,7 +6,7 @@ import HTTPWire
 extension Exchange {
   func sendUpstream() -> StageOutcome {
     guard let pool, let server else { return .refuse(.gateway(.upstreamConnectFailed)) }
-    readTimeout = route?.readTimeout ?? pool.readTimeout ?? snapshot.bodyTimeout
+    times.readTimeout = route?.readTimeout ?? pool.readTimeout ?? snapshot.bodyTimeout
     if let route, let mirror = route.mirror { startMirror(mirror, route) }
     if let refusal = attempt(pool, at: server) { return .refuse(.gateway(refusal)) }
     return .next
@@ -14,9 +14,9 @@ extension Exchange {
 
   /// Begins one visit to a server, or says why it cannot.
   func attempt(_ pool: UpstreamPool, at server: UpstreamServer) -> GatewayRefusal? {
-    upstreamStartedAt = worker.time.nanoseconds
-    attemptCount += 1
-    hasRetriedReuse = false
+    times.upstreamStartedAt = worker.time.nanoseconds
+    attempts.count += 1
+    attempts.hasRetriedReuse = false
     guard enter(server) else { return .upstreamOverloaded }
     guard let stream = pool.takeKept(server) ?? pool.open(server) else { return .resourcesExhausted }
     begin(on: stream)
@@ -37,7 +37,7 @@ extension Exchange {
   }
 
   func upstreamConnected() {
-    if !isRequestComplete { downstream?.resumeInput() }
+    if !requestBody.isComplete { downstream?.resumeInput() }
   }
 
   func receivedBody(_ bytes: Span<UInt8>) {
@@ -58,7 +58,7 @@ extension Exchange {
   private func holdClientBack(for upstream: any UpstreamStream) {
     if upstream.isOutputFull {
       upstream.awaitDrain()
-      hasHeldClientBack = true
+      requestBody.hasHeldClientBack = true
       downstream?.pauseReading()
     }
   }
@@ -70,7 +70,7 @@ extension Exchange {
   }
 
   func receivedBodyEnd() {
-    isRequestComplete = true
+    requestBody.isComplete = true
     if tunnel != nil { return closeTunnel() }
     guard let upstream else { return }
     var trailers = ByteQueue()
@@ -80,7 +80,7 @@ extension Exchange {
   }
 
   func upstreamDrained() {
-    if !isRequestComplete { downstream?.resumeInput() }
+    if !requestBody.isComplete { downstream?.resumeInput() }
   }
 
   /// The connection takes fewer streams than wait for it. Nothing was sent, so any other will do.
@@ -96,7 +96,7 @@ extension Exchange {
   /// A request that was sent before continues where it is. A body that is still to come is requested, unless the
   /// connection will do so itself. One that is over is ended on the new connection as well.
   func continueRequest() {
-    if isRequestComplete {
+    if requestBody.isComplete {
       receivedBodyEnd()
     } else if upstream?.isConnected ?? false {
       upstreamConnected()
@@ -111,8 +111,8 @@ extension Exchange {
 
   func retryOnFreshConnection() {
     guard let pool, let server, let stream = pool.openAnew(server) else { return refuse(.gateway(.upstreamClosed)) }
-    hasRetriedReuse = true
-    attemptCount += 1
+    attempts.hasRetriedReuse = true
+    attempts.count += 1
     worker.counters.countRetry(upstream: pool.counterID)
     begin(on: stream)
     continueRequest()
@@ -138,7 +138,7 @@ extension Exchange {
     }
     // The request that gets its permit may take its connection, too.
     leaveServer(hasResponseBegun ? .answered(status: upstreamStatus) : .left)
-    if isInRetryBudget { leaveRetryBudget() }
+    if attempts.isInRetryBudget { leaveRetryBudget() }
   }
 
   /// Trailers never carry what a head may not (T36): only fields that mean nothing to a gateway, and no identity.

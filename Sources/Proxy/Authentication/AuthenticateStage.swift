@@ -78,7 +78,7 @@ extension Exchange {
   private func remember(_ caller: Caller, _ route: CompiledRoute) {
     // The issuer's index means nothing to later requests when a reload came between.
     guard snapshot.generation == worker.snapshot.generation else { return }
-    keepIdentityFields(of: caller, route.identity)
+    route.identity.keepFields(of: caller)
     worker.tokenCache.insert(caller, now: worker.time.unixSeconds)
   }
 

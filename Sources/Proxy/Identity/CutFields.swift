@@ -55,17 +55,11 @@ extension Exchange {
       var isFirst = true
       while let pair = pairs.next(in: bytes) {
         if snapshot.queryTokenNames.contain(bytes.extracting(pair.name)) { continue }
-        appendPair(pair.pair, of: bytes, isFirst: isFirst, first: "?")
+        upstreamHead.appendPair(pair.pair, of: bytes, isFirst: isFirst, first: "?")
         isFirst = false
       }
     }
     upstreamHead.append("\r\n")
-  }
-
-  /// A query's pair behind the separator that was before it.
-  func appendPair(_ pair: Range<Int>, of bytes: Span<UInt8>, isFirst: Bool, first: StaticString) {
-    if isFirst { upstreamHead.append(first) } else { upstreamHead.append(bytes[pair.lowerBound - 1]) }
-    upstreamHead.append(bytes.extracting(pair))
   }
 
   /// Whether the field would not go on in any case.

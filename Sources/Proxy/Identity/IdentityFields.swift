@@ -19,70 +19,72 @@ final class IdentityRules: Sendable {
   }
 }
 
-extension Exchange {
+extension IdentityRules {
   /// Writes the lines for a caller that was proved just now, and keeps them beside it for all requests that follow.
-  func keepIdentityFields(of caller: Caller, _ rules: IdentityRules) {
-    upstreamHead.removeAll()
-    writeIdentityFields(of: caller, rules)
-    caller.keep(upstreamHead.span, of: rules)
-    upstreamHead.removeAll()
+  func keepFields(of caller: Caller) {
+    var lines = ByteQueue()
+    writeFields(of: caller, into: &lines)
+    caller.keep(lines.span, of: self)
   }
 
-  func writeIdentityFields(of caller: Caller, _ rules: IdentityRules) {
-    if let lines = caller.lines(of: rules) { return appendPart(caller.bytes, lines) }
-    for index in rules.fields.indices {
-      guard let claim = caller.claim(rules.fields[index].claim) else { continue }
-      let lengthBefore = upstreamHead.count
-      upstreamHead.append(rules.fields[index].prefix)
-      if appendClaim(claim, of: caller.claims) {
-        upstreamHead.append("\r\n")
+  func writeFields(of caller: Caller, into head: inout ByteQueue) {
+    if let lines = caller.lines(of: self) { return head.appendPart(caller.bytes, lines) }
+    for index in fields.indices {
+      guard let claim = caller.claim(fields[index].claim) else { continue }
+      let lengthBefore = head.count
+      head.append(fields[index].prefix)
+      if head.appendClaim(claim, of: caller.claims) {
+        head.append("\r\n")
       } else {
         // null says as little as a missing claim: the header is left out.
-        upstreamHead.truncate(to: lengthBefore)
+        head.truncate(to: lengthBefore)
       }
     }
-    if let prefix = rules.payloadPrefix {
-      upstreamHead.append(prefix)
-      appendPayload(of: caller)
-      upstreamHead.append("\r\n")
+    if let payloadPrefix {
+      head.append(payloadPrefix)
+      head.appendPayload(of: caller)
+      head.append("\r\n")
     }
   }
+}
 
-  private func appendPayload(of caller: Caller) {
-    if let part = caller.payloadPart { return appendPart(caller.bytes, part) }
-    let claims = caller.claims.bytes
-    let text = Base64URL.encode(claims.span)
-    upstreamHead.append(text.span)
-  }
-
-  /// From the verified certificate of the client's connection; without one, nothing.
-  func writeCertificateFields(_ route: CompiledRoute) {
-    guard !route.certificateFields.isEmpty, let certificate = downstream?.client.security?.certificate else { return }
-    for index in route.certificateFields.indices {
+extension CompiledRoute {
+  /// From the verified certificate of the client's connection.
+  func writeFields(of certificate: ClientCertificateFacts, into head: inout ByteQueue) {
+    for index in certificateFields.indices {
       let text =
-        switch route.certificateFields[index].fact {
+        switch certificateFields[index].fact {
         case .subject: certificate.subject
         case .alternativeNames: certificate.alternativeNames
         case .thumbprint: certificate.thumbprint
         }
       if text.isEmpty { continue }
-      upstreamHead.append(route.certificateFields[index].prefix)
+      head.append(certificateFields[index].prefix)
       let bytes = Array(text.utf8)
-      appendEncoded(bytes.span, 0..<bytes.count, keepsCommas: true)
-      upstreamHead.append("\r\n")
+      head.appendEncoded(bytes.span, 0..<bytes.count, keepsCommas: true)
+      head.append("\r\n")
     }
   }
+}
 
-  /// A string as it is, a number or boolean as in JSON, a list of those joined by commas, anything else as JSON; with
-  /// everything percent-encoded that a field value cannot carry. A comma in a string is, too: `a,b` and the list of `a` and
-  /// `b` are two things (T91). False for null.
-  private func appendClaim(_ index: JSONDocument.Index, of document: JSONDocument) -> Bool {
+extension ByteQueue {
+  fileprivate mutating func appendPayload(of caller: Caller) {
+    if let part = caller.payloadPart { return appendPart(caller.bytes, part) }
+    let claims = caller.claims.bytes
+    let text = Base64URL.encode(claims.span)
+    append(text.span)
+  }
+
+  /// A string as it is, a number or boolean as in JSON, a list of those joined by commas, anything else as JSON. What a
+  /// field value cannot carry is percent-encoded. So is a comma in a string, since `a,b` and the list of `a` and `b` are
+  /// two things (T91). False for null.
+  fileprivate mutating func appendClaim(_ index: JSONDocument.Index, of document: JSONDocument) -> Bool {
     switch document.kind(index) {
     case .null: return false
     case .array:
       var isFirst = true
       for element in document.elements(of: index) {
-        if !isFirst { upstreamHead.append(",") }
+        if !isFirst { append(",") }
         isFirst = false
         appendScalar(element, of: document, keepsCommas: false)
       }
@@ -93,9 +95,9 @@ extension Exchange {
     }
   }
 
-  private func appendPart(_ bytes: [UInt8], _ range: Range<Int>) { upstreamHead.append(bytes.span.extracting(range)) }
+  fileprivate mutating func appendPart(_ bytes: [UInt8], _ range: Range<Int>) { append(bytes.span.extracting(range)) }
 
-  private func appendScalar(_ index: JSONDocument.Index, of document: JSONDocument, keepsCommas: Bool) {
+  private mutating func appendScalar(_ index: JSONDocument.Index, of document: JSONDocument, keepsCommas: Bool) {
     if document.kind(index) != .string {
       appendEncoded(document.bytes.span, document.rawRange(of: index), keepsCommas: keepsCommas)
     } else if let plain = document.plainStringRange(at: index) {
@@ -105,11 +107,11 @@ extension Exchange {
     }
   }
 
-  /// Visible ASCII and inner spaces stay; controls, `%`, bytes over 0x7E, spaces at the ends, and most often the comma are
+  /// Visible ASCII and inner spaces stay. Controls, `%`, bytes over 0x7E, spaces at the ends, and most often the comma are
   /// percent-encoded (T35), so that the value can be decoded without doubt.
-  private func appendEncoded(_ document: Span<UInt8>, _ range: Range<Int>, keepsCommas: Bool) {
+  fileprivate mutating func appendEncoded(_ document: Span<UInt8>, _ range: Range<Int>, keepsCommas: Bool) {
     let bytes = document.extracting(range)
-    if isPlainText(bytes) { return upstreamHead.append(bytes) }
+    if Self.isPlainText(bytes) { return append(bytes) }
     var run = 0
     for index in bytes.indices {
       let byte = bytes[index]
@@ -117,18 +119,18 @@ extension Exchange {
       let isPlain =
         byte > 0x20 && byte < 0x7F && byte != 0x25 && (keepsCommas || byte != 0x2C) || byte == 0x20 && !isAtEnd
       if isPlain { continue }
-      upstreamHead.append(bytes.extracting(run..<index))
-      upstreamHead.append("%")
+      append(bytes.extracting(run..<index))
+      append("%")
       appendHexadecimal(byte >> 4)
       appendHexadecimal(byte & 15)
       run = index + 1
     }
-    upstreamHead.append(bytes.extracting(run..<bytes.count))
+    append(bytes.extracting(run..<bytes.count))
   }
 
   /// Whether certainly nothing has to be encoded. Without a way out of the loop, so that the compiler takes many bytes a
   /// step.
-  private func isPlainText(_ bytes: Span<UInt8>) -> Bool {
+  private static func isPlainText(_ bytes: Span<UInt8>) -> Bool {
     var found: UInt8 = 0
     for index in bytes.indices {
       let byte = bytes[index]
@@ -137,5 +139,5 @@ extension Exchange {
     return found == 0
   }
 
-  private func appendHexadecimal(_ nibble: UInt8) { upstreamHead.append(nibble < 10 ? 0x30 + nibble : 0x37 + nibble) }
+  private mutating func appendHexadecimal(_ nibble: UInt8) { append(nibble < 10 ? 0x30 + nibble : 0x37 + nibble) }
 }

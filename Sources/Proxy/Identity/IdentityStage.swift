@@ -43,8 +43,10 @@ extension Exchange {
     upstreamHead.append(" catraca\r\n")
     upstreamHead.append(route.requestLines)
     if !route.requestTemplates.isEmpty { fill(route.requestTemplates, route, into: &upstreamHead) }
-    if let caller { writeIdentityFields(of: caller, route.identity) }
-    writeCertificateFields(route)
+    if let caller { route.identity.writeFields(of: caller, into: &upstreamHead) }
+    if !route.certificateFields.isEmpty, let certificate = downstream?.client.security?.certificate {
+      route.writeFields(of: certificate, into: &upstreamHead)
+    }
     deadlineStart = isCallTimed || !route.deadlinePrefix.isEmpty ? upstreamHead.count : 0
     upstreamHead.append("\r\n")
     return .next

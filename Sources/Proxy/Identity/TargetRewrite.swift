@@ -15,7 +15,7 @@ extension Exchange {
     } else {
       writePrefixes(route, target.bytes.span)
     }
-    writeQuery(of: target, route, first: "?")
+    route.writeQuery(of: target, verified: tokenPlace, first: "?", into: &upstreamHead)
   }
 
   private func writePrefixes(_ route: CompiledRoute, _ bytes: Span<UInt8>) {
@@ -31,23 +31,36 @@ extension Exchange {
     if rest.isEmpty, route.addPrefix.isEmpty { upstreamHead.append("/") }
     upstreamHead.append(rest)
   }
+}
 
+extension CompiledRoute {
   /// The query as it came, without the pairs in which a service might find a token that was not verified.
-  func writeQuery(of target: borrowing NormalTarget, _ route: CompiledRoute, first: StaticString) {
+  /// - Parameter verified: where the token is that was.
+  func writeQuery(
+    of target: borrowing NormalTarget, verified: TokenPlace, first: StaticString, into head: inout ByteQueue
+  ) {
     guard let query = target.query else { return }
     let bytes = target.bytes.span
-    if route.querySources.isEmpty {
-      upstreamHead.append(first)
-      upstreamHead.append(bytes.extracting(query))
+    if querySources.isEmpty {
+      head.append(first)
+      head.append(bytes.extracting(query))
       return
     }
     var pairs = QueryPairs(query)
     var isFirst = true
     while let pair = pairs.next(in: bytes) {
-      let isForwarded = route.isTokenForwarded && tokenPlace == .query(pair.value)
-      if !isForwarded, route.querySources.contain(bytes.extracting(pair.name)) { continue }
-      appendPair(pair.pair, of: bytes, isFirst: isFirst, first: first)
+      let isForwarded = isTokenForwarded && verified == .query(pair.value)
+      if !isForwarded, querySources.contain(bytes.extracting(pair.name)) { continue }
+      head.appendPair(pair.pair, of: bytes, isFirst: isFirst, first: first)
       isFirst = false
     }
+  }
+}
+
+extension ByteQueue {
+  /// A query's pair behind the separator that was before it.
+  mutating func appendPair(_ pair: Range<Int>, of bytes: Span<UInt8>, isFirst: Bool, first: StaticString) {
+    if isFirst { append(first) } else { append(bytes[pair.lowerBound - 1]) }
+    append(bytes.extracting(pair))
   }
 }

@@ -124,9 +124,10 @@ extension Exchange {
       appendRest(target.bytes.span, to: &location)
     }
     if let route {
-      upstreamHead.removeAll()
-      writeQuery(of: target, route, first: location.contains(0x3F) ? "&" : "?")
-      location += upstreamHead.span.copied()
+      var query = ByteQueue()
+      route.writeQuery(
+        of: target, verified: tokenPlace, first: location.contains(0x3F) ? "&" : "?", into: &query)
+      location += query.copied()
     }
     var answer = GatewayAnswer(status: redirect.status)
     answer.fieldLines = Array("Location: ".utf8) + location + Array("\r\n".utf8)

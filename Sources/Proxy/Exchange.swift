@@ -28,12 +28,7 @@ package final class Exchange {
   /// Where the request's body is, when that is chunked.
   var requestChunks = ChunkedDecoder()
   var requestTrailers = FieldSection()
-  /// A checked WebSocket handshake: the server is asked to switch.
-  var isTunnelWanted = false
-  /// What the server must answer to the key of a handshake that was made here; empty where the client checks.
-  var webSocketAccept: [UInt8] = []
-  /// `bearer` and a token were taken out of the subprotocols that the client offers.
-  var isBearerTaken = false
+  var handshake = WebSocketHandshake()
   /// Set once the server has agreed.
   var tunnel: Tunnel?
   /// Kept or made; at most 128 bytes.
@@ -238,9 +233,7 @@ package final class Exchange {
     isPeerTrusted = false
     requestBody.reset()
     requestTrailers.reset()
-    isTunnelWanted = false
-    webSocketAccept = []
-    isBearerTaken = false
+    handshake.reset()
     tunnel = nil
     requestID.removeAll()
     traceID.removeAll()

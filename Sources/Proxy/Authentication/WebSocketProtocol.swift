@@ -23,7 +23,7 @@ struct ListElements {
 
 extension Exchange {
   func tokenInWebSocketProtocol(_ bytes: Span<UInt8>) -> TokenSearch {
-    if !isTunnelWanted || head.count(of: .secWebSocketProtocol) == 0 { return .missing }
+    if !handshake.isRequested || head.count(of: .secWebSocketProtocol) == 0 { return .missing }
     var found = TokenSearch.missing
     var isTokenNext = false
     for index in head.fields.indices where head.fields[index].known == .secWebSocketProtocol {
@@ -62,7 +62,7 @@ extension Exchange {
           isTokenNext = false
         } else if isBearer(bytes.extracting(element)) {
           isTokenNext = true
-          isBearerTaken = true
+          handshake.isBearerTaken = true
         } else {
           upstreamHead.append(hasWritten ? ", " : "Sec-WebSocket-Protocol: ")
           upstreamHead.append(bytes.extracting(element))
@@ -76,6 +76,6 @@ extension Exchange {
   /// Whether the client has to receive `bearer`: it offered that, with a token, and the server, which never saw it,
   /// chose nothing else. Browsers end a connection on which none of the offered subprotocols is chosen.
   func isBearerAnswered(by response: borrowing ResponseHead) -> Bool {
-    isBearerTaken && response.count(of: .secWebSocketProtocol) == 0
+    handshake.isBearerTaken && response.count(of: .secWebSocketProtocol) == 0
   }
 }

@@ -107,7 +107,7 @@ extension HTTP1DownstreamConnection {
   private func settlePersistence(of exchange: Exchange) {
     if worker.isDraining || isRetiring { isPersistent = false }
     // What came behind a handshake that was not agreed to is a tunnel's bytes, and no request.
-    if exchange.isTunnelWanted { isPersistent = false }
+    if exchange.handshake.isRequested { isPersistent = false }
     if exchange.requestBody.isComplete { return }
     // A client that waits for 100 (Continue) may send its body or not: nobody knows what comes next.
     if exchange.head.expectsContinue || !isRestDiscardable { isPersistent = false }

@@ -23,7 +23,7 @@ extension Exchange {
     upstreamHead.append(key)
     upstreamHead.append("\r\n")
     let accepted = key + Array("258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8)
-    webSocketAccept = base64(SHA1.digest(accepted.span))
+    handshake.accept = base64(SHA1.digest(accepted.span))
   }
 
   /// RFC 4648 §4.
@@ -40,10 +40,10 @@ extension Exchange {
     }
     let bytes = response.bytes.span
     guard bytes.extracting(field.value).equalsIgnoringCase("websocket") else { return false }
-    if webSocketAccept.isEmpty { return true }
+    if handshake.accept.isEmpty { return true }
     guard response.count(of: .secWebSocketAccept) == 1, let accept = response.first(.secWebSocketAccept) else {
       return false
     }
-    return bytes.extracting(accept.value).equals(webSocketAccept)
+    return bytes.extracting(accept.value).equals(handshake.accept)
   }
 }

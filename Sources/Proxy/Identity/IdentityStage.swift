@@ -27,7 +27,7 @@ extension Exchange {
     }
     writeForwardedFields(route)
     writeTracing(route)
-    if isTunnelWanted {
+    if handshake.isRequested {
       writeHandshake()
     } else if case .chunked = head.framing {
       upstreamHead.append("Transfer-Encoding: chunked\r\n")
@@ -121,7 +121,7 @@ extension Exchange {
     case .tracestate: if !isTraceKept { return false }
     case .authorization: if route.isAuthorizationSource, !isForwardedToken(field, route) { return false }
     case .expect: return head.expectsContinue
-    case .contentLength: if isTunnelWanted { return false }
+    case .contentLength: if handshake.isRequested { return false }
     case .grpcTimeout: if isCallTimed { return false }
     case .secWebSocketKey: if head.connectProtocol != nil { return false }
     case .secWebSocketProtocol:

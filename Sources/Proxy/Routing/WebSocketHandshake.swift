@@ -4,12 +4,22 @@
 import Bytes
 import HTTPWire
 
+/// What is known of a request that asks for a WebSocket.
+struct WebSocketHandshake {
+  /// The handshake was checked: the server is asked to switch.
+  var isRequested = false
+  /// `bearer` and a token were taken out of the subprotocols that the client offers.
+  var isBearerTaken = false
+  /// What the server must answer to the key of a handshake that was made here. Empty where the client checks.
+  var accept: [UInt8] = []
+
+  mutating func reset() { self = WebSocketHandshake() }
+}
+
 extension Exchange {
   /// On a route that lets WebSockets through, a handshake becomes the wish for a tunnel. Ordinary requests pass as
   /// ever.
   func checkHandshake(_ route: CompiledRoute) -> StageOutcome {
-    // An earlier configuration may have seen one, before the wait for keys.
-    isTunnelWanted = false
     if let wanted = head.connectProtocol {
       guard route.webSocket != nil, wanted == .webSocket else { return .refuse(.head(.methodUnsupported)) }
       // What is announced as content would be the server's to wait for, and the tunnel's bytes the wrong ones.
@@ -29,7 +39,7 @@ extension Exchange {
       head.bytes.span.extracting(version.value).equalsIgnoringCase("13")
     else { return .refuse(.gateway(.webSocketVersionUnsupported)) }
     if !mayOpenTunnel(route) { return .refuse(.gateway(.originNotAllowed)) }
-    isTunnelWanted = true
+    handshake.isRequested = true
     // Its content begins when the tunnel does.
     requestBody.isComplete = true
     return .next

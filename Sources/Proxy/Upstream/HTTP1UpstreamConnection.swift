@@ -40,7 +40,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     self.exchange = exchange
     hasReceived = false
     isPersistent = false
-    requestFraming = exchange.isTunnelWanted ? .none : exchange.head.framing
+    requestFraming = exchange.handshake.isRequested ? .none : exchange.head.framing
     prepareOutput()
     output.append(exchange.upstreamHead.span)
     bytesWrittenAtLastCheck = transfer.bytesWritten
@@ -247,7 +247,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
 
   /// 101 (Switching Protocols), to what was asked for and nothing else.
   private func consumeSwitch(_ exchange: Exchange) -> Bool {
-    guard exchange.isTunnelWanted, exchange.isAgreed(head) else {
+    guard exchange.handshake.isRequested, exchange.isAgreed(head) else {
       fail(.upstreamMalformed)
       return false
     }

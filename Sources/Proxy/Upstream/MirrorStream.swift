@@ -158,7 +158,7 @@ final class MirrorStream: UnattendedStream {
 extension Exchange {
   /// Sends a copy of the request to the route's mirror, for the share of requests that it names.
   func startMirror(_ mirror: Mirroring, _ route: CompiledRoute) {
-    if isTunnelWanted || worker.randomIdentifiers.next() % 100 >= UInt64(clamping: mirror.percent) { return }
+    if handshake.isRequested || worker.randomIdentifiers.next() % 100 >= UInt64(clamping: mirror.percent) { return }
     // An index of another configuration would be another upstream.
     guard let client = downstream?.client, snapshot === worker.snapshot,
       worker.pools.indices.contains(mirror.upstream), worker.mirrors.count < MirrorStream.countMax

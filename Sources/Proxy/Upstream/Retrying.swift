@@ -67,14 +67,14 @@ extension Exchange {
   /// was handed over that would be missing now.
   func mayRetry(isUnprocessed: Bool) -> Bool {
     !attempts.hasRetriedReuse && !hasResponseBegun && requestBody.byteCount == 0 && requestBody.isComplete
-      && (isUnprocessed || head.method.isIdempotent || isTunnelWanted)
+      && (isUnprocessed || head.method.isIdempotent || handshake.isRequested)
   }
 
   /// Whether a failure may be followed by another attempt. What was never sent may go anywhere, whatever its method.
   private func isSafeToRetry(after cause: RetryCause) -> Bool {
     if case .connectFailure = cause { return true }
     return !hasResponseBegun && !isInterimSent && requestBody.byteCount == 0 && requestBody.isComplete
-      && (head.method.isIdempotent || isTunnelWanted)
+      && (head.method.isIdempotent || handshake.isRequested)
   }
 
   /// Decides on another attempt, and where and when it is made: ``retry()`` makes it.

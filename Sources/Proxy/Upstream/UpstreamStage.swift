@@ -33,7 +33,7 @@ extension Exchange {
   /// not before the server has agreed to a tunnel: what comes before would be a request's body, or another request
   /// (T49).
   var isAcceptingBody: Bool {
-    !isResponseComplete && upstream?.isConnected ?? false && (!isTunnelWanted || tunnel != nil)
+    !isResponseComplete && upstream?.isConnected ?? false && (!handshake.isRequested || tunnel != nil)
   }
 
   func upstreamConnected() {

@@ -38,7 +38,7 @@ struct ContractTests {
 
   @Test("the reference lists every field of the access log") func accessLogFields() throws {
     let text = try Tree.text("docs/CONFIGURATION.md")
-    for field in AccessLogField.allCases { #expect(text.contains("`\(field.rawValue)`"), "\(field.rawValue)") }
+    for field in AccessLogField.allCases { #expect(text.contains("`\(field.name)`"), "\(field.name)") }
   }
 
   @Test("each key has a sentence that ends", arguments: SettingTable.all.map(\.path))

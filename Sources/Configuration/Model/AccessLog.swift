@@ -25,32 +25,6 @@ package struct AccessLog: Sendable, Equatable {
   package init() {}
 }
 
-/// What an access log line can tell. The raw values are the names in json lines and in templates (public contract).
-package enum AccessLogField: String, Sendable, CaseIterable {
-  case time
-  case clientIP = "client_ip"
-  case method, host, path, `protocol`
-  case tlsVersion = "tls_version"
-  case tlsCipher = "tls_cipher"
-  case tlsResumed = "tls_resumed"
-  case alpn
-  case status
-  case requestBytes = "request_bytes"
-  case responseBytes = "response_bytes"
-  case duration = "duration_ms"
-  case route, upstream, server
-  case upstreamStatus = "upstream_status"
-  case attempts
-  case upstreamConnect = "upstream_connect_ms"
-  case upstreamResponse = "upstream_response_ms"
-  case grpcStatus = "grpc_status"
-  case issuer, subject, reason
-  case requestID = "request_id"
-  case traceID = "trace_id"
-  case userAgent = "user_agent"
-  case referer
-}
-
 extension AccessLog {
   static let settings = Settings<AccessLog>(
     "access_log", title: "'access_log'", example: "access_log: { path: stdout }, or access_log: off",

@@ -38,9 +38,9 @@ extension Reading {
         }
         let name = String(rest[rest.index(after: rest.startIndex)..<end])
         rest = rest[rest.index(after: end)...]
-        guard let field = AccessLogField(rawValue: name) else {
+        guard let field = AccessLogField.named(name) else {
           isGood = false
-          let known = AccessLogField.allCases.map(\.rawValue)
+          let known = AccessLogField.allCases.map(\.name)
           let advice =
             nearestName(to: name, among: known).map { "did you mean {\($0)}?" }
             ?? "the fields are \(known.joined(separator: ", "))"

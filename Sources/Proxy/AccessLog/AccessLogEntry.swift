@@ -1,39 +1,21 @@
 // What is known of one finished exchange, gathered for its line in the access log. One entry is kept per worker and used
 // again, so that filling it allocates nothing once warm.
 //
-// Invariant: no token and no query ever gets in here (T59): paths and referers are cut at `?` and `#`, as tokens may stand
-// behind it, and there is no field for a credential.
+// Invariant: no token and no query ever gets in here (T59): paths and referers are cut at `?` and `#`, as tokens may
+// follow there, and there is no field for a credential.
 
 import Bytes
 package import Configuration
 
-/// The content of an access log line. Texts are copied; what was not set, or is empty, is absent from the line.
+/// The content of an access log line. Texts are copied. What was not set, or is empty, is absent from the line.
 package struct AccessLogEntry: ~Copyable {
-  /// When the request began, in milliseconds since 1970.
-  package var unixMilliseconds: Int64 = 0
-  /// As sent to the client; 499 when it was gone before. 0 is absent.
-  package var status = 0
-  package var requestByteCount: UInt64 = 0
-  package var responseByteCount: UInt64 = 0
-  /// From the request's head to the response's end.
-  package var nanoseconds: UInt64 = 0
-  /// Of the upstream's response; 0 is absent.
-  package var upstreamStatus = 0
-  /// How often the request was sent to a server; 0 where it was to none.
-  package var attemptCount = 0
-  /// How long the connect took; nil when none was needed.
-  package var connectNanoseconds: UInt64?
-  /// From the request's first byte sent upstream to the response's head.
-  package var responseNanoseconds: UInt64?
-  /// How a gRPC call ended; nil for all other requests.
-  package var grpcStatus: Int?
-  /// Whether the TLS session of the client's connection was resumed; nil without TLS.
-  package var isTLSResumed: Bool?
-
+  /// A bit for each field that was set, by its raw value.
+  private(set) var present: UInt64 = 0
+  /// Numbers by their field's raw value. For a text, where it is in `texts`: its start above, its end below.
+  private var values = InlineArray<64, UInt64>(repeating: 0)
   private var texts = ByteQueue()
-  /// Where each text lies in `texts`, by its ``slot(of:)``.
-  private var starts = InlineArray<18, Int32>(repeating: 0)
-  private var ends = InlineArray<18, Int32>(repeating: 0)
+  private let textFields = AccessLogField.bits { $0.kind == .text || $0.kind == .path }
+  private let pathFields = AccessLogField.bits { $0.kind == .path }
 
   // LIMIT: a text is cut at this length, so that no request makes a line of more than some 200 KiB.
   static var textByteCountMax: Int { 8192 }
@@ -42,81 +24,72 @@ package struct AccessLogEntry: ~Copyable {
 
   /// Forgets everything and keeps the memory.
   package mutating func reset() {
-    unixMilliseconds = 0
-    status = 0
-    requestByteCount = 0
-    responseByteCount = 0
-    nanoseconds = 0
-    upstreamStatus = 0
-    attemptCount = 0
-    connectNanoseconds = nil
-    responseNanoseconds = nil
-    grpcStatus = nil
-    isTLSResumed = nil
+    present = 0
     texts.removeAll()
-    starts = InlineArray(repeating: 0)
-    ends = InlineArray(repeating: 0)
   }
 
-  /// Sets a text as it came, hostile or not: escaping is the formatter's. Fields that are numbers are set above and
-  /// ignored here.
+  /// Sets a text as it came, hostile or not: escaping is the formatter's. Fields that are not texts are left alone.
   package mutating func set(_ field: AccessLogField, _ text: Span<UInt8>) {
-    let slot = Self.slot(of: field)
-    if slot < 0 { return }
+    let bit = field.bit
+    guard textFields & bit != 0 else { return }
     var count = min(text.count, Self.textByteCountMax)
-    if slot == Self.pathSlot || slot == Self.refererSlot {
+    if pathFields & bit != 0 {
       if let query = text.firstIndex(of: UInt8(ascii: "?")) { count = min(count, query) }
       if let fragment = text.firstIndex(of: UInt8(ascii: "#")) { count = min(count, fragment) }
     }
-    starts[slot] = Int32(truncatingIfNeeded: texts.count)
+    present = count > 0 ? present | bit : present & ~bit
+    let start = texts.count
     texts.append(text.extracting(0..<count))
-    ends[slot] = Int32(truncatingIfNeeded: texts.count)
+    values[field.index] = UInt64(truncatingIfNeeded: start << 32 | texts.count)
   }
 
   package mutating func set(_ field: AccessLogField, _ text: String) {
     set(field, text.utf8.span)
   }
 
-  /// A text field's bytes; empty when absent or a number.
-  // Inlined, so that the slot of a field named in the code is a constant.
+  /// Sets a number, in the unit of its kind. Fields that are texts are left alone.
+  package mutating func set(_ field: AccessLogField, _ number: UInt64) {
+    guard textFields & field.bit == 0 else { return }
+    present |= field.bit
+    values[field.index] = number
+  }
+
+  /// A text's bytes. Empty when absent or not a text.
   @inline(__always)
   @_lifetime(borrow self)
-  func text(_ field: AccessLogField) -> Span<UInt8> {
-    let slot = Self.slot(of: field)
-    return slot < 0 ? texts.span.extracting(0..<0) : texts.span.extracting(Int(starts[slot])..<Int(ends[slot]))
+  func text(_ field: AccessLogField) -> Span<UInt8> { texts.span.extracting(range(at: field.index)) }
+
+  @inline(__always)
+  @_lifetime(borrow self)
+  func text(at index: Int) -> Span<UInt8> { texts.span.extracting(range(at: index)) }
+
+  @inline(__always)
+  private func range(at index: Int) -> Range<Int> {
+    guard present & textFields & (1 << UInt64(truncatingIfNeeded: index)) != 0 else { return 0..<0 }
+    return Int(values[index] >> 32)..<Int(values[index] & 0xFFFF_FFFF)
+  }
+
+  /// 0 when absent.
+  @inline(__always)
+  func number(_ field: AccessLogField) -> UInt64 { number(at: field.index) }
+
+  @inline(__always)
+  func number(at index: Int) -> UInt64 {
+    present & (1 << UInt64(truncatingIfNeeded: index)) == 0 ? 0 : values[index]
   }
 
   /// Whether no text needs escaping in any format: looked at once for all of them, which costs less than one by one.
   var isPlain: Bool { texts.span.isPlain }
+}
 
-  private static var pathSlot: Int { 3 }
-  private static var refererSlot: Int { 14 }
+extension AccessLogField {
+  /// Below 64.
+  var index: Int { Int(rawValue & 63) }
 
-  @inline(__always)
-  private static func slot(of field: AccessLogField) -> Int {
-    switch field {
-    case .clientIP: 0
-    case .method: 1
-    case .host: 2
-    case .path: pathSlot
-    case .protocol: 4
-    case .route: 5
-    case .upstream: 6
-    case .server: 7
-    case .issuer: 8
-    case .subject: 9
-    case .reason: 10
-    case .requestID: 11
-    case .traceID: 12
-    case .userAgent: 13
-    case .referer: refererSlot
-    case .tlsVersion: 15
-    case .tlsCipher: 16
-    case .alpn: 17
-    case .time, .status, .requestBytes, .responseBytes, .duration, .upstreamStatus, .attempts, .upstreamConnect,
-      .upstreamResponse,
-      .grpcStatus, .tlsResumed:
-      -1
-    }
+  var bit: UInt64 { 1 << UInt64(rawValue & 63) }
+
+  /// A set of fields.
+  static func bits(_ isMember: (Record) -> Bool) -> UInt64 {
+    allCases.reduce(0) { isMember($1.record) ? $0 | $1.bit : $0 }
   }
 }

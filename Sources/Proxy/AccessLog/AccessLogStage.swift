@@ -46,15 +46,15 @@ extension Exchange {
     // Answers of the gateway's own need no id until here.
     ensureRequestID()
     worker.logEntry.reset()
-    worker.logEntry.unixMilliseconds = times.startedUnixMilliseconds
-    worker.logEntry.status = status
-    worker.logEntry.requestByteCount = requestBody.byteCount
-    worker.logEntry.responseByteCount = responseByteCount
-    worker.logEntry.nanoseconds = elapsed
+    worker.logEntry.set(.time, UInt64(bitPattern: times.startedUnixMilliseconds))
+    worker.logEntry.set(.status, UInt64(clamping: status))
+    worker.logEntry.set(.requestBytes, requestBody.byteCount)
+    worker.logEntry.set(.responseBytes, responseByteCount)
+    worker.logEntry.set(.duration, elapsed)
     setRequestTexts(head.bytes.span)
     setUpstreamTexts()
     if let refusal { worker.logEntry.set(.reason, refusal.code) }
-    worker.logEntry.grpcStatus = loggedGRPCStatus
+    if let status = loggedGRPCStatus { worker.logEntry.set(.grpcStatus, UInt64(clamping: status)) }
     if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
       worker.logEntry.set(.issuer, snapshot.configuration.issuers[issuer].name)
     }
@@ -79,7 +79,7 @@ extension Exchange {
     if let security = downstream?.client.security {
       worker.logEntry.set(.tlsVersion, security.version)
       worker.logEntry.set(.tlsCipher, security.cipher)
-      worker.logEntry.isTLSResumed = security.isResumed
+      worker.logEntry.set(.tlsResumed, security.isResumed ? 1 : 0)
       worker.logEntry.set(.alpn, security.applicationProtocol?.rawValue ?? "")
     }
     if let route { worker.logEntry.set(.route, route.name) }
@@ -122,13 +122,13 @@ extension Exchange {
     worker.logEntry.set(.upstream, pool.configuration.name)
     let address = server.addressText
     worker.logEntry.set(.server, address.span)
-    worker.logEntry.upstreamStatus = upstreamStatus
-    worker.logEntry.attemptCount = attempts.count
+    if upstreamStatus > 0 { worker.logEntry.set(.upstreamStatus, UInt64(clamping: upstreamStatus)) }
+    if attempts.count > 0 { worker.logEntry.set(.attempts, UInt64(clamping: attempts.count)) }
     if times.upstreamConnectedAt > times.upstreamStartedAt {
-      worker.logEntry.connectNanoseconds = UInt64(clamping: times.upstreamConnectedAt &- times.upstreamStartedAt)
+      worker.logEntry.set(.upstreamConnect, UInt64(clamping: times.upstreamConnectedAt &- times.upstreamStartedAt))
     }
     if times.upstreamRespondedAt > 0 {
-      worker.logEntry.responseNanoseconds = UInt64(clamping: times.upstreamRespondedAt &- times.upstreamStartedAt)
+      worker.logEntry.set(.upstreamResponse, UInt64(clamping: times.upstreamRespondedAt &- times.upstreamStartedAt))
     }
   }
 }

@@ -10,16 +10,16 @@ import Testing
 func makeEntry() -> AccessLogEntry {
   var entry = AccessLogEntry()
   // 2026-11-23T16:41:22.007Z
-  entry.unixMilliseconds = 1_795_452_082_007
-  entry.status = 200
-  entry.requestByteCount = 0
-  entry.responseByteCount = 12_345
-  entry.nanoseconds = 1_234_567
-  entry.upstreamStatus = 201
-  entry.connectNanoseconds = 250_000
-  entry.responseNanoseconds = 1_000_000_000
-  entry.grpcStatus = 0
-  entry.isTLSResumed = false
+  entry.set(.time, 1_795_452_082_007)
+  entry.set(.status, 200)
+  entry.set(.requestBytes, 0)
+  entry.set(.responseBytes, 12_345)
+  entry.set(.duration, 1_234_567)
+  entry.set(.upstreamStatus, 201)
+  entry.set(.upstreamConnect, 250_000)
+  entry.set(.upstreamResponse, 1_000_000_000)
+  entry.set(.grpcStatus, 0)
+  entry.set(.tlsResumed, 0)
   let texts: [(AccessLogField, String)] = [
     (.clientIP, "192.0.2.7"), (.method, "GET"), (.host, "api.example.com"), (.path, "/orders/1"),
     (.protocol, "HTTP/1.1"), (.tlsVersion, "TLSv1.3"), (.tlsCipher, "TLS_AES_128_GCM_SHA256"), (.alpn, "http/1.1"),
@@ -27,7 +27,7 @@ func makeEntry() -> AccessLogEntry {
     (.issuer, "login"), (.subject, "user-1"), (.reason, "token_expired"), (.requestID, "01HF"),
     (.traceID, "4bf92f3577b34da6a3ce929d0e0e4736"), (.userAgent, "curl/8.0"), (.referer, "https://example.com/start"),
   ]
-  entry.attemptCount = 2
+  entry.set(.attempts, 2)
   for (field, text) in texts { entry.set(field, text) }
   return entry
 }
@@ -56,7 +56,41 @@ struct AccessLogTests {
   @Test("Every field of the contract is in the full json line under its name")
   func completeness() {
     let text = line(makeEntry(), .json)
-    for field in AccessLogField.allCases { #expect(text.contains("\"\(field.rawValue)\":"), "\(field)") }
+    for field in AccessLogField.allCases { #expect(text.contains("\"\(field.name)\":"), "\(field)") }
+  }
+
+  @Test("No two fields have one name or one place, and an entry has room for all of them")
+  func table() {
+    #expect(Set(AccessLogField.allCases.map(\.name)).count == AccessLogField.allCases.count)
+    #expect(AccessLogField.allCases.map(\.index) == Array(0..<AccessLogField.allCases.count))
+    #expect(AccessLogField.allCases.count <= 64)
+    #expect(AccessLogField.allCases.allSatisfy { AccessLogField.named($0.name) == $0 })
+  }
+
+  @Test("An empty text is absent, and takes the place of one that was set before")
+  func empty() {
+    var entry = AccessLogEntry()
+    entry.set(.host, "a")
+    entry.set(.host, "")
+    entry.set(.path, "?x")
+    #expect(line(entry, .json) == line(AccessLogEntry(), .json))
+  }
+
+  @Test("A number is not a text, and a text is not a number")
+  func kinds() {
+    var entry = AccessLogEntry()
+    entry.set(.host, 7)
+    entry.set(.status, "7")
+    #expect(line(entry, .json) == line(AccessLogEntry(), .json))
+    #expect(line(entry, .template([.field(.host), .field(.status)])) == "--\n")
+  }
+
+  @Test("Json leaves out that a request was sent once, and a template says so")
+  func once() {
+    var entry = AccessLogEntry()
+    entry.set(.attempts, 1)
+    #expect(!line(entry, .json).contains("attempts"))
+    #expect(line(entry, .template([.field(.attempts)])) == "1\n")
   }
 
   @Test("What is absent is left out of json and is a dash elsewhere")
@@ -132,9 +166,9 @@ struct AccessLogTests {
   @Test("Numbers have all their digits", arguments: [0, 9, 10, 99, 100, 4_294_967_296, UInt64.max])
   func numbers(_ value: UInt64) {
     var entry = AccessLogEntry()
-    entry.responseByteCount = value
+    entry.set(.responseBytes, value)
     #expect(line(entry, .template([.field(.responseBytes)])) == "\(value)\n")
-    entry.nanoseconds = value
+    entry.set(.duration, value)
     let micros = value / 1000
     let fraction = String(1000 + micros % 1000).dropFirst()
     #expect(line(entry, .template([.field(.duration)])) == "\(micros / 1000).\(fraction)\n")

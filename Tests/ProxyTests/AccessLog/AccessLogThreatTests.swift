@@ -21,7 +21,7 @@ struct AccessLogThreatTests {
 
   private func entry(_ text: [UInt8]) -> AccessLogEntry {
     var entry = AccessLogEntry()
-    entry.status = 200
+    entry.set(.status, 200)
     for field in AccessLogField.allCases { entry.set(field, text.span) }
     return entry
   }

@@ -72,6 +72,7 @@ extension Reading {
       if let name = placed.route.identity.payloadHeader { identity[FieldRules.folded(name)] = name }
     }
     if identity.isEmpty { return }
+    checkTemplatesOfIdentity(routes, identity: identity)
     for placed in routes {
       for match in placed.route.headers {
         guard let name = identity[FieldRules.folded(match.name)] else { continue }

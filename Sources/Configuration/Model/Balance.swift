@@ -1,21 +1,10 @@
 // How requests are spread: over the servers of an upstream, and over the upstreams of a route.
 
-package import Tokens
-
 /// `balance:` of an upstream.
 package enum Balance: Sendable, Equatable {
   case roundRobin, leastRequests, randomTwo
   /// The same server for the same caller.
-  case hash(CallerKey)
-}
-
-/// What tells one caller from another: `hash_on` and `split_on`.
-package enum CallerKey: Sendable, Hashable {
-  case claim(ClaimPath)
-  case cookie(String)
-  /// Lower case.
-  case header(String)
-  case clientIP
+  case hash(RequestValue)
 }
 
 /// `sticky:` of an upstream: a cookie that leads its bearer back to the same server.
@@ -47,9 +36,9 @@ package struct Split: Sendable, Equatable {
   /// In the file's order, each upstream once.
   package var shares: [Share]
   /// Keeps a caller on one side. Nil decides for each request on its own.
-  package var key: CallerKey?
+  package var key: RequestValue?
 
-  package init(shares: [Share], key: CallerKey? = nil) {
+  package init(shares: [Share], key: RequestValue? = nil) {
     self.shares = shares
     self.key = key
   }

@@ -1,19 +1,12 @@
 // How many requests may pass within a time, and for whom they are counted.
 
-package import Tokens
-
 /// One of `rate_limits:`, or the `rate_limit:` of a route.
 package struct RateLimit: Sendable, Hashable {
   package enum Key: Sendable, Hashable {
-    /// The client's address. Of IPv6 the first ``Limits/ipv6PrefixLength`` bits.
-    case clientAddress
     /// All that a route gets.
     case route
-    /// Of the verified token.
-    case claim(ClaimPath)
-    /// Lower case.
-    case header(String)
-    case cookie(String)
+    /// Of an IPv6 address the first ``Limits/ipv6PrefixLength`` bits.
+    case value(RequestValue)
   }
 
   /// What clients are told it is called: letters, digits, `-`, `_` and `.`.
@@ -23,7 +16,7 @@ package struct RateLimit: Sendable, Hashable {
   package var per: Duration
   /// Requests that may come at one moment. A bucket that is empty fills up in less than a year.
   package var burst: Int
-  package var key = Key.clientAddress
+  package var key = Key.value(.clientIP)
   /// Keys that are kept apart for certain.
   package var keyCount = 100_000
   /// Counts what it would refuse, and refuses nothing.

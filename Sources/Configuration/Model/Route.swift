@@ -192,6 +192,8 @@ package enum TemplatePart: Sendable, Equatable {
   case rest
   /// `{host}`: the request's host without its port. In redirects only.
   case host
+  /// `{client_ip}`, `{claim:NAME}` and so on.
+  case value(RequestValue)
 }
 
 package struct HeaderRules: Sendable, Equatable {

@@ -51,13 +51,28 @@ extension Reading {
       return nil
     }
     guard let pattern, let parts = template(to, pattern: pattern, takesHost: true, at: value.place) else { return nil }
-    if let problem = redirectProblem(shape(of: parts), as: to, pattern: pattern) {
+    if let problem = redirectProblem(shape(of: parts), as: to, pattern: pattern) ?? problem(ofHostIn: parts) {
       error(value.place, problem)
       return nil
     }
     result.to = to
     if !isPlain(parts) { result.template = parts }
     return result
+  }
+
+  /// A value there could send people anywhere.
+  private func problem(ofHostIn parts: [TemplatePart]) -> String? {
+    var literal = ""
+    for part in parts {
+      switch part {
+      case .text(let text): literal += text
+      case .value where literal.split(separator: "/", omittingEmptySubsequences: false).count < 4:
+        if literal.hasPrefix("/") { return nil }
+        return "the host of 'to' cannot be a value that the client chose: write the host itself, or {host}"
+      case .value, .parameter, .rest, .host: literal += "p"
+      }
+    }
+    return nil
   }
 
   /// - Parameter to: with a plain word in the place of each capture.

@@ -132,41 +132,20 @@ extension Reading {
   }
 
   private func source(_ text: String, at place: Place) -> TokenSource? {
-    let forms = "authorization, cookie:NAME, query:NAME, header:NAME or websocket_protocol"
     if text == "authorization" { return .authorization }
     if text == "websocket_protocol" { return .webSocketProtocol }
-    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 2, ["cookie", "query", "header"].contains(parts[0]) else {
-      let near = nearestName(to: parts[0], among: ["authorization", "cookie", "query", "header", "websocket_protocol"])
-      let advice = near.map {
-        "did you mean '\($0)\($0 == "authorization" || $0 == "websocket_protocol" ? "" : ":NAME")'?"
-      }
-      error(place, "\(text.quoted) is no place for a token: \(advice ?? "write \(forms)")")
-      return nil
-    }
-    let name = parts[1]
-    switch parts[0] {
-    case "cookie" where FieldRules.isToken(name): return .cookie(name)
-    case "query" where !name.isEmpty && name.utf8.allSatisfy({ $0.isAlphanumeric || "-._~".utf8.contains($0) }):
-      return .query(name)
-    case "header" where name.lowercased() == "authorization":
-      error(place, "the Authorization field is the source 'authorization': write that")
-      return nil
-    case "header" where FieldRules.folded(name) == "sec-websocket-protocol":
+    let words = ["authorization", "websocket_protocol"]
+    switch requestValue(text, "'tokens_from'", [.cookie, .query, .header], words: words, at: place) {
+    case .cookie(let name): return .cookie(name)
+    case .query(let name): return .query(name)
+    case .header("authorization"): error(place, "the Authorization header is the source 'authorization': write that")
+    case .header("cookie"): error(place, "a token in the Cookie header is in one of its cookies: write cookie:NAME")
+    case .header(let name) where FieldRules.folded(name) == "sec-websocket-protocol":
       error(place, "a token in Sec-WebSocket-Protocol is the source 'websocket_protocol': write that")
-      return nil
-    case "header":
-      if let problem = FieldRules.problem(ofRuleName: name)
-        ?? (name.lowercased() == "cookie" ? "write cookie:NAME" : nil)
-      {
-        error(place, problem)
-        return nil
-      }
-      return .header(name.lowercased())
-    default:
-      error(place, "\(name.quoted) is no name of a \(parts[0])")
-      return nil
+    case .header(let name): return .header(name)
+    case nil, .clientIP, .claim, .tls: break
     }
+    return nil
   }
 }
 

@@ -4,7 +4,7 @@ extension Reading {
   static let balances = ["round_robin", "least_requests", "random_two", "hash"]
 
   func balance(_ section: Section) -> Balance {
-    var key: CallerKey?
+    var key: RequestValue?
     if let node = section["hash_on"] { key = callerKey(node, "'hash_on'") }
     let name = section["balance"].flatMap { choice($0, "'balance'", among: Self.balances) }
     if name == "hash", !section.has("hash_on") {
@@ -21,33 +21,9 @@ extension Reading {
     }
   }
 
-  /// `claim:NAME`, `cookie:NAME`, `header:NAME` or `client_ip`.
-  func callerKey(_ node: SourceNode, _ what: String) -> CallerKey? {
+  func callerKey(_ node: SourceNode, _ what: String) -> RequestValue? {
     guard let text = line(node, what) else { return nil }
-    if text == "client_ip" { return .clientIP }
-    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 2, ["claim", "cookie", "header"].contains(parts[0]) else {
-      let near = nearestName(to: parts[0], among: ["claim", "cookie", "header", "client_ip"])
-      let advice = near.map { "did you mean '\($0)\($0 == "client_ip" ? "" : ":NAME")'?" }
-      error(
-        node.place,
-        "\(what) has no value \(text.quoted): \(advice ?? "write claim:NAME, cookie:NAME, header:NAME or client_ip")")
-      return nil
-    }
-    let name = parts[1]
-    switch parts[0] {
-    case "claim": return claimPath(name, at: node.place).map { .claim($0) }
-    case "cookie":
-      if FieldRules.isToken(name) { return .cookie(name) }
-      error(node.place, "\(name.quoted) is no name of a cookie")
-      return nil
-    default:
-      if let problem = FieldRules.problem(ofRuleName: name) {
-        error(node.place, problem)
-        return nil
-      }
-      return .header(name.lowercased())
-    }
+    return requestValue(text, what, RequestValueForm.ofCallers, at: node.place)
   }
 
   // MARK: Routes
@@ -103,8 +79,7 @@ extension Reading {
 
 extension ValueForm {
   /// `hash_on` of an upstream, `split_on` of a route.
-  static let callerKey = pattern(
-    "`claim:NAME`, `cookie:NAME`, `header:NAME` or `client_ip`", "client_ip|claim:.+|cookie:.+|header:.+")
+  static let callerKey = requestValue(RequestValueForm.ofCallers)
 }
 
 extension ValueType where Value == String {

@@ -23,7 +23,7 @@ extension Reading {
     var result: [RouteRateLimit] = []
     for node in nodes {
       guard let (use, key) = rateLimitUse(node, number: result.count + 1, names: &names) else { continue }
-      if case .claim(let path) = key, auth == .public {
+      if case .value(.claim(let path)) = key, auth == .public {
         error(
           node.place, "'auth: public' verifies no token, so there is no claim \(path.description.quoted) to count by")
         continue
@@ -76,34 +76,16 @@ extension Reading {
 
   fileprivate func rateLimitKey(_ node: SourceNode) -> RateLimit.Key? {
     guard let text = line(node, "'by'") else { return nil }
-    if text == "client_ip" { return .clientAddress }
     if text == "route" { return .route }
-    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 2, ["claim", "header", "cookie"].contains(parts[0]) else {
-      let words = ["client_ip", "route", "claim", "header", "cookie"]
-      let advice = nearestName(to: parts[0], among: words).map { near in
-        "did you mean '\(near)\(["client_ip", "route"].contains(near) ? "" : ":NAME")'?"
-      }
-      error(
-        node.place,
-        "a rate limit does not count by \(text.quoted): "
-          + (advice ?? "write client_ip, route, claim:NAME, header:NAME or cookie:NAME"))
-      return nil
-    }
-    switch parts[0] {
-    case "claim": return claimPath(parts[1], at: node.place).map { .claim($0) }
-    case "cookie" where FieldRules.isToken(parts[1]): return .cookie(parts[1])
-    case "header" where FieldRules.problem(ofRuleName: parts[1]) == nil: return .header(parts[1].lowercased())
-    default:
-      error(node.place, "\(parts[1].quoted) is no name of a \(parts[0]) to count by")
-      return nil
-    }
+    return requestValue(text, "'by'", RequestValueForm.ofCallers, words: ["route"], at: node.place)
+      .map { .value($0) }
   }
 }
 
 extension ValueType where Value == RateLimit.Key {
   static let rateLimitKey = ValueType(
-    .pattern("see below", "client_ip|route|claim:.+|header:.+|cookie:.+"),
-    write: { $0 == .clientAddress ? .text("client_ip") : nil }, read: { node, reading, _ in reading.rateLimitKey(node) }
+    .requestValue(RequestValueForm.ofCallers, words: ["route"]),
+    write: { $0 == .value(.clientIP) ? .text("client_ip") : nil },
+    read: { node, reading, _ in reading.rateLimitKey(node) }
   )
 }

@@ -7,6 +7,7 @@ struct PlacedRoute {
   var pathPlace: Place
   var namePlace: Place?
   var headersPlace: Place?
+  var requestHeadersPlace: Place?
   var sourcesPlace: Place?
   /// false when its host, methods or headers were refused: then it says nothing about what it would match.
   var isShapeKnown: Bool
@@ -51,12 +52,14 @@ extension Reading {
     if let node = section["mirror"] { route.mirror = mirror(node, route, section: section, names: &names) }
     readAnswers(section, into: &route, names)
     checkIdentity(route, section: section)
+    checkTemplates(route, section: section, names: names)
     checkSplit(route, section: section)
     if action != nil { checkWebSocket(route, section: section, names: names) }
     guard pattern != nil, auth != nil, action != nil else { return nil }
     return PlacedRoute(
       route: route, place: section.place, pathPlace: section["path"]?.place ?? section.place,
       namePlace: section["name"]?.place, headersPlace: section["headers"]?.place,
+      requestHeadersPlace: section["request_headers"]?.place,
       sourcesPlace: section["auth"]?.place, isShapeKnown: isShapeKnown,
       isUnprotectedMeant: section["unprotected"].map(unprotected) ?? false)
   }

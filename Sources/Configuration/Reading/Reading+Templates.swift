@@ -25,7 +25,13 @@ extension Reading {
         literal = ""
         parts.append(part)
         rest = behind
-      } else if name.hasPrefix("{"), behind.hasPrefix("}"), PathRules.isParameterName(String(name.dropFirst())) {
+      } else if isValue(name) {
+        guard let part = value(name, pattern: pattern, at: place) else { return nil }
+        if !literal.isEmpty { parts.append(.text(literal)) }
+        literal = ""
+        parts.append(part)
+        rest = behind
+      } else if name.hasPrefix("{"), behind.hasPrefix("}"), isName(String(name.dropFirst())) {
         literal += name + "}"
         rest = behind.dropFirst()
       } else {
@@ -45,10 +51,32 @@ extension Reading {
     }
     if pattern.segments.contains(.parameter(name)) { return .parameter(name) }
     if takesHost, name == "host" { return .host }
+    if name == RequestValueForm.clientIP.rawValue { return .value(.clientIP) }
     let known = pattern.segments.compactMap { if case .parameter(let name) = $0 { name } else { nil } }
     let list = known.isEmpty ? "none" : known.map { "{\($0)}" }.joined(separator: ", ")
     error(place, "the route's path has no segment \("{\(name)}".quoted): it has \(list)")
     return nil
+  }
+
+  /// Whether it names a value of the request, or is close to one that does.
+  private func isValue(_ name: String) -> Bool {
+    let (word, rest) = Self.cut(name)
+    if rest == nil { return false }
+    if Self.valueWords.contains(word) { return true }
+    // Short words are common in JSON and styles.
+    return word.utf8.count >= 4 && word.utf8.allSatisfy { $0 == 0x5F || $0.isAlphanumeric }
+      && nearestName(to: word, among: Self.valueWords) != nil
+  }
+
+  private func isName(_ name: String) -> Bool { PathRules.isParameterName(name) || isValue(name) }
+
+  private static let valueWords = ["path"] + RequestValueForm.allCases.map(\.rawValue)
+
+  private func value(_ name: String, pattern: PathPattern, at place: Place) -> TemplatePart? {
+    let (word, rest) = Self.cut(name)
+    if word == "path" { return capture(rest ?? "", pattern: pattern, takesHost: false, at: place) }
+    return requestValue(name, "a template", RequestValueForm.allCases, words: ["path:NAME"], at: place)
+      .map { .value($0) }
   }
 
   /// A template with a plain word in the place of each capture: what its value looks like.

@@ -24,9 +24,9 @@ extension Exchange {
       let next: TokenSearch
       switch source {
       case .authorization: next = tokenInAuthorization(head.bytes.span)
-      case .cookie(let name): next = tokenInCookie(head.bytes.span, name.utf8.span)
-      case .query(let name): next = tokenInQuery(target.bytes.span, name.utf8.span)
-      case .header(let name): next = tokenInHeader(head.bytes.span, name.utf8.span)
+      case .cookie(let name): next = TokenSearch(head.search(cookie: name.utf8.span), TokenPlace.cookie)
+      case .query(let name): next = TokenSearch(target.search(query: name.utf8.span), TokenPlace.query)
+      case .header(let name): next = TokenSearch(head.search(header: name.utf8.span), TokenPlace.field)
       case .webSocketProtocol: next = tokenInWebSocketProtocol(head.bytes.span)
       }
       switch (found, next) {
@@ -56,43 +56,6 @@ extension Exchange {
   }
 
   private func isLetterOrDigit(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 }
-
-  func tokenInHeader(_ bytes: Span<UInt8>, _ name: Span<UInt8>) -> TokenSearch {
-    var found = TokenSearch.missing
-    for index in head.fields.indices {
-      let field = head.fields[index]
-      guard field.name.count == name.count, foldedEquals(bytes.extracting(field.name), name) else { continue }
-      if found != .missing { return .ambiguous }
-      found = field.value.isEmpty ? .empty : .found(.field(field.value))
-    }
-    return found
-  }
-
-  func tokenInCookie(_ bytes: Span<UInt8>, _ name: Span<UInt8>) -> TokenSearch {
-    guard head.count(of: .cookie) > 0 else { return .missing }
-    var found = TokenSearch.missing
-    for index in head.fields.indices where head.fields[index].known == .cookie {
-      var pairs = CookiePairs(head.fields[index].value)
-      while let pair = pairs.next(in: bytes) {
-        guard bytes.extracting(pair.name).equals(name) else { continue }
-        if found != .missing { return .ambiguous }
-        found = pair.value.isEmpty ? .empty : .found(.cookie(pair.value))
-      }
-    }
-    return found
-  }
-
-  private func tokenInQuery(_ bytes: Span<UInt8>, _ name: Span<UInt8>) -> TokenSearch {
-    guard let query = target.query else { return .missing }
-    var found = TokenSearch.missing
-    var pairs = QueryPairs(query)
-    while let pair = pairs.next(in: bytes) {
-      guard decodes(bytes.extracting(pair.name), to: name) else { continue }
-      if found != .missing { return .ambiguous }
-      found = pair.value.isEmpty ? .empty : .found(.query(pair.value))
-    }
-    return found
-  }
 }
 
 /// What looking for a token gave.
@@ -103,6 +66,15 @@ enum TokenSearch: Equatable {
   case malformed
   case ambiguous
   case found(TokenPlace)
+
+  init(_ value: ValueSearch, _ place: (Range<Int>) -> TokenPlace) {
+    switch value {
+    case .missing: self = .missing
+    case .empty: self = .empty
+    case .ambiguous: self = .ambiguous
+    case .found(let range): self = .found(place(range))
+    }
+  }
 }
 
 /// The pairs of a Cookie field (RFC 6265 §4.2.1), as ranges of the head's bytes; a value's quotes are left out.

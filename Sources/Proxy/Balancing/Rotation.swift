@@ -6,12 +6,12 @@ import Configuration
 enum ServerPolicy {
   case roundRobin, leastRequests, randomTwo, hash
 
-  static func prepared(_ balance: Balance) -> (ServerPolicy, PreparedKey?) {
+  static func prepared(_ balance: Balance) -> (ServerPolicy, RequestValue?) {
     switch balance {
     case .roundRobin: (.roundRobin, nil)
     case .leastRequests: (.leastRequests, nil)
     case .randomTwo: (.randomTwo, nil)
-    case .hash(let key): (.hash, PreparedKey(key))
+    case .hash(let key): (.hash, key)
     }
   }
 }

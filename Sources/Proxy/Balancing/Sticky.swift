@@ -74,7 +74,8 @@ extension Exchange {
   }
 
   private static func binding(_ sticky: PreparedSticky, in head: borrowing RequestHead) -> UpstreamServer? {
-    guard let value = cookie(sticky.name, in: head) else { return nil }
+    let name = sticky.name
+    guard let value = head.search(cookie: name.span).range else { return nil }
     return sticky.server(named: head.bytes.span.extracting(value))
   }
 

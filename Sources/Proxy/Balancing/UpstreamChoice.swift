@@ -9,7 +9,7 @@ final class PreparedSplit: Sendable {
   let upstreams: [Int]
   /// Behind the share of each: the sum of its weight and those before it.
   let ends: [Int]
-  let key: PreparedKey?
+  let key: RequestValue?
 
   init(_ split: Split) {
     upstreams = split.shares.map(\.upstream)
@@ -18,7 +18,7 @@ final class PreparedSplit: Sendable {
       sum += share.weight
       return sum
     }
-    key = split.key.map(PreparedKey.init)
+    key = split.key
   }
 
   /// - Parameter number: evenly spread over all numbers.

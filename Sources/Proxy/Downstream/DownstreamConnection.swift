@@ -57,6 +57,14 @@ package struct ClientCertificateFacts: Sendable {
     self.alternativeNames = alternativeNames
     self.thumbprint = thumbprint
   }
+
+  func text(of fact: ClientCertificateFact) -> String {
+    switch fact {
+    case .subject: subject
+    case .alternativeNames: alternativeNames
+    case .thumbprint: thumbprint
+    }
+  }
 }
 
 /// The base of client connections. Each request that one carries is an ``Exchange``.

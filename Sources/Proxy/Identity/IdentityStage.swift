@@ -17,7 +17,7 @@ extension Exchange {
     }
     upstreamHead.removeAll()
     upstreamHead.reserve(head.bytes.count + 512)
-    writeRequestLine(route)
+    guard writeRequestLine(route) else { return .refuse(.gateway(.pathNotNormal)) }
     writeHost(route)
     writeKeptFields(head.bytes.span, route)
     if let maxForwardsLeft {
@@ -61,7 +61,7 @@ extension Exchange {
     return false
   }
 
-  private func writeRequestLine(_ route: CompiledRoute) {
+  private func writeRequestLine(_ route: CompiledRoute) -> Bool {
     // RFC 8441 §5: what CONNECT asks for in HTTP/2 is a GET with Upgrade in HTTP/1.1.
     if head.connectProtocol != nil {
       upstreamHead.append("GET")
@@ -69,8 +69,9 @@ extension Exchange {
       upstreamHead.append(head.bytes.span.extracting(head.methodRange))
     }
     upstreamHead.append(" ")
-    writeTarget(route)
+    guard writeTarget(route) else { return false }
     upstreamHead.append(" HTTP/1.1\r\n")
+    return true
   }
 
   /// The client's own authority: the upstream may serve several names.

@@ -5,17 +5,19 @@ import Configuration
 import HTTPWire
 
 extension Exchange {
-  func writeTarget(_ route: CompiledRoute) {
+  /// False if a template of the route needs a value that the request does not have.
+  func writeTarget(_ route: CompiledRoute) -> Bool {
     if head.targetForm == .asterisk {
       upstreamHead.append("*")
-      return
+      return true
     }
     if !route.rewrite.path.isEmpty {
-      fill(route.rewrite.path, route, into: &upstreamHead)
+      if !fill(route.rewrite.path, route, in: .url, into: &upstreamHead) { return false }
     } else {
       writePrefixes(route, target.bytes.span)
     }
     route.writeQuery(of: target, verified: tokenPlace, first: "?", into: &upstreamHead)
+    return true
   }
 
   private func writePrefixes(_ route: CompiledRoute, _ bytes: Span<UInt8>) {

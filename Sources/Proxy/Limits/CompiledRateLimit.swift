@@ -17,7 +17,7 @@ package final class CompiledRateLimit: Sendable {
     key = limit.key
     self.limiter = limiter
     isDryRun = limit.isDryRun
-    if case .claim = limit.key { wantsToken = true } else { wantsToken = false }
+    if case .value(.claim) = limit.key { wantsToken = true } else { wantsToken = false }
     // draft-ietf-httpapi-ratelimit-headers-10 §3, §4. Each limit has lines of its own, which are one list all the same.
     let policy = "\"\(limit.name)\";q=\(limit.requests);w=\(limit.per.components.seconds)"
     fieldLines =

@@ -42,13 +42,10 @@ extension Exchange {
   private func rateLimitKey(_ limit: CompiledRateLimit) -> UInt64 {
     let limiter = limit.limiter
     switch limit.key {
-    case .clientAddress: return addressKey(limiter)
     case .route: return 1
-    case .claim(let path): return claimKey(path, limiter) ?? addressKey(limiter)
-    case .header(let name):
-      return fieldKey(tokenInHeader(head.bytes.span, name.utf8.span), head.bytes.span, limiter) ?? addressKey(limiter)
-    case .cookie(let name):
-      return fieldKey(tokenInCookie(head.bytes.span, name.utf8.span), head.bytes.span, limiter) ?? addressKey(limiter)
+    case .value(.clientIP): return addressKey(limiter)
+    case .value(.claim(let path)): return claimKey(path, limiter) ?? addressKey(limiter)
+    case .value(let value): return hashOfSent(value, ~limiter.hashKey0, limiter.hashKey1) ?? addressKey(limiter)
     }
   }
 
@@ -63,14 +60,6 @@ extension Exchange {
     _ text: Range<Int>, in head: borrowing RequestHead, _ limiter: RateLimiter
   ) -> UInt64 {
     head.bytes.span.extracting(text).keyedHash(limiter.hashKey0, ~limiter.hashKey1)
-  }
-
-  private func fieldKey(_ found: TokenSearch, _ bytes: Span<UInt8>, _ limiter: RateLimiter) -> UInt64? {
-    switch found {
-    case .found(.field(let range)), .found(.cookie(let range)):
-      bytes.extracting(range).keyedHash(~limiter.hashKey0, limiter.hashKey1)
-    default: nil
-    }
   }
 
   /// By the issuer's name and the value: two issuers may both have a caller `1`. Lists, objects and null are no keys.

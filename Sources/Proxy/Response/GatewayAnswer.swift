@@ -105,16 +105,17 @@ extension Exchange {
   func redirectOutcome(_ redirect: Redirect) -> StageOutcome {
     // An HTTP/1.0 request may say no host.
     if redirect.template.contains(.host), head.authority == nil { return .refuse(.head(.hostMissing)) }
-    return .answer(redirectAnswer(redirect))
+    guard let answer = redirectAnswer(redirect) else { return .refuse(.gateway(.pathNotNormal)) }
+    return .answer(answer)
   }
 
   /// RFC 9110 §15.4. What `/*` matched and the query are appended; both are in normal form and hold no CR or LF.
-  private func redirectAnswer(_ redirect: Redirect) -> GatewayAnswer {
+  private func redirectAnswer(_ redirect: Redirect) -> GatewayAnswer? {
     var location = Array(redirect.to.utf8)
     var isRestPlaced = false
     if let route, !redirect.template.isEmpty {
       var filled = ByteQueue()
-      fill(redirect.template, route, into: &filled)
+      if !fill(redirect.template, route, in: .url, into: &filled) { return nil }
       location = filled.copied()
       isRestPlaced = redirect.template.contains(.rest)
     }

@@ -10,7 +10,7 @@ extension Exchange {
   /// preflight, or is one for a route without `cors`: that OPTIONS goes on as usual.
   func answerPreflight() -> StageOutcome? {
     guard head.count(of: .origin) == 1, let origin = head.first(.origin), head.targetForm != .asterisk,
-      case .found(.field(let method)) = tokenInHeader(head.bytes.span, Self.requestMethodName.span),
+      case .found(let method) = head.search(header: Self.requestMethodName.span),
       case .route(let index) = matchRoute(head.bytes.span, in: snapshot, method: method),
       snapshot.routes.indices.contains(index), let cors = snapshot.routes[index].cors
     else { return nil }
@@ -22,7 +22,7 @@ extension Exchange {
     addedLines.append(cors.preflightLines)
     if cors.areHeadersEchoed { echoRequestedHeaders(head.bytes.span) }
     if cors.isPrivateNetworkAllowed,
-      case .found = tokenInHeader(head.bytes.span, Self.privateNetworkName.span)
+      case .found = head.search(header: Self.privateNetworkName.span)
     {
       addedLines.append("Access-Control-Allow-Private-Network: true\r\n")
     }
@@ -35,7 +35,7 @@ extension Exchange {
 
   /// A literal `*` would not cover Authorization (Fetch §4.9), so the requested names are repeated.
   private func echoRequestedHeaders(_ bytes: Span<UInt8>) {
-    guard case .found(.field(let names)) = tokenInHeader(bytes, Self.requestHeadersName.span) else { return }
+    guard case .found(let names) = head.search(header: Self.requestHeadersName.span) else { return }
     addedLines.append("Access-Control-Allow-Headers: ")
     addedLines.append(bytes.extracting(names))
     addedLines.append("\r\n")

@@ -21,7 +21,7 @@ final class UpstreamPool {
   var isStartingSlowly = false
   private(set) var slowStart: Int64 = 0
   private(set) var policy = ServerPolicy.roundRobin
-  private(set) var hashKey: PreparedKey?
+  private(set) var hashKey: RequestValue?
   private(set) var ring = HashRing()
   private(set) var sticky: PreparedSticky?
   /// Exchanges that this worker has at any of the servers now.

@@ -1,0 +1,71 @@
+// What templates of a route may take from a request, and which headers they may write.
+
+import Tokens
+
+extension Reading {
+  /// Checks the values in a route's templates against what the route knows of a request.
+  func checkTemplates(_ route: Route, section: Section, names: Names) {
+    var templates: [(key: String, parts: [TemplatePart])] = []
+    for field in route.requestHeaders.set + route.requestHeaders.add {
+      templates.append(("request_headers", field.template))
+    }
+    for field in route.responseHeaders.set + route.responseHeaders.add {
+      templates.append(("response_headers", field.template))
+    }
+    templates.append(("rewrite", route.rewrite.path))
+    if case .redirect(let redirect) = route.action { templates.append(("redirect", redirect.template)) }
+    for (key, parts) in templates {
+      for case .value(let value) in parts {
+        if let problem = problem(of: value, in: route, names) { error(section.keyPlace(key), problem) }
+      }
+    }
+  }
+
+  private func problem(of value: RequestValue, in route: Route, _ names: Names) -> String? {
+    var sources: [TokenSource] = []
+    if case .token(let requirement) = route.auth { sources = requirement.sources }
+    switch value {
+    case .claim(let path) where route.auth == .public:
+      return "'auth: public' verifies no token, so there is no claim \(path.description.quoted) to write"
+    case .tls where !names.hasClientCertificates:
+      return "no listener asks clients for a certificate: write client_certificates and client_ca in a listener's 'tls'"
+    case .header(let name) where ["authorization", "proxy-authorization", "cookie"].contains(name):
+      return "\(name.quoted) holds credentials, which no template may copy"
+        + (name == "cookie" ? ": write cookie:NAME" : ": remove it")
+    case .header(let name) where sources.contains(where: { $0.isHeader(named: name) }),
+      .cookie(let name) where sources.contains(.cookie(name)), .query(let name) where sources.contains(.query(name)):
+      return "\(name.quoted) is where this route's token is, which no template may copy: write forward_token: true"
+    case .clientIP, .claim, .cookie, .header, .query, .tls: return nil
+    }
+  }
+
+  /// T60: an identity header says what was verified, on every route, so no template may write into one what the client
+  /// chose.
+  func checkTemplatesOfIdentity(_ routes: [PlacedRoute], identity: [String: String]) {
+    for placed in routes {
+      let rules = placed.route.requestHeaders
+      for field in rules.set + rules.add {
+        guard let name = identity[FieldRules.folded(field.name)] else { continue }
+        let isChosen = field.template.contains { part in
+          switch part {
+          case .text: false
+          case .value(let value): !value.isVerified
+          case .parameter, .rest, .host: true
+          }
+        }
+        if isChosen {
+          error(
+            placed.requestHeadersPlace ?? placed.place,
+            "\(name.quoted) is an identity header: no template may write into it what a client chose")
+        }
+      }
+    }
+  }
+}
+
+extension TokenSource {
+  /// Names as a lenient service reads them.
+  fileprivate func isHeader(named name: String) -> Bool {
+    if case .header(let own) = self { FieldRules.folded(own) == FieldRules.folded(name) } else { false }
+  }
+}

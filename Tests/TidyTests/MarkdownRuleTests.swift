@@ -4,10 +4,7 @@ import Testing
 
 @Suite("Rules of writing")
 struct MarkdownRuleTests {
-  /// Documents that are still to be rewritten.
-  private static let pending: Set = ["docs/ARCHITECTURE.md"]
-
-  private static let documents = Markdown.documents.filter { !pending.contains($0) }
+  private static let documents = Markdown.documents
 
   @Test("Lines of documents have at most 120 columns, but for rows of tables and a link alone", arguments: documents)
   func columns(_ path: String) throws {

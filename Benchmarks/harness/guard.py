@@ -107,14 +107,15 @@ def made_with():
             return subprocess.run(command, capture_output=True, text=True, check=False).stdout.partition("\n")[0].strip()
         except OSError:
             return ""
-    # Of the processor, valgrind shows little more than whose it is and how wide its vectors are.
+    # Of the processor, valgrind shows little more than how wide its vectors are. Whose it is makes no difference: the same
+    # binary needed 14,225 instructions on one of AMD and 14,220 on one of Intel.
     with open("/proc/cpuinfo", encoding="utf-8") as file:
-        known = dict(re.findall(r"^(vendor_id|flags)\s*: (.*)$", file.read(), re.MULTILINE))
-    vectors = "avx2" if "avx2" in known.get("flags", "").split() else ""
+        flags = re.search(r"^flags\s*: (.*)$", file.read(), re.MULTILINE)
+    vectors = "avx2" if flags and "avx2" in flags.group(1).split() else ""
     return {
         "compiler": first_line("swift", "--version"), "libc": " ".join(platform.libc_ver()),
         "nghttp2": first_line("pkg-config", "--modversion", "libnghttp2"),
-        "processor": " ".join(filter(None, [platform.machine(), known.get("vendor_id"), vectors]))}
+        "processor": " ".join(filter(None, [platform.machine(), vectors]))}
 
 
 def judge(name, counted, limits, kinds):

@@ -21,9 +21,9 @@ struct IdleMemoryTests {
       }
       sizes.append(try gateway.anonymousByteCount())
     }
-    // The one in the middle: what else the process takes for itself meanwhile, it takes in few of the batches.
+    // But for the largest: what else the process takes for itself meanwhile falls into one of the batches.
     let growths = zip(sizes.dropFirst(), sizes).map { ($0 - $1) / batch }.sorted()
-    let growth = growths[growths.count / 2]
+    let growth = growths.dropLast().reduce(0, +) / (growths.count - 1)
     #expect(growth < 640, "\(growths) bytes for each connection")
     #expect(growth > 100, "they are all there: \(growths)")
     for client in clients { client.close() }

@@ -1,6 +1,6 @@
-// What the data plane wants done. The transport takes the commands after every event and carries them out in order.
-// Carrying one out never calls back into the data plane before the queue is empty. The one that every request gives,
-// ``Connection/flush()``, is not among them: it is the connection's place in ``Worker/flushes``, which costs no
+// What the data plane asks of the transport. The transport takes the commands after every event and carries them out in
+// order. Carrying one out never calls back into the data plane before the queue is empty. The one that every request
+// gives, ``Connection/flush()``, is not among them: it is the connection's index in ``Worker/flushes``, which costs no
 // reference.
 
 package import Configuration

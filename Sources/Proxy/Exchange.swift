@@ -1,5 +1,5 @@
 // One request and its response. This file is the table of contents: one switch over the stages, one call a case, in the
-// order in which things happen. What a stage does stands in the folder of its name.
+// order in which things happen. What a stage does is in the folder of its name.
 
 import Bytes
 import Compression
@@ -22,7 +22,7 @@ package final class Exchange {
   var route: CompiledRoute?
   /// Whether the peer's forwarding fields are believed.
   var isPeerTrusted = false
-  /// Whom a trusted peer names as its client; of no meaning otherwise.
+  /// Whom a trusted peer names as its client. Of no meaning otherwise.
   var forwardedClient = ForwardedClient.peer
   var requestBody = RequestBody()
   /// Where the request's body is, when that is chunked.
@@ -31,7 +31,7 @@ package final class Exchange {
   var handshake = WebSocketHandshake()
   /// Set once the server has agreed.
   var tunnel: Tunnel?
-  /// Kept or made; at most 128 bytes.
+  /// Kept or made. At most 128 bytes.
   var requestID = ByteQueue()
   /// The 32 digits of the trace id, when one is known.
   var traceID = ByteQueue()
@@ -47,7 +47,7 @@ package final class Exchange {
 
   /// The request as the upstream gets it: request line and fields, complete.
   var upstreamHead = ByteQueue()
-  /// Where in it the fields lie that tell how much time is left, written anew for each attempt; 0 without such.
+  /// Where the fields with the remaining time are in it, which are written again for each attempt. 0 without such.
   var deadlineStart = 0
 
   /// The copy of the request that goes to another upstream.
@@ -76,8 +76,8 @@ package final class Exchange {
   var refusal: Refusal?
   /// How a gRPC call ended, by the server's trailers or by ours.
   var grpcStatus: Int?
-  /// Field lines of the gateway's own for the final head, with their CRLFs; written behind those of the upstream or of the
-  /// gateway's answer, by either protocol.
+  /// Field lines of the gateway's own for the final head, with their CRLFs. Written behind those of the upstream or of
+  /// the gateway's answer, by either protocol.
   var addedLines = ByteQueue()
   /// The answer goes out compressed, or would, if it were to GET.
   var isCompressed = false
@@ -100,8 +100,8 @@ package final class Exchange {
     self.snapshot = snapshot
   }
 
-  /// The head is complete: the request goes through the stages until one of them answers or waits. From here on it obeys
-  /// the configuration of this moment, with the key sets that belong to it.
+  /// The head is complete: the request goes through the stages until one of them answers or waits. From here on it
+  /// obeys the configuration of this moment, with the key sets that belong to it.
   func start() {
     if snapshot !== worker.snapshot { snapshot = worker.snapshot }
     times.startedAt = worker.time.nanoseconds
@@ -179,7 +179,7 @@ package final class Exchange {
     }
   }
 
-  /// Ends the exchange with an answer of the gateway's own, if none has begun; else by cutting the answer short.
+  /// Ends the exchange with an answer of the gateway's own, if none has begun. Else by cutting the answer short.
   func refuse(_ refusal: Refusal) {
     if self.refusal == nil { self.refusal = refusal }
     stage = .response

@@ -1,5 +1,5 @@
-// What a request waits for outside of the bytes of its client and its server. It waits for one thing at a time, and each
-// wait has an end.
+// What a request waits for outside of the bytes of its client and its server. It waits for one thing at a time, and
+// each wait has an end.
 
 import Tokens
 

@@ -265,8 +265,8 @@ package final class Worker {
     for case let connection as DownstreamConnection in table.connections { connection.reviewStreams(snapshot) }
   }
 
-  /// What was asked by ``Command/ask(_:credential:)`` has its answer: requests that wait go on. After the deadline it is
-  /// for nobody.
+  /// What was asked by ``Command/ask(_:credential:)`` has its answer: requests that wait go on. After the deadline it
+  /// is for nobody.
   package func answered(_ question: Question, _ answer: Answer, at time: Time) {
     self.time = time
     conclude(question, answer)

@@ -1,12 +1,14 @@
-// Why a request did not pass. The raw values are the public contract: response bodies, access log and metrics carry them.
+// Why a request did not pass. The raw values are the public contract: response bodies, access log and metrics carry
+// them.
 
-/// The outcome of a check that failed. One case a reason that an operator can act on; never a detail that helps a forger.
+/// The outcome of a check that failed. One case a reason that an operator can act on. Never a detail that helps a
+/// forger.
 package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   /// No token in any of the route's sources: 401 without an error code (RFC 6750 §3.1).
   case tokenMissing = "token_missing"
   /// More than one token in a request (RFC 6750 §2), in one source or in two.
   case tokenAmbiguous = "token_ambiguous"
-  /// Not a compact JWS of three strict base64url parts with two JSON objects (RFC 7515 §7.1); also `b64`, duplicate
+  /// Not a compact JWS of three strict base64url parts with two JSON objects (RFC 7515 §7.1). Also `b64`, duplicate
   /// members, bad UTF-8, too deep.
   case tokenMalformed = "token_malformed"
   /// Longer than the gateway reads.
@@ -21,7 +23,7 @@ package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   case issuerUnknown = "issuer_unknown"
   /// No key of the issuer has the token's `kid` (or, without one, fits its algorithm).
   case keyUnknown = "key_unknown"
-  /// The issuer's keys could not be had yet: 503.
+  /// The issuer's keys have not been fetched yet: 503.
   case keysUnavailable = "keys_unavailable"
   /// The service that knows the token did not say in time whose it is: 503.
   case introspectionUnavailable = "introspection_unavailable"

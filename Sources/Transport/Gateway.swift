@@ -1,5 +1,5 @@
-// All workers together: what the control plane holds in its hands. Every call goes to each worker's own loop; nothing is
-// shared between them but immutable snapshots.
+// All workers together: what the control plane holds in its hands. Every call goes to each worker's own loop. Nothing
+// is shared between them but immutable snapshots.
 
 package import Configuration
 package import Proxy
@@ -56,10 +56,10 @@ package final class Gateway: Sendable {
 
   // MARK: Listeners
 
-  /// Opens the listeners that are not open yet, on every worker; when one cannot be opened, none is. Those that the
+  /// Opens the listeners that are not open yet, on every worker. When one cannot be opened, none is. Those that the
   /// configuration does not name any more are closed by ``closeListeners(except:)``, once the new snapshot is in.
   ///
-  /// - Returns: each listener with the port that it really has; 0 for a Unix socket.
+  /// - Returns: each listener with the port that it really has. 0 for a Unix socket.
   package func openListeners(of snapshot: Snapshot) async throws(ListenError) -> [(Listener, port: Int)] {
     var opened: [(Listener, port: Int)] = []
     var fresh: [ListenerKey] = []
@@ -111,9 +111,9 @@ package final class Gateway: Sendable {
     return try result.get()
   }
 
-  /// Throws when another process has the address. The workers' own sockets share theirs (SO_REUSEPORT) and would share it
-  /// with a second gateway of the same user without a word, so it is bound once without that. The file of a Unix socket
-  /// that nobody answers on is left over, and taken away.
+  /// Throws when another process has the address. The workers' own sockets share theirs (SO_REUSEPORT) and would share
+  /// it with a second gateway of the same user without a word, so it is bound once without that. The file of a Unix
+  /// socket that nobody answers on is left over, and taken away.
   private func probe(_ address: Address) throws(ListenError) {
     guard let target = SocketAddress(address) else {
       throw ListenError(address, reason: "it is not an address of this machine")
@@ -155,7 +155,7 @@ package final class Gateway: Sendable {
     }
   }
 
-  /// Closes listeners that are not in the list; their connections end after their exchange.
+  /// Closes listeners that are not in the list. Their connections end after their exchange.
   package func closeListeners(except kept: [Listener]) async {
     await closeListeners { key in !kept.contains { $0.key == key } }
   }
@@ -203,7 +203,7 @@ package final class Gateway: Sendable {
     forAll(of: generation) { $0.install(contexts) }
   }
 
-  /// Hands one issuer's new key set to every worker; ignored by those that have another configuration by then.
+  /// Hands one issuer's new key set to every worker. Ignored by those that have another configuration by then.
   package func install(_ keySet: KeySet?, issuer: Int, generation: UInt64) {
     forAll(of: generation) { loop in
       loop.worker.install(keySet, issuer: issuer)
@@ -239,7 +239,7 @@ package final class Gateway: Sendable {
 
   // MARK: The end
 
-  /// Closes the listeners and idle connections, and lets the others finish; after `timeout` they are cut off. Log lines
+  /// Closes the listeners and idle connections, and lets the others finish. After `timeout` they are cut off. Log lines
   /// are all handed over when this returns.
   package func drain(timeout: Duration) async {
     await closeListeners(except: [])

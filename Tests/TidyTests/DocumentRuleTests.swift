@@ -37,6 +37,15 @@ struct DocumentRuleTests {
       "Sources/Proxy: a folder for each case of Stage.swift, under its name, and no other")
   }
 
+  @Test("Each stage begins in the file of its folder's name, and no other file is called a stage")
+  func doors() throws {
+    // The stage downstream has no step of its own: it is the connections of clients.
+    let folders = try stages().filter { $0 != "downstream" }.map { $0.prefix(1).uppercased() + $0.dropFirst() }
+    let doors = try Tree.sources.get().map(\.path).filter { $0.hasSuffix("Stage.swift") }.sorted()
+    let expected = folders.map { "Sources/Proxy/\($0)/\($0)Stage.swift" } + ["Sources/Proxy/Stage.swift"]
+    #expect(doors == expected.sorted(), "Sources/Proxy: the door of each stage is <Folder>/<Folder>Stage.swift")
+  }
+
   @Test("Every file that a document names exists", arguments: Markdown.documents)
   func paths(_ document: String) throws {
     let text = try Tree.text(document)

@@ -8,18 +8,9 @@ struct SourceFormRuleTests {
 
   init() throws { files = try Tree.sources.get() + Tree.tests.get() + Tree.drivers.get() }
 
-  /// Folders whose comments are still to be rewritten.
-  private static let pending = [
-    "Sources/Proxy/", "Sources/Tokens/", "Sources/Transport/",
-  ]
-
-  private var finished: [SourceFile] {
-    files.filter { file in !Self.pending.contains { file.path.hasPrefix($0) } }
-  }
-
   @Test("Lines have at most 120 columns, but for code with a string that cannot be broken")
   func columns() {
-    for file in finished {
+    for file in files {
       for line in file.lines where line.text.count > 120 {
         let isString = line.comment == nil && line.code.count < line.text.count
         if !isString { Issue.record("\(line): \(line.text.count) columns: break the line before 120") }
@@ -29,7 +20,7 @@ struct SourceFormRuleTests {
 
   @Test("Comments have no semicolons")
   func semicolons() {
-    for file in finished {
+    for file in files {
       for line in file.lines {
         guard let comment = line.comment, comment.contains(";") else { continue }
         if comment.replacing(#/`[^`]*`|"[^"]*"/#, with: "").contains(";") {
@@ -41,7 +32,7 @@ struct SourceFormRuleTests {
 
   @Test("Comments use the words of the glossary")
   func words() {
-    for file in finished {
+    for file in files {
       for line in file.lines {
         guard let comment = line.comment?.replacing(#/`[^`]*`|"[^"]*"/#, with: "") else { continue }
         if let advice = Glossary.advice(on: comment) { Issue.record("\(line): \(advice): \(comment)") }

@@ -1,5 +1,5 @@
-// What is known of one finished exchange, gathered for its line in the access log. One entry is kept per worker and used
-// again, so that filling it allocates nothing once warm.
+// What is known of one finished exchange, gathered for its line in the access log. One entry is kept per worker and
+// used again, so that filling it allocates nothing once warm.
 //
 // Invariant: no token and no query ever gets in here (T59): paths and referers are cut at `?` and `#`, as tokens may
 // follow there, and there is no field for a credential.

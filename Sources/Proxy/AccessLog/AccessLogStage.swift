@@ -8,7 +8,8 @@ import Tokens
 
 extension Exchange {
   func recordOutcome() {
-    // An answer of the gateway's own may end in the turn of the loop in which it began: its time has not passed for the others.
+    // An answer of the gateway's own may end in the turn of the loop in which it began: its time has not passed for the
+    // others.
     let now = times.upstreamRespondedAt > 0 ? worker.time.nanoseconds : worker.steadyClock()
     let elapsed = UInt64(clamping: now &- times.startedAt)
     let status = loggedStatus
@@ -31,7 +32,7 @@ extension Exchange {
     }
   }
 
-  /// What the client got; 499 (as nginx has it) when it was gone before anything was sent.
+  /// What the client got. 499 (as nginx has it) when it was gone before anything was sent.
   private var loggedStatus: Int {
     if responseStatus > 0 { return responseStatus }
     return refusal?.status ?? 499
@@ -103,7 +104,7 @@ extension Exchange {
     worker.logEntry.set(field, bytes.extracting(range))
   }
 
-  /// A path that was not sent on for what is written in it stands there as it was written.
+  /// A path that was not sent on for what is written in it is there as it was written.
   private func setPath(_ head: Span<UInt8>, _ target: Span<UInt8>) {
     if isPathRefused {
       worker.logEntry.set(.path, head.extracting(self.head.pathAndQueryRange))

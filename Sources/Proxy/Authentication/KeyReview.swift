@@ -11,8 +11,8 @@ extension Exchange {
     if isStream, !isKeyKept(fresh) { refuse(.token(.keyUnknown)) }
   }
 
-  /// Whether nobody can say when it ends: an answer of unknown length, or a call of gRPC, whose client may be the one that
-  /// streams. What announces its length is let through to its end.
+  /// Whether nobody can say when it ends: an answer of unknown length, or a call of gRPC, whose client may be the one
+  /// that streams. What announces its length is let through to its end.
   private var isStream: Bool { isAnswerOpenEnded || upstream != nil && head.isGRPC }
 
   private func isKeyKept(_ fresh: Snapshot) -> Bool {

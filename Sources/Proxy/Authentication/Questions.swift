@@ -1,6 +1,6 @@
 // What a worker has asked, and the requests that wait for the answers. Those that ask the same wait together for one
-// answer, at most a second. The table is bounded. How often an issuer is asked for keys is bounded as well, here and, over all
-// workers, by the control plane (T21).
+// answer, at most a second. The table is bounded. How often an issuer is asked for keys is bounded as well, here and,
+// over all workers, by the control plane (T21).
 
 import Bytes
 import Tokens
@@ -37,7 +37,7 @@ struct Questions {
   /// - Returns: why it does not wait.
   mutating func ask(_ question: Question, _ credential: Span<UInt8>, for exchange: Exchange) -> TokenRefusal? {
     let now = exchange.worker.time.nanoseconds
-    // The tick forgets a question that nobody waits for; until then it is as good as gone.
+    // The tick forgets a question that nobody waits for. Until then it is as good as gone.
     if let known = inquiries[question], known.end <= now, known.askers.isEmpty { inquiries[question] = nil }
     if inquiries[question] == nil {
       if inquiries.count >= Self.countMax { return question.source.refusalOfCrowd }
@@ -69,8 +69,8 @@ struct Questions {
 
   mutating func noteNewKeys(_ question: Question) { inquiries[question]?.hasNewKeys = true }
 
-  /// A new configuration brings key sets of its own, which answers all questions for keys. Other questions stay, and are
-  /// answered under the configuration in which they were asked.
+  /// A new configuration brings key sets of its own, which answers all questions for keys. Other questions stay, and
+  /// are answered under the configuration in which they were asked.
   mutating func takeForKeys(issuerCount: Int) -> [Exchange] {
     keyLooks = Array(repeating: LookBudget(), count: issuerCount)
     var askers: [Exchange] = []

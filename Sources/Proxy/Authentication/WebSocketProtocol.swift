@@ -4,23 +4,6 @@
 import Bytes
 import HTTPWire
 
-/// The elements of a comma-separated field value, as ranges of the head's bytes.
-struct ListElements {
-  private var rest: Range<Int>
-
-  init(_ value: Range<Int>) { rest = value }
-
-  mutating func next(in bytes: Span<UInt8>) -> Range<Int>? {
-    while !rest.isEmpty {
-      let end = bytes.extracting(rest).firstIndex(of: 0x2C).map { rest.lowerBound + $0 } ?? rest.upperBound
-      let element = trimmed(rest.lowerBound..<end, in: bytes)
-      rest = min(end + 1, rest.upperBound)..<rest.upperBound
-      if !element.isEmpty { return element }
-    }
-    return nil
-  }
-}
-
 extension Exchange {
   func tokenInWebSocketProtocol(_ bytes: Span<UInt8>) -> TokenSearch {
     if !handshake.isRequested || head.count(of: .secWebSocketProtocol) == 0 { return .missing }

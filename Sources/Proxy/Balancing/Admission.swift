@@ -1,5 +1,6 @@
-// Whether an upstream takes one more request: its limits, the line of those that wait for a place, and the word for those
-// that are turned away. Places are counted over all workers; each worker has a line of its own, first come, first served.
+// Whether an upstream takes one more request: its limits, the line of those that wait for a place, and the word for
+// those that are turned away. Places are counted over all workers. Each worker has a line of its own, first come, first
+// served.
 
 import Configuration
 
@@ -23,7 +24,7 @@ struct WaitingLine {
 
   /// - Returns: the exchange's position, by which it is found when it leaves.
   mutating func append(_ exchange: Exchange) -> Int {
-    // What was served in front is let go once it is more than what waits.
+    // What was served in front is freed once it is more than what waits.
     if head > 64, head * 2 > exchanges.count {
       exchanges.removeFirst(head)
       goneCount += head
@@ -117,7 +118,7 @@ extension UpstreamPool {
     return false
   }
 
-  /// Puts the exchange into the line; false when that is full, or there is none.
+  /// Puts the exchange into the line. False when that is full, or there is none.
   func wait(_ exchange: Exchange) -> Bool {
     // LIMIT: `queue`, its length over all workers.
     guard let queue = configuration.queue, shared.waiting.take(below: queue.length) else { return false }
@@ -125,7 +126,7 @@ extension UpstreamPool {
     exchange.wait = .permit(position: line.append(exchange), until: end)
     if let downstream = exchange.downstream { downstream.deadline = min(downstream.deadline, end) }
     if !worker.poolsInDemand.contains(where: { $0 === self }) { worker.poolsInDemand.append(self) }
-    // A place that another worker gave back before this one was seen to wait is told to nobody.
+    // A permit that another worker returned before this one was seen to wait is announced to nobody.
     if shared.waiting.count == 1, admit(exchange) { leaveLine(exchange) }
     return true
   }

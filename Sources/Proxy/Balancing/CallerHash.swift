@@ -1,5 +1,5 @@
-// What tells one caller from another, as a number: the same in every worker and in every gateway, so that all of them send
-// a caller to the same place.
+// What distinguishes one caller from another, as a number: the same in every worker and in every gateway, so that all
+// of them send a caller to the same server.
 
 import Bytes
 import Configuration
@@ -7,7 +7,8 @@ import HTTPWire
 import JSON
 import Tokens
 
-/// Known to everyone who reads this: who chooses the bytes can choose where they lead. Bounded load is what helps there.
+/// Known to everyone who reads this: who chooses the bytes can choose where they lead. Bounded load is what helps
+/// there.
 private enum PlacementKey {
   static let first: UInt64 = 0x6361_7472_6163_6131
   static let second: UInt64 = 0xA076_1D64_78BD_642F

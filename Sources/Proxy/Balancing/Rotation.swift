@@ -33,8 +33,8 @@ extension UpstreamPool {
     }
   }
 
-  /// Called whenever ``rotation`` was replaced: what choices are made from is made anew, and servers that were not in it
-  /// before begin slowly where the file says so.
+  /// Called whenever ``rotation`` was replaced: what choices are made from is made again, and servers that were not in
+  /// it before begin slowly where the file says so.
   func rotationChanged() {
     for server in servers {
       server.wasInRotation = server.isInRotation

@@ -1,5 +1,5 @@
-// The cookie that leads a client back to its server (`sticky`). Its value names the server and says nothing of it: a digest of the
-// address, the same in every worker, every gateway of this configuration and after each restart.
+// The cookie that leads a client back to its server (`sticky`). Its value names the server and says nothing of it: a
+// digest of the address, the same in every worker, every gateway of this configuration and after each restart.
 
 import Bytes
 import Configuration
@@ -31,7 +31,7 @@ final class PreparedSticky {
   }
 
   private static func id(of server: UpstreamServer, _ cookie: StickyCookie, _ upstream: String) -> UInt64 {
-    // Zero bytes stand in none of the parts but the secret, which comes first and is hashed by itself.
+    // Zero bytes are in none of the parts but the secret, which comes first and is hashed separately.
     let secret = Array(cookie.secret.utf8)
     let key = SHA256.digest(secret.span)
     let message = key + Array("\(upstream)\0".utf8) + server.addressText
@@ -79,7 +79,7 @@ extension Exchange {
     return sticky.server(named: head.bytes.span.extracting(value))
   }
 
-  /// Field lines that bind the client to the server which answers; none where its cookie says so already.
+  /// Field lines that bind the client to the server which answers. None where its cookie says so already.
   var bindingLines: [UInt8]? {
     guard pool?.sticky != nil, let server, server !== attempts.boundServer else { return nil }
     return isClientSecure ? server.secureBindingLines : server.bindingLines

@@ -1,48 +1,8 @@
-// What every client connection has, whichever protocol it speaks: who is at its other end, and its place in the counters.
+// What every client connection has, whichever protocol it speaks: who is at its other end, and its place in the
+// counters.
 
 import Bytes
-package import Configuration
-
-/// Who is at the other end of a client connection, and how it came in. Immutable; shared by all of its exchanges.
-package final class Client: Sendable {
-  let address: PeerAddress
-  /// As fields and the log have it. A string, which holds an IPv4 address without memory of its own.
-  let addressText: String
-  /// Id of the listener in the counters.
-  let listener: Int
-  /// Nil without TLS.
-  let security: ClientSecurity?
-
-  init(address: PeerAddress, listener: Int, security: ClientSecurity?) {
-    self.address = address
-    addressText = address.text
-    self.listener = listener
-    self.security = security
-  }
-}
-
-/// What a client's TLS handshake brought. An object, so that who has none pays for none.
-package final class ClientSecurity: Sendable {
-  /// Such as `TLSv1.3`.
-  let version: String
-  let cipher: String
-  package let isResumed: Bool
-  /// By ALPN; nil when there was none.
-  let applicationProtocol: ApplicationProtocol?
-  /// Nil when the client showed none.
-  let certificate: ClientCertificateFacts?
-
-  package init(
-    version: String, cipher: String, isResumed: Bool, applicationProtocol: ApplicationProtocol?,
-    certificate: ClientCertificateFacts?
-  ) {
-    self.version = version
-    self.cipher = cipher
-    self.isResumed = isResumed
-    self.applicationProtocol = applicationProtocol
-    self.certificate = certificate
-  }
-}
+import Configuration
 
 /// A verified client certificate, in text.
 package struct ClientCertificateFacts: Sendable {
@@ -71,7 +31,7 @@ package struct ClientCertificateFacts: Sendable {
 package class DownstreamConnection: Connection {
   package final let client: Client
   private final var countedState: ConnectionState?
-  /// When it became idle, in steady nanoseconds; of no meaning while it is not.
+  /// When it became idle, in steady nanoseconds. Of no meaning while it is not.
   final var idleSince: Int64 = 0
   /// The listener was taken away, or the gateway stops: what runs now is the last.
   final var isRetiring = false
@@ -92,13 +52,14 @@ package class DownstreamConnection: Connection {
   /// A new configuration or key set took over: tunnels and streams that it would not let in are ended.
   func reviewStreams(_ snapshot: Snapshot) {}
 
-  /// The gateway stops: open tunnels are ended with a word. False when there was none: the connection may be thrown away.
+  /// The gateway stops: open tunnels are ended with a word. False when there was none: the connection may be thrown
+  /// away.
   func endTunnels() -> Bool { false }
 
   /// No request is under way, and nothing of one has come.
   var isUnused: Bool { false }
 
-  /// It is about to be closed for want of room.
+  /// It is about to be closed for lack of room.
   func sayGoodbye() {}
 
   /// Idle connections are closed, the others after what they are at.

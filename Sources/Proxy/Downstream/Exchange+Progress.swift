@@ -1,10 +1,10 @@
-// What a passed deadline means for a client that is slow: it is told apart from one that stands still by the bytes that it
-// has taken or sent since the last look.
+// What a passed deadline means for a slow client: the bytes that it has taken or sent since the last look distinguish
+// it from a stalled one.
 
 import HTTPWire
 
 extension Exchange {
-  /// The deadline of an exchange passed: whoever still moves gets more time.
+  /// The deadline of an exchange passed: a side that still moves gets more time.
   func checkProgress() {
     guard let downstream else { return }
     if tunnel != nil { return checkTunnel() }
@@ -36,7 +36,7 @@ extension Exchange {
   }
 
   /// LIMIT: `limits.body_rate`, on average over each `limits.body_timeout` in which the client could send.
-  /// - Returns: when to look again; nil when too little has come.
+  /// - Returns: when to look again. Nil when too little has come.
   private func checkBodyRate(at now: Int64) -> Int64? {
     let start = max(requestBody.rateCheckedAt, times.upstreamConnectedAt, times.startedAt)
     if now < start &+ snapshot.bodyTimeout { return start &+ snapshot.bodyTimeout }
@@ -50,8 +50,8 @@ extension Exchange {
     return now &+ snapshot.bodyTimeout
   }
 
-  /// How long both sides may be silent while the request's body is not complete. Once there is an answer, and in calls of gRPC
-  /// from the beginning, it is a stream both ways, which lives as long as the server may be silent.
+  /// How long both sides may be silent while the request's body is not complete. Once there is an answer, and in calls
+  /// of gRPC from the beginning, it is a stream both ways, which lives as long as the server may be silent.
   private var bodyPatience: Int64 {
     hasResponseBegun || head.isGRPC ? max(snapshot.bodyTimeout, times.readTimeout) : snapshot.bodyTimeout
   }

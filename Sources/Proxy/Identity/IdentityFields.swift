@@ -5,7 +5,8 @@ import Configuration
 import JSON
 import Tokens
 
-/// What upstreams learn of a caller. Routes that say the same share one, so that lines written for one of them count for all.
+/// What upstreams learn of a caller. Routes that say the same share one, so that lines written for one of them count
+/// for all.
 final class IdentityRules: Sendable {
   /// `X-User-Id: ` and the claim that follows.
   fileprivate let fields: [(prefix: [UInt8], claim: ClaimPath)]

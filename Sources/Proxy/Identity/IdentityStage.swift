@@ -1,5 +1,5 @@
-// The request as the upstream will get it. The order is the point: hop-by-hop fields go first, then every field that only
-// the gateway may set, then what the file says, and what the token says comes last (T32–T38).
+// The request as the upstream will get it. The order is the point: hop-by-hop fields go first, then every field that
+// only the gateway may set, then what the file says, and what the token says comes last (T32–T38).
 
 import Bytes
 import HTTPWire
@@ -32,7 +32,8 @@ extension Exchange {
     } else if case .chunked = head.framing {
       upstreamHead.append("Transfer-Encoding: chunked\r\n")
     }
-    // gRPC wants to know that nobody on the way drops trailers; in HTTP/2 this one member of TE may be sent (RFC 9113 §8.2.2).
+    // gRPC requires a sign that nobody on the way drops trailers. In HTTP/2 this one member of TE may be sent (RFC 9113
+    // §8.2.2).
     if pool?.isMultiplexed ?? false, acceptsTrailers(head.bytes.span) { upstreamHead.append("TE: trailers\r\n") }
     upstreamHead.append("Via: ")
     switch head.version {

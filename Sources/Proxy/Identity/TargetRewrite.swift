@@ -1,4 +1,5 @@
-// The request target as the upstream gets it: the normal path, rewritten as the route says, and the query without a token.
+// The request target as the upstream gets it: the normal path, rewritten as the route says, and the query without a
+// token.
 
 import Bytes
 import Configuration

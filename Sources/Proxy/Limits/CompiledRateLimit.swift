@@ -1,5 +1,5 @@
-// A route's rate limit as the data plane wants it, and which buckets it has: the same across reloads as long as what it says
-// is the same.
+// A route's rate limit in the data plane's form, and which buckets it has: the same across reloads as long as what it
+// says is the same.
 
 import Configuration
 
@@ -10,7 +10,7 @@ package final class CompiledRateLimit: Sendable {
   let isDryRun: Bool
   /// Whether it can be asked only once the token is known.
   let wantsToken: Bool
-  /// `RateLimit-Policy: …` and `RateLimit: …` up to the numbers of the moment; empty where clients are not told.
+  /// `RateLimit-Policy: …` and `RateLimit: …` up to the numbers of the moment. Empty where clients do not receive them.
   let fieldLines: [UInt8]
 
   init(_ limit: RateLimit, _ limiter: RateLimiter) {
@@ -49,7 +49,7 @@ package struct RateLimiters: Sendable {
 
   private enum Owner: Hashable {
     case shared(String)
-    /// By all that tells two routes apart, and the limit's place among those of its route.
+    /// By everything that distinguishes two routes, and the limit's index among those of its route.
     case route(HostPattern, PathPattern, methods: [String], headers: [HeaderMatch], place: Int)
   }
 

@@ -3,9 +3,9 @@
 // generic cell rate algorithm). Taking moves that moment on by one request's share of time. Nothing has to be refilled.
 //
 // Invariant: a slot is a tag (the key's hash) and a moment with six bits of its owner's tag, its mark. It changes hands
-// by one compare-exchange of the moment, which fails if anything was taken meanwhile. Then its tag follows. Whoever
-// takes from it does so by compare-exchange too, and expects its own mark. No slot goes from one key to another of the
-// same mark.
+// by one compare-exchange of the moment, which fails if anything was taken meanwhile. Then its tag follows. Taking from
+// it is a compare-exchange too, which expects the key's own mark. No slot goes from one key to another of the same
+// mark.
 
 import Bytes
 

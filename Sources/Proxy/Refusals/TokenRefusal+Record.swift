@@ -15,8 +15,9 @@ extension TokenRefusal {
     case .tokenMalformed:
       .invalidToken(
         """
-        Not a compact JWS of three strict base64url parts with two JSON objects. Also duplicate members, bad UTF-8, too \
-        much nesting, `b64`, or `Authorization` that begins with the word `Bearer` without a space and a token after it.
+        Not a compact JWS of three strict base64url parts with two JSON objects. Also duplicate members, bad UTF-8, \
+        too much nesting, `b64`, or `Authorization` that begins with the word `Bearer` without a space and a token \
+        after it.
         """, advice: "Send the access token exactly as the issuer gave it. Opaque and encrypted tokens do not pass.")
     case .tokenTooLarge:
       .invalidToken("Longer than 16 KiB.", advice: "Have the issuer put fewer claims into the token.")
@@ -38,15 +39,15 @@ extension TokenRefusal {
     case .keyUnknown:
       .invalidToken(
         """
-        The issuer has no key with this `kid` that fits `alg`. Without `kid`, not exactly one key fits. In the log also \
-        for a WebSocket (4401) or stream that ended because its key was withdrawn.
+        The issuer has no key with this `kid` that fits `alg`. Without `kid`, not exactly one key fits. In the log \
+        also for a WebSocket (4401) or stream that ended because its key was withdrawn.
         """, advice: "Log in again. If it stays, compare the token's `kid` with the issuer's key set (JWKS).")
     case .keysUnavailable:
       .init(
         503, .unavailable, with: .retryWithKeys,
         """
-        The issuer's keys have not been fetched yet, or were withdrawn after `stale`, or 10,000 requests wait for a new \
-        key. With `Retry-After: 5`: the issuer is asked again within that time.
+        The issuer's keys have not been fetched yet, or were withdrawn after `stale`, or 10,000 requests wait for a \
+        new key. With `Retry-After: 5`: the issuer is asked again within that time.
         """,
         advice: "Look in the gateway's log for why the fetch of the key set fails, then check the issuer's address.")
     case .introspectionUnavailable:

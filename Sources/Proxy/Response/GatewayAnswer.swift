@@ -109,7 +109,7 @@ extension Exchange {
     return .answer(answer)
   }
 
-  /// RFC 9110 §15.4. What `/*` matched and the query are appended; both are in normal form and hold no CR or LF.
+  /// RFC 9110 §15.4. What `/*` matched and the query are appended. Both are in normal form and hold no CR or LF.
   private func redirectAnswer(_ redirect: Redirect) -> GatewayAnswer? {
     var location = Array(redirect.to.utf8)
     var isRestPlaced = false

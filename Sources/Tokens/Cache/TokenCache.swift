@@ -1,8 +1,8 @@
 // Remembers the callers that were proved, so that the second request with a credential costs a look-up and a compare.
 //
-// Invariants: only proved callers are in it, so no flood of bad credentials can push a good one out (T31). A hit is equal
-// in every byte, of an issuer that the route takes (T29), not past its end (T16), and its proof still holds: the key is
-// in the issuer's set (T27), the answer is fresh. What the entries cost together never passes the bound.
+// Invariants: only proved callers are in it, so no flood of bad credentials can push a good one out (T31). A hit is
+// equal in every byte, of an issuer that the route takes (T29), not past its end (T16), and its proof still holds: the
+// key is in the issuer's set (T27), the answer is fresh. What the entries cost together never passes the bound.
 
 import Bytes
 
@@ -15,7 +15,7 @@ package final class TokenCache {
     var caller: Caller?
     /// The caller's own bytes, shared with it: one step less on the way to the compare.
     var bytes: [UInt8]
-    /// The set in which the proof was last seen to hold; 0 where each hit has to ask the proof.
+    /// The set in which the proof was last seen to hold. 0 where each hit has to ask the proof.
     var keySetGeneration: UInt64
     /// How many of `bytes` are the credential's.
     var credentialByteCount: UInt32
@@ -24,7 +24,7 @@ package final class TokenCache {
     var isKept = false
   }
 
-  /// The rest of an entry, at the same position. Links are positions, too; -1 stands for none.
+  /// The rest of an entry, at the same index. Links are indices, too. -1 means none.
   private struct Place {
     var hash: UInt64
     var byteCount: Int
@@ -32,7 +32,7 @@ package final class TokenCache {
     var next: Int32 = -1
   }
 
-  /// A list in the order of entry; the oldest first.
+  /// A list in the order of entry. The oldest first.
   private struct List {
     var first: Int32 = -1
     var last: Int32 = -1
@@ -67,8 +67,8 @@ package final class TokenCache {
   /// Bytes of memory that the entries take.
   package var byteCount: Int { probation.byteCount + kept.byteCount }
 
-  /// Whose the credential is, if that was proved before and is still so for one of `candidates`. Scopes and claims are not
-  /// looked at: they are the route's (T30). Allocates nothing.
+  /// Whose the credential is, if that was proved before and is still so for one of `candidates`. Scopes and claims are
+  /// not looked at: they are the route's (T30). Allocates nothing.
   package func lookUp(_ credential: Span<UInt8>, candidates: [Int], keySets: [KeySet?], now: Int64) -> Caller? {
     guard let index = find(credential, hash: hash(credential)), let known = entries[index].caller else {
       misses &+= 1
@@ -79,7 +79,7 @@ package final class TokenCache {
       misses &+= 1
       return nil
     }
-    // A clock that was set back: what is checked anew is refused in the same way.
+    // A clock that was set back: what is checked again is refused in the same way.
     guard now >= known.beginsAt, candidates.contains(known.issuer), known.issuer < keySets.count else {
       misses &+= 1
       return nil
@@ -106,7 +106,8 @@ package final class TokenCache {
     return true
   }
 
-  /// Keeps a caller that was proved just now, unless it alone costs more than the bound or is of no use to the next request.
+  /// Keeps a caller that was proved just now, unless it alone costs more than the bound or is of no use to the next
+  /// request.
   package func insert(_ caller: Caller, now: Int64) {
     let cost = caller.byteCount + Self.overhead
     // LIMIT: `limits.token_cache`.
@@ -149,8 +150,8 @@ package final class TokenCache {
     count = 0
   }
 
-  /// Of the last bytes only, which are a signature's, or at random: only an issuer could make many good credentials that end
-  /// alike. What is found is compared whole.
+  /// Of the last bytes only, which are a signature's, or at random: only an issuer could make many good credentials
+  /// that end alike. What is found is compared whole.
   private func hash(_ token: Span<UInt8>) -> UInt64 {
     token.extracting(max(0, token.count - 64)..<token.count).keyedHash(key0, key1)
   }

@@ -1,21 +1,21 @@
-// Who sent a request, once a check has proved it. Only the checks of this target make a caller, so its users can rely on
-// it. Everything behind authentication sees the caller and never asks what the credential was.
+// Who sent a request, once a check has proved it. Only the checks of this target make a caller, so its users can rely
+// on it. Everything behind authentication sees the caller and never asks what the credential was.
 
 import Bytes
 package import JSON
 
 /// Belongs to one worker, whose cache and any number of requests may hold it. What it says never changes.
 ///
-/// A remembered caller is mostly no longer in the processor's caches. So what nearly every request needs of it is in one
-/// run of bytes and in the fields in front.
+/// A remembered caller is mostly no longer in the processor's caches. So what nearly every request needs of it is in
+/// one run of bytes and in the fields in front.
 package final class Caller {
   /// The whole credential as it was sent. Behind it the words of a `scope` that is a text. Behind them the kept lines.
   package private(set) var bytes: [UInt8]
   /// The first second at which the credential is good: the later one of nbf and iat, less leeway. Int64.min without
   /// both.
   package let beginsAt: Int64
-  /// The first second at which the credential is no longer good: exp + leeway, or the end of the issuer's `max_age` when
-  /// that comes first. Int64.max when neither is known.
+  /// The first second at which the credential is no longer good: exp + leeway, or the end of the issuer's `max_age`
+  /// when that comes first. Int64.max when neither is known.
   package let expiresAt: Int64
   /// Index of the issuer in the configuration that it was checked under.
   package let issuer: Int

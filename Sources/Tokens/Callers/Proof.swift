@@ -7,8 +7,8 @@ package enum Proof: Sendable {
   /// The source said so. Before this second its answer may serve further requests.
   case answer(Question.Source, freshUntil: Int64)
 
-  /// Whether the caller may go on with what is under way, now that its issuer has these keys (T27, T87). An answer depends
-  /// on no key.
+  /// Whether the caller may go on with what is under way, now that its issuer has these keys (T27, T87). An answer
+  /// depends on no key.
   package func isKept(by keys: KeySet?) -> Bool {
     switch self {
     case .signature(let key, _): keys?.contains(sameKeyAs: key) ?? false

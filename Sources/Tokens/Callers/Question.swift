@@ -1,5 +1,5 @@
-// What a worker asks when it cannot tell by itself who a caller is, and what it may be answered. Who answers, and how, is
-// known outside of the data plane.
+// What a worker asks when it cannot tell by itself who a caller is, and what it may be answered. Who answers, and how,
+// is known outside of the data plane.
 
 import Bytes
 import Cryptography
@@ -19,8 +19,8 @@ package struct Question: Sendable, Hashable {
       }
     }
 
-    /// What a request is refused with when no answer comes in time. Silence says nothing about a credential that only the
-    /// source can judge, so that is no 401.
+    /// What a request is refused with when no answer comes in time. Silence says nothing about a credential that only
+    /// the source can judge, so that is no 401.
     package var refusalOfSilence: TokenRefusal {
       switch self {
       case .keySet: .keyUnknown

@@ -5,7 +5,7 @@ package final class IssuerRules: Sendable {
   let issuer: [UInt8]
   let audiences: [[UInt8]]
   let algorithms: AlgorithmSet
-  /// Lower case, without `application/`; nil takes all but those known to be other things.
+  /// Lower case, without `application/`. Nil takes all but those known to be other things.
   let tokenTypes: [[UInt8]]?
   let leewaySeconds: Int64
   let maxAgeSeconds: Int64?

@@ -1,4 +1,4 @@
-// All checks of a token in their order, from its size to its claims. The first that fails gives the reason; nothing is
+// All checks of a token in their order, from its size to its claims. The first that fails gives the reason. Nothing is
 // computed with a key before `iss` and `alg` are known to be allowed, and no claim counts before the signature holds.
 
 import Bytes
@@ -10,15 +10,15 @@ package final class TokenVerifier {
   package let tokenByteCountMax: Int
   private var knownHeader = CompactFormCheck.KnownHeader()
   private var signatureVerifiers: [UInt64: SignatureVerifier] = [:]
-  /// LIMIT: keys with prepared contexts; past it all are let go, and prepared again as they are needed.
+  /// LIMIT: keys with prepared contexts. Beyond it all are freed, and prepared again as they are needed.
   private static let signatureVerifierCountMax = 256
 
   package init(tokenByteCountMax: Int = 16 * 1024) {
     self.tokenByteCountMax = tokenByteCountMax
   }
 
-  /// Checks a token against those of `issuers` whose indices are in `candidates`. `keySets` are the current ones, by the
-  /// same index, nil where none could be had. `now` in seconds since 1970.
+  /// Checks a token against those of `issuers` whose indices are in `candidates`. `keySets` are the current ones, by
+  /// the same index, nil where none was fetched. `now` in seconds since 1970.
   package func verify(
     _ token: Span<UInt8>, candidates: [Int], issuers: [IssuerRules], keySets: [KeySet?], now: Int64
   ) -> Verdict {
@@ -49,8 +49,9 @@ package final class TokenVerifier {
     }
   }
 
-  /// Step 7: the key by (issuer, kid), of a type and curve that fit (T20, T28, T65). nil when the set has no such `kid`;
-  /// throws when waiting for a newer set would not help: no `kid` to look for (T22), or a key of another type under it.
+  /// Step 7: the key by (issuer, kid), of a type and curve that fit (T20, T28, T65). nil when the set has no such
+  /// `kid`. Throws when waiting for a newer set would not help: no `kid` to look for (T22), or a key of another type
+  /// under it.
   private static func key(
     _ keyID: JSONDocument.Index?, _ algorithm: SignatureAlgorithm, _ header: JSONDocument, _ keys: KeySet
   ) throws(TokenRefusal) -> VerificationKey? {

@@ -1,7 +1,7 @@
 // A compact JWS taken apart (RFC 7515 §7.1). Nothing in it is to be believed: only the verifier makes a Caller of it.
 //
-// Invariant: both JSON texts are objects; `header`, `payload` and `signature` are strict base64url runs that follow each
-// other with one dot between.
+// Invariant: both JSON texts are objects. `header`, `payload` and `signature` are strict base64url runs that follow
+// each other with one dot between.
 
 import Bytes
 import JSON

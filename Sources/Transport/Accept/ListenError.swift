@@ -1,4 +1,4 @@
-// An address that cannot be had, in words that name it.
+// Why an address cannot be listened on, in words that name it.
 
 package import Configuration
 import Glibc

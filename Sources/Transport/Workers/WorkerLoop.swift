@@ -6,7 +6,7 @@ package import Proxy
 import TLS
 package import Tokens
 
-/// What a worker loop tells the outside. All are called on the worker's loop and must not block.
+/// What a worker loop reports to the outside. All are called on the worker's loop and must not block.
 package struct WorkerOutlets: Sendable {
   /// Access log lines, complete ones only.
   package var log: @Sendable ([UInt8]) -> Void
@@ -15,9 +15,9 @@ package struct WorkerOutlets: Sendable {
     @Sendable (_ question: Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void
   /// A server's handshake failed, at most once in ten seconds for each upstream.
   package var upstreamHandshakeFailed: @Sendable (_ upstream: String, _ reason: String) -> Void
-  /// A server's state has changed; told once, by whichever worker saw it first.
+  /// A server's state has changed. Reported once, by whichever worker saw it first.
   package var upstreamChanged: @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void
-  /// There is no room for another connection: told once a minute at most.
+  /// There is no room for another connection: reported once a minute at most.
   package var roomShort: @Sendable (RoomShortage) -> Void
 
   package init(
@@ -69,13 +69,13 @@ final class WorkerLoop {
   private var plaintext = ByteQueue()
   /// What one flush encrypts to: lent to its session, and empty between two flushes.
   var ciphertext = ByteQueue()
-  /// What bodies are relayed through: empty between two events. nil where it could not be had.
+  /// What bodies are relayed through: empty between two events. nil where the system gave none.
   lazy var relayPipe = Pipe()
   private var handshakeReports: [String: Int64] = [:]
   /// The other workers.
   var peers: [Mailbox] = []
   var isAccepting = true
-  /// There is no room for another client; looked at again at the next tick at the latest.
+  /// There is no room for another client. Checked again at the next tick at the latest.
   var isWaitingForRoom = false
   private let memory: MemoryBound
   /// In one of the loops.
@@ -126,7 +126,7 @@ final class WorkerLoop {
         } else {
           watched.find(token)?.ready(readiness)
         }
-        // LIMIT: so many commands wait; more are carried out at once, so that the first is not held up for long.
+        // LIMIT: so many commands wait. More are carried out at once, so that the first is not held up for long.
         if worker.flushes.count + worker.commands.count >= 64 { runCommands() }
       }
       readRest()
@@ -177,7 +177,7 @@ final class WorkerLoop {
 
   // MARK: Sockets
 
-  /// - Returns: false when the system has no memory for it; then it is the caller's to close.
+  /// - Returns: false when the system has no memory for it. Then it is the caller's to close.
   func watch(_ watched: Watched, _ readiness: Readiness) -> Bool {
     self.watched.insert(watched)
     if poller.add(watched.descriptor, token: watched.token, readiness) { return true }
@@ -260,7 +260,7 @@ final class WorkerLoop {
     worker.counters.countError(.upstreamHandshakeFailed)
     let name = connection.configuration.name
     let now = worker.time.nanoseconds
-    // LIMIT: a word in ten seconds for each upstream; a server that is down would fill the log.
+    // LIMIT: a word in ten seconds for each upstream. A server that is down would fill the log.
     if let last = handshakeReports[name], now &- last < 10_000_000_000 { return }
     handshakeReports[name] = now
     outlets.upstreamHandshakeFailed(name, reason)
@@ -275,9 +275,9 @@ final class WorkerLoop {
 
   // MARK: Commands
 
-  /// Carries out what the last event asked for, and tells the worker what came of it, until both have nothing to say.
+  /// Carries out what the last event asked for, and reports the result to the worker, until both have nothing to say.
   func runCommands() {
-    // A socket may report its end from inside a command; that event's commands are taken by the loop below.
+    // A socket may report its end from inside a command. That event's commands are taken by the loop below.
     if isRunningCommands { return }
     isRunningCommands = true
     defer { isRunningCommands = false }

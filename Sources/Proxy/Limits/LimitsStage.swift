@@ -3,7 +3,7 @@
 import HTTPWire
 
 extension Exchange {
-  /// A body that announces its length is measured by it; any other is counted as it comes, in ``receivedBody(_:)``.
+  /// A body that announces its length is measured by it. Any other is counted as it comes, in ``receivedBody(_:)``.
   func checkLimits() -> StageOutcome {
     guard let route else { return .refuse(.gateway(.routeNotFound)) }
     if !route.earlyRateLimits.isEmpty {

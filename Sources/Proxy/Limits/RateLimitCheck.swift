@@ -1,5 +1,5 @@
-// How often a caller may ask. Limits by address, header, cookie and route come before the token is looked at, so that a flood
-// of bad ones is held too; those by claim come behind it.
+// How often a caller may ask. Limits by address, header, cookie and route come before the token is looked at, so that a
+// flood of bad ones is held too. Those by claim come behind it.
 
 import Bytes
 import Configuration
@@ -37,8 +37,8 @@ extension Exchange {
     return .next
   }
 
-  /// Which bucket the request is counted in. Without what the limit counts by, or with two of it, a request counts for its
-  /// client's address: leaving it out must not be a way round.
+  /// Which bucket the request is counted in. Without what the limit counts by, or with two of it, a request counts for
+  /// its client's address: leaving it out must not be a way round.
   private func rateLimitKey(_ limit: CompiledRateLimit) -> UInt64 {
     let limiter = limit.limiter
     switch limit.key {

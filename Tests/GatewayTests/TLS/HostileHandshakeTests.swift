@@ -109,8 +109,8 @@ struct HostileHandshakeTests {
       try await client.send(Self.halfHello)
       try await client.waitUntilDelivered()
     }
-    // With the first reload the worker has accepted both. Before the second it has looked at what they sent. A client that
-    // has said nothing would be closed for the third.
+    // With the first reload the worker has accepted both. Before the second it has looked at what they sent. A client
+    // that has said nothing would be closed for the third.
     for _ in 1...2 { #expect(try await gateway.process.reload().status == 200) }
     // It waits in the kernel's queue, and its handshake begins when one of the others is over.
     let third = try await gateway.connect()

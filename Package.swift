@@ -111,7 +111,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "TransportTests",
-      dependencies: ["Bytes", "Configuration", "Proxy", "Transport", "TestBasics", "TestSupport"],
+      dependencies: ["Bytes", "Configuration", "Proxy", "Transport", "TestBasics"],
       swiftSettings: settings),
     .testTarget(
       name: "ControlPlaneTests",

@@ -2,7 +2,6 @@
 // order in which things happen. What a stage does is in the folder of its name.
 
 import Bytes
-import Compression
 import HTTPWire
 import Tokens
 
@@ -50,43 +49,8 @@ package final class Exchange {
   /// Where the fields with the remaining time are in it, which are written again for each attempt. 0 without such.
   var deadlineStart = 0
 
-  /// The copy of the request that goes to another upstream.
-  var mirror: MirrorStream?
-
-  // The upstream's side.
-  var upstream: (any UpstreamStream)?
-  var pool: UpstreamPool?
-  var server: UpstreamServer?
-  var attempts = Attempts()
-  /// A request of the gateway's own, which is in no log and no count.
-  var isOwn = false
-
-  // The response.
-  var hasResponseBegun = false
-  /// An interim head went to the client.
-  var isInterimSent = false
-  /// The answer's head came, and does not say how long its body is.
-  var isAnswerOpenEnded = false
-  /// The server's head ended its stream.
-  var isResponseHeadOnly = false
-  var isResponseComplete = false
-  var responseStatus = 0
-  var upstreamStatus = 0
-  var responseByteCount: UInt64 = 0
-  var refusal: Refusal?
-  /// How a gRPC call ended, by the server's trailers or by ours.
-  var grpcStatus: Int?
-  /// Field lines of the gateway's own for the final head, with their CRLFs. Written behind those of the upstream or of
-  /// the gateway's answer, by either protocol.
-  var addedLines = ByteQueue()
-  /// The answer goes out compressed, or would, if it were to GET.
-  var isCompressed = false
-  /// ``addedLines`` has the entity tag.
-  var isTagWeakened = false
-  var compressor: Compressor?
-  /// The compressor has something that must not stay there.
-  var isFlushDue = false
-
+  var delivery = Delivery()
+  var answer = ClientAnswer()
   var times = ExchangeTimes()
 
   /// LIMIT: bytes of either head that an exchange keeps when it is over.
@@ -129,7 +93,7 @@ package final class Exchange {
   /// Sends a request of the gateway's own, or a copy, to a server, past all that is there for clients.
   /// - Parameter isComplete: no body follows.
   func startOwn(_ request: [UInt8], isComplete: Bool, at pool: UpstreamPool, _ server: UpstreamServer) {
-    isOwn = true
+    delivery.isOwn = true
     // It was made here, so that no limit of clients applies.
     let limits = HeadLimits(byteCountMax: .max, fieldCountMax: .max)
     guard case .complete = head.parse(request.span, limits: limits) else {
@@ -137,8 +101,8 @@ package final class Exchange {
     }
     upstreamHead.append(request)
     requestBody.isComplete = isComplete
-    self.pool = pool
-    self.server = server
+    delivery.pool = pool
+    delivery.server = server
     stage = .upstream
     run()
   }
@@ -181,10 +145,10 @@ package final class Exchange {
 
   /// Ends the exchange with an answer of the gateway's own, if none has begun. Else by cutting the answer short.
   func refuse(_ refusal: Refusal) {
-    if self.refusal == nil { self.refusal = refusal }
+    if answer.refusal == nil { answer.refusal = refusal }
     stage = .response
     releaseUpstream(isReusable: false)
-    if hasResponseBegun {
+    if answer.hasBegun {
       finish(.truncated)
     } else {
       send(head.isGRPC ? trailersOnlyAnswer(for: refusal) : refusalAnswer(for: refusal))
@@ -195,9 +159,9 @@ package final class Exchange {
   func finish(_ ending: ExchangeEnding) {
     guard let downstream else { return }
     stage = .accessLog
-    if !isOwn { recordOutcome() }
+    if !delivery.isOwn { recordOutcome() }
     releaseCompressor()
-    mirror?.requestEnded()
+    delivery.mirror?.requestEnded()
     releaseUpstream(isReusable: ending == .complete && requestBody.isComplete)
     if wait != nil { leaveWait() }
     leavePool()
@@ -207,7 +171,7 @@ package final class Exchange {
 
   /// The client is gone or does not read: nobody is left to be answered.
   func abandon(_ reason: GatewayRefusal) {
-    if refusal == nil { refusal = .gateway(reason) }
+    if answer.refusal == nil { answer.refusal = .gateway(reason) }
     finish(.abandoned)
   }
 
@@ -241,27 +205,9 @@ package final class Exchange {
     caller = nil
     upstreamHead.removeAll()
     deadlineStart = 0
-    mirror = nil
     issuer = nil
-    upstream = nil
-    pool = nil
-    server = nil
-    attempts.reset()
-    isOwn = false
-    hasResponseBegun = false
-    isInterimSent = false
-    isAnswerOpenEnded = false
-    isResponseHeadOnly = false
-    isResponseComplete = false
-    responseStatus = 0
-    upstreamStatus = 0
-    responseByteCount = 0
-    refusal = nil
-    grpcStatus = nil
-    addedLines.removeAll()
-    isCompressed = false
-    isTagWeakened = false
-    isFlushDue = false
+    delivery.reset()
+    answer.reset()
     times.reset()
   }
 }

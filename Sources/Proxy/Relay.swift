@@ -29,7 +29,8 @@ extension Connection {
 extension Exchange {
   /// The server's connection, if the request's body goes there as it comes.
   var requestRelayTarget: Connection? {
-    guard tunnel == nil, mirror == nil, isAcceptingBody, let server = upstream as? HTTP1UpstreamConnection,
+    guard tunnel == nil, delivery.mirror == nil, isAcceptingBody,
+      let server = delivery.stream as? HTTP1UpstreamConnection,
       server.takesBodyAsIs
     else { return nil }
     return server
@@ -37,7 +38,8 @@ extension Exchange {
 
   /// The client's connection, if the answer's body goes there as it comes.
   var responseRelayTarget: Connection? {
-    guard tunnel == nil, compressor == nil, let client = downstream as? HTTP1DownstreamConnection, client.takesBodyAsIs
+    guard tunnel == nil, answer.compression.compressor == nil, let client = downstream as? HTTP1DownstreamConnection,
+      client.takesBodyAsIs
     else { return nil }
     return client
   }

@@ -33,7 +33,7 @@ extension Exchange {
   func leaveWait() {
     switch wait {
     case .question: worker.questions.remove(self)
-    case .permit: pool?.leaveLine(self)
+    case .permit: delivery.pool?.leaveLine(self)
     case .retry, nil: break
     }
     wait = nil

@@ -16,7 +16,7 @@ extension Exchange {
     let route = route
     worker.counters.countRequest(
       route: route?.counterID, method: head.method, status: status, nanoseconds: elapsed)
-    if times.upstreamRespondedAt > 0, let upstream = pool?.counterID {
+    if times.upstreamRespondedAt > 0, let upstream = delivery.pool?.counterID {
       let waited = UInt64(clamping: times.upstreamRespondedAt &- times.upstreamStartedAt)
       worker.counters.countUpstream(upstream, nanoseconds: waited)
     }
@@ -26,7 +26,7 @@ extension Exchange {
 
   /// Tokens that were refused are counted by issuer and route already.
   private func countRefusal() {
-    switch refusal {
+    switch answer.refusal {
     case nil, .token: break
     case .some(let refusal): worker.counters.countError(refusal)
     }
@@ -34,8 +34,8 @@ extension Exchange {
 
   /// What the client got. 499 (as nginx has it) when it was gone before anything was sent.
   private var loggedStatus: Int {
-    if responseStatus > 0 { return responseStatus }
-    return refusal?.status ?? 499
+    if answer.status > 0 { return answer.status }
+    return answer.refusal?.status ?? 499
   }
 
   func countAuthentication(_ result: AuthenticationResult) {
@@ -50,11 +50,11 @@ extension Exchange {
     worker.logEntry.set(.time, UInt64(bitPattern: times.startedUnixMilliseconds))
     worker.logEntry.set(.status, UInt64(clamping: status))
     worker.logEntry.set(.requestBytes, requestBody.byteCount)
-    worker.logEntry.set(.responseBytes, responseByteCount)
+    worker.logEntry.set(.responseBytes, answer.byteCount)
     worker.logEntry.set(.duration, elapsed)
     setRequestTexts(head.bytes.span)
     setUpstreamTexts()
-    if let refusal { worker.logEntry.set(.reason, refusal.code) }
+    if let refusal = answer.refusal { worker.logEntry.set(.reason, refusal.code) }
     if let status = loggedGRPCStatus { worker.logEntry.set(.grpcStatus, UInt64(clamping: status)) }
     if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
       worker.logEntry.set(.issuer, snapshot.configuration.issuers[issuer].name)
@@ -114,17 +114,17 @@ extension Exchange {
   }
 
   private var isPathRefused: Bool {
-    if case .target = refusal { return true }
+    if case .target = answer.refusal { return true }
     return target.isAltered
   }
 
   private func setUpstreamTexts() {
-    guard let server, let pool else { return }
+    guard let server = delivery.server, let pool = delivery.pool else { return }
     worker.logEntry.set(.upstream, pool.configuration.name)
     let address = server.addressText
     worker.logEntry.set(.server, address.span)
-    if upstreamStatus > 0 { worker.logEntry.set(.upstreamStatus, UInt64(clamping: upstreamStatus)) }
-    if attempts.count > 0 { worker.logEntry.set(.attempts, UInt64(clamping: attempts.count)) }
+    if answer.upstreamStatus > 0 { worker.logEntry.set(.upstreamStatus, UInt64(clamping: answer.upstreamStatus)) }
+    if delivery.attempts.count > 0 { worker.logEntry.set(.attempts, UInt64(clamping: delivery.attempts.count)) }
     if times.upstreamConnectedAt > times.upstreamStartedAt {
       worker.logEntry.set(.upstreamConnect, UInt64(clamping: times.upstreamConnectedAt &- times.upstreamStartedAt))
     }

@@ -54,7 +54,7 @@ extension Exchange {
     if pool.servers.isEmpty { return .refuse(.gateway(.upstreamUnresolved)) }
     guard pool.isLimited else {
       guard let chosen = pool.nextServer(for: self) else { return .refuse(.gateway(.upstreamConnectFailed)) }
-      server = chosen
+      delivery.server = chosen
       return .next
     }
     // Nobody overtakes those who wait, on this worker or another.
@@ -70,20 +70,20 @@ extension Exchange {
 
   /// Nothing was free for as long as one may wait.
   func placeTimedOut() {
-    if let pool { worker.counters.countRejection(upstream: pool.counterID, .upstreamQueueTimeout) }
+    if let pool = delivery.pool { worker.counters.countRejection(upstream: pool.counterID, .upstreamQueueTimeout) }
     refuse(.gateway(.upstreamQueueTimeout))
   }
 
   /// While it waited the last server went out.
   func serversLost() {
-    if let pool { worker.counters.countRejection(upstream: pool.counterID, .upstreamUnavailable) }
+    if let pool = delivery.pool { worker.counters.countRejection(upstream: pool.counterID, .upstreamUnavailable) }
     refuse(.gateway(.upstreamUnavailable))
   }
 
   /// The exchange is over: the permit that it has at the upstream is for others.
   func leavePool() {
-    guard attempts.holdsPlace, let pool else { return }
-    attempts.holdsPlace = false
+    guard delivery.attempts.holdsPermit, let pool = delivery.pool else { return }
+    delivery.attempts.holdsPermit = false
     pool.shared.requests.giveBack()
     pool.placeFreed()
   }
@@ -95,12 +95,12 @@ extension UpstreamPool {
     // LIMIT: `max_requests` and `adaptive`, over all workers.
     if let max = shared.requestsMax(configuration) {
       guard shared.requests.take(below: max) else { return false }
-      exchange.attempts.holdsPlace = true
+      exchange.delivery.attempts.holdsPermit = true
       if adaptiveLimit != nil { shared.concurrency.noteRequests(shared.requests.count, limit: max) }
     }
     if enter(exchange) { return true }
-    if exchange.attempts.holdsPlace {
-      exchange.attempts.holdsPlace = false
+    if exchange.delivery.attempts.holdsPermit {
+      exchange.delivery.attempts.holdsPermit = false
       shared.requests.giveBack()
     }
     return false
@@ -108,12 +108,14 @@ extension UpstreamPool {
 
   /// Chooses a server, those that are full passed over.
   private func enter(_ exchange: Exchange) -> Bool {
-    let triedCount = exchange.attempts.triedServers.count
-    defer { exchange.attempts.triedServers.removeLast(exchange.attempts.triedServers.count - triedCount) }
+    let triedCount = exchange.delivery.attempts.triedServers.count
+    defer {
+      exchange.delivery.attempts.triedServers.removeLast(exchange.delivery.attempts.triedServers.count - triedCount)
+    }
     for _ in rotation {
       guard let server = nextServer(for: exchange) else { return false }
       if exchange.enter(server) { return true }
-      exchange.attempts.triedServers.append(server)
+      exchange.delivery.attempts.triedServers.append(server)
     }
     return false
   }

@@ -8,9 +8,9 @@ struct Attempts {
   /// Sent to the exchange's server, with no outcome yet.
   var isAtServer = false
   /// Has one of the permits that `max_requests_per_server` leaves at the server.
-  var holdsServerPlace = false
+  var holdsServerPermit = false
   /// Has one of the permits that the upstream's limits leave.
-  var holdsPlace = false
+  var holdsPermit = false
   /// Counted among the retries of its upstream.
   var isInRetryBudget = false
   var hasRetriedReuse = false

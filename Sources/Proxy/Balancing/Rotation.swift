@@ -22,7 +22,7 @@ extension UpstreamPool {
   func nextServer(for exchange: Exchange) -> UpstreamServer? {
     if sticky != nil, let server = boundServer(for: exchange) { return server }
     if rotation.count <= 1 { return rotation.first }
-    let tried = exchange.attempts.triedServers
+    let tried = exchange.delivery.attempts.triedServers
     switch policy {
     case .roundRobin: return roundRobin(leavingOut: tried)
     case .leastRequests: return leastRequests(leavingOut: tried)

@@ -16,36 +16,36 @@ enum VisitOutcome {
 extension Exchange {
   /// False when the server has as many requests as it may have.
   func enter(_ server: UpstreamServer) -> Bool {
-    if attempts.isAtServer {
-      self.server = server
+    if delivery.attempts.isAtServer {
+      delivery.server = server
       return true
     }
     // LIMIT: `max_requests_per_server`, over all workers.
-    if let max = pool?.requestsPerServerMax {
+    if let max = delivery.pool?.requestsPerServerMax {
       guard server.shared.requests.take(below: max) else { return false }
-      attempts.holdsServerPlace = true
+      delivery.attempts.holdsServerPermit = true
     }
     // Mostly it is: storing it again would count two references.
-    if self.server !== server { self.server = server }
-    attempts.isAtServer = true
+    if delivery.server !== server { delivery.server = server }
+    delivery.attempts.isAtServer = true
     server.activeCount += 1
-    pool?.activeCount += 1
+    delivery.pool?.activeCount += 1
     return true
   }
 
   /// Exactly once for each visit. Without a visit nothing.
   func leaveServer(_ outcome: VisitOutcome) {
-    guard attempts.isAtServer, let server else { return }
-    attempts.isAtServer = false
+    guard delivery.attempts.isAtServer, let server = delivery.server else { return }
+    delivery.attempts.isAtServer = false
     server.activeCount -= 1
-    guard let pool else { return }
+    guard let pool = delivery.pool else { return }
     pool.activeCount -= 1
-    if !pool.isLimited && !pool.isWatched && !attempts.holdsServerPlace { return }
+    if !pool.isLimited && !pool.isWatched && !delivery.attempts.holdsServerPermit { return }
     pool.judge(outcome, of: server)
     if pool.adaptiveLimit != nil { noteResponseTime(outcome, pool.shared.concurrency) }
     // Asked of the exchange: a reload may have brought the limit, or taken it away, meanwhile.
-    if attempts.holdsServerPlace {
-      attempts.holdsServerPlace = false
+    if delivery.attempts.holdsServerPermit {
+      delivery.attempts.holdsServerPermit = false
       server.shared.requests.giveBack()
       pool.placeFreed()
     }

@@ -57,9 +57,9 @@ final class PreparedSticky {
 extension UpstreamPool {
   /// The server of the request's cookie, while it is in rotation and has not failed the request.
   func boundServer(for exchange: Exchange) -> UpstreamServer? {
-    if exchange.attempts.triedServers.isEmpty { exchange.findBinding() }
-    guard let server = exchange.attempts.boundServer, server.isInRotation,
-      !isOne(server, of: exchange.attempts.triedServers)
+    if exchange.delivery.attempts.triedServers.isEmpty { exchange.findBinding() }
+    guard let server = exchange.delivery.attempts.boundServer, server.isInRotation,
+      !isOne(server, of: exchange.delivery.attempts.triedServers)
     else {
       return nil
     }
@@ -69,8 +69,8 @@ extension UpstreamPool {
 
 extension Exchange {
   func findBinding() {
-    guard let sticky = pool?.sticky else { return }
-    attempts.boundServer = Self.binding(sticky, in: head)
+    guard let sticky = delivery.pool?.sticky else { return }
+    delivery.attempts.boundServer = Self.binding(sticky, in: head)
   }
 
   private static func binding(_ sticky: PreparedSticky, in head: borrowing RequestHead) -> UpstreamServer? {
@@ -81,7 +81,9 @@ extension Exchange {
 
   /// Field lines that bind the client to the server which answers. None where its cookie says so already.
   var bindingLines: [UInt8]? {
-    guard pool?.sticky != nil, let server, server !== attempts.boundServer else { return nil }
+    guard delivery.pool?.sticky != nil, let server = delivery.server, server !== delivery.attempts.boundServer else {
+      return nil
+    }
     return isClientSecure ? server.secureBindingLines : server.bindingLines
   }
 

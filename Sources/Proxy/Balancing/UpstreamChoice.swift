@@ -31,12 +31,12 @@ final class PreparedSplit: Sendable {
 extension Exchange {
   func chooseUpstream(_ route: CompiledRoute) {
     guard let split = route.split else {
-      pool = worker.pool(at: route.upstream, of: snapshot)
+      delivery.pool = worker.pool(at: route.upstream, of: snapshot)
       return
     }
     // Another number than the one that chooses the server: else a small share's callers would all have the same one.
     let number =
       split.key.flatMap { callerHash($0) }.map { mixed($0 ^ 0x9E37_79B9_7F4A_7C15) } ?? worker.randomIdentifiers.next()
-    pool = worker.pool(at: split.upstream(for: number), of: snapshot)
+    delivery.pool = worker.pool(at: split.upstream(for: number), of: snapshot)
   }
 }

@@ -20,7 +20,7 @@ extension Exchange {
         return refuse(.gateway(.bodyTimeout))
       }
       next = due
-      if snapshot.bodyRate > 0, !hasResponseBegun, !head.isGRPC {
+      if snapshot.bodyRate > 0, !answer.hasBegun, !head.isGRPC {
         guard let end = checkBodyRate(at: now) else {
           downstream.endAfterResponse()
           return refuse(.gateway(.bodyTimeout))
@@ -53,6 +53,6 @@ extension Exchange {
   /// How long both sides may be silent while the request's body is not complete. Once there is an answer, and in calls
   /// of gRPC from the beginning, it is a stream both ways, which lives as long as the server may be silent.
   private var bodyPatience: Int64 {
-    hasResponseBegun || head.isGRPC ? max(snapshot.bodyTimeout, times.readTimeout) : snapshot.bodyTimeout
+    answer.hasBegun || head.isGRPC ? max(snapshot.bodyTimeout, times.readTimeout) : snapshot.bodyTimeout
   }
 }

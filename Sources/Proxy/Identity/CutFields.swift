@@ -13,7 +13,7 @@ extension Exchange {
   }
 
   /// Whether cookies may be there that are not for the upstream.
-  func isCookieCut(_ route: CompiledRoute) -> Bool { !route.cookieSources.isEmpty || pool?.sticky != nil }
+  func isCookieCut(_ route: CompiledRoute) -> Bool { !route.cookieSources.isEmpty || delivery.pool?.sticky != nil }
 
   /// The Cookie field without the pairs in which a service might find a token that was not verified, and without the
   /// gateway's own. Nothing if that was all of it.
@@ -38,7 +38,7 @@ extension Exchange {
       || route.cookieSources.contain(anyIn: pair.pair, of: bytes)
   }
 
-  private func isSticky(_ name: Span<UInt8>) -> Bool { pool?.sticky.map { name.equals($0.name) } ?? false }
+  private func isSticky(_ name: Span<UInt8>) -> Bool { delivery.pool?.sticky.map { name.equals($0.name) } ?? false }
 
   /// Whether the page that the client comes from may have had a token in its query: on any route, since a page's
   /// pictures are on others (T90).

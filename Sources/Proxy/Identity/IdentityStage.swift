@@ -34,7 +34,9 @@ extension Exchange {
     }
     // gRPC requires a sign that nobody on the way drops trailers. In HTTP/2 this one member of TE may be sent (RFC 9113
     // §8.2.2).
-    if pool?.isMultiplexed ?? false, acceptsTrailers(head.bytes.span) { upstreamHead.append("TE: trailers\r\n") }
+    if delivery.pool?.isMultiplexed ?? false, acceptsTrailers(head.bytes.span) {
+      upstreamHead.append("TE: trailers\r\n")
+    }
     upstreamHead.append("Via: ")
     switch head.version {
     case .http10: upstreamHead.append("1.0")
@@ -81,7 +83,7 @@ extension Exchange {
     if let authority = head.authority {
       upstreamHead.append(head.bytes.span.extracting(authority))
     } else {
-      if let pool { upstreamHead.append(pool.defaultHost) }
+      if let pool = delivery.pool { upstreamHead.append(pool.defaultHost) }
     }
     upstreamHead.append("\r\n")
   }

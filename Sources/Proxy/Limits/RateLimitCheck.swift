@@ -21,17 +21,17 @@ extension Exchange {
       }
       let seconds = UInt64(clamping: (verdict.wait &+ 999_999_999) / 1_000_000_000)
       if !limit.fieldLines.isEmpty {
-        addedLines.append(limit.fieldLines)
-        addedLines.append(decimal: UInt64(clamping: verdict.remaining))
-        addedLines.append(";t=")
-        addedLines.append(decimal: seconds)
-        addedLines.append("\r\n")
+        answer.addedLines.append(limit.fieldLines)
+        answer.addedLines.append(decimal: UInt64(clamping: verdict.remaining))
+        answer.addedLines.append(";t=")
+        answer.addedLines.append(decimal: seconds)
+        answer.addedLines.append("\r\n")
       }
       if verdict.isAllowed { continue }
       worker.counters.countRateLimited(route: route?.counterID, isDryRun: false)
-      addedLines.append("Retry-After: ")
-      addedLines.append(decimal: seconds)
-      addedLines.append("\r\n")
+      answer.addedLines.append("Retry-After: ")
+      answer.addedLines.append(decimal: seconds)
+      answer.addedLines.append("\r\n")
       return .refuse(.gateway(.rateLimited))
     }
     return .next

@@ -12,7 +12,7 @@ extension Exchange {
     writeKept(response, but: droppedBits(of: response, framing: framing), to: &sink)
     if !response.has(.date) { sink.append(worker.dateField) }
     writeRouteLines(to: &sink)
-    Self.write(addedLines, to: &sink)
+    Self.write(answer.addedLines, to: &sink)
   }
 
   /// The lines of an interim head (RFC 9110 §15.2).
@@ -33,7 +33,7 @@ extension Exchange {
   func writeLines<Sink: HeadSink & ~Copyable>(of answer: GatewayAnswer, to sink: inout Sink) {
     sink.append(worker.dateField)
     sink.append(lines: answer.fieldLines)
-    Self.write(addedLines, to: &sink)
+    Self.write(self.answer.addedLines, to: &sink)
     if !answer.isBodyless { sink.append(contentLength: answer.body.count) }
   }
 
@@ -49,7 +49,7 @@ extension Exchange {
   /// Whether nothing follows the head. A head that was the server's last word stays that: for gRPC its fields are
   /// trailers only then.
   func isHeadOnly(_ framing: BodyFraming) -> Bool {
-    framing == .none || framing == .length(0) || isResponseHeadOnly
+    framing == .none || framing == .length(0) || answer.isHeadOnly
   }
 
   func hasContent(_ answer: GatewayAnswer) -> Bool {
@@ -67,7 +67,7 @@ extension Exchange {
     var bits = KnownField.hopByHopBits
     // RFC 9110 §8.6: no Content-Length in a 204. In answers to HEAD and in 304 it describes what was not sent.
     if response.status == 204 || framing == .chunked && head.method != .head { bits |= KnownField.contentLength.bit }
-    if isTagWeakened { bits |= KnownField.etag.bit }
+    if answer.compression.isTagWeakened { bits |= KnownField.etag.bit }
     return bits
   }
 
@@ -75,7 +75,7 @@ extension Exchange {
   private func writeKept<Sink: HeadSink & ~Copyable>(
     _ response: borrowing ResponseHead, but droppedBits: UInt64, to sink: inout Sink
   ) {
-    let mayDropByName = isCompressed || !(route?.responseDrops.isEmpty ?? true)
+    let mayDropByName = answer.compression.isApplied || !(route?.responseDrops.isEmpty ?? true)
     let count = response.fields.count
     var first = 0
     for index in 0..<count {
@@ -92,7 +92,7 @@ extension Exchange {
   /// Whether a field does not go on because of its name: it is not true of the compressed body, or the route takes it
   /// out. What the route takes out of final heads must not come in front of them or behind the body.
   private func isDroppedByName(_ field: FieldLine, of bytes: Span<UInt8>) -> Bool {
-    if isCompressed, isUntrueOfCompressed(field, of: bytes) { return true }
+    if answer.compression.isApplied, isUntrueOfCompressed(field, of: bytes) { return true }
     guard let drops = route?.responseDrops, !drops.isEmpty else { return false }
     return drops.contains(bytes.extracting(field.name), hash: field.foldedHash)
   }

@@ -16,17 +16,17 @@ extension Exchange {
       return framing
     }
     guard mayCompress(response, plan) else { return framing }
-    if !variesByEncoding(response) { addedLines.append("Vary: Accept-Encoding\r\n") }
+    if !variesByEncoding(response) { answer.addedLines.append("Vary: Accept-Encoding\r\n") }
     guard head.version != .http10, let choice = plan.choice(Self.acceptedCodings(head)) else { return framing }
     if head.method != .head {
       // No memory, or too many at one time: it goes as it is.
       guard let compressor = worker.compressors.take(choice) else { return framing }
-      self.compressor = compressor
+      answer.compression.compressor = compressor
     }
-    isCompressed = true
-    addedLines.append("Content-Encoding: ")
-    addedLines.append(choice.coding.name)
-    addedLines.append("\r\n")
+    answer.compression.isApplied = true
+    answer.addedLines.append("Content-Encoding: ")
+    answer.addedLines.append(choice.coding.name)
+    answer.addedLines.append("\r\n")
     if let tag = strongTag(of: response) { addWeakTag(response.bytes.span, tag) }
     return head.method == .head ? framing : .chunked
   }
@@ -48,7 +48,7 @@ extension Exchange {
     case 200...299: break
     default: return false
     }
-    guard response.count(of: .contentEncoding) == 0, response.count(of: .contentRange) == 0, !isResponseHeadOnly,
+    guard response.count(of: .contentEncoding) == 0, response.count(of: .contentRange) == 0, !answer.isHeadOnly,
       !head.isGRPC, let field = response.first(.contentType), response.count(of: .contentType) == 1
     else { return false }
     if let length = response.contentLength, length < max(plan.minimumSize, 1) { return false }
@@ -98,10 +98,10 @@ extension Exchange {
   }
 
   private func addWeakTag(_ bytes: Span<UInt8>, _ tag: Range<Int>) {
-    isTagWeakened = true
-    addedLines.append("ETag: W/")
-    addedLines.append(bytes.extracting(tag))
-    addedLines.append("\r\n")
+    answer.compression.isTagWeakened = true
+    answer.addedLines.append("ETag: W/")
+    answer.addedLines.append(bytes.extracting(tag))
+    answer.addedLines.append("\r\n")
   }
 
   /// A client that asks with the tag of a compressed answer gets that tag again. Otherwise its cache would not know
@@ -109,7 +109,7 @@ extension Exchange {
   private func weakenMatchedTag(_ response: borrowing ResponseHead) {
     guard let tag = strongTag(of: response), Self.asksWithWeak(response.bytes.span, tag, head) else { return }
     addWeakTag(response.bytes.span, tag)
-    if !variesByEncoding(response) { addedLines.append("Vary: Accept-Encoding\r\n") }
+    if !variesByEncoding(response) { answer.addedLines.append("Vary: Accept-Encoding\r\n") }
   }
 
   private static func asksWithWeak(_ bytes: Span<UInt8>, _ tag: Range<Int>, _ head: borrowing RequestHead) -> Bool {
@@ -143,21 +143,21 @@ extension Exchange {
 
   func writeCompressed(_ bytes: Span<UInt8>, _ compressor: Compressor) {
     pass(bytes, .more, compressor)
-    if isFlushDue { return }
-    isFlushDue = true
+    if answer.compression.isFlushDue { return }
+    answer.compression.isFlushDue = true
     worker.unflushed.append(self)
   }
 
   /// The upstream's read is over: what came of it must not wait in here.
   func flushCompressed() {
-    guard isFlushDue, let compressor else { return }
-    isFlushDue = false
+    guard answer.compression.isFlushDue, let compressor = answer.compression.compressor else { return }
+    answer.compression.isFlushDue = false
     pass(Span(), .flush, compressor)
   }
 
   /// False when the answer could not be completed, and was cut short.
   func endCompressed() -> Bool {
-    guard let compressor else { return true }
+    guard let compressor = answer.compression.compressor else { return true }
     return pass(Span(), .end, compressor)
   }
 
@@ -175,8 +175,8 @@ extension Exchange {
   }
 
   func releaseCompressor() {
-    guard let compressor else { return }
-    self.compressor = nil
+    guard let compressor = answer.compression.compressor else { return }
+    answer.compression.compressor = nil
     worker.compressors.giveBack(compressor)
   }
 }

@@ -24,10 +24,10 @@ extension Exchange {
   /// Writes an answer and ends the exchange.
   func send(_ answer: GatewayAnswer) {
     guard let downstream else { return }
-    hasResponseBegun = true
-    isResponseComplete = true
-    responseStatus = answer.status
-    if hasContent(answer) { responseByteCount = UInt64(answer.body.count) }
+    self.answer.hasBegun = true
+    self.answer.isComplete = true
+    self.answer.status = answer.status
+    if hasContent(answer) { self.answer.byteCount = UInt64(answer.body.count) }
     downstream.write(answer, of: self)
     finish(.complete)
   }

@@ -7,7 +7,7 @@ import HTTPWire
 extension Exchange {
   func receivedInformational(_ response: borrowing ResponseHead) {
     guard let downstream else { return }
-    isInterimSent = true
+    answer.isInterimSent = true
     downstream.writeInformational(response, of: self)
     holdUpstreamBack(for: downstream)
   }
@@ -15,27 +15,27 @@ extension Exchange {
   private func holdUpstreamBack(for downstream: any DownstreamStream) {
     if downstream.isOutputFull {
       downstream.awaitDrain()
-      upstream?.pauseReading()
+      delivery.stream?.pauseReading()
     }
   }
 
   /// - Parameter isEnd: nothing follows the head, not even trailers, whatever its framing says.
   func receivedResponseHead(_ response: borrowing ResponseHead, framing: BodyFraming, isEnd: Bool = false) {
-    hasResponseBegun = true
+    answer.hasBegun = true
     switch framing {
     case .none, .length: break
-    case .chunked, .untilClose: isAnswerOpenEnded = !isEnd
+    case .chunked, .untilClose: answer.isOpenEnded = !isEnd
     }
-    isResponseHeadOnly = isEnd
+    answer.isHeadOnly = isEnd
     times.upstreamRespondedAt = worker.time.nanoseconds
     times.upstreamReceivedAt = times.upstreamRespondedAt
     if let field = response.first(.grpcStatus) { noteGRPCStatus(field, response.bytes.span.extracting(field.value)) }
-    upstreamStatus = response.status
-    responseStatus = response.status
+    answer.upstreamStatus = response.status
+    answer.status = response.status
     var framing = framing
     if let route {
       if let plan = route.compression { framing = framingOfCompressed(response, framing, plan) }
-      if !route.responseTemplates.isEmpty { fill(route.responseTemplates, route, into: &addedLines) }
+      if !route.responseTemplates.isEmpty { fill(route.responseTemplates, route, into: &answer.addedLines) }
     }
     downstream?.writeHead(response, framing: framing, of: self)
   }
@@ -46,7 +46,9 @@ extension Exchange {
   }
 
   func receivedResponseBody(moving bytes: inout ByteQueue) {
-    guard tunnel == nil, compressor == nil, let downstream else { return receivedResponseBody(bytes.span) }
+    guard tunnel == nil, answer.compression.compressor == nil, let downstream else {
+      return receivedResponseBody(bytes.span)
+    }
     passedResponseBody(bytes.count)
     downstream.writeBody(moving: &bytes)
     holdUpstreamBack(for: downstream)
@@ -55,15 +57,15 @@ extension Exchange {
   /// So much of the answer's body goes to the client as it came.
   func passedResponseBody(_ byteCount: Int) {
     times.upstreamReceivedAt = worker.time.nanoseconds
-    responseByteCount &+= UInt64(byteCount)
+    answer.byteCount &+= UInt64(byteCount)
   }
 
   func writeDownstream(_ bytes: Span<UInt8>) {
-    if let compressor { writeCompressed(bytes, compressor) } else { writePlain(bytes) }
+    if let compressor = answer.compression.compressor { writeCompressed(bytes, compressor) } else { writePlain(bytes) }
   }
 
   func writePlain(_ bytes: Span<UInt8>) {
-    responseByteCount &+= UInt64(bytes.count)
+    answer.byteCount &+= UInt64(bytes.count)
     guard let downstream else { return }
     downstream.writeBody(bytes)
     holdUpstreamBack(for: downstream)
@@ -81,9 +83,9 @@ extension Exchange {
   func completeResponse() {
     // Cut short just now.
     if downstream == nil { return }
-    isResponseComplete = true
+    answer.isComplete = true
     finish(.complete)
   }
 
-  func downstreamDrained() { upstream?.resumeReading() }
+  func downstreamDrained() { delivery.stream?.resumeReading() }
 }

@@ -8,7 +8,7 @@ extension Exchange {
   func trailersOnlyAnswer(for refusal: Refusal) -> GatewayAnswer {
     ensureRequestID()
     let status = refusal.record.grpcStatus.rawValue
-    grpcStatus = status
+    self.answer.grpcStatus = status
     var answer = GatewayAnswer(status: 200)
     answer.isTrailersOnly = true
     // A code needs no percent-encoding: it is made of letters and underscores.
@@ -29,12 +29,12 @@ extension Exchange {
       guard digit < 10 else { return }
       status = status * 10 + Int(digit)
     }
-    grpcStatus = status
+    answer.grpcStatus = status
   }
 
   /// What the log says of the call: also for one that was cut short, where the client learned nothing.
   var loggedGRPCStatus: Int? {
     guard head.isGRPC else { return nil }
-    return grpcStatus ?? refusal?.record.grpcStatus.rawValue
+    return answer.grpcStatus ?? answer.refusal?.record.grpcStatus.rawValue
   }
 }

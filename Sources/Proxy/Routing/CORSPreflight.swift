@@ -15,16 +15,16 @@ extension Exchange {
       snapshot.routes.indices.contains(index), let cors = snapshot.routes[index].cors
     else { return nil }
     route = snapshot.routes[index]
-    addedLines.append("Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers, ")
-    addedLines.append("Access-Control-Request-Private-Network\r\n")
+    answer.addedLines.append("Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers, ")
+    answer.addedLines.append("Access-Control-Request-Private-Network\r\n")
     guard cors.allows(head.bytes.span.extracting(origin.value)) else { return .refuse(.gateway(.originNotAllowed)) }
     if !cors.isOpen { writeOrigin(origin, head.bytes.span) }
-    addedLines.append(cors.preflightLines)
+    answer.addedLines.append(cors.preflightLines)
     if cors.areHeadersEchoed { echoRequestedHeaders(head.bytes.span) }
     if cors.isPrivateNetworkAllowed,
       case .found = head.search(header: Self.privateNetworkName.span)
     {
-      addedLines.append("Access-Control-Allow-Private-Network: true\r\n")
+      answer.addedLines.append("Access-Control-Allow-Private-Network: true\r\n")
     }
     return .answer(GatewayAnswer(status: 204))
   }
@@ -36,28 +36,28 @@ extension Exchange {
   /// A literal `*` would not cover Authorization (Fetch §4.9), so the requested names are repeated.
   private func echoRequestedHeaders(_ bytes: Span<UInt8>) {
     guard case .found(let names) = head.search(header: Self.requestHeadersName.span) else { return }
-    addedLines.append("Access-Control-Allow-Headers: ")
-    addedLines.append(bytes.extracting(names))
-    addedLines.append("\r\n")
+    answer.addedLines.append("Access-Control-Allow-Headers: ")
+    answer.addedLines.append(bytes.extracting(names))
+    answer.addedLines.append("\r\n")
   }
 
   /// Puts the fields for the request's origin into the answer, whatever that will be. `Vary` says to caches that it
   /// depends on the origin, also where this one gets none.
   func writeOriginFields(_ cors: CORSPolicy) {
-    if cors.isOpen { return addedLines.append(cors.answerLines) }
-    addedLines.append("Vary: Origin\r\n")
+    if cors.isOpen { return answer.addedLines.append(cors.answerLines) }
+    answer.addedLines.append("Vary: Origin\r\n")
     guard head.count(of: .origin) == 1, let origin = head.first(.origin),
       cors.allows(head.bytes.span.extracting(origin.value))
     else { return }
     writeOrigin(origin, head.bytes.span)
-    addedLines.append(cors.answerLines)
+    answer.addedLines.append(cors.answerLines)
   }
 
   /// As the browser wrote it: it compares byte by byte.
   private func writeOrigin(_ origin: FieldLine, _ bytes: Span<UInt8>) {
-    addedLines.append("Access-Control-Allow-Origin: ")
-    addedLines.append(bytes.extracting(origin.value))
-    addedLines.append("\r\n")
+    answer.addedLines.append("Access-Control-Allow-Origin: ")
+    answer.addedLines.append(bytes.extracting(origin.value))
+    answer.addedLines.append("\r\n")
   }
 
   /// Browsers let any page open a WebSocket anywhere, with what they send automatically for its visitor: on a route

@@ -45,7 +45,7 @@ extension Exchange {
   private func refuseAlteredPath() -> StageOutcome {
     let reason = Refusal.gateway(.pathNotNormal)
     guard head.method == .get || head.method == .head else { return .refuse(reason) }
-    refusal = reason
+    answer.refusal = reason
     // The normal path begins with one slash and never with two: no other host can be there.
     let location = Array("Location: ".utf8) + target.bytes.copied()
     return .answer(GatewayAnswer(status: 308, fieldLines: location + Array("\r\nCache-Control: no-store\r\n".utf8)))

@@ -53,7 +53,7 @@ final class HealthProbe: UnattendedStream {
 
   /// Nil when nothing was learned.
   private func result(of finished: Exchange) -> CheckResult? {
-    switch finished.refusal {
+    switch finished.answer.refusal {
     case nil: break
     case .gateway(.upstreamTimeout), .gateway(.upstreamConnectTimeout): return .timeout
     case .gateway(.upstreamConnectFailed): return .connectFailed
@@ -64,7 +64,7 @@ final class HealthProbe: UnattendedStream {
     let rules = check.rules
     if rules.kind == .grpc {
       if status != 200 { return .status }
-      return finished.grpcStatus == 0 && Self.isServing(body) ? .passed : .notServing
+      return finished.answer.grpcStatus == 0 && Self.isServing(body) ? .passed : .notServing
     }
     guard rules.statuses.contains(where: { $0.contains(status) }) else { return .status }
     guard let wanted = rules.body else { return .passed }

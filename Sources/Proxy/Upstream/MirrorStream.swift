@@ -61,13 +61,13 @@ final class MirrorStream: UnattendedStream {
   /// Sends the copy on its way: the head as the request's own server gets it, which is all that the copy knows of it.
   fileprivate func begin(_ head: [UInt8], at pool: UpstreamPool) {
     let copy = worker.takeExchange(for: self)
-    copy.isOwn = true
-    copy.pool = pool
+    copy.delivery.isOwn = true
+    copy.delivery.pool = pool
     exchange = copy
     if pool.isWatched { pool.reviewRotation() }
     // A copy waits for no place: there is one, or it is dropped.
     if pool.isWatched && pool.isUnavailable || pool.isLimited && !pool.admit(copy) { return drop() }
-    guard let server = pool.isLimited ? copy.server : pool.nextServer(for: copy) else {
+    guard let server = pool.isLimited ? copy.delivery.server : pool.nextServer(for: copy) else {
       return copy.abandon(.upstreamConnectFailed)
     }
     copy.startOwn(head, isComplete: isEnded, at: pool, server)
@@ -111,7 +111,7 @@ final class MirrorStream: UnattendedStream {
     exchange.requestBody.isComplete = true
     var taken = ByteQueue()
     swap(&taken, &trailers)
-    exchange.upstream?.writeEnd(trailers: taken.span)
+    exchange.delivery.stream?.writeEnd(trailers: taken.span)
   }
 
   /// The request is over. What is left of the copy may take some more time.
@@ -146,7 +146,7 @@ final class MirrorStream: UnattendedStream {
 
   func exchangeFinished(_ finished: Exchange, _ ending: ExchangeEnding) {
     exchange = nil
-    let result: MirrorResult = isDropped ? .dropped : finished.refusal == nil ? .answered : .failed
+    let result: MirrorResult = isDropped ? .dropped : finished.answer.refusal == nil ? .answered : .failed
     worker.counters.countMirrored(route: route, result)
     worker.giveBack(finished)
     held.releaseStorage()
@@ -165,7 +165,7 @@ extension Exchange {
     else { return worker.counters.countMirrored(route: route.counterID, .dropped) }
     if deadlineStart > 0 { writeDeadline() }
     let stream = MirrorStream(of: self, client: client, route: route.counterID)
-    self.mirror = stream
+    delivery.mirror = stream
     worker.add(stream)
     stream.begin(upstreamHead.copied(), at: worker.pools[mirror.upstream])
   }

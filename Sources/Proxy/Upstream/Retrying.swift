@@ -66,32 +66,35 @@ extension Exchange {
   /// safe where the method is idempotent (RFC 9110 §9.2.2) or the server never looked at the request, and where no body
   /// was handed over that would be missing now.
   func mayRetry(isUnprocessed: Bool) -> Bool {
-    !attempts.hasRetriedReuse && !hasResponseBegun && requestBody.byteCount == 0 && requestBody.isComplete
+    !delivery.attempts.hasRetriedReuse && !answer.hasBegun && requestBody.byteCount == 0 && requestBody.isComplete
       && (isUnprocessed || head.method.isIdempotent || handshake.isRequested)
   }
 
   /// Whether a failure may be followed by another attempt. What was never sent may go anywhere, whatever its method.
   private func isSafeToRetry(after cause: RetryCause) -> Bool {
     if case .connectFailure = cause { return true }
-    return !hasResponseBegun && !isInterimSent && requestBody.byteCount == 0 && requestBody.isComplete
+    return !answer.hasBegun && !answer.isInterimSent && requestBody.byteCount == 0 && requestBody.isComplete
       && (head.method.isIdempotent || handshake.isRequested)
   }
 
   /// Decides on another attempt, and where and when it is made: ``retry()`` makes it.
   /// - Parameter retryAfter: nanoseconds before which the server accepts no further request.
   func planRetry(after cause: RetryCause, retryAfter: Int64 = 0) -> Bool {
-    guard !isOwn, let pool, let server, pool.retry.covers(cause), isSafeToRetry(after: cause),
-      attempts.retryCount < pool.retry.attempts ?? min(pool.servers.count, 3) - 1
+    guard !delivery.isOwn, let pool = delivery.pool, let server = delivery.server, pool.retry.covers(cause),
+      isSafeToRetry(after: cause),
+      delivery.attempts.retryCount < pool.retry.attempts ?? min(pool.servers.count, 3) - 1
     else { return false }
-    if !attempts.triedServers.contains(where: { $0 === server }) { attempts.triedServers.append(server) }
+    if !delivery.attempts.triedServers.contains(where: { $0 === server }) {
+      delivery.attempts.triedServers.append(server)
+    }
     guard let next = pool.nextServer(for: self) else { return false }
-    let isSame = attempts.triedServers.contains { $0 === next }
+    let isSame = delivery.attempts.triedServers.contains { $0 === next }
     if isSame, pool.retry.attempts == nil { return false }
     let pause = isSame ? backoff(pool.retry) : 0
     if retryAfter > pause { return false }
     // A connect that failed cost its server nothing: the request reaches one server once, whatever the budget.
-    if isSame || !isUnsent(cause), !attempts.isInRetryBudget, !enterRetryBudget(pool) { return false }
-    attempts.retryCount += 1
+    if isSame || !isUnsent(cause), !delivery.attempts.isInRetryBudget, !enterRetryBudget(pool) { return false }
+    delivery.attempts.retryCount += 1
     worker.counters.countRetry(upstream: pool.counterID)
     wait = .retry(next, at: worker.time.nanoseconds &+ pause)
     return true
@@ -104,7 +107,7 @@ extension Exchange {
   /// Doubled with each retry, and random between half and one and a half of that, so that requests that failed together
   /// do not come back together.
   private func backoff(_ policy: RetryPolicy) -> Int64 {
-    let base = policy.backoff << Int64(min(attempts.retryCount, 8))
+    let base = policy.backoff << Int64(min(delivery.attempts.retryCount, 8))
     return base / 2 + Int64(worker.randomIdentifiers.next() % UInt64(max(1, base)))
   }
 
@@ -118,7 +121,9 @@ extension Exchange {
   }
 
   func retryNow() {
-    guard let pool, case .retry(let planned, _) = wait else { return refuse(.gateway(.upstreamConnectFailed)) }
+    guard let pool = delivery.pool, case .retry(let planned, _) = wait else {
+      return refuse(.gateway(.upstreamConnectFailed))
+    }
     wait = nil
     guard let server = enter(planned, orAnotherOf: pool) else { return refuse(.gateway(.upstreamOverloaded)) }
     if let refusal = attempt(pool, at: server) { return refuse(.gateway(refusal)) }
@@ -127,14 +132,14 @@ extension Exchange {
 
   /// The server that was meant, or where that is full meanwhile another that has not failed the request.
   private func enter(_ planned: UpstreamServer, orAnotherOf pool: UpstreamPool) -> UpstreamServer? {
-    let triedCount = attempts.triedServers.count
-    defer { attempts.triedServers.removeLast(attempts.triedServers.count - triedCount) }
+    let triedCount = delivery.attempts.triedServers.count
+    defer { delivery.attempts.triedServers.removeLast(delivery.attempts.triedServers.count - triedCount) }
     var next: UpstreamServer? = planned
     while let server = next {
       if enter(server) { return server }
-      attempts.triedServers.append(server)
+      delivery.attempts.triedServers.append(server)
       next = pool.nextServer(for: self)
-      if attempts.triedServers.contains(where: { $0 === next }) { next = nil }
+      if delivery.attempts.triedServers.contains(where: { $0 === next }) { next = nil }
     }
     return nil
   }
@@ -143,14 +148,16 @@ extension Exchange {
 
   /// Whether the server's answer is dropped for another attempt.
   func holdsBack(_ response: borrowing ResponseHead) -> Bool {
-    guard response.status >= 500, let pool, pool.retry.statuses.contains(response.status) else { return false }
+    guard response.status >= 500, let pool = delivery.pool, pool.retry.statuses.contains(response.status) else {
+      return false
+    }
     return planRetry(after: .status(response.status), retryAfter: Self.retryAfter(response))
   }
 
   /// The answer was dropped: its stream is released, and the next attempt made.
   func retryHeldBack(_ status: Int) {
-    let dropped = upstream
-    upstream = nil
+    let dropped = delivery.stream
+    delivery.stream = nil
     times.upstreamRespondedAt = worker.time.nanoseconds
     leaveServer(.answered(status: status))
     times.upstreamRespondedAt = 0
@@ -185,12 +192,12 @@ extension Exchange {
       return false
     }
     pool.retryCount += 1
-    attempts.isInRetryBudget = true
+    delivery.attempts.isInRetryBudget = true
     return true
   }
 
   func leaveRetryBudget() {
-    attempts.isInRetryBudget = false
-    pool?.retryCount -= 1
+    delivery.attempts.isInRetryBudget = false
+    delivery.pool?.retryCount -= 1
   }
 }

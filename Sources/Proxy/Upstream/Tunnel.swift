@@ -50,10 +50,10 @@ struct Tunnel {
 extension Exchange {
   /// The server has agreed (101): from now on both bodies run until one side ends.
   func openTunnel(_ response: borrowing ResponseHead) {
-    hasResponseBegun = true
+    answer.hasBegun = true
     times.upstreamRespondedAt = worker.time.nanoseconds
-    upstreamStatus = 101
-    responseStatus = 101
+    answer.upstreamStatus = 101
+    answer.status = 101
     requestBody.isComplete = false
     // Sent. A tunnel may live for long.
     upstreamHead.releaseStorage()
@@ -132,7 +132,7 @@ extension Exchange {
   func endTunnel(_ ending: TunnelEnding) {
     guard tunnel != nil, tunnel?.ending == nil else { return }
     tunnel?.ending = ending
-    if refusal == nil { refusal = ending.refusal }
+    if answer.refusal == nil { answer.refusal = ending.refusal }
     if tunnel?.serverFrames.isBetweenFrames ?? false {
       finishTunnel()
     } else if ending == .frameInvalid {
@@ -140,7 +140,7 @@ extension Exchange {
       finish(.truncated)
     } else {
       downstream?.deadline = worker.time.nanoseconds &+ Tunnel.patienceNanoseconds
-      upstream?.resumeReading()
+      delivery.stream?.resumeReading()
     }
   }
 
@@ -153,14 +153,14 @@ extension Exchange {
       // 1001, going away: the codes from 4000 on mean something to the client's application only.
       let mask = worker.randomIdentifiers.next()
       let key = (0..<4).map { UInt8(truncatingIfNeeded: mask >> UInt64($0 * 8)) }
-      upstream?.writeBody(([0x88, 0x82] + key + [0x03 ^ key[0], 0xE9 ^ key[1]]).span)
+      delivery.stream?.writeBody(([0x88, 0x82] + key + [0x03 ^ key[0], 0xE9 ^ key[1]]).span)
     }
     closeTunnel()
   }
 
   /// The client ended its half: there is nobody left to be served.
   func closeTunnel() {
-    isResponseComplete = true
+    answer.isComplete = true
     downstream?.writeEnd(trailers: FieldSection())
     finish(.complete)
   }

@@ -5,7 +5,9 @@ import HTTPWire
 
 extension Exchange {
   func sendUpstream() -> StageOutcome {
-    guard let pool, let server else { return .refuse(.gateway(.upstreamConnectFailed)) }
+    guard let pool = delivery.pool, let server = delivery.server else {
+      return .refuse(.gateway(.upstreamConnectFailed))
+    }
     times.readTimeout = route?.readTimeout ?? pool.readTimeout ?? snapshot.bodyTimeout
     if let route, let mirror = route.mirror { startMirror(mirror, route) }
     if let refusal = attempt(pool, at: server) { return .refuse(.gateway(refusal)) }
@@ -15,8 +17,8 @@ extension Exchange {
   /// Begins one visit to a server, or says why it cannot.
   func attempt(_ pool: UpstreamPool, at server: UpstreamServer) -> GatewayRefusal? {
     times.upstreamStartedAt = worker.time.nanoseconds
-    attempts.count += 1
-    attempts.hasRetriedReuse = false
+    delivery.attempts.count += 1
+    delivery.attempts.hasRetriedReuse = false
     guard enter(server) else { return .upstreamOverloaded }
     guard let stream = pool.takeKept(server) ?? pool.open(server) else { return .resourcesExhausted }
     begin(on: stream)
@@ -25,7 +27,7 @@ extension Exchange {
 
   private func begin(on stream: any UpstreamStream) {
     if deadlineStart > 0 { writeDeadline() }
-    upstream = stream
+    delivery.stream = stream
     stream.begin(self)
   }
 
@@ -33,7 +35,7 @@ extension Exchange {
   /// not before the server has agreed to a tunnel: what comes before would be a request's body, or another request
   /// (T49).
   var isAcceptingBody: Bool {
-    !isResponseComplete && upstream?.isConnected ?? false && (!handshake.isRequested || tunnel != nil)
+    !answer.isComplete && delivery.stream?.isConnected ?? false && (!handshake.isRequested || tunnel != nil)
   }
 
   func upstreamConnected() {
@@ -43,14 +45,14 @@ extension Exchange {
   func receivedBody(_ bytes: Span<UInt8>) {
     if tunnel != nil { return passToServer(bytes) }
     if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
-    mirror?.receivedBody(bytes)
+    delivery.mirror?.receivedBody(bytes)
     writeUpstream(bytes)
   }
 
   func receivedBody(moving bytes: inout ByteQueue) {
-    guard tunnel == nil, let upstream else { return receivedBody(bytes.span) }
+    guard tunnel == nil, let upstream = delivery.stream else { return receivedBody(bytes.span) }
     if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
-    mirror?.receivedBody(bytes.span)
+    delivery.mirror?.receivedBody(bytes.span)
     upstream.writeBody(moving: &bytes)
     holdClientBack(for: upstream)
   }
@@ -64,7 +66,7 @@ extension Exchange {
   }
 
   func writeUpstream(_ bytes: Span<UInt8>) {
-    guard let upstream else { return }
+    guard let upstream = delivery.stream else { return }
     upstream.writeBody(bytes)
     holdClientBack(for: upstream)
   }
@@ -72,10 +74,10 @@ extension Exchange {
   func receivedBodyEnd() {
     requestBody.isComplete = true
     if tunnel != nil { return closeTunnel() }
-    guard let upstream else { return }
+    guard let upstream = delivery.stream else { return }
     var trailers = ByteQueue()
     appendTrailers(of: requestTrailers, to: &trailers)
-    mirror?.receivedEnd(trailers: trailers.span)
+    delivery.mirror?.receivedEnd(trailers: trailers.span)
     upstream.writeEnd(trailers: trailers.span)
   }
 
@@ -85,8 +87,8 @@ extension Exchange {
 
   /// The connection takes fewer streams than wait for it. Nothing was sent, so any other will do.
   func upstreamFull() {
-    upstream = nil
-    guard let pool, let server, let stream = pool.openAnew(server) else {
+    delivery.stream = nil
+    guard let pool = delivery.pool, let server = delivery.server, let stream = pool.openAnew(server) else {
       return refuse(.gateway(.resourcesExhausted))
     }
     begin(on: stream)
@@ -98,21 +100,23 @@ extension Exchange {
   func continueRequest() {
     if requestBody.isComplete {
       receivedBodyEnd()
-    } else if upstream?.isConnected ?? false {
+    } else if delivery.stream?.isConnected ?? false {
       upstreamConnected()
     }
   }
 
   func connectFailed(_ refusal: GatewayRefusal) {
-    upstream = nil
+    delivery.stream = nil
     leaveServer(refusal == .resourcesExhausted ? .left : .connectFailed)
     if planRetry(after: .connectFailure) { retry() } else { refuse(.gateway(refusal)) }
   }
 
   func retryOnFreshConnection() {
-    guard let pool, let server, let stream = pool.openAnew(server) else { return refuse(.gateway(.upstreamClosed)) }
-    attempts.hasRetriedReuse = true
-    attempts.count += 1
+    guard let pool = delivery.pool, let server = delivery.server, let stream = pool.openAnew(server) else {
+      return refuse(.gateway(.upstreamClosed))
+    }
+    delivery.attempts.hasRetriedReuse = true
+    delivery.attempts.count += 1
     worker.counters.countRetry(upstream: pool.counterID)
     begin(on: stream)
     continueRequest()
@@ -120,9 +124,9 @@ extension Exchange {
 
   /// The server failed in the middle of the exchange.
   func upstreamFailed(_ refusal: GatewayRefusal) {
-    upstream = nil
+    delivery.stream = nil
     leaveServer(.failed(refusal))
-    if hasResponseBegun {
+    if answer.hasBegun {
       refuse(.gateway(refusal == .upstreamTimeout ? refusal : .upstreamTruncated))
     } else if let cause = RetryCause(refusal), planRetry(after: cause) {
       retry()
@@ -132,13 +136,13 @@ extension Exchange {
   }
 
   func releaseUpstream(isReusable: Bool) {
-    if let connection = upstream {
-      upstream = nil
+    if let connection = delivery.stream {
+      delivery.stream = nil
       connection.release(isReusable: isReusable)
     }
     // The request that gets its permit may take its connection, too.
-    leaveServer(hasResponseBegun ? .answered(status: upstreamStatus) : .left)
-    if attempts.isInRetryBudget { leaveRetryBudget() }
+    leaveServer(answer.hasBegun ? .answered(status: answer.upstreamStatus) : .left)
+    if delivery.attempts.isInRetryBudget { leaveRetryBudget() }
   }
 
   /// Trailers never carry what a head may not (T36): only fields that mean nothing to a gateway, and no identity.

@@ -143,12 +143,12 @@ struct ServerChoiceTests {
     bench.connect().send(get())
     let exchange = Exchange(worker: bench.worker, snapshot: bench.snapshot)
     for _ in 0..<50 {
-      exchange.attempts.triedServers = []
+      exchange.delivery.attempts.triedServers = []
       for count in 1...4 {
         let next = try #require(pool.nextServer(for: exchange))
-        #expect(!exchange.attempts.triedServers.contains { $0 === next })
-        exchange.attempts.triedServers.append(next)
-        #expect(exchange.attempts.triedServers.count == count)
+        #expect(!exchange.delivery.attempts.triedServers.contains { $0 === next })
+        exchange.delivery.attempts.triedServers.append(next)
+        #expect(exchange.delivery.attempts.triedServers.count == count)
       }
       #expect(pool.nextServer(for: exchange) != nil)
     }

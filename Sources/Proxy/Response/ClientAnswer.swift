@@ -1,0 +1,51 @@
+// What has come of the answer to a request, and what the gateway adds to it.
+
+import Bytes
+import Compression
+
+/// The answer of one exchange, whether it comes from a server or is the gateway's own.
+struct ClientAnswer: ~Copyable {
+  /// Its final head is on its way to the client: nothing else can be answered.
+  var hasBegun = false
+  /// An interim head went to the client.
+  var isInterimSent = false
+  /// Its head came, and does not say how long its body is.
+  var isOpenEnded = false
+  /// The server's head ended its stream.
+  var isHeadOnly = false
+  var isComplete = false
+  /// What the client gets. 0 before that is known.
+  var status = 0
+  /// What the server said. 0 where the answer is the gateway's own.
+  var upstreamStatus = 0
+  /// Bytes of the body that went to the client, framing left out.
+  var byteCount: UInt64 = 0
+  /// Why the gateway answers in the server's place, or cuts its answer short.
+  var refusal: Refusal?
+  /// How a gRPC call ended, by the server's trailers or by ours.
+  var grpcStatus: Int?
+  var compression = AnswerCompression()
+  /// Field lines of the gateway's own for the final head, with their CRLFs. Written behind those of the upstream or of
+  /// the gateway's answer, by either protocol.
+  var addedLines = ByteQueue()
+
+  /// Forgets one answer and keeps the memory for the next.
+  mutating func reset() {
+    var kept = ByteQueue()
+    swap(&kept, &addedLines)
+    kept.removeAll()
+    self = ClientAnswer()
+    swap(&kept, &addedLines)
+  }
+}
+
+/// How an answer is compressed on its way to the client.
+struct AnswerCompression {
+  /// The answer goes out compressed, or would, if it were to GET.
+  var isApplied = false
+  /// The answer's added lines have its entity tag.
+  var isTagWeakened = false
+  var compressor: Compressor?
+  /// The compressor has something that must not stay there.
+  var isFlushDue = false
+}

@@ -13,47 +13,26 @@ package final class Exchange {
   /// Set while the request waits for something outside of its connections.
   var wait: Wait?
 
-  // The request.
-  var head = RequestHead()
-  var target = NormalTarget()
+  // The client's side.
   var downstream: (any DownstreamStream)?
-  var routeMatch = RouteMatch()
+  var request = ClientRequest()
   var route: CompiledRoute?
-  /// Whether the peer's forwarding fields are believed.
-  var isPeerTrusted = false
-  /// Whom a trusted peer names as its client. Of no meaning otherwise.
-  var forwardedClient = ForwardedClient.peer
-  var requestBody = RequestBody()
-  /// Where the request's body is, when that is chunked.
-  var requestChunks = ChunkedDecoder()
-  var requestTrailers = FieldSection()
-  var handshake = WebSocketHandshake()
   /// Set once the server has agreed.
   var tunnel: Tunnel?
-  /// Kept or made. At most 128 bytes.
-  var requestID = ByteQueue()
-  /// The 32 digits of the trace id, when one is known.
-  var traceID = ByteQueue()
 
   // Authentication.
-  var tokenPlace = TokenPlace.none
   var caller: Caller?
   /// Index of the issuer that the outcome is about.
   var issuer: Int?
 
-  /// Of an OPTIONS request, as the upstream gets it.
-  var maxForwardsLeft: UInt64?
-
-  /// The request as the upstream gets it: request line and fields, complete.
-  var upstreamHead = ByteQueue()
-  /// Where the fields with the remaining time are in it, which are written again for each attempt. 0 without such.
-  var deadlineStart = 0
+  var upstreamHead = UpstreamHead()
 
   var delivery = Delivery()
   var answer = ClientAnswer()
   var times = ExchangeTimes()
 
-  /// LIMIT: bytes of either head that an exchange keeps when it is over.
+  /// LIMIT: bytes of either head that an exchange keeps when it is over. One large request does not make every later
+  /// one keep its memory.
   static let keptByteCount = 8192
 
   /// What an exchange takes of memory with heads of the usual size, about.
@@ -92,15 +71,15 @@ package final class Exchange {
 
   /// Sends a request of the gateway's own, or a copy, to a server, past all that is there for clients.
   /// - Parameter isComplete: no body follows.
-  func startOwn(_ request: [UInt8], isComplete: Bool, at pool: UpstreamPool, _ server: UpstreamServer) {
+  func startOwn(_ head: [UInt8], isComplete: Bool, at pool: UpstreamPool, _ server: UpstreamServer) {
     delivery.isOwn = true
     // It was made here, so that no limit of clients applies.
     let limits = HeadLimits(byteCountMax: .max, fieldCountMax: .max)
-    guard case .complete = head.parse(request.span, limits: limits) else {
+    guard case .complete = request.head.parse(head.span, limits: limits) else {
       return refuse(.gateway(.upstreamMalformed))
     }
-    upstreamHead.append(request)
-    requestBody.isComplete = isComplete
+    upstreamHead.bytes.append(head)
+    request.body.isComplete = isComplete
     delivery.pool = pool
     delivery.server = server
     stage = .upstream
@@ -151,7 +130,7 @@ package final class Exchange {
     if answer.hasBegun {
       finish(.truncated)
     } else {
-      send(head.isGRPC ? trailersOnlyAnswer(for: refusal) : refusalAnswer(for: refusal))
+      send(request.head.isGRPC ? trailersOnlyAnswer(for: refusal) : refusalAnswer(for: refusal))
     }
   }
 
@@ -162,7 +141,7 @@ package final class Exchange {
     if !delivery.isOwn { recordOutcome() }
     releaseCompressor()
     delivery.mirror?.requestEnded()
-    releaseUpstream(isReusable: ending == .complete && requestBody.isComplete)
+    releaseUpstream(isReusable: ending == .complete && request.body.isComplete)
     if wait != nil { leaveWait() }
     leavePool()
     self.downstream = nil
@@ -186,25 +165,12 @@ package final class Exchange {
   /// Forgets one request and keeps the memory for the next.
   func reset() {
     stage = .downstream
-    head.reset()
-    target.reset()
-    // One large request does not make every later one keep its memory.
-    if head.bytes.allocatedByteCount > Self.keptByteCount { head.releaseStorage() }
-    if upstreamHead.allocatedByteCount > Self.keptByteCount { upstreamHead.releaseStorage() }
     downstream = nil
+    request.reset()
     route = nil
-    routeMatch.reset()
-    isPeerTrusted = false
-    requestBody.reset()
-    requestTrailers.reset()
-    handshake.reset()
     tunnel = nil
-    requestID.removeAll()
-    traceID.removeAll()
-    tokenPlace = .none
     caller = nil
-    upstreamHead.removeAll()
-    deadlineStart = 0
+    upstreamHead.reset()
     issuer = nil
     delivery.reset()
     answer.reset()

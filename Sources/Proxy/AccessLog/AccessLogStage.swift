@@ -15,7 +15,7 @@ extension Exchange {
     let status = loggedStatus
     let route = route
     worker.counters.countRequest(
-      route: route?.counterID, method: head.method, status: status, nanoseconds: elapsed)
+      route: route?.counterID, method: request.head.method, status: status, nanoseconds: elapsed)
     if times.upstreamRespondedAt > 0, let upstream = delivery.pool?.counterID {
       let waited = UInt64(clamping: times.upstreamRespondedAt &- times.upstreamStartedAt)
       worker.counters.countUpstream(upstream, nanoseconds: waited)
@@ -45,14 +45,14 @@ extension Exchange {
 
   private func writeLogLine(_ formatter: AccessLogFormatter, status: Int, elapsed: UInt64) {
     // Answers of the gateway's own need no id until here.
-    ensureRequestID()
+    request.ensureID(from: &worker.randomIdentifiers)
     worker.logEntry.reset()
     worker.logEntry.set(.time, UInt64(bitPattern: times.startedUnixMilliseconds))
     worker.logEntry.set(.status, UInt64(clamping: status))
-    worker.logEntry.set(.requestBytes, requestBody.byteCount)
+    worker.logEntry.set(.requestBytes, request.body.byteCount)
     worker.logEntry.set(.responseBytes, answer.byteCount)
     worker.logEntry.set(.duration, elapsed)
-    setRequestTexts(head.bytes.span)
+    setRequestTexts(request.head.bytes.span)
     setUpstreamTexts()
     if let refusal = answer.refusal { worker.logEntry.set(.reason, refusal.code) }
     if let status = loggedGRPCStatus { worker.logEntry.set(.grpcStatus, UInt64(clamping: status)) }
@@ -64,15 +64,15 @@ extension Exchange {
   }
 
   private func setRequestTexts(_ bytes: Span<UInt8>) {
-    switch namedClient {
+    switch request.peer.namedClient {
     case .peer: if let downstream { worker.logEntry.set(.clientIP, downstream.client.addressText) }
     case .address(let client): worker.logEntry.set(.clientIP, client.text)
     case .unknown: worker.logEntry.set(.clientIP, "unknown")
     }
-    worker.logEntry.set(.method, bytes.extracting(head.methodRange))
-    if let authority = head.authority { worker.logEntry.set(.host, bytes.extracting(authority)) }
-    setPath(bytes, target.bytes.span)
-    switch head.version {
+    worker.logEntry.set(.method, bytes.extracting(request.head.methodRange))
+    if let authority = request.head.authority { worker.logEntry.set(.host, bytes.extracting(authority)) }
+    setPath(bytes, request.target.bytes.span)
+    switch request.head.version {
     case .http10: worker.logEntry.set(.protocol, "HTTP/1.0")
     case .http11: worker.logEntry.set(.protocol, "HTTP/1.1")
     case .http2: worker.logEntry.set(.protocol, "HTTP/2")
@@ -84,10 +84,10 @@ extension Exchange {
       worker.logEntry.set(.alpn, security.applicationProtocol?.rawValue ?? "")
     }
     if let route { worker.logEntry.set(.route, route.name) }
-    worker.logEntry.set(.requestID, requestID.span)
-    worker.logEntry.set(.traceID, traceID.span)
-    if let field = head.first(.userAgent) { worker.logEntry.set(.userAgent, bytes.extracting(field.value)) }
-    if let field = head.first(.referer) { worker.logEntry.set(.referer, bytes.extracting(field.value)) }
+    worker.logEntry.set(.requestID, request.id.span)
+    worker.logEntry.set(.traceID, request.traceID.span)
+    if let field = request.head.first(.userAgent) { worker.logEntry.set(.userAgent, bytes.extracting(field.value)) }
+    if let field = request.head.first(.referer) { worker.logEntry.set(.referer, bytes.extracting(field.value)) }
   }
 
   private func setSubject(_ caller: Caller) {
@@ -107,15 +107,15 @@ extension Exchange {
   /// A path that was not sent on for what is written in it is there as it was written.
   private func setPath(_ head: Span<UInt8>, _ target: Span<UInt8>) {
     if isPathRefused {
-      worker.logEntry.set(.path, head.extracting(self.head.pathAndQueryRange))
+      worker.logEntry.set(.path, head.extracting(request.head.pathAndQueryRange))
     } else {
-      worker.logEntry.set(.path, target.extracting(0..<self.target.pathCount))
+      worker.logEntry.set(.path, target.extracting(0..<request.target.pathCount))
     }
   }
 
   private var isPathRefused: Bool {
     if case .target = answer.refusal { return true }
-    return target.isAltered
+    return request.target.isAltered
   }
 
   private func setUpstreamTexts() {

@@ -18,7 +18,7 @@ extension Exchange {
     case .malformed, .empty: return refuseToken(.tokenMalformed)
     case .ambiguous: return refuseToken(.tokenAmbiguous)
     case .found(let place):
-      tokenPlace = place
+      request.tokenPosition = place
       return check(route, mayAsk: true)
     }
   }
@@ -26,10 +26,10 @@ extension Exchange {
   /// - Parameter mayAsk: false after an answer, so that no request asks twice.
   private func check(_ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
     let verdict: Verdict
-    switch tokenPlace {
+    switch request.tokenPosition {
     case .none: return refuseToken(.tokenMissing)
-    case .field(let range), .cookie(let range): verdict = check(head.bytes.span.extracting(range), route)
-    case .query(let range): verdict = check(target.bytes.span.extracting(range), route)
+    case .field(let range), .cookie(let range): verdict = check(request.head.bytes.span.extracting(range), route)
+    case .query(let range): verdict = check(request.target.bytes.span.extracting(range), route)
     }
     return obey(verdict, route, mayAsk: mayAsk)
   }
@@ -101,11 +101,11 @@ extension Exchange {
   /// Waits for an answer, unless the worker has too much to ask already.
   private func ask(_ source: Question.Source) -> StageOutcome {
     let refusal: TokenRefusal?
-    switch (source, tokenPlace) {
+    switch (source, request.tokenPosition) {
     case (.keySet, _), (_, .none): refusal = ask(source, about: Span())
     case (_, .field(let range)), (_, .cookie(let range)):
-      refusal = ask(source, about: head.bytes.span.extracting(range))
-    case (_, .query(let range)): refusal = ask(source, about: target.bytes.span.extracting(range))
+      refusal = ask(source, about: request.head.bytes.span.extracting(range))
+    case (_, .query(let range)): refusal = ask(source, about: request.target.bytes.span.extracting(range))
     }
     if let refusal { return refuseToken(refusal) }
     return .wait
@@ -129,14 +129,14 @@ extension Exchange {
     guard let route else { return .refused(.tokenMissing, issuer: nil) }
     let now = worker.time.unixSeconds
     let verdict: Verdict
-    switch tokenPlace {
+    switch request.tokenPosition {
     case .none: return .refused(.tokenMissing, issuer: nil)
     case .field(let range), .cookie(let range):
       verdict = statement.verdict(
-        on: head.bytes.span.extracting(range), from: source, issuers: snapshot.issuerRules, now: now)
+        on: request.head.bytes.span.extracting(range), from: source, issuers: snapshot.issuerRules, now: now)
     case .query(let range):
       verdict = statement.verdict(
-        on: target.bytes.span.extracting(range), from: source, issuers: snapshot.issuerRules, now: now)
+        on: request.target.bytes.span.extracting(range), from: source, issuers: snapshot.issuerRules, now: now)
     }
     if case .caller(let caller) = verdict { remember(caller, route) }
     return verdict
@@ -149,7 +149,7 @@ extension Exchange {
     // A reload may have taken the issuer away meanwhile.
     if worker.currentIssuer(issuer, of: snapshot) == nil { return refuseToken(.issuerUnknown) }
     // A tunnel outlives its request. The configuration of now has to open it, so the client asks again.
-    if handshake.isRequested, snapshot.generation != worker.snapshot.generation {
+    if request.handshake.isRequested, snapshot.generation != worker.snapshot.generation {
       return refuseToken(.keysUnavailable)
     }
     guard let verdict else { return check(route, mayAsk: false) }

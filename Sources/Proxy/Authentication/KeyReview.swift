@@ -13,7 +13,7 @@ extension Exchange {
 
   /// Whether nobody can say when it ends: an answer of unknown length, or a call of gRPC, whose client may be the one
   /// that streams. What announces its length is let through to its end.
-  private var isStream: Bool { answer.isOpenEnded || delivery.stream != nil && head.isGRPC }
+  private var isStream: Bool { answer.isOpenEnded || delivery.stream != nil && request.head.isGRPC }
 
   private func isKeyKept(_ fresh: Snapshot) -> Bool {
     guard let caller else { return true }

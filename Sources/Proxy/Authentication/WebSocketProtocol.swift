@@ -4,7 +4,7 @@
 import Bytes
 import HTTPWire
 
-extension Exchange {
+extension ClientRequest {
   func tokenInWebSocketProtocol(_ bytes: Span<UInt8>) -> TokenSearch {
     if !handshake.isRequested || head.count(of: .secWebSocketProtocol) == 0 { return .missing }
     var found = TokenSearch.missing
@@ -15,7 +15,7 @@ extension Exchange {
         if isTokenNext {
           found = .found(.field(element))
           isTokenNext = false
-        } else if isBearer(bytes.extracting(element)) {
+        } else if Self.isBearer(bytes.extracting(element)) {
           if found != .missing { return .ambiguous }
           isTokenNext = true
         }
@@ -24,7 +24,7 @@ extension Exchange {
     return isTokenNext ? .malformed : found
   }
 
-  private func isBearer(_ element: Span<UInt8>) -> Bool { element.equalsIgnoringCase("bearer") }
+  private static func isBearer(_ element: Span<UInt8>) -> Bool { element.equalsIgnoringCase("bearer") }
 
   /// Whether the token that was verified is among the subprotocols and goes on: then all lines do, as they are.
   func isProtocolForwarded(_ route: CompiledRoute) -> Bool {
@@ -35,8 +35,15 @@ extension Exchange {
   }
 
   /// Writes what the client offers beside the token, if anything.
-  func writeOfferedProtocols(_ bytes: Span<UInt8>) {
+  mutating func writeOfferedProtocols(into output: inout ByteQueue) {
+    if Self.writeOfferedProtocols(head, into: &output) { handshake.isBearerTaken = true }
+  }
+
+  /// - Returns: whether a token was left out.
+  private static func writeOfferedProtocols(_ head: borrowing RequestHead, into output: inout ByteQueue) -> Bool {
+    let bytes = head.bytes.span
     var isTokenNext = false
+    var isTaken = false
     var hasWritten = false
     for index in head.fields.indices where head.fields[index].known == .secWebSocketProtocol {
       var elements = ListElements(head.fields[index].value)
@@ -45,15 +52,16 @@ extension Exchange {
           isTokenNext = false
         } else if isBearer(bytes.extracting(element)) {
           isTokenNext = true
-          handshake.isBearerTaken = true
+          isTaken = true
         } else {
-          upstreamHead.append(hasWritten ? ", " : "Sec-WebSocket-Protocol: ")
-          upstreamHead.append(bytes.extracting(element))
+          output.append(hasWritten ? ", " : "Sec-WebSocket-Protocol: ")
+          output.append(bytes.extracting(element))
           hasWritten = true
         }
       }
     }
-    if hasWritten { upstreamHead.append("\r\n") }
+    if hasWritten { output.append("\r\n") }
+    return isTaken
   }
 
   /// Whether the client has to receive `bearer`: it offered that, with a token, and the server, which never saw it,

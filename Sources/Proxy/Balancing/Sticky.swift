@@ -70,7 +70,7 @@ extension UpstreamPool {
 extension Exchange {
   func findBinding() {
     guard let sticky = delivery.pool?.sticky else { return }
-    delivery.attempts.boundServer = Self.binding(sticky, in: head)
+    delivery.attempts.boundServer = Self.binding(sticky, in: request.head)
   }
 
   private static func binding(_ sticky: PreparedSticky, in head: borrowing RequestHead) -> UpstreamServer? {
@@ -89,7 +89,7 @@ extension Exchange {
 
   /// Whether the client speaks TLS, to us or to a trusted proxy that says so.
   private var isClientSecure: Bool {
-    downstream?.client.security != nil || isPeerTrusted && Self.saysHTTPS(head)
+    downstream?.client.security != nil || request.peer.isTrusted && Self.saysHTTPS(request.head)
   }
 
   private static func saysHTTPS(_ head: borrowing RequestHead) -> Bool {

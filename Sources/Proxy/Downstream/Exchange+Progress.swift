@@ -20,7 +20,7 @@ extension Exchange {
         return refuse(.gateway(.bodyTimeout))
       }
       next = due
-      if snapshot.bodyRate > 0, !answer.hasBegun, !head.isGRPC {
+      if snapshot.bodyRate > 0, !answer.hasBegun, !request.head.isGRPC {
         guard let end = checkBodyRate(at: now) else {
           downstream.endAfterResponse()
           return refuse(.gateway(.bodyTimeout))
@@ -38,21 +38,21 @@ extension Exchange {
   /// LIMIT: `limits.body_rate`, on average over each `limits.body_timeout` in which the client could send.
   /// - Returns: when to look again. Nil when too little has come.
   private func checkBodyRate(at now: Int64) -> Int64? {
-    let start = max(requestBody.rateCheckedAt, times.upstreamConnectedAt, times.startedAt)
+    let start = max(request.body.rateCheckedAt, times.upstreamConnectedAt, times.startedAt)
     if now < start &+ snapshot.bodyTimeout { return start &+ snapshot.bodyTimeout }
     let wanted = Double(snapshot.bodyRate) * Double(now &- start) / 1_000_000_000
-    if !requestBody.hasHeldClientBack, Double(requestBody.byteCount &- requestBody.rateByteCount) < wanted {
+    if !request.body.hasHeldClientBack, Double(request.body.byteCount &- request.body.rateByteCount) < wanted {
       return nil
     }
-    requestBody.rateCheckedAt = now
-    requestBody.rateByteCount = requestBody.byteCount
-    requestBody.hasHeldClientBack = false
+    request.body.rateCheckedAt = now
+    request.body.rateByteCount = request.body.byteCount
+    request.body.hasHeldClientBack = false
     return now &+ snapshot.bodyTimeout
   }
 
   /// How long both sides may be silent while the request's body is not complete. Once there is an answer, and in calls
   /// of gRPC from the beginning, it is a stream both ways, which lives as long as the server may be silent.
   private var bodyPatience: Int64 {
-    answer.hasBegun || head.isGRPC ? max(snapshot.bodyTimeout, times.readTimeout) : snapshot.bodyTimeout
+    answer.hasBegun || request.head.isGRPC ? max(snapshot.bodyTimeout, times.readTimeout) : snapshot.bodyTimeout
   }
 }

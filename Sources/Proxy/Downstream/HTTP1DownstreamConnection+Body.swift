@@ -51,8 +51,7 @@ extension HTTP1DownstreamConnection {
       offset = bytes.count
       return linger()
     }
-    let event = exchange.requestChunks.next(
-      bytes, offset: &offset, trailers: &exchange.requestTrailers, limits: exchange.snapshot.headLimits)
+    let event = exchange.request.body.nextChunk(bytes, offset: &offset, limits: exchange.snapshot.headLimits)
     switch event {
     case .data(let range): bodyData(bytes.extracting(range))
     case .needMore: offset = bytes.count

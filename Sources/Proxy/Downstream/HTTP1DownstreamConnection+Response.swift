@@ -11,7 +11,7 @@ extension HTTP1DownstreamConnection {
     case .none: responseFraming = .none
     case .length(let count): responseFraming = .length(count)
     case .chunked, .untilClose:
-      if exchange.head.version == .http11 {
+      if exchange.request.head.version == .http11 {
         responseFraming = .chunked
       } else {
         // An HTTP/1.0 client knows the end by the close.
@@ -34,8 +34,8 @@ extension HTTP1DownstreamConnection {
 
   /// Writes an interim head (RFC 9110 §15.2), for clients that understand it.
   func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange) {
-    if exchange.head.version == .http10 { return }
-    if response.status == 100, !exchange.head.expectsContinue { return }
+    if exchange.request.head.version == .http10 { return }
+    if response.status == 100, !exchange.request.head.expectsContinue { return }
     writeStatusLine(response.status, reason: response)
     exchange.writeInterimLines(of: response, to: &output)
     output.append("\r\n")
@@ -107,10 +107,10 @@ extension HTTP1DownstreamConnection {
   private func settlePersistence(of exchange: Exchange) {
     if worker.isDraining || isRetiring { isPersistent = false }
     // What came behind a handshake that was not agreed to is a tunnel's bytes, and no request.
-    if exchange.handshake.isRequested { isPersistent = false }
-    if exchange.requestBody.isComplete { return }
+    if exchange.request.handshake.isRequested { isPersistent = false }
+    if exchange.request.body.isComplete { return }
     // A client that waits for 100 (Continue) may send its body or not: nobody knows what comes next.
-    if exchange.head.expectsContinue || !isRestDiscardable { isPersistent = false }
+    if exchange.request.head.expectsContinue || !isRestDiscardable { isPersistent = false }
   }
 
   private func writeStatusLine(_ status: Int, reason response: borrowing ResponseHead) {
@@ -124,7 +124,7 @@ extension HTTP1DownstreamConnection {
   private func writeConnectionField(of exchange: Exchange) {
     if !isPersistent {
       output.append("Connection: close\r\n")
-    } else if exchange.head.version == .http10 {
+    } else if exchange.request.head.version == .http10 {
       output.append("Connection: keep-alive\r\n")
     }
   }

@@ -113,8 +113,8 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   /// A head of the usual size is not counted: a connection has one at most.
   override var storedByteCount: Int {
     var byteCount = input.allocatedByteCount
-    if let exchange, exchange.head.bytes.count > Exchange.keptByteCount {
-      byteCount += exchange.head.bytes.count + exchange.upstreamHead.count
+    if let exchange, exchange.request.head.bytes.count > Exchange.keptByteCount {
+      byteCount += exchange.request.head.bytes.count + exchange.upstreamHead.bytes.count
     }
     return byteCount
   }
@@ -162,7 +162,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
       deadline = worker.time.nanoseconds &+ worker.snapshot.headerTimeout
     }
     guard let exchange else { return false }
-    switch exchange.head.parse(bytes.extracting(offset..<bytes.count), limits: exchange.snapshot.headLimits) {
+    switch exchange.request.head.parse(bytes.extracting(offset..<bytes.count), limits: exchange.snapshot.headLimits) {
     case .incomplete:
       return false
     case .complete(let byteCount):
@@ -180,14 +180,14 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
   /// Answers a head that did not become one. What it says so far is forgotten: its offsets point at bytes that were not
   /// taken over.
   private func refuseUnfinished(_ exchange: Exchange, _ refusal: Refusal) {
-    exchange.head.reset()
+    exchange.request.head.reset()
     isPersistent = false
     exchange.refuse(refusal)
   }
 
   private func beginRequest(_ exchange: Exchange) {
-    framing = exchange.head.framing
-    isPersistent = exchange.head.isPersistent && !worker.isDraining && !isRetiring
+    framing = exchange.request.head.framing
+    isPersistent = exchange.request.head.isPersistent && !worker.isDraining && !isRetiring
     moveCounted(to: .active)
     lastBodyReadAt = worker.time.nanoseconds
     deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
@@ -195,19 +195,18 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     case .none, .untilClose, .length(0):
       framing = .none
       state = .waiting
-      exchange.requestBody.isComplete = true
+      exchange.request.body.isComplete = true
     case .length(let count):
       bodyLeft = count
       state = .body
       transfer.isRelaySource = count >= Relay.bodyByteCountMin
     case .chunked:
-      exchange.requestChunks = ChunkedDecoder()
       state = .body
     }
     // LIMIT: `limits.memory`.
     if worker.isMemoryFull { return exchange.refuse(.gateway(.memoryExhausted)) }
     exchange.start()
-    if exchange.head.bytes.count > Exchange.keptByteCount { settleHeld() }
+    if exchange.request.head.bytes.count > Exchange.keptByteCount { settleHeld() }
   }
 
   // MARK: The exchange's end
@@ -224,7 +223,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
 
   func exchangeFinished(_ finished: Exchange, _ ending: ExchangeEnding) {
     exchange = nil
-    let isRequestComplete = finished.requestBody.isComplete
+    let isRequestComplete = finished.request.body.isComplete
     worker.giveBack(finished)
     if heldByteCount > 0 { settleHeld() }
     switch ending {

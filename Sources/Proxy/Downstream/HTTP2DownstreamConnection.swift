@@ -68,17 +68,17 @@ final class HTTP2DownstreamConnection: DownstreamConnection, HTTP2Connection {
       session.reset(id, code: ErrorCode.refusedStream)
     case .requestHead(let id, let isEnd):
       let (stream, exchange) = begin(id)
-      session.takeRequestHead(into: &exchange.head)
+      session.takeRequestHead(into: &exchange.request.head)
       stream.receivedHead(isEnd: isEnd)
     case .headRefused(let id, let error):
       let (_, exchange) = begin(id)
-      session.takeRequestHead(into: &exchange.head)
+      session.takeRequestHead(into: &exchange.request.head)
       // What the client still sends on it is thrown away by the session.
-      exchange.requestBody.isComplete = true
+      exchange.request.body.isComplete = true
       exchange.refuse(.head(error))
     case .data(let id, let range): streams[id]?.receivedBody(bytes.extracting(range))
     case .trailers(let id):
-      if let exchange = streams[id]?.exchange { session.takeTrailers(into: &exchange.requestTrailers) }
+      if let exchange = streams[id]?.exchange { session.takeTrailers(into: &exchange.request.body.trailers) }
     case .end(let id): streams[id]?.receivedEnd()
     case .drained(let id): streams[id]?.exchange?.downstreamDrained()
     case .closed(let id, _, _): streamClosed(id)
@@ -190,7 +190,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection, HTTP2Connection {
       abandonAll()
       return abort()
     }
-    for stream in streams.slots where stream?.exchange?.requestBody.isComplete == false {
+    for stream in streams.slots where stream?.exchange?.request.body.isComplete == false {
       stream?.exchange?.abandon(.clientClosed)
     }
     endIfAnswered()

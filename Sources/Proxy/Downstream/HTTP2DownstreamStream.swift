@@ -50,13 +50,14 @@ final class HTTP2DownstreamStream: DownstreamStream, HTTP2Stream {
 
   func receivedHead(isEnd: Bool) {
     isEnded = isEnd
-    exchange?.requestBody.isComplete = isEnd
+    exchange?.request.body.isComplete = isEnd
     exchange?.start()
-    if let exchange, exchange.head.bytes.count > Exchange.keptByteCount { countRequest() }
+    if let exchange, exchange.request.head.bytes.count > Exchange.keptByteCount { countRequest() }
   }
 
   private func countRequest() {
-    requestByteCount = exchange.map { $0.head.bytes.count + $0.upstreamHead.count + held.allocatedByteCount } ?? 0
+    requestByteCount =
+      exchange.map { $0.request.head.bytes.count + $0.upstreamHead.bytes.count + held.allocatedByteCount } ?? 0
   }
 
   func receivedBody(_ bytes: Span<UInt8>) {
@@ -91,7 +92,7 @@ final class HTTP2DownstreamStream: DownstreamStream, HTTP2Stream {
   }
 
   private func passEnd() {
-    guard isEnded, held.isEmpty, let exchange, !exchange.requestBody.isComplete, exchange.isAcceptingBody else {
+    guard isEnded, held.isEmpty, let exchange, !exchange.request.body.isComplete, exchange.isAcceptingBody else {
       return
     }
     exchange.receivedBodyEnd()

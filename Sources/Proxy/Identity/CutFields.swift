@@ -4,14 +4,16 @@
 import Bytes
 import HTTPWire
 
-extension Exchange {
+extension ClientRequest {
   /// Whether a field holds the very token that was verified, and that the route sends on: of all places where a service
   /// could look for one, only this stays (T80).
   func isForwardedToken(_ field: FieldLine, _ route: CompiledRoute) -> Bool {
-    guard route.isTokenForwarded, case .field(let place) = tokenPlace else { return false }
-    return field.value.lowerBound <= place.lowerBound && place.upperBound <= field.value.upperBound
+    guard route.isTokenForwarded, case .field(let token) = tokenPosition else { return false }
+    return field.value.lowerBound <= token.lowerBound && token.upperBound <= field.value.upperBound
   }
+}
 
+extension Exchange {
   /// Whether cookies may be there that are not for the upstream.
   func isCookieCut(_ route: CompiledRoute) -> Bool { !route.cookieSources.isEmpty || delivery.pool?.sticky != nil }
 
@@ -23,17 +25,17 @@ extension Exchange {
     var hasWritten = false
     while let pair = pairs.next(in: bytes) {
       if isCut(pair, bytes, route) || isSticky(bytes.extracting(pair.name)) { continue }
-      upstreamHead.append(hasWritten ? "; " : "Cookie: ")
-      upstreamHead.append(bytes.extracting(pair.pair))
+      upstreamHead.bytes.append(hasWritten ? "; " : "Cookie: ")
+      upstreamHead.bytes.append(bytes.extracting(pair.pair))
       hasWritten = true
     }
-    if hasWritten { upstreamHead.append("\r\n") }
+    if hasWritten { upstreamHead.bytes.append("\r\n") }
   }
 
   private func isCut(
     _ pair: (pair: Range<Int>, name: Range<Int>, value: Range<Int>), _ bytes: Span<UInt8>, _ route: CompiledRoute
   ) -> Bool {
-    if route.isTokenForwarded, tokenPlace == .cookie(pair.value) { return false }
+    if route.isTokenForwarded, request.tokenPosition == .cookie(pair.value) { return false }
     return route.cookieSources.contain(bytes.extracting(pair.name))
       || route.cookieSources.contain(anyIn: pair.pair, of: bytes)
   }
@@ -46,20 +48,20 @@ extension Exchange {
 
   func writeCutReferer(_ bytes: Span<UInt8>, _ field: FieldLine, _ route: CompiledRoute) {
     if isRuledOut(bytes, field, route) { return }
-    upstreamHead.append("Referer: ")
+    upstreamHead.bytes.append("Referer: ")
     let mark = bytes.extracting(field.value).firstIndex(of: UInt8(ascii: "?"))
     let query = field.value.lowerBound + (mark ?? field.value.count)..<field.value.upperBound
-    upstreamHead.append(bytes.extracting(field.value.lowerBound..<query.lowerBound))
+    upstreamHead.bytes.append(bytes.extracting(field.value.lowerBound..<query.lowerBound))
     if !query.isEmpty {
       var pairs = QueryPairs(query.lowerBound + 1..<query.upperBound)
       var isFirst = true
       while let pair = pairs.next(in: bytes) {
         if snapshot.queryTokenNames.contain(bytes.extracting(pair.name)) { continue }
-        upstreamHead.appendPair(pair.pair, of: bytes, isFirst: isFirst, first: "?")
+        upstreamHead.bytes.appendPair(pair.pair, of: bytes, isFirst: isFirst, first: "?")
         isFirst = false
       }
     }
-    upstreamHead.append("\r\n")
+    upstreamHead.bytes.append("\r\n")
   }
 
   /// Whether the field would not go on in any case.

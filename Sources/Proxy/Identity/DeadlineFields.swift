@@ -7,24 +7,26 @@ import HTTPWire
 extension Exchange {
   /// Whether the server receives the rest of a call's own timeout. One that is longer than can be counted goes on as it
   /// came.
-  var isCallTimed: Bool { times.routeDeadline < .max && head.count(of: .grpcTimeout) == 1 && head.isGRPC }
+  var isCallTimed: Bool {
+    times.routeDeadline < .max && request.head.count(of: .grpcTimeout) == 1 && request.head.isGRPC
+  }
 
   /// Ends the request's head with the time that is left now.
   func writeDeadline() {
     guard let route else { return }
-    upstreamHead.truncate(to: deadlineStart)
+    upstreamHead.bytes.truncate(to: upstreamHead.deadlineStart)
     let left = max(0, times.routeDeadline &- worker.time.nanoseconds)
     if !route.deadlinePrefix.isEmpty {
-      upstreamHead.append(route.deadlinePrefix)
-      upstreamHead.append(decimal: UInt64(clamping: left / 1_000_000))
-      upstreamHead.append("\r\n")
+      upstreamHead.bytes.append(route.deadlinePrefix)
+      upstreamHead.bytes.append(decimal: UInt64(clamping: left / 1_000_000))
+      upstreamHead.bytes.append("\r\n")
     }
     if isCallTimed, !route.isRuled(.grpcTimeout) {
-      upstreamHead.append("Grpc-Timeout: ")
-      upstreamHead.append(grpcTimeout: left)
-      upstreamHead.append("\r\n")
+      upstreamHead.bytes.append("Grpc-Timeout: ")
+      upstreamHead.bytes.append(grpcTimeout: left)
+      upstreamHead.bytes.append("\r\n")
     }
-    upstreamHead.append("\r\n")
+    upstreamHead.bytes.append("\r\n")
   }
 }
 

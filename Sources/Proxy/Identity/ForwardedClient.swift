@@ -15,22 +15,33 @@ enum ForwardedClient: Equatable {
   case unknown(Range<Int>)
 }
 
-extension Exchange {
-  /// The client by the word of the peer, if that is trusted.
-  var namedClient: ForwardedClient { isPeerTrusted ? forwardedClient : .peer }
+/// The client's side of the request's connection, as far as its forwarding fields are concerned.
+struct Peer {
+  /// Whether they are believed.
+  var isTrusted = false
+  /// Whom a trusted peer names as its client.
+  var namedClient = ForwardedClient.peer
+}
 
+extension Exchange {
   /// The client's address: the one that a trusted peer names, or its own. Nil where it cannot be known.
   var clientAddress: PeerAddress? {
-    switch namedClient {
+    switch request.peer.namedClient {
     case .peer: downstream?.client.address
     case .address(let address): address
     case .unknown: nil
     }
   }
 
-  func findForwardedClient() -> ForwardedClient { Self.forwardedClient(in: head, snapshot) }
+}
 
-  private static func forwardedClient(in head: borrowing RequestHead, _ snapshot: Snapshot) -> ForwardedClient {
+extension ForwardedClient {
+  /// - Parameter head: of a trusted peer.
+  init(in head: borrowing RequestHead, _ snapshot: Snapshot) {
+    self = Self.named(in: head, snapshot)
+  }
+
+  private static func named(in head: borrowing RequestHead, _ snapshot: Snapshot) -> ForwardedClient {
     let isListed = snapshot.trust.readsXForwardedFor && head.count(of: .xForwardedFor) > 0
     let isForwarded = snapshot.trust.readsForwarded && head.count(of: .forwarded) > 0
     let listed = isListed ? lastListed(in: head, snapshot) : .peer

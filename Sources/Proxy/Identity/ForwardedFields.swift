@@ -7,58 +7,62 @@ import HTTPWire
 extension Exchange {
   func writeForwardedFields(_ route: CompiledRoute) {
     guard let client = downstream?.client else { return }
-    if !route.isRuled(.xForwardedFor), !client.address.isUnix || head.count(of: .xForwardedFor) > 0 {
-      upstreamHead.append("X-Forwarded-For: ")
-      if isPeerTrusted, snapshot.trust.readsXForwardedFor { writeTrustedList(head.bytes.span, .xForwardedFor) }
+    if !route.isRuled(.xForwardedFor), !client.address.isUnix || request.head.count(of: .xForwardedFor) > 0 {
+      upstreamHead.bytes.append("X-Forwarded-For: ")
+      if request.peer.isTrusted, snapshot.trust.readsXForwardedFor {
+        writeTrustedList(request.head.bytes.span, .xForwardedFor)
+      }
       writeAddress(of: client)
     }
     if !route.isRuled(.xForwardedProto), !isPassedOn(.xForwardedProto) {
-      upstreamHead.append(client.security == nil ? "X-Forwarded-Proto: http\r\n" : "X-Forwarded-Proto: https\r\n")
+      upstreamHead.bytes.append(client.security == nil ? "X-Forwarded-Proto: http\r\n" : "X-Forwarded-Proto: https\r\n")
     }
     if !route.isRuled(.xForwardedHost), !isPassedOn(.xForwardedHost),
-      let authority = head.authority
+      let authority = request.head.authority
     {
-      upstreamHead.append("X-Forwarded-Host: ")
-      upstreamHead.append(head.bytes.span.extracting(authority))
-      upstreamHead.append("\r\n")
+      upstreamHead.bytes.append("X-Forwarded-Host: ")
+      upstreamHead.bytes.append(request.head.bytes.span.extracting(authority))
+      upstreamHead.bytes.append("\r\n")
     }
-    if !route.isRuled(.forwarded), isPeerTrusted, snapshot.trust.readsForwarded, head.count(of: .forwarded) > 0 {
-      upstreamHead.append("Forwarded: ")
-      writeTrustedList(head.bytes.span, .forwarded)
+    if !route.isRuled(.forwarded), request.peer.isTrusted, snapshot.trust.readsForwarded,
+      request.head.count(of: .forwarded) > 0
+    {
+      upstreamHead.bytes.append("Forwarded: ")
+      writeTrustedList(request.head.bytes.span, .forwarded)
       if client.address.isUnix {
         // RFC 7239 §6.3: an identifier of our own making.
-        upstreamHead.append("for=_unix")
+        upstreamHead.bytes.append("for=_unix")
       } else {
-        upstreamHead.append(client.address.isIPv4 ? "for=" : "for=\"[")
-        upstreamHead.append(text: client.addressText)
-        if !client.address.isIPv4 { upstreamHead.append("]\"") }
+        upstreamHead.bytes.append(client.address.isIPv4 ? "for=" : "for=\"[")
+        upstreamHead.bytes.append(text: client.addressText)
+        if !client.address.isIPv4 { upstreamHead.bytes.append("]\"") }
       }
-      upstreamHead.append(client.security == nil ? ";proto=http\r\n" : ";proto=https\r\n")
+      upstreamHead.bytes.append(client.security == nil ? ";proto=http\r\n" : ";proto=https\r\n")
     }
   }
 
   /// Behind a list that ends in a comma. A peer on a Unix socket has no address of its own to add.
   private func writeAddress(of client: Client) {
     if client.address.isUnix {
-      upstreamHead.truncate(to: upstreamHead.count - 2)
+      upstreamHead.bytes.truncate(to: upstreamHead.bytes.count - 2)
     } else {
-      upstreamHead.append(text: client.addressText)
+      upstreamHead.bytes.append(text: client.addressText)
     }
-    upstreamHead.append("\r\n")
+    upstreamHead.bytes.append("\r\n")
   }
 
   /// Whether a trusted peer's own word goes on. One that Connection names was for this connection only.
   private func isPassedOn(_ known: KnownField) -> Bool {
-    guard isPeerTrusted, let field = head.first(known) else { return false }
+    guard request.peer.isTrusted, let field = request.head.first(known) else { return false }
     return !field.isHopByHop
   }
 
   /// The values of all lines of a field as one list, with a comma behind.
   private func writeTrustedList(_ bytes: Span<UInt8>, _ known: KnownField) {
-    if head.count(of: known) == 0 { return }
-    for index in head.fields.indices where head.fields[index].known == known {
-      upstreamHead.append(bytes.extracting(head.fields[index].value))
-      upstreamHead.append(", ")
+    if request.head.count(of: known) == 0 { return }
+    for index in request.head.fields.indices where request.head.fields[index].known == known {
+      upstreamHead.bytes.append(bytes.extracting(request.head.fields[index].value))
+      upstreamHead.bytes.append(", ")
     }
   }
 }

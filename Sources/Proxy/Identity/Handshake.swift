@@ -8,22 +8,22 @@ import Tokens
 
 extension Exchange {
   func writeHandshake() {
-    if let route, route.isWebSocketProtocolSource, !isProtocolForwarded(route) {
-      writeOfferedProtocols(head.bytes.span)
+    if let route, route.isWebSocketProtocolSource, !request.isProtocolForwarded(route) {
+      request.writeOfferedProtocols(into: &upstreamHead.bytes)
     }
-    if head.connectProtocol != nil { writeOwnKey() }
-    upstreamHead.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
+    if request.head.connectProtocol != nil { writeOwnKey() }
+    upstreamHead.bytes.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
   }
 
   private func writeOwnKey() {
     let random = [worker.randomIdentifiers.next(), worker.randomIdentifiers.next()]
     let bytes = random.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
     let key = base64(bytes)
-    upstreamHead.append("Sec-WebSocket-Key: ")
-    upstreamHead.append(key)
-    upstreamHead.append("\r\n")
+    upstreamHead.bytes.append("Sec-WebSocket-Key: ")
+    upstreamHead.bytes.append(key)
+    upstreamHead.bytes.append("\r\n")
     let accepted = key + Array("258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8)
-    handshake.accept = base64(SHA1.digest(accepted.span))
+    request.handshake.accept = base64(SHA1.digest(accepted.span))
   }
 
   /// RFC 4648 §4.
@@ -40,10 +40,10 @@ extension Exchange {
     }
     let bytes = response.bytes.span
     guard bytes.extracting(field.value).equalsIgnoringCase("websocket") else { return false }
-    if handshake.accept.isEmpty { return true }
+    if request.handshake.accept.isEmpty { return true }
     guard response.count(of: .secWebSocketAccept) == 1, let accept = response.first(.secWebSocketAccept) else {
       return false
     }
-    return bytes.extracting(accept.value).equals(handshake.accept)
+    return bytes.extracting(accept.value).equals(request.handshake.accept)
   }
 }

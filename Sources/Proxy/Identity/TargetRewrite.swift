@@ -8,31 +8,31 @@ import HTTPWire
 extension Exchange {
   /// False if a template of the route needs a value that the request does not have.
   func writeTarget(_ route: CompiledRoute) -> Bool {
-    if head.targetForm == .asterisk {
-      upstreamHead.append("*")
+    if request.head.targetForm == .asterisk {
+      upstreamHead.bytes.append("*")
       return true
     }
     if !route.rewrite.path.isEmpty {
-      if !fill(route.rewrite.path, route, in: .url, into: &upstreamHead) { return false }
+      if !fill(route.rewrite.path, route, in: .url, into: &upstreamHead.bytes) { return false }
     } else {
-      writePrefixes(route, target.bytes.span)
+      writePrefixes(route, request.target.bytes.span)
     }
-    route.writeQuery(of: target, verified: tokenPlace, first: "?", into: &upstreamHead)
+    route.writeQuery(of: request.target, verified: request.tokenPosition, first: "?", into: &upstreamHead.bytes)
     return true
   }
 
   private func writePrefixes(_ route: CompiledRoute, _ bytes: Span<UInt8>) {
-    let path = bytes.extracting(0..<target.pathCount)
+    let path = bytes.extracting(0..<request.target.pathCount)
     var start = 0
-    if route.strippedSegmentCount > 0, route.strippedSegmentCount <= target.segments.count {
+    if route.strippedSegmentCount > 0, route.strippedSegmentCount <= request.target.segments.count {
       // The route took these segments without their `;parameters` (T40), which go with them.
-      start = target.segments[route.strippedSegmentCount - 1].upperBound
+      start = request.target.segments[route.strippedSegmentCount - 1].upperBound
       while start < path.count, path[start] != 0x2F { start += 1 }
     }
-    upstreamHead.append(route.addPrefix)
+    upstreamHead.bytes.append(route.addPrefix)
     let rest = path.extracting(start..<path.count)
-    if rest.isEmpty, route.addPrefix.isEmpty { upstreamHead.append("/") }
-    upstreamHead.append(rest)
+    if rest.isEmpty, route.addPrefix.isEmpty { upstreamHead.bytes.append("/") }
+    upstreamHead.bytes.append(rest)
   }
 }
 
@@ -40,7 +40,7 @@ extension CompiledRoute {
   /// The query as it came, without the pairs in which a service might find a token that was not verified.
   /// - Parameter verified: where the token is that was.
   func writeQuery(
-    of target: borrowing NormalTarget, verified: TokenPlace, first: StaticString, into head: inout ByteQueue
+    of target: borrowing NormalTarget, verified: TokenPosition, first: StaticString, into head: inout ByteQueue
   ) {
     guard let query = target.query else { return }
     let bytes = target.bytes.span

@@ -3,53 +3,59 @@
 import Bytes
 import HTTPWire
 
-extension Exchange {
+extension ClientRequest {
   /// LIMIT: a client's request id is kept up to this length, if it is plain: it goes into logs, bodies and other
   /// services.
-  private static let requestIDByteCountMax = 128
+  private static var idByteCountMax: Int { 128 }
 
-  func ensureRequestID() {
-    if !requestID.isEmpty { return }
+  mutating func ensureID(from identifiers: inout RandomIdentifiers) {
+    if !id.isEmpty { return }
     if head.count(of: .xRequestID) == 1, let field = head.first(.xRequestID) {
-      keepRequestID(head.bytes.span, field.value)
-      if !requestID.isEmpty { return }
+      Self.keepID(of: head, at: field.value, in: &id)
+      if !id.isEmpty { return }
     }
-    requestID.append(hexadecimal: worker.randomIdentifiers.next(), width: 16)
-    requestID.append(hexadecimal: worker.randomIdentifiers.next(), width: 16)
+    id.append(hexadecimal: identifiers.next(), width: 16)
+    id.append(hexadecimal: identifiers.next(), width: 16)
   }
 
-  private func keepRequestID(_ bytes: Span<UInt8>, _ range: Range<Int>) {
-    let value = bytes.extracting(range)
-    if value.count <= Self.requestIDByteCountMax, isPlain(value) { requestID.append(value) }
+  private static func keepID(of head: borrowing RequestHead, at range: Range<Int>, in id: inout ByteQueue) {
+    let value = head.bytes.span.extracting(range)
+    if value.count <= idByteCountMax, isPlain(value) { id.append(value) }
   }
 
-  func writeTracing(_ route: CompiledRoute) {
+  mutating func writeTracing(
+    _ route: CompiledRoute, _ identifiers: inout RandomIdentifiers, into output: inout ByteQueue
+  ) {
     if !route.isRuled(.xRequestID) {
-      upstreamHead.append("X-Request-Id: ")
-      upstreamHead.append(requestID.span)
-      upstreamHead.append("\r\n")
+      output.append("X-Request-Id: ")
+      output.append(id.span)
+      output.append("\r\n")
     }
-    if !route.isRuled(.traceparent) { writeTraceParent() }
+    if !route.isRuled(.traceparent) { writeTraceParent(&identifiers, into: &output) }
   }
 
-  private func writeTraceParent() {
-    upstreamHead.append("traceparent: ")
-    if isTraceKept, let field = head.first(.traceparent) {
-      let bytes = head.bytes.span
-      upstreamHead.append(bytes.extracting(field.value))
+  @inline(__always)
+  private mutating func writeTraceParent(_ identifiers: inout RandomIdentifiers, into output: inout ByteQueue) {
+    output.append("traceparent: ")
+    if head.has(.traceparent), isTraceKept, let field = head.first(.traceparent) {
+      output.append(head.bytes.span.extracting(field.value))
       let start = field.value.lowerBound
-      traceID.append(bytes.extracting((start + 3)..<(start + 35)))
+      Self.copy((start + 3)..<(start + 35), of: head, to: &traceID)
     } else {
-      upstreamHead.append("00-")
-      traceID.append(hexadecimal: worker.randomIdentifiers.next() | 1, width: 16)
-      traceID.append(hexadecimal: worker.randomIdentifiers.next(), width: 16)
-      upstreamHead.append(traceID.span)
-      upstreamHead.append("-")
-      upstreamHead.append(hexadecimal: worker.randomIdentifiers.next() | 1, width: 16)
+      output.append("00-")
+      traceID.append(hexadecimal: identifiers.next() | 1, width: 16)
+      traceID.append(hexadecimal: identifiers.next(), width: 16)
+      output.append(traceID.span)
+      output.append("-")
+      output.append(hexadecimal: identifiers.next() | 1, width: 16)
       // Not sampled: the gateway records no span of its own, and leaves the decision to the services.
-      upstreamHead.append("-00")
+      output.append("-00")
     }
-    upstreamHead.append("\r\n")
+    output.append("\r\n")
+  }
+
+  private static func copy(_ range: Range<Int>, of head: borrowing RequestHead, to output: inout ByteQueue) {
+    output.append(head.bytes.span.extracting(range))
   }
 
   /// One well-formed traceparent of version 00 whose ids are not all zero. Anything else starts a new trace.
@@ -82,7 +88,7 @@ extension Exchange {
   }
 
   /// Letters, digits and `-_.+/=:@`: nothing that needs quotes anywhere.
-  private func isPlain(_ value: Span<UInt8>) -> Bool {
+  private static func isPlain(_ value: Span<UInt8>) -> Bool {
     for index in value.indices {
       switch value[index] {
       case 0x30...0x3A, 0x40...0x5A, 0x61...0x7A, 0x2B, 0x2D, 0x2E, 0x2F, 0x3D, 0x5F: continue

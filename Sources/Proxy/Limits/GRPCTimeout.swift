@@ -7,8 +7,8 @@ import HTTPWire
 extension Exchange {
   /// Moves the exchange's deadline forward to the call's own.
   func shortenDeadline() -> GatewayRefusal? {
-    if head.count(of: .grpcTimeout) == 0 || !head.isGRPC { return nil }
-    guard let timeout = readTimeout(head.bytes.span) else { return .grpcTimeoutInvalid }
+    if request.head.count(of: .grpcTimeout) == 0 || !request.head.isGRPC { return nil }
+    guard let timeout = readTimeout(request.head.bytes.span) else { return .grpcTimeoutInvalid }
     // A client whose time is up sends zero.
     if timeout == 0 { return .grpcDeadlineExceeded }
     let (moment, isBeyond) = times.startedAt.addingReportingOverflow(timeout)
@@ -20,7 +20,7 @@ extension Exchange {
   }
 
   private func readTimeout(_ bytes: Span<UInt8>) -> Int64? {
-    guard head.count(of: .grpcTimeout) == 1, let field = head.first(.grpcTimeout) else { return nil }
+    guard request.head.count(of: .grpcTimeout) == 1, let field = request.head.first(.grpcTimeout) else { return nil }
     return readGRPCTimeout(bytes.extracting(field.value))
   }
 }

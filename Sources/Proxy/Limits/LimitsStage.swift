@@ -17,12 +17,14 @@ extension Exchange {
       downstream.deadline = min(downstream.deadline, times.routeDeadline)
     }
     // LIMIT: `limits.body_size` or the route's own: 413.
-    if case .length(let count) = head.framing, count > route.bodySizeMax { return .refuse(.gateway(.bodyTooLarge)) }
+    if case .length(let count) = request.head.framing, count > route.bodySizeMax {
+      return .refuse(.gateway(.bodyTooLarge))
+    }
     return .next
   }
 
   func isOverBodyLimit(adding count: Int) -> Bool {
-    requestBody.byteCount &+= UInt64(count)
-    return requestBody.byteCount > route?.bodySizeMax ?? 0
+    request.body.byteCount &+= UInt64(count)
+    return request.body.byteCount > route?.bodySizeMax ?? 0
   }
 }

@@ -50,7 +50,7 @@ extension Exchange {
   }
 
   private func addressKey(_ limiter: RateLimiter) -> UInt64 {
-    if case .unknown(let text) = namedClient { return Self.unknownKey(text, in: head, limiter) }
+    if case .unknown(let text) = request.peer.namedClient { return Self.unknownKey(text, in: request.head, limiter) }
     guard let client = clientAddress?.network(prefix: snapshot.ipv6PrefixLength) else { return 0 }
     return keyedHash(of: client.high, client.low, limiter.hashKey0, limiter.hashKey1)
   }

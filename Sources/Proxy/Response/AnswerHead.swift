@@ -23,9 +23,9 @@ extension Exchange {
   /// The lines of the head that opens a tunnel.
   func writeTunnelLines<Sink: HeadSink & ~Copyable>(of response: borrowing ResponseHead, to sink: inout Sink) {
     // RFC 8441 §5: an extended CONNECT has no key that could be answered.
-    let acceptBit = head.connectProtocol == nil ? 0 : KnownField.secWebSocketAccept.bit
+    let acceptBit = request.head.connectProtocol == nil ? 0 : KnownField.secWebSocketAccept.bit
     writeKept(response, but: Self.interimBits | acceptBit, to: &sink)
-    if isBearerAnswered(by: response) { sink.append(lines: Self.bearerLine) }
+    if request.isBearerAnswered(by: response) { sink.append(lines: Self.bearerLine) }
     writeRouteLines(to: &sink)
   }
 
@@ -53,7 +53,7 @@ extension Exchange {
   }
 
   func hasContent(_ answer: GatewayAnswer) -> Bool {
-    head.method != .head && !answer.isBodyless && !answer.body.isEmpty
+    request.head.method != .head && !answer.isBodyless && !answer.body.isEmpty
   }
 
   private static let bearerLine = Array("Sec-WebSocket-Protocol: bearer\r\n".utf8)
@@ -66,7 +66,9 @@ extension Exchange {
   private func droppedBits(of response: borrowing ResponseHead, framing: BodyFraming) -> UInt64 {
     var bits = KnownField.hopByHopBits
     // RFC 9110 §8.6: no Content-Length in a 204. In answers to HEAD and in 304 it describes what was not sent.
-    if response.status == 204 || framing == .chunked && head.method != .head { bits |= KnownField.contentLength.bit }
+    if response.status == 204 || framing == .chunked && request.head.method != .head {
+      bits |= KnownField.contentLength.bit
+    }
     if answer.compression.isTagWeakened { bits |= KnownField.etag.bit }
     return bits
   }

@@ -17,8 +17,10 @@ extension Exchange {
     }
     guard mayCompress(response, plan) else { return framing }
     if !variesByEncoding(response) { answer.addedLines.append("Vary: Accept-Encoding\r\n") }
-    guard head.version != .http10, let choice = plan.choice(Self.acceptedCodings(head)) else { return framing }
-    if head.method != .head {
+    guard request.head.version != .http10, let choice = plan.choice(Self.acceptedCodings(request.head)) else {
+      return framing
+    }
+    if request.head.method != .head {
       // No memory, or too many at one time: it goes as it is.
       guard let compressor = worker.compressors.take(choice) else { return framing }
       answer.compression.compressor = compressor
@@ -28,7 +30,7 @@ extension Exchange {
     answer.addedLines.append(choice.coding.name)
     answer.addedLines.append("\r\n")
     if let tag = strongTag(of: response) { addWeakTag(response.bytes.span, tag) }
-    return head.method == .head ? framing : .chunked
+    return request.head.method == .head ? framing : .chunked
   }
 
   private static func acceptedCodings(_ head: borrowing RequestHead) -> AcceptedCodings {
@@ -49,13 +51,13 @@ extension Exchange {
     default: return false
     }
     guard response.count(of: .contentEncoding) == 0, response.count(of: .contentRange) == 0, !answer.isHeadOnly,
-      !head.isGRPC, let field = response.first(.contentType), response.count(of: .contentType) == 1
+      !request.head.isGRPC, let field = response.first(.contentType), response.count(of: .contentType) == 1
     else { return false }
     if let length = response.contentLength, length < max(plan.minimumSize, 1) { return false }
     let bytes = response.bytes.span
     guard plan.takes(bytes.extracting(mediaType(in: bytes, field.value))) else { return false }
     // RFC 9110 §7.7, RFC 9111 §5.2.1.6: both sides can forbid it.
-    return !lists(.cacheControl, "no-transform", in: response) && !Self.forbidsTransforming(head)
+    return !lists(.cacheControl, "no-transform", in: response) && !Self.forbidsTransforming(request.head)
   }
 
   private func lists(_ known: KnownField, _ word: StaticString, in response: borrowing ResponseHead) -> Bool {
@@ -107,7 +109,7 @@ extension Exchange {
   /// A client that asks with the tag of a compressed answer gets that tag again. Otherwise its cache would not know
   /// which of its answers is still good (RFC 9111 §4.3.4).
   private func weakenMatchedTag(_ response: borrowing ResponseHead) {
-    guard let tag = strongTag(of: response), Self.asksWithWeak(response.bytes.span, tag, head) else { return }
+    guard let tag = strongTag(of: response), Self.asksWithWeak(response.bytes.span, tag, request.head) else { return }
     addWeakTag(response.bytes.span, tag)
     if !variesByEncoding(response) { answer.addedLines.append("Vary: Accept-Encoding\r\n") }
   }

@@ -74,7 +74,7 @@ extension Exchange {
     let status = refusal.status
     var page = refusal == .gateway(.maintenance) ? route?.maintenance?.page : nil
     if page == nil { page = route?.errorPages.page(for: status) ?? snapshot.errorPages.page(for: status) }
-    guard let page, page.isJSON || !Self.wantsJSON(head) else { return nil }
+    guard let page, page.isJSON || !Self.wantsJSON(request.head) else { return nil }
     return page
   }
 

@@ -34,20 +34,20 @@ extension Exchange {
 
   /// A page of the operator's, or a problem document.
   func refusalAnswer(for refusal: Refusal) -> GatewayAnswer {
-    ensureRequestID()
+    request.ensureID(from: &worker.randomIdentifiers)
     var answer = GatewayAnswer(status: refusal.status)
     if let page = errorPage(for: refusal) {
       // The page's text is the operator's: programs find the code here.
       let lines = page.typeLine + "X-Error-Code: \(refusal.code)\r\n" + refusalLines(for: refusal)
       answer.fieldLines = Array(lines.utf8)
-      answer.body = page.body(status: answer.status, code: refusal.code, requestID: requestID.text())
+      answer.body = page.body(status: answer.status, code: refusal.code, requestID: request.id.text())
       return answer
     }
     answer.fieldLines = Array(("Content-Type: application/problem+json\r\n" + refusalLines(for: refusal)).utf8)
     // Every part is ours or was checked to be visible ASCII without quotes, so nothing needs escaping.
     let text =
       "{\"type\":\"about:blank\",\"title\":\"\(answer.reason)\",\"status\":\(answer.status),"
-      + "\"code\":\"\(refusal.code)\",\"request_id\":\"\(requestID.text())\"}\n"
+      + "\"code\":\"\(refusal.code)\",\"request_id\":\"\(request.id.text())\"}\n"
     answer.body = Array(text.utf8)
     return answer
   }
@@ -79,7 +79,7 @@ extension Exchange {
       return route?.maintenance.map { "Retry-After: \($0.retryAfterSeconds)\r\n" } ?? ""
     case .allow:
       var allowed = ByteQueue()
-      snapshot.routeTable.appendAllow(of: routeMatch, to: &allowed)
+      snapshot.routeTable.appendAllow(of: request.match, to: &allowed)
       return "Allow: \(allowed.text())\r\n"
     case .webSocketVersion: return "Sec-WebSocket-Version: 13\r\n"
     }
@@ -104,7 +104,7 @@ extension Exchange {
 
   func redirectOutcome(_ redirect: Redirect) -> StageOutcome {
     // An HTTP/1.0 request may say no host.
-    if redirect.template.contains(.host), head.authority == nil { return .refuse(.head(.hostMissing)) }
+    if redirect.template.contains(.host), request.head.authority == nil { return .refuse(.head(.hostMissing)) }
     guard let answer = redirectAnswer(redirect) else { return .refuse(.gateway(.pathNotNormal)) }
     return .answer(answer)
   }
@@ -119,15 +119,15 @@ extension Exchange {
       location = filled.copied()
       isRestPlaced = redirect.template.contains(.rest)
     }
-    if !routeMatch.rest.isEmpty, !isRestPlaced {
+    if !request.match.rest.isEmpty, !isRestPlaced {
       if location.last == 0x2F { location.removeLast() }
       location.append(0x2F)
-      appendRest(target.bytes.span, to: &location)
+      appendRest(request.target.bytes.span, to: &location)
     }
     if let route {
       var query = ByteQueue()
       route.writeQuery(
-        of: target, verified: tokenPlace, first: location.contains(0x3F) ? "&" : "?", into: &query)
+        of: request.target, verified: request.tokenPosition, first: location.contains(0x3F) ? "&" : "?", into: &query)
       location += query.copied()
     }
     var answer = GatewayAnswer(status: redirect.status)
@@ -139,7 +139,7 @@ extension Exchange {
 
 extension Exchange {
   private func appendRest(_ bytes: Span<UInt8>, to location: inout [UInt8]) {
-    location += bytes.extracting(routeMatch.rest).copied()
+    location += bytes.extracting(request.match.rest).copied()
   }
 }
 

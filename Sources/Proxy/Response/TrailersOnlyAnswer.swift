@@ -6,7 +6,7 @@ import HTTPWire
 
 extension Exchange {
   func trailersOnlyAnswer(for refusal: Refusal) -> GatewayAnswer {
-    ensureRequestID()
+    request.ensureID(from: &worker.randomIdentifiers)
     let status = refusal.record.grpcStatus.rawValue
     self.answer.grpcStatus = status
     var answer = GatewayAnswer(status: 200)
@@ -14,7 +14,7 @@ extension Exchange {
     // A code needs no percent-encoding: it is made of letters and underscores.
     let lines =
       "Content-Type: application/grpc\r\nGrpc-Status: \(status)\r\nGrpc-Message: \(refusal.code)\r\n"
-      + "X-Request-Id: \(requestID.text())\r\n"
+      + "X-Request-Id: \(request.id.text())\r\n"
     answer.fieldLines = Array(lines.utf8)
     return answer
   }
@@ -34,7 +34,7 @@ extension Exchange {
 
   /// What the log says of the call: also for one that was cut short, where the client learned nothing.
   var loggedGRPCStatus: Int? {
-    guard head.isGRPC else { return nil }
+    guard request.head.isGRPC else { return nil }
     return answer.grpcStatus ?? answer.refusal?.record.grpcStatus.rawValue
   }
 }

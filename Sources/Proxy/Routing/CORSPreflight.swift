@@ -9,20 +9,23 @@ extension Exchange {
   /// Answers a preflight by the route that the announced request would match. Nil for a request that is not a
   /// preflight, or is one for a route without `cors`: that OPTIONS goes on as usual.
   func answerPreflight() -> StageOutcome? {
-    guard head.count(of: .origin) == 1, let origin = head.first(.origin), head.targetForm != .asterisk,
-      case .found(let method) = head.search(header: Self.requestMethodName.span),
-      case .route(let index) = matchRoute(head.bytes.span, in: snapshot, method: method),
+    guard request.head.count(of: .origin) == 1, let origin = request.head.first(.origin),
+      request.head.targetForm != .asterisk,
+      case .found(let method) = request.head.search(header: Self.requestMethodName.span),
+      case .route(let index) = request.matchRoute(in: snapshot, method: method),
       snapshot.routes.indices.contains(index), let cors = snapshot.routes[index].cors
     else { return nil }
     route = snapshot.routes[index]
     answer.addedLines.append("Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers, ")
     answer.addedLines.append("Access-Control-Request-Private-Network\r\n")
-    guard cors.allows(head.bytes.span.extracting(origin.value)) else { return .refuse(.gateway(.originNotAllowed)) }
-    if !cors.isOpen { writeOrigin(origin, head.bytes.span) }
+    guard cors.allows(request.head.bytes.span.extracting(origin.value)) else {
+      return .refuse(.gateway(.originNotAllowed))
+    }
+    if !cors.isOpen { writeOrigin(origin, request.head.bytes.span) }
     answer.addedLines.append(cors.preflightLines)
-    if cors.areHeadersEchoed { echoRequestedHeaders(head.bytes.span) }
+    if cors.areHeadersEchoed { echoRequestedHeaders(request.head.bytes.span) }
     if cors.isPrivateNetworkAllowed,
-      case .found = head.search(header: Self.privateNetworkName.span)
+      case .found = request.head.search(header: Self.privateNetworkName.span)
     {
       answer.addedLines.append("Access-Control-Allow-Private-Network: true\r\n")
     }
@@ -35,7 +38,7 @@ extension Exchange {
 
   /// A literal `*` would not cover Authorization (Fetch §4.9), so the requested names are repeated.
   private func echoRequestedHeaders(_ bytes: Span<UInt8>) {
-    guard case .found(let names) = head.search(header: Self.requestHeadersName.span) else { return }
+    guard case .found(let names) = request.head.search(header: Self.requestHeadersName.span) else { return }
     answer.addedLines.append("Access-Control-Allow-Headers: ")
     answer.addedLines.append(bytes.extracting(names))
     answer.addedLines.append("\r\n")
@@ -46,10 +49,10 @@ extension Exchange {
   func writeOriginFields(_ cors: CORSPolicy) {
     if cors.isOpen { return answer.addedLines.append(cors.answerLines) }
     answer.addedLines.append("Vary: Origin\r\n")
-    guard head.count(of: .origin) == 1, let origin = head.first(.origin),
-      cors.allows(head.bytes.span.extracting(origin.value))
+    guard request.head.count(of: .origin) == 1, let origin = request.head.first(.origin),
+      cors.allows(request.head.bytes.span.extracting(origin.value))
     else { return }
-    writeOrigin(origin, head.bytes.span)
+    writeOrigin(origin, request.head.bytes.span)
     answer.addedLines.append(cors.answerLines)
   }
 
@@ -64,9 +67,9 @@ extension Exchange {
   /// with `cors` only its origins and the gateway's own host may. On one without, where such a thing is the credential,
   /// only the latter. Clients that are no browsers send no Origin.
   func mayOpenTunnel(_ route: CompiledRoute) -> Bool {
-    if head.count(of: .origin) == 0 || route.cors?.isOpen ?? !route.isCredentialSentUnasked { return true }
-    guard head.count(of: .origin) == 1, let origin = head.first(.origin) else { return false }
-    return Self.isAllowedOrOwn(head, origin.value, route.cors)
+    if request.head.count(of: .origin) == 0 || route.cors?.isOpen ?? !route.isCredentialSentUnasked { return true }
+    guard request.head.count(of: .origin) == 1, let origin = request.head.first(.origin) else { return false }
+    return Self.isAllowedOrOwn(request.head, origin.value, route.cors)
   }
 
   /// The own origin is the authority that the request is for, by whatever scheme: TLS may end before the gateway.

@@ -9,12 +9,12 @@ extension Exchange {
 
   /// What the request says, when it is an OPTIONS that says it in the right way. Anything else is passed on as it is.
   var maxForwards: UInt64? {
-    if head.method != .options { return nil }
-    return Self.maxForwards(in: head)
+    if request.head.method != .options { return nil }
+    return Self.maxForwards(in: request.head)
   }
 
   func isMaxForwards(_ field: FieldLine, _ name: Span<UInt8>) -> Bool {
-    head.method == .options && Self.isNamed(field, name)
+    request.head.method == .options && Self.isNamed(field, name)
   }
 
   private static func isNamed(_ field: FieldLine, _ text: Span<UInt8>) -> Bool {

@@ -5,18 +5,19 @@ import HTTPWire
 
 extension Exchange {
   func findRoute() -> StageOutcome {
-    if head.method == .trace { return .refuse(.head(.methodUnsupported)) }
-    if let downstream { isPeerTrusted = snapshot.isTrusted(downstream.peerAddress) }
-    if isPeerTrusted { forwardedClient = findForwardedClient() }
-    if let error = normalizeTarget(head.bytes.span) { return .refuse(.target(error)) }
-    if head.method == .options, snapshot.hasCORS, let outcome = answerPreflight() { return outcome }
-    switch matchRoute(head.bytes.span, in: snapshot) {
+    if request.head.method == .trace { return .refuse(.head(.methodUnsupported)) }
+    if let downstream, snapshot.isTrusted(downstream.peerAddress) {
+      request.peer = Peer(isTrusted: true, namedClient: ForwardedClient(in: request.head, snapshot))
+    }
+    if let error = request.normalizeTarget() { return .refuse(.target(error)) }
+    if request.head.method == .options, snapshot.hasCORS, let outcome = answerPreflight() { return outcome }
+    switch request.matchRoute(in: snapshot) {
     case .route(let index):
       guard snapshot.routes.indices.contains(index) else { return .refuse(.gateway(.routeNotFound)) }
       let found = snapshot.routes[index]
       route = found
       if let cors = found.cors { writeOriginFields(cors) }
-      if target.isAltered { return refuseAlteredPath() }
+      if request.target.isAltered { return refuseAlteredPath() }
       if let maintenance = found.maintenance, isClosed(by: maintenance) { return .refuse(.gateway(.maintenance)) }
       return checkHandshake(found)
     case .notFound: return .refuse(.gateway(.routeNotFound))
@@ -28,33 +29,21 @@ extension Exchange {
 
   /// A page that may call the path with other methods may also read that this is none of them.
   private var corsOfMissedRoute: CORSPolicy? {
-    for index in routeMatch.missedRoutes.indices {
-      let route = routeMatch.missedRoutes[index]
+    for index in request.match.missedRoutes.indices {
+      let route = request.match.missedRoutes[index]
       if snapshot.routes.indices.contains(route), let cors = snapshot.routes[route].cors { return cors }
     }
     return nil
-  }
-
-  private func normalizeTarget(_ bytes: Span<UInt8>) -> TargetError? {
-    if head.targetForm == .asterisk { return nil }
-    return target.normalize(bytes.extracting(head.pathAndQueryRange))
   }
 
   /// The path names something else to a server that keeps dot segments and empty ones, so it is not sent on as another.
   /// Where a second request changes nothing, the client is redirected to the normal form.
   private func refuseAlteredPath() -> StageOutcome {
     let reason = Refusal.gateway(.pathNotNormal)
-    guard head.method == .get || head.method == .head else { return .refuse(reason) }
+    guard request.head.method == .get || request.head.method == .head else { return .refuse(reason) }
     answer.refusal = reason
     // The normal path begins with one slash and never with two: no other host can be there.
-    let location = Array("Location: ".utf8) + target.bytes.copied()
+    let location = Array("Location: ".utf8) + request.target.bytes.copied()
     return .answer(GatewayAnswer(status: 308, fieldLines: location + Array("\r\nCache-Control: no-store\r\n".utf8)))
-  }
-
-  /// - Parameter method: where in the head the requested method is, when it is not the request's own.
-  func matchRoute(_ bytes: Span<UInt8>, in snapshot: Snapshot, method: Range<Int>? = nil) -> RouteResult {
-    let host = bytes.extracting(head.authority ?? 0..<0)
-    return snapshot.routeTable.match(
-      host: host.extracting(hostRange(of: host)), target: target, head: head, method: method, into: &routeMatch)
   }
 }

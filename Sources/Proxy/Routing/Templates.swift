@@ -48,12 +48,13 @@ extension Exchange {
       case .text(let text): output.append(text: text)
       case .parameter(let name):
         if let number = snapshot.routeTable.captureIndex(of: name, route: route.index),
-          number < routeMatch.captures.count
+          number < request.match.captures.count
         {
-          Self.append(routeMatch.captures[number], of: target, to: &output)
+          Self.append(request.match.captures[number], of: request.target, to: &output)
         }
-      case .rest: Self.append(routeMatch.rest, of: target, to: &output)
-      case .host: if let authority = head.authority { Self.appendHost(authority, of: head, to: &output) }
+      case .rest: Self.append(request.match.rest, of: request.target, to: &output)
+      case .host:
+        if let authority = request.head.authority { Self.appendHost(authority, of: request.head, to: &output) }
       case .value(let value): if !append(value, in: place, to: &output) { return false }
       }
     }
@@ -88,14 +89,14 @@ extension Exchange {
       guard let caller, let claim = caller.claim(path) else { return false }
       return Self.append(claim, of: caller.claims, in: place, to: &output)
     case .cookie(let name):
-      guard let range = head.search(cookie: name.utf8.span).range else { return false }
-      return Self.append(range, of: head, in: place, to: &output)
+      guard let range = request.head.search(cookie: name.utf8.span).range else { return false }
+      return Self.append(range, of: request.head, in: place, to: &output)
     case .header(let name):
-      guard let range = head.search(header: name.utf8.span).range else { return false }
-      return Self.append(range, of: head, in: place, to: &output)
+      guard let range = request.head.search(header: name.utf8.span).range else { return false }
+      return Self.append(range, of: request.head, in: place, to: &output)
     case .query(let name):
-      guard let range = target.search(query: name.utf8.span).range else { return false }
-      return Self.append(range, of: target, in: place, to: &output)
+      guard let range = request.target.search(query: name.utf8.span).range else { return false }
+      return Self.append(range, of: request.target, in: place, to: &output)
     case .tls(let fact):
       guard let text = downstream?.client.security?.certificate?.text(of: fact) else { return false }
       return output.append(value: text.utf8.span, in: place)

@@ -20,28 +20,29 @@ extension Exchange {
   /// On a route that lets WebSockets through, a handshake becomes the wish for a tunnel. Ordinary requests pass as
   /// ever.
   func checkHandshake(_ route: CompiledRoute) -> StageOutcome {
-    if let wanted = head.connectProtocol {
+    if let wanted = request.head.connectProtocol {
       guard route.webSocket != nil, wanted == .webSocket else { return .refuse(.head(.methodUnsupported)) }
       // What is announced as content would be the server's to wait for, and the tunnel's bytes the wrong ones.
-      if head.count(of: .contentLength) > 0, head.framing != .length(0) {
+      if request.head.count(of: .contentLength) > 0, request.head.framing != .length(0) {
         return .refuse(.gateway(.webSocketHandshakeInvalid))
       }
     } else {
-      guard route.webSocket != nil, head.wantsUpgrade, let field = head.first(.upgrade),
-        head.bytes.span.extracting(field.value).equalsIgnoringCase("websocket")
+      guard route.webSocket != nil, request.head.wantsUpgrade, let field = request.head.first(.upgrade),
+        request.head.bytes.span.extracting(field.value).equalsIgnoringCase("websocket")
       else { return .next }
       // Java's client says that there is no content: `Content-Length: 0`.
-      guard head.count(of: .upgrade) == 1, head.method == .get, head.framing == .none || head.framing == .length(0),
-        hasKey(head.bytes.span)
+      guard request.head.count(of: .upgrade) == 1, request.head.method == .get,
+        request.head.framing == .none || request.head.framing == .length(0),
+        hasKey(request.head.bytes.span)
       else { return .refuse(.gateway(.webSocketHandshakeInvalid)) }
     }
-    guard head.count(of: .secWebSocketVersion) == 1, let version = head.first(.secWebSocketVersion),
-      head.bytes.span.extracting(version.value).equalsIgnoringCase("13")
+    guard request.head.count(of: .secWebSocketVersion) == 1, let version = request.head.first(.secWebSocketVersion),
+      request.head.bytes.span.extracting(version.value).equalsIgnoringCase("13")
     else { return .refuse(.gateway(.webSocketVersionUnsupported)) }
     if !mayOpenTunnel(route) { return .refuse(.gateway(.originNotAllowed)) }
-    handshake.isRequested = true
+    request.handshake.isRequested = true
     // Its content begins when the tunnel does.
-    requestBody.isComplete = true
+    request.body.isComplete = true
     return .next
   }
 
@@ -51,7 +52,8 @@ extension Exchange {
 
   /// 16 bytes in base64, once.
   private func hasKey(_ bytes: Span<UInt8>) -> Bool {
-    guard head.count(of: .secWebSocketKey) == 1, let field = head.first(.secWebSocketKey), field.value.count == 24
+    guard request.head.count(of: .secWebSocketKey) == 1, let field = request.head.first(.secWebSocketKey),
+      field.value.count == 24
     else {
       return false
     }

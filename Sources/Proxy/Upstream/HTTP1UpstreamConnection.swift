@@ -40,9 +40,9 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     self.exchange = exchange
     hasReceived = false
     isPersistent = false
-    requestFraming = exchange.handshake.isRequested ? .none : exchange.head.framing
+    requestFraming = exchange.request.handshake.isRequested ? .none : exchange.request.head.framing
     prepareOutput()
-    output.append(exchange.upstreamHead.span)
+    output.append(exchange.upstreamHead.bytes.span)
     bytesWrittenAtLastCheck = transfer.bytesWritten
     if state == .idle {
       isReused = true
@@ -92,7 +92,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
   /// Until the request is complete the server owes nothing: then only a writing side that stalls is timed.
   private func startResponseTimer() {
     guard let exchange else { return }
-    let wait = exchange.requestBody.isComplete ? pool.responseTimeout : exchange.snapshot.bodyTimeout
+    let wait = exchange.request.body.isComplete ? pool.responseTimeout : exchange.snapshot.bodyTimeout
     deadline = worker.time.nanoseconds &+ wait
   }
 
@@ -218,7 +218,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       head.reset()
       return true
     }
-    switch head.framing(requestMethod: exchange.head.method) {
+    switch head.framing(requestMethod: exchange.request.head.method) {
     case .failure:
       fail(.upstreamMalformed)
       return false
@@ -247,7 +247,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
 
   /// 101 (Switching Protocols), to what was asked for and nothing else.
   private func consumeSwitch(_ exchange: Exchange) -> Bool {
-    guard exchange.handshake.isRequested, exchange.isAgreed(head) else {
+    guard exchange.request.handshake.isRequested, exchange.isAgreed(head) else {
       fail(.upstreamMalformed)
       return false
     }
@@ -371,7 +371,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     case .idle:
       dismiss()
     case .head, .body:
-      if isReadingPaused || state == .head && !exchange.requestBody.isComplete && isWritingOrWaiting {
+      if isReadingPaused || state == .head && !exchange.request.body.isComplete && isWritingOrWaiting {
         // The other side is what is slow, and has a deadline of its own.
         deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
       } else {

@@ -65,8 +65,9 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
     guard let exchange = stream.exchange else { return }
     moveCounted(to: .active)
     worker.headerList.reset()
-    guard worker.headerList.setRequest(head: exchange.upstreamHead.span, scheme: pool.isSecure ? "https" : "http"),
-      let id = session.submitRequest(&worker.headerList, isEnd: exchange.requestBody.isComplete)
+    guard
+      worker.headerList.setRequest(head: exchange.upstreamHead.bytes.span, scheme: pool.isSecure ? "https" : "http"),
+      let id = session.submitRequest(&worker.headerList, isEnd: exchange.request.body.isComplete)
     else {
       return stream.lost(isUnprocessed: true)
     }

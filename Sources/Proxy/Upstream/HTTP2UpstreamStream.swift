@@ -46,7 +46,7 @@ final class HTTP2UpstreamStream: UpstreamStream, HTTP2Stream {
   /// Until the request is complete the server owes nothing: then only a writing side that stalls is timed.
   private func startResponseTimer() {
     guard let exchange else { return }
-    let wait = exchange.requestBody.isComplete ? connection.pool.responseTimeout : exchange.snapshot.bodyTimeout
+    let wait = exchange.request.body.isComplete ? connection.pool.responseTimeout : exchange.snapshot.bodyTimeout
     deadline = worker.time.nanoseconds &+ wait
   }
 
@@ -80,7 +80,7 @@ final class HTTP2UpstreamStream: UpstreamStream, HTTP2Stream {
     }
     hasReceived = true
     deadline = worker.time.nanoseconds &+ exchange.times.readTimeout
-    switch head.framing(requestMethod: exchange.head.method) {
+    switch head.framing(requestMethod: exchange.request.head.method) {
     case .success(let framing): exchange.receivedResponseHead(head, framing: framing, isEnd: isEnd)
     case .failure: fail(.upstreamMalformed)
     }
@@ -177,7 +177,7 @@ final class HTTP2UpstreamStream: UpstreamStream, HTTP2Stream {
     let sent = writtenByteCount &- UInt64(clamping: id.map(session.outputByteCount) ?? 0)
     let isMoving = hasReceived ? sent != sentAtLastCheck : sent == writtenByteCount || sent != sentAtLastCheck
     sentAtLastCheck = sent
-    if isPaused || !exchange.requestBody.isComplete && isMoving {
+    if isPaused || !exchange.request.body.isComplete && isMoving {
       // The other side is what is slow, and has a deadline of its own.
       deadline = worker.time.nanoseconds &+ exchange.snapshot.bodyTimeout
     } else {

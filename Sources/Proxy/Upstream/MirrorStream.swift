@@ -55,7 +55,7 @@ final class MirrorStream: UnattendedStream {
     self.client = client
     self.route = route
     worker = original.worker
-    isEnded = original.requestBody.isComplete
+    isEnded = original.request.body.isComplete
   }
 
   /// Sends the copy on its way: the head as the request's own server gets it, which is all that the copy knows of it.
@@ -100,15 +100,15 @@ final class MirrorStream: UnattendedStream {
   }
 
   private func pass(_ bytes: Span<UInt8>, to exchange: Exchange) {
-    exchange.requestBody.byteCount &+= UInt64(bytes.count)
+    exchange.request.body.byteCount &+= UInt64(bytes.count)
     exchange.writeUpstream(bytes)
   }
 
   private func passEnd() {
-    guard isEnded, held.isEmpty, let exchange, !exchange.requestBody.isComplete, exchange.isAcceptingBody else {
+    guard isEnded, held.isEmpty, let exchange, !exchange.request.body.isComplete, exchange.isAcceptingBody else {
       return
     }
-    exchange.requestBody.isComplete = true
+    exchange.request.body.isComplete = true
     var taken = ByteQueue()
     swap(&taken, &trailers)
     exchange.delivery.stream?.writeEnd(trailers: taken.span)
@@ -158,16 +158,18 @@ final class MirrorStream: UnattendedStream {
 extension Exchange {
   /// Sends a copy of the request to the route's mirror, for the share of requests that it names.
   func startMirror(_ mirror: Mirroring, _ route: CompiledRoute) {
-    if handshake.isRequested || worker.randomIdentifiers.next() % 100 >= UInt64(clamping: mirror.percent) { return }
+    if request.handshake.isRequested || worker.randomIdentifiers.next() % 100 >= UInt64(clamping: mirror.percent) {
+      return
+    }
     // An index of another configuration would be another upstream.
     guard let client = downstream?.client, snapshot === worker.snapshot,
       worker.pools.indices.contains(mirror.upstream), worker.mirrors.count < MirrorStream.countMax
     else { return worker.counters.countMirrored(route: route.counterID, .dropped) }
-    if deadlineStart > 0 { writeDeadline() }
+    if upstreamHead.deadlineStart > 0 { writeDeadline() }
     let stream = MirrorStream(of: self, client: client, route: route.counterID)
     delivery.mirror = stream
     worker.add(stream)
-    stream.begin(upstreamHead.copied(), at: worker.pools[mirror.upstream])
+    stream.begin(upstreamHead.bytes.copied(), at: worker.pools[mirror.upstream])
   }
 }
 

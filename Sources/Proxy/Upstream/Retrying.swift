@@ -66,15 +66,15 @@ extension Exchange {
   /// safe where the method is idempotent (RFC 9110 §9.2.2) or the server never looked at the request, and where no body
   /// was handed over that would be missing now.
   func mayRetry(isUnprocessed: Bool) -> Bool {
-    !delivery.attempts.hasRetriedReuse && !answer.hasBegun && requestBody.byteCount == 0 && requestBody.isComplete
-      && (isUnprocessed || head.method.isIdempotent || handshake.isRequested)
+    !delivery.attempts.hasRetriedReuse && !answer.hasBegun && request.body.byteCount == 0 && request.body.isComplete
+      && (isUnprocessed || request.head.method.isIdempotent || request.handshake.isRequested)
   }
 
   /// Whether a failure may be followed by another attempt. What was never sent may go anywhere, whatever its method.
   private func isSafeToRetry(after cause: RetryCause) -> Bool {
     if case .connectFailure = cause { return true }
-    return !answer.hasBegun && !answer.isInterimSent && requestBody.byteCount == 0 && requestBody.isComplete
-      && (head.method.isIdempotent || handshake.isRequested)
+    return !answer.hasBegun && !answer.isInterimSent && request.body.byteCount == 0 && request.body.isComplete
+      && (request.head.method.isIdempotent || request.handshake.isRequested)
   }
 
   /// Decides on another attempt, and where and when it is made: ``retry()`` makes it.

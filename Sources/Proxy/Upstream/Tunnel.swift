@@ -54,9 +54,9 @@ extension Exchange {
     times.upstreamRespondedAt = worker.time.nanoseconds
     answer.upstreamStatus = 101
     answer.status = 101
-    requestBody.isComplete = false
+    request.body.isComplete = false
     // Sent. A tunnel may live for long.
-    upstreamHead.releaseStorage()
+    upstreamHead.bytes.releaseStorage()
     // The route's `timeout` was for the handshake.
     times.routeDeadline = .max
     tunnel = Tunnel(endsAt: tokenEnd(), movedAt: worker.time.nanoseconds)
@@ -107,7 +107,7 @@ extension Exchange {
     case .success(0): break
     case .success(let count):
       tunnel?.movedAt = worker.time.nanoseconds
-      requestBody.byteCount &+= UInt64(count)
+      request.body.byteCount &+= UInt64(count)
       writeUpstream(bytes.extracting(0..<count))
     case .failure, nil: endTunnel(.frameInvalid)
     }
@@ -167,7 +167,7 @@ extension Exchange {
 
   /// A new configuration or key set took over: a tunnel stays if a new handshake would be let through.
   func reviewTunnel(_ fresh: Snapshot) {
-    if case .route(let index) = matchRoute(head.bytes.span, in: fresh), fresh.routes.indices.contains(index) {
+    if case .route(let index) = request.matchRoute(in: fresh), fresh.routes.indices.contains(index) {
       if let ending = objection(fresh, fresh.routes[index]) { endTunnel(ending) }
     } else {
       endTunnel(.routeWithdrawn)

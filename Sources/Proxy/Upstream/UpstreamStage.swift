@@ -26,7 +26,7 @@ extension Exchange {
   }
 
   private func begin(on stream: any UpstreamStream) {
-    if deadlineStart > 0 { writeDeadline() }
+    if upstreamHead.deadlineStart > 0 { writeDeadline() }
     delivery.stream = stream
     stream.begin(self)
   }
@@ -35,11 +35,11 @@ extension Exchange {
   /// not before the server has agreed to a tunnel: what comes before would be a request's body, or another request
   /// (T49).
   var isAcceptingBody: Bool {
-    !answer.isComplete && delivery.stream?.isConnected ?? false && (!handshake.isRequested || tunnel != nil)
+    !answer.isComplete && delivery.stream?.isConnected ?? false && (!request.handshake.isRequested || tunnel != nil)
   }
 
   func upstreamConnected() {
-    if !requestBody.isComplete { downstream?.resumeInput() }
+    if !request.body.isComplete { downstream?.resumeInput() }
   }
 
   func receivedBody(_ bytes: Span<UInt8>) {
@@ -60,7 +60,7 @@ extension Exchange {
   private func holdClientBack(for upstream: any UpstreamStream) {
     if upstream.isOutputFull {
       upstream.awaitDrain()
-      requestBody.hasHeldClientBack = true
+      request.body.hasHeldClientBack = true
       downstream?.pauseReading()
     }
   }
@@ -72,17 +72,17 @@ extension Exchange {
   }
 
   func receivedBodyEnd() {
-    requestBody.isComplete = true
+    request.body.isComplete = true
     if tunnel != nil { return closeTunnel() }
     guard let upstream = delivery.stream else { return }
     var trailers = ByteQueue()
-    appendTrailers(of: requestTrailers, to: &trailers)
+    appendTrailers(of: request.body.trailers, to: &trailers)
     delivery.mirror?.receivedEnd(trailers: trailers.span)
     upstream.writeEnd(trailers: trailers.span)
   }
 
   func upstreamDrained() {
-    if !requestBody.isComplete { downstream?.resumeInput() }
+    if !request.body.isComplete { downstream?.resumeInput() }
   }
 
   /// The connection takes fewer streams than wait for it. Nothing was sent, so any other will do.
@@ -98,7 +98,7 @@ extension Exchange {
   /// A request that was sent before continues where it is. A body that is still to come is requested, unless the
   /// connection will do so itself. One that is over is ended on the new connection as well.
   func continueRequest() {
-    if requestBody.isComplete {
+    if request.body.isComplete {
       receivedBodyEnd()
     } else if delivery.stream?.isConnected ?? false {
       upstreamConnected()

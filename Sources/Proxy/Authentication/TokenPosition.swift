@@ -5,7 +5,7 @@ import Configuration
 import HTTPWire
 
 /// The place of a token in the head's bytes, or in the target's.
-enum TokenPlace: Equatable {
+enum TokenPosition: Equatable {
   case none
   /// In the value of a field: `Authorization`, or a header of its own.
   case field(Range<Int>)
@@ -24,11 +24,11 @@ extension Exchange {
     for source in route.tokenSources {
       let next: TokenSearch
       switch source {
-      case .authorization: next = tokenInAuthorization(head.bytes.span)
-      case .cookie(let name): next = TokenSearch(head.search(cookie: name.utf8.span), TokenPlace.cookie)
-      case .query(let name): next = TokenSearch(target.search(query: name.utf8.span), TokenPlace.query)
-      case .header(let name): next = TokenSearch(head.search(header: name.utf8.span), TokenPlace.field)
-      case .webSocketProtocol: next = tokenInWebSocketProtocol(head.bytes.span)
+      case .authorization: next = tokenInAuthorization(request.head.bytes.span)
+      case .cookie(let name): next = TokenSearch(request.head.search(cookie: name.utf8.span), TokenPosition.cookie)
+      case .query(let name): next = TokenSearch(request.target.search(query: name.utf8.span), TokenPosition.query)
+      case .header(let name): next = TokenSearch(request.head.search(header: name.utf8.span), TokenPosition.field)
+      case .webSocketProtocol: next = request.tokenInWebSocketProtocol(request.head.bytes.span)
       }
       switch (found, next) {
       case (_, .missing): break
@@ -41,8 +41,10 @@ extension Exchange {
   }
 
   private func tokenInAuthorization(_ bytes: Span<UInt8>) -> TokenSearch {
-    guard head.count(of: .authorization) > 0, let field = head.first(.authorization) else { return .missing }
-    if head.count(of: .authorization) > 1 { return .ambiguous }
+    guard request.head.count(of: .authorization) > 0, let field = request.head.first(.authorization) else {
+      return .missing
+    }
+    if request.head.count(of: .authorization) > 1 { return .ambiguous }
     let value = field.value
     // RFC 9110 §11.1: the scheme is case-insensitive. Other schemes are not for us.
     var start = value.lowerBound + 6
@@ -66,9 +68,9 @@ enum TokenSearch: Equatable {
   case empty
   case malformed
   case ambiguous
-  case found(TokenPlace)
+  case found(TokenPosition)
 
-  init(_ value: ValueSearch, _ place: (Range<Int>) -> TokenPlace) {
+  init(_ value: ValueSearch, _ place: (Range<Int>) -> TokenPosition) {
     switch value {
     case .missing: self = .missing
     case .empty: self = .empty

@@ -130,7 +130,7 @@ package final class Exchange {
     if answer.hasBegun {
       finish(.truncated)
     } else {
-      send(request.head.isGRPC ? trailersOnlyAnswer(for: refusal) : refusalAnswer(for: refusal))
+      send(refusalAnswer(for: refusal))
     }
   }
 
@@ -139,7 +139,7 @@ package final class Exchange {
     guard let downstream else { return }
     stage = .accessLog
     if !delivery.isOwn { recordOutcome() }
-    releaseCompressor()
+    answer.compression.release(to: &worker.compressors)
     delivery.mirror?.requestEnded()
     releaseUpstream(isReusable: ending == .complete && request.body.isComplete)
     if wait != nil { leaveWait() }

@@ -2,7 +2,6 @@
 // process's memory. The data plane names the connection that it is for, and the transport reports how much was moved.
 
 import Bytes
-import HTTPWire
 
 /// Where the next bytes of a body go.
 package struct Relay {
@@ -23,28 +22,5 @@ extension Connection {
     }
     guard let target = relayTarget, target.isOutputIdle else { return nil }
     return Relay(target: target, byteCountMax: Int(clamping: left) - BodyBlock.contentByteCount / 2)
-  }
-}
-
-extension Exchange {
-  /// The server's connection, if the request's body goes there as it comes.
-  var requestRelayTarget: Connection? {
-    guard tunnel == nil, delivery.mirror == nil, isAcceptingBody,
-      let server = delivery.stream as? HTTP1UpstreamConnection,
-      server.takesBodyAsIs
-    else { return nil }
-    return server
-  }
-
-  /// The client's connection, if the answer's body goes there as it comes.
-  var responseRelayTarget: Connection? {
-    guard tunnel == nil, answer.compression.compressor == nil, let client = downstream as? HTTP1DownstreamConnection,
-      client.takesBodyAsIs
-    else { return nil }
-    return client
-  }
-
-  func relayedBody(_ byteCount: Int) {
-    if isOverBodyLimit(adding: byteCount) { refuse(.gateway(.bodyTooLarge)) }
   }
 }

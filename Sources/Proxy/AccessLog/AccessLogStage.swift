@@ -55,7 +55,9 @@ extension Exchange {
     setRequestTexts(request.head.bytes.span)
     setUpstreamTexts()
     if let refusal = answer.refusal { worker.logEntry.set(.reason, refusal.code) }
-    if let status = loggedGRPCStatus { worker.logEntry.set(.grpcStatus, UInt64(clamping: status)) }
+    if request.head.isGRPC, let status = answer.loggedGRPCStatus {
+      worker.logEntry.set(.grpcStatus, UInt64(clamping: status))
+    }
     if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
       worker.logEntry.set(.issuer, snapshot.configuration.issuers[issuer].name)
     }

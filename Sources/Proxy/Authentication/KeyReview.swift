@@ -19,12 +19,14 @@ extension Exchange {
     guard let caller else { return true }
     let name = snapshot.configuration.issuers[caller.issuer].policy.issuer
     return fresh.configuration.issuers.indices.contains { issuer in
-      fresh.configuration.issuers[issuer].policy.issuer == name && isKept(caller.proof, by: issuer)
+      fresh.configuration.issuers[issuer].policy.issuer == name && worker.isKept(caller.proof, by: issuer)
     }
   }
+}
 
+extension Worker {
   /// Whether the proof still counts with the keys of this issuer of the newest configuration.
   func isKept(_ proof: Proof, by issuer: Int) -> Bool {
-    worker.keySets.indices.contains(issuer) && proof.isKept(by: worker.keySets[issuer])
+    keySets.indices.contains(issuer) && proof.isKept(by: keySets[issuer])
   }
 }

@@ -114,7 +114,7 @@ extension UpstreamPool {
     }
     for _ in rotation {
       guard let server = nextServer(for: exchange) else { return false }
-      if exchange.enter(server) { return true }
+      if exchange.delivery.enter(server) { return true }
       exchange.delivery.attempts.triedServers.append(server)
     }
     return false

@@ -54,12 +54,21 @@ final class PreparedSticky {
   }
 }
 
+extension PreparedSticky {
+  /// The server that the request's cookie names.
+  fileprivate func server(in head: borrowing RequestHead) -> UpstreamServer? {
+    let name = name
+    guard let value = head.search(cookie: name.span).range else { return nil }
+    return server(named: head.bytes.span.extracting(value))
+  }
+}
+
 extension UpstreamPool {
   /// The server of the request's cookie, while it is in rotation and has not failed the request.
   func boundServer(for exchange: Exchange) -> UpstreamServer? {
-    if exchange.delivery.attempts.triedServers.isEmpty { exchange.findBinding() }
+    if exchange.delivery.attempts.triedServers.isEmpty { exchange.delivery.findBinding(in: exchange.request.head) }
     guard let server = exchange.delivery.attempts.boundServer, server.isInRotation,
-      !isOne(server, of: exchange.delivery.attempts.triedServers)
+      !exchange.delivery.attempts.hasTried(server)
     else {
       return nil
     }
@@ -67,35 +76,27 @@ extension UpstreamPool {
   }
 }
 
-extension Exchange {
-  func findBinding() {
-    guard let sticky = delivery.pool?.sticky else { return }
-    delivery.attempts.boundServer = Self.binding(sticky, in: request.head)
+extension Delivery {
+  fileprivate mutating func findBinding(in head: borrowing RequestHead) {
+    guard let sticky = pool?.sticky else { return }
+    attempts.boundServer = sticky.server(in: head)
   }
 
-  private static func binding(_ sticky: PreparedSticky, in head: borrowing RequestHead) -> UpstreamServer? {
-    let name = sticky.name
-    guard let value = head.search(cookie: name.span).range else { return nil }
-    return sticky.server(named: head.bytes.span.extracting(value))
+  /// The server that answers, if the client has to be bound to it: its cookie does not name it already.
+  var serverToBind: UpstreamServer? {
+    guard pool?.sticky != nil, server !== attempts.boundServer else { return nil }
+    return server
   }
+}
 
-  /// Field lines that bind the client to the server which answers. None where its cookie says so already.
-  var bindingLines: [UInt8]? {
-    guard delivery.pool?.sticky != nil, let server = delivery.server, server !== delivery.attempts.boundServer else {
-      return nil
-    }
-    return isClientSecure ? server.secureBindingLines : server.bindingLines
-  }
+extension ClientRequest {
+  /// Whether a trusted proxy says that its client speaks TLS.
+  var isForwardedSecure: Bool { peer.isTrusted && head.saysHTTPS }
+}
 
-  /// Whether the client speaks TLS, to us or to a trusted proxy that says so.
-  private var isClientSecure: Bool {
-    downstream?.client.security != nil || request.peer.isTrusted && Self.saysHTTPS(request.head)
-  }
-
-  private static func saysHTTPS(_ head: borrowing RequestHead) -> Bool {
-    guard head.count(of: .xForwardedProto) == 1, let field = head.first(.xForwardedProto), !field.isHopByHop else {
-      return false
-    }
-    return head.bytes.span.extracting(field.value).equalsIgnoringCase("https")
+extension RequestHead {
+  fileprivate var saysHTTPS: Bool {
+    guard count(of: .xForwardedProto) == 1, let field = first(.xForwardedProto), !field.isHopByHop else { return false }
+    return bytes.span.extracting(field.value).equalsIgnoringCase("https")
   }
 }

@@ -29,7 +29,7 @@ extension UpstreamPool {
   // MARK: Ejection
 
   /// What an exchange's time at a server says of it.
-  func judge(_ outcome: VisitOutcome, of server: UpstreamServer) {
+  func judge(_ outcome: AttemptOutcome, of server: UpstreamServer) {
     guard let ejection else { return }
     switch ejection.verdict(on: outcome) {
     case .success: server.shared.noteSuccess()
@@ -96,7 +96,7 @@ struct EjectionRules {
     statuses = configuration.statuses
   }
 
-  func verdict(on outcome: VisitOutcome) -> Verdict {
+  func verdict(on outcome: AttemptOutcome) -> Verdict {
     switch outcome {
     case .answered(let status): statuses.contains { $0.contains(status) } ? .failure : .success
     case .connectFailed: countsConnectFailures ? .failure : .neither

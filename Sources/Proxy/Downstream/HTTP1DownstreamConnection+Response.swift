@@ -99,7 +99,7 @@ extension HTTP1DownstreamConnection {
     exchange.writeLines(of: answer, to: &output)
     writeConnectionField(of: exchange)
     output.append("\r\n")
-    if exchange.hasContent(answer) { output.append(answer.body) }
+    if answer.hasContent(for: exchange.request.head.method) { output.append(answer.body) }
     flush()
   }
 

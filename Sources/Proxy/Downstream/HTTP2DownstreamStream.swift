@@ -138,7 +138,7 @@ final class HTTP2DownstreamStream: DownstreamStream, HTTP2Stream {
   func writeHead(_ response: borrowing ResponseHead, framing: BodyFraming, of exchange: Exchange) {
     worker.headerList.setStatus(response.status)
     exchange.writeLines(of: response, framing: framing, to: &worker.headerList)
-    hasFinished = exchange.isHeadOnly(framing)
+    hasFinished = exchange.answer.endsWithHead(framing)
     writtenByteCount &+= UInt64(session.submitResponse(&worker.headerList, on: id, isEnd: hasFinished))
     connection.flush()
   }
@@ -171,7 +171,7 @@ final class HTTP2DownstreamStream: DownstreamStream, HTTP2Stream {
     worker.headerList.setStatus(answer.status)
     exchange.writeLines(of: answer, to: &worker.headerList)
     hasFinished = true
-    let hasBody = exchange.hasContent(answer)
+    let hasBody = answer.hasContent(for: exchange.request.head.method)
     writtenByteCount &+= UInt64(session.submitResponse(&worker.headerList, on: id, isEnd: !hasBody))
     if hasBody {
       writtenByteCount &+= UInt64(answer.body.count)

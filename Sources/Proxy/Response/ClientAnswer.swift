@@ -1,7 +1,6 @@
 // What has come of the answer to a request, and what the gateway adds to it.
 
 import Bytes
-import Compression
 
 /// The answer of one exchange, whether it comes from a server or is the gateway's own.
 struct ClientAnswer: ~Copyable {
@@ -37,15 +36,4 @@ struct ClientAnswer: ~Copyable {
     self = ClientAnswer()
     swap(&kept, &addedLines)
   }
-}
-
-/// How an answer is compressed on its way to the client.
-struct AnswerCompression {
-  /// The answer goes out compressed, or would, if it were to GET.
-  var isApplied = false
-  /// The answer's added lines have its entity tag.
-  var isTagWeakened = false
-  var compressor: Compressor?
-  /// The compressor has something that must not stay there.
-  var isFlushDue = false
 }

@@ -68,32 +68,36 @@ struct ErrorPageTable: Sendable {
   func page(for status: Int) -> ErrorPage? { entries.first { $0.statuses.contains(status) }?.page }
 }
 
-extension Exchange {
+extension ErrorPage {
   /// The page that answers a refusal. Nil for the problem document.
-  func errorPage(for refusal: Refusal) -> ErrorPage? {
+  static func page(
+    for refusal: Refusal, of head: borrowing RequestHead, _ route: CompiledRoute?, _ snapshot: Snapshot
+  ) -> ErrorPage? {
     let status = refusal.status
     var page = refusal == .gateway(.maintenance) ? route?.maintenance?.page : nil
     if page == nil { page = route?.errorPages.page(for: status) ?? snapshot.errorPages.page(for: status) }
-    guard let page, page.isJSON || !Self.wantsJSON(request.head) else { return nil }
+    guard let page, page.isJSON || !head.prefersJSON else { return nil }
     return page
   }
+}
 
+extension RequestHead {
   /// Whether the client names a JSON type and does not name HTML: a program, which can do more with a problem document
   /// than with a page for people. A bare `*/*` is served the page.
-  private static func wantsJSON(_ head: borrowing RequestHead) -> Bool {
-    if head.count(of: .accept) == 0 { return false }
-    let bytes = head.bytes.span
-    var wantsJSON = false
-    for index in head.fields.indices where head.fields[index].known == .accept {
-      var elements = ListElements(head.fields[index].value)
+  fileprivate var prefersJSON: Bool {
+    if count(of: .accept) == 0 { return false }
+    let bytes = bytes.span
+    var namesJSON = false
+    for index in fields.indices where fields[index].known == .accept {
+      var elements = ListElements(fields[index].value)
       while let element = elements.next(in: bytes) {
         let type = bytes.extracting(mediaType(in: bytes, element))
         if type.equalsIgnoringCase("text/html") { return false }
-        if type.equalsIgnoringCase("application/json") { wantsJSON = true }
-        if type.count > 5, type.extracting(type.count - 5..<type.count).equalsIgnoringCase("+json") { wantsJSON = true }
+        if type.equalsIgnoringCase("application/json") { namesJSON = true }
+        if type.count > 5, type.extracting(type.count - 5..<type.count).equalsIgnoringCase("+json") { namesJSON = true }
       }
     }
-    return wantsJSON
+    return namesJSON
   }
 }
 

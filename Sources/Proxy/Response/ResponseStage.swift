@@ -1,10 +1,15 @@
-// The upstream's response on its way to the client, with back-pressure: a client that does not read holds the upstream
-// back.
+// The answer on its way to the client, with back-pressure: a client that does not read holds the upstream back. A
+// compressor is flushed after each read of the upstream's socket, so that a reader waits for nothing that the server
+// has said.
 
 import Bytes
+import Compression
+import Configuration
 import HTTPWire
 
 extension Exchange {
+  // MARK: A server's answer
+
   func receivedInformational(_ response: borrowing ResponseHead) {
     guard let downstream else { return }
     answer.isInterimSent = true
@@ -29,12 +34,16 @@ extension Exchange {
     answer.isHeadOnly = isEnd
     times.upstreamRespondedAt = worker.time.nanoseconds
     times.upstreamReceivedAt = times.upstreamRespondedAt
-    if let field = response.first(.grpcStatus) { noteGRPCStatus(field, response.bytes.span.extracting(field.value)) }
+    if let field = response.first(.grpcStatus) {
+      answer.noteGRPCStatus(response.bytes.span.extracting(field.value))
+    }
     answer.upstreamStatus = response.status
     answer.status = response.status
     var framing = framing
     if let route {
-      if let plan = route.compression { framing = framingOfCompressed(response, framing, plan) }
+      if let plan = route.compression {
+        framing = answer.compress(response, framing, plan, for: request.head, with: &worker.compressors)
+      }
       if !route.responseTemplates.isEmpty { fill(route.responseTemplates, route, into: &answer.addedLines) }
     }
     downstream?.writeHead(response, framing: framing, of: self)
@@ -60,11 +69,19 @@ extension Exchange {
     answer.byteCount &+= UInt64(byteCount)
   }
 
+  /// The client's connection, if the answer's body goes there as it comes.
+  var responseRelayTarget: Connection? {
+    guard tunnel == nil, answer.compression.compressor == nil, let client = downstream as? HTTP1DownstreamConnection,
+      client.takesBodyAsIs
+    else { return nil }
+    return client
+  }
+
   func writeDownstream(_ bytes: Span<UInt8>) {
     if let compressor = answer.compression.compressor { writeCompressed(bytes, compressor) } else { writePlain(bytes) }
   }
 
-  func writePlain(_ bytes: Span<UInt8>) {
+  private func writePlain(_ bytes: Span<UInt8>) {
     answer.byteCount &+= UInt64(bytes.count)
     guard let downstream else { return }
     downstream.writeBody(bytes)
@@ -75,7 +92,7 @@ extension Exchange {
     let bytes = trailers.bytes.span
     for index in trailers.fields.indices {
       let field = trailers.fields[index]
-      if field.known == .grpcStatus { noteGRPCStatus(field, bytes.extracting(field.value)) }
+      if field.known == .grpcStatus { answer.noteGRPCStatus(bytes.extracting(field.value)) }
     }
     if endCompressed() { downstream?.writeEnd(trailers: trailers) }
   }
@@ -88,4 +105,140 @@ extension Exchange {
   }
 
   func downstreamDrained() { delivery.stream?.resumeReading() }
+
+  // MARK: A compressed body
+
+  private func writeCompressed(_ bytes: Span<UInt8>, _ compressor: Compressor) {
+    pass(bytes, .more, compressor)
+    if answer.compression.isFlushDue { return }
+    answer.compression.isFlushDue = true
+    worker.unflushed.append(self)
+  }
+
+  /// The upstream's read is over: what came of it must not wait in here.
+  func flushCompressed() {
+    guard answer.compression.isFlushDue, let compressor = answer.compression.compressor else { return }
+    answer.compression.isFlushDue = false
+    pass(Span(), .flush, compressor)
+  }
+
+  /// False when the answer could not be completed, and was cut short.
+  private func endCompressed() -> Bool {
+    guard let compressor = answer.compression.compressor else { return true }
+    return pass(Span(), .end, compressor)
+  }
+
+  @discardableResult
+  private func pass(_ bytes: Span<UInt8>, _ step: CompressionStep, _ compressor: Compressor) -> Bool {
+    // Taken out, so that nothing that happens on the way can change the bytes under the reader.
+    var coded = ByteQueue()
+    swap(&coded, &worker.compressors.coded)
+    let isGood = compressor.compress(bytes, step, to: &coded)
+    if isGood, !coded.isEmpty { writePlain(coded.span) }
+    coded.removeAll()
+    swap(&coded, &worker.compressors.coded)
+    if !isGood { refuse(.gateway(.compressionFailed)) }
+    return isGood
+  }
+
+  // MARK: An answer of the gateway's own
+
+  /// Writes an answer and ends the exchange.
+  func send(_ made: GatewayAnswer) {
+    guard let downstream else { return }
+    answer.hasBegun = true
+    answer.isComplete = true
+    answer.status = made.status
+    if made.hasContent(for: request.head.method) { answer.byteCount = UInt64(made.body.count) }
+    downstream.write(made, of: self)
+    finish(.complete)
+  }
+
+  func refusalAnswer(for refusal: Refusal) -> GatewayAnswer {
+    request.ensureID(from: &worker.randomIdentifiers)
+    if !request.head.isGRPC { return GatewayAnswer(refusing: request, refusal, route, snapshot) }
+    answer.grpcStatus = refusal.record.grpcStatus.rawValue
+    return GatewayAnswer(refusingCall: refusal, requestID: request.id.text())
+  }
+
+  func fixedAnswer(_ response: FixedResponse) -> GatewayAnswer {
+    GatewayAnswer(response, isTyped: route?.isTypeRuled ?? false, ruledLines: ruledLines)
+  }
+
+  func redirectOutcome(_ redirect: Redirect) -> StageOutcome {
+    guard let route else { return .refuse(.gateway(.routeNotFound)) }
+    // An HTTP/1.0 request may say no host.
+    if redirect.template.contains(.host), request.head.authority == nil { return .refuse(.head(.hostMissing)) }
+    var target = ByteQueue()
+    if redirect.template.isEmpty {
+      target.append(text: redirect.to)
+    } else if !fill(redirect.template, route, in: .url, into: &target) {
+      return .refuse(.gateway(.pathNotNormal))
+    }
+    return .answer(
+      GatewayAnswer(redirect, to: target.copied(), of: request, route, ruledLines: ruledLines))
+  }
+
+  /// The lines that the route's `response_headers` write.
+  private var ruledLines: [UInt8] {
+    guard let route else { return [] }
+    if route.responseTemplates.isEmpty { return route.responseLines }
+    var lines = ByteQueue()
+    fill(route.responseTemplates, route, into: &lines)
+    return route.responseLines + lines.copied()
+  }
+
+  // MARK: Lines of heads, for the codecs
+
+  /// The lines of a server's final head.
+  func writeLines<Sink: HeadSink & ~Copyable>(
+    of response: borrowing ResponseHead, framing: BodyFraming, to sink: inout Sink
+  ) {
+    let droppedBits = answer.droppedBits(of: response, framing, for: request.head.method)
+    answer.writeKept(response, but: droppedBits, route, to: &sink)
+    if !response.has(.date) { sink.append(worker.dateField) }
+    writeRouteLines(to: &sink)
+    answer.writeAdded(to: &sink)
+  }
+
+  /// The lines of an interim head (RFC 9110 §15.2).
+  func writeInterimLines<Sink: HeadSink & ~Copyable>(of response: borrowing ResponseHead, to sink: inout Sink) {
+    answer.writeKept(response, but: ClientAnswer.interimBits, route, to: &sink)
+  }
+
+  /// The lines of the head that opens a tunnel.
+  func writeTunnelLines<Sink: HeadSink & ~Copyable>(of response: borrowing ResponseHead, to sink: inout Sink) {
+    // RFC 8441 §5: an extended CONNECT has no key that could be answered.
+    let acceptBit = request.head.connectProtocol == nil ? 0 : KnownField.secWebSocketAccept.bit
+    answer.writeKept(response, but: ClientAnswer.interimBits | acceptBit, route, to: &sink)
+    if request.isBearerAnswered(by: response) { sink.append(lines: Self.bearerLine) }
+    writeRouteLines(to: &sink)
+  }
+
+  private static let bearerLine = Array("Sec-WebSocket-Protocol: bearer\r\n".utf8)
+
+  /// The lines of an answer of the gateway's own.
+  func writeLines<Sink: HeadSink & ~Copyable>(of made: GatewayAnswer, to sink: inout Sink) {
+    sink.append(worker.dateField)
+    sink.append(lines: made.fieldLines)
+    answer.writeAdded(to: &sink)
+    if !made.isBodyless { sink.append(contentLength: made.body.count) }
+  }
+
+  /// The trailers of the server's answer that go on.
+  func writeKept(_ trailers: borrowing FieldSection, to lines: inout ByteQueue) {
+    answer.writeKept(trailers, route, to: &lines)
+  }
+
+  /// The lines of the route's `response_headers`, and those that bind the client to a server.
+  @inline(__always)
+  private func writeRouteLines<Sink: HeadSink & ~Copyable>(to sink: inout Sink) {
+    if let route { sink.append(lines: route.responseLines) }
+    if let server = delivery.serverToBind {
+      sink.append(lines: isClientSecure ? server.secureBindingLines : server.bindingLines)
+    }
+  }
+
+  /// Whether the client speaks TLS, to us or to a trusted proxy that says so.
+  private var isClientSecure: Bool { downstream?.client.security != nil || request.isForwardedSecure }
 }

@@ -47,19 +47,37 @@ final class MirrorStream: UnattendedStream {
   /// LIMIT: bytes of a body that wait for a server which is slower than the request. Past it the copy is dropped.
   private static let heldByteCountMax = 256 * 1024
   /// LIMIT: copies under way in one worker. Past it requests are not copied.
-  static let countMax = 1024
+  private static let countMax = 1024
   /// LIMIT: how long a copy may outlive its request, in nanoseconds.
   private static let outliveNanoseconds: Int64 = 30_000_000_000
 
-  fileprivate init(of original: Exchange, client: Client, route: Int) {
+  private init(of original: Exchange, client: Client, route: Int) {
     self.client = client
     self.route = route
     worker = original.worker
     isEnded = original.request.body.isComplete
   }
 
+  /// Sends a copy of the request to the route's mirror, for the share of requests that it names.
+  static func start(_ mirror: Mirroring, of original: Exchange, on route: CompiledRoute) -> MirrorStream? {
+    let worker = original.worker
+    if original.request.handshake.isRequested { return nil }
+    if worker.randomIdentifiers.next() % 100 >= UInt64(clamping: mirror.percent) { return nil }
+    // An index of another configuration would be another upstream.
+    guard let client = original.downstream?.client, original.snapshot === worker.snapshot,
+      worker.pools.indices.contains(mirror.upstream), worker.mirrors.count < countMax
+    else {
+      worker.counters.countMirrored(route: route.counterID, .dropped)
+      return nil
+    }
+    let stream = MirrorStream(of: original, client: client, route: route.counterID)
+    worker.add(stream)
+    stream.begin(original.upstreamHead.bytes.copied(), at: worker.pools[mirror.upstream])
+    return stream
+  }
+
   /// Sends the copy on its way: the head as the request's own server gets it, which is all that the copy knows of it.
-  fileprivate func begin(_ head: [UInt8], at pool: UpstreamPool) {
+  private func begin(_ head: [UInt8], at pool: UpstreamPool) {
     let copy = worker.takeExchange(for: self)
     copy.delivery.isOwn = true
     copy.delivery.pool = pool
@@ -152,24 +170,6 @@ final class MirrorStream: UnattendedStream {
     held.releaseStorage()
     countHeld()
     worker.forget(self)
-  }
-}
-
-extension Exchange {
-  /// Sends a copy of the request to the route's mirror, for the share of requests that it names.
-  func startMirror(_ mirror: Mirroring, _ route: CompiledRoute) {
-    if request.handshake.isRequested || worker.randomIdentifiers.next() % 100 >= UInt64(clamping: mirror.percent) {
-      return
-    }
-    // An index of another configuration would be another upstream.
-    guard let client = downstream?.client, snapshot === worker.snapshot,
-      worker.pools.indices.contains(mirror.upstream), worker.mirrors.count < MirrorStream.countMax
-    else { return worker.counters.countMirrored(route: route.counterID, .dropped) }
-    if upstreamHead.deadlineStart > 0 { writeDeadline() }
-    let stream = MirrorStream(of: self, client: client, route: route.counterID)
-    delivery.mirror = stream
-    worker.add(stream)
-    stream.begin(upstreamHead.bytes.copied(), at: worker.pools[mirror.upstream])
   }
 }
 

@@ -61,114 +61,23 @@ struct RetryPolicy {
   }
 }
 
-extension Exchange {
-  /// A kept connection was closed just as the request was sent (T71), or a stream was refused. Sending again, once, is
-  /// safe where the method is idempotent (RFC 9110 §9.2.2) or the server never looked at the request, and where no body
-  /// was handed over that would be missing now.
-  func mayRetry(isUnprocessed: Bool) -> Bool {
-    !delivery.attempts.hasRetriedReuse && !answer.hasBegun && request.body.byteCount == 0 && request.body.isComplete
-      && (isUnprocessed || request.head.method.isIdempotent || request.handshake.isRequested)
-  }
+extension RetryCause {
+  var isUnsent: Bool { if case .connectFailure = self { true } else { false } }
+}
 
-  /// Whether a failure may be followed by another attempt. What was never sent may go anywhere, whatever its method.
-  private func isSafeToRetry(after cause: RetryCause) -> Bool {
-    if case .connectFailure = cause { return true }
-    return !answer.hasBegun && !answer.isInterimSent && request.body.byteCount == 0 && request.body.isComplete
-      && (request.head.method.isIdempotent || request.handshake.isRequested)
-  }
+extension ClientRequest {
+  /// Whether nothing would be missing if it was sent again: no byte of a body was handed over.
+  var isWhole: Bool { body.byteCount == 0 && body.isComplete }
+  /// Whether a server may receive it twice (RFC 9110 §9.2.2).
+  var isRepeatable: Bool { head.method.isIdempotent || handshake.isRequested }
+}
 
-  /// Decides on another attempt, and where and when it is made: ``retry()`` makes it.
-  /// - Parameter retryAfter: nanoseconds before which the server accepts no further request.
-  func planRetry(after cause: RetryCause, retryAfter: Int64 = 0) -> Bool {
-    guard !delivery.isOwn, let pool = delivery.pool, let server = delivery.server, pool.retry.covers(cause),
-      isSafeToRetry(after: cause),
-      delivery.attempts.retryCount < pool.retry.attempts ?? min(pool.servers.count, 3) - 1
-    else { return false }
-    if !delivery.attempts.triedServers.contains(where: { $0 === server }) {
-      delivery.attempts.triedServers.append(server)
-    }
-    guard let next = pool.nextServer(for: self) else { return false }
-    let isSame = delivery.attempts.triedServers.contains { $0 === next }
-    if isSame, pool.retry.attempts == nil { return false }
-    let pause = isSame ? backoff(pool.retry) : 0
-    if retryAfter > pause { return false }
-    // A connect that failed cost its server nothing: the request reaches one server once, whatever the budget.
-    if isSame || !isUnsent(cause), !delivery.attempts.isInRetryBudget, !enterRetryBudget(pool) { return false }
-    delivery.attempts.retryCount += 1
-    worker.counters.countRetry(upstream: pool.counterID)
-    wait = .retry(next, at: worker.time.nanoseconds &+ pause)
-    return true
-  }
-
-  private func isUnsent(_ cause: RetryCause) -> Bool {
-    if case .connectFailure = cause { true } else { false }
-  }
-
-  /// Doubled with each retry, and random between half and one and a half of that, so that requests that failed together
-  /// do not come back together.
-  private func backoff(_ policy: RetryPolicy) -> Int64 {
-    let base = policy.backoff << Int64(min(delivery.attempts.retryCount, 8))
-    return base / 2 + Int64(worker.randomIdentifiers.next() % UInt64(max(1, base)))
-  }
-
-  /// Makes the attempt that was decided on, at once or when its moment has come: a worker looks ten times a second.
-  func retry() {
-    if let wait, wait.end > worker.time.nanoseconds, let downstream {
-      downstream.deadline = min(downstream.deadline, wait.end)
-    } else {
-      retryNow()
-    }
-  }
-
-  func retryNow() {
-    guard let pool = delivery.pool, case .retry(let planned, _) = wait else {
-      return refuse(.gateway(.upstreamConnectFailed))
-    }
-    wait = nil
-    guard let server = enter(planned, orAnotherOf: pool) else { return refuse(.gateway(.upstreamOverloaded)) }
-    if let refusal = attempt(pool, at: server) { return refuse(.gateway(refusal)) }
-    continueRequest()
-  }
-
-  /// The server that was meant, or where that is full meanwhile another that has not failed the request.
-  private func enter(_ planned: UpstreamServer, orAnotherOf pool: UpstreamPool) -> UpstreamServer? {
-    let triedCount = delivery.attempts.triedServers.count
-    defer { delivery.attempts.triedServers.removeLast(delivery.attempts.triedServers.count - triedCount) }
-    var next: UpstreamServer? = planned
-    while let server = next {
-      if enter(server) { return server }
-      delivery.attempts.triedServers.append(server)
-      next = pool.nextServer(for: self)
-      if delivery.attempts.triedServers.contains(where: { $0 === next }) { next = nil }
-    }
-    return nil
-  }
-
-  // MARK: A held-back answer
-
-  /// Whether the server's answer is dropped for another attempt.
-  func holdsBack(_ response: borrowing ResponseHead) -> Bool {
-    guard response.status >= 500, let pool = delivery.pool, pool.retry.statuses.contains(response.status) else {
-      return false
-    }
-    return planRetry(after: .status(response.status), retryAfter: Self.retryAfter(response))
-  }
-
-  /// The answer was dropped: its stream is released, and the next attempt made.
-  func retryHeldBack(_ status: Int) {
-    let dropped = delivery.stream
-    delivery.stream = nil
-    times.upstreamRespondedAt = worker.time.nanoseconds
-    leaveServer(.answered(status: status))
-    times.upstreamRespondedAt = 0
-    dropped?.release(isReusable: false)
-    retry()
-  }
-
-  /// Nanoseconds. A date, or what is neither a date nor a number, is later than any backoff.
-  private static func retryAfter(_ response: borrowing ResponseHead) -> Int64 {
-    guard let field = response.first(.retryAfter) else { return 0 }
-    let value = response.bytes.span.extracting(field.value)
+extension ResponseHead {
+  /// Nanoseconds before which the server accepts no further request. A date, or what is neither a date nor a number, is
+  /// later than any backoff.
+  var retryAfter: Int64 {
+    guard let field = first(.retryAfter) else { return 0 }
+    let value = bytes.span.extracting(field.value)
     // LIMIT: four digits, which no backoff reaches.
     guard !value.isEmpty, value.count <= 4 else { return .max }
     var seconds: Int64 = 0
@@ -179,25 +88,61 @@ extension Exchange {
     }
     return seconds * 1_000_000_000
   }
+}
+
+extension Delivery {
+  /// Whether the upstream's rules allow another attempt after such a failure. The server counts as tried then.
+  mutating func mayRetry(after cause: RetryCause) -> Bool {
+    guard !isOwn, let pool, let server, pool.retry.covers(cause),
+      attempts.retryCount < pool.retry.attempts ?? min(pool.servers.count, 3) - 1
+    else { return false }
+    if !attempts.hasTried(server) { attempts.triedServers.append(server) }
+    return true
+  }
+
+  /// Counts another attempt.
+  /// - Parameter retryAfter: nanoseconds before which the server accepts no further request.
+  /// - Returns: nanoseconds to wait before it. Nil when it is not made.
+  mutating func planRetry(at next: UpstreamServer, after cause: RetryCause, retryAfter: Int64) -> Int64? {
+    guard let pool else { return nil }
+    let isSame = attempts.hasTried(next)
+    if isSame, pool.retry.attempts == nil { return nil }
+    let pause = isSame ? backoff(pool) : 0
+    if retryAfter > pause { return nil }
+    // A connect that failed cost its server nothing: the request reaches one server once, whatever the budget.
+    if isSame || !cause.isUnsent, !attempts.isInRetryBudget, !enterRetryBudget(of: pool) { return nil }
+    attempts.retryCount += 1
+    pool.worker.counters.countRetry(upstream: pool.counterID)
+    return pause
+  }
+
+  /// Doubled with each retry, and random between half and one and a half of that, so that requests that failed together
+  /// do not come back together.
+  private func backoff(_ pool: UpstreamPool) -> Int64 {
+    let base = pool.retry.backoff << Int64(min(attempts.retryCount, 8))
+    return base / 2 + Int64(pool.worker.randomIdentifiers.next() % UInt64(max(1, base)))
+  }
 
   // MARK: The budget
 
   /// False when too many of the upstream's requests are on a retry already: in a fault that all of them meet, retries
   /// must not become most of the load.
-  private func enterRetryBudget(_ pool: UpstreamPool) -> Bool {
+  private mutating func enterRetryBudget(of pool: UpstreamPool) -> Bool {
     // This one has left its server, or is about to.
     let live = pool.activeCount + 1
     if pool.retryCount >= max(RetryPolicy.budgetFloor, live * pool.retry.budgetPercent / 100) {
-      worker.counters.countRefusedRetry(upstream: pool.counterID)
+      pool.worker.counters.countRefusedRetry(upstream: pool.counterID)
       return false
     }
     pool.retryCount += 1
-    delivery.attempts.isInRetryBudget = true
+    attempts.isInRetryBudget = true
     return true
   }
 
-  func leaveRetryBudget() {
-    delivery.attempts.isInRetryBudget = false
-    delivery.pool?.retryCount -= 1
+  @inline(__always)
+  mutating func leaveRetryBudget() {
+    if !attempts.isInRetryBudget { return }
+    attempts.isInRetryBudget = false
+    pool?.retryCount -= 1
   }
 }

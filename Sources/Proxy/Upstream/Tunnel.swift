@@ -2,7 +2,6 @@
 // exchange, and end with the token that they were opened with. Frames are followed, never held, so that a close frame
 // can be inserted between two of them.
 
-import Bytes
 import Configuration
 import HTTPWire
 import Tokens
@@ -31,156 +30,116 @@ enum TunnelEnding {
     case .idle: .gateway(.webSocketIdle)
     }
   }
+
+  /// Why a new handshake would not be let through. Nil where it would.
+  /// - Parameters:
+  ///   - old: the configuration that let the tunnel in.
+  ///   - route: what the request matches in `fresh`.
+  static func objection(
+    to caller: Caller?, of old: Snapshot, on route: CompiledRoute, of fresh: Snapshot, _ worker: Worker
+  ) -> TunnelEnding? {
+    if route.webSocket == nil { return .routeWithdrawn }
+    if route.isPublic { return nil }
+    guard let caller else { return route.isTokenOptional ? nil : .routeWithdrawn }
+    let policy = old.configuration.issuers[caller.issuer].policy
+    let issuers = route.tokenIssuers.filter { fresh.configuration.issuers[$0].policy == policy }
+    if issuers.isEmpty || route.access.refusal(of: caller) != nil { return .routeWithdrawn }
+    return issuers.contains { worker.isKept(caller.proof, by: $0) } ? nil : .keyWithdrawn
+  }
 }
 
-/// What is known of an open tunnel.
+/// What is known of an open tunnel. Its exchange does what it decides.
 struct Tunnel {
-  var clientFrames = FrameScanner(isMasked: true)
-  var serverFrames = FrameScanner(isMasked: false)
+  private var clientFrames = FrameScanner(isMasked: true)
+  private var serverFrames = FrameScanner(isMasked: false)
   /// When the token is over, with what the route grants beyond that. A steady moment.
-  var endsAt: Int64
-  var movedAt: Int64
+  private let endsAt: Int64
+  private let idleTimeout: Int64
+  private var movedAt: Int64
   /// Set while the end waits for the server's frame under way.
-  var ending: TunnelEnding?
+  private(set) var ending: TunnelEnding?
 
   /// LIMIT: how long the end waits for the rest of a frame. Then the connection is cut.
   static let patienceNanoseconds: Int64 = 5_000_000_000
-}
 
-extension Exchange {
-  /// The server has agreed (101): from now on both bodies run until one side ends.
-  func openTunnel(_ response: borrowing ResponseHead) {
-    answer.hasBegun = true
-    times.upstreamRespondedAt = worker.time.nanoseconds
-    answer.upstreamStatus = 101
-    answer.status = 101
-    request.body.isComplete = false
-    // Sent. A tunnel may live for long.
-    upstreamHead.bytes.releaseStorage()
-    // The route's `timeout` was for the handshake.
-    times.routeDeadline = .max
-    tunnel = Tunnel(endsAt: tokenEnd(), movedAt: worker.time.nanoseconds)
-    downstream?.openTunnel(response, of: self)
-    expectTunnelEnd()
+  init(of caller: Caller?, on route: CompiledRoute?, at time: Time) {
+    endsAt = Self.end(of: caller, grace: route?.webSocket?.expiryGrace.nanoseconds ?? 0, at: time)
+    idleTimeout = route?.webSocket?.idleTimeout.nanoseconds ?? 0
+    movedAt = time.nanoseconds
   }
 
-  /// What the client sent ahead goes on now (T49).
-  func tunnelOpened() { downstream?.resumeInput() }
-
-  private func tokenEnd() -> Int64 {
-    guard let caller, let route, caller.expiresAt != .max else { return .max }
+  private static func end(of caller: Caller?, grace: Int64, at time: Time) -> Int64 {
+    guard let caller, caller.expiresAt != .max else { return .max }
     let (milliseconds, isFar) = caller.expiresAt.multipliedReportingOverflow(by: 1000)
-    let left = max(0, milliseconds &- worker.time.unixMilliseconds)
+    let left = max(0, milliseconds &- time.unixMilliseconds)
     let (nanoseconds, isOver) = left.multipliedReportingOverflow(by: 1_000_000)
-    let grace = route.webSocket?.expiryGrace.nanoseconds ?? 0
-    let (moment, isBeyond) = nanoseconds.addingReportingOverflow(worker.time.nanoseconds &+ grace)
+    let (moment, isBeyond) = nanoseconds.addingReportingOverflow(time.nanoseconds &+ grace)
     return isFar || isOver || isBeyond ? .max : moment
   }
 
-  private func expectTunnelEnd() {
-    guard let tunnel, let downstream else { return }
-    let idle = tunnel.movedAt &+ (route?.webSocket?.idleTimeout.nanoseconds ?? 0)
-    downstream.deadline = min(tunnel.endsAt, idle)
-  }
+  /// When the tunnel is looked at next.
+  var deadline: Int64 { min(endsAt, movedAt &+ idleTimeout) }
 
-  /// A deadline of the tunnel passed.
-  func checkTunnel() {
-    guard let tunnel else { return }
-    let now = worker.time.nanoseconds
-    if tunnel.ending != nil {
-      finish(.truncated)
-    } else if now >= tunnel.endsAt {
-      endTunnel(.tokenExpired)
-    } else if now &- tunnel.movedAt >= route?.webSocket?.idleTimeout.nanoseconds ?? 0 {
-      endTunnel(.idle)
-    } else {
-      expectTunnelEnd()
-    }
+  /// What ends the tunnel now.
+  func due(at now: Int64) -> TunnelEnding? {
+    if now >= endsAt { return .tokenExpired }
+    return now &- movedAt >= idleTimeout ? .idle : nil
   }
 
   // MARK: Bytes
 
-  /// While the end waits for the server, the client's frame under way is its last.
-  func passToServer(_ bytes: Span<UInt8>) {
-    guard let isEnding = tunnel.map({ $0.ending != nil }) else { return }
-    switch tunnel?.clientFrames.scan(bytes, stopsBetweenFrames: isEnding) {
-    case .success(0): break
-    case .success(let count):
-      tunnel?.movedAt = worker.time.nanoseconds
-      request.body.byteCount &+= UInt64(count)
-      writeUpstream(bytes.extracting(0..<count))
-    case .failure, nil: endTunnel(.frameInvalid)
-    }
+  /// How many of the client's bytes go on. Nil when they are not valid frames. While the end waits for the server, the
+  /// client's frame under way is its last.
+  mutating func take(fromClient bytes: Span<UInt8>, at now: Int64) -> Int? {
+    take(clientFrames.scan(bytes, stopsBetweenFrames: ending != nil), at: now)
   }
 
-  func passToClient(_ bytes: Span<UInt8>) {
-    guard let isEnding = tunnel.map({ $0.ending != nil }) else { return }
-    switch tunnel?.serverFrames.scan(bytes, stopsBetweenFrames: isEnding) {
-    case .success(let count):
-      if count > 0 {
-        tunnel?.movedAt = worker.time.nanoseconds
-        writeDownstream(bytes.extracting(0..<count))
-      }
-      if isEnding, tunnel?.serverFrames.isBetweenFrames ?? false { finishTunnel() }
-    case .failure, nil: endTunnel(.frameInvalid)
-    }
+  /// As ``take(fromClient:at:)``.
+  mutating func take(fromServer bytes: Span<UInt8>, at now: Int64) -> Int? {
+    take(serverFrames.scan(bytes, stopsBetweenFrames: ending != nil), at: now)
+  }
+
+  private mutating func take(_ scanned: Result<Int, FrameViolation>, at now: Int64) -> Int? {
+    guard case .success(let count) = scanned else { return nil }
+    if count > 0 { movedAt = now }
+    return count
   }
 
   // MARK: The end
 
-  /// Ends the tunnel with a close frame, at once or behind the server's frame that is under way.
-  func endTunnel(_ ending: TunnelEnding) {
-    guard tunnel != nil, tunnel?.ending == nil else { return }
-    tunnel?.ending = ending
-    if answer.refusal == nil { answer.refusal = ending.refusal }
-    if tunnel?.serverFrames.isBetweenFrames ?? false {
-      finishTunnel()
-    } else if ending == .frameInvalid {
-      // Nothing that could be said would be understood.
-      finish(.truncated)
-    } else {
-      downstream?.deadline = worker.time.nanoseconds &+ Tunnel.patienceNanoseconds
-      delivery.stream?.resumeReading()
-    }
+  /// What has to be done to end the tunnel.
+  enum EndStep {
+    /// Close frames can be sent.
+    case close
+    /// Nothing that could be said would be understood.
+    case cut
+    /// The server's frame under way is waited for.
+    case wait
   }
 
-  private func finishTunnel() {
-    guard let tunnel, let ending = tunnel.ending else { return }
+  /// Nil when the tunnel ends already.
+  mutating func end(_ reason: TunnelEnding) -> EndStep? {
+    if ending != nil { return nil }
+    ending = reason
+    if serverFrames.isBetweenFrames { return .close }
+    return reason == .frameInvalid ? .cut : .wait
+  }
+
+  /// Whether what the end waited for has come.
+  var mayClose: Bool { ending != nil && serverFrames.isBetweenFrames }
+
+  /// Nil when the server has sent one already.
+  var closeFrameForClient: [UInt8]? {
+    guard let ending, !serverFrames.hasClosed else { return nil }
     let code = ending.closeCode
-    let digits = [UInt8(truncatingIfNeeded: code >> 8), UInt8(truncatingIfNeeded: code)]
-    if !tunnel.serverFrames.hasClosed { downstream?.writeBody(([0x88, 2] + digits).span) }
-    if tunnel.clientFrames.isBetweenFrames, !tunnel.clientFrames.hasClosed {
-      // 1001, going away: the codes from 4000 on mean something to the client's application only.
-      let mask = worker.randomIdentifiers.next()
-      let key = (0..<4).map { UInt8(truncatingIfNeeded: mask >> UInt64($0 * 8)) }
-      delivery.stream?.writeBody(([0x88, 0x82] + key + [0x03 ^ key[0], 0xE9 ^ key[1]]).span)
-    }
-    closeTunnel()
+    return [0x88, 2, UInt8(truncatingIfNeeded: code >> 8), UInt8(truncatingIfNeeded: code)]
   }
 
-  /// The client ended its half: there is nobody left to be served.
-  func closeTunnel() {
-    answer.isComplete = true
-    downstream?.writeEnd(trailers: FieldSection())
-    finish(.complete)
-  }
-
-  /// A new configuration or key set took over: a tunnel stays if a new handshake would be let through.
-  func reviewTunnel(_ fresh: Snapshot) {
-    if case .route(let index) = request.matchRoute(in: fresh), fresh.routes.indices.contains(index) {
-      if let ending = objection(fresh, fresh.routes[index]) { endTunnel(ending) }
-    } else {
-      endTunnel(.routeWithdrawn)
-    }
-  }
-
-  private func objection(_ fresh: Snapshot, _ route: CompiledRoute) -> TunnelEnding? {
-    if route.webSocket == nil { return .routeWithdrawn }
-    if route.isPublic { return nil }
-    guard let caller else { return route.isTokenOptional ? nil : .routeWithdrawn }
-    let old = snapshot.configuration.issuers[caller.issuer]
-    let issuers = route.tokenIssuers.filter { fresh.configuration.issuers[$0].policy == old.policy }
-    if issuers.isEmpty || route.access.refusal(of: caller) != nil { return .routeWithdrawn }
-    return issuers.contains { isKept(caller.proof, by: $0) } ? nil : .keyWithdrawn
+  /// Nil when the client has sent one already, or is within a frame.
+  func closeFrameForServer(mask: UInt64) -> [UInt8]? {
+    if !clientFrames.isBetweenFrames || clientFrames.hasClosed { return nil }
+    // 1001, going away: the codes from 4000 on mean something to the client's application only.
+    let key = (0..<4).map { UInt8(truncatingIfNeeded: mask >> UInt64($0 * 8)) }
+    return [0x88, 0x82] + key + [0x03 ^ key[0], 0xE9 ^ key[1]]
   }
 }

@@ -1,6 +1,8 @@
 // Sending the request to the chosen server, and what becomes of it when that goes wrong before an answer has begun.
+// Then what passes of the request's body, and the tunnel that a WebSocket is.
 
 import Bytes
+import Configuration
 import HTTPWire
 
 extension Exchange {
@@ -9,17 +11,20 @@ extension Exchange {
       return .refuse(.gateway(.upstreamConnectFailed))
     }
     times.readTimeout = route?.readTimeout ?? pool.readTimeout ?? snapshot.bodyTimeout
-    if let route, let mirror = route.mirror { startMirror(mirror, route) }
+    if let route, let mirror = route.mirror {
+      if upstreamHead.deadlineStart > 0 { writeDeadline() }
+      delivery.mirror = MirrorStream.start(mirror, of: self, on: route)
+    }
     if let refusal = attempt(pool, at: server) { return .refuse(.gateway(refusal)) }
     return .next
   }
 
-  /// Begins one visit to a server, or says why it cannot.
-  func attempt(_ pool: UpstreamPool, at server: UpstreamServer) -> GatewayRefusal? {
+  /// Begins one attempt at a server, or says why it cannot.
+  private func attempt(_ pool: UpstreamPool, at server: UpstreamServer) -> GatewayRefusal? {
     times.upstreamStartedAt = worker.time.nanoseconds
     delivery.attempts.count += 1
     delivery.attempts.hasRetriedReuse = false
-    guard enter(server) else { return .upstreamOverloaded }
+    guard delivery.enter(server) else { return .upstreamOverloaded }
     guard let stream = pool.takeKept(server) ?? pool.open(server) else { return .resourcesExhausted }
     begin(on: stream)
     return nil
@@ -31,57 +36,7 @@ extension Exchange {
     stream.begin(self)
   }
 
-  /// Whether body bytes have somewhere to go. Not before the connection is there: so another server can be tried. And
-  /// not before the server has agreed to a tunnel: what comes before would be a request's body, or another request
-  /// (T49).
-  var isAcceptingBody: Bool {
-    !answer.isComplete && delivery.stream?.isConnected ?? false && (!request.handshake.isRequested || tunnel != nil)
-  }
-
   func upstreamConnected() {
-    if !request.body.isComplete { downstream?.resumeInput() }
-  }
-
-  func receivedBody(_ bytes: Span<UInt8>) {
-    if tunnel != nil { return passToServer(bytes) }
-    if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
-    delivery.mirror?.receivedBody(bytes)
-    writeUpstream(bytes)
-  }
-
-  func receivedBody(moving bytes: inout ByteQueue) {
-    guard tunnel == nil, let upstream = delivery.stream else { return receivedBody(bytes.span) }
-    if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
-    delivery.mirror?.receivedBody(bytes.span)
-    upstream.writeBody(moving: &bytes)
-    holdClientBack(for: upstream)
-  }
-
-  private func holdClientBack(for upstream: any UpstreamStream) {
-    if upstream.isOutputFull {
-      upstream.awaitDrain()
-      request.body.hasHeldClientBack = true
-      downstream?.pauseReading()
-    }
-  }
-
-  func writeUpstream(_ bytes: Span<UInt8>) {
-    guard let upstream = delivery.stream else { return }
-    upstream.writeBody(bytes)
-    holdClientBack(for: upstream)
-  }
-
-  func receivedBodyEnd() {
-    request.body.isComplete = true
-    if tunnel != nil { return closeTunnel() }
-    guard let upstream = delivery.stream else { return }
-    var trailers = ByteQueue()
-    appendTrailers(of: request.body.trailers, to: &trailers)
-    delivery.mirror?.receivedEnd(trailers: trailers.span)
-    upstream.writeEnd(trailers: trailers.span)
-  }
-
-  func upstreamDrained() {
     if !request.body.isComplete { downstream?.resumeInput() }
   }
 
@@ -97,7 +52,7 @@ extension Exchange {
 
   /// A request that was sent before continues where it is. A body that is still to come is requested, unless the
   /// connection will do so itself. One that is over is ended on the new connection as well.
-  func continueRequest() {
+  private func continueRequest() {
     if request.body.isComplete {
       receivedBodyEnd()
     } else if delivery.stream?.isConnected ?? false {
@@ -105,21 +60,105 @@ extension Exchange {
     }
   }
 
+  /// The exchange is over, or goes on elsewhere: what it has at its server is for others.
+  func releaseUpstream(isReusable: Bool) {
+    if let stream = delivery.stream {
+      delivery.stream = nil
+      stream.release(isReusable: isReusable)
+    }
+    // The request that gets its permit may take its connection, too.
+    leaveServer(answer.hasBegun ? .answered(status: answer.upstreamStatus) : .left)
+    delivery.leaveRetryBudget()
+  }
+
+  /// Exactly once for each attempt. Without one nothing.
+  private func leaveServer(_ outcome: AttemptOutcome) {
+    guard let pool = delivery.leaveServer() else { return }
+    if let server = delivery.server { pool.judge(outcome, of: server) }
+    if pool.adaptiveLimit != nil { noteResponseTime(outcome, pool.shared.concurrency) }
+    // Asked of the attempt: a reload may have brought the limit, or taken it away, meanwhile.
+    if delivery.returnServerPermit() { pool.placeFreed() }
+  }
+
+  /// How long the server took to answer, or was waited for in vain.
+  private func noteResponseTime(_ outcome: AttemptOutcome, _ limit: ConcurrencyLimit) {
+    switch outcome {
+    case .answered: limit.noteResponse(nanoseconds: times.upstreamRespondedAt &- times.upstreamStartedAt)
+    case .failed(.upstreamTimeout): limit.noteResponse(nanoseconds: worker.time.nanoseconds &- times.upstreamStartedAt)
+    case .failed, .connectFailed, .left: break
+    }
+  }
+
+  // MARK: The request's body
+
+  /// Whether body bytes have somewhere to go. Not before the connection is there: so another server can be tried. And
+  /// not before the server has agreed to a tunnel: what comes before would be a request's body, or another request
+  /// (T49).
+  var isAcceptingBody: Bool {
+    !answer.isComplete && delivery.stream?.isConnected ?? false && (!request.handshake.isRequested || tunnel != nil)
+  }
+
+  func receivedBody(_ bytes: Span<UInt8>) {
+    if tunnel != nil { return passToServer(bytes) }
+    if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
+    delivery.mirror?.receivedBody(bytes)
+    writeUpstream(bytes)
+  }
+
+  func receivedBody(moving bytes: inout ByteQueue) {
+    guard tunnel == nil, let stream = delivery.stream else { return receivedBody(bytes.span) }
+    if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
+    delivery.mirror?.receivedBody(bytes.span)
+    stream.writeBody(moving: &bytes)
+    holdClientBack(for: stream)
+  }
+
+  private func holdClientBack(for stream: any UpstreamStream) {
+    if stream.isOutputFull {
+      stream.awaitDrain()
+      request.body.hasHeldClientBack = true
+      downstream?.pauseReading()
+    }
+  }
+
+  func writeUpstream(_ bytes: Span<UInt8>) {
+    guard let stream = delivery.stream else { return }
+    stream.writeBody(bytes)
+    holdClientBack(for: stream)
+  }
+
+  func receivedBodyEnd() {
+    request.body.isComplete = true
+    if tunnel != nil { return closeTunnel() }
+    guard let stream = delivery.stream else { return }
+    var trailers = ByteQueue()
+    request.body.appendTrailers(route, snapshot, to: &trailers)
+    delivery.mirror?.receivedEnd(trailers: trailers.span)
+    stream.writeEnd(trailers: trailers.span)
+  }
+
+  func upstreamDrained() {
+    if !request.body.isComplete { downstream?.resumeInput() }
+  }
+
+  /// The server's connection, if the request's body goes there as it comes.
+  var requestRelayTarget: Connection? {
+    guard tunnel == nil, delivery.mirror == nil, isAcceptingBody,
+      let server = delivery.stream as? HTTP1UpstreamConnection, server.takesBodyAsIs
+    else { return nil }
+    return server
+  }
+
+  func relayedBody(_ byteCount: Int) {
+    if isOverBodyLimit(adding: byteCount) { refuse(.gateway(.bodyTooLarge)) }
+  }
+
+  // MARK: Failures
+
   func connectFailed(_ refusal: GatewayRefusal) {
     delivery.stream = nil
     leaveServer(refusal == .resourcesExhausted ? .left : .connectFailed)
     if planRetry(after: .connectFailure) { retry() } else { refuse(.gateway(refusal)) }
-  }
-
-  func retryOnFreshConnection() {
-    guard let pool = delivery.pool, let server = delivery.server, let stream = pool.openAnew(server) else {
-      return refuse(.gateway(.upstreamClosed))
-    }
-    delivery.attempts.hasRetriedReuse = true
-    delivery.attempts.count += 1
-    worker.counters.countRetry(upstream: pool.counterID)
-    begin(on: stream)
-    continueRequest()
   }
 
   /// The server failed in the middle of the exchange.
@@ -135,30 +174,176 @@ extension Exchange {
     }
   }
 
-  func releaseUpstream(isReusable: Bool) {
-    if let connection = delivery.stream {
-      delivery.stream = nil
-      connection.release(isReusable: isReusable)
-    }
-    // The request that gets its permit may take its connection, too.
-    leaveServer(answer.hasBegun ? .answered(status: answer.upstreamStatus) : .left)
-    if delivery.attempts.isInRetryBudget { leaveRetryBudget() }
+  /// A kept connection was closed just as the request was sent (T71), or a stream was refused. Sending again, once, is
+  /// safe where the method is idempotent or the server never looked at the request, and where no body was handed over
+  /// that would be missing now.
+  func mayRetry(isUnprocessed: Bool) -> Bool {
+    !delivery.attempts.hasRetriedReuse && !answer.hasBegun && request.isWhole
+      && (isUnprocessed || request.isRepeatable)
   }
 
-  /// Trailers never carry what a head may not (T36): only fields that mean nothing to a gateway, and no identity.
-  private func appendTrailers(of section: borrowing FieldSection, to allowed: inout ByteQueue) {
-    let bytes = section.bytes.span
-    for index in section.fields.indices {
-      let field = section.fields[index]
-      if isTrailerKept(field, bytes.extracting(field.name)) { allowed.append(bytes.extracting(field.line)) }
+  func retryOnFreshConnection() {
+    guard let pool = delivery.pool, let server = delivery.server, let stream = pool.openAnew(server) else {
+      return refuse(.gateway(.upstreamClosed))
+    }
+    delivery.attempts.hasRetriedReuse = true
+    delivery.attempts.count += 1
+    worker.counters.countRetry(upstream: pool.counterID)
+    begin(on: stream)
+    continueRequest()
+  }
+
+  /// Decides on another attempt, and where and when it is made: ``retry()`` makes it. What was never sent may go
+  /// anywhere, whatever its method.
+  private func planRetry(after cause: RetryCause, retryAfter: Int64 = 0) -> Bool {
+    let isSafe = !answer.hasBegun && !answer.isInterimSent && request.isWhole && request.isRepeatable
+    guard isSafe || cause.isUnsent, delivery.mayRetry(after: cause), let pool = delivery.pool,
+      let next = pool.nextServer(for: self),
+      let pause = delivery.planRetry(at: next, after: cause, retryAfter: retryAfter)
+    else { return false }
+    wait = .retry(next, at: worker.time.nanoseconds &+ pause)
+    return true
+  }
+
+  /// Makes the attempt that was decided on, at once or when its moment has come: a worker looks ten times a second.
+  private func retry() {
+    if let wait, wait.end > worker.time.nanoseconds, let downstream {
+      downstream.deadline = min(downstream.deadline, wait.end)
+    } else {
+      retryNow()
     }
   }
 
-  private func isTrailerKept(_ field: FieldLine, _ name: Span<UInt8>) -> Bool {
-    field.folded == .other && !snapshot.identityDrops.contains(name, hash: field.foldedHash)
-      && !snapshot.neverForwarded.contains(name, hash: field.foldedHash)
-      && !snapshot.trust.fields.contains(name, hash: field.foldedHash)
-      && !(route?.requestDrops.contains(name, hash: field.foldedHash) ?? false)
-      && !(route?.headerSources.contains(name, hash: field.foldedHash) ?? false)
+  func retryNow() {
+    guard let pool = delivery.pool, case .retry(let planned, _) = wait else {
+      return refuse(.gateway(.upstreamConnectFailed))
+    }
+    wait = nil
+    guard let server = enter(planned, orAnotherOf: pool) else { return refuse(.gateway(.upstreamOverloaded)) }
+    if let refusal = attempt(pool, at: server) { return refuse(.gateway(refusal)) }
+    continueRequest()
+  }
+
+  /// The server that was meant, or where that is full meanwhile another that has not failed the request.
+  private func enter(_ planned: UpstreamServer, orAnotherOf pool: UpstreamPool) -> UpstreamServer? {
+    let triedCount = delivery.attempts.triedServers.count
+    defer { delivery.attempts.triedServers.removeLast(delivery.attempts.triedServers.count - triedCount) }
+    var next: UpstreamServer? = planned
+    while let server = next {
+      if delivery.enter(server) { return server }
+      delivery.attempts.triedServers.append(server)
+      next = pool.nextServer(for: self)
+      if let again = next, delivery.attempts.hasTried(again) { next = nil }
+    }
+    return nil
+  }
+
+  /// Whether the server's answer is dropped for another attempt.
+  func holdsBack(_ response: borrowing ResponseHead) -> Bool {
+    guard response.status >= 500, let pool = delivery.pool, pool.retry.statuses.contains(response.status) else {
+      return false
+    }
+    return planRetry(after: .status(response.status), retryAfter: response.retryAfter)
+  }
+
+  /// The answer was dropped: its stream is released, and the next attempt made.
+  func retryHeldBack(_ status: Int) {
+    let dropped = delivery.stream
+    delivery.stream = nil
+    times.upstreamRespondedAt = worker.time.nanoseconds
+    leaveServer(.answered(status: status))
+    times.upstreamRespondedAt = 0
+    dropped?.release(isReusable: false)
+    retry()
+  }
+
+  // MARK: A tunnel
+
+  /// The server has agreed (101): from now on both bodies run until one side ends.
+  func openTunnel(_ response: borrowing ResponseHead) {
+    answer.hasBegun = true
+    times.upstreamRespondedAt = worker.time.nanoseconds
+    answer.upstreamStatus = 101
+    answer.status = 101
+    request.body.isComplete = false
+    // Sent. A tunnel may live for long.
+    upstreamHead.bytes.releaseStorage()
+    // The route's `timeout` was for the handshake.
+    times.routeDeadline = .max
+    let tunnel = Tunnel(of: caller, on: route, at: worker.time)
+    self.tunnel = tunnel
+    downstream?.openTunnel(response, of: self)
+    downstream?.deadline = tunnel.deadline
+  }
+
+  /// What the client sent ahead goes on now (T49).
+  func tunnelOpened() { downstream?.resumeInput() }
+
+  private func passToServer(_ bytes: Span<UInt8>) {
+    guard let count = tunnel?.take(fromClient: bytes, at: worker.time.nanoseconds) else {
+      return endTunnel(.frameInvalid)
+    }
+    if count == 0 { return }
+    request.body.byteCount &+= UInt64(count)
+    writeUpstream(bytes.extracting(0..<count))
+  }
+
+  func passToClient(_ bytes: Span<UInt8>) {
+    guard let count = tunnel?.take(fromServer: bytes, at: worker.time.nanoseconds) else {
+      return endTunnel(.frameInvalid)
+    }
+    if count > 0 { writeDownstream(bytes.extracting(0..<count)) }
+    if tunnel?.mayClose ?? false { closeTunnelByFrames() }
+  }
+
+  /// A deadline of the tunnel passed.
+  func checkTunnel() {
+    guard let tunnel else { return }
+    if tunnel.ending != nil {
+      finish(.truncated)
+    } else if let ending = tunnel.due(at: worker.time.nanoseconds) {
+      endTunnel(ending)
+    } else {
+      downstream?.deadline = tunnel.deadline
+    }
+  }
+
+  /// Ends the tunnel with a close frame, at once or behind the server's frame that is under way.
+  func endTunnel(_ ending: TunnelEnding) {
+    guard let step = tunnel?.end(ending) else { return }
+    if answer.refusal == nil { answer.refusal = ending.refusal }
+    switch step {
+    case .close: closeTunnelByFrames()
+    case .cut: finish(.truncated)
+    case .wait:
+      downstream?.deadline = worker.time.nanoseconds &+ Tunnel.patienceNanoseconds
+      delivery.stream?.resumeReading()
+    }
+  }
+
+  private func closeTunnelByFrames() {
+    guard let tunnel else { return }
+    if let frame = tunnel.closeFrameForClient { downstream?.writeBody(frame.span) }
+    if let frame = tunnel.closeFrameForServer(mask: worker.randomIdentifiers.next()) {
+      delivery.stream?.writeBody(frame.span)
+    }
+    closeTunnel()
+  }
+
+  /// The client ended its half, or the tunnel ends: there is nobody left to be served.
+  private func closeTunnel() {
+    answer.isComplete = true
+    downstream?.writeEnd(trailers: FieldSection())
+    finish(.complete)
+  }
+
+  /// A new configuration or key set took over: a tunnel stays if a new handshake would be let through.
+  func reviewTunnel(_ fresh: Snapshot) {
+    if case .route(let index) = request.matchRoute(in: fresh), fresh.routes.indices.contains(index) {
+      let ending = TunnelEnding.objection(to: caller, of: snapshot, on: fresh.routes[index], of: fresh, worker)
+      if let ending { endTunnel(ending) }
+    } else {
+      endTunnel(.routeWithdrawn)
+    }
   }
 }

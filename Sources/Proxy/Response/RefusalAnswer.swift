@@ -1,0 +1,60 @@
+// How the gateway refuses a request: with a problem document (RFC 9457) or a page of the operator's.
+
+import Bytes
+import HTTPWire
+import Tokens
+
+extension GatewayAnswer {
+  /// A page of the operator's, or a problem document.
+  init(
+    refusing request: borrowing ClientRequest, _ refusal: Refusal, _ route: CompiledRoute?, _ snapshot: Snapshot
+  ) {
+    self.init(status: refusal.status)
+    let record = refusal.record
+    let lines =
+      "Cache-Control: no-store\r\n" + Self.challengeLine(record.challenge, route)
+      + Self.extraLine(record.extraField, request, route, snapshot)
+    let requestID = request.id.text()
+    if let page = ErrorPage.page(for: refusal, of: request.head, route, snapshot) {
+      // The page's text is the operator's: programs find the code here.
+      fieldLines = Array((page.typeLine + "X-Error-Code: \(refusal.code)\r\n" + lines).utf8)
+      body = page.body(status: status, code: refusal.code, requestID: requestID)
+      return
+    }
+    fieldLines = Array(("Content-Type: application/problem+json\r\n" + lines).utf8)
+    // Every part is ours or was checked to be visible ASCII without quotes, so nothing needs escaping.
+    let text =
+      "{\"type\":\"about:blank\",\"title\":\"\(reason)\",\"status\":\(status),"
+      + "\"code\":\"\(refusal.code)\",\"request_id\":\"\(requestID)\"}\n"
+    body = Array(text.utf8)
+  }
+
+  private static func challengeLine(_ challenge: Challenge, _ route: CompiledRoute?) -> String {
+    let bearer = "WWW-Authenticate: Bearer realm=\"catraca\""
+    return switch challenge {
+    case .none: ""
+    case .bearer: bearer + "\r\n"
+    case .invalidToken: bearer + ", error=\"invalid_token\"\r\n"
+    case .insufficientScope: bearer + ", error=\"insufficient_scope\"\r\n"
+    case .insufficientScopeOfRoute:
+      bearer + ", error=\"insufficient_scope\"" + (route.map { ", scope=\"\($0.scopeText)\"" } ?? "") + "\r\n"
+    }
+  }
+
+  private static func extraLine(
+    _ field: ExtraField?, _ request: borrowing ClientRequest, _ route: CompiledRoute?, _ snapshot: Snapshot
+  ) -> String {
+    switch field {
+    case nil: return ""
+    case .retrySoon: return "Retry-After: 1\r\n"
+    case .retryWithKeys: return "Retry-After: \(LookBudget.secondsWithoutKeys)\r\n"
+    case .retryAfterMaintenance:
+      return route?.maintenance.map { "Retry-After: \($0.retryAfterSeconds)\r\n" } ?? ""
+    case .allow:
+      var allowed = ByteQueue()
+      snapshot.routeTable.appendAllow(of: request.match, to: &allowed)
+      return "Allow: \(allowed.text())\r\n"
+    case .webSocketVersion: return "Sec-WebSocket-Version: 13\r\n"
+    }
+  }
+}

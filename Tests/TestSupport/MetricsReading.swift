@@ -22,6 +22,9 @@ package struct MetricsReading: Sendable {
     }.reduce(0) { $0 + $1.value }
   }
 
+  /// Whether a connection was ended because others waited for its place. One that does not open for a second is.
+  package var hasGivenUpAny: Bool { sum("catraca_errors_total", ["reason": "idle_given_up"]) > 0 }
+
   private static func sample(_ line: Substring) throws -> Sample {
     guard let space = line.lastIndex(of: " "), let value = Double(line[line.index(after: space)...]) else {
       throw StreamFailure.malformed("metrics line: \(line)")

@@ -24,6 +24,12 @@ package func poll(
   }
 }
 
+/// Whether a request that was sent at `start` may have waited for an issuer as long as the gateway lets it: 0.9 s, by a
+/// clock that a busy worker may read late. An answer without a wait comes far sooner.
+package func mayHaveWaitedForKeys(since start: ContinuousClock.Instant) -> Bool {
+  ContinuousClock.now - start > .milliseconds(450)
+}
+
 /// Makes attempts until one gives a result. A test of a short timeout needs it for what must come before that timeout.
 /// On a busy machine it may come too late, which says nothing about the gateway. Such an attempt gives nil.
 package func undisturbed<Result>(_ awaited: String, _ attempt: () async throws -> Result?) async throws -> Result {

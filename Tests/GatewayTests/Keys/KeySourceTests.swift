@@ -90,6 +90,7 @@ struct KeySourceTests {
     try await door.gateway.waitUntilReady()
     #expect(try await door.verdict(issuer.token()) == "passed")
     issuer.publish([issuer.key.jwk(), next.jwk()])
+    let start = ContinuousClock.now
     try await withThrowingTaskGroup(of: Int.self) { group in
       for number in 0..<20 {
         group.addTask {
@@ -97,8 +98,7 @@ struct KeySourceTests {
           return try await undisturbed("the new key in time") {
             let start = ContinuousClock.now
             let status = try await door.gateway.get("/door", ["Authorization: Bearer \(token)"]).status
-            // The gateway waits 0.9 s for it.
-            return status == 401 && ContinuousClock.now - start > .milliseconds(900) ? nil : status
+            return status == 401 && mayHaveWaitedForKeys(since: start) ? nil : status
           }
         }
       }
@@ -108,27 +108,30 @@ struct KeySourceTests {
     // of it takes one of the other two looks.
     let targets = issuer.server.targets
     #expect(targets.starts(with: ["/.well-known/openid-configuration", "/keys", "/keys"]), "\(targets)")
-    #expect(targets.dropFirst().allSatisfy { $0 == "/keys" } && targets.count <= 5, "\(targets)")
+    #expect(targets.dropFirst().allSatisfy { $0 == "/keys" }, "\(targets)")
     let accepted = try await door.gateway.metrics().sum("catraca_auth_total", ["result": "accepted"])
     #expect(accepted == 21)
-    // Two more looks are left, then nobody is asked because of a kid for a while.
+    // Two more looks are left, then nobody is asked because of a kid for ten seconds.
     for number in 0..<9 {
       #expect(try await door.verdict(issuer.token(header: ["kid": .string("other-\(number)")])) == "key_unknown")
     }
-    #expect(issuer.fetchCount <= 4)
+    #expect(issuer.fetchCount <= 4 + Int((ContinuousClock.now - start) / .seconds(10)))
   }
 
   @Test("A request that waits for an issuer that does not answer waits no longer than about a second, and is counted")
   func silentIssuer() async throws {
     let issuer = try await TestIssuer.start(.es256)
-    let door = try await TokenDoor.start(issuers: issuer.configuration())
-    try await door.gateway.waitUntilReady()
-    issuer.server.putAll(.hang)
-    let started = ContinuousClock.now
-    #expect(try await door.verdict(issuer.token(header: ["kid": "new"])) == "key_unknown")
-    #expect(ContinuousClock.now - started > .milliseconds(800))
-    // The fetch itself ends much later.
-    #expect(try await door.gateway.metrics().sum("catraca_jwks_refresh_total", ["result": "timeout"]) == 0)
+    let door = try await undisturbed("an answer before the fetch ends, which lasts for ten seconds") {
+      issuer.server.putAll(nil)
+      let door = try await TokenDoor.start(issuers: issuer.configuration())
+      try await door.gateway.waitUntilReady()
+      issuer.server.putAll(.hang)
+      let start = ContinuousClock.now
+      #expect(try await door.verdict(issuer.token(header: ["kid": "new"])) == "key_unknown")
+      #expect(mayHaveWaitedForKeys(since: start))
+      let metrics = try await door.gateway.metrics()
+      return metrics.sum("catraca_jwks_refresh_total", ["result": "timeout"]) == 0 ? door : nil
+    }
     #expect(try await door.verdict(issuer.token()) == "passed")
   }
 

@@ -11,6 +11,7 @@ import Tokens
     let keys = try ["first", "second", "third"].map { try TestKey(.es256, id: $0) }
     let issuer = try await TestIssuer.start(keys[0])
     let door = try await TokenDoor.start(issuers: issuer.configuration())
+    try await door.gateway.waitUntilReady()
     for key in keys {
       issuer.publish([key.jwk()])
       #expect(try await door.verdictOfNewKey(issuer.token(key: key)) == "passed", "\(key.id ?? "")")

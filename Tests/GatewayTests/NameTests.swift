@@ -50,7 +50,8 @@ struct NameTests {
     let second = try await TestUpstream.answering("second", at: "127.0.0.3", port: first.port)
     let names = try await TestNameServer.start(Self.say(Self.first, Self.second))
     let gateway = try await GatewayProcess.start(Self.configuration(names.address, port: first.port))
-    #expect(try await texts(gateway) == ["first", "second"])
+    // The start waits two seconds for the name.
+    try await gateway.waitUntil("both are asked") { try await texts(gateway) == ["first", "second"] }
     names.say(Self.say(Self.first))
     try await gateway.waitUntil("only the first is asked") { try await texts(gateway) == ["first"] }
     // Its idle connections are closed.
@@ -78,7 +79,8 @@ struct NameTests {
     let names = try await TestNameServer.start { $0.answer([], flags: [0x81, 0x82]) }
     let gateway = try await GatewayProcess.start(Self.configuration(names.address, port: first.port))
     let refused = try await gateway.get("/")
-    #expect(refused.status == 503 && refused.code == "upstream_unresolved")
+    #expect(refused.status == 503)
+    #expect(refused.code == "upstream_unresolved")
     _ = try await gateway.waitForLog("the failure") { $0.contains("a name could not be resolved") }
     names.say(Self.say(Self.first))
     try await gateway.waitUntil("it heals") { try await gateway.get("/").text == "first" }
@@ -104,7 +106,7 @@ struct NameTests {
       return query.answer(query.isIPv6 ? [] : [Self.first], seconds: 60)
     }
     let gateway = try await GatewayProcess.start(Self.configuration(names.address, port: first.port))
-    #expect(try await texts(gateway) == ["first"])
+    try await gateway.waitUntil("the first is asked") { try await texts(gateway) == ["first"] }
     #expect(!first.requests.isEmpty)
   }
 
@@ -118,7 +120,8 @@ struct NameTests {
     try gateway.write(configuration: Self.configuration(names.address, port: first.port))
     #expect(try await gateway.reload().status == 200)
     #expect(try await texts(gateway) == ["second"])
-    #expect(first.requests.isEmpty && !second.requests.isEmpty)
+    #expect(first.requests.isEmpty)
+    #expect(!second.requests.isEmpty)
   }
 
   @Test("A real DNS server: addresses by hosts file, changed at run time")

@@ -53,13 +53,16 @@ struct RecoveryTests {
       """)
     #expect(try await gateway.get("/").text == "alive")
     #expect(upstream?.requests.isEmpty == false)
+    let connections = upstream?.connections ?? []
     upstream = nil
+    for connection in connections { try await connection.waitUntilGone() }
     try? FileManager.default.removeItem(atPath: path)
     // Until the checks have found it out, a request does.
     let first = try await gateway.get("/")
     #expect([502, 503].contains(first.status))
     let line = try await gateway.waitForLog("it is out") { $0.contains("a server is unhealthy") }
-    #expect(line.contains("reason=connect_failed") && line.contains("server=unix:\(path)"))
+    #expect(line.contains("reason=connect_failed"))
+    #expect(line.contains("server=unix:\(path)"))
     try await gateway.waitUntil("the refusal") { try await gateway.get("/").code == "upstream_unavailable" }
     upstream = try await Self.start(path, load)
     _ = try await gateway.waitForLog("it is back") { $0.contains("a server is healthy") }
@@ -72,7 +75,8 @@ struct RecoveryTests {
     #expect(load.current.peak <= 4)
     #expect(gateway.standardError.count { $0.contains("a server is") } == 2)
     let metrics = try await gateway.metrics()
-    #expect(metrics.sum("catraca_upstream_queued") == 0 && metrics.sum("catraca_upstream_requests_active") == 0)
+    #expect(metrics.sum("catraca_upstream_queued") == 0)
+    #expect(metrics.sum("catraca_upstream_requests_active") == 0)
     #expect(upstream?.failures.isEmpty == true)
   }
 
@@ -113,7 +117,8 @@ struct RecoveryTests {
     }
     #expect(counts.count == 16)
     let metrics = try await gateway.metrics()
-    #expect(metrics.sum("catraca_upstream_queued") == 0 && metrics.sum("catraca_upstream_requests_active") == 0)
+    #expect(metrics.sum("catraca_upstream_queued") == 0)
+    #expect(metrics.sum("catraca_upstream_requests_active") == 0)
     #expect(metrics.sum("catraca_upstream_rejected_total") == 0)
     #expect(upstream.requests.count { $0.target == "/" } == counts.reduce(0, +))
     // All places were given back: with one place requests still pass.

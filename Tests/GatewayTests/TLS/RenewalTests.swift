@@ -47,13 +47,18 @@ struct RenewalTests {
       try await gateway.curl([], host: "a.apps.test").0 == 0
     }
     try gateway.process.write(file: "a.crt", "-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n")
-    let line = try await gateway.process.waitForLog("the bad renewal") { $0.contains("certificates not renewed") }
-    #expect(line.contains("a.crt") && line.contains("error"))
+    // The gateway may have looked between the two files, and then it has reported the new key, too.
+    _ = try await gateway.process.waitForLog("the bad renewal") {
+      $0.contains("certificates not renewed") && $0.contains("a.crt") && $0.contains("error")
+        && !$0.contains("does not belong")
+    }
     #expect(try await gateway.curl([], host: "a.apps.test").0 == 0)
     // A key that does not fit is as bad. With its certificate it is good again.
+    let wrongKey = { (line: String) in line.contains("certificates not renewed") && line.contains("does not belong") }
+    let count = gateway.process.standardError.count(where: wrongKey)
     try gateway.process.write(file: "a.crt", text(certificates.certificate(.good)))
-    _ = try await gateway.process.waitForLog("the wrong key") {
-      $0.contains("certificates not renewed") && $0.contains("a.key")
+    try await gateway.process.waitUntil("the wrong key to be reported") {
+      gateway.process.standardError.count(where: wrongKey) > count
     }
     #expect(try await gateway.curl([], host: "a.apps.test").0 == 0)
     try gateway.process.write(file: "a.key", text(certificates.key(.good)))
@@ -79,7 +84,9 @@ struct RenewalTests {
     let gateway = try await start()
     try gateway.process.write(file: "a.key", "no key at all")
     let response = try await gateway.process.reload()
-    #expect(response.status == 422 && response.text.contains("a.key") && response.text.contains("gateway.conf:"))
+    #expect(response.status == 422)
+    #expect(response.text.contains("a.key"))
+    #expect(response.text.contains("gateway.conf:"))
     #expect(!response.text.contains("no key at all"))
     #expect(try await gateway.curl([]).0 == 0)
   }

@@ -7,7 +7,8 @@ import Testing
 struct LargeBodyTests {
   private static let byteCount = 1 << 30
   private static let residentGrowthMax = 8 << 20
-  private static let limit = Duration.seconds(60)
+  /// For a gibibyte on a machine that is busy with much else.
+  private static let limit = Duration.seconds(1200)
 
   @Test("A download of 1 GiB passes in flat memory", .tags(.slow))
   func download() async throws {

@@ -16,7 +16,8 @@ struct TokenCommandTests {
   /// What a command printed, which must have gone well.
   private static func printed(_ arguments: String..., files: [String: String] = [:]) async throws -> String {
     let ran = try await GatewayProcess.run(["token"] + arguments, files: files)
-    #expect(ran.status == 0 && ran.standardError.isEmpty, "\(arguments): \(ran)")
+    #expect(ran.status == 0, "\(arguments): \(ran)")
+    #expect(ran.standardError.isEmpty, "\(arguments): \(ran)")
     return ran.standardOutput
   }
 
@@ -48,7 +49,8 @@ struct TokenCommandTests {
       """, files: ["keys.json": keySet])
     #expect(try await gateway.get("/", ["Authorization: Bearer \(token)"]).status == 204)
     let inspected = try await Self.token("inspect", "--keys", "keys.json", token, files: ["keys.json": keySet])
-    #expect(inspected.status == 0 && inspected.standardOutput.contains("valid (\(algorithm))"), "\(inspected)")
+    #expect(inspected.status == 0, "\(inspected)")
+    #expect(inspected.standardOutput.contains("valid (\(algorithm))"), "\(inspected)")
   }
 
   @Test(
@@ -75,7 +77,9 @@ struct TokenCommandTests {
     let token = try await Self.printed("mint", "--key", "secret.json", files: ["secret.json": secret])
     #expect(Self.part(token, 0).contains("\"alg\":\"\(algorithm)\""))
     let refused = try await Self.token("keyset", "secret.json", files: ["secret.json": secret])
-    #expect(refused.status == 1 && refused.standardOutput.isEmpty && refused.standardError.contains("is a secret"))
+    #expect(refused.status == 1)
+    #expect(refused.standardOutput.isEmpty)
+    #expect(refused.standardError.contains("is a secret"))
   }
 
   @Test("Claims are as they were named, and a later one replaces an earlier")
@@ -107,8 +111,10 @@ struct TokenCommandTests {
   func refusedMints(_ arguments: [String], _ words: String) async throws {
     let key = try await Self.printed("key")
     let ran = try await GatewayProcess.run(["token", "mint", "--key", "key.pem"] + arguments, files: ["key.pem": key])
-    #expect(ran.status == 1 && ran.standardOutput.isEmpty)
-    #expect(ran.standardError.hasPrefix("catraca: ") && ran.standardError.contains(words), "\(ran.standardError)")
+    #expect(ran.status == 1)
+    #expect(ran.standardOutput.isEmpty)
+    #expect(ran.standardError.hasPrefix("catraca: "), "\(ran.standardError)")
+    #expect(ran.standardError.contains(words), "\(ran.standardError)")
     #expect(!ran.standardError.trimmingCharacters(in: .newlines).contains("\n"))
   }
 
@@ -120,7 +126,9 @@ struct TokenCommandTests {
     ])
   func refusedKeys(_ text: String, _ words: String) async throws {
     let ran = try await Self.token("keyset", "other.pem", files: ["other.pem": text])
-    #expect(ran.status == 1 && ran.standardError.contains("other.pem") && ran.standardError.contains(words))
+    #expect(ran.status == 1)
+    #expect(ran.standardError.contains("other.pem"))
+    #expect(ran.standardError.contains(words))
     #expect(try await Self.token("keyset", "none.pem").standardError.contains("none.pem cannot be read"))
   }
 
@@ -135,7 +143,8 @@ struct TokenCommandTests {
     #expect(mode?.intValue == 0o600)
     let first = try String(contentsOfFile: path, encoding: .utf8)
     let again = try await Self.token("key", "--out", path)
-    #expect(again.status == 1 && again.standardError.contains("it stays"))
+    #expect(again.status == 1)
+    #expect(again.standardError.contains("it stays"))
     #expect(try String(contentsOfFile: path, encoding: .utf8) == first)
   }
 
@@ -147,11 +156,11 @@ struct TokenCommandTests {
     let shown = try await Self.printed("inspect", "Bearer " + token)
     for words in [
       "header (not verified)", "payload (not verified)", "\"alg\": \"ES256\"", "# 2023-11-14T22:13:20Z, ",
-      "Z, in 1h 59m",
       "64 bytes, not verified",
     ] {
-      #expect(shown.contains(words) || (words.contains("1h 59m") && shown.contains("Z, in 2h")), "\(words): \(shown)")
+      #expect(shown.contains(words), "\(words): \(shown)")
     }
+    #expect(shown.contains(/Z, in (2h|1h [0-9]+m)/), "\(shown)")
   }
 
   @Test("A signature that does not hold is said so, with exit code 1")
@@ -166,7 +175,8 @@ struct TokenCommandTests {
     for (token, words) in [(forged, "not made with that key"), (unknown, "with the token's kid")] {
       let ran = try await Self.token("inspect", "--keys", "keys.json", token, files: ["keys.json": keySet])
       #expect(ran.status == 1)
-      #expect(ran.standardOutput.contains("NOT VALID: ") && ran.standardOutput.contains(words), "\(ran)")
+      #expect(ran.standardOutput.contains("NOT VALID: "), "\(ran)")
+      #expect(ran.standardOutput.contains(words), "\(ran)")
       #expect(ran.standardOutput.contains("header (not verified)"))
     }
   }
@@ -180,9 +190,12 @@ struct TokenCommandTests {
     ])
   func refusedTokens(_ token: String, _ words: String) async throws {
     let ran = try await Self.token("inspect", token)
-    #expect(ran.status == 1 && ran.standardOutput.isEmpty && ran.standardError.contains(words), "\(ran)")
+    #expect(ran.status == 1, "\(ran)")
+    #expect(ran.standardOutput.isEmpty, "\(ran)")
+    #expect(ran.standardError.contains(words), "\(ran)")
     let keys = try await Self.token("inspect", "--keys", "k", "e30.e30.AA", files: ["k": "{\"keys\":[]}"])
-    #expect(keys.status == 1 && keys.standardError.contains("it has no keys"))
+    #expect(keys.status == 1)
+    #expect(keys.standardError.contains("it has no keys"))
   }
 
   @Test("Nothing in a token can send a control sequence to the terminal")
@@ -190,13 +203,15 @@ struct TokenCommandTests {
     let payload = #"{"a":"\#u{9b}31m\#u{202e}\u001b[31m","\#u{85}":1}"#
     let shown = try await Self.printed("inspect", "e30.\(base64URL(payload)).AA")
     let controls = shown.unicodeScalars.filter { $0.properties.generalCategory == .control && $0 != "\n" }
-    #expect(controls.isEmpty && !shown.contains("\u{202e}"))
+    #expect(controls.isEmpty)
+    #expect(!shown.contains("\u{202e}"))
     #expect(shown.contains(#"\u{9b}31m\u{202e}\u001b[31m"#))
   }
 
   @Test("A command line that cannot be understood ends with exit code 64 and the way to write it")
   func usage() async throws {
     let ran = try await Self.token("key", "--algorithm", "none")
-    #expect(ran.status == 64 && ran.standardError.contains("Usage: catraca token key"))
+    #expect(ran.status == 64)
+    #expect(ran.standardError.contains("Usage: catraca token key"))
   }
 }

@@ -172,7 +172,7 @@ func untilCancelled() async {
     let certificates = try await TestCertificates.shared()
     let good = try TLSServer(certificates, .good)
     let document = try await fetcher.get(
-      url: "https://localhost:\(good.port)/good.crt", trust: .file(certificates.authority))
+      url: "https://localhost:\(good.port)/good.crt", trust: .file(certificates.authority), deadline: .seconds(60))
     #expect(document.body == Array(try Data(contentsOf: URL(filePath: certificates.certificate(.good)))))
     #expect(
       await fetch("https://127.0.0.1:\(good.port)/good.crt", trust: .file(certificates.authority))

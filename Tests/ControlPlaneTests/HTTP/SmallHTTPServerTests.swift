@@ -138,7 +138,7 @@ private func talk(_ port: Int, _ parts: [String]) async throws -> String {
     _ = await entries.next()
     async let busy = talk(port, ["GET /busy HTTP/1.1\r\nHost: h\r\n\r\n"])
     _ = await entries.next()
-    async let stopped: Void = server.stop()
+    async let stopped: Void = server.stop(within: .seconds(600))
     #expect(try await idle.hasSuffix("\r\n\r\ndone"))
     release.yield()
     #expect(try await busy.hasSuffix("\r\n\r\ndone"))

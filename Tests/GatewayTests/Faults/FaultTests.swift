@@ -67,7 +67,7 @@ struct FaultTests {
       Self.configuration(
         [first.address, second.address],
         // On a busy machine the good server may be late as well, and is asked again then.
-        "response_timeout: 1s, retry: { attempts: 5, on: [connect_failure, reset_before_response, response_timeout] }, "
+        "response_timeout: 3s, retry: { attempts: 5, on: [connect_failure, reset_before_response, response_timeout] }, "
           + "eject: { errors: 2, for: 1s, on: [timeout, connect_failure] }"))
     let client = try await gateway.connect()
     for _ in 1...8 { #expect(try await client.get("/").text == "second") }
@@ -92,7 +92,8 @@ struct FaultTests {
       let response = try await client.get("/")
       if response.text != "second" {
         failures += 1
-        #expect(response.status == 502 && response.code == "upstream_malformed")
+        #expect(response.status == 502)
+        #expect(response.code == "upstream_malformed")
       }
     }
     #expect(failures == 3)
@@ -108,7 +109,8 @@ struct FaultTests {
     let body = try await FaultyServer.start(.trickleBody)
     let slowHead = try await GatewayProcess.start(Self.configuration([head.address], "response_timeout: 1s"))
     let response = try await slowHead.get("/")
-    #expect(response.status == 504 && response.code == "upstream_timeout")
+    #expect(response.status == 504)
+    #expect(response.code == "upstream_timeout")
     let slowBody = try await GatewayProcess.start(
       Self.configuration([body.address], "read_timeout: 1h", routeKeys: ", timeout: 2s"))
     let byteCount = try await undisturbed("an answer that begins before the timeout") {
@@ -134,7 +136,8 @@ struct FaultTests {
     let client = try await gateway.connect()
     for _ in 1...6 {
       let response = try await client.get("/")
-      #expect(response.status == 502 && response.code == "upstream_connect_failed")
+      #expect(response.status == 502)
+      #expect(response.code == "upstream_connect_failed")
     }
     #expect(try await errors(gateway, "upstream_connect_failed") == 6)
     let server = try await FaultyServer.start(.good, named: "back", port: ports[1])

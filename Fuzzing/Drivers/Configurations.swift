@@ -42,9 +42,9 @@ private func check(_ diagnostics: [Diagnostic], _ text: String) throws {
     wasReturn = scalar == "\r"
   }
   for diagnostic in diagnostics {
-    let place = diagnostic.place
+    let position = diagnostic.position
     try expect(
-      (1...lengths.count).contains(place.line) && (1...lengths[place.line - 1] + 1).contains(place.column),
+      (1...lengths.count).contains(position.line) && (1...lengths[position.line - 1] + 1).contains(position.column),
       "a place out of the file: \(diagnostic)")
     try expect(
       !diagnostic.message.isEmpty && !diagnostic.message.unicodeScalars.contains { $0.value < 0x20 },

@@ -91,7 +91,7 @@ package final class CompiledRoute: Sendable {
     access = AccessRules(scopes: requirement?.scopes ?? [], claims: requirement?.claims ?? [])
     scopeText = requirement?.scopes.joined(separator: " ") ?? ""
     headerSources = FieldNameSet(
-      tokenSources.compactMap { if case .header(let name) = $0 { name } else { nil } })
+      tokenSources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
     isAuthorizationSource = tokenSources.contains(.authorization)
     isWebSocketProtocolSource = tokenSources.contains(.webSocketProtocol)
     self.identity = identity
@@ -100,8 +100,10 @@ package final class CompiledRoute: Sendable {
     }
     isCredentialSentUnasked = !certificateFields.isEmpty || route.hasCookieSource
     isTokenForwarded = route.identity.isTokenForwarded
-    cookieSources = tokenSources.compactMap { if case .cookie(let name) = $0 { LenientName(name) } else { nil } }
-    querySources = tokenSources.compactMap { if case .query(let name) = $0 { LenientName(name) } else { nil } }
+    cookieSources = tokenSources.compactMap {
+      if case .value(.cookie(let name)) = $0 { LenientName(name) } else { nil }
+    }
+    querySources = tokenSources.compactMap { if case .value(.query(let name)) = $0 { LenientName(name) } else { nil } }
     let deadlineNames = route.deadlineHeader.map { [$0] } ?? []
     requestDrops = FieldNameSet(route.requestHeaders.remove + route.requestHeaders.set.map(\.name) + deadlineNames)
     ruledFields = (route.requestHeaders.remove + route.requestHeaders.set.map(\.name)).reduce(0) {

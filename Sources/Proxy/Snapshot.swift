@@ -107,7 +107,7 @@ package final class Snapshot: Sendable {
 
   private static func queryTokenNames(_ route: Route) -> [String] {
     guard case .token(let requirement) = route.auth else { return [] }
-    return requirement.sources.compactMap { if case .query(let name) = $0 { name } else { nil } }
+    return requirement.sources.compactMap { if case .value(.query(let name)) = $0 { name } else { nil } }
   }
 
   package var headerTimeoutNanoseconds: Int64 { headerTimeout }

@@ -32,8 +32,8 @@ struct CertificateReferenceTests {
   }
 
   @Test("every file is noted with its purpose and its position, and none is read") func references() throws {
-    func file(_ path: String, _ line: Int, _ column: Int) -> PlacedPath {
-      PlacedPath(path: path, place: Place(line: line, column: column))
+    func file(_ path: String, _ line: Int, _ column: Int) -> LocatedPath {
+      LocatedPath(path: path, position: SourcePosition(line: line, column: column))
     }
     #expect(
       try read().get().certificates == [
@@ -54,8 +54,8 @@ struct CertificateReferenceTests {
     let broken = Self.text.replacing("address: 0.0.0.0:8443", with: "address: 0.0.0.0").replacing("/a,", with: "a,")
     let result = read(broken) { reference in
       switch reference {
-      case .server(_, let key, .some): [CertificateFinding(.error, at: key.place, "does not fit\nthe certificate")]
-      case .clientAuthority(let file): [CertificateFinding(.warning, at: file.place, "expires in 3 days")]
+      case .server(_, let key, .some): [CertificateFinding(.error, at: key.position, "does not fit\nthe certificate")]
+      case .clientAuthority(let file): [CertificateFinding(.warning, at: file.position, "expires in 3 days")]
       default: []
       }
     }
@@ -73,9 +73,9 @@ struct CertificateReferenceTests {
   }
 
   @Test("a finding alone refuses the file, a warning does not") func severity() throws {
-    let refused = read { [CertificateFinding(.error, at: $0.files[0].place, "expired")] }
+    let refused = read { [CertificateFinding(.error, at: $0.files[0].position, "expired")] }
     #expect(throws: ConfigurationErrors.self) { try refused.get() }
-    let taken = read { [CertificateFinding(.warning, at: $0.files[0].place, "expires soon")] }
+    let taken = read { [CertificateFinding(.warning, at: $0.files[0].position, "expires soon")] }
     #expect(try taken.get().warnings.count == 7)
   }
 }

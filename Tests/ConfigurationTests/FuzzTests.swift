@@ -30,8 +30,8 @@ struct FuzzTests {
       wasReturn = scalar == "\r"
     }
     for error in errors {
-      guard (1...lengths.count).contains(error.place.line),
-        (1...lengths[error.place.line - 1] + 1).contains(error.place.column)
+      guard (1...lengths.count).contains(error.position.line),
+        (1...lengths[error.position.line - 1] + 1).contains(error.position.column)
       else { return "a place outside the file: \(error)" }
       if error.message.isEmpty || error.message.unicodeScalars.contains(where: { $0.value < 0x20 }) {
         return "a message that is no line: \(error)"

@@ -7,20 +7,20 @@ import Testing
 
 @Suite("Files of TLS")
 struct CertificateCheckTests {
-  private func placed(_ path: String, _ column: Int) -> PlacedPath {
-    PlacedPath(path: path, place: Place(line: 3, column: column))
+  private func located(_ path: String, _ column: Int) -> LocatedPath {
+    LocatedPath(path: path, position: SourcePosition(line: 3, column: column))
   }
 
   @Test("each file of a reference that cannot be read is an error at its own place") func unreadable() {
     let reference = CertificateReference.server(
-      certificate: placed("/nonexistent/a.crt", 5), key: placed("/dev/null", 20), ocsp: placed("/", 40))
+      certificate: located("/nonexistent/a.crt", 5), key: located("/dev/null", 20), ocsp: located("/", 40))
     let findings = CertificateCheck.findings(reference)
-    #expect(findings.map(\.place.column) == [5, 40])
+    #expect(findings.map(\.position.column) == [5, 40])
     #expect(findings.allSatisfy { $0.severity == .error })
     #expect(findings.first?.message == "the file '/nonexistent/a.crt' cannot be read: No such file or directory")
   }
 
   @Test("a file that never ends is an error, not a hang") func endless() {
-    #expect(CertificateCheck.findings(.ticketKeys(placed("/dev/zero", 1))).map(\.severity) == [.error])
+    #expect(CertificateCheck.findings(.ticketKeys(located("/dev/zero", 1))).map(\.severity) == [.error])
   }
 }

@@ -2,7 +2,7 @@
 // and the client's word on another.
 
 extension Reading {
-  func checkRoutes(_ routes: [PlacedRoute]) {
+  func checkRoutes(_ routes: [LocatedRoute]) {
     checkTwins(routes)
     checkNames(routes)
     checkClientHeaders(routes)
@@ -31,60 +31,61 @@ extension Reading {
     }
   }
 
-  private func checkTwins(_ routes: [PlacedRoute]) {
+  private func checkTwins(_ routes: [LocatedRoute]) {
     var taken: [RequestShape: [(methods: [String], line: Int)]] = [:]
-    for placed in routes where placed.isShapeKnown {
-      let key = RequestShape(placed.route)
-      let methods = placed.route.methods
+    for located in routes where located.isShapeKnown {
+      let key = RequestShape(located.route)
+      let methods = located.route.methods
       for other in taken[key] ?? [] {
         let shared = methods.filter { other.methods.contains($0) }
         let isSame = methods.isEmpty && other.methods.isEmpty
         guard isSame || !shared.isEmpty else { continue }
         let what = isSame ? "the same requests" : shared.joined(separator: ", ") + " on the same host and path"
         error(
-          placed.pathPlace,
+          located.pathPosition,
           "this route and the one on line \(other.line) take \(what): tell them apart by host, path, methods or headers"
         )
         break
       }
-      taken[key, default: []].append((methods, placed.place.line))
+      taken[key, default: []].append((methods, located.position.line))
     }
   }
 
-  private func checkNames(_ routes: [PlacedRoute]) {
+  private func checkNames(_ routes: [LocatedRoute]) {
     var seen: [String: Int] = [:]
-    for placed in routes {
-      guard let place = placed.namePlace else { continue }
-      if let line = seen[placed.route.name] {
+    for located in routes {
+      guard let position = located.namePosition else { continue }
+      if let line = seen[located.route.name] {
         warn(
-          place, "the route on line \(line) is called \(placed.route.name.quoted) too: metrics will count them as one")
+          position,
+          "the route on line \(line) is called \(located.route.name.quoted) too: metrics will count them as one")
       } else {
-        seen[placed.route.name] = place.line
+        seen[located.route.name] = position.line
       }
     }
   }
 
   /// T60: an identity header is stripped from every request, so no rule may wait for a client to send it.
-  private func checkClientHeaders(_ routes: [PlacedRoute]) {
+  private func checkClientHeaders(_ routes: [LocatedRoute]) {
     var identity: [String: String] = [:]
-    for placed in routes {
-      for header in placed.route.identity.headers { identity[FieldRules.folded(header.name)] = header.name }
-      if let name = placed.route.identity.payloadHeader { identity[FieldRules.folded(name)] = name }
+    for located in routes {
+      for header in located.route.identity.headers { identity[FieldRules.folded(header.name)] = header.name }
+      if let name = located.route.identity.payloadHeader { identity[FieldRules.folded(name)] = name }
     }
     if identity.isEmpty { return }
     checkTemplatesOfIdentity(routes, identity: identity)
-    for placed in routes {
-      for match in placed.route.headers {
+    for located in routes {
+      for match in located.route.headers {
         guard let name = identity[FieldRules.folded(match.name)] else { continue }
         error(
-          placed.headersPlace ?? placed.place,
+          located.headersPosition ?? located.position,
           "\(name.quoted) is an identity header, which no client may send: no route can match on it")
       }
-      guard case .token(let requirement) = placed.route.auth else { continue }
-      for case .header(let source) in requirement.sources {
+      guard case .token(let requirement) = located.route.auth else { continue }
+      for case .value(.header(let source)) in requirement.sources {
         guard let name = identity[FieldRules.folded(source)] else { continue }
         error(
-          placed.sourcesPlace ?? placed.place,
+          located.sourcesPosition ?? located.position,
           "\(name.quoted) is an identity header, which no client may send: no token can come in it")
       }
     }

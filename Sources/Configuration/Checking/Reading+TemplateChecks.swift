@@ -4,7 +4,7 @@ import Tokens
 
 extension Reading {
   /// Checks the values in a route's templates against what the route knows of a request.
-  func checkTemplates(_ route: Route, section: Section, names: Names) {
+  func checkTemplates(_ route: Route, section: Section) {
     var templates: [(key: String, parts: [TemplatePart])] = []
     for field in route.requestHeaders.set + route.requestHeaders.add {
       templates.append(("request_headers", field.template))
@@ -16,16 +16,16 @@ extension Reading {
     if case .redirect(let redirect) = route.action { templates.append(("redirect", redirect.template)) }
     for (key, parts) in templates {
       for case .value(let value) in parts {
-        if let problem = problem(of: value, in: route, names) { error(section.keyPlace(key), problem) }
+        if let problem = problem(of: value, in: route) { error(section.keyPosition(key), problem) }
       }
     }
   }
 
-  private func problem(of value: RequestValue, in route: Route, _ names: Names) -> String? {
+  private func problem(of value: RequestValue, in route: Route) -> String? {
     var sources: [TokenSource] = []
     if case .token(let requirement) = route.auth { sources = requirement.sources }
     switch value {
-    case .claim(let path) where route.auth == .public:
+    case .claim(let path) where self.route.isPublic:
       return "'auth: public' verifies no token, so there is no claim \(path.description.quoted) to write"
     case .tls where !names.hasClientCertificates:
       return "no listener asks clients for a certificate: write client_certificates and client_ca in a listener's 'tls'"
@@ -33,7 +33,7 @@ extension Reading {
       return "\(name.quoted) holds credentials, which no template may copy"
         + (name == "cookie" ? ": write cookie:NAME" : ": remove it")
     case .header(let name) where sources.contains(where: { $0.isHeader(named: name) }),
-      .cookie(let name) where sources.contains(.cookie(name)), .query(let name) where sources.contains(.query(name)):
+      .cookie(let name) where sources.contains(.value(value)), .query(let name) where sources.contains(.value(value)):
       return "\(name.quoted) is where this route's token is, which no template may copy: write forward_token: true"
     case .clientIP, .claim, .cookie, .header, .query, .tls: return nil
     }
@@ -41,9 +41,9 @@ extension Reading {
 
   /// T60: an identity header says what was verified, on every route, so no template may write into one what the client
   /// chose.
-  func checkTemplatesOfIdentity(_ routes: [PlacedRoute], identity: [String: String]) {
-    for placed in routes {
-      let rules = placed.route.requestHeaders
+  func checkTemplatesOfIdentity(_ routes: [LocatedRoute], identity: [String: String]) {
+    for located in routes {
+      let rules = located.route.requestHeaders
       for field in rules.set + rules.add {
         guard let name = identity[FieldRules.folded(field.name)] else { continue }
         let isChosen = field.template.contains { part in
@@ -55,7 +55,7 @@ extension Reading {
         }
         if isChosen {
           error(
-            placed.requestHeadersPlace ?? placed.place,
+            located.requestHeadersPosition ?? located.position,
             "\(name.quoted) is an identity header: no template may write into it what a client chose")
         }
       }
@@ -66,6 +66,6 @@ extension Reading {
 extension TokenSource {
   /// Names as a lenient service reads them.
   fileprivate func isHeader(named name: String) -> Bool {
-    if case .header(let own) = self { FieldRules.folded(own) == FieldRules.folded(name) } else { false }
+    if case .value(.header(let own)) = self { FieldRules.folded(own) == FieldRules.folded(name) } else { false }
   }
 }

@@ -2,14 +2,14 @@
 // its end, requests without its header, methods that it does not name (T77). Many services run the same code for those.
 
 extension Reading {
-  func warnUncovered(_ routes: [PlacedRoute]) {
+  func warnUncovered(_ routes: [LocatedRoute]) {
     let known = routes.filter(\.isShapeKnown)
     let tree = RouteTree(known.map(\.route))
     var takers: [Int: [(strict: Int, what: String)]] = [:]
-    for (index, placed) in known.enumerated() where placed.route.auth.isTokenWanted {
+    for (index, located) in known.enumerated() where located.route.auth.isTokenWanted {
       var seen: Set<Int> = []
       for (what, route) in tree.leftovers(of: index)
-      where !known[route].isUnprotectedMeant && known[route].route.wantsLess(than: placed.route)
+      where !known[route].isUnprotectedMeant && known[route].route.wantsLess(than: located.route)
         && seen.insert(route).inserted
       {
         takers[route, default: []].append((index, what))
@@ -17,11 +17,11 @@ extension Reading {
     }
     for (route, taken) in takers.sorted(by: { $0.key < $1.key }) {
       guard let first = taken.first else { continue }
-      let placed = known[route]
+      let located = known[route]
       let more = taken.count == 1 ? "" : ", and what \(taken.count - 1) more leave"
       warn(
-        placed.sourcesPlace ?? placed.place,
-        "this route wants less than the one on line \(known[first.strict].place.line) and takes what that leaves: "
+        located.sourcesPosition ?? located.position,
+        "this route wants less than the one on line \(known[first.strict].position.line) and takes what that leaves: "
           + "\(first.what)\(more). Give that a route of its own, or write 'unprotected: allowed' here if it is meant")
     }
   }
@@ -97,7 +97,7 @@ private struct RouteTree {
     let route = routes[index]
     var result: [(what: String, route: Int)] = []
     if !route.methods.isEmpty {
-      let same = places(of: route.path, hosts: [route.host]).first ?? []
+      let same = groups(of: route.path, hosts: [route.host]).first ?? []
       for other in same where routes[other].methods.isEmpty && Set(routes[other].headers).isSubset(of: route.headers) {
         result.append(("other methods of '\(route.path)'", other))
       }
@@ -120,9 +120,9 @@ private struct RouteTree {
   /// paths before require headers.
   private func takers(of path: PathPattern, hosts: [HostPattern]) -> [Int] {
     var result: [Int] = []
-    for place in places(of: path, hosts: hosts) {
-      result += place
-      if place.contains(where: { routes[$0].headers.isEmpty }) { break }
+    for group in groups(of: path, hosts: hosts) {
+      result += group
+      if group.contains(where: { routes[$0].headers.isEmpty }) { break }
     }
     return result
   }
@@ -142,8 +142,8 @@ private struct RouteTree {
     return result + [.any]
   }
 
-  /// Routes by the place where a path leads to, the most specific first.
-  private func places(of path: PathPattern, hosts: [HostPattern]) -> [[Int]] {
+  /// Groups of routes that take a path, the most specific group first.
+  private func groups(of path: PathPattern, hosts: [HostPattern]) -> [[Int]] {
     var result: [[Int]] = []
     for host in hosts {
       if let root = roots[host] { collect(path, path.segments[...], from: root, into: &result) }

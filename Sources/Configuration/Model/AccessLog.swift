@@ -39,7 +39,7 @@ extension AccessLog {
 
 extension ValueType where Value == AccessLog {
   static let accessLog = ValueType(
-    .any(of: [.mapping(AccessLog.settings.table), .word("off")])
+    .any(of: [.mapping(AccessLog.settings.table), .keyword("off")])
   ) { node, reading, _ in
     if case .scalar(let scalar) = node.content, scalar.text == "off" {
       var result = AccessLog()

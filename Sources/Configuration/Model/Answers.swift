@@ -97,13 +97,15 @@ extension CompressionRules {
 extension Page {
   static let settings = Settings<Page>(
     "error_pages{}", title: "an error page", blank: Page(body: "", contentType: ""),
+    finish: { page, section in section.reading.checkType(of: page, section["body"]) },
     [
       Setting(
-        "body", .text("text or `file:/path`"),
+        "body", .page,
         "`{code}`, `{status}`, `{reason}` and `{request_id}` are filled in. Other braces stay.",
-        required: "write body: file:pages/5xx.html"),
+        required: "write body: file:pages/5xx.html",
+        store: { page, body in page = body }),
       Setting(
-        "content_type", .text("media type"), "The media type of the page.",
+        "content_type", \.contentType, .contentType, "The media type of the page.",
         otherwise: "by the file's ending (`.html`, `.txt`, `.json`, `.xml`), HTML for text that begins with `<`"),
     ])
 }
@@ -111,12 +113,14 @@ extension Page {
 extension Maintenance {
   static let settings = Settings<Maintenance>(
     "maintenance", title: "'maintenance'", example: "maintenance: true, or maintenance: { retry_after: 10m }",
-    blank: Maintenance(), finish: { maintenance, section in section.reading.finish(&maintenance, section) },
+    blank: Maintenance(), finish: { maintenance, section in section.reading.check(maintenance, section) },
     [
       Setting(
-        "body", .text("text or `file:/path`"), "The page, as in `error_pages`.",
+        "body", \.page, .page, "The page, as in `error_pages`.",
         otherwise: "the error page for 503, or a problem document"),
-      Setting("content_type", .text("media type"), "The media type of `body`.", otherwise: "as in `error_pages`"),
+      Setting(
+        "content_type", .contentType, "The media type of `body`.", otherwise: "as in `error_pages`",
+        store: { maintenance, type in maintenance.page?.contentType = type }),
       Setting(
         "retry_after", \.retryAfterSeconds, .seconds(from: .seconds(1), to: .days(30)),
         "How long clients should wait."),

@@ -65,7 +65,8 @@ extension Split.Share {
     "routes[].upstreams[]", title: "an upstream of a route", example: "upstreams: [{ name: orders, weight: 95 }]",
     blank: Split.Share(upstream: 0, weight: 1),
     [
-      Setting("name", .text("name"), "The name of an upstream.", required: "write { name: orders, weight: 95 }"),
+      Setting(
+        "name", \.upstream, .upstreamName, "The name of an upstream.", required: "write { name: orders, weight: 95 }"),
       Setting(
         "weight", \.weight, .integer(0...1000),
         "Its share of the requests, against the others'. `0` gives it nothing."),

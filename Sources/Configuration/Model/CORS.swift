@@ -53,6 +53,7 @@ package struct OriginPattern: Sendable, Hashable {
 extension CORS {
   static let settings = Settings<CORS>(
     "routes[].cors", title: "'cors'", example: "cors: { origins: [https://app.example.com] }", blank: CORS(origins: []),
+    finish: { cors, section in section.reading.checkCredentials(cors, section) },
     [
       Setting(
         "origins", \.origins, .origins, "Origins whose pages may call, see below.",

@@ -39,7 +39,7 @@ extension Issuer {
   static let settings = Settings<Issuer>(
     "issuers{}", title: "an issuer",
     blank: Issuer(name: "", policy: IssuerPolicy(issuer: "", audiences: []), keys: .inline([])),
-    policySettings + keySettings)
+    finish: { issuer, section in section.reading.finish(&issuer, section) }, policySettings + keySettings)
 
   private static let policySettings: [Setting<Issuer>] = [
     Setting(
@@ -71,8 +71,17 @@ extension Issuer {
     Setting(
       "discovery", .boolean,
       "Finds the keys at `<issuer>/.well-known/openid-configuration`, or as RFC 8414 has it.",
-      otherwise: "true without `jwks`"),
-    Setting("jwks", .keySet, "Where the keys are, instead of discovery."),
+      otherwise: "true without `jwks`",
+      store: { issuer, isDiscovered in
+        if isDiscovered { issuer.keys = .discovery(issuer: issuer.policy.issuer) }
+      }),
+    Setting(
+      "jwks", .keySource, "Where the keys are, instead of discovery.",
+      store: { issuer, keys in
+        // Both are an error, which is reported once all keys are read.
+        if case .discovery = issuer.keys { return }
+        issuer.keys = keys
+      }),
     Setting(
       "refresh", \.refresh, .duration(from: .seconds(1), to: .days(7)),
       "How often keys are fetched, in the background. A `Cache-Control: max-age` less the `Age` counts instead, "

@@ -83,7 +83,7 @@ extension Limits {
 
 extension ValueType where Value == UInt64 {
   /// `body_size` of the limits or of a route.
-  static let bodySize = ValueType.size(from: 0, to: .tebi(1024)).orWord("unlimited", for: .max)
+  static let bodySize = ValueType.size(from: 0, to: .tebi(1024)).orKeyword("unlimited", for: .max)
 }
 
 extension ValueType where Value == Int {
@@ -94,7 +94,7 @@ extension ValueType where Value == Int {
     read: { node, reading, what in
       guard let value = ValueType.size(from: 0, to: .tebi(1)).read(node, reading, what) else { return nil }
       if value > 0, value < .kibi(64) {
-        reading.error(node.place, "\(what) is at least 64KiB: write that, or 0B to remember no token")
+        reading.error(node.position, "\(what) is at least 64KiB: write that, or 0B to remember no token")
         return nil
       }
       return value

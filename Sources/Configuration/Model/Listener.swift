@@ -78,6 +78,15 @@ package enum ClientCertificates: Sendable, Hashable {
   case none
   case optional(authority: String)
   case required(authority: String)
+
+  /// The same with another authority.
+  func of(authority: String) -> ClientCertificates {
+    switch self {
+    case .none: .none
+    case .optional: .optional(authority: authority)
+    case .required: .required(authority: authority)
+    }
+  }
 }
 
 // MARK: Settings
@@ -115,13 +124,14 @@ extension ListenerTLS {
       Setting(
         "alpn", \.applicationProtocols, .alpn, "The protocols that are offered, in this order of preference."),
       Setting(
-        "client_certificates", .choice(["none", "optional", "required"]),
-        "Whether clients are asked for a certificate. A bad one is refused in any case.", default: .text("none")),
+        "client_certificates", \.clientCertificates, .clientCertificates,
+        "Whether clients are asked for a certificate. A bad one is refused in any case."),
       Setting(
-        "client_ca", .text("PEM file"),
-        "The authorities that client certificates must come from. Required unless none are asked for."),
+        "client_ca", .path("PEM file"),
+        "The authorities that client certificates must come from. Required unless none are asked for.",
+        store: { tls, path in tls.clientCertificates = tls.clientCertificates.of(authority: path) }),
       Setting(
-        "client_crl", .text("PEM file"),
+        "client_crl", \.clientRevocations, .path("PEM file"),
         "Revocation lists (CRLs) of every authority in the chains of client certificates. A certificate on them is "
           + "refused. Every certificate is refused while a list is missing or its next update is overdue."),
       Setting(
@@ -140,10 +150,11 @@ extension CertificateFiles {
     blank: CertificateFiles(certificate: "", key: ""),
     [
       Setting(
-        "certificate", .text("PEM file"), "The certificate, then its chain.",
+        "certificate", \.certificate, .path("PEM file"), "The certificate, then its chain.",
         required: "write certificate: api.crt, a PEM file with the chain"),
       Setting(
-        "key", .text("PEM file"), "The certificate's private key.", required: "write key: api.key, a PEM file"),
-      Setting("ocsp", .text("DER file"), "An OCSP response, to be stapled."),
+        "key", \.key, .path("PEM file"), "The certificate's private key.",
+        required: "write key: api.key, a PEM file"),
+      Setting("ocsp", \.ocsp, .path("DER file"), "An OCSP response, to be stapled."),
     ])
 }

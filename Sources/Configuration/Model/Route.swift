@@ -48,7 +48,7 @@ package struct Route: Sendable, Equatable {
   /// Whether a token may come in a cookie, which browsers send whatever page asks.
   package var hasCookieSource: Bool {
     guard case .token(let requirement) = auth else { return false }
-    return requirement.sources.contains { if case .cookie = $0 { true } else { false } }
+    return requirement.sources.contains { if case .value(.cookie) = $0 { true } else { false } }
   }
 }
 
@@ -125,12 +125,12 @@ package struct TokenRequirement: Sendable, Equatable {
   package init(issuers: [Int]) { self.issuers = issuers }
 }
 
+/// Where a route looks for tokens.
 package enum TokenSource: Sendable, Hashable {
+  /// A bearer token in Authorization.
   case authorization
-  case cookie(String)
-  case query(String)
-  /// Lower case. The whole field value is the token.
-  case header(String)
+  /// A cookie, a query parameter or a header. The whole value is the token.
+  case value(RequestValue)
   /// Offered as `bearer, TOKEN` in Sec-WebSocket-Protocol. Only on a route with ``Route/webSocket``.
   case webSocketProtocol
 }

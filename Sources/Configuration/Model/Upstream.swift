@@ -118,9 +118,12 @@ extension Upstream {
       "`host:port` or `unix:/path`, or a mapping with `address` and `weight`.",
       required: "write servers: [host:port]"),
     Setting(
-      "balance", .choice(Reading.balances), "How a server is chosen.", default: .text("round_robin")),
+      "balance", \.balance, .balance, "How a server is chosen."),
     Setting(
-      "hash_on", .callerKey, "What `hash` looks at. Required with it, and not allowed without."),
+      "hash_on", .callerKey, "What `hash` looks at. Required with it, and not allowed without.",
+      store: { upstream, key in
+        if case .hash = upstream.balance { upstream.balance = .hash(key) }
+      }),
     Setting(
       "sticky", \.sticky, .mapping(StickyCookie.settings),
       "A cookie of the gateway that leads a client back to the same server."),
@@ -130,7 +133,7 @@ extension Upstream {
         + "the whole."),
     Setting(
       "protocol", \.protocol, .choice, "What the servers speak, with TLS and without. gRPC requires `http2`."),
-    Setting("tls", .mapping(UpstreamTLS.settings.table), "TLS to the servers. `{}` is TLS with the defaults."),
+    Setting("tls", \.tls, .mapping(UpstreamTLS.settings), "TLS to the servers. `{}` is TLS with the defaults."),
     Setting(
       "health_check", \.healthCheck, .mapping(HealthCheck.settings),
       "Checks that the gateway makes of each server. `{}` sends GET requests for `/`."),
@@ -209,6 +212,7 @@ extension UpstreamTLS {
   static let settings = Settings<UpstreamTLS>(
     "upstreams{}.tls", title: "an upstream's 'tls'", example: "tls: {}, or tls: { ca: internal-ca.crt }",
     blank: UpstreamTLS(), rules: ["dependentRequired": ["certificate": ["key"], "key": ["certificate"]]],
+    finish: { tls, section in section.reading.finish(&tls, section) },
     [
       Setting(
         "server_name", \.serverName, .serverName,
@@ -218,9 +222,12 @@ extension UpstreamTLS {
         "ca", \.certificateAuthority, .file("PEM file") { .upstreamAuthority($0) },
         "The authorities that the servers' certificates must come from.", otherwise: "the system's trust store"),
       Setting(
-        "certificate", .text("PEM file"),
-        "What the gateway shows for itself, with its chain. Only together with `key`."),
-      Setting("key", .text("PEM file"), "The private key of `certificate`."),
+        "certificate", .path("PEM file"),
+        "What the gateway shows for itself, with its chain. Only together with `key`.",
+        store: { tls, path in tls.certificate = CertificateFiles(certificate: path, key: "") }),
+      Setting(
+        "key", .path("PEM file"), "The private key of `certificate`.",
+        store: { tls, path in tls.certificate?.key = path }),
       Setting(
         "verify", \.isVerified, .boolean,
         "`false` accepts any certificate, which is a warning."),

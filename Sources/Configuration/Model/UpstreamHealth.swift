@@ -83,7 +83,7 @@ extension Ejection {
     finish: { ejection, section in
       if !section.has("max_for") { ejection.longestDuration = max(ejection.duration, ejection.longestDuration) }
       if ejection.longestDuration < ejection.duration, let node = section["max_for"] {
-        section.reading.error(node.place, "'max_for' is shorter than 'for': write a longer time")
+        section.reading.error(node.position, "'max_for' is shorter than 'for': write a longer time")
       }
     },
     [

@@ -38,7 +38,7 @@ extension AdaptiveLimit {
     finish: { limit, section in
       if limit.minimum > limit.maximum {
         section.reading.error(
-          section.place, "the 'minimum' of 'adaptive' is above its 'maximum': write a smaller one")
+          section.position, "the 'minimum' of 'adaptive' is above its 'maximum': write a smaller one")
       }
     },
     [

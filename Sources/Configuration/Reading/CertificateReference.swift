@@ -3,32 +3,32 @@
 // of the path.
 
 /// A path in the file, absolute or relative to the file's folder (already resolved).
-package struct PlacedPath: Sendable, Hashable {
+package struct LocatedPath: Sendable, Hashable {
   package var path: String
-  package var place: Place
+  package var position: SourcePosition
 
-  package init(path: String, place: Place) {
+  package init(path: String, position: SourcePosition) {
     self.path = path
-    self.place = place
+    self.position = position
   }
 }
 
 /// Files that are looked at together.
 package enum CertificateReference: Sendable, Hashable {
   /// What a listener shows to clients: a chain, its key, and an OCSP response (DER) to staple.
-  case server(certificate: PlacedPath, key: PlacedPath, ocsp: PlacedPath?)
+  case server(certificate: LocatedPath, key: LocatedPath, ocsp: LocatedPath?)
   /// What the gateway shows to an upstream.
-  case client(certificate: PlacedPath, key: PlacedPath)
+  case client(certificate: LocatedPath, key: LocatedPath)
   /// Whom the certificates of clients must come from.
-  case clientAuthority(PlacedPath)
+  case clientAuthority(LocatedPath)
   /// Which certificates of clients their authorities have withdrawn.
-  case clientRevocations(PlacedPath)
+  case clientRevocations(LocatedPath)
   /// Whom the certificates of an upstream's servers must come from.
-  case upstreamAuthority(PlacedPath)
+  case upstreamAuthority(LocatedPath)
   /// Keys of session tickets.
-  case ticketKeys(PlacedPath)
+  case ticketKeys(LocatedPath)
 
-  package var files: [PlacedPath] {
+  package var files: [LocatedPath] {
     switch self {
     case .server(let certificate, let key, let ocsp): [certificate, key] + (ocsp.map { [$0] } ?? [])
     case .client(let certificate, let key): [certificate, key]
@@ -41,12 +41,12 @@ package enum CertificateReference: Sendable, Hashable {
 /// What such a look found. It becomes a ``Diagnostic`` of the file that names the path.
 package struct CertificateFinding: Sendable, Hashable {
   package var severity: Diagnostic.Severity
-  package var place: Place
+  package var position: SourcePosition
   package var message: String
 
-  package init(_ severity: Diagnostic.Severity, at place: Place, _ message: String) {
+  package init(_ severity: Diagnostic.Severity, at position: SourcePosition, _ message: String) {
     self.severity = severity
-    self.place = place
+    self.position = position
     self.message = message
   }
 }

@@ -1,5 +1,5 @@
-// The way in: a file's text → the checked model, or every error in it with its place. Nothing else makes a
-// GatewayConfiguration that the gateway would run.
+// The entry point: from the text of a file to the checked model, or to every error with its position. Nothing else
+// makes a GatewayConfiguration that the gateway would run.
 
 import Glibc
 
@@ -8,7 +8,7 @@ package enum ConfigurationReader {
   /// A file that passed.
   package struct Loaded: Sendable, Equatable {
     package var configuration: GatewayConfiguration
-    /// Sorted by place.
+    /// Sorted by position.
     package var warnings: [Diagnostic]
     /// Files of TLS that the configuration names, in the order of reading.
     package var certificates: [CertificateReference]
@@ -31,7 +31,7 @@ package enum ConfigurationReader {
     if let root = YAMLSource.tree(of: text, reading: reading) { configuration = reading.gateway(root) }
     var seen: Set<Diagnostic> = []
     let sorted = reading.diagnostics.enumerated()
-      .sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }
+      .sorted { ($0.element.position, $0.offset) < ($1.element.position, $1.offset) }
       .map(\.element)
       .filter { seen.insert($0).inserted }
     guard let configuration, !sorted.contains(where: { $0.severity == .error }) else {
@@ -52,7 +52,7 @@ package enum ConfigurationReader {
       return .failure(single("cannot be read: \(error)", path))
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      return .failure(single("the file is not UTF-8 text", path, at: firstInvalidPlace(bytes)))
+      return .failure(single("the file is not UTF-8 text", path, at: firstInvalidPosition(bytes)))
     }
     let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ""
     return read(
@@ -60,23 +60,25 @@ package enum ConfigurationReader {
       checkCertificates: checkCertificates)
   }
 
-  private static func single(_ message: String, _ file: String, at place: Place = .start) -> ConfigurationErrors {
-    ConfigurationErrors(diagnostics: [Diagnostic(.error, file: file, place: place, message: message)])
+  private static func single(_ message: String, _ file: String, at position: SourcePosition = .start)
+    -> ConfigurationErrors
+  {
+    ConfigurationErrors(diagnostics: [Diagnostic(.error, file: file, position: position, message: message)])
   }
 
   /// Where text ends that is UTF-8.
-  static func firstInvalidPlace(_ bytes: [UInt8]) -> Place {
-    var place = Place.start
+  static func firstInvalidPosition(_ bytes: [UInt8]) -> SourcePosition {
+    var position = SourcePosition.start
     var decoder = UTF8()
     var iterator = bytes.makeIterator()
     while case .scalarValue(let scalar) = decoder.decode(&iterator) {
       if scalar == "\n" {
-        place = Place(line: place.line + 1, column: 1)
+        position = SourcePosition(line: position.line + 1, column: 1)
       } else {
-        place.column += 1
+        position.column += 1
       }
     }
-    return place
+    return position
   }
 }
 

@@ -12,7 +12,7 @@ struct JSONText {
         bytes += Array(scalar.text.utf8)
         return true
       }
-      guard let text = reading.secret(scalar.text, at: node.place) else { return false }
+      guard let text = reading.secret(scalar.text, at: node.position) else { return false }
       append(text)
     case .list(let items):
       bytes.append(UInt8(ascii: "["))

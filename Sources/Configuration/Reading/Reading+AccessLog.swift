@@ -3,7 +3,7 @@
 extension Reading {
   func accessLogFormat(_ node: SourceNode) -> AccessLog.Format? {
     if case .mapping = node.content {
-      error(node.place, "'format' is text: put a template that begins with '{' in quotes")
+      error(node.position, "'format' is text: put a template that begins with '{' in quotes")
       return nil
     }
     guard let text = line(node, "'format'") else { return nil }
@@ -14,15 +14,15 @@ extension Reading {
     }
     guard text.contains("{") || text.contains("}") else {
       error(
-        node.place,
+        node.position,
         "'format' has no value \(text.quoted): write json, combined, or a template such as \"{client_ip} {status}\"")
       return nil
     }
-    return template(text, at: node.place).map { .template($0) }
+    return template(text, at: node.position).map { .template($0) }
   }
 
   /// `{field}` between any text. `{{` and `}}` are the braces themselves.
-  private func template(_ text: String, at place: Place) -> [AccessLog.TemplatePart]? {
+  private func template(_ text: String, at position: SourcePosition) -> [AccessLog.TemplatePart]? {
     var parts: [AccessLog.TemplatePart] = []
     var plain = ""
     var isGood = true
@@ -33,7 +33,7 @@ extension Reading {
         rest = rest.dropFirst(2)
       } else if first == "{" {
         guard let end = rest.firstIndex(of: "}") else {
-          error(place, "a '{' without '}' in \(text.quoted): write {field}, or {{ for the brace itself")
+          error(position, "a '{' without '}' in \(text.quoted): write {field}, or {{ for the brace itself")
           return nil
         }
         let name = String(rest[rest.index(after: rest.startIndex)..<end])
@@ -44,14 +44,14 @@ extension Reading {
           let advice =
             nearestName(to: name, among: known).map { "did you mean {\($0)}?" }
             ?? "the fields are \(known.joined(separator: ", "))"
-          error(place, "the access log has no field \(name.quoted): \(advice)")
+          error(position, "the access log has no field \(name.quoted): \(advice)")
           continue
         }
         if !plain.isEmpty { parts.append(.text(plain)) }
         plain = ""
         parts.append(.field(field))
       } else if first == "}" {
-        error(place, "a '}' without '{' in \(text.quoted): write }} for the brace itself")
+        error(position, "a '}' without '{' in \(text.quoted): write }} for the brace itself")
         return nil
       } else {
         plain.append(first)

@@ -1,31 +1,21 @@
 // Where a route ends: an upstream, a fixed answer or a redirect, and how the path is rewritten on the way.
 
 extension Reading {
-  func action(_ section: Section, pattern: PathPattern?, names: inout Names) -> Action? {
-    let written = ["upstream", "upstreams", "respond", "redirect"].filter { section.has($0) }
+  /// Whether the route has one action.
+  func checkAction(_ section: Section) {
+    let written = Route.actionKeys.filter(section.has)
     if written.isEmpty {
-      error(section.place, "a route ends somewhere: write one of upstream, upstreams, respond and redirect")
-      return nil
+      error(section.position, "a route has no action: write \(alternatives(Route.actionKeys))")
+    } else if written.count > 1 {
+      error(section.keyPosition(written[1]), "a route has one action, and '\(written[0])' appears here too: remove one")
     }
-    if written.count > 1 {
-      error(section.keyPlace(written[1]), "a route ends in one way: '\(written[0])' stands here too, remove one")
-      _ = section["upstream"].map { upstreamReference($0, "'upstream'", names: &names) }
-      return nil
-    }
-    if let node = section["upstream"] {
-      return upstreamReference(node, "'upstream'", names: &names).map { .upstream($0) }
-    }
-    if let node = section["upstreams"] { return split(node, section: section, names: &names).map { .split($0) } }
-    if let node = section["respond"] { return FixedResponse.settings.read(node, self).map { .respond($0) } }
-    if let node = section["redirect"] { return redirect(node, pattern: pattern).map { .redirect($0) } }
-    return nil
   }
 
-  func upstreamReference(_ node: SourceNode, _ what: String, names: inout Names) -> Int? {
+  func upstreamReference(_ node: SourceNode, _ what: String) -> Int? {
     guard let name = line(node, what) else { return nil }
     names.usedUpstreams.insert(name)
     if let index = names.upstreams.firstIndex(of: name) { return index }
-    error(node.place, undefined(name, "upstream", among: names.upstreams))
+    error(node.position, undefined(name, "upstream", among: names.upstreams))
     return nil
   }
 
@@ -38,23 +28,18 @@ extension Reading {
 
   func checkBody(of response: FixedResponse, _ section: Section) {
     guard [204, 205, 304].contains(response.status), !response.body.isEmpty, let node = section["body"] else { return }
-    error(node.place, "a response with status \(response.status) has no body (RFC 9110 §15): remove it")
+    error(node.position, "a response with status \(response.status) has no body (RFC 9110 §15): remove it")
   }
 
-  private func redirect(_ node: SourceNode, pattern: PathPattern?) -> Redirect? {
-    let errorsBefore = errorCount
-    guard let section = Section(node, Redirect.settings.table, self) else { return nil }
-    var result = Redirect.settings.blank
-    Redirect.settings.take(section, into: &result)
-    guard errorCount == errorsBefore else { return nil }
-    guard let value = section.required("to"), let to = line(value, "'to'") else {
-      return nil
-    }
-    guard let pattern, let parts = template(to, pattern: pattern, takesHost: true, at: value.place) else { return nil }
+  fileprivate func redirectTarget(_ node: SourceNode, _ what: String) -> Redirect? {
+    guard let to = line(node, what), let pattern = route.pattern,
+      let parts = template(to, pattern: pattern, takesHost: true, at: node.position)
+    else { return nil }
     if let problem = redirectProblem(shape(of: parts), as: to, pattern: pattern) ?? problem(ofHostIn: parts) {
-      error(value.place, problem)
+      error(node.position, problem)
       return nil
     }
+    var result = Redirect.settings.blank
     result.to = to
     if !isPlain(parts) { result.template = parts }
     return result
@@ -103,51 +88,57 @@ extension Reading {
 
   // MARK: Rewriting
 
-  func rewrite(_ node: SourceNode, pattern: PathPattern, section route: Section) -> Rewrite {
-    var result = Rewrite()
-    guard let section = Section(node, Rewrite.settings.table, self) else { return result }
-    if !route.has("upstream"), !route.has("upstreams") {
-      error(route.keyPlace("rewrite"), "'rewrite' changes what an upstream gets, and this route has none: remove it")
-    }
+  /// What the keys of a rewrite require of each other and of the route's path.
+  func check(_ rewrite: Rewrite, _ section: Section) {
     if section.has("path"), section.has("strip_prefix") || section.has("add_prefix") {
-      error(section.keyPlace("path"), "'path' replaces the whole path: remove it, or 'strip_prefix' and 'add_prefix'")
+      error(
+        section.keyPosition("path"), "'path' replaces the whole path: remove it, or 'strip_prefix' and 'add_prefix'")
     }
-    if let node = section["strip_prefix"], let prefix = prefix(node, "'strip_prefix'") {
-      result.stripPrefix = prefix
-      let stripped = prefix.split(separator: "/").map { PathPattern.Segment.literal(String($0)) }
-      if !pattern.segments.starts(with: stripped) {
-        error(
-          node.place,
-          "the route's path \(pattern.description.quoted) does not begin with \(prefix.quoted), so nothing is stripped"
-        )
-      }
+    guard let prefix = rewrite.stripPrefix, let pattern = route.pattern, let node = section["strip_prefix"] else {
+      return
     }
-    if let node = section["add_prefix"] { result.addPrefix = prefix(node, "'add_prefix'") }
-    if let node = section["path"], let text = line(node, "'path'") {
-      result.path = pathTemplate(text, pattern: pattern, at: node.place) ?? []
+    let stripped = prefix.split(separator: "/").map { PathPattern.Segment.literal(String($0)) }
+    if !pattern.segments.starts(with: stripped) {
+      error(
+        node.position,
+        "the route's path \(pattern.description.quoted) does not begin with \(prefix.quoted), so nothing is stripped")
     }
-    return result
   }
 
-  private func prefix(_ node: SourceNode, _ what: String) -> String? {
+  /// What a route without an upstream has no use for.
+  func checkUseOfUpstream(_ section: Section) {
+    if section.has("upstream") || section.has("upstreams") { return }
+    if section.has("rewrite") {
+      error(
+        section.keyPosition("rewrite"), "'rewrite' changes what an upstream gets, and this route has none: remove it")
+    }
+    if section.has("mirror") {
+      error(
+        section.keyPosition("mirror"), "'mirror' copies what an upstream gets, and this route has none: remove it")
+    }
+  }
+
+  fileprivate func prefix(_ node: SourceNode, _ what: String) -> String? {
     guard let text = line(node, what) else { return nil }
     if let problem = PathRules.problem(ofPath: text) {
-      error(node.place, problem)
+      error(node.position, problem)
       return nil
     }
     if text.hasSuffix("/") {
       let advice = text == "/" ? "a path such as '/v2', or remove the key" : String(text.dropLast()).quoted
-      error(node.place, "\(what) has no '/' at its end: write \(advice)")
+      error(node.position, "\(what) has no '/' at its end: write \(advice)")
       return nil
     }
     return text
   }
 
-  private func pathTemplate(_ text: String, pattern: PathPattern, at place: Place) -> [TemplatePart]? {
-    guard let parts = template(text, pattern: pattern, at: place) else { return nil }
+  fileprivate func pathTemplate(_ node: SourceNode, _ what: String) -> [TemplatePart]? {
+    guard let text = line(node, what), let pattern = route.pattern,
+      let parts = template(text, pattern: pattern, at: node.position)
+    else { return nil }
     let shape = shape(of: parts)
     if let problem = PathRules.problem(ofPath: shape) {
-      error(place, shape == text ? problem : "\(text.quoted) is not a path in normal form")
+      error(node.position, shape == text ? problem : "\(text.quoted) is not a path in normal form")
       return nil
     }
     return parts
@@ -156,12 +147,33 @@ extension Reading {
 
 // MARK: Values
 
+extension ValueType where Value == Action {
+  static let upstream = ValueType<Int>.upstreamName.converted({ Action.upstream($0) }, back: { _ in nil })
+  static let respond = ValueType<FixedResponse>.mapping(FixedResponse.settings)
+    .converted({ Action.respond($0) }, back: { _ in nil })
+  static let redirect = ValueType<Redirect>.mapping(Redirect.settings)
+    .converted({ Action.redirect($0) }, back: { _ in nil })
+}
+
+extension ValueType where Value == Redirect {
+  /// `to`, with what the request brings in it.
+  static let redirectTarget = ValueType(.text("path or absolute URL")) { node, reading, what in
+    reading.redirectTarget(node, what)
+  }
+}
+
+extension ValueType where Value == [TemplatePart] {
+  static let pathTemplate = ValueType(.text("template")) { node, reading, what in reading.pathTemplate(node, what) }
+}
+
 extension ValueType where Value == String {
+  static let pathPrefix = ValueType(.text("path")) { node, reading, what in reading.prefix(node, what) }
+
   static let responseBody = ValueType(.text("text, at most 64 KiB")) { node, reading, what in
-    guard let text = reading.text(node, what), let body = reading.secret(text, at: node.place) else { return nil }
+    guard let text = reading.text(node, what), let body = reading.secret(text, at: node.position) else { return nil }
     // LIMIT: it is held in memory and written whole.
     if body.utf8.count > 64 * 1024 {
-      reading.error(node.place, "\(what) has at most 64 KiB: serve larger ones from an upstream")
+      reading.error(node.position, "\(what) has at most 64 KiB: serve larger ones from an upstream")
     }
     return body
   }
@@ -174,7 +186,7 @@ extension ValueType where Value == Int {
       guard let status = reading.integer(node, what, in: 300...399) else { return nil }
       if [301, 302, 303, 307, 308].contains(status) { return status }
       reading.error(
-        node.place, "a redirect has status 301, 302, 303, 307 or 308, not \("\(status)".shown)")
+        node.position, "a redirect has status 301, 302, 303, 307 or 308, not \("\(status)".shown)")
       return nil
     })
 }

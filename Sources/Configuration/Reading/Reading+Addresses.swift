@@ -7,7 +7,7 @@ extension Reading {
     if case .network(let host, let port) = address, IPAddress(host) == nil {
       let port = "\(port)".shown
       let advice = host == "localhost" ? "127.0.0.1:\(port)" : "0.0.0.0:\(port) for every interface"
-      error(node.place, "\(what) is an IP address with a port, not a name: write \(advice)")
+      error(node.position, "\(what) is an IP address with a port, not a name: write \(advice)")
       return nil
     }
     return address
@@ -19,45 +19,45 @@ extension Reading {
   private func address(_ node: SourceNode, _ what: String, ports: ClosedRange<Int>) -> Address? {
     guard let text = line(node, what) else { return nil }
     if text.hasPrefix(Address.unixPrefix) {
-      return unixAddress(String(text.dropFirst(Address.unixPrefix.count)), at: node.place, what)
+      return unixAddress(String(text.dropFirst(Address.unixPrefix.count)), at: node.position, what)
     }
     if text.contains("://") {
-      error(node.place, "\(what) is host:port without a scheme or a path, not \(text.quoted)")
+      error(node.position, "\(what) is host:port without a scheme or a path, not \(text.quoted)")
       return nil
     }
-    guard let (host, portText) = split(text, at: node.place, what) else { return nil }
+    guard let (host, portText) = split(text, at: node.position, what) else { return nil }
     guard let port = decimal(portText), ports.contains(port), let port = UInt16(exactly: port) else {
       error(
-        node.place,
+        node.position,
         "\(what) has no port from \(ports.lowerBound) to \(ports.upperBound) in \(text.quoted): write host:port")
       return nil
     }
     if text.hasPrefix("[") {
       guard let literal = IPAddress(host), !literal.isIPv4 else {
-        error(node.place, "\(what) holds no IPv6 address in brackets: \(text.quoted)")
+        error(node.position, "\(what) holds no IPv6 address in brackets: \(text.quoted)")
         return nil
       }
     } else if host.isEmpty || host == "*" {
       error(
-        node.place,
+        node.position,
         "\(what) has no host in \(text.quoted): write \("0.0.0.0:\(port)".shown) for every IPv4 address, "
           + "\("[::]:\(port)".shown) for every IPv6 one"
       )
       return nil
     } else if IPAddress(host) == nil, let problem = hostNameProblem(host) {
-      error(node.place, "\(what) has no valid host in \(text.quoted): \(problem)")
+      error(node.position, "\(what) has no valid host in \(text.quoted): \(problem)")
       return nil
     }
     return Address(host: host, port: port)
   }
 
-  private func unixAddress(_ path: String, at place: Place, _ what: String) -> Address? {
+  private func unixAddress(_ path: String, at position: SourcePosition, _ what: String) -> Address? {
     let isFile = path.hasPrefix("/") && !path.hasPrefix("//") && !path.hasSuffix("/")
     guard isFile else {
       let body = path.drop { $0 == "/" }
       let name = body.hasSuffix("/") || body.isEmpty ? body + "gateway.sock" : body
       error(
-        place,
+        position,
         "\(what) has no absolute path of a socket in \((Address.unixPrefix + path).quoted): "
           + "write \("unix:/\(name)".shown)"
       )
@@ -66,7 +66,7 @@ extension Reading {
     // What the system takes as a socket's path, with the zero behind it.
     if path.utf8.count > Address.unixPathBytesMax {
       error(
-        place,
+        position,
         "\(what) has a path of \(path.utf8.count) bytes, and a socket's has at most \(Address.unixPathBytesMax): "
           + "write a shorter one")
       return nil
@@ -74,29 +74,29 @@ extension Reading {
     return .unix(path: path)
   }
 
-  private func split(_ text: String, at place: Place, _ what: String) -> (host: String, port: String)? {
+  private func split(_ text: String, at position: SourcePosition, _ what: String) -> (host: String, port: String)? {
     if text.hasPrefix("[") {
       guard let close = text.firstIndex(of: "]") else {
-        error(place, "\(what) has '[' without ']' in \(text.quoted): write [::1]:port")
+        error(position, "\(what) has '[' without ']' in \(text.quoted): write [::1]:port")
         return nil
       }
       let rest = text[text.index(after: close)...]
       guard rest.hasPrefix(":") else {
-        error(place, "\(what) has no port in \(text.quoted): write \("\(text[...close]):8080".shown)")
+        error(position, "\(what) has no port in \(text.quoted): write \("\(text[...close]):8080".shown)")
         return nil
       }
       return (String(text[text.index(after: text.startIndex)..<close]), String(rest.dropFirst()))
     }
     guard let colon = text.lastIndex(of: ":") else {
       let advice = (decimal(text) == nil ? "\(text):8080" : "0.0.0.0:\(text)").shown
-      error(place, "\(what) is host:port, not \(text.quoted): write \(advice)")
+      error(position, "\(what) is host:port, not \(text.quoted): write \(advice)")
       return nil
     }
     let host = text[..<colon]
     if host.contains(":") {
       let port = text[text.index(after: colon)...]
       error(
-        place, "\(what) holds an IPv6 address without brackets: write \("[\(host)]:\(port)".shown)"
+        position, "\(what) holds an IPv6 address without brackets: write \("[\(host)]:\(port)".shown)"
       )
       return nil
     }
@@ -108,14 +108,14 @@ extension Reading {
     guard let text = line(node, what) else { return nil }
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count <= 2, let address = IPAddress(String(parts[0])) else {
-      error(node.place, "\(what) is an address or a block such as 10.0.0.0/8 or fd00::/8, not \(text.quoted)")
+      error(node.position, "\(what) is an address or a block such as 10.0.0.0/8 or fd00::/8, not \(text.quoted)")
       return nil
     }
     let bits = address.isIPv4 ? 32 : 128
     var length = bits
     if parts.count == 2 {
       guard let value = decimal(String(parts[1])), (0...bits).contains(value) else {
-        error(node.place, "\(what) has no prefix length from 0 to \(bits) in \(text.quoted)")
+        error(node.position, "\(what) has no prefix length from 0 to \(bits) in \(text.quoted)")
         return nil
       }
       length = value
@@ -125,11 +125,11 @@ extension Reading {
     let lowMask = mapped <= 64 ? 0 : UInt64.max << UInt64(128 - mapped)
     if address.high & ~highMask != 0 || address.low & ~lowMask != 0 {
       error(
-        node.place,
+        node.position,
         "\(text.quoted) has bits set behind its prefix length: write the block's first address, or a longer prefix")
       return nil
     }
-    if length == 0 { warn(node.place, "\(text.quoted) is everyone: any client may then write its own address") }
+    if length == 0 { warn(node.position, "\(text.quoted) is everyone: any client may then write its own address") }
     return AddressRange(high: address.high, low: address.low, prefixLength: mapped)
   }
 }

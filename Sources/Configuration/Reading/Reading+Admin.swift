@@ -1,38 +1,32 @@
 // `admin:`, the listener for the operator's tools.
 
 extension Reading {
-  /// nil for `admin: off`.
-  func admin(_ node: SourceNode) -> Admin? {
-    if case .scalar(let scalar) = node.content, scalar.text == "off" { return nil }
-    return Admin.settings.read(node, self) ?? Admin()
-  }
-
   /// A client that reaches the listener may reload the gateway.
   func warnOfOpenAdmin(_ admin: Admin, _ section: Section) {
     guard let node = section["address"], IPAddress(admin.address.host)?.isLoopback != true, !section.has("token") else {
       return
     }
     warn(
-      node.place,
+      node.position,
       "the admin address \(admin.address.description.shown) is not loopback, and there is no 'token': "
         + "whoever reaches it can reload the gateway; write a token, or give 'metrics' an address of its own and keep this one on loopback"
     )
   }
 
   /// Each socket has one purpose.
-  func checkAdmin(_ configuration: GatewayConfiguration, at place: Place) {
+  func checkAdmin(_ configuration: GatewayConfiguration, at position: SourcePosition) {
     guard let admin = configuration.admin else { return }
     for (what, address) in [("admin", admin.address), ("metrics", admin.metrics)] {
       guard let address else { continue }
       if configuration.listeners.contains(where: { isOverlap($0.address, address) }) {
         error(
-          place,
+          position,
           "the \(what) address \(address.description.shown) is a public listener's too: give one of them another port")
       }
     }
     if let metrics = admin.metrics, isOverlap(metrics, admin.address) {
       error(
-        place,
+        position,
         "the metrics address \(metrics.description.shown) is the admin listener's too: give one of them another port")
     }
   }
@@ -47,13 +41,21 @@ extension Reading {
 
 // MARK: Values
 
+extension ValueType where Value == Admin? {
+  /// nil for `off`.
+  static let admin = ValueType(.any(of: [.mapping(Admin.settings.table), .keyword("off")])) { node, reading, _ in
+    if case .scalar(let scalar) = node.content, scalar.text == "off" { return .some(nil) }
+    return Admin.settings.read(node, reading).map(Optional.some)
+  }
+}
+
 extension ValueType where Value == Address {
   static let adminAddress = ValueType(
     .text("IP address and port"), write: { .text($0.description) },
     read: { node, reading, what in
       guard let address = reading.listenAddress(node, what) else { return nil }
       if case .unix = address {
-        reading.error(node.place, "\(what) of admin is an IP address with a port: write 127.0.0.1:9901")
+        reading.error(node.position, "\(what) of admin is an IP address with a port: write 127.0.0.1:9901")
         return nil
       }
       return address
@@ -72,10 +74,10 @@ extension ValueType where Value == [String] {
 
 extension ValueType where Value == String {
   static let adminToken = ValueType(.text("text, 16…512 visible characters of ASCII")) { node, reading, what in
-    guard let text = reading.text(node, what), let token = reading.secret(text, at: node.place) else { return nil }
+    guard let text = reading.text(node, what), let token = reading.secret(text, at: node.position) else { return nil }
     if !(16...512).contains(token.utf8.count) || !token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
       reading.error(
-        node.place,
+        node.position,
         "\(what) is 16 to 512 visible characters of ASCII without spaces: write file:/path of such a text")
     }
     return token

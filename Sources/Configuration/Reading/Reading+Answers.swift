@@ -1,24 +1,17 @@
 // `compress:`, `error_pages:` and `maintenance:`, at the top of the file and on routes.
 
 extension Reading {
-  /// A route's own word, or what the file says for all.
-  func readAnswers(_ section: Section, into route: inout Route, _ names: Names) {
-    route.compress = section["compress"].map { compression($0) } ?? names.compress
-    route.maintenance = section["maintenance"].map { maintenance($0) } ?? names.maintenance
-    if let node = section["error_pages"] { route.errorPages = errorPages(node) }
-  }
-
   // MARK: Pages
 
-  func errorPages(_ node: SourceNode) -> ErrorPages {
+  func errorPages(_ node: SourceNode, _ what: String) -> ErrorPages {
     var result = ErrorPages()
-    for entry in entries(node, "'error_pages'", example: "error_pages: { 404: file:pages/404.html }") ?? [] {
+    for entry in entries(node, what, example: "error_pages: { 404: file:pages/404.html }") ?? [] {
       guard let statuses = Self.statuses(entry.key) else {
-        error(entry.keyPlace, "\(entry.key.quoted) is no status of an error: write one from 400 to 599, 4xx or 5xx")
+        error(entry.keyPosition, "\(entry.key.quoted) is no status of an error: write one from 400 to 599, 4xx or 5xx")
         continue
       }
       if result.entries.contains(where: { $0.statuses == statuses }) {
-        error(entry.keyPlace, "\(entry.key.quoted) stands twice in 'error_pages': remove one")
+        error(entry.keyPosition, "\(entry.key.quoted) stands twice in 'error_pages': remove one")
       }
       guard let page = errorPage(entry.value, entry.key) else { continue }
       result.entries.append(ErrorPages.Entry(statuses: statuses, page: page))
@@ -37,37 +30,36 @@ extension Reading {
   }
 
   private func errorPage(_ node: SourceNode, _ status: String) -> Page? {
-    if case .scalar = node.content { return page(node, "the page for \(status)", type: nil) }
-    guard
-      let section = Section(node, Page.settings.table, self, example: "\(status): file:pages/\(status).html"),
-      let body = section.required("body", advice: "write body: file:pages/\(status).html")
-    else { return nil }
-    return page(body, "'body'", type: section["content_type"])
+    if case .mapping = node.content { return Page.settings.read(node, self) }
+    guard let page = ValueType.page.read(node, self, "the page for \(status)") else { return nil }
+    checkType(of: page, node)
+    return page
   }
 
-  /// Text, or `file:` and a path. Its type as given, by the file's ending, or by how the text begins.
-  private func page(_ node: SourceNode, _ what: String, type typeNode: SourceNode?) -> Page? {
+  /// Text, or `file:` and a path. Its type by the file's ending, or by how the text begins, or none.
+  fileprivate func page(_ node: SourceNode, _ what: String) -> Page? {
     guard let text = text(node, what) else { return nil }
     var page = Page(body: text, contentType: "text/plain; charset=utf-8")
     if text.hasPrefix("<") { page.contentType = "text/html; charset=utf-8" }
     if text.hasPrefix("file:") {
       let path = String(text.dropFirst("file:".count))
-      guard let bytes = contents(of: path, at: node.place) else { return nil }
+      guard let bytes = contents(of: path, at: node.position) else { return nil }
       guard let body = String(validating: bytes, as: UTF8.self) else {
-        error(node.place, "the file \(path.quoted) is not UTF-8 text")
+        error(node.position, "the file \(path.quoted) is not UTF-8 text")
         return nil
       }
-      page.body = body
-      if typeNode == nil, let type = Self.type(ofFile: path) {
-        page.contentType = type
-      } else if typeNode == nil {
-        error(node.place, "the ending of \(path.quoted) does not say what it is: write body and content_type")
-      }
+      page = Page(body: body, contentType: Self.type(ofFile: path) ?? "")
     }
     // LIMIT: it is held in memory and written whole.
-    if page.body.utf8.count > 256 * 1024 { error(node.place, "\(what) has at most 256 KiB") }
-    if let typeNode, let type = contentType(typeNode) { page.contentType = type }
+    if page.body.utf8.count > 256 * 1024 { error(node.position, "\(what) has at most 256 KiB") }
     return page
+  }
+
+  /// A page must say what it is, one way or the other.
+  func checkType(of page: Page?, _ node: SourceNode?) {
+    guard let page, page.contentType.isEmpty, let node, let path = node.text?.dropFirst("file:".count) else { return }
+    error(
+      node.position, "the ending of \(String(path).quoted) does not say what it is: write body and content_type")
   }
 
   private static func type(ofFile path: String) -> String? {
@@ -82,23 +74,11 @@ extension Reading {
 
   // MARK: Switches
 
-  /// `true` for the defaults, `false`, or a mapping, which means true. Nil compresses nothing.
-  func compression(_ node: SourceNode) -> CompressionRules? {
-    if case .scalar = node.content { return boolean(node, "'compress'") == true ? CompressionRules() : nil }
-    return CompressionRules.settings.read(node, self)
-  }
-
-  /// The same for `maintenance`. Nil lets requests through.
-  func maintenance(_ node: SourceNode) -> Maintenance? {
-    if case .scalar = node.content { return boolean(node, "'maintenance'") == true ? Maintenance() : nil }
-    return Maintenance.settings.read(node, self)
-  }
-
-  func finish(_ maintenance: inout Maintenance, _ section: Section) {
-    if let body = section["body"] {
-      maintenance.page = page(body, "'body'", type: section["content_type"])
-    } else if section.has("content_type") {
-      error(section.keyPlace("content_type"), "'content_type' is that of 'body', which is not there: remove it")
+  func check(_ maintenance: Maintenance, _ section: Section) {
+    checkType(of: maintenance.page, section["body"])
+    if section.has("content_type"), !section.has("body") {
+      error(
+        section.keyPosition("content_type"), "'content_type' is that of 'body', which is not there: remove it")
     }
   }
 
@@ -108,12 +88,9 @@ extension Reading {
     let result = items.compactMap { item in
       choice(item, "an algorithm", among: known).flatMap(CompressionRules.Algorithm.init(rawValue:))
     }
-    if Set(result).count < result.count { error(node.place, "an algorithm stands twice in \(what): remove one") }
+    if Set(result).count < result.count { error(node.position, "an algorithm stands twice in \(what): remove one") }
     return result
   }
-
-  /// A media type as Content-Type has it.
-  func contentType(_ node: SourceNode) -> String? { ValueType.contentType.read(node, self, "'content_type'") }
 }
 
 // MARK: Values
@@ -154,21 +131,51 @@ extension ValueType where Value == String {
     read: { node, reading, what in
       guard let type = reading.line(node, what) else { return nil }
       if !FieldRules.isValue(type) || !type.contains("/") {
-        reading.error(node.place, "\(what) is a media type such as application/json, not \(type.quoted)")
+        reading.error(node.position, "\(what) is a media type such as application/json, not \(type.quoted)")
         return nil
       }
       return type
     })
 }
 
-extension ValueForm {
-  /// Statuses, each with a page.
-  static let errorPages = mappings(
-    "mapping by status", names: ["pattern": "^([45][0-9][0-9]|[45][xX][xX])$"],
-    .any(of: [.text("text"), .mapping(Page.settings.table)]))
+extension ValueType where Value == Page {
+  static let page = ValueType(.text("text or `file:/path`")) { node, reading, what in reading.page(node, what) }
+}
 
-  /// A switch, or what it means in full.
-  static func switched(_ table: SettingTable) -> ValueForm {
-    any(of: [boolean, .mapping(table)], "`true`, `false` or a mapping")
+extension ValueType where Value == ErrorPages {
+  /// Statuses, each with a page.
+  static let errorPages = ValueType(
+    .mappings(
+      "mapping by status", names: ["pattern": "^([45][0-9][0-9]|[45][xX][xX])$"],
+      .any(of: [.text("text"), .mapping(Page.settings.table)]))
+  ) { node, reading, what in reading.errorPages(node, what) }
+}
+
+// MARK: Switches
+
+extension ValueType where Value == CompressionRules? {
+  /// nil compresses nothing.
+  static let compression = ValueType.switched(CompressionRules.settings)
+}
+
+extension ValueType where Value == Maintenance? {
+  /// nil lets requests through.
+  static let maintenance = ValueType.switched(Maintenance.settings)
+}
+
+extension ValueType {
+  /// `true` for the defaults, `false` for nil, or a mapping, which means true.
+  static func switched<Model: Sendable>(_ settings: Settings<Model>) -> ValueType where Value == Model? {
+    ValueType(
+      .any(of: [.boolean, .mapping(settings.table)], "`true`, `false` or a mapping"),
+      write: { $0 == nil ? .boolean(false) : nil },
+      read: { node, reading, what in
+        switch node.content {
+        case .mapping: return settings.read(node, reading).map(Optional.some)
+        case .list: reading.error(node.position, "\(what) is true, false or a mapping, not a list")
+        case .scalar: return reading.boolean(node, what).map { $0 ? settings.blank : nil }
+        }
+        return nil
+      })
   }
 }

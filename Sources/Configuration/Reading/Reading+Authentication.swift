@@ -3,89 +3,83 @@
 import Tokens
 
 extension Reading {
-  func authentication(_ node: SourceNode, names: inout Names, isWebSocket: Bool) -> Authentication? {
+  fileprivate func authentication(_ node: SourceNode, _ what: String) -> Authentication? {
     switch node.content {
     case .scalar(let scalar):
       if scalar.isPlain, ["true", "false", ""].contains(scalar.text) {
-        error(node.place, "'auth' is the name of an issuer, or public to let anyone pass, not \(node.kind)")
+        error(node.position, "\(what) is the name of an issuer, or public to let anyone pass, not \(node.kind)")
         return nil
       }
-      guard let name = line(node, "'auth'") else { return nil }
-      if name == "public" { return .public }
+      guard let name = line(node, what) else { return nil }
+      if name == "public" {
+        route.isPublic = true
+        return .public
+      }
       if ["none", "off", "no", "open", "anonymous", "disabled"].contains(name), !names.issuers.contains(name) {
-        error(node.place, "\(name.quoted) is no issuer: write auth: public to let anyone pass")
+        error(node.position, "\(name.quoted) is no issuer: write auth: public to let anyone pass")
         return nil
       }
-      guard let index = issuerReference(name, at: node.place, names: &names) else { return nil }
+      guard let index = issuerReference(name, at: node.position) else { return nil }
       return .token(TokenRequirement(issuers: [index]))
     case .list:
-      error(node.place, "'auth' with several issuers is written auth: { issuers: [login, partner] }")
+      error(node.position, "\(what) with several issuers is written auth: { issuers: [login, partner] }")
       return nil
     case .mapping:
-      return requirement(node, names: &names, isWebSocket: isWebSocket).map { .token($0) }
+      return TokenRequirement.settings.read(node, self).map { .token($0) }
     }
   }
 
-  private func issuerReference(_ name: String, at place: Place, names: inout Names) -> Int? {
+  private func issuerReference(_ name: String, at position: SourcePosition) -> Int? {
     names.usedIssuers.insert(name)
     if let index = names.issuers.firstIndex(of: name) { return index }
     if name == "public" {
-      error(place, "'public' stands alone: write auth: public")
+      error(position, "'public' stands alone: write auth: public")
     } else {
       let text = undefined(name, "issuer", among: names.issuers)
-      error(place, names.issuers.isEmpty ? text + ", or write auth: public to let anyone pass" : text)
+      error(position, names.issuers.isEmpty ? text + ", or write auth: public to let anyone pass" : text)
     }
     return nil
   }
 
-  private func requirement(_ node: SourceNode, names: inout Names, isWebSocket: Bool) -> TokenRequirement? {
-    guard let section = Section(node, TokenRequirement.settings.table, self),
-      let issuersNode = section.required("issuers")
-    else { return nil }
+  fileprivate func issuerNames(_ node: SourceNode, _ what: String) -> [Int]? {
     var indices: [Int] = []
     var values: [String: String] = [:]
-    for item in list(issuersNode, "'issuers'") ?? [] {
-      guard let name = line(item, "an issuer"), let index = issuerReference(name, at: item.place, names: &names) else {
-        continue
-      }
+    for item in list(node, what) ?? [] {
+      guard let name = line(item, "an issuer"), let index = issuerReference(name, at: item.position) else { continue }
       if indices.contains(index) {
-        error(item.place, "the issuer \(name.quoted) stands twice: remove one")
+        error(item.position, "the issuer \(name.quoted) stands twice: remove one")
         continue
       }
       indices.append(index)
       guard let value = names.issuerValues[name] else { continue }
       if let other = values[value] {
         error(
-          item.place,
+          item.position,
           "\(other.quoted) and \(name.quoted) have the same 'issuer' \(value.quoted): a token could be either's"
         )
       }
       values[value] = name
     }
-    var result = TokenRequirement(issuers: indices)
-    TokenRequirement.settings.take(section, into: &result)
-    if let node = section["claims"] { result.claims = claims(node) }
-    if let node = section["tokens_from"] { result.sources = sources(node, isWebSocket: isWebSocket) }
-    return indices.isEmpty ? nil : result
+    return indices.isEmpty ? nil : indices
   }
 
-  private func claims(_ node: SourceNode) -> [ClaimRequirement] {
+  fileprivate func claims(_ node: SourceNode, _ what: String) -> [ClaimRequirement] {
     var result: [ClaimRequirement] = []
-    for entry in entries(node, "'claims'", example: "claims: { email_verified: true }") ?? [] {
-      guard let path = claimPath(entry.key, at: entry.keyPlace) else { continue }
+    for entry in entries(node, what, example: "claims: { email_verified: true }") ?? [] {
+      guard let path = claimPath(entry.key, at: entry.keyPosition) else { continue }
       let nodes: [SourceNode]
       if case .list(let items) = entry.value.content { nodes = items } else { nodes = [entry.value] }
-      if nodes.isEmpty { error(entry.value.place, "no value is listed, so no token could pass: write at least one") }
+      if nodes.isEmpty { error(entry.value.position, "no value is listed, so no token could pass: write at least one") }
       let values = nodes.compactMap { claimValue($0, entry.key) }
       result.append(ClaimRequirement(claim: path, values: values))
     }
     return result
   }
 
-  func claimPath(_ text: String, at place: Place) -> ClaimPath? {
+  func claimPath(_ text: String, at position: SourcePosition) -> ClaimPath? {
     let path = ClaimPath(text)
     if path.parts.contains("") || text.unicodeScalars.contains(where: { $0.value < 0x20 }) {
-      error(place, "\(text.quoted) is no claim: write its name, with dots into nested ones (org.tier)")
+      error(position, "\(text.quoted) is no claim: write its name, with dots into nested ones (org.tier)")
       return nil
     }
     return path
@@ -94,7 +88,7 @@ extension Reading {
   private func claimValue(_ node: SourceNode, _ claim: String) -> ClaimRequirement.Value? {
     guard case .scalar(let scalar) = node.content, !node.isNull else {
       error(
-        node.place,
+        node.position,
         "the claim \(claim.quoted) is compared with text, a whole number, true or false, not "
           + (node.isNull ? "nothing" : node.kind)
       )
@@ -110,20 +104,18 @@ extension Reading {
     if let first = scalar.text.utf8.first, (0x30...0x39).contains(first) || first == UInt8(ascii: "-"),
       Double(scalar.text) != nil
     {
-      error(node.place, "\(scalar.text.quoted) is no whole number: put it in quotes if the claim is text")
+      error(node.position, "\(scalar.text.quoted) is no whole number: put it in quotes if the claim is text")
       return nil
     }
     return .string(scalar.text)
   }
 
-  private func sources(_ node: SourceNode, isWebSocket: Bool) -> [TokenSource] {
+  fileprivate func tokenSources(_ node: SourceNode, _ what: String) -> [TokenSource] {
     var result: [TokenSource] = []
-    for item in list(node, "'tokens_from'") ?? [] {
-      guard let text = line(item, "a token's place"), let source = source(text, at: item.place) else { continue }
+    for item in list(node, what) ?? [] {
+      guard let text = line(item, "a source of tokens"), let source = source(text, at: item.position) else { continue }
       if result.contains(source) {
-        error(item.place, "\(text.quoted) stands twice: remove one")
-      } else if source == .webSocketProtocol, !isWebSocket {
-        error(item.place, "'websocket_protocol' is for a route with 'websocket: true': write that, or remove it here")
+        error(item.position, "\(text.quoted) stands twice: remove one")
       } else {
         result.append(source)
       }
@@ -131,25 +123,45 @@ extension Reading {
     return result
   }
 
-  private func source(_ text: String, at place: Place) -> TokenSource? {
-    if text == "authorization" { return .authorization }
-    if text == "websocket_protocol" { return .webSocketProtocol }
-    let words = ["authorization", "websocket_protocol"]
-    switch requestValue(text, "'tokens_from'", [.cookie, .query, .header], words: words, at: place) {
-    case .cookie(let name): return .cookie(name)
-    case .query(let name): return .query(name)
-    case .header("authorization"): error(place, "the Authorization header is the source 'authorization': write that")
-    case .header("cookie"): error(place, "a token in the Cookie header is in one of its cookies: write cookie:NAME")
+  private func source(_ text: String, at position: SourcePosition) -> TokenSource? {
+    if let keyword = TokenSource.keywords.first(where: { $0.name == text }) { return keyword.source }
+    let value = requestValue(
+      text, "'tokens_from'", TokenSource.forms, words: TokenSource.keywords.map(\.name), at: position)
+    switch value {
+    case .header("authorization"):
+      error(position, "the Authorization header is the source 'authorization': write that")
+    case .header("cookie"):
+      error(position, "a token in the Cookie header is in one of its cookies: write cookie:NAME")
     case .header(let name) where FieldRules.folded(name) == "sec-websocket-protocol":
-      error(place, "a token in Sec-WebSocket-Protocol is the source 'websocket_protocol': write that")
-    case .header(let name): return .header(name)
-    case nil, .clientIP, .claim, .tls: break
+      error(position, "a token in Sec-WebSocket-Protocol is the source 'websocket_protocol': write that")
+    default: return value.map { .value($0) }
     }
     return nil
+  }
+
+  /// Browsers cannot set headers of a WebSocket, so that one source is for these alone.
+  func checkTokenSources(_ route: Route, section: Section) {
+    guard case .token(let requirement) = route.auth, requirement.sources.contains(.webSocketProtocol),
+      route.webSocket == nil, !section.refused.contains("websocket"),
+      let node = section["auth"]?.entry("tokens_from")?.value
+    else { return }
+    for case let item in node.items where item.text == "websocket_protocol" {
+      error(
+        item.position, "'websocket_protocol' is for a route with 'websocket: true': write that, or remove it here")
+    }
   }
 }
 
 // MARK: Values
+
+extension TokenSource {
+  /// Where a token may be besides values of a request.
+  fileprivate static let keywords: [(name: String, source: TokenSource)] = [
+    ("authorization", .authorization), ("websocket_protocol", .webSocketProtocol),
+  ]
+
+  fileprivate static let forms: [RequestValueForm] = [.cookie, .query, .header]
+}
 
 extension ValueType where Value == [String] {
   static let scopes = ValueType.names("list", item: "a scope", check: scopeProblem)
@@ -166,12 +178,25 @@ extension ValueType where Value == [String] {
   }
 }
 
-extension ValueForm {
-  static let auth = any(
-    of: [ValueForm("name", ["type": "string", "minLength": 1]), .mapping(TokenRequirement.settings.table)],
-    "`public`, the name of an issuer, or a mapping")
+extension ValueType where Value == Authentication {
+  static let authentication = ValueType(
+    .any(
+      of: [ValueForm("name", ["type": "string", "minLength": 1]), .mapping(TokenRequirement.settings.table)],
+      "`public`, the name of an issuer, or a mapping")
+  ) { node, reading, what in reading.authentication(node, what) }
+}
 
-  static let claims: ValueForm = {
+extension ValueType where Value == [Int] {
+  /// Indices into the issuers.
+  static let issuerNames = ValueType(.list(of: .text("name"), "list of names")) { node, reading, what in
+    reading.issuerNames(node, what)
+  }
+}
+
+extension ValueType where Value == [ClaimRequirement] {
+  static let claims = ValueType(form) { node, reading, what in reading.claims(node, what) }
+
+  private static let form: ValueForm = {
     let value: JSONValue = ["type": ["string", "integer", "boolean"]]
     return ValueForm(
       "claim: value or list",
@@ -180,8 +205,13 @@ extension ValueForm {
         "additionalProperties": ["anyOf": [value, ["type": "array", "minItems": 1, "items": value]]],
       ])
   }()
+}
 
-  static let tokenSources = list(
-    of: pattern("source", "authorization|cookie:.+|query:.+|header:.+|websocket_protocol"),
-    "list of `authorization`, `cookie:NAME`, `query:NAME`, `header:NAME` and `websocket_protocol`")
+extension ValueType where Value == [TokenSource] {
+  static let tokenSources = ValueType(
+    .list(of: item, "list of \(item.words)"),
+    write: { $0 == [.authorization] ? .list(["authorization"]) : nil },
+    read: { node, reading, what in reading.tokenSources(node, what) })
+
+  private static let item = ValueForm.requestValue(TokenSource.forms, words: TokenSource.keywords.map(\.name))
 }

@@ -1,99 +1,102 @@
-// Which server, which upstream: `balance`, `hash_on` of an upstream, `upstreams` and `split_on` of a route.
+// Which server, which upstream: `balance` and `hash_on` of an upstream, `upstreams` and `split_on` of a route.
 
 extension Reading {
-  static let balances = ["round_robin", "least_requests", "random_two", "hash"]
-
-  func balance(_ section: Section) -> Balance {
-    var key: RequestValue?
-    if let node = section["hash_on"] { key = callerKey(node, "'hash_on'") }
-    let name = section["balance"].flatMap { choice($0, "'balance'", among: Self.balances) }
-    if name == "hash", !section.has("hash_on") {
-      error(section.keyPlace("balance"), "'balance: hash' has no 'hash_on': write hash_on: client_ip, or claim:sub")
+  func checkBalance(_ balance: Balance, _ section: Section) {
+    if section.refused.contains("balance") { return }
+    let isHash = if case .hash = balance { true } else { false }
+    if isHash, !section.has("hash_on") {
+      error(
+        section.keyPosition("balance"), "'balance: hash' has no 'hash_on': write hash_on: client_ip, or claim:sub")
     }
-    if section.has("hash_on"), !section.has("balance") || name != nil && name != "hash" {
-      error(section.keyPlace("hash_on"), "'hash_on' is for 'balance: hash': write that, or remove it")
+    if !isHash, section.has("hash_on") {
+      error(section.keyPosition("hash_on"), "'hash_on' is for 'balance: hash': write that, or remove it")
     }
-    switch name {
-    case "least_requests": return .leastRequests
-    case "random_two": return .randomTwo
-    case "hash": return key.map { .hash($0) } ?? .roundRobin
-    default: return .roundRobin
-    }
-  }
-
-  func callerKey(_ node: SourceNode, _ what: String) -> RequestValue? {
-    guard let text = line(node, what) else { return nil }
-    return requestValue(text, what, RequestValueForm.ofCallers, at: node.place)
   }
 
   // MARK: Routes
 
-  func split(_ node: SourceNode, section route: Section, names: inout Names) -> Split? {
-    guard let items = list(node, "'upstreams'") else { return nil }
+  fileprivate func split(_ node: SourceNode, _ what: String) -> Split? {
+    guard let items = list(node, what) else { return nil }
     // LIMIT: upstreams of one route.
     if items.count > 64 {
-      error(node.place, "a route has at most 64 upstreams, not \(items.count)")
+      error(node.position, "a route has at most 64 upstreams, not \(items.count)")
       return nil
     }
     var result = Split(shares: [])
     let errorsBefore = errorCount
     for item in items {
-      guard let share = share(item, names: &names) else { continue }
+      guard let share = Split.Share.settings.read(item, self) else { continue }
       if result.shares.contains(where: { $0.upstream == share.upstream }) {
-        error(item.place, "the upstream \(names.upstreams[share.upstream].quoted) stands twice: give it one weight")
+        error(
+          item.position, "the upstream \(names.upstreams[share.upstream].quoted) stands twice: give it one weight")
         continue
       }
       result.shares.append(share)
     }
-    if let node = route["split_on"] { result.key = callerKey(node, "'split_on'") }
     if errorCount > errorsBefore { return nil }
     if result.shares.allSatisfy({ $0.weight == 0 }) {
-      error(node.place, "no upstream has a weight, so no request could go anywhere: write one of 1 or more")
+      error(node.position, "no upstream has a weight, so no request could go anywhere: write one of 1 or more")
       return nil
     }
     return result
   }
 
-  private func share(_ node: SourceNode, names: inout Names) -> Split.Share? {
-    guard let section = Section(node, Split.Share.settings.table, self) else { return nil }
-    var share = Split.Share.settings.blank
-    let errorsBefore = errorCount
-    Split.Share.settings.take(section, into: &share)
-    guard let name = section.required("name"), let upstream = upstreamReference(name, "'name'", names: &names),
-      errorCount == errorsBefore
-    else { return nil }
-    share.upstream = upstream
-    return share
-  }
-
-  func checkSplit(_ route: Route, section: Section) {
+  func checkSplit(_ action: Action, section: Section) {
     guard section.has("split_on") else { return }
-    let place = section.keyPlace("split_on")
+    let position = section.keyPosition("split_on")
     if !section.has("upstreams") {
-      error(place, "'split_on' keeps callers on one of several 'upstreams', and this route has none: remove it")
-    } else if case .split(let split) = route.action, case .claim = split.key, route.auth == .public {
-      error(place, "a route with 'auth: public' verifies no token, so it has no claims: write client_ip or cookie:NAME")
+      error(position, "'split_on' keeps callers on one of several 'upstreams', and this route has none: remove it")
+    } else if case .split(let split) = action, case .claim = split.key, route.isPublic {
+      error(
+        position, "a route with 'auth: public' verifies no token, so it has no claims: write client_ip or cookie:NAME")
     }
   }
 }
 
-extension ValueForm {
+// MARK: Values
+
+extension ValueType where Value == Balance {
+  private static let policies: [(name: String, balance: Balance)] = [
+    ("round_robin", .roundRobin), ("least_requests", .leastRequests), ("random_two", .randomTwo),
+    // What it looks at is a key of its own.
+    ("hash", .hash(.clientIP)),
+  ]
+
+  static let balance = ValueType(
+    .choice(policies.map(\.name)),
+    write: { balance in policies.first { $0.balance == balance }.map { .text($0.name) } },
+    read: { node, reading, what in
+      let name = reading.choice(node, what, among: policies.map(\.name))
+      return policies.first { $0.name == name }?.balance
+    })
+}
+
+extension ValueType where Value == RequestValue {
   /// `hash_on` of an upstream, `split_on` of a route.
-  static let callerKey = requestValue(RequestValueForm.ofCallers)
+  static let callerKey = ValueType(.requestValue(RequestValueForm.ofCallers)) { node, reading, what in
+    guard let text = reading.line(node, what) else { return nil }
+    return reading.requestValue(text, what, RequestValueForm.ofCallers, at: node.position)
+  }
+}
+
+extension ValueType where Value == Action {
+  static let split = ValueType(
+    .list(of: .mapping(Split.Share.settings.table), "list, at most 64", isUnique: false, atMost: 64)
+  ) { node, reading, what in reading.split(node, what).map { .split($0) } }
 }
 
 extension ValueType where Value == String {
   static let cookieName = ValueType(.text("name")) { node, reading, what in
     guard let name = reading.line(node, what) else { return nil }
     if FieldRules.isToken(name) { return name }
-    reading.error(node.place, "\(name.quoted) is no name of a cookie")
+    reading.error(node.position, "\(name.quoted) is no name of a cookie")
     return nil
   }
 
   static let stickySecret = ValueType(.text("text of at least 16 bytes")) { node, reading, what in
-    guard let text = reading.text(node, what), let secret = reading.secret(text, at: node.place) else { return nil }
+    guard let text = reading.text(node, what), let secret = reading.secret(text, at: node.position) else { return nil }
     if secret.utf8.count < 16 {
-      reading.error(node.place, "\(what) has at least 16 bytes: write file:/path of a longer one")
+      reading.error(node.position, "\(what) has at least 16 bytes: write file:/path of a longer one")
     }
     return secret
   }

@@ -1,39 +1,38 @@
 // `cors:` of a route.
 
 extension Reading {
-  func cors(_ node: SourceNode, of route: Route) -> CORS? {
-    guard let section = Section(node, CORS.settings.table, self) else { return nil }
-    var result = CORS(origins: [])
-    CORS.settings.take(section, into: &result)
-    checkCredentials(result, section)
+  /// The gateway writes these headers itself.
+  func checkCORSHeaders(_ route: Route, section: Section) {
+    guard route.cors != nil, let node = section["cors"] else { return }
     let rules = route.responseHeaders
     for name in rules.set.map(\.name) + rules.add.map(\.name) + rules.remove
     where FieldRules.folded(name).hasPrefix("access-control-") {
       error(
-        section.place,
+        node.position,
         "'cors' writes \(name.quoted), and 'response_headers' of this route names it too: remove it there")
     }
-    return result
   }
 
   /// A `*` would let every page act for its visitor who is logged in.
-  private func checkCredentials(_ cors: CORS, _ section: Section) {
+  func checkCredentials(_ cors: CORS, _ section: Section) {
     guard cors.hasCredentials else { return }
-    let place = section.keyPlace("credentials")
+    let position = section.keyPosition("credentials")
     if cors.origins.contains(.any) {
-      error(place, "'credentials: true' wants origins by name: with '*' every page could act for its visitor")
+      error(position, "'credentials: true' wants origins by name: with '*' every page could act for its visitor")
     }
-    if cors.headers == nil { error(place, "'credentials: true' wants headers by name, not '*'") }
-    if cors.exposeHeaders.contains("*") { error(place, "'credentials: true' wants 'expose_headers' by name, not '*'") }
+    if cors.headers == nil { error(position, "'credentials: true' wants headers by name, not '*'") }
+    if cors.exposeHeaders.contains("*") {
+      error(position, "'credentials: true' wants 'expose_headers' by name, not '*'")
+    }
     for case .pattern(let origin) in cors.origins where origin.isSubdomain && !origin.host.contains(".") {
       warn(
-        place,
+        position,
         "'*.\(origin.host)' is the origin of anybody who registers a name there: with 'credentials: true' their pages "
           + "could act for their visitors")
     }
     if cors.origins.contains(.exact("null")) {
       warn(
-        place,
+        position,
         "any page can have the origin 'null' (in a sandboxed frame): with 'credentials: true' it could act for its "
           + "visitor"
       )
@@ -43,21 +42,21 @@ extension Reading {
   fileprivate func origins(_ node: SourceNode, _ what: String) -> [CORS.Origin]? {
     guard let items = list(node, what) else { return nil }
     // LIMIT: they are looked through for each request of another origin.
-    if items.count > 256 { error(node.place, "\(what) has at most 256 items") }
+    if items.count > 256 { error(node.position, "\(what) has at most 256 items") }
     var result: [CORS.Origin] = []
     for item in items {
       guard let text = line(item, "an origin") else { continue }
       switch OriginRules.origin(text) {
-      case .failure(let problem): error(item.place, problem.message)
+      case .failure(let problem): error(item.position, problem.message)
       case .success(let origin):
         if result.contains(origin) {
-          error(item.place, "\(text.quoted) stands twice in \(what): remove one")
+          error(item.position, "\(text.quoted) stands twice in \(what): remove one")
         } else {
           result.append(origin)
         }
       }
     }
-    if result.contains(.any), result.count > 1 { error(node.place, "'*' allows every origin: remove the others") }
+    if result.contains(.any), result.count > 1 { error(node.position, "'*' allows every origin: remove the others") }
     return result
   }
 }
@@ -85,7 +84,7 @@ extension ValueType where Value == [String]? {
         node, what, item: "a header", isEmptyAllowed: true, check: ValueType<[String]>.fieldNameProblem)
       guard let names else { return nil }
       if names.contains("*"), names.count > 1 {
-        reading.error(node.place, "'*' allows every header: remove the others")
+        reading.error(node.position, "'*' allows every header: remove the others")
       }
       return .some(names.contains("*") ? nil : names)
     })

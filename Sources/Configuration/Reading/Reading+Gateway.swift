@@ -1,63 +1,34 @@
 // The top of the file, and the sections that are neither issuers, upstreams nor routes.
 
-import Tokens
-
 extension Reading {
   /// The whole file. The result counts only when no error was reported.
   func gateway(_ root: SourceNode) -> GatewayConfiguration? {
     guard let section = Section(root, GatewayConfiguration.settings.table, self) else { return nil }
     var result = GatewayConfiguration()
     GatewayConfiguration.settings.take(section, into: &result)
-    if let node = section["trusted_proxies"] { trustedProxies(node, into: &result) }
-    var names = Names()
-    let errorsBefore = errorCount
-    if let node = section.required("listeners") {
-      result.listeners = listeners(node, hasTrustedProxies: !result.trustedProxies.isEmpty)
-    }
-    // A listener that was refused may be the one that asks.
-    names.hasClientCertificates = result.listeners.contains(where: \.verifiesClients) || errorCount > errorsBefore
-    if result.listeners.contains(where: \.requiresCertificate) {
-      names.listenerWithoutClientCertificates = result.listeners.first { !$0.verifiesClients }?.address.description
-    }
-    if let node = section["dns"], let section = Section(node, DNS.settings.table, self) {
-      DNS.settings.take(section, into: &result)
-    }
-    if let node = section["admin"] { result.admin = admin(node) }
-    checkAdmin(result, at: section["admin"]?.place ?? section["listeners"]?.place ?? section.place)
-    names.compress = section["compress"].flatMap { compression($0) }
-    names.maintenance = section["maintenance"].flatMap { maintenance($0) }
-
-    let issuerEntries =
-      section["issuers"].flatMap { entries($0, "'issuers'", example: "login: { issuer: …, audiences: […] }") } ?? []
-    names.issuers = issuerEntries.map(\.key)
-    let upstreamEntries =
-      section["upstreams"].flatMap { entries($0, "'upstreams'", example: "orders: { servers: [host:port] }") } ?? []
-    names.upstreams = upstreamEntries.map(\.key)
-    result.issuers = issuerEntries.compactMap { issuer($0) }
-    names.issuerValues = Dictionary(result.issuers.map { ($0.name, $0.policy.issuer) }) { first, _ in first }
-    result.upstreams = upstreamEntries.compactMap { upstream($0) }
-    names.protocols = Dictionary(result.upstreams.map { ($0.name, $0.protocol) }) { first, _ in first }
-    let limitEntries =
-      section["rate_limits"].flatMap {
-        entries($0, "'rate_limits'", example: "logins: { requests: 5, per: 1m }")
-      } ?? []
-    names.rateLimits = limitEntries.map { ($0.key, rateLimit($0)) }
-    result.rateLimits = names.rateLimits.compactMap(\.limit)
-    if let node = section.required("routes") {
-      let routes = routes(node, names: &names)
-      result.routes = routes.map(\.route)
-      checkRoutes(routes)
-    }
-    // A misspelt reference would make its target look unused.
-    if errorCount == 0 {
-      warnUnused(issuerEntries, names.usedIssuers, "issuer")
-      warnUnused(upstreamEntries, names.usedUpstreams, "upstream")
-      warnUnused(limitEntries, names.usedRateLimits, "rate_limit")
-    }
     return result
   }
 
-  /// What routes refer to: names in the file's order, those that were referred to, and what else must be there.
+  /// What sections of the file require of each other.
+  func finish(_ file: inout GatewayConfiguration, _ section: Section) {
+    if file.trustedProxies.isEmpty {
+      for position in names.proxyProtocolPositions {
+        error(
+          position,
+          "'proxy_protocol: true' believes no one as long as 'trusted_proxies' is empty: name the balancers there")
+      }
+    }
+    checkAdmin(file, at: section["admin"]?.position ?? section["listeners"]?.position ?? section.position)
+    // A misspelt reference would make its target look unused.
+    if errorCount == 0 {
+      warnUnused(section["issuers"], names.usedIssuers, "issuer")
+      warnUnused(section["upstreams"], names.usedUpstreams, "upstream")
+      warnUnused(section["rate_limits"], names.usedRateLimits, "rate_limit")
+    }
+  }
+
+  /// What sections say that routes refer to: names in the file's order, those that were referred to, and what else must
+  /// be there.
   struct Names {
     var issuers: [String] = []
     var upstreams: [String] = []
@@ -65,6 +36,8 @@ extension Reading {
     var issuerValues: [String: String] = [:]
     /// By name, of the upstreams that were read without an error.
     var protocols: [String: UpstreamProtocol] = [:]
+    /// Where listeners say that connections begin with a PROXY header.
+    var proxyProtocolPositions: [SourcePosition] = []
     /// Whether a listener verifies certificates of clients.
     var hasClientCertificates = false
     /// The address of a listener that asks for none, beside one that requires them.
@@ -79,20 +52,19 @@ extension Reading {
     var usedRateLimits: Set<String> = []
   }
 
-  private func warnUnused(_ entries: [SourceNode.Entry], _ used: Set<String>, _ kind: String) {
+  private func warnUnused(_ node: SourceNode?, _ used: Set<String>, _ kind: String) {
+    guard case .mapping(let entries) = node?.content else { return }
     for entry in entries where !used.contains(entry.key) {
-      warn(entry.keyPlace, "no route uses the \(kind) \(entry.key.quoted)")
+      warn(entry.keyPosition, "no route uses the \(kind) \(entry.key.quoted)")
     }
   }
 
   /// A list of peers, or a mapping that says as well which fields they write.
-  private func trustedProxies(_ node: SourceNode, into result: inout GatewayConfiguration) {
-    guard case .mapping = node.content else {
-      result.trustedProxies = ValueType.peers.read(node, self, "'trusted_proxies'") ?? []
-      return
-    }
-    guard let section = Section(node, TrustedProxies.settings.table, self) else { return }
-    TrustedProxies.settings.take(section, into: &result)
+  func trustedProxies(_ node: SourceNode, into file: inout GatewayConfiguration) -> Bool {
+    if case .mapping = node.content { return TrustedProxies.settings.read(node, self, into: &file) }
+    guard let peers = ValueType.peers.read(node, self, "'trusted_proxies'") else { return false }
+    file.trustedProxies = peers
+    return true
   }
 }
 
@@ -109,7 +81,7 @@ extension ValueType where Value == Int? {
       guard case .scalar(let scalar) = node.content, scalar.isPlain, let count = decimal(scalar.text),
         (1...256).contains(count)
       else {
-        reading.error(node.place, "\(what) is auto, or a whole number from 1 to 256, not \(node.kind)")
+        reading.error(node.position, "\(what) is auto, or a whole number from 1 to 256, not \(node.kind)")
         return nil
       }
       return count
@@ -138,20 +110,16 @@ extension ValueType where Value == [Address] {
   ) { node, reading, what in
     guard let items = reading.list(node, what) else { return nil }
     // LIMIT: each failure costs the time that all of them take.
-    if items.count > 8 { reading.error(node.place, "'dns' has at most 8 servers, not \(items.count)") }
+    if items.count > 8 { reading.error(node.position, "'dns' has at most 8 servers, not \(items.count)") }
     return items.compactMap { item in
       guard let address = reading.listenAddress(item, "a DNS server") else { return nil }
       guard case .network(_, let port) = address, port > 0 else {
-        reading.error(item.place, "a DNS server is an IP address with its port: write 10.0.0.53:53")
+        reading.error(item.position, "a DNS server is an IP address with its port: write 10.0.0.53:53")
         return nil
       }
       return address
     }
   }
-}
-
-extension ValueType where Value == ErrorPages {
-  static let errorPages = ValueType(.errorPages) { node, reading, _ in reading.errorPages(node) }
 }
 
 extension ValueForm {

@@ -3,24 +3,15 @@
 import Tokens
 
 extension Reading {
-  func identity(_ node: SourceNode, auth: Authentication?, hasClientCertificates: Bool) -> Identity {
-    var result = Identity()
-    guard let section = Section(node, Identity.settings.table, self) else { return result }
-    Identity.settings.take(section, into: &result)
-    if let node = section["headers"] {
-      result.headers = identityHeaders(node, hasClientCertificates: hasClientCertificates)
+  /// What the keys of `identity` require of each other and of the route.
+  func finish(_ identity: inout Identity, _ section: Section) {
+    if route.isPublic { checkPublic(identity, section) }
+    if let name = identity.payloadHeader, let node = section["payload"],
+      identity.headers.contains(where: { FieldRules.folded($0.name) == FieldRules.folded(name) })
+    {
+      error(node.position, "the header \(name.quoted) carries a claim already: give the payload its own")
+      identity.payloadHeader = nil
     }
-    if case .public = auth { checkPublic(result, section) }
-    if let node = section["payload"], let name = line(node, "'payload'") {
-      if let problem = FieldRules.problem(ofIdentityName: name) {
-        error(node.place, problem)
-      } else if result.headers.contains(where: { FieldRules.folded($0.name) == FieldRules.folded(name) }) {
-        error(node.place, "the header \(name.quoted) carries a claim already: give the payload its own")
-      } else {
-        result.payloadHeader = name
-      }
-    }
-    return result
   }
 
   /// What a route can tell that lets anyone pass: nothing of a token.
@@ -30,31 +21,31 @@ extension Reading {
     }
     for key in ["headers", "payload"] where key == "headers" ? hasClaims : section.has(key) {
       error(
-        section.keyPlace(key),
+        section.keyPosition(key),
         "a route with 'auth: public' verifies no token, so it has no identity to tell: remove "
           + (key == "headers" ? "the claims from 'headers'" : "'payload'") + ", or ask for a token with optional: true"
       )
     }
   }
 
-  private func identityHeaders(_ node: SourceNode, hasClientCertificates: Bool) -> [Identity.Header] {
+  fileprivate func identityHeaders(_ node: SourceNode, _ what: String) -> [Identity.Header] {
     var result: [Identity.Header] = []
-    for entry in entries(node, "'headers'", example: "headers: { X-User-Id: sub }") ?? [] {
+    for entry in entries(node, what, example: "headers: { X-User-Id: sub }") ?? [] {
       if let problem = FieldRules.problem(ofIdentityName: entry.key) {
-        error(entry.keyPlace, problem)
+        error(entry.keyPosition, problem)
         continue
       }
       let folded = FieldRules.folded(entry.key)
       if let twin = result.first(where: { FieldRules.folded($0.name) == folded }) {
         error(
-          entry.keyPlace,
+          entry.keyPosition,
           "\(entry.key.quoted) and \(twin.name.quoted) are one header to a backend that reads names as CGI does: "
             + "remove one"
         )
         continue
       }
       guard let text = line(entry.value, "the claim of \(entry.key.quoted)"),
-        let source = identitySource(text, at: entry.value.place, hasClientCertificates: hasClientCertificates)
+        let source = identitySource(text, at: entry.value.position)
       else { continue }
       result.append(Identity.Header(name: entry.key, source: source))
     }
@@ -62,19 +53,19 @@ extension Reading {
   }
 
   /// A claim, or what begins with `tls.`: a fact of the client's certificate.
-  private func identitySource(_ text: String, at place: Place, hasClientCertificates: Bool) -> Identity.Source? {
-    guard text.hasPrefix("tls.") else { return claimPath(text, at: place).map { .claim($0) } }
+  private func identitySource(_ text: String, at position: SourcePosition) -> Identity.Source? {
+    guard text.hasPrefix("tls.") else { return claimPath(text, at: position).map { .claim($0) } }
     guard let fact = ClientCertificateFact(rawValue: text) else {
       let known = ClientCertificateFact.allCases.map(\.rawValue)
       let advice = nearestName(to: text, among: known).map { "did you mean '\($0)'?" }
       error(
-        place,
+        position,
         "a client's certificate has no \(text.quoted): \(advice ?? "write \(alternatives(known))")")
       return nil
     }
-    if !hasClientCertificates {
+    if !names.hasClientCertificates {
       error(
-        place,
+        position,
         "\(text.quoted) is of a client's certificate, and no listener asks for one: "
           + "write client_certificates and client_ca in a listener's 'tls'")
       return nil
@@ -83,53 +74,35 @@ extension Reading {
   }
 
   /// Every route is on every listener, so what one asks of its clients the others do not.
-  func warnWithoutCertificate(_ route: Route, at place: Place, _ names: Names) {
+  func warnWithoutCertificate(_ route: Route, at position: SourcePosition) {
     let facts = route.identity.headers.contains { header in
       if case .clientCertificate = header.source { true } else { false }
     }
     guard facts, let address = names.listenerWithoutClientCertificates else { return }
     warn(
-      place,
+      position,
       "the listener \(address.quoted) asks for no certificate: through it this route is reached without these headers")
   }
 
-  /// - Parameter pattern: the route's path, of which values may take segments. Nil when it was refused.
-  func headerRules(_ node: SourceNode, _ table: SettingTable, pattern: PathPattern?) -> HeaderRules {
-    var result = HeaderRules()
-    guard let section = Section(node, table, self) else { return result }
-    var seen: [String: String] = [:]
-    if let node = section["set"] { result.set = fields(node, "set", pattern, seen: &seen) }
-    if let node = section["add"] { result.add = fields(node, "add", pattern, seen: &seen) }
-    if let node = section["remove"] {
-      for item in list(node, "'remove'") ?? [] {
-        guard let name = line(item, "a header") else { continue }
-        if isNew(name, "remove", seen: &seen, at: item.place) { result.remove.append(name.lowercased()) }
-      }
-    }
-    return result
-  }
-
-  private func fields(
-    _ node: SourceNode, _ key: String, _ pattern: PathPattern?, seen: inout [String: String]
-  ) -> [HeaderRules.Field] {
+  fileprivate func ruleFields(_ node: SourceNode, _ what: String) -> [HeaderRules.Field] {
     var result: [HeaderRules.Field] = []
-    for entry in entries(node, "'\(key)'", example: "\(key): { X-Env: prod }") ?? [] {
-      guard isNew(entry.key, key, seen: &seen, at: entry.keyPlace),
+    for entry in entries(node, what, example: "\(what.filter { $0 != "'" }): { X-Env: prod }") ?? [] {
+      guard isRuleName(entry.key, at: entry.keyPosition),
         let text = text(entry.value, "the value of \(entry.key.quoted)"),
-        let value = secret(text, at: entry.value.place)
+        let value = secret(text, at: entry.value.position)
       else { continue }
       if !FieldRules.isValue(value) {
         // A secret from a file is never shown.
         let shown = value == text ? " \(value.quoted)" : ""
         error(
-          entry.value.place,
+          entry.value.position,
           "no field can have the value\(shown): no line breaks or other controls, no space at the ends")
         continue
       }
       var field = HeaderRules.Field(name: entry.key, value: value)
-      // What comes from a file is taken as it stands.
-      if value == text, let pattern, value.contains("{") {
-        guard let parts = template(value, pattern: pattern, at: entry.value.place) else { continue }
+      // What comes from a file is taken as it is.
+      if value == text, let pattern = route.pattern, value.contains("{") {
+        guard let parts = template(value, pattern: pattern, at: entry.value.position) else { continue }
         field.value = shape(of: parts)
         if !isPlain(parts) { field.template = parts }
       }
@@ -138,19 +111,39 @@ extension Reading {
     return result
   }
 
-  private func isNew(_ name: String, _ key: String, seen: inout [String: String], at place: Place) -> Bool {
-    if let problem = FieldRules.problem(ofRuleName: name) {
-      error(place, problem)
-      return false
+  fileprivate func ruleNames(_ node: SourceNode, _ what: String) -> [String]? {
+    list(node, what)?.compactMap { item in
+      guard let name = line(item, "a header"), isRuleName(name, at: item.position) else { return nil }
+      return name.lowercased()
     }
-    if let other = seen[name.lowercased()] {
-      error(
-        place,
-        "the header \(name.quoted) stands \(other == key ? "twice in '\(key)'" : "in '\(other)' too"): remove one")
-      return false
+  }
+
+  private func isRuleName(_ name: String, at position: SourcePosition) -> Bool {
+    guard let problem = FieldRules.problem(ofRuleName: name) else { return true }
+    error(position, problem)
+    return false
+  }
+
+  /// A header has one rule.
+  func checkRepetitions(_ section: Section) {
+    var seen: [String: String] = [:]
+    for key in ["set", "add", "remove"] {
+      guard let node = section[key] else { continue }
+      let names: [(text: String, position: SourcePosition)] =
+        switch node.content {
+        case .mapping(let entries): entries.map { ($0.key, $0.keyPosition) }
+        case .list, .scalar: node.items.compactMap { item in item.text.map { ($0, item.position) } }
+        }
+      for (name, position) in names where FieldRules.problem(ofRuleName: name) == nil {
+        guard let other = seen[name.lowercased()] else {
+          seen[name.lowercased()] = key
+          continue
+        }
+        error(
+          position,
+          "the header \(name.quoted) stands \(other == key ? "twice in '\(key)'" : "in '\(other)' too"): remove one")
+      }
     }
-    seen[name.lowercased()] = key
-    return true
   }
 
   /// T60: a header is either identity or the operator's, never both.
@@ -161,7 +154,7 @@ extension Reading {
     for name in rules.set.map(\.name) + rules.add.map(\.name) + rules.remove
     where folded.contains(FieldRules.folded(name)) {
       error(
-        section.keyPlace("request_headers"),
+        section.keyPosition("request_headers"),
         "\(name.quoted) is an identity header of this route, which only the gateway sets: remove it here"
       )
     }
@@ -169,13 +162,39 @@ extension Reading {
       (rules.set + rules.add).contains(where: { $0.name.lowercased() == "authorization" })
     {
       error(
-        section.keyPlace("request_headers"),
+        section.keyPosition("request_headers"),
         "'forward_token: true' keeps Authorization, and 'request_headers' writes it: remove one")
     }
   }
 }
 
+// MARK: Values
+
+extension ValueType where Value == [Identity.Header] {
+  static let identityHeaders = ValueType(.texts("header: claim")) { node, reading, what in
+    reading.identityHeaders(node, what)
+  }
+}
+
+extension ValueType where Value == [HeaderRules.Field] {
+  static let ruleFields = ValueType(.texts("header: value")) { node, reading, what in reading.ruleFields(node, what) }
+}
+
+extension ValueType where Value == String {
+  /// A header of the gateway's own, which no client can send.
+  static let identityName = ValueType(.text("header")) { node, reading, what in
+    guard let name = reading.line(node, what) else { return nil }
+    guard let problem = FieldRules.problem(ofIdentityName: name) else { return name }
+    reading.error(node.position, problem)
+    return nil
+  }
+}
+
 extension ValueType where Value == [String] {
+  static let ruleNames = ValueType(.list(of: .text("name"), "list of names")) { node, reading, what in
+    reading.ruleNames(node, what)
+  }
+
   static let strip = ValueType.names("list", item: "a header", check: stripProblem)
 
   private static func stripProblem(_ pattern: String) -> String? {

@@ -3,10 +3,18 @@
 import Tokens
 
 extension Reading {
-  func issuer(_ entry: SourceNode.Entry) -> Issuer? {
+  fileprivate func issuers(_ node: SourceNode, _ what: String) -> [Issuer]? {
+    guard let entries = entries(node, what, example: "login: { issuer: …, audiences: […] }") else { return nil }
+    names.issuers = entries.map(\.key)
+    let result = entries.compactMap { issuer($0) }
+    names.issuerValues = Dictionary(result.map { ($0.name, $0.policy.issuer) }) { first, _ in first }
+    return result
+  }
+
+  private func issuer(_ entry: SourceNode.Entry) -> Issuer? {
     checkName(entry, "an issuer")
     if entry.key == "public" {
-      error(entry.keyPlace, "no issuer may be called 'public': it is the word for a route that is open to all")
+      error(entry.keyPosition, "no issuer may be called 'public': it is the word for a route that is open to all")
     }
     guard
       let section = Section(
@@ -14,117 +22,114 @@ extension Reading {
     else { return nil }
     var result = Issuer.settings.blank
     result.name = entry.key
-    Issuer.settings.take(section, into: &result)
-    warnOfOpenings(result, section)
-    guard let keys = keySource(section, policy: result.policy), !result.policy.issuer.isEmpty else { return nil }
-    result.keys = keys
-    return result
+    return Issuer.settings.take(section, into: &result).isWhole ? result : nil
+  }
+
+  /// What follows from several keys of an issuer.
+  func finish(_ issuer: inout Issuer, _ section: Section) {
+    warnOfOpenings(issuer, section)
+    if let node = section["jwks"] {
+      checkKeys(of: issuer, node, section)
+    } else if !section.has("jwks"), !section.refused.contains("discovery") {
+      discover(&issuer, section)
+    }
   }
 
   /// What is allowed, and rarely meant.
   private func warnOfOpenings(_ issuer: Issuer, _ section: Section) {
     if let node = section["audiences"], case .list(let items) = node.content, items.isEmpty {
       warn(
-        node.place,
+        node.position,
         "with 'audiences: []' a token that was made for another service passes here: write [name-of-this-api]")
     }
     if let node = section["required_claims"], !issuer.policy.requiredClaims.contains("exp") {
-      warn(node.place, "a token without 'exp' passes for ever: name exp here unless that is meant")
+      warn(node.position, "a token without 'exp' passes for ever: name exp here unless that is meant")
     }
     if issuer.stale < issuer.refresh, section.has("stale") || section.has("refresh") {
       warn(
-        section.keyPlace(section.has("stale") ? "stale" : "refresh"),
+        section.keyPosition(section.has("stale") ? "stale" : "refresh"),
         "'stale' is shorter than 'refresh': one missed fetch takes the issuer's keys away")
     }
   }
 
   // MARK: Keys
 
-  private func keySource(_ section: Section, policy: IssuerPolicy) -> KeySource? {
-    let isInsecure: Bool
-    if case .scalar(let scalar) = section["insecure"]?.content {
-      isInsecure = scalar.text == "true"
-    } else {
-      isInsecure = false
+  /// The keys are where the issuer's URL leads.
+  private func discover(_ issuer: inout Issuer, _ section: Section) {
+    let policy = issuer.policy
+    if section.has("discovery"), case .inline = issuer.keys {
+      error(section.keyPosition("discovery"), "the issuer has no keys: write 'jwks', or discovery: true")
+      return
     }
-    var wantsDiscovery: Bool?
-    if let node = section["discovery"] {
-      guard let value = boolean(node, "'discovery'") else { return nil }
-      wantsDiscovery = value
-    }
-    if let node = section["jwks"] {
-      if wantsDiscovery == true {
-        error(section.keyPlace("discovery"), "'discovery: true' and 'jwks' both say where the keys are: remove one")
-        return nil
-      }
-      return writtenKeys(node, policy: policy, isInsecure: isInsecure)
-    }
-    if section.has("jwks") { return nil }
-    if wantsDiscovery == false {
-      error(section.keyPlace("discovery"), "the issuer has no keys: write 'jwks', or discovery: true")
-      return nil
-    }
-    guard let node = section["issuer"], !policy.issuer.isEmpty else { return nil }
-    refuseSharedSecrets(policy, at: node.place)
+    guard let node = section["issuer"], !policy.issuer.isEmpty else { return }
+    issuer.keys = .discovery(issuer: policy.issuer)
+    refuseSharedSecrets(policy, at: node.position)
     switch WebURL.parse(policy.issuer) {
     case .failure(let problem):
       error(
-        node.place,
+        node.position,
         "without 'jwks' the keys are discovered at the issuer's URL, but \(problem.message): "
           + "write jwks: URL, file or key set"
       )
-      return nil
     case .success(let url):
       if url.pathAndQuery.contains("?") {
-        error(node.place, "an issuer's URL has no query (OpenID Connect Discovery §2): write 'jwks' instead")
-        return nil
+        error(node.position, "an issuer's URL has no query (OpenID Connect Discovery §2): write 'jwks' instead")
+      } else {
+        checkSafety(of: url, isInsecure: issuer.isInsecureAllowed, at: node.position)
       }
-      return isSafe(url, isInsecure: isInsecure, at: node.place) ? .discovery(issuer: policy.issuer) : nil
     }
   }
 
-  private func writtenKeys(_ node: SourceNode, policy: IssuerPolicy, isInsecure: Bool) -> KeySource? {
+  /// What the issuer's other keys require of the key set.
+  private func checkKeys(of issuer: Issuer, _ node: SourceNode, _ section: Section) {
+    if section.refused.contains("jwks") { return }
+    switch issuer.keys {
+    case .discovery:
+      error(
+        section.keyPosition("discovery"), "'discovery: true' and 'jwks' both say where the keys are: remove one")
+    case .inline(let json): checkKeySet(json, "the key set", policy: issuer.policy, at: node.position)
+    case .file(let path):
+      guard let bytes = contents(ofResolved: path, at: node.position) else { return }
+      checkKeySet(bytes, "the key set in \(path.quoted)", policy: issuer.policy, at: node.position)
+    case .url(let text):
+      refuseSharedSecrets(issuer.policy, at: node.position)
+      switch WebURL.parse(text) {
+      case .failure(let problem): error(node.position, "'jwks': \(problem.message)")
+      case .success(let url): checkSafety(of: url, isInsecure: issuer.isInsecureAllowed, at: node.position)
+      }
+    }
+  }
+
+  fileprivate func keySource(_ node: SourceNode, _ what: String) -> KeySource? {
     switch node.content {
     case .list:
-      error(node.place, "'jwks' is a URL, a file, or a key set: write jwks: { keys: […] }")
+      error(node.position, "\(what) is a URL, a file, or a key set: write jwks: { keys: […] }")
       return nil
     case .mapping(let entries):
       guard entries.contains(where: { $0.key == "keys" }) else {
-        error(node.place, "the key set has no 'keys' (RFC 7517 §5): write jwks: { keys: […] }")
+        error(node.position, "the key set has no 'keys' (RFC 7517 §5): write jwks: { keys: […] }")
         return nil
       }
       var json = JSONText()
-      guard json.append(node, reading: self) else { return nil }
-      return inline(json.bytes, policy: policy, at: node.place)
+      return json.append(node, reading: self) ? .inline(json.bytes) : nil
     case .scalar:
-      guard let text = text(node, "'jwks'") else { return nil }
+      guard let text = text(node, what) else { return nil }
       let body = text.drop { $0.isWhitespace }
-      if body.hasPrefix("{") { return inline(Array(body.utf8), policy: policy, at: node.place) }
-      guard let location = line(node, "'jwks'") else { return nil }
-      return location.contains("://")
-        ? keyURL(location, policy: policy, isInsecure: isInsecure, at: node.place)
-        : keyFile(location, policy: policy, at: node.place)
+      if body.hasPrefix("{") { return .inline(Array(body.utf8)) }
+      guard let location = line(node, what) else { return nil }
+      if location.contains("://") { return .url(location) }
+      let path = location.hasPrefix("file:") ? String(location.dropFirst("file:".count)) : location
+      return .file(resolve(path: path))
     }
   }
 
-  private func inline(_ json: [UInt8], policy: IssuerPolicy, at place: Place) -> KeySource? {
-    checkKeySet(json, "the key set", policy: policy, at: place) ? .inline(json) : nil
-  }
-
-  private func keyFile(_ path: String, policy: IssuerPolicy, at place: Place) -> KeySource? {
-    let path = path.hasPrefix("file:") ? String(path.dropFirst("file:".count)) : path
-    guard let bytes = contents(of: path, at: place) else { return nil }
-    let title = "the key set in \(resolve(path: path).quoted)"
-    return checkKeySet(bytes, title, policy: policy, at: place) ? .file(resolve(path: path)) : nil
-  }
-
   /// Keys that are here already must be usable now, not when the first token comes (T60). Never shows a key.
-  private func checkKeySet(_ json: [UInt8], _ title: String, policy: IssuerPolicy, at place: Place) -> Bool {
+  private func checkKeySet(_ json: [UInt8], _ title: String, policy: IssuerPolicy, at position: SourcePosition) {
     do {
       let set = try KeySet.parse(json.span, algorithms: policy.algorithms)
       for key in set.dropped {
         warn(
-          place,
+          position,
           "\(title) has a key \(key.keyID.map { $0.quoted + " " } ?? "")that is left out: it \(key.reason.rawValue)")
       }
       let unused = policy.algorithms.filter { algorithm in
@@ -132,14 +137,11 @@ extension Reading {
       }
       if let first = unused.map(\.rawValue).sorted().first {
         error(
-          place,
+          position,
           "\(first) is named, but \(title) holds no shared secret ('oct') for it: remove the algorithm, or add the key")
-        return false
       }
-      return true
     } catch {
-      self.error(place, "\(title) \(Self.explanation(of: error))")
-      return false
+      self.error(position, "\(title) \(Self.explanation(of: error))")
     }
   }
 
@@ -158,33 +160,21 @@ extension Reading {
     }
   }
 
-  private func keyURL(_ text: String, policy: IssuerPolicy, isInsecure: Bool, at place: Place) -> KeySource? {
-    refuseSharedSecrets(policy, at: place)
-    switch WebURL.parse(text) {
-    case .failure(let problem):
-      error(place, "'jwks': \(problem.message)")
-      return nil
-    case .success(let url):
-      return isSafe(url, isInsecure: isInsecure, at: place) ? .url(text) : nil
-    }
-  }
-
   /// T25: over plain http anybody on the way could put keys of their own into an answer.
-  private func isSafe(_ url: WebURL, isInsecure: Bool, at place: Place) -> Bool {
-    if url.isSecure || url.isLoopback || isInsecure { return true }
+  private func checkSafety(of url: WebURL, isInsecure: Bool, at position: SourcePosition) {
+    if url.isSecure || url.isLoopback || isInsecure { return }
     error(
-      place,
+      position,
       "keys over plain http from \(url.host.quoted) could be anyone's: write https://, "
         + "or insecure: true if the network is trusted"
     )
-    return false
   }
 
   /// A secret that signs does not belong at an address where anyone may fetch it (T02, T03).
-  private func refuseSharedSecrets(_ policy: IssuerPolicy, at place: Place) {
+  private func refuseSharedSecrets(_ policy: IssuerPolicy, at position: SourcePosition) {
     let symmetric = policy.algorithms.filter(\.isSymmetric).map(\.rawValue).sorted()
     guard let first = symmetric.first else { return }
-    error(place, "\(first) wants a shared secret, which no URL may give out: write the key set inline or as a file")
+    error(position, "\(first) wants a shared secret, which no URL may give out: write the key set inline or as a file")
   }
 }
 
@@ -228,24 +218,34 @@ extension ValueType where Value == String {
   static let trustFile = ValueType(.text("PEM file")) { node, reading, what in
     guard let path = reading.line(node, what) else { return nil }
     let file = reading.resolve(path: path)
-    if let bytes = reading.contents(of: path, at: node.place),
+    if let bytes = reading.contents(of: path, at: node.position),
       !String(decoding: bytes, as: UTF8.self).contains("-----BEGIN CERTIFICATE-----")
     {
-      reading.error(node.place, "the file \(file.quoted) holds no certificate in PEM form")
+      reading.error(node.position, "the file \(file.quoted) holds no certificate in PEM form")
     }
     return file
   }
 }
 
-extension ValueForm {
-  static let keySet = any(
-    of: [
-      .text("URL"),
-      ValueForm(
-        "key set",
-        [
-          "type": "object", "required": ["keys"],
-          "properties": ["keys": ["type": "array", "minItems": 1, "items": ["type": "object"]]],
-        ]),
-    ], "URL, file or key set")
+extension ValueType where Value == KeySource {
+  static let keySource = ValueType(
+    .any(
+      of: [
+        .text("URL"),
+        ValueForm(
+          "key set",
+          [
+            "type": "object", "required": ["keys"],
+            "properties": ["keys": ["type": "array", "minItems": 1, "items": ["type": "object"]]],
+          ]),
+      ], "URL, file or key set")
+  ) { node, reading, what in reading.keySource(node, what) }
+}
+
+extension ValueType where Value == [Issuer] {
+  static let issuers = ValueType(
+    .mappings(
+      "mapping by name", names: ["pattern": .text(ValueForm.namePattern), "not": ["const": "public"]],
+      .mapping(Issuer.settings.table))
+  ) { node, reading, what in reading.issuers(node, what) }
 }

@@ -1,35 +1,39 @@
 // `listeners:`, where clients come in.
 
 extension Reading {
-  func listeners(_ node: SourceNode, hasTrustedProxies: Bool) -> [Listener] {
+  fileprivate func listeners(_ node: SourceNode, _ what: String) -> [Listener]? {
     let settings = Listener.settings
+    let errorsBefore = errorCount
     var result: [Listener] = []
-    for item in list(node, "'listeners'") ?? [] {
+    for item in list(node, what) ?? [] {
       guard let section = Section(item, settings.table, self) else { continue }
       var listener = settings.blank
-      guard settings.take(section, into: &listener), let place = section["address"]?.place else { continue }
+      guard settings.take(section, into: &listener).isWhole, let position = section["address"]?.position else {
+        continue
+      }
       if case .unix = listener.address, listener.mode == nil { listener.mode = Listener.modeDefault }
-      checkSocket(listener, section, hasTrustedProxies: hasTrustedProxies)
+      checkSocket(listener, section)
       if result.contains(where: { isOneSocket($0.address, listener.address) }) {
-        error(place, "two listeners have the address \(listener.address.description.shown): remove one")
+        error(position, "two listeners have the address \(listener.address.description.shown): remove one")
       } else {
         listener.ordinal = result.count { $0.address == listener.address }
         result.append(listener)
       }
     }
+    // A listener that was refused may be the one that asks.
+    names.hasClientCertificates = result.contains(where: \.verifiesClients) || errorCount > errorsBefore
+    if result.contains(where: \.requiresCertificate) {
+      names.listenerWithoutClientCertificates = result.first { !$0.verifiesClients }?.address.description
+    }
     return result
   }
 
-  private func checkSocket(_ listener: Listener, _ section: Section, hasTrustedProxies: Bool) {
+  private func checkSocket(_ listener: Listener, _ section: Section) {
     if case .unix = listener.address { return }
     if section.has("mode") {
-      error(section.keyPlace("mode"), "'mode' is for an address that begins with 'unix:': remove it")
+      error(section.keyPosition("mode"), "'mode' is for an address that begins with 'unix:': remove it")
     }
-    if listener.hasProxyProtocol, !hasTrustedProxies {
-      error(
-        section.keyPlace("proxy_protocol"),
-        "'proxy_protocol: true' believes no one as long as 'trusted_proxies' is empty: name the balancers there")
-    }
+    if listener.hasProxyProtocol { names.proxyProtocolPositions.append(section.keyPosition("proxy_protocol")) }
   }
 
   private func isOneSocket(_ a: Address, _ b: Address) -> Bool {
@@ -50,6 +54,12 @@ extension Listener {
   }
 }
 
+extension ValueType where Value == [Listener] {
+  static let listeners = ValueType(
+    .list(of: .mapping(Listener.settings.table), "list", isUnique: false)
+  ) { node, reading, what in reading.listeners(node, what) }
+}
+
 extension ValueType where Value == UInt16 {
   /// `"0660"`: as chmod has it, and never a decimal number.
   static let socketMode = ValueType(
@@ -58,7 +68,8 @@ extension ValueType where Value == UInt16 {
     guard let text = reading.line(node, what) else { return nil }
     guard text.utf8.count == 4, text.hasPrefix("0"), let mode = UInt16(text, radix: 8) else {
       reading.error(
-        node.place, "\(what) is the permissions of the socket as four octal digits, such as \"0660\", not \(node.kind)")
+        node.position,
+        "\(what) is the permissions of the socket as four octal digits, such as \"0660\", not \(node.kind)")
       return nil
     }
     return mode

@@ -9,19 +9,19 @@ extension Reading {
     let example = quantity == .duration ? "s" : "KiB"
     let names = quantity.units.map(\.name)
     guard case .scalar(let scalar) = node.content else {
-      error(node.place, "\(what) is \(kind), such as 10\(example), not \(node.kind)")
+      error(node.position, "\(what) is \(kind), such as 10\(example), not \(node.kind)")
       return nil
     }
     let text = scalar.text
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     let unit = text.dropFirst(digits.count)
     guard !digits.isEmpty else {
-      error(node.place, "\(what) is \(kind), such as 10\(example), not \(node.kind)")
+      error(node.position, "\(what) is \(kind), such as 10\(example), not \(node.kind)")
       return nil
     }
     if unit.isEmpty {
       error(
-        node.place,
+        node.position,
         "\(what) has no unit: write \("\(digits)\(example)".shown) (units: \(names.joined(separator: ", ")))")
       return nil
     }
@@ -29,13 +29,13 @@ extension Reading {
       let near = Self.likelyUnit(String(unit), among: names)
       let advice =
         near.map { "did you mean \("\(digits)\($0)".shown)?" } ?? "the units are \(names.joined(separator: ", "))"
-      error(node.place, "\(what) has an unknown unit in \(text.quoted): \(advice)")
+      error(node.position, "\(what) has an unknown unit in \(text.quoted): \(advice)")
       return nil
     }
     let (value, isOverflow) = (Int64(digits) ?? .max).multipliedReportingOverflow(by: unit.amount)
     guard !isOverflow, lowest <= value, value <= highest else {
       error(
-        node.place, "\(what) is from \(quantity.text(lowest)) to \(quantity.text(highest)), not \(node.kind)")
+        node.position, "\(what) is from \(quantity.text(lowest)) to \(quantity.text(highest)), not \(node.kind)")
       return nil
     }
     return value
@@ -47,7 +47,7 @@ extension Reading {
       return nil
     }
     if value % 1000 != 0 {
-      error(node.place, "\(what) is told in whole seconds: write \("\(value / 1000 + 1)s".shown)")
+      error(node.position, "\(what) is told in whole seconds: write \("\(value / 1000 + 1)s".shown)")
       return nil
     }
     return value
@@ -60,7 +60,7 @@ extension Reading {
     {
       return value
     }
-    error(node.place, "\(what) is from \(range.lowerBound)% to \(range.upperBound)%, not \(node.kind)")
+    error(node.position, "\(what) is from \(range.lowerBound)% to \(range.upperBound)%, not \(node.kind)")
     return nil
   }
 

@@ -3,33 +3,40 @@
 import Tokens
 
 extension Reading {
+  fileprivate func sharedRateLimits(_ node: SourceNode, _ what: String) -> [RateLimit]? {
+    guard let entries = entries(node, what, example: "logins: { requests: 5, per: 1m }") else { return nil }
+    names.rateLimits = entries.map { ($0.key, rateLimit($0)) }
+    return names.rateLimits.compactMap(\.limit)
+  }
+
   /// A shared limit. Nil after an error.
-  func rateLimit(_ entry: SourceNode.Entry) -> RateLimit? {
+  private func rateLimit(_ entry: SourceNode.Entry) -> RateLimit? {
     // It stands in a field of answers (RFC 9651 §3.3.3).
     guard entry.key.utf8.count <= 64, entry.key.utf8.allSatisfy({ $0.isAlphanumeric || "-_.".utf8.contains($0) }) else {
       error(
-        entry.keyPlace,
+        entry.keyPosition,
         "\(entry.key.quoted) is told to clients: a rate limit's name has letters, digits, '-', '_' and '.'")
       return nil
     }
     return rateLimit(entry.value, RateLimit.sharedSettings, name: entry.key)
   }
 
-  func rateLimits(_ node: SourceNode, auth: Authentication?, names: inout Names) -> [RouteRateLimit] {
+  fileprivate func rateLimits(_ node: SourceNode, _ what: String) -> [RouteRateLimit] {
     var nodes = [node]
-    if case .list = node.content { nodes = list(node, "'rate_limit'") ?? [] }
+    if case .list = node.content { nodes = list(node, what) ?? [] }
     // LIMIT: each costs every request of the route.
-    if nodes.count > 8 { error(node.place, "a route has at most 8 rate limits") }
+    if nodes.count > 8 { error(node.position, "a route has at most 8 rate limits") }
     var result: [RouteRateLimit] = []
     for node in nodes {
-      guard let (use, key) = rateLimitUse(node, number: result.count + 1, names: &names) else { continue }
-      if case .value(.claim(let path)) = key, auth == .public {
+      guard let (use, key) = rateLimitUse(node, what, number: result.count + 1) else { continue }
+      if case .value(.claim(let path)) = key, route.isPublic {
         error(
-          node.place, "'auth: public' verifies no token, so there is no claim \(path.description.quoted) to count by")
+          node.position, "'auth: public' verifies no token, so there is no claim \(path.description.quoted) to count by"
+        )
         continue
       }
       if result.contains(use), case .shared = use {
-        error(node.place, "this rate limit stands twice: remove one")
+        error(node.position, "this rate limit stands twice: remove one")
         continue
       }
       result.append(use)
@@ -38,46 +45,46 @@ extension Reading {
   }
 
   private func rateLimitUse(
-    _ node: SourceNode, number: Int, names: inout Names
+    _ node: SourceNode, _ what: String, number: Int
   ) -> (use: RouteRateLimit, key: RateLimit.Key)? {
     if case .mapping = node.content {
       return rateLimit(node, RateLimit.routeSettings, name: number == 1 ? "default" : "default-\(number)").map {
         (.own($0), $0.key)
       }
     }
-    guard let name = line(node, "'rate_limit'") else { return nil }
+    guard let name = line(node, what) else { return nil }
     names.usedRateLimits.insert(name)
-    guard let place = names.rateLimits.firstIndex(where: { $0.name == name }) else {
-      error(node.place, undefined(name, "rate_limit", among: names.rateLimits.map(\.name)))
+    guard let index = names.rateLimits.firstIndex(where: { $0.name == name }) else {
+      error(node.position, undefined(name, "rate_limit", among: names.rateLimits.map(\.name)))
       return nil
     }
-    guard let limit = names.rateLimits[place].limit else { return nil }
-    return (.shared(names.rateLimits[..<place].count { $0.limit != nil }), limit.key)
+    guard let limit = names.rateLimits[index].limit else { return nil }
+    return (.shared(names.rateLimits[..<index].count { $0.limit != nil }), limit.key)
   }
 
   private func rateLimit(_ node: SourceNode, _ settings: Settings<RateLimit>, name: String) -> RateLimit? {
     guard let section = Section(node, settings.table, self) else { return nil }
     var result = settings.blank
     result.name = name
-    guard settings.take(section, into: &result) else { return nil }
+    guard settings.take(section, into: &result).isWhole else { return nil }
     if !section.has("burst") { result.burst = result.requests }
     if case .route = result.key {
       result.keyCount = 1
-      if section.has("keys") { error(section.keyPlace("keys"), "'by: route' has one key: remove 'keys'") }
+      if section.has("keys") { error(section.keyPosition("keys"), "'by: route' has one key: remove 'keys'") }
     }
     if Int64(result.burst) * result.per.components.seconds / Int64(result.requests) > 366 * 86_400 {
       error(
-        section.keyPlace("burst"),
+        section.keyPosition("burst"),
         "a bucket of \("\(result.burst)".shown) would take more than a year to fill up: write a smaller 'burst'")
       return nil
     }
     return result
   }
 
-  fileprivate func rateLimitKey(_ node: SourceNode) -> RateLimit.Key? {
-    guard let text = line(node, "'by'") else { return nil }
+  fileprivate func rateLimitKey(_ node: SourceNode, _ what: String) -> RateLimit.Key? {
+    guard let text = line(node, what) else { return nil }
     if text == "route" { return .route }
-    return requestValue(text, "'by'", RequestValueForm.ofCallers, words: ["route"], at: node.place)
+    return requestValue(text, what, RequestValueForm.ofCallers, words: ["route"], at: node.position)
       .map { .value($0) }
   }
 }
@@ -86,6 +93,23 @@ extension ValueType where Value == RateLimit.Key {
   static let rateLimitKey = ValueType(
     .requestValue(RequestValueForm.ofCallers, words: ["route"]),
     write: { $0 == .value(.clientIP) ? .text("client_ip") : nil },
-    read: { node, reading, _ in reading.rateLimitKey(node) }
+    read: { node, reading, what in reading.rateLimitKey(node, what) }
   )
+}
+
+extension ValueType where Value == [RateLimit] {
+  static let sharedRateLimits = ValueType(
+    .mappings(
+      "mapping by name", names: ["pattern": "^[A-Za-z0-9_.-]{1,64}$"], .mapping(RateLimit.sharedSettings.table))
+  ) { node, reading, what in reading.sharedRateLimits(node, what) }
+}
+
+extension ValueType where Value == [RouteRateLimit] {
+  static let routeRateLimits = ValueType(form) { node, reading, what in reading.rateLimits(node, what) }
+
+  private static let form: ValueForm = {
+    let one = ValueForm.any(
+      of: [ValueForm("name", ["type": "string", "minLength": 1]), .mapping(RateLimit.routeSettings.table)])
+    return .any(of: [one, .list(of: one, "list", isUnique: false, atMost: 8)], "mapping, name, or a list of these")
+  }()
 }

@@ -19,7 +19,7 @@ extension Reading {
   /// A value that `what` takes. Nil after an error was reported.
   /// - Parameter words: what the setting takes besides, for the advice.
   func requestValue(
-    _ text: String, _ what: String, _ forms: [RequestValueForm], words: [String] = [], at place: Place
+    _ text: String, _ what: String, _ forms: [RequestValueForm], words: [String] = [], at position: SourcePosition
   ) -> RequestValue? {
     let (word, name) = Self.cut(text)
     guard let form = forms.first(where: { $0.rawValue == word }), (form == .clientIP) == (name == nil) else {
@@ -28,17 +28,17 @@ extension Reading {
       let advice =
         near.flatMap { near in examples.first { $0 == near || $0 == near + ":NAME" } }.map { "did you mean '\($0)'?" }
         ?? "write \(alternatives(examples))"
-      error(place, "\(what) has no value \(text.quoted): \(advice)")
+      error(position, "\(what) has no value \(text.quoted): \(advice)")
       return nil
     }
-    return requestValue(form, name ?? "", at: place)
+    return requestValue(form, name ?? "", at: position)
   }
 
-  private func requestValue(_ form: RequestValueForm, _ name: String, at place: Place) -> RequestValue? {
+  private func requestValue(_ form: RequestValueForm, _ name: String, at position: SourcePosition) -> RequestValue? {
     let problem: String
     switch form {
     case .clientIP: return .clientIP
-    case .claim: return claimPath(name, at: place).map { .claim($0) }
+    case .claim: return claimPath(name, at: position).map { .claim($0) }
     case .cookie:
       if FieldRules.isToken(name) { return .cookie(name) }
       problem = "\(name.quoted) is not a valid cookie name"
@@ -53,7 +53,7 @@ extension Reading {
       let known = ClientCertificateFact.allCases.map { "tls:" + $0.rawValue.dropFirst(4) }
       problem = "a client's certificate has no value \(name.quoted): write \(alternatives(known))"
     }
-    error(place, problem)
+    error(position, problem)
     return nil
   }
 

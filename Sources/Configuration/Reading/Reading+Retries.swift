@@ -23,54 +23,46 @@ extension Reading {
     decimal(text).flatMap { (500...599).contains($0) ? $0 : nil }
   }
 
-  func deadlineHeader(_ node: SourceNode, _ route: Route, section: Section) -> String? {
-    guard let name = line(node, "'deadline_header'") else { return nil }
-    if let problem = FieldRules.problem(ofRuleName: name) {
-      error(node.place, problem)
-      return nil
-    }
-    if FieldRules.problem(ofIdentityName: name) != nil {
-      error(node.place, "\(name.quoted) has a meaning of its own: write a name such as X-Request-Deadline")
-      return nil
-    }
+  func checkDeadlineHeader(_ route: Route, section: Section) {
+    guard let name = route.deadlineHeader, let node = section["deadline_header"] else { return }
     let folded = FieldRules.folded(name)
     let identity = route.identity.headers.map(\.name) + (route.identity.payloadHeader.map { [$0] } ?? [])
     let rules = route.requestHeaders
+    let ruled = rules.set.map(\.name) + rules.add.map(\.name) + rules.remove
     if identity.contains(where: { FieldRules.folded($0) == folded }) {
-      error(node.place, "\(name.quoted) is an identity header of this route: write another name")
-      return nil
+      error(node.position, "\(name.quoted) is an identity header of this route: write another name")
+    } else if ruled.contains(where: { FieldRules.folded($0) == folded }) {
+      error(node.position, "'request_headers' speaks of \(name.quoted) too: remove one")
+    } else if !section.has("timeout") {
+      error(node.position, "'deadline_header' tells how much of the route's 'timeout' is left: write timeout: 60s")
     }
-    if (rules.set.map(\.name) + rules.add.map(\.name) + rules.remove).contains(where: {
-      FieldRules.folded($0) == folded
-    }) {
-      error(node.place, "'request_headers' speaks of \(name.quoted) too: remove one")
-      return nil
-    }
-    if !section.has("timeout") {
-      error(node.place, "'deadline_header' tells how much of the route's 'timeout' is left: write timeout: 60s")
-    }
-    return name
   }
 
-  func mirror(_ node: SourceNode, _ route: Route, section outer: Section, names: inout Names) -> Mirroring? {
-    let settings = Mirroring.settings
-    guard let section = Section(node, settings.table, self), let reference = section.required("upstream"),
-      let upstream = upstreamReference(reference, "'upstream'", names: &names)
-    else { return nil }
-    var result = Mirroring(upstream: upstream)
-    settings.take(section, into: &result)
-    if !outer.has("upstream"), !outer.has("upstreams") {
-      error(outer.keyPlace("mirror"), "'mirror' copies what an upstream gets, and this route has none: remove it")
+  func checkMirror(_ route: Route, section: Section) {
+    guard let mirror = route.mirror, let node = section["mirror"]?.entry("upstream")?.value else { return }
+    if route.action == .upstream(mirror.upstream) {
+      error(node.position, "the route's own upstream gets the request already: write another one")
     }
-    if route.action == .upstream(upstream), outer["upstream"] != nil {
-      error(reference.place, "the route's own upstream gets the request already: write another one")
+  }
+}
+
+extension ValueType where Value == String {
+  static let deadlineHeader = ValueType(.text("header")) { node, reading, what in
+    guard let name = reading.line(node, what) else { return nil }
+    if let problem = FieldRules.problem(ofRuleName: name) {
+      reading.error(node.position, problem)
+      return nil
     }
-    return result
+    if FieldRules.problem(ofIdentityName: name) != nil {
+      reading.error(node.position, "\(name.quoted) has a meaning of its own: write a name such as X-Request-Deadline")
+      return nil
+    }
+    return name
   }
 }
 
 extension ValueType where Value == Duration {
   /// `read_timeout` of an upstream or a route.
   static let readTimeout = ValueType.duration(from: .milliseconds(10), to: .hours(24))
-    .orWord("off", for: unlimitedDuration)
+    .orKeyword("off", for: unlimitedDuration)
 }

@@ -5,120 +5,142 @@ extension Reading {
 
   /// What follows from several keys of a listener's TLS.
   func finish(_ tls: inout ListenerTLS, _ section: Section) {
-    tls.clientCertificates = clientCertificates(section)
-    tls.clientRevocations = clientRevocations(section)
+    checkClientCertificates(&tls.clientCertificates, section)
+    guard let path = tls.clientRevocations, let node = section["client_crl"] else { return }
+    if section.has("client_ca") {
+      note(.clientRevocations(LocatedPath(path: path, position: node.position)))
+    } else {
+      error(
+        section.keyPosition("client_crl"),
+        "'client_crl' is for client certificates, and there is no 'client_ca': write client_ca: clients.crt, or "
+          + "remove it")
+    }
+  }
+
+  private func checkClientCertificates(_ certificates: inout ClientCertificates, _ section: Section) {
+    if section.refused.contains("client_certificates") { return }
+    switch certificates {
+    case .none:
+      if section.has("client_ca") {
+        error(
+          section.keyPosition("client_ca"),
+          "'client_ca' is for client certificates, which are not asked for: "
+            + "write client_certificates: optional or required, or remove it")
+      }
+    case .optional(let authority), .required(let authority):
+      if let node = section["client_ca"], !section.refused.contains("client_ca") {
+        note(.clientAuthority(LocatedPath(path: authority, position: node.position)))
+      } else if !section.has("client_ca") {
+        error(
+          section.keyPosition("client_certificates"),
+          "'client_certificates: \(certificates.keyword)' has no 'client_ca': "
+            + "write client_ca: clients.crt, whom they must come from")
+        certificates = .none
+      }
+    }
   }
 
   fileprivate func certificates(_ node: SourceNode, _ what: String) -> [CertificateFiles]? {
     guard let items = list(node, what) else { return nil }
+    let settings = CertificateFiles.settings
     var result: [CertificateFiles] = []
     for item in items {
-      guard let section = Section(item, CertificateFiles.settings.table, self) else { continue }
-      let certificate = section.required("certificate").flatMap { placedPath($0, "'certificate'") }
-      let key = section.required("key").flatMap { placedPath($0, "'key'") }
-      let ocsp = section["ocsp"].flatMap { placedPath($0, "'ocsp'") }
-      guard let certificate, let key else { continue }
-      if result.contains(where: { $0.certificate == certificate.path }) {
-        error(certificate.place, "the certificate \(certificate.path.quoted) stands twice: remove one")
+      guard let section = Section(item, settings.table, self) else { continue }
+      var files = settings.blank
+      guard settings.take(section, into: &files).isWhole else { continue }
+      func located(_ key: String, _ path: String) -> LocatedPath {
+        LocatedPath(path: path, position: section[key]?.position ?? section.position)
+      }
+      let certificate = located("certificate", files.certificate)
+      if result.contains(where: { $0.certificate == files.certificate }) {
+        error(certificate.position, "the certificate \(files.certificate.quoted) stands twice: remove one")
         continue
       }
-      note(.server(certificate: certificate, key: key, ocsp: ocsp))
-      result.append(CertificateFiles(certificate: certificate.path, key: key.path, ocsp: ocsp?.path))
+      note(
+        .server(certificate: certificate, key: located("key", files.key), ocsp: files.ocsp.map { located("ocsp", $0) }))
+      result.append(files)
     }
     return result
-  }
-
-  private func clientCertificates(_ section: Section) -> ClientCertificates {
-    let authority = section["client_ca"].flatMap { placedPath($0, "'client_ca'") }
-    var word = "none"
-    if let node = section["client_certificates"] {
-      guard let known = choice(node, "'client_certificates'", among: ["none", "optional", "required"]) else {
-        return .none
-      }
-      word = known
-    }
-    if word == "none" {
-      if section.has("client_ca") {
-        error(
-          section.keyPlace("client_ca"),
-          "'client_ca' is for client certificates, which are not asked for: "
-            + "write client_certificates: optional or required, or remove it")
-      }
-      return .none
-    }
-    guard let authority else {
-      if !section.has("client_ca") {
-        error(
-          section.keyPlace("client_certificates"),
-          "'client_certificates: \(word)' has no 'client_ca': write client_ca: clients.crt, whom they must come from")
-      }
-      return .none
-    }
-    note(.clientAuthority(authority))
-    return word == "optional" ? .optional(authority: authority.path) : .required(authority: authority.path)
-  }
-
-  private func clientRevocations(_ section: Section) -> String? {
-    guard let node = section["client_crl"], let file = placedPath(node, "'client_crl'") else { return nil }
-    guard section.has("client_ca") else {
-      error(
-        section.keyPlace("client_crl"),
-        "'client_crl' is for client certificates, and there is no 'client_ca': write client_ca: clients.crt, or "
-          + "remove it"
-      )
-      return nil
-    }
-    note(.clientRevocations(file))
-    return file.path
   }
 
   // MARK: Upstreams
 
-  func upstreamTLS(_ node: SourceNode, servers: [Upstream.Server]) -> UpstreamTLS? {
-    guard let section = Section(node, UpstreamTLS.settings.table, self) else { return nil }
-    var result = UpstreamTLS()
-    UpstreamTLS.settings.take(section, into: &result)
-    result.certificate = clientCertificate(section)
-    if !result.isVerified {
+  /// What follows from several keys of an upstream's TLS.
+  func finish(_ tls: inout UpstreamTLS, _ section: Section) {
+    for (one, other) in [("certificate", "key"), ("key", "certificate")] where section.has(one) && !section.has(other) {
+      error(section.keyPosition(one), "'\(one)' without '\(other)': write both, or none")
+    }
+    if let files = tls.certificate, let certificate = section["certificate"], let key = section["key"],
+      !section.refused.contains("key")
+    {
+      note(
+        .client(
+          certificate: LocatedPath(path: files.certificate, position: certificate.position),
+          key: LocatedPath(path: files.key, position: key.position)))
+    }
+    if !tls.isVerified {
       warn(
-        section.keyPlace("verify"),
+        section.keyPosition("verify"),
         "'verify: false' takes whoever answers for the upstream: write 'ca' with its authority instead")
       if section.has("ca") {
-        error(section.keyPlace("ca"), "'ca' is for verifying, and 'verify: false' says not to: remove one")
+        error(section.keyPosition("ca"), "'ca' is for verifying, and 'verify: false' says not to: remove one")
       }
-    } else if !section.has("server_name"), servers.contains(where: isUnixSocket) {
-      error(
-        section.place,
-        "a 'unix:' server has no name that its certificate could be for: write server_name: orders.internal")
     }
-    return result
+  }
+
+  /// A certificate is verified against a name.
+  func checkServerName(_ tls: UpstreamTLS, of upstream: Upstream, at node: SourceNode) {
+    guard tls.isVerified, node.entry("server_name") == nil, upstream.servers.contains(where: isUnixSocket) else {
+      return
+    }
+    error(
+      node.position,
+      "a 'unix:' server has no name that its certificate could be for: write server_name: orders.internal")
   }
 
   private func isUnixSocket(_ server: Upstream.Server) -> Bool {
     if case .unix = server.address { true } else { false }
   }
+}
 
-  private func clientCertificate(_ section: Section) -> CertificateFiles? {
-    let certificate = section["certificate"].flatMap { placedPath($0, "'certificate'") }
-    let key = section["key"].flatMap { placedPath($0, "'key'") }
-    for (one, other) in [("certificate", "key"), ("key", "certificate")] where section.has(one) && !section.has(other) {
-      error(section.keyPlace(one), "'\(one)' without '\(other)': write both, or none")
+// MARK: Values
+
+extension ClientCertificates {
+  fileprivate static let keywords = ["none", "optional", "required"]
+
+  /// As the file has it.
+  fileprivate var keyword: String {
+    switch self {
+    case .none: "none"
+    case .optional: "optional"
+    case .required: "required"
     }
-    guard let certificate, let key else { return nil }
-    note(.client(certificate: certificate, key: key))
-    return CertificateFiles(certificate: certificate.path, key: key.path)
   }
+}
+
+extension ValueType where Value == ClientCertificates {
+  /// Without the authority, which is a key of its own.
+  static let clientCertificates = ValueType(
+    .choice(ClientCertificates.keywords), write: { .text($0.keyword) },
+    read: { node, reading, what in
+      switch reading.choice(node, what, among: ClientCertificates.keywords) {
+      case "none": ClientCertificates.none
+      case "optional": .optional(authority: "")
+      case "required": .required(authority: "")
+      default: nil
+      }
+    })
 }
 
 extension ValueType where Value == String {
   /// A file with certificates or keys, noted for those who look into it.
   static func file(
-    _ words: String, _ reference: @escaping @Sendable (PlacedPath) -> CertificateReference
+    _ words: String, _ reference: @escaping @Sendable (LocatedPath) -> CertificateReference
   ) -> ValueType {
     ValueType(.text(words)) { node, reading, what in
-      guard let file = reading.placedPath(node, what) else { return nil }
-      reading.note(reference(file))
-      return file.path
+      guard let path = ValueType.path(words).read(node, reading, what) else { return nil }
+      reading.note(reference(LocatedPath(path: path, position: node.position)))
+      return path
     }
   }
 
@@ -126,12 +148,12 @@ extension ValueType where Value == String {
     guard let name = reading.line(node, what)?.lowercased() else { return nil }
     if IPAddress(name) != nil {
       reading.error(
-        node.place,
+        node.position,
         "\(what) is a host name, not \(name.quoted): leave it out, and the server's own address is verified")
       return nil
     }
     if let problem = hostNameProblem(name) {
-      reading.error(node.place, "\(what) is no host name in \(name.quoted): \(problem)")
+      reading.error(node.position, "\(what) is no host name in \(name.quoted): \(problem)")
       return nil
     }
     return name
@@ -148,7 +170,7 @@ extension ValueType where Value == TLSVersion {
     read: { node, reading, what in
       if case .scalar(let scalar) = node.content, ["1.0", "1.1"].contains(scalar.text) {
         reading.error(
-          node.place, "TLS \(scalar.text.shown) is no longer safe (RFC 8996): write \"1.2\" or \"1.3\"")
+          node.position, "TLS \(scalar.text.shown) is no longer safe (RFC 8996): write \"1.2\" or \"1.3\"")
         return nil
       }
       return ValueType.choice.read(node, reading, what)

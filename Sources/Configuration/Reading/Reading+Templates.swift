@@ -5,7 +5,7 @@ extension Reading {
   /// The pieces of a text, neighbouring text as one. Nil after an error was reported.
   /// - Parameter takesHost: whether `{host}` is the request's host.
   func template(
-    _ text: String, pattern: PathPattern, takesHost: Bool = false, at place: Place
+    _ text: String, pattern: PathPattern, takesHost: Bool = false, at position: SourcePosition
   ) -> [TemplatePart]? {
     var parts: [TemplatePart] = []
     var literal = ""
@@ -20,13 +20,13 @@ extension Reading {
       let name = String(rest[rest.index(after: rest.startIndex)..<end])
       let behind = rest[rest.index(after: end)...]
       if name == "*" || PathRules.isParameterName(name) {
-        guard let part = capture(name, pattern: pattern, takesHost: takesHost, at: place) else { return nil }
+        guard let part = capture(name, pattern: pattern, takesHost: takesHost, at: position) else { return nil }
         if !literal.isEmpty { parts.append(.text(literal)) }
         literal = ""
         parts.append(part)
         rest = behind
       } else if isValue(name) {
-        guard let part = value(name, pattern: pattern, at: place) else { return nil }
+        guard let part = value(name, pattern: pattern, at: position) else { return nil }
         if !literal.isEmpty { parts.append(.text(literal)) }
         literal = ""
         parts.append(part)
@@ -43,10 +43,12 @@ extension Reading {
     return parts
   }
 
-  private func capture(_ name: String, pattern: PathPattern, takesHost: Bool, at place: Place) -> TemplatePart? {
+  private func capture(_ name: String, pattern: PathPattern, takesHost: Bool, at position: SourcePosition)
+    -> TemplatePart?
+  {
     if name == "*" {
       if pattern.isPrefix { return .rest }
-      error(place, "'{*}' is what '/*' matched, and the route's path \(pattern.description.quoted) has none")
+      error(position, "'{*}' is what '/*' matched, and the route's path \(pattern.description.quoted) has none")
       return nil
     }
     if pattern.segments.contains(.parameter(name)) { return .parameter(name) }
@@ -54,7 +56,7 @@ extension Reading {
     if name == RequestValueForm.clientIP.rawValue { return .value(.clientIP) }
     let known = pattern.segments.compactMap { if case .parameter(let name) = $0 { name } else { nil } }
     let list = known.isEmpty ? "none" : known.map { "{\($0)}" }.joined(separator: ", ")
-    error(place, "the route's path has no segment \("{\(name)}".quoted): it has \(list)")
+    error(position, "the route's path has no segment \("{\(name)}".quoted): it has \(list)")
     return nil
   }
 
@@ -72,10 +74,10 @@ extension Reading {
 
   private static let valueWords = ["path"] + RequestValueForm.allCases.map(\.rawValue)
 
-  private func value(_ name: String, pattern: PathPattern, at place: Place) -> TemplatePart? {
+  private func value(_ name: String, pattern: PathPattern, at position: SourcePosition) -> TemplatePart? {
     let (word, rest) = Self.cut(name)
-    if word == "path" { return capture(rest ?? "", pattern: pattern, takesHost: false, at: place) }
-    return requestValue(name, "a template", RequestValueForm.allCases, words: ["path:NAME"], at: place)
+    if word == "path" { return capture(rest ?? "", pattern: pattern, takesHost: false, at: position) }
+    return requestValue(name, "a template", RequestValueForm.allCases, words: ["path:NAME"], at: position)
       .map { .value($0) }
   }
 

@@ -1,7 +1,15 @@
 // `upstreams:`, the services behind the gateway.
 
 extension Reading {
-  func upstream(_ entry: SourceNode.Entry) -> Upstream? {
+  fileprivate func upstreams(_ node: SourceNode, _ what: String) -> [Upstream]? {
+    guard let entries = entries(node, what, example: "orders: { servers: [host:port] }") else { return nil }
+    names.upstreams = entries.map(\.key)
+    let result = entries.compactMap { upstream($0) }
+    names.protocols = Dictionary(result.map { ($0.name, $0.protocol) }) { first, _ in first }
+    return result
+  }
+
+  private func upstream(_ entry: SourceNode.Entry) -> Upstream? {
     checkName(entry, "an upstream")
     guard
       let section = Section(
@@ -14,13 +22,13 @@ extension Reading {
 
   /// What follows from several keys of an upstream.
   func finish(_ upstream: inout Upstream, _ section: Section) {
-    upstream.balance = balance(section)
-    if let node = section["tls"] { upstream.tls = upstreamTLS(node, servers: upstream.servers) }
+    checkBalance(upstream.balance, section)
+    if let node = section["tls"], let tls = upstream.tls { checkServerName(tls, of: upstream, at: node) }
     if let node = section["health_check"], let check = upstream.healthCheck {
       checkHealth(check, of: upstream, at: node)
     }
     if section.has("queue"), !["max_requests", "max_requests_per_server", "adaptive"].contains(where: section.has) {
-      error(section.keyPlace("queue"), "nothing waits in a 'queue' without a limit: write max_requests beside it")
+      error(section.keyPosition("queue"), "nothing waits in a 'queue' without a limit: write max_requests beside it")
     }
   }
 
@@ -28,14 +36,14 @@ extension Reading {
     guard let items = list(node, what) else { return [] }
     // LIMIT: what one upstream may hold.
     if items.count > 1024 {
-      error(node.place, "an upstream has at most 1024 servers, not \(items.count)")
+      error(node.position, "an upstream has at most 1024 servers, not \(items.count)")
       return []
     }
     var result: [Upstream.Server] = []
     for item in items {
       guard let server = server(item) else { continue }
       if result.contains(where: { $0.address == server.address }) {
-        error(item.place, "the server \(server.address.description.shown) stands twice: give it a weight instead")
+        error(item.position, "the server \(server.address.description.shown) stands twice: give it a weight instead")
         continue
       }
       result.append(server)
@@ -56,11 +64,30 @@ extension Reading {
       && name.utf8.allSatisfy { $0.isAlphanumeric || "._-".utf8.contains($0) }
     if !isGood {
       error(
-        entry.keyPlace,
+        entry.keyPosition,
         "the name \(name.quoted) of \(what) is none: write up to 64 letters, digits, '.', '_' and '-', "
           + "the first a letter or digit"
       )
     }
+  }
+}
+
+extension ValueForm {
+  /// Of issuers and upstreams, as `checkName` has it.
+  static let namePattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+}
+
+extension ValueType where Value == [Upstream] {
+  static let upstreams = ValueType(
+    .mappings(
+      "mapping by name", names: ["pattern": .text(ValueForm.namePattern)], .mapping(Upstream.settings.table))
+  ) { node, reading, what in reading.upstreams(node, what) }
+}
+
+extension ValueType where Value == Int {
+  /// An index into the upstreams.
+  static let upstreamName = ValueType(.text("name")) { node, reading, what in
+    reading.upstreamReference(node, what)
   }
 }
 

@@ -1,30 +1,18 @@
 // `websocket:` of a route: tunnels after a checked handshake (RFC 6455, RFC 8441).
 
 extension Reading {
-  /// nil for false, and after an error.
-  func webSocket(_ node: SourceNode) -> WebSocket? {
-    switch node.content {
-    case .list:
-      error(node.place, "'websocket' is true, false or { expiry_grace: 0s }, not a list")
-      return nil
-    case .scalar:
-      return boolean(node, "'websocket'") == true ? WebSocket() : nil
-    case .mapping: return WebSocket.settings.read(node, self)
-    }
-  }
-
-  func checkWebSocket(_ route: Route, section: Section, names: Names) {
+  func checkWebSocket(_ route: Route, section: Section) {
     if route.webSocket == nil { return }
-    let place = section.keyPlace("websocket")
+    let position = section.keyPosition("websocket")
     if route.action.upstreams.isEmpty {
-      error(place, "a WebSocket leads to an upstream, and this route answers by itself: remove 'websocket'")
+      error(position, "a WebSocket leads to an upstream, and this route answers by itself: remove 'websocket'")
       return
     }
     for index in route.action.upstreams where index < names.upstreams.count {
       let name = names.upstreams[index]
       guard names.protocols[name] == .http2 else { continue }
       error(
-        place,
+        position,
         "a WebSocket goes to an upstream over HTTP/1.1, and \(name.quoted) has 'protocol: http2': "
           + "write an upstream with protocol: http1 for this route")
     }
@@ -33,13 +21,18 @@ extension Reading {
     {
       let name = if case .any = open { "*" } else { "null" }
       warn(
-        section.keyPlace("cors"),
+        section.keyPosition("cors"),
         "with the origin '\(name)' any page may open this WebSocket with the cookie of its visitor: "
           + "name origins in 'cors'"
       )
     }
     if !route.methods.isEmpty, !route.methods.contains("GET") {
-      error(section["methods"]?.place ?? place, "a WebSocket begins with GET: add GET to 'methods'")
+      error(section["methods"]?.position ?? position, "a WebSocket begins with GET: add GET to 'methods'")
     }
   }
+}
+
+extension ValueType where Value == WebSocket? {
+  /// nil lets no WebSocket through.
+  static let webSocket = ValueType.switched(WebSocket.settings)
 }

@@ -11,8 +11,12 @@ final class Reading {
   private(set) var certificates: [CertificateReference] = []
   private(set) var diagnostics: [Diagnostic] = []
   private(set) var errorCount = 0
+  /// What the sections say that were read so far.
+  var names = Names()
+  /// What the route says that is being read.
+  var route = RouteContext()
   private var redaction = Redaction()
-  private var unreadable: Set<Place> = []
+  private var unreadable: Set<SourcePosition> = []
 
   init(
     file: String, folder: String, environment: [String: String], readFile: @escaping (String) throws -> [UInt8],
@@ -25,26 +29,26 @@ final class Reading {
     self.checkCertificates = checkCertificates
   }
 
-  func error(_ place: Place, _ message: String) {
-    if unreadable.contains(place) { return }
+  func error(_ position: SourcePosition, _ message: String) {
+    if unreadable.contains(position) { return }
     errorCount += 1
-    diagnostics.append(Diagnostic(.error, file: file, place: place, message: fit(message, at: place)))
+    diagnostics.append(Diagnostic(.error, file: file, position: position, message: fit(message, at: position)))
   }
 
   /// One error for a value that is not available at all. What else is said about it would be noise.
-  func errorInValue(_ place: Place, _ message: String) {
-    error(place, message)
-    unreadable.insert(place)
+  func errorInValue(_ position: SourcePosition, _ message: String) {
+    error(position, message)
+    unreadable.insert(position)
   }
 
-  func warn(_ place: Place, _ message: String) {
-    diagnostics.append(Diagnostic(.warning, file: file, place: place, message: fit(message, at: place)))
+  func warn(_ position: SourcePosition, _ message: String) {
+    diagnostics.append(Diagnostic(.warning, file: file, position: position, message: fit(message, at: position)))
   }
 
   /// T59, T89: the contents of a variable or a secret's file may be secret, so its name is shown instead. The result is
   /// then bounded, as foreign text may be long.
-  private func fit(_ message: String, at place: Place) -> String {
-    let text = redaction.fit(message, at: place)
+  private func fit(_ message: String, at position: SourcePosition) -> String {
+    let text = redaction.fit(message, at: position)
     return text.unicodeScalars.count <= 600 ? text : String(text.unicodeScalars.prefix(600)) + "…"
   }
 
@@ -53,15 +57,10 @@ final class Reading {
     certificates.append(reference)
     for finding in checkCertificates(reference) {
       switch finding.severity {
-      case .error: error(finding.place, finding.message.visible)
-      case .warning: warn(finding.place, finding.message.visible)
+      case .error: error(finding.position, finding.message.visible)
+      case .warning: warn(finding.position, finding.message.visible)
       }
     }
-  }
-
-  /// The path of a file that is not opened here.
-  func placedPath(_ node: SourceNode, _ what: String) -> PlacedPath? {
-    line(node, what).map { PlacedPath(path: resolve(path: $0), place: node.place) }
   }
 
   /// Absolute, or relative to the configuration file's folder.
@@ -76,7 +75,7 @@ final class Reading {
 
 extension Reading {
   /// The text with `${NAME}` and `${NAME:-default}` filled in and `$${` as `${`. Nil after an error was reported.
-  func substituteVariables(in text: String, at place: Place) -> (text: String, isSubstituted: Bool)? {
+  func substituteVariables(in text: String, at position: SourcePosition) -> (text: String, isSubstituted: Bool)? {
     guard text.utf8.contains(UInt8(ascii: "$")) else { return (text, false) }
     var result = ""
     var values: [(value: String, name: String)] = []
@@ -90,11 +89,11 @@ extension Reading {
         rest = rest.dropFirst(3)
       } else if rest.hasPrefix("${") {
         guard let end = rest.firstIndex(of: "}") else {
-          errorInValue(place, "'${' without '}': write ${NAME}, or $${ for the two characters themselves")
+          errorInValue(position, "'${' without '}': write ${NAME}, or $${ for the two characters themselves")
           return nil
         }
         let name = rest[rest.index(rest.startIndex, offsetBy: 2)..<end]
-        guard let value = variable(name, at: place, into: &values) else { return nil }
+        guard let value = variable(name, at: position, into: &values) else { return nil }
         result += value
         isSubstituted = true
         rest = rest[rest.index(after: end)...]
@@ -103,13 +102,13 @@ extension Reading {
         rest = rest.dropFirst()
       }
     }
-    redaction.note(values, in: text, at: place)
+    redaction.note(values, in: text, at: position)
     return (result + rest, isSubstituted)
   }
 
   /// - Parameter values: what comes from the environment is added here.
   private func variable(
-    _ text: Substring, at place: Place, into values: inout [(value: String, name: String)]
+    _ text: Substring, at position: SourcePosition, into values: inout [(value: String, name: String)]
   ) -> String? {
     let parts = text.split(separator: ":-", maxSplits: 1, omittingEmptySubsequences: false)
     let name = String(parts[0])
@@ -117,7 +116,7 @@ extension Reading {
       name.utf8.first.map { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? false
       && name.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "_") }
     guard isName else {
-      errorInValue(place, "\(name.quoted) is no name of a variable: write ${NAME} or ${NAME:-default}")
+      errorInValue(position, "\(name.quoted) is no name of a variable: write ${NAME} or ${NAME:-default}")
       return nil
     }
     if let value = environment[name], !(value.isEmpty && parts.count == 2) {
@@ -125,41 +124,45 @@ extension Reading {
       return value
     }
     if parts.count == 2 { return String(parts[1]) }
-    errorInValue(place, "the environment has no variable \(name): set it, or write ${\(name):-default}")
+    errorInValue(position, "the environment has no variable \(name): set it, or write ${\(name):-default}")
     return nil
   }
 
   /// The text itself, or for `file:/path` what that file holds without its last line break. nil after an error.
-  func secret(_ text: String, at place: Place) -> String? {
+  func secret(_ text: String, at position: SourcePosition) -> String? {
     guard text.hasPrefix("file:") else { return text }
     let path = String(text.dropFirst("file:".count))
     if path.isEmpty {
-      error(place, "'file:' without a path: write file:/path/of/the/secret")
+      error(position, "'file:' without a path: write file:/path/of/the/secret")
       return nil
     }
-    guard var bytes = contents(of: path, at: place) else { return nil }
+    guard var bytes = contents(of: path, at: position) else { return nil }
     if bytes.last == 0x0A { bytes.removeLast() }
     if bytes.last == 0x0D { bytes.removeLast() }
     guard let secret = String(validating: bytes, as: UTF8.self) else {
-      error(place, "the file \(path.quoted) is not UTF-8 text")
+      error(position, "the file \(path.quoted) is not UTF-8 text")
       return nil
     }
-    redaction.note([(secret, text)], in: text, at: place)
+    redaction.note([(secret, text)], in: text, at: position)
     return secret
   }
 
   /// A file named in the configuration. Nil after an error was reported.
-  func contents(of path: String, at place: Place) -> [UInt8]? {
+  func contents(of path: String, at position: SourcePosition) -> [UInt8]? {
+    contents(ofResolved: resolve(path: path), at: position)
+  }
+
+  func contents(ofResolved path: String, at position: SourcePosition) -> [UInt8]? {
     do {
-      let bytes = try readFile(resolve(path: path))
+      let bytes = try readFile(path)
       // LIMIT: what is read whole while checking.
       if bytes.count > 4 * 1024 * 1024 {
-        error(place, "the file \(resolve(path: path).quoted) is larger than 4 MiB")
+        error(position, "the file \(path.quoted) is larger than 4 MiB")
         return nil
       }
       return bytes
     } catch {
-      self.error(place, "the file \(resolve(path: path).quoted) cannot be read: \(error)")
+      self.error(position, "the file \(path.quoted) cannot be read: \(error)")
       return nil
     }
   }

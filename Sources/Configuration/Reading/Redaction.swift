@@ -30,20 +30,20 @@ struct Redaction {
   private struct Secret {
     /// As it would look in a message, small letters.
     var text: String
-    /// What is shown in its place: `${NAME}`.
+    /// What is shown instead: `${NAME}`.
     var name: String
   }
 
   private var secrets: [Secret] = []
   /// The scalars that hold one, as they are written in the file.
-  private var scalars: [Place: (written: String, secrets: [Int])] = [:]
+  private var scalars: [SourcePosition: (written: String, secrets: [Int])] = [:]
 
   static func marked(_ text: String) -> String {
     String(marks.lowerBound) + text + String(marks.upperBound)
   }
 
-  /// The scalar at this place holds these values, each by the name that may be shown.
-  mutating func note(_ values: [(value: String, name: String)], in written: String, at place: Place) {
+  /// The scalar at this position holds these values, each by the name that may be shown.
+  mutating func note(_ values: [(value: String, name: String)], in written: String, at position: SourcePosition) {
     for (value, name) in values where !value.isEmpty {
       let text = value.visible.lowercased()
       let index =
@@ -52,13 +52,13 @@ struct Redaction {
           secrets.append(Secret(text: text, name: name))
           return secrets.count - 1
         }()
-      scalars[place, default: (written.visible, [])].secrets.append(index)
+      scalars[position, default: (written.visible, [])].secrets.append(index)
     }
   }
 
-  /// The message as it may be shown at this place.
-  func fit(_ message: String, at place: Place) -> String {
-    let here = scalars[place]
+  /// The message as it may be shown at this position.
+  func fit(_ message: String, at position: SourcePosition) -> String {
+    let here = scalars[position]
     let isOwn = { (index: Int) in here?.secrets.contains(index) == true }
     var result = ""
     var rest = message.unicodeScalars[...]
@@ -67,7 +67,7 @@ struct Redaction {
       result += String(rest[..<begin])
       let text = String(rest[rest.index(after: begin)..<end])
       if let here, here.secrets.contains(where: { Self.isPiece(text, of: secrets[$0]) }) {
-        // Which piece of which value it is may say something, too: the place shows what is meant.
+        // Which piece of which value it is may say something, too: the position shows what is meant.
         result += text.hasPrefix("'") ? "'\(here.written)'" : here.written
       } else {
         result += text

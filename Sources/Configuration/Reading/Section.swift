@@ -2,33 +2,35 @@
 // value, so that the reader of the section only asks for what it knows.
 
 struct Section {
-  let place: Place
+  let position: SourcePosition
   let table: SettingTable
   let reading: Reading
+  /// Keys that are missing although they must be there, or have an error in their values.
+  var refused: Set<String> = []
   private var values: [String: SourceNode] = [:]
-  private var keyPlaces: [String: Place] = [:]
+  private var keyPlaces: [String: SourcePosition] = [:]
 
   /// nil after an error was reported: the node is no mapping.
   init?(_ node: SourceNode, _ table: SettingTable, _ reading: Reading, example: String? = nil) {
     guard case .mapping(let entries) = node.content else {
       let hint = example ?? table.example ?? table.keys.first.map { "\($0.name): …" } ?? ""
-      reading.error(node.place, "\(table.title) is a mapping of keys, not \(node.kind): write \(hint)")
+      reading.error(node.position, "\(table.title) is a mapping of keys, not \(node.kind): write \(hint)")
       return nil
     }
-    place = node.place
+    position = node.position
     self.table = table
     self.reading = reading
     for entry in entries {
-      keyPlaces[entry.key] = entry.keyPlace
+      keyPlaces[entry.key] = entry.keyPosition
       guard let setting = table.key(entry.key) else {
-        reading.error(entry.keyPlace, Self.unknown(entry.key, in: table))
+        reading.error(entry.keyPosition, Self.unknown(entry.key, in: table))
         continue
       }
       if !setting.isSupported {
-        reading.error(entry.keyPlace, SettingKey.laterMessage(entry.key))
+        reading.error(entry.keyPosition, SettingKey.laterMessage(entry.key))
       } else if entry.value.isNull {
         let advice = setting.isRequired ? "write one" : "write one, or remove the key"
-        reading.error(entry.keyPlace, "\(entry.key.quoted) has no value: \(advice)")
+        reading.error(entry.keyPosition, "\(entry.key.quoted) has no value: \(advice)")
       } else {
         values[entry.key] = entry.value
       }
@@ -51,15 +53,17 @@ struct Section {
   /// Whether the file has the key, even with a value that was refused.
   func has(_ key: String) -> Bool { keyPlaces[key] != nil }
 
-  func keyPlace(_ key: String) -> Place { keyPlaces[key] ?? place }
+  func keyPosition(_ key: String) -> SourcePosition { keyPlaces[key] ?? position }
 
-  /// The value of a key that must be there, or nil after it was reported as missing at the section's place.
-  /// - Parameter advice: What to write, where that is more than the key's record says.
-  func required(_ key: String, advice: String? = nil) -> SourceNode? {
+  /// Whether the file has every key that must be there, without an error.
+  var isWhole: Bool { !table.keys.contains { $0.isRequired && refused.contains($0.name) } }
+
+  /// The value of a key that must be there, or nil after it was reported as missing at the section's position.
+  func required(_ key: String) -> SourceNode? {
     if let value = values[key] { return value }
     if !has(key) {
-      let advice = (advice ?? table.key(key)?.advice).map { ": " + $0 } ?? ""
-      reading.error(place, "\(table.title) has no '\(key)'\(advice)")
+      let advice = (table.key(key)?.advice).map { ": " + $0 } ?? ""
+      reading.error(position, "\(table.title) has no '\(key)'\(advice)")
     }
     return nil
   }

@@ -1,9 +1,9 @@
-// The file as a tree with places, before it means anything: scalars as text, lists and mappings in the file's order.
+// The file as a tree with positions, before it means anything: scalars as text, lists and mappings in the file's order.
 // Aliases are expanded, variables are filled in, and no mapping holds a key twice.
 
 /// A node of the file.
 struct SourceNode {
-  var place: Place
+  var position: SourcePosition
   var content: Content
 
   enum Content {
@@ -20,7 +20,7 @@ struct SourceNode {
 
   struct Entry {
     var key: String
-    var keyPlace: Place
+    var keyPosition: SourcePosition
     var value: SourceNode
   }
 
@@ -29,6 +29,18 @@ struct SourceNode {
     guard case .scalar(let scalar) = content, scalar.isPlain else { return false }
     return ["", "~", "null", "Null", "NULL"].contains(scalar.text)
   }
+
+  /// An entry of a mapping. Nil when there is none, or when the node is not a mapping.
+  func entry(_ key: String) -> Entry? {
+    guard case .mapping(let entries) = content else { return nil }
+    return entries.first { $0.key == key }
+  }
+
+  /// The items of a list. A node that is not a list is its only item.
+  var items: [SourceNode] { if case .list(let items) = content { items } else { [self] } }
+
+  /// The text of a scalar.
+  var text: String? { if case .scalar(let scalar) = content { scalar.text } else { nil } }
 
   /// What the node is, for messages: `a list`, `a mapping`, `'text'`.
   var kind: String {

@@ -7,8 +7,8 @@ extension YAMLSource {
     switch error {
     case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
       .composer(let context, let problem, let mark, _):
-      let place = Self.clamp(Place(line: mark.line, column: mark.column), in: text)
-      reportProblem(problem, context: context?.text ?? "", at: place, text: text)
+      let position = Self.clamp(SourcePosition(line: mark.line, column: mark.column), in: text)
+      reportProblem(problem, context: context?.text ?? "", at: position, text: text)
     case .reader(let problem, _, _, _):
       reportProblem(problem, context: "", at: .start, text: text)
     default:
@@ -16,69 +16,70 @@ extension YAMLSource {
     }
   }
 
-  private func reportProblem(_ problem: String, context: String, at place: Place, text: String) {
-    let next = Self.scalar(at: place, in: text)
+  private func reportProblem(_ problem: String, context: String, at position: SourcePosition, text: String) {
+    let next = Self.scalar(at: position, in: text)
     switch (problem, context, next) {
     case (_, "while scanning an alias", _):
       // The mark follows the star.
-      let star = Place(line: place.line, column: max(1, place.column - 1))
+      let star = SourcePosition(line: position.line, column: max(1, position.column - 1))
       reading.error(star, "a value that begins with '*' must be quoted: \"*.example.com\"")
     case (_, "while scanning an anchor", _):
       reading.error(
-        Place(line: place.line, column: max(1, place.column - 1)), "a value that begins with '&' must be quoted")
+        SourcePosition(line: position.line, column: max(1, position.column - 1)),
+        "a value that begins with '&' must be quoted")
     case (_, _, "\t"):
-      reading.error(place, "a tab stands here; YAML is indented with spaces")
+      reading.error(position, "a tab stands here; YAML is indented with spaces")
     case (_, _, "@"), (_, _, "`"), (_, _, "%"):
-      reading.error(place, "a value that begins with '\(next.map { String(Character($0)) } ?? "")' must be quoted")
+      reading.error(position, "a value that begins with '\(next.map { String(Character($0)) } ?? "")' must be quoted")
     case ("but found another document", _, _):
-      reading.error(place, "a second document begins here; a configuration is one document, so remove this line")
+      reading.error(position, "a second document begins here; a configuration is one document, so remove this line")
     case ("found undefined alias", _, _):
-      reading.error(place, "no anchor of this name stands above; a value that begins with '*' must be quoted")
+      reading.error(position, "no anchor of this name stands above; a value that begins with '*' must be quoted")
     case ("mapping values are not allowed in this context", _, _):
       reading.error(
-        place, "a ':' is not allowed here: quote the value if it holds ': ', or check the indentation of this line")
+        position, "a ':' is not allowed here: quote the value if it holds ': ', or check the indentation of this line")
     case ("did not find expected key", _, _):
       reading.error(
-        place, "this line does not fit the lines above: check its indentation, and that every key ends in ':'")
+        position, "this line does not fit the lines above: check its indentation, and that every key ends in ':'")
     case ("could not find expected ':'", _, _):
-      reading.error(place, "a key without ':' stands before this place; write 'key: value'")
+      reading.error(position, "a key without ':' stands before this place; write 'key: value'")
     case ("did not find expected ',' or '}'", _, _):
-      reading.error(place, "expected ',' or '}' here; text with { } : or , inside { … } must be quoted")
+      reading.error(position, "expected ',' or '}' here; text with { } : or , inside { … } must be quoted")
     case ("did not find expected ',' or ']'", _, _):
-      reading.error(place, "expected ',' or ']' here; text with [ ] : or , inside [ … ] must be quoted")
+      reading.error(position, "expected ',' or ']' here; text with [ ] : or , inside [ … ] must be quoted")
     case ("did not find expected node content", _, _):
       reading.error(
-        place, "expected a value here; text that begins with ':' or ',' inside { … } or [ … ] must be quoted")
+        position, "expected a value here; text that begins with ':' or ',' inside { … } or [ … ] must be quoted")
     case ("found unexpected end of stream", _, _):
-      reading.error(place, "the file ends inside a quoted text; close the quotes")
+      reading.error(position, "the file ends inside a quoted text; close the quotes")
     default:
       let before = context.isEmpty ? "" : context + ": "
-      reading.error(place, "this is not YAML: \(before)\(problem)")
+      reading.error(position, "this is not YAML: \(before)\(problem)")
     }
   }
 
   /// The first character that YAML forbids (YAML 1.2 §5.1), or nil.
-  static func unprintablePlace(in text: String) -> Place? {
-    var place = Place.start
+  static func unprintablePosition(in text: String) -> SourcePosition? {
+    var position = SourcePosition.start
     var wasReturn = false
     for scalar in text.unicodeScalars {
       let value = scalar.value
       let isAllowed =
         value == 0x09 || value == 0x0A || value == 0x0D || (0x20...0x7E).contains(value) || value == 0x85
         || (0xA0...0xD7FF).contains(value) || (0xE000...0xFFFD).contains(value) || value >= 0x10000
-      if !isAllowed { return place }
+      if !isAllowed { return position }
       if scalar.isLineBreak {
-        if !(wasReturn && scalar == "\n") { place = Place(line: place.line + 1, column: 1) }
+        if !(wasReturn && scalar == "\n") { position = SourcePosition(line: position.line + 1, column: 1) }
       } else {
-        place.column += 1
+        position.column += 1
       }
       wasReturn = scalar == "\r"
     }
     return nil
   }
 
-  /// The nearest place that lies in the text: libyaml may point behind the last line.
-  static func clamp(_ place: Place, in text: String) -> Place {
+  /// The nearest position that lies in the text: libyaml may point behind the last line.
+  static func clamp(_ position: SourcePosition, in text: String) -> SourcePosition {
     var lengths = [0]
     var wasReturn = false
     for scalar in text.unicodeScalars {
@@ -90,18 +91,18 @@ extension YAMLSource {
       wasReturn = scalar == "\r"
     }
     if lengths.count > 1, lengths.last == 0 { lengths.removeLast() }
-    let line = min(max(place.line, 1), lengths.count)
-    let column = line < place.line ? lengths[line - 1] + 1 : min(max(place.column, 1), lengths[line - 1] + 1)
-    return Place(line: line, column: column)
+    let line = min(max(position.line, 1), lengths.count)
+    let column = line < position.line ? lengths[line - 1] + 1 : min(max(position.column, 1), lengths[line - 1] + 1)
+    return SourcePosition(line: line, column: column)
   }
 
-  private static func scalar(at place: Place, in text: String) -> Unicode.Scalar? {
-    var here = Place.start
+  private static func scalar(at position: SourcePosition, in text: String) -> Unicode.Scalar? {
+    var here = SourcePosition.start
     var wasReturn = false
     for scalar in text.unicodeScalars {
-      if here == place { return scalar }
+      if here == position { return scalar }
       if scalar.isLineBreak {
-        if !(wasReturn && scalar == "\n") { here = Place(line: here.line + 1, column: 1) }
+        if !(wasReturn && scalar == "\n") { here = SourcePosition(line: here.line + 1, column: 1) }
       } else {
         here.column += 1
       }

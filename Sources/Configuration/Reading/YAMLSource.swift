@@ -27,7 +27,7 @@ struct YAMLSource {
   private var parser: Yams.Parser?
   /// Replaces `*` in what Yams reads.
   let star: Unicode.Scalar
-  private var renamed: [(place: Place, key: String)] = []
+  private var renamed: [(position: SourcePosition, key: String)] = []
   private var nodeCount = 0
   private var isOverfull = false
   /// By name, as far as the file was read.
@@ -48,8 +48,8 @@ struct YAMLSource {
       reading.error(.start, "the file is larger than 4 MiB")
       return nil
     }
-    if let place = Self.unprintablePlace(in: text) {
-      reading.error(place, "a control character stands here; remove it, or write it as an escape in double quotes")
+    if let position = Self.unprintablePosition(in: text) {
+      reading.error(position, "a control character stands here; remove it, or write it as an escape in double quotes")
       return nil
     }
     var source = YAMLSource(reading: reading, star: Self.unusedScalar(in: text))
@@ -88,13 +88,13 @@ struct YAMLSource {
         return root
       } catch let error as YamlError {
         if case .duplicatedKeysInMapping(let keys, let context) = error {
-          let place = Place(line: context.mark.line, column: context.mark.column)
-          if let next = renameFirst(of: keys, at: place, in: text) {
+          let position = SourcePosition(line: context.mark.line, column: context.mark.column)
+          if let next = renameFirst(of: keys, at: position, in: text) {
             text = next
             continue
           }
-          for key in renamed + [(place, keys.first ?? "")] {
-            reading.error(key.place, twin(restored(key.key)))
+          for key in renamed + [(position, keys.first ?? "")] {
+            reading.error(key.position, twin(restored(key.key)))
           }
           return nil
         }
@@ -109,30 +109,30 @@ struct YAMLSource {
 
   func restored(_ text: String) -> String { replacing(star, by: "*", in: text) }
 
-  /// The text with the key at `place` changed in its first letter, so that the next pass sees its twin. Columns stay.
-  private mutating func renameFirst(of keys: [String], at place: Place, in text: String) -> String? {
+  /// The text with the first letter of the key at `position` changed, so that the next pass sees its twin. Columns stay.
+  private mutating func renameFirst(of keys: [String], at position: SourcePosition, in text: String) -> String? {
     // LIMIT: each duplicate costs a pass over the file.
     guard renamed.count < Self.duplicatesMax else { return nil }
     var scalars = Array(text.unicodeScalars)
-    guard var index = Self.offset(of: place, in: scalars) else { return nil }
+    guard var index = Self.offset(of: position, in: scalars) else { return nil }
     if scalars[index] == "\"" || scalars[index] == "'" { index += 1 }
     let key = keys.first { key in
       !key.isEmpty && scalars[index...].starts(with: key.unicodeScalars)
     }
     guard let key, let mark = Unicode.Scalar(0xE000 + UInt32(renamed.count)) else { return nil }
     scalars[index] = mark
-    renamed.append((place, key))
+    renamed.append((position, key))
     var result = String.UnicodeScalarView()
     result.append(contentsOf: scalars)
     return String(result)
   }
 
-  private static func offset(of place: Place, in scalars: [Unicode.Scalar]) -> Int? {
+  private static func offset(of position: SourcePosition, in scalars: [Unicode.Scalar]) -> Int? {
     var line = 1
     var column = 1
     var index = 0
     while index < scalars.count {
-      if line == place.line, column == place.column { return index }
+      if line == position.line, column == position.column { return index }
       if scalars[index].isLineBreak {
         if scalars[index] == "\r", index + 1 < scalars.count, scalars[index + 1] == "\n" { index += 1 }
         line += 1
@@ -148,24 +148,24 @@ struct YAMLSource {
   // MARK: Tree
 
   private mutating func convert(_ node: Node, depth: Int) -> SourceNode? {
-    let place = Self.place(of: node) ?? .start
-    if !count(1, depth: depth, at: place) { return nil }
+    let position = Self.position(of: node) ?? .start
+    if !count(1, depth: depth, at: position) { return nil }
     let before = (count: nodeCount - 1, deepest: deepest)
     deepest = depth
     defer { deepest = max(deepest, before.deepest) }
     let result: SourceNode?
     switch node {
     case .scalar(let scalar):
-      result = convert(scalar, place: place, depth: depth)
+      result = convert(scalar, position: position, depth: depth)
     case .sequence(let sequence):
       var items: [SourceNode] = []
       for item in sequence {
         if let item = convert(item, depth: depth + 1) { items.append(item) }
         if isOverfull { return nil }
       }
-      result = SourceNode(place: place, content: .list(items))
+      result = SourceNode(position: position, content: .list(items))
     case .mapping(let mapping):
-      result = convert(mapping, place: place, depth: depth)
+      result = convert(mapping, position: position, depth: depth)
     case .alias:
       return nil
     }
@@ -175,15 +175,17 @@ struct YAMLSource {
     return result
   }
 
-  private static func place(of node: Node) -> Place? { node.mark.map { Place(line: $0.line, column: $0.column) } }
+  private static func position(of node: Node) -> SourcePosition? {
+    node.mark.map { SourcePosition(line: $0.line, column: $0.column) }
+  }
 
   /// False, after an error, when there would be too many nodes or levels.
-  private mutating func count(_ added: Int, depth: Int, at place: Place) -> Bool {
+  private mutating func count(_ added: Int, depth: Int, at position: SourcePosition) -> Bool {
     nodeCount += added
     if nodeCount <= Self.nodeCountMax, depth <= Self.depthMax { return true }
     if !isOverfull {
       reading.error(
-        place,
+        position,
         depth > Self.depthMax
           ? "more than \(Self.depthMax) levels of lists and mappings"
           : "more than \(Self.nodeCountMax) values once the aliases are expanded")
@@ -192,55 +194,55 @@ struct YAMLSource {
     return false
   }
 
-  private mutating func convert(_ scalar: Node.Scalar, place: Place, depth: Int) -> SourceNode? {
+  private mutating func convert(_ scalar: Node.Scalar, position: SourcePosition, depth: Int) -> SourceNode? {
     var isPlain = scalar.style == .plain || scalar.style == .any
-    if isPlain, scalar.string.unicodeScalars.first == star { return expand(scalar.string, at: place, depth: depth) }
-    guard let (text, isSubstituted) = reading.substituteVariables(in: restored(scalar.string), at: place) else {
+    if isPlain, scalar.string.unicodeScalars.first == star { return expand(scalar.string, at: position, depth: depth) }
+    guard let (text, isSubstituted) = reading.substituteVariables(in: restored(scalar.string), at: position) else {
       // Already reported. Text that fits nowhere else would only add noise.
-      return SourceNode(place: place, content: .scalar(.init(text: "", isPlain: false)))
+      return SourceNode(position: position, content: .scalar(.init(text: "", isPlain: false)))
     }
     // `"${WORKERS:-4}"` is a number when the variable holds one: quotes are often needed around a variable.
     if isSubstituted { isPlain = true }
     return SourceNode(
-      place: place, content: .scalar(.init(text: text, isPlain: isPlain && !(isSubstituted && text.isEmpty))))
+      position: position, content: .scalar(.init(text: text, isPlain: isPlain && !(isSubstituted && text.isEmpty))))
   }
 
   /// What the alias refers to.
-  private mutating func expand(_ alias: String, at place: Place, depth: Int) -> SourceNode? {
-    guard let anchored = anchored(alias, at: place) else {
+  private mutating func expand(_ alias: String, at position: SourcePosition, depth: Int) -> SourceNode? {
+    guard let anchored = anchored(alias, at: position) else {
       // As above.
-      return SourceNode(place: place, content: .scalar(.init(text: "", isPlain: false)))
+      return SourceNode(position: position, content: .scalar(.init(text: "", isPlain: false)))
     }
-    if !count(anchored.nodeCount, depth: depth + anchored.height, at: place) { return nil }
+    if !count(anchored.nodeCount, depth: depth + anchored.height, at: position) { return nil }
     deepest = max(deepest, depth + anchored.height)
     return anchored.node
   }
 
-  private func anchored(_ alias: String, at place: Place) -> Anchored? {
+  private func anchored(_ alias: String, at position: SourcePosition) -> Anchored? {
     let name = String(alias.unicodeScalars.dropFirst())
     guard !name.isEmpty, name.utf8.allSatisfy({ $0.isAlphanumeric || "-_".utf8.contains($0) }) else {
-      reading.errorInValue(place, "a value that begins with '*' must be quoted: \"*.example.com\"")
+      reading.errorInValue(position, "a value that begins with '*' must be quoted: \"*.example.com\"")
       return nil
     }
     if let anchored = anchors[name] { return anchored }
-    reading.errorInValue(place, "no anchor of this name stands above; a value that begins with '*' must be quoted")
+    reading.errorInValue(position, "no anchor of this name stands above; a value that begins with '*' must be quoted")
     return nil
   }
 
-  private mutating func convert(_ mapping: Node.Mapping, place: Place, depth: Int) -> SourceNode? {
+  private mutating func convert(_ mapping: Node.Mapping, position: SourcePosition, depth: Int) -> SourceNode? {
     var entries: [SourceNode.Entry] = []
-    var seen: [String: Place] = [:]
-    var firstRenamed: [String: Place] = [:]
+    var seen: [String: SourcePosition] = [:]
+    var firstRenamed: [String: SourcePosition] = [:]
     for (keyNode, valueNode) in mapping {
-      let keyPlace = Self.place(of: keyNode) ?? place
-      guard let name = key(keyNode, at: keyPlace) else { continue }
-      if let original = renamed.first(where: { $0.place == keyPlace && Self.isRenaming(of: $0.key, name) }) {
+      let keyPosition = Self.position(of: keyNode) ?? position
+      guard let name = key(keyNode, at: keyPosition) else { continue }
+      if let original = renamed.first(where: { $0.position == keyPosition && Self.isRenaming(of: $0.key, name) }) {
         let key = restored(original.key)
-        if firstRenamed[key] == nil { firstRenamed[key] = keyPlace }
+        if firstRenamed[key] == nil { firstRenamed[key] = keyPosition }
         if seen[key] == nil {
-          seen[key] = keyPlace
+          seen[key] = keyPosition
         } else {
-          reportTwin(key, at: keyPlace, seen: seen)
+          reportTwin(key, at: keyPosition, seen: seen)
         }
         continue
       }
@@ -248,32 +250,32 @@ struct YAMLSource {
       let value = convert(valueNode, depth: depth + 1)
       if isOverfull { return nil }
       if seen[key] != nil {
-        reportTwin(key, at: keyPlace, seen: seen)
+        reportTwin(key, at: keyPosition, seen: seen)
         if firstRenamed[key] == nil { continue }
         firstRenamed[key] = nil
       }
-      seen[key] = seen[key] ?? keyPlace
-      if let value { entries.append(.init(key: key, keyPlace: keyPlace, value: value)) }
+      seen[key] = seen[key] ?? keyPosition
+      if let value { entries.append(.init(key: key, keyPosition: keyPosition, value: value)) }
     }
-    return SourceNode(place: place, content: .mapping(entries))
+    return SourceNode(position: position, content: .mapping(entries))
   }
 
   /// A key as Yams read it, or as its alias says. Nil after an error was reported.
-  private mutating func key(_ node: Node, at place: Place) -> String? {
+  private mutating func key(_ node: Node, at position: SourcePosition) -> String? {
     guard case .scalar(let scalar) = node else {
-      reading.error(place, "a key must be a name, not a list or a mapping")
+      reading.error(position, "a key must be a name, not a list or a mapping")
       return nil
     }
     guard scalar.style == .plain || scalar.style == .any, scalar.string.unicodeScalars.first == star else {
       if let name = scalar.anchor?.rawValue {
-        let node = SourceNode(place: place, content: .scalar(.init(text: restored(scalar.string), isPlain: true)))
+        let node = SourceNode(position: position, content: .scalar(.init(text: restored(scalar.string), isPlain: true)))
         anchors[name] = Anchored(node: node, nodeCount: 1, height: 0)
       }
       return scalar.string
     }
-    guard let anchored = anchored(scalar.string, at: place) else { return nil }
+    guard let anchored = anchored(scalar.string, at: position) else { return nil }
     guard case .scalar(let target) = anchored.node.content else {
-      reading.error(place, "a key must be a name, not a list or a mapping")
+      reading.error(position, "a key must be a name, not a list or a mapping")
       return nil
     }
     return target.text
@@ -283,8 +285,8 @@ struct YAMLSource {
     "the key \(key.quoted) stands twice in this mapping\(first): remove one"
   }
 
-  private func reportTwin(_ key: String, at place: Place, seen: [String: Place]) {
-    reading.error(place, twin(key, of: seen[key].map { " (first on line \($0.line))" } ?? ""))
+  private func reportTwin(_ key: String, at position: SourcePosition, seen: [String: SourcePosition]) {
+    reading.error(position, twin(key, of: seen[key].map { " (first on line \($0.line))" } ?? ""))
   }
 
   private static func isRenaming(of key: String, _ text: String) -> Bool {

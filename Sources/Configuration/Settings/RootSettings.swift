@@ -3,6 +3,7 @@
 extension GatewayConfiguration {
   static let settings = Settings<GatewayConfiguration>(
     "", title: "the file", blank: GatewayConfiguration(),
+    finish: { file, section in section.reading.finish(&file, section) },
     [
       Setting(
         "workers", \.workers, .workers, "Event-loop threads. `auto` is one a core that the process may use."),
@@ -11,48 +12,43 @@ extension GatewayConfiguration {
         "Where the last good key sets (public keys only) survive a restart. A folder or file that others may write, or "
           + "that belongs to neither the gateway's user nor root, is not used."),
       Setting(
-        "listeners", .list(of: .mapping(Listener.settings.table), "list", isUnique: false), "Where clients connect.",
+        "listeners", \.listeners, .listeners, "Where clients connect.",
         required: "write listeners: [{ address: 0.0.0.0:8080 }]"),
       Setting(
-        "trusted_proxies", .trustedProxies, "Peers whose word on their clients is believed.", default: .list([])),
+        "trusted_proxies", .trustedProxies, "Peers that the gateway believes about their clients.",
+        defaultValue: { _ in .list([]) }, read: { node, reading, file in reading.trustedProxies(node, into: &file) }),
       Setting(
-        "dns", .mapping(DNS.settings.table), "Who resolves the names of servers.", otherwise: "as the system does"),
-      Setting(
-        "admin", .any(of: [.mapping(Admin.settings.table), .word("off")]), "Metrics, health and reload.",
-        otherwise: "on loopback"),
+        "dns", .mapping(DNS.settings.table), "Who resolves the names of servers.", otherwise: "as the system does",
+        read: { node, reading, file in DNS.settings.read(node, reading, into: &file) }),
+      Setting("admin", \.admin, .admin, "Metrics, health and reload.", otherwise: "on loopback"),
       Setting(
         "access_log", \.accessLog, .accessLog, "One line a request.", otherwise: "JSON on standard output"),
       Setting("limits", \.limits, .mapping(Limits.settings), "What one client may take.", otherwise: "those below"),
       Setting(
-        "compress", .switched(CompressionRules.settings.table),
-        "Whether responses of upstreams are compressed. A route may set its own.", default: .boolean(false)),
+        "compress", ValueType.compression.form,
+        "Whether responses of upstreams are compressed. A route may set its own.",
+        defaultValue: { _ in .boolean(false) },
+        read: { node, reading, _ in
+          reading.names.compress = ValueType.compression.read(node, reading, "'compress'") ?? nil
+          return true
+        }),
       Setting(
         "error_pages", \.errorPages, .errorPages,
         "Pages for what the gateway refuses. Those of a route come first.", otherwise: "none"),
       Setting(
-        "maintenance", .switched(Maintenance.settings.table), "Whether routes are closed. A route may set its own.",
-        default: .boolean(false)),
+        "maintenance", ValueType.maintenance.form, "Whether routes are closed. A route may set its own.",
+        defaultValue: { _ in .boolean(false) },
+        read: { node, reading, _ in
+          reading.names.maintenance = ValueType.maintenance.read(node, reading, "'maintenance'") ?? nil
+          return true
+        }),
+      Setting("issuers", \.issuers, .issuers, "Who signs tokens."),
+      Setting("upstreams", \.upstreams, .upstreams, "The services behind the gateway."),
+      Setting("rate_limits", \.rateLimits, .sharedRateLimits, "Rate limits that several routes share."),
       Setting(
-        "issuers",
-        .mappings(
-          "mapping by name", names: ["pattern": .text(namePattern), "not": ["const": "public"]],
-          .mapping(Issuer.settings.table)),
-        "Who signs tokens."),
-      Setting(
-        "upstreams",
-        .mappings("mapping by name", names: ["pattern": .text(namePattern)], .mapping(Upstream.settings.table)),
-        "The services behind the gateway."),
-      Setting(
-        "rate_limits",
-        .mappings(
-          "mapping by name", names: ["pattern": "^[A-Za-z0-9_.-]{1,64}$"], .mapping(RateLimit.sharedSettings.table)),
-        "Rate limits that several routes share."),
-      Setting(
-        "routes", .list(of: .mapping(Route.settings.table), "list", isUnique: false),
-        "Which requests go where, and who may pass.", required: "without one every request is answered 404"),
+        "routes", \.routes, .routes, "Which requests go where, and who may pass.",
+        required: "without one every request is answered 404"),
     ])
-
-  private static let namePattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 }
 
 /// `trusted_proxies:`, whose two keys are properties of the configuration.

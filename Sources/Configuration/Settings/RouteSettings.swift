@@ -1,4 +1,4 @@
-// The keys of a route. What depends on names, on the path or on other keys is read by the readers of routes.
+// The keys of a route. What they require of each other is checked once all of them are read.
 
 extension Route {
   static let settings = Settings<Route>(
@@ -12,62 +12,68 @@ extension Route {
       ]
     ], matchSettings + changeSettings + actionSettings + answerSettings)
 
-  /// Which requests, and who may pass.
+  /// Which requests, and who may pass. Templates and claims of later keys depend on `path` and `auth`.
   private static let matchSettings: [Setting<Route>] = [
-    Setting("name", .text("text"), "For metrics and logs.", otherwise: "the path"),
+    Setting("name", \.name, .routeName, "For metrics and logs.", otherwise: "the path"),
     Setting(
       "host", \.host, .host, "Without a port. `*.` matches one or more labels, not the bare name.", otherwise: "any"),
     Setting(
-      "path", .path,
+      "path", \.path, .routePath,
       "Exact, or a prefix that ends in `/*` (which matches the prefix itself too). `{name}` matches one segment.",
       required: "write path: /orders/*"),
     Setting("methods", \.methods, .methods, "In capitals. GET does not include HEAD.", otherwise: "any"),
     Setting(
       "headers", \.headers, .headerMatches, "All must be present, once, with exactly this value.", otherwise: "none"),
     Setting(
-      "auth", .auth, "Who may pass: `public` is anyone.",
+      "auth", \.auth, .authentication, "Who may pass: `public` is anyone.",
       required: "write auth: NAME-OF-AN-ISSUER, or auth: public to let anyone pass"),
     Setting(
       "unprotected", ValueForm("`allowed`", ["enum": ["allowed"]]),
-      "Silences the warning that this route takes what stricter routes leave."),
+      "Silences the warning that this route takes what stricter routes leave.",
+      read: { node, reading, _ in reading.isAllowed(node, "'unprotected'") }),
   ]
 
-  /// What is changed on the way.
+  /// What is changed in requests and responses.
   private static let changeSettings: [Setting<Route>] = [
-    Setting("identity", .mapping(Identity.settings.table), "What the upstream learns about the caller."),
-    Setting("cors", .mapping(CORS.settings.table), "Which pages of other origins may call."),
+    Setting("identity", \.identity, .mapping(Identity.settings), "What the upstream learns about the caller."),
+    Setting("cors", \.cors, .mapping(CORS.settings), "Which pages of other origins may call."),
     Setting(
-      "rate_limit", .rateLimits, "How often a caller may ask: a limit, the name of a shared one, or at most 8 of these."
-    ),
-    Setting("rewrite", .mapping(Rewrite.settings.table), "How the path is changed for the upstream."),
+      "rate_limit", \.rateLimits, .routeRateLimits,
+      "How often a caller may ask: a limit, the name of a shared one, or at most 8 of these."),
+    Setting("rewrite", \.rewrite, .mapping(Rewrite.settings), "How the path is changed for the upstream."),
     Setting(
-      "request_headers", .mapping(HeaderRules.requestSettings.table), "Header fields that are changed on the way in."),
+      "request_headers", \.requestHeaders, .mapping(HeaderRules.requestSettings),
+      "Header fields that are changed on the way in."),
     Setting(
-      "response_headers", .mapping(HeaderRules.responseSettings.table),
+      "response_headers", \.responseHeaders, .mapping(HeaderRules.responseSettings),
       "Header fields that are changed on the way out."),
   ]
 
-  /// Where the route ends: it has one of the first four.
+  /// Where the route ends: it has one of these.
+  static let actionKeys = ["upstream", "upstreams", "respond", "redirect"]
+
   private static let actionSettings: [Setting<Route>] = [
     Setting(
-      "upstream", .text("name"),
+      "upstream", \.action, .upstream,
       "Where the request goes. A route has exactly one of `upstream`, `upstreams`, `respond` and `redirect`."),
-    Setting(
-      "upstreams",
-      .list(of: .mapping(Split.Share.settings.table), "list, at most 64", isUnique: false, atMost: 64),
-      "Several upstreams, each with its share of the requests."),
+    Setting("upstreams", \.action, .split, "Several upstreams, each with its share of the requests."),
     Setting(
       "split_on", .callerKey,
-      "Keeps a caller on one of the `upstreams`. Without it, or without the value, each request is decided at random."),
-    Setting("respond", .mapping(FixedResponse.settings.table), "A fixed response."),
-    Setting("redirect", .mapping(Redirect.settings.table), "A redirect."),
+      "Keeps a caller on one of the `upstreams`. Without it, or without the value, each request is decided at random.",
+      store: { route, key in
+        guard case .split(var split) = route.action else { return }
+        split.key = key
+        route.action = .split(split)
+      }),
+    Setting("respond", \.action, .respond, "A fixed response."),
+    Setting("redirect", \.action, .redirect, "A redirect."),
     Setting(
       "timeout", \.timeout, .duration(from: .milliseconds(10), to: .hours(24)),
       "From the request's head to the end of the response. A gRPC call's own `grpc-timeout` can only shorten it."),
     Setting(
       "read_timeout", \.readTimeout, .readTimeout, "Between two reads of a response.", otherwise: "the upstream's"),
     Setting(
-      "deadline_header", .text("header"),
+      "deadline_header", \.deadlineHeader, .deadlineHeader,
       "Tells the upstream how much of `timeout` is left, in milliseconds. A client's own is removed."),
     Setting(
       "body_size", \.bodySize, .bodySize, "The largest request body. For a gRPC call, all messages together.",
@@ -76,16 +82,14 @@ extension Route {
 
   private static let answerSettings: [Setting<Route>] = [
     Setting(
-      "compress", .switched(CompressionRules.settings.table), "Whether responses are compressed.",
+      "compress", \.compress, .compression, "Whether responses are compressed.",
       otherwise: "as at the top of the file"),
     Setting("error_pages", \.errorPages, .errorPages, "Pages for refusals on this route.", otherwise: "none"),
     Setting(
-      "maintenance", .switched(Maintenance.settings.table), "Whether the route is closed.",
+      "maintenance", \.maintenance, .maintenance, "Whether the route is closed.",
       otherwise: "as at the top of the file"),
-    Setting(
-      "websocket", .switched(WebSocket.settings.table), "Whether WebSockets are let through to the upstream.",
-      default: .boolean(false)),
-    Setting("mirror", .mapping(Mirroring.settings.table), "Copies of requests for another upstream."),
+    Setting("websocket", \.webSocket, .webSocket, "Whether WebSockets are let through to the upstream."),
+    Setting("mirror", \.mirror, .mapping(Mirroring.settings), "Copies of requests for another upstream."),
   ]
 }
 
@@ -94,18 +98,18 @@ extension TokenRequirement {
     "routes[].auth", title: "'auth'", blank: TokenRequirement(issuers: []),
     [
       Setting(
-        "issuers", .list(of: .text("name"), "list of names"),
+        "issuers", \.issuers, .issuerNames,
         "A token of any of these. No two may have the same `issuer` value.",
         required: "write issuers: [NAME], or auth: public"),
       Setting(
         "scopes", \.scopes, .scopes, "All of them must be in `scope` (text) or `scp` (list). Otherwise: 403."),
       Setting(
-        "claims", .claims,
+        "claims", \.claims, .claims,
         "Each must hold. A list here is a choice. A claim that is a list must contain one. `true` and `12` are not the "
           + "texts `\"true\"` and `\"12\"`."),
       Setting(
-        "tokens_from", .tokenSources, "Where tokens are looked for. A token in two of them is refused.",
-        default: .list(["authorization"])),
+        "tokens_from", \.sources, .tokenSources,
+        "Where tokens are looked for. A token in two of them is refused."),
       Setting(
         "optional", \.isOptional, .boolean,
         "`true` lets a request without a token pass as anonymous. A bad token is refused all the same."),
@@ -115,9 +119,10 @@ extension TokenRequirement {
 extension Identity {
   static let settings = Settings<Identity>(
     "routes[].identity", title: "'identity'", example: "identity: { headers: { X-User-Id: sub } }", blank: Identity(),
+    finish: { identity, section in section.reading.finish(&identity, section) },
     [
       Setting(
-        "headers", .texts("header: claim"),
+        "headers", \.headers, .identityHeaders,
         "A claim that is missing leaves the header out. Dots go into nested claims. For `tls.` see below."),
       Setting(
         "strip", \.strip, .strip,
@@ -125,7 +130,7 @@ extension Identity {
       Setting(
         "forward_token", \.isTokenForwarded, .boolean,
         "Whether the verified token is forwarded to the upstream, where it was."),
-      Setting("payload", .text("header"), "Carries the whole verified payload in base64url."),
+      Setting("payload", \.payloadHeader, .identityName, "Carries the whole verified payload in base64url."),
     ])
 }
 
@@ -136,10 +141,11 @@ extension HeaderRules {
   private static func settings(_ path: String, title: String) -> Settings<HeaderRules> {
     Settings<HeaderRules>(
       path, title: title, example: "{ set: { X-Env: prod }, remove: [Cookie] }", blank: HeaderRules(),
+      finish: { _, section in section.reading.checkRepetitions(section) },
       [
-        Setting("set", .texts("header: value"), "Replaces every field of that name."),
-        Setting("add", .texts("header: value"), "Is added beside fields of that name."),
-        Setting("remove", .list(of: .text("name"), "list of names"), "Removed."),
+        Setting("set", \.set, .ruleFields, "Replaces every field of that name."),
+        Setting("add", \.add, .ruleFields, "Is added beside fields of that name."),
+        Setting("remove", \.remove, .ruleNames, "Removed."),
       ])
   }
 }
@@ -147,12 +153,13 @@ extension HeaderRules {
 extension Rewrite {
   static let settings = Settings<Rewrite>(
     "routes[].rewrite", title: "'rewrite'", example: "rewrite: { strip_prefix: /orders }", blank: Rewrite(),
+    finish: { rewrite, section in section.reading.check(rewrite, section) },
     [
       Setting(
-        "strip_prefix", .text("path"), "Removed from the front. The route's path must begin with it."),
-      Setting("add_prefix", .text("path"), "Put in front, after that."),
+        "strip_prefix", \.stripPrefix, .pathPrefix, "Removed from the front. The route's path must begin with it."),
+      Setting("add_prefix", \.addPrefix, .pathPrefix, "Put in front, after that."),
       Setting(
-        "path", .text("template"),
+        "path", \.path, .pathTemplate,
         "The whole path instead: `{name}` is a segment of the route's path, `{*}` what `/*` matched."),
     ])
 }
@@ -176,10 +183,14 @@ extension Redirect {
     "routes[].redirect", title: "'redirect'", example: "redirect: { to: /new }", blank: Redirect(to: "", status: 308),
     [
       Setting(
-        "to", .text("path or absolute URL"),
+        "to", .redirectTarget,
         "`{name}`, `{*}` and `{host}` (the request's host without its port) are filled in. For a route that ends in "
           + "`/*`, what that matched is appended unless `to` contains `{*}`, and so is the query.",
-        required: "write to: /new, or an absolute URL"),
+        required: "write to: /new, or an absolute URL",
+        store: { redirect, target in
+          redirect.to = target.to
+          redirect.template = target.template
+        }),
       Setting("status", \.status, .redirectStatus, "The status of the redirect."),
     ])
 }
@@ -203,7 +214,7 @@ extension Mirroring {
     blank: Mirroring(upstream: 0),
     [
       Setting(
-        "upstream", .text("name"), "Which upstream gets the copies.",
+        "upstream", \.upstream, .upstreamName, "Which upstream gets the copies.",
         required: "write the name of the upstream that gets the copies"),
       Setting("percent", \.percent, .integer(0...100), "The share of the route's requests that are copied."),
     ])

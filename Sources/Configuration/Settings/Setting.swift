@@ -5,8 +5,8 @@
 /// One key of the mapping that becomes a `Model`.
 struct Setting<Model: Sendable>: Sendable {
   var key: SettingKey
-  /// Takes the value into the model. False after an error was reported. nil where the section's own reader takes it.
-  let read: (@Sendable (SourceNode, Reading, inout Model) -> Bool)?
+  /// Takes the value into the model. False after an error was reported.
+  let read: @Sendable (SourceNode, Reading, inout Model) -> Bool
   /// The default as a model has it that nothing was read into.
   let defaultValue: @Sendable (Model) -> Literal?
 
@@ -44,29 +44,32 @@ struct Setting<Model: Sendable>: Sendable {
     }
   }
 
-  /// A key that fills more than one property.
+  /// A key that makes a property together with others, or fills more than one.
+  init<Value>(
+    _ name: String, _ type: ValueType<Value>, _ sentence: String, required advice: String? = nil,
+    otherwise: String? = nil, store: @escaping @Sendable (inout Model, Value) -> Void
+  ) {
+    self.init(name, type.form, sentence, required: advice, otherwise: otherwise) { node, reading, model in
+      guard let value = type.read(node, reading, "'\(name)'") else { return false }
+      store(&model, value)
+      return true
+    }
+  }
+
+  /// A key that has more to say than a property of this model holds.
   init(
-    _ name: String, _ form: ValueForm, _ sentence: String, defaultValue: @escaping @Sendable (Model) -> Literal?,
+    _ name: String, _ form: ValueForm, _ sentence: String, required advice: String? = nil, otherwise: String? = nil,
+    defaultValue: @escaping @Sendable (Model) -> Literal? = { _ in nil },
     read: @escaping @Sendable (SourceNode, Reading, inout Model) -> Bool
   ) {
-    key = SettingKey(name, form, sentence)
+    key = SettingKey(name, form, sentence, advice: advice, otherwise: otherwise)
     self.defaultValue = defaultValue
     self.read = read
   }
 
-  /// A key that the section's own reader takes, since its meaning depends on others.
-  init(
-    _ name: String, _ form: ValueForm, _ sentence: String, required advice: String? = nil,
-    default defaultValue: Literal? = nil, otherwise: String? = nil
-  ) {
-    key = SettingKey(name, form, sentence, advice: advice, otherwise: otherwise)
-    self.defaultValue = { _ in defaultValue }
-    read = nil
-  }
-
   /// A key that is part of the format and refused by this version.
   static func later(_ name: String, _ sentence: String) -> Setting {
-    var result = Setting(name, ValueForm("", ["not": [:]]), sentence)
+    var result = Setting(name, ValueForm("", ["not": [:]]), sentence) { _, _, _ in false }
     result.key.isSupported = false
     return result
   }

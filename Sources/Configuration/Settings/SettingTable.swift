@@ -33,22 +33,28 @@ struct Settings<Model: Sendable>: Sendable {
   func read(_ node: SourceNode, _ reading: Reading, example: String? = nil) -> Model? {
     guard let section = Section(node, table, reading, example: example) else { return nil }
     var result = blank
-    return take(section, into: &result) ? result : nil
+    return take(section, into: &result).isWhole ? result : nil
   }
 
-  /// Reads every key that is not left to the section's own reader. False when one that must be there is missing or
-  /// wrong.
+  /// The same for a mapping whose keys are properties of a larger model. False after an error.
+  func read(_ node: SourceNode, _ reading: Reading, into model: inout Model) -> Bool {
+    guard let section = Section(node, table, reading) else { return false }
+    return take(section, into: &model).isWhole
+  }
+
+  /// Reads every key, in the order of the records. The section that is returned knows which keys were refused.
   @discardableResult
-  func take(_ section: Section, into model: inout Model) -> Bool {
-    var isWhole = true
+  func take(_ section: Section, into model: inout Model) -> Section {
+    var section = section
     for record in records {
-      guard let read = record.read else { continue }
-      let node = record.key.isRequired ? section.required(record.key.name) : section[record.key.name]
-      let isRead = node.map { read($0, section.reading, &model) } ?? false
-      if record.key.isRequired, !isRead { isWhole = false }
+      let name = record.key.name
+      let errorsBefore = section.reading.errorCount
+      let node = record.key.isRequired ? section.required(name) : section[name]
+      let isRead = node.map { record.read($0, section.reading, &model) } ?? !section.has(name)
+      if !isRead || section.reading.errorCount > errorsBefore { section.refused.insert(name) }
     }
     finish(&model, section)
-    return isWhole
+    return section
   }
 }
 

@@ -46,7 +46,7 @@ extension ValueForm {
     ValueForm(words, ["anyOf": .list(schema + [["$ref": "#/$defs/variable"]])])
   }
 
-  static func word(_ word: String) -> ValueForm { ValueForm("`\(word)`", ["const": .text(word)]) }
+  static func keyword(_ keyword: String) -> ValueForm { ValueForm("`\(keyword)`", ["const": .text(keyword)]) }
 
   static let boolean = orVariable("true or false", ["type": "boolean"])
 

@@ -27,12 +27,13 @@ struct ValueType<Value>: Sendable {
       })
   }
 
-  /// A word in the place of the value: `off`, `unlimited`.
-  func orWord(_ word: String, for meaning: Value) -> ValueType where Value: Equatable & Sendable {
+  /// A keyword instead of the value: `off`, `unlimited`.
+  func orKeyword(_ keyword: String, for meaning: Value) -> ValueType where Value: Equatable & Sendable {
     ValueType(
-      .any(of: [form, .word(word)], "\(form.words), or `\(word)`"), write: { $0 == meaning ? .text(word) : write($0) },
+      .any(of: [form, .keyword(keyword)], "\(form.words), or `\(keyword)`"),
+      write: { $0 == meaning ? .text(keyword) : write($0) },
       read: { node, reading, what in
-        if case .scalar(let scalar) = node.content, scalar.text == word { return meaning }
+        if case .scalar(let scalar) = node.content, scalar.text == keyword { return meaning }
         return read(node, reading, what)
       })
   }

@@ -29,22 +29,22 @@ package enum CertificateCheck {
         return []
       }
     } catch {
-      let place = reference.files.first { $0.path == error.file }?.place ?? reference.files.first?.place
-      return place.map { [CertificateFinding(.error, at: $0, error.reason)] } ?? []
+      let position = reference.files.first { $0.path == error.file }?.position ?? reference.files.first?.position
+      return position.map { [CertificateFinding(.error, at: $0, error.reason)] } ?? []
     }
   }
 
-  private static func unreadable(_ file: PlacedPath) -> CertificateFinding? {
+  private static func unreadable(_ file: LocatedPath) -> CertificateFinding? {
     do throws(FileError) {
       _ = try SystemFiles().read(file.path, byteCountMax: byteCountMax)
       return nil
     } catch {
-      return CertificateFinding(.error, at: file.place, "the file '\(file.path)' cannot be read: \(error.reason)")
+      return CertificateFinding(.error, at: file.position, "the file '\(file.path)' cannot be read: \(error.reason)")
     }
   }
 
   private static func check(
-    _ certificate: PlacedPath, _ key: PlacedPath, _ ocsp: PlacedPath?
+    _ certificate: LocatedPath, _ key: LocatedPath, _ ocsp: LocatedPath?
   ) throws(TLSError) -> [CertificateFinding] {
     let info = try TLSFiles.check(
       CertificatePaths(certificate: certificate.path, key: key.path, ocsp: ocsp?.path))
@@ -52,20 +52,20 @@ package enum CertificateCheck {
   }
 
   /// By RFC 5280 §6.3.3 a list is good until its next update is due. OpenSSL then takes no certificate any more.
-  private static func overdue(_ nextUpdate: Int64, _ file: PlacedPath) -> [CertificateFinding] {
+  private static func overdue(_ nextUpdate: Int64, _ file: LocatedPath) -> [CertificateFinding] {
     if nextUpdate > Int64(time(nil)) { return [] }
     let text = "the next update of '\(file.path)' is overdue, so every client certificate is refused: renew it"
-    return [CertificateFinding(.warning, at: file.place, text)]
+    return [CertificateFinding(.warning, at: file.position, text)]
   }
 
   /// A certificate that is over is shown all the same: a gateway that does not start would help nobody.
-  private static func expiry(_ notAfter: Int64, of file: PlacedPath) -> [CertificateFinding] {
+  private static func expiry(_ notAfter: Int64, of file: LocatedPath) -> [CertificateFinding] {
     let left = notAfter - Int64(time(nil))
     if left > 14 * day { return [] }
     let text =
       left <= 0
       ? "the certificate '\(file.path)' has expired: renew it"
       : "the certificate '\(file.path)' expires in \(left / day) days: renew it"
-    return [CertificateFinding(.warning, at: file.place, text)]
+    return [CertificateFinding(.warning, at: file.position, text)]
   }
 }

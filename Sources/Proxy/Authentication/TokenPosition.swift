@@ -25,10 +25,15 @@ extension Exchange {
       let next: TokenSearch
       switch source {
       case .authorization: next = tokenInAuthorization(request.head.bytes.span)
-      case .cookie(let name): next = TokenSearch(request.head.search(cookie: name.utf8.span), TokenPosition.cookie)
-      case .query(let name): next = TokenSearch(request.target.search(query: name.utf8.span), TokenPosition.query)
-      case .header(let name): next = TokenSearch(request.head.search(header: name.utf8.span), TokenPosition.field)
+      case .value(.cookie(let name)):
+        next = TokenSearch(request.head.search(cookie: name.utf8.span), TokenPosition.cookie)
+      case .value(.query(let name)):
+        next = TokenSearch(request.target.search(query: name.utf8.span), TokenPosition.query)
+      case .value(.header(let name)):
+        next = TokenSearch(request.head.search(header: name.utf8.span), TokenPosition.field)
       case .webSocketProtocol: next = request.tokenInWebSocketProtocol(request.head.bytes.span)
+      // No configuration has these.
+      case .value(.clientIP), .value(.claim), .value(.tls): next = .missing
       }
       switch (found, next) {
       case (_, .missing): break

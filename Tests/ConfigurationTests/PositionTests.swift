@@ -4,11 +4,11 @@ import Testing
 
 @testable import Configuration
 
-@Suite("Places")
-struct PlaceTests {
-  private func place(_ text: String) -> String? {
+@Suite("Positions")
+struct PositionTests {
+  private func position(_ text: String) -> String? {
     guard case .failure(let errors) = World.read(text), let first = errors.diagnostics.first else { return nil }
-    return "\(first.place.line):\(first.place.column)"
+    return "\(first.position.line):\(first.position.column)"
   }
 
   static let rest = "\nroutes: [{ path: /a, auth: public, respond: { status: 200 } }]\n"
@@ -43,14 +43,14 @@ struct PlaceTests {
   func values(text: String, expected: String) {
     let whole = text + "\nlisteners: [{ address: 0.0.0.0:80 }]" + Self.rest
     let windows = whole.split(separator: "\n", omittingEmptySubsequences: false)
-    #expect(place(whole) == expected)
-    #expect(place(windows.joined(separator: "\r\n")) == expected, "with CR LF")
-    #expect(place("\u{FEFF}" + windows.joined(separator: "\n")) == expected, "behind a byte order mark")
+    #expect(position(whole) == expected)
+    #expect(position(windows.joined(separator: "\r\n")) == expected, "with CR LF")
+    #expect(position("\u{FEFF}" + windows.joined(separator: "\n")) == expected, "behind a byte order mark")
   }
 
   @Test("an alias's error points at the value that it refers to") func alias() {
     let text = "limits: { headers: &n x }\nworkers: *n\nlisteners: [{ address: 0.0.0.0:80 }]" + Self.rest
-    #expect(place(text) == "1:20")
+    #expect(position(text) == "1:20")
   }
 
   @Test(
@@ -63,7 +63,7 @@ struct PlaceTests {
       ("a: &x", "1:1"),
     ])
   func syntax(text: String, expected: String) {
-    #expect(place(text) == expected, "\(World.messages(text))")
+    #expect(position(text) == expected, "\(World.messages(text))")
   }
 
   @Test("findings come sorted by place, each once") func sorted() {
@@ -71,15 +71,16 @@ struct PlaceTests {
       Issue.record("taken")
       return
     }
-    let places = errors.diagnostics.map(\.place)
-    #expect(places == places.sorted())
-    #expect(places.count >= 5)
+    let positions = errors.diagnostics.map(\.position)
+    #expect(positions == positions.sorted())
+    #expect(positions.count >= 5)
     #expect(Set(errors.diagnostics).count == errors.diagnostics.count)
   }
 
   @Test("bytes that are not UTF-8 are reported at their position") func invalidBytes() {
     #expect(
-      ConfigurationReader.firstInvalidPlace([0x61, 0x0A, 0xC3, 0xA9, 0x62, 0xFF, 0x63]) == Place(line: 2, column: 3))
+      ConfigurationReader.firstInvalidPosition([0x61, 0x0A, 0xC3, 0xA9, 0x62, 0xFF, 0x63])
+        == SourcePosition(line: 2, column: 3))
   }
 
   @Test("a file that is not there is an error, not a trap") func missingFile() {

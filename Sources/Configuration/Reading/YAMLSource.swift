@@ -109,7 +109,7 @@ struct YAMLSource {
 
   func restored(_ text: String) -> String { replacing(star, by: "*", in: text) }
 
-  /// The text with the first letter of the key at `position` changed, so that the next pass sees its twin. Columns stay.
+  /// The text with the first letter of the key at `position` changed: the next pass sees its twin. Columns stay.
   private mutating func renameFirst(of keys: [String], at position: SourcePosition, in text: String) -> String? {
     // LIMIT: each duplicate costs a pass over the file.
     guard renamed.count < Self.duplicatesMax else { return nil }

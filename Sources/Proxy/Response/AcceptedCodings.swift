@@ -53,12 +53,12 @@ struct AcceptedCodings {
     guard digits.count <= 5, digits.count != 2 || bytes[digits.lowerBound + 1] == UInt8(ascii: ".") else { return nil }
     var weight = 0
     var scale = 1000
-    for place in digits {
-      if place == digits.lowerBound + 1 {
-        guard bytes[place] == UInt8(ascii: ".") else { return nil }
+    for index in digits {
+      if index == digits.lowerBound + 1 {
+        guard bytes[index] == UInt8(ascii: ".") else { return nil }
         continue
       }
-      let digit = Int(bytes[place]) - 0x30
+      let digit = Int(bytes[index]) - 0x30
       guard (0...9).contains(digit) else { return nil }
       weight += digit * scale
       scale /= 10

@@ -28,12 +28,13 @@ struct ClientAnswer: ~Copyable {
   /// the gateway's answer, by either protocol.
   var addedLines = ByteQueue()
 
+  init() {}
+
+  private init(keeping addedLines: consuming ByteQueue) { self.addedLines = addedLines }
+
   /// Forgets one answer and keeps the memory for the next.
   mutating func reset() {
-    var kept = ByteQueue()
-    swap(&kept, &addedLines)
-    kept.removeAll()
-    self = ClientAnswer()
-    swap(&kept, &addedLines)
+    addedLines.removeAll()
+    self = ClientAnswer(keeping: addedLines)
   }
 }

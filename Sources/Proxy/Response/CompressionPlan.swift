@@ -74,8 +74,8 @@ struct CompressorPool: ~Copyable {
 
   mutating func take(_ choice: CompressionPlan.Choice) -> Compressor? {
     if activeCount >= Self.activeCountMax { return nil }
-    let place = spare.lastIndex { $0.coding == choice.coding }
-    guard let compressor = place.map({ spare.remove(at: $0) }) ?? Compressor.make(choice.coding),
+    let index = spare.lastIndex { $0.coding == choice.coding }
+    guard let compressor = index.map({ spare.remove(at: $0) }) ?? Compressor.make(choice.coding),
       compressor.begin(level: choice.level)
     else { return nil }
     activeCount += 1

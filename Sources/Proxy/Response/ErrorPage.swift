@@ -1,4 +1,4 @@
-// Pages of the operator's in the place of problem documents. A page says nothing but its own text and the refusal's
+// The operator's pages instead of problem documents. A page says nothing but its own text and the refusal's
 // stable code, status and request id, which are plain (letters, digits and a few marks that need no quoting in HTML or
 // JSON).
 

@@ -67,8 +67,8 @@ final class HealthProbe: UnattendedStream {
       return finished.answer.grpcStatus == 0 && Self.isServing(body) ? .passed : .notServing
     }
     guard rules.statuses.contains(where: { $0.contains(status) }) else { return .status }
-    guard let wanted = rules.body else { return .passed }
-    return body.contains(Array(wanted.utf8)) ? .passed : .body
+    guard let expected = rules.body else { return .passed }
+    return body.contains(Array(expected.utf8)) ? .passed : .body
   }
 
   // MARK: grpc.health.v1

@@ -72,7 +72,6 @@ package final class Exchange {
   /// Sends a request of the gateway's own, or a copy, to a server, past all that is there for clients.
   /// - Parameter isComplete: no body follows.
   func startOwn(_ head: [UInt8], isComplete: Bool, at pool: UpstreamPool, _ server: UpstreamServer) {
-    delivery.isOwn = true
     // It was made here, so that no limit of clients applies.
     let limits = HeadLimits(byteCountMax: .max, fieldCountMax: .max)
     guard case .complete = request.head.parse(head.span, limits: limits) else {
@@ -138,7 +137,7 @@ package final class Exchange {
   func finish(_ ending: ExchangeEnding) {
     guard let downstream else { return }
     stage = .accessLog
-    if !delivery.isOwn { recordOutcome() }
+    if downstream.isClientRequest { recordOutcome() }
     answer.compression.release(to: &worker.compressors)
     delivery.mirror?.requestEnded()
     releaseUpstream(isReusable: ending == .complete && request.body.isComplete)

@@ -7,6 +7,8 @@ import HTTPWire
 /// Where an exchange's request comes from and its response goes. Every call is made on the worker's loop.
 protocol DownstreamStream: AnyObject {
   var client: Client { get }
+  /// Whether the request is a client's: it is logged and counted, and sent again where that helps.
+  var isClientRequest: Bool { get }
   /// The client's, without a reference to it.
   var peerAddress: PeerAddress { get }
   /// The steady time at which the exchange is looked at. See ``Connection/deadline``.
@@ -49,6 +51,7 @@ protocol DownstreamStream: AnyObject {
 }
 
 extension DownstreamStream {
+  var isClientRequest: Bool { true }
   var peerAddress: PeerAddress { client.address }
   func writeBody(moving bytes: inout ByteQueue) { writeBody(bytes.span) }
 }

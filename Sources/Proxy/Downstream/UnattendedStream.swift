@@ -7,6 +7,7 @@ import HTTPWire
 protocol UnattendedStream: DownstreamStream {}
 
 extension UnattendedStream {
+  var isClientRequest: Bool { false }
   var isOutputFull: Bool { false }
   var isBodyAwaited: Bool { false }
   var lastBodyReadAt: Int64 { 0 }

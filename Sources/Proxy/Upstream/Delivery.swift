@@ -11,8 +11,6 @@ struct Delivery {
   var attempts = Attempts()
   /// The copy of the request that goes to another upstream.
   var mirror: MirrorStream?
-  /// A request of the gateway's own, which is in no log and no count.
-  var isOwn = false
 
   mutating func reset() { self = Delivery() }
 

@@ -79,7 +79,6 @@ final class MirrorStream: UnattendedStream {
   /// Sends the copy on its way: the head as the request's own server gets it, which is all that the copy knows of it.
   private func begin(_ head: [UInt8], at pool: UpstreamPool) {
     let copy = worker.takeExchange(for: self)
-    copy.delivery.isOwn = true
     copy.delivery.pool = pool
     exchange = copy
     if pool.isWatched { pool.reviewRotation() }

@@ -93,7 +93,7 @@ extension ResponseHead {
 extension Delivery {
   /// Whether the upstream's rules allow another attempt after such a failure. The server counts as tried then.
   mutating func mayRetry(after cause: RetryCause) -> Bool {
-    guard !isOwn, let pool, let server, pool.retry.covers(cause),
+    guard let pool, let server, pool.retry.covers(cause),
       attempts.retryCount < pool.retry.attempts ?? min(pool.servers.count, 3) - 1
     else { return false }
     if !attempts.hasTried(server) { attempts.triedServers.append(server) }

@@ -197,7 +197,8 @@ extension Exchange {
   /// anywhere, whatever its method.
   private func planRetry(after cause: RetryCause, retryAfter: Int64 = 0) -> Bool {
     let isSafe = !answer.hasBegun && !answer.isInterimSent && request.isWhole && request.isRepeatable
-    guard isSafe || cause.isUnsent, delivery.mayRetry(after: cause), let pool = delivery.pool,
+    guard downstream?.isClientRequest ?? false, isSafe || cause.isUnsent, delivery.mayRetry(after: cause),
+      let pool = delivery.pool,
       let next = pool.nextServer(for: self),
       let pause = delivery.planRetry(at: next, after: cause, retryAfter: retryAfter)
     else { return false }

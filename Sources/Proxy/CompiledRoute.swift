@@ -40,7 +40,7 @@ package final class CompiledRoute: Sendable {
   /// Fields of the upstream's answer that do not go on: those that rules replace or remove, and with `cors` its own.
   let responseDrops: FieldNameSet
   let responseLines: [UInt8]
-  /// Lines whose values have captures in them. See ``Exchange/fill(_:_:into:)``.
+  /// Lines whose values have captures in them. See ``ClientRequest/fill(_:_:into:)``.
   let requestTemplates: [FieldTemplate]
   let responseTemplates: [FieldTemplate]
   /// Whether the file's response rules speak of the type, so that a fixed answer does not.

@@ -69,7 +69,8 @@ package final class Exchange {
     downstream?.resumeInput()
   }
 
-  /// Sends a request of the gateway's own, or a copy, to a server, past all that is there for clients.
+  /// Sends a request of the gateway's own, or a copy, to a server, past all that is there for clients. It has no route,
+  /// and is not retried.
   /// - Parameter isComplete: no body follows.
   func startOwn(_ head: [UInt8], isComplete: Bool, at pool: UpstreamPool, _ server: UpstreamServer) {
     // It was made here, so that no limit of clients applies.

@@ -73,14 +73,14 @@ extension NormalTarget {
   }
 }
 
-extension Exchange {
+extension ClientRequest {
   /// A keyed hash of what the client sent under a name. Nil where there is nothing, and for values of other kinds.
-  func hashOfSent(_ value: RequestValue, _ key0: UInt64, _ key1: UInt64) -> UInt64? {
+  func hash(ofSent value: RequestValue, _ key0: UInt64, _ key1: UInt64) -> UInt64? {
     switch value {
-    case .cookie(let name): request.head.search(cookie: name.utf8.span).range.map { request.head.hash($0, key0, key1) }
-    case .header(let name): request.head.search(header: name.utf8.span).range.map { request.head.hash($0, key0, key1) }
+    case .cookie(let name): head.search(cookie: name.utf8.span).range.map { head.hash($0, key0, key1) }
+    case .header(let name): head.search(header: name.utf8.span).range.map { head.hash($0, key0, key1) }
     case .query(let name):
-      request.target.search(query: name.utf8.span).range.map { request.target.hash($0, key0, key1) }
+      target.search(query: name.utf8.span).range.map { target.hash($0, key0, key1) }
     case .clientIP, .claim, .tls: nil
     }
   }

@@ -53,6 +53,16 @@ public enum Version: Sendable {
   /// Whether a message is a stream among others of its connection: the stream's end is the message's.
   @inlinable
   public var isMultiplexed: Bool { self == .http2 }
+
+  /// As `Via` has it (RFC 9110 §7.6.3): what follows the protocol's name.
+  @inlinable
+  public var number: StaticString {
+    switch self {
+    case .http10: "1.0"
+    case .http11: "1.1"
+    case .http2: "2"
+    }
+  }
 }
 
 /// The eight bytes `HTTP/x.y` at `start`, read strictly. `start + 8` must lie within `input`.

@@ -47,6 +47,16 @@ package struct AccessLogEntry: ~Copyable {
     set(field, text.utf8.span)
   }
 
+  /// Sets a short text of the gateway's own, made of two parts.
+  mutating func set(_ field: AccessLogField, _ first: StaticString, _ second: StaticString) {
+    guard textFields & field.bit != 0 else { return }
+    present |= field.bit
+    let start = texts.count
+    texts.append(first)
+    texts.append(second)
+    values[field.index] = UInt64(truncatingIfNeeded: start << 32 | texts.count)
+  }
+
   /// Sets a number, in the unit of its kind. Fields that are texts are left alone.
   package mutating func set(_ field: AccessLogField, _ number: UInt64) {
     guard textFields & field.bit == 0 else { return }

@@ -74,11 +74,7 @@ extension Exchange {
     worker.logEntry.set(.method, bytes.extracting(request.head.methodRange))
     if let authority = request.head.authority { worker.logEntry.set(.host, bytes.extracting(authority)) }
     setPath(bytes, request.target.bytes.span)
-    switch request.head.version {
-    case .http10: worker.logEntry.set(.protocol, "HTTP/1.0")
-    case .http11: worker.logEntry.set(.protocol, "HTTP/1.1")
-    case .http2: worker.logEntry.set(.protocol, "HTTP/2")
-    }
+    worker.logEntry.set(.protocol, "HTTP/", request.head.version.number)
     if let security = downstream?.client.security {
       worker.logEntry.set(.tlsVersion, security.version)
       worker.logEntry.set(.tlsCipher, security.cipher)

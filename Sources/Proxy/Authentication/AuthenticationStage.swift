@@ -8,7 +8,7 @@ import Tokens
 extension Exchange {
   func authenticate() -> StageOutcome {
     guard let route, !route.isPublic else { return .next }
-    switch findToken(route) {
+    switch request.findToken(in: route.tokenSources) {
     case .missing:
       if route.isTokenOptional {
         countAuthentication(.anonymous)
@@ -17,8 +17,8 @@ extension Exchange {
       return refuseToken(.tokenMissing)
     case .malformed, .empty: return refuseToken(.tokenMalformed)
     case .ambiguous: return refuseToken(.tokenAmbiguous)
-    case .found(let place):
-      request.tokenPosition = place
+    case .found(let position):
+      request.tokenPosition = position
       return check(route, mayAsk: true)
     }
   }
@@ -155,4 +155,16 @@ extension Exchange {
     guard let verdict else { return check(route, mayAsk: false) }
     return obey(verdict, route, mayAsk: false)
   }
+
+  // MARK: Keys of later
+
+  /// A configuration or a key set took over.
+  func review(_ fresh: Snapshot) {
+    if tunnel != nil { return reviewTunnel(fresh) }
+    if isStream, let caller, !worker.isKept(caller, of: snapshot, by: fresh) { refuse(.token(.keyUnknown)) }
+  }
+
+  /// Whether nobody can say when it ends: an answer of unknown length, or a call of gRPC, whose client may be the one
+  /// that streams. What announces its length is let through to its end.
+  private var isStream: Bool { answer.isOpenEnded || delivery.stream != nil && request.head.isGRPC }
 }

@@ -5,8 +5,9 @@ import Bytes
 import HTTPWire
 
 extension ClientRequest {
-  func tokenInWebSocketProtocol(_ bytes: Span<UInt8>) -> TokenSearch {
+  var tokenInWebSocketProtocol: TokenSearch {
     if !handshake.isRequested || head.count(of: .secWebSocketProtocol) == 0 { return .missing }
+    let bytes = head.bytes.span
     var found = TokenSearch.missing
     var isTokenNext = false
     for index in head.fields.indices where head.fields[index].known == .secWebSocketProtocol {

@@ -24,7 +24,7 @@ extension Exchange {
     switch value {
     case .claim(let path): caller.flatMap { Self.hash(of: path, in: $0) }
     case .clientIP: hashOfAddress()
-    case .cookie, .header, .query, .tls: hashOfSent(value, PlacementKey.first, PlacementKey.second)
+    case .cookie, .header, .query, .tls: request.hash(ofSent: value, PlacementKey.first, PlacementKey.second)
     }
   }
 

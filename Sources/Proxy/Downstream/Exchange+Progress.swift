@@ -21,7 +21,8 @@ extension Exchange {
       }
       next = due
       if snapshot.bodyRate > 0, !answer.hasBegun, !request.head.isGRPC {
-        guard let end = checkBodyRate(at: now) else {
+        let begin = max(times.upstreamConnectedAt, times.startedAt)
+        guard let end = request.body.checkRate(at: now, since: begin, snapshot) else {
           downstream.endAfterResponse()
           return refuse(.gateway(.bodyTimeout))
         }
@@ -33,21 +34,6 @@ extension Exchange {
       times.sentByteCountAtLastCheck = downstream.sentByteCount
     }
     downstream.deadline = min(next, times.routeDeadline, wait?.end ?? .max)
-  }
-
-  /// LIMIT: `limits.body_rate`, on average over each `limits.body_timeout` in which the client could send.
-  /// - Returns: when to look again. Nil when too little has come.
-  private func checkBodyRate(at now: Int64) -> Int64? {
-    let start = max(request.body.rateCheckedAt, times.upstreamConnectedAt, times.startedAt)
-    if now < start &+ snapshot.bodyTimeout { return start &+ snapshot.bodyTimeout }
-    let wanted = Double(snapshot.bodyRate) * Double(now &- start) / 1_000_000_000
-    if !request.body.hasHeldClientBack, Double(request.body.byteCount &- request.body.rateByteCount) < wanted {
-      return nil
-    }
-    request.body.rateCheckedAt = now
-    request.body.rateByteCount = request.body.byteCount
-    request.body.hasHeldClientBack = false
-    return now &+ snapshot.bodyTimeout
   }
 
   /// How long both sides may be silent while the request's body is not complete. Once there is an answer, and in calls

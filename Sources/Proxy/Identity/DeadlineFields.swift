@@ -4,29 +4,24 @@
 import Bytes
 import HTTPWire
 
-extension Exchange {
-  /// Whether the server receives the rest of a call's own timeout. One that is longer than can be counted goes on as it
-  /// came.
-  var isCallTimed: Bool {
-    times.routeDeadline < .max && request.head.count(of: .grpcTimeout) == 1 && request.head.isGRPC
-  }
-
-  /// Ends the request's head with the time that is left now.
-  func writeDeadline() {
-    guard let route else { return }
-    upstreamHead.bytes.truncate(to: upstreamHead.deadlineStart)
-    let left = max(0, times.routeDeadline &- worker.time.nanoseconds)
+extension UpstreamHead {
+  /// Ends the head with the time that is left now.
+  /// - Parameters:
+  ///   - left: nanoseconds.
+  ///   - isCallTimed: whether it is the rest of a call's own timeout.
+  mutating func writeDeadline(left: Int64, isCallTimed: Bool, _ route: CompiledRoute) {
+    bytes.truncate(to: deadlineStart)
     if !route.deadlinePrefix.isEmpty {
-      upstreamHead.bytes.append(route.deadlinePrefix)
-      upstreamHead.bytes.append(decimal: UInt64(clamping: left / 1_000_000))
-      upstreamHead.bytes.append("\r\n")
+      bytes.append(route.deadlinePrefix)
+      bytes.append(decimal: UInt64(clamping: left / 1_000_000))
+      bytes.append("\r\n")
     }
     if isCallTimed, !route.isRuled(.grpcTimeout) {
-      upstreamHead.bytes.append("Grpc-Timeout: ")
-      upstreamHead.bytes.append(grpcTimeout: left)
-      upstreamHead.bytes.append("\r\n")
+      bytes.append("Grpc-Timeout: ")
+      bytes.append(grpcTimeout: left)
+      bytes.append("\r\n")
     }
-    upstreamHead.bytes.append("\r\n")
+    bytes.append("\r\n")
   }
 }
 

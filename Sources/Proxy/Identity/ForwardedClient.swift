@@ -21,18 +21,16 @@ struct Peer {
   var isTrusted = false
   /// Whom a trusted peer names as its client.
   var namedClient = ForwardedClient.peer
-}
 
-extension Exchange {
   /// The client's address: the one that a trusted peer names, or its own. Nil where it cannot be known.
-  var clientAddress: PeerAddress? {
-    switch request.peer.namedClient {
-    case .peer: downstream?.client.address
+  /// - Parameter client: at the other end of the connection.
+  func address(of client: Client?) -> PeerAddress? {
+    switch namedClient {
+    case .peer: client?.address
     case .address(let address): address
     case .unknown: nil
     }
   }
-
 }
 
 extension ForwardedClient {

@@ -4,65 +4,71 @@
 import Bytes
 import HTTPWire
 
-extension Exchange {
-  func writeForwardedFields(_ route: CompiledRoute) {
-    guard let client = downstream?.client else { return }
+extension UpstreamHead {
+  @inline(__always)
+  mutating func writeForwardedFields(
+    of request: borrowing ClientRequest, from client: Client, _ route: CompiledRoute, _ snapshot: Snapshot
+  ) {
+    let isTrusted = request.peer.isTrusted
     if !route.isRuled(.xForwardedFor), !client.address.isUnix || request.head.count(of: .xForwardedFor) > 0 {
-      upstreamHead.bytes.append("X-Forwarded-For: ")
-      if request.peer.isTrusted, snapshot.trust.readsXForwardedFor {
-        writeTrustedList(request.head.bytes.span, .xForwardedFor)
-      }
+      bytes.append("X-Forwarded-For: ")
+      if isTrusted, snapshot.trust.readsXForwardedFor { writeList(of: request.head, .xForwardedFor) }
       writeAddress(of: client)
     }
-    if !route.isRuled(.xForwardedProto), !isPassedOn(.xForwardedProto) {
-      upstreamHead.bytes.append(client.security == nil ? "X-Forwarded-Proto: http\r\n" : "X-Forwarded-Proto: https\r\n")
+    if !route.isRuled(.xForwardedProto), !request.isPassedOn(.xForwardedProto) {
+      bytes.append(client.security == nil ? "X-Forwarded-Proto: http\r\n" : "X-Forwarded-Proto: https\r\n")
     }
-    if !route.isRuled(.xForwardedHost), !isPassedOn(.xForwardedHost),
-      let authority = request.head.authority
-    {
-      upstreamHead.bytes.append("X-Forwarded-Host: ")
-      upstreamHead.bytes.append(request.head.bytes.span.extracting(authority))
-      upstreamHead.bytes.append("\r\n")
+    if !route.isRuled(.xForwardedHost), !request.isPassedOn(.xForwardedHost), let authority = request.head.authority {
+      bytes.append("X-Forwarded-Host: ")
+      bytes.append(request.head.bytes.span.extracting(authority))
+      bytes.append("\r\n")
     }
-    if !route.isRuled(.forwarded), request.peer.isTrusted, snapshot.trust.readsForwarded,
-      request.head.count(of: .forwarded) > 0
-    {
-      upstreamHead.bytes.append("Forwarded: ")
-      writeTrustedList(request.head.bytes.span, .forwarded)
-      if client.address.isUnix {
-        // RFC 7239 §6.3: an identifier of our own making.
-        upstreamHead.bytes.append("for=_unix")
-      } else {
-        upstreamHead.bytes.append(client.address.isIPv4 ? "for=" : "for=\"[")
-        upstreamHead.bytes.append(text: client.addressText)
-        if !client.address.isIPv4 { upstreamHead.bytes.append("]\"") }
-      }
-      upstreamHead.bytes.append(client.security == nil ? ";proto=http\r\n" : ";proto=https\r\n")
+    if !route.isRuled(.forwarded), isTrusted, snapshot.trust.readsForwarded, request.head.count(of: .forwarded) > 0 {
+      bytes.append("Forwarded: ")
+      writeList(of: request.head, .forwarded)
+      writeNode(of: client)
     }
   }
 
   /// Behind a list that ends in a comma. A peer on a Unix socket has no address of its own to add.
-  private func writeAddress(of client: Client) {
+  @inline(__always)
+  private mutating func writeAddress(of client: Client) {
     if client.address.isUnix {
-      upstreamHead.bytes.truncate(to: upstreamHead.bytes.count - 2)
+      bytes.truncate(to: bytes.count - 2)
     } else {
-      upstreamHead.bytes.append(text: client.addressText)
+      bytes.append(text: client.addressText)
     }
-    upstreamHead.bytes.append("\r\n")
+    bytes.append("\r\n")
   }
 
-  /// Whether a trusted peer's own word goes on. One that Connection names was for this connection only.
-  private func isPassedOn(_ known: KnownField) -> Bool {
-    guard request.peer.isTrusted, let field = request.head.first(known) else { return false }
-    return !field.isHopByHop
+  /// As Forwarded has the client.
+  private mutating func writeNode(of client: Client) {
+    if client.address.isUnix {
+      // RFC 7239 §6.3: an identifier of our own making.
+      bytes.append("for=_unix")
+    } else {
+      bytes.append(client.address.isIPv4 ? "for=" : "for=\"[")
+      bytes.append(text: client.addressText)
+      if !client.address.isIPv4 { bytes.append("]\"") }
+    }
+    bytes.append(client.security == nil ? ";proto=http\r\n" : ";proto=https\r\n")
   }
 
   /// The values of all lines of a field as one list, with a comma behind.
-  private func writeTrustedList(_ bytes: Span<UInt8>, _ known: KnownField) {
-    if request.head.count(of: known) == 0 { return }
-    for index in request.head.fields.indices where request.head.fields[index].known == known {
-      upstreamHead.bytes.append(bytes.extracting(request.head.fields[index].value))
-      upstreamHead.bytes.append(", ")
+  private mutating func writeList(of head: borrowing RequestHead, _ known: KnownField) {
+    if head.count(of: known) == 0 { return }
+    for index in head.fields.indices where head.fields[index].known == known {
+      bytes.append(head.bytes.span.extracting(head.fields[index].value))
+      bytes.append(", ")
     }
+  }
+}
+
+extension ClientRequest {
+  /// Whether a field of a trusted peer goes on. One that Connection names was for this connection only.
+  @inline(__always)
+  fileprivate func isPassedOn(_ known: KnownField) -> Bool {
+    guard peer.isTrusted, let field = head.first(known) else { return false }
+    return !field.isHopByHop
   }
 }

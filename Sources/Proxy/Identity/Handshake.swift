@@ -6,44 +6,47 @@ import Cryptography
 import HTTPWire
 import Tokens
 
-extension Exchange {
-  func writeHandshake() {
-    if let route, route.isWebSocketProtocolSource, !request.isProtocolForwarded(route) {
-      request.writeOfferedProtocols(into: &upstreamHead.bytes)
-    }
-    if request.head.connectProtocol != nil { writeOwnKey() }
-    upstreamHead.bytes.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
+extension ClientRequest {
+  mutating func writeHandshake(
+    _ route: CompiledRoute, _ identifiers: inout RandomIdentifiers, into output: inout ByteQueue
+  ) {
+    if route.isWebSocketProtocolSource, !isProtocolForwarded(route) { writeOfferedProtocols(into: &output) }
+    if head.connectProtocol != nil { handshake.writeKey(&identifiers, into: &output) }
+    output.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
   }
+}
 
-  private func writeOwnKey() {
-    let random = [worker.randomIdentifiers.next(), worker.randomIdentifiers.next()]
-    let bytes = random.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
-    let key = base64(bytes)
-    upstreamHead.bytes.append("Sec-WebSocket-Key: ")
-    upstreamHead.bytes.append(key)
-    upstreamHead.bytes.append("\r\n")
+extension WebSocketHandshake {
+  fileprivate mutating func writeKey(_ identifiers: inout RandomIdentifiers, into output: inout ByteQueue) {
+    let random = [identifiers.next(), identifiers.next()]
+    let bytes = random.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64($0 * 8)) } }
+    let key = Self.base64(bytes)
+    output.append("Sec-WebSocket-Key: ")
+    output.append(key)
+    output.append("\r\n")
     let accepted = key + Array("258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8)
-    request.handshake.accept = base64(SHA1.digest(accepted.span))
+    accept = Self.base64(SHA1.digest(accepted.span))
   }
 
   /// RFC 4648 §4.
-  private func base64(_ bytes: [UInt8]) -> [UInt8] {
+  private static func base64(_ bytes: [UInt8]) -> [UInt8] {
     var text = Base64URL.encode(bytes.span).map { $0 == 0x2D ? 0x2B : $0 == 0x5F ? 0x2F : $0 }
     while text.count % 4 != 0 { text.append(0x3D) }
     return text
   }
 
   /// Whether a 101 agrees to what was asked for (RFC 6455 §4.1).
-  func isAgreed(_ response: borrowing ResponseHead) -> Bool {
-    guard response.isUpgrade, response.count(of: .upgrade) == 1, let field = response.first(.upgrade) else {
+  func isAgreed(by response: borrowing ResponseHead) -> Bool {
+    guard isRequested, response.isUpgrade, response.count(of: .upgrade) == 1, let field = response.first(.upgrade)
+    else {
       return false
     }
     let bytes = response.bytes.span
     guard bytes.extracting(field.value).equalsIgnoringCase("websocket") else { return false }
-    if request.handshake.accept.isEmpty { return true }
-    guard response.count(of: .secWebSocketAccept) == 1, let accept = response.first(.secWebSocketAccept) else {
+    if accept.isEmpty { return true }
+    guard response.count(of: .secWebSocketAccept) == 1, let field = response.first(.secWebSocketAccept) else {
       return false
     }
-    return bytes.extracting(accept.value).equals(request.handshake.accept)
+    return bytes.extracting(field.value).equals(accept)
   }
 }

@@ -5,34 +5,21 @@ import Bytes
 import Configuration
 import HTTPWire
 
-extension Exchange {
-  /// False if a template of the route needs a value that the request does not have.
-  func writeTarget(_ route: CompiledRoute) -> Bool {
-    if request.head.targetForm == .asterisk {
-      upstreamHead.bytes.append("*")
-      return true
-    }
-    if !route.rewrite.path.isEmpty {
-      if !fill(route.rewrite.path, route, in: .url, into: &upstreamHead.bytes) { return false }
-    } else {
-      writePrefixes(route, request.target.bytes.span)
-    }
-    route.writeQuery(of: request.target, verified: request.tokenPosition, first: "?", into: &upstreamHead.bytes)
-    return true
-  }
-
-  private func writePrefixes(_ route: CompiledRoute, _ bytes: Span<UInt8>) {
-    let path = bytes.extracting(0..<request.target.pathCount)
+extension UpstreamHead {
+  /// The path without what the route strips, behind what it adds.
+  @inline(__always)
+  mutating func writePath(of target: borrowing NormalTarget, _ route: CompiledRoute) {
+    let path = target.bytes.span.extracting(0..<target.pathCount)
     var start = 0
-    if route.strippedSegmentCount > 0, route.strippedSegmentCount <= request.target.segments.count {
+    if route.strippedSegmentCount > 0, route.strippedSegmentCount <= target.segments.count {
       // The route took these segments without their `;parameters` (T40), which go with them.
-      start = request.target.segments[route.strippedSegmentCount - 1].upperBound
+      start = target.segments[route.strippedSegmentCount - 1].upperBound
       while start < path.count, path[start] != 0x2F { start += 1 }
     }
-    upstreamHead.bytes.append(route.addPrefix)
+    bytes.append(route.addPrefix)
     let rest = path.extracting(start..<path.count)
-    if rest.isEmpty, route.addPrefix.isEmpty { upstreamHead.bytes.append("/") }
-    upstreamHead.bytes.append(rest)
+    if rest.isEmpty, route.addPrefix.isEmpty { bytes.append("/") }
+    bytes.append(rest)
   }
 }
 

@@ -23,21 +23,25 @@ extension ClientRequest {
     if value.count <= idByteCountMax, isPlain(value) { id.append(value) }
   }
 
+  /// - Parameter isTraceKept: whether the client's trace goes on. See ``RequestHead/hasTrace``.
+  @inline(__always)
   mutating func writeTracing(
-    _ route: CompiledRoute, _ identifiers: inout RandomIdentifiers, into output: inout ByteQueue
+    _ route: CompiledRoute, isTraceKept: Bool, _ identifiers: inout RandomIdentifiers, into output: inout ByteQueue
   ) {
     if !route.isRuled(.xRequestID) {
       output.append("X-Request-Id: ")
       output.append(id.span)
       output.append("\r\n")
     }
-    if !route.isRuled(.traceparent) { writeTraceParent(&identifiers, into: &output) }
+    if !route.isRuled(.traceparent) { writeTraceParent(isTraceKept, &identifiers, into: &output) }
   }
 
   @inline(__always)
-  private mutating func writeTraceParent(_ identifiers: inout RandomIdentifiers, into output: inout ByteQueue) {
+  private mutating func writeTraceParent(
+    _ isTraceKept: Bool, _ identifiers: inout RandomIdentifiers, into output: inout ByteQueue
+  ) {
     output.append("traceparent: ")
-    if head.has(.traceparent), isTraceKept, let field = head.first(.traceparent) {
+    if isTraceKept, let field = head.first(.traceparent) {
       output.append(head.bytes.span.extracting(field.value))
       let start = field.value.lowerBound
       Self.copy((start + 3)..<(start + 35), of: head, to: &traceID)
@@ -58,19 +62,33 @@ extension ClientRequest {
     output.append(head.bytes.span.extracting(range))
   }
 
-  /// One well-formed traceparent of version 00 whose ids are not all zero. Anything else starts a new trace.
-  // Not inlined: most requests have no trace.
-  var isTraceKept: Bool { @inline(never) get { Self.isTraceKept(of: head) } }
-
-  private static func isTraceKept(of head: borrowing RequestHead) -> Bool {
-    guard head.count(of: .traceparent) == 1, let field = head.first(.traceparent), field.value.count == 55 else {
-      return false
+  /// Letters, digits and `-_.+/=:@`: nothing that needs quotes anywhere.
+  private static func isPlain(_ value: Span<UInt8>) -> Bool {
+    for index in value.indices {
+      switch value[index] {
+      case 0x30...0x3A, 0x40...0x5A, 0x61...0x7A, 0x2B, 0x2D, 0x2E, 0x2F, 0x3D, 0x5F: continue
+      default: return false
+      }
     }
-    return isTraceParent(head.bytes.span, field.value)
+    return true
+  }
+}
+
+extension RequestHead {
+  /// Whether there is one well-formed traceparent of version 00 whose ids are not all zero. Anything else starts a new
+  /// trace.
+  @inline(__always)
+  var hasTrace: Bool { has(.traceparent) && hasValidTrace }
+
+  // Not inlined: most requests have no trace.
+  private var hasValidTrace: Bool {
+    @inline(never) get {
+      guard count(of: .traceparent) == 1, let field = first(.traceparent), field.value.count == 55 else { return false }
+      return Self.isTraceParent(bytes.span.extracting(field.value))
+    }
   }
 
-  private static func isTraceParent(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-    let value = bytes.extracting(range)
+  private static func isTraceParent(_ value: Span<UInt8>) -> Bool {
     var traceBits: UInt8 = 0
     var spanBits: UInt8 = 0
     for index in value.indices {
@@ -85,16 +103,5 @@ extension ClientRequest {
       if index > 35, index < 52 { spanBits |= UInt8(nibble) }
     }
     return traceBits != 0 && spanBits != 0
-  }
-
-  /// Letters, digits and `-_.+/=:@`: nothing that needs quotes anywhere.
-  private static func isPlain(_ value: Span<UInt8>) -> Bool {
-    for index in value.indices {
-      switch value[index] {
-      case 0x30...0x3A, 0x40...0x5A, 0x61...0x7A, 0x2B, 0x2D, 0x2E, 0x2F, 0x3D, 0x5F: continue
-      default: return false
-      }
-    }
-    return true
   }
 }

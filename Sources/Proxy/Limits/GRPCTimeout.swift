@@ -4,24 +4,20 @@
 import Bytes
 import HTTPWire
 
-extension Exchange {
-  /// Moves the exchange's deadline forward to the call's own.
-  func shortenDeadline() -> GatewayRefusal? {
-    if request.head.count(of: .grpcTimeout) == 0 || !request.head.isGRPC { return nil }
-    guard let timeout = readTimeout(request.head.bytes.span) else { return .grpcTimeoutInvalid }
+extension ExchangeTimes {
+  /// Moves the deadline forward to the one that a call brings.
+  mutating func shorten(by head: borrowing RequestHead) -> GatewayRefusal? {
+    guard head.count(of: .grpcTimeout) == 1, let field = head.first(.grpcTimeout),
+      let timeout = readGRPCTimeout(head.bytes.span.extracting(field.value))
+    else { return .grpcTimeoutInvalid }
     // A client whose time is up sends zero.
     if timeout == 0 { return .grpcDeadlineExceeded }
-    let (moment, isBeyond) = times.startedAt.addingReportingOverflow(timeout)
-    if !isBeyond, moment < times.routeDeadline {
-      times.routeDeadline = moment
-      times.deadlineRefusal = .grpcDeadlineExceeded
+    let (moment, isBeyond) = startedAt.addingReportingOverflow(timeout)
+    if !isBeyond, moment < routeDeadline {
+      routeDeadline = moment
+      deadlineRefusal = .grpcDeadlineExceeded
     }
     return nil
-  }
-
-  private func readTimeout(_ bytes: Span<UInt8>) -> Int64? {
-    guard request.head.count(of: .grpcTimeout) == 1, let field = request.head.first(.grpcTimeout) else { return nil }
-    return readGRPCTimeout(bytes.extracting(field.value))
   }
 }
 

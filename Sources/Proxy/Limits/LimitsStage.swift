@@ -1,5 +1,6 @@
 // What a request may cost, checked before any arithmetic is spent on its token.
 
+import Bytes
 import HTTPWire
 
 extension Exchange {
@@ -12,7 +13,9 @@ extension Exchange {
     }
     times.deadlineRefusal = .routeTimeout
     if let timeout = route.timeout { times.routeDeadline = times.startedAt &+ timeout }
-    if let refusal = shortenDeadline() { return .refuse(.gateway(refusal)) }
+    if request.head.has(.grpcTimeout), request.head.isGRPC, let refusal = times.shorten(by: request.head) {
+      return .refuse(.gateway(refusal))
+    }
     if times.routeDeadline < .max, let downstream {
       downstream.deadline = min(downstream.deadline, times.routeDeadline)
     }
@@ -26,5 +29,35 @@ extension Exchange {
   func isOverBodyLimit(adding count: Int) -> Bool {
     request.body.byteCount &+= UInt64(count)
     return request.body.byteCount > route?.bodySizeMax ?? 0
+  }
+
+  /// Takes the request out of each of the limits, in their order, up to the first that has nothing left. What was taken
+  /// stays taken: a request that a later limit refuses has cost the earlier ones.
+  func checkRateLimits(_ limits: [CompiledRateLimit]) -> StageOutcome {
+    for index in limits.indices {
+      let limit = limits[index]
+      let bucket = request.bucket(of: limit, client: downstream?.client, caller: caller, snapshot)
+      let verdict = limit.limiter.take(bucket, at: worker.time.nanoseconds)
+      if verdict.hasEvicted { worker.counters.countRateLimitEviction(route: route?.counterID) }
+      if limit.isDryRun {
+        if !verdict.isAllowed { worker.counters.countRateLimited(route: route?.counterID, isDryRun: true) }
+        continue
+      }
+      let seconds = UInt64(clamping: (verdict.wait &+ 999_999_999) / 1_000_000_000)
+      if !limit.fieldLines.isEmpty {
+        answer.addedLines.append(limit.fieldLines)
+        answer.addedLines.append(decimal: UInt64(clamping: verdict.remaining))
+        answer.addedLines.append(";t=")
+        answer.addedLines.append(decimal: seconds)
+        answer.addedLines.append("\r\n")
+      }
+      if verdict.isAllowed { continue }
+      worker.counters.countRateLimited(route: route?.counterID, isDryRun: false)
+      answer.addedLines.append("Retry-After: ")
+      answer.addedLines.append(decimal: seconds)
+      answer.addedLines.append("\r\n")
+      return .refuse(.gateway(.rateLimited))
+    }
+    return .next
   }
 }

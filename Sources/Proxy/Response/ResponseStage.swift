@@ -44,7 +44,9 @@ extension Exchange {
       if let plan = route.compression {
         framing = answer.compress(response, framing, plan, for: request.head, with: &worker.compressors)
       }
-      if !route.responseTemplates.isEmpty { fill(route.responseTemplates, route, into: &answer.addedLines) }
+      if !route.responseTemplates.isEmpty {
+        request.fill(route.responseTemplates, templateContext(route), into: &answer.addedLines)
+      }
     }
     downstream?.writeHead(response, framing: framing, of: self)
   }
@@ -172,7 +174,7 @@ extension Exchange {
     var target = ByteQueue()
     if redirect.template.isEmpty {
       target.append(text: redirect.to)
-    } else if !fill(redirect.template, route, in: .url, into: &target) {
+    } else if !request.fill(redirect.template, templateContext(route), as: .url, into: &target) {
       return .refuse(.gateway(.pathNotNormal))
     }
     return .answer(
@@ -184,7 +186,7 @@ extension Exchange {
     guard let route else { return [] }
     if route.responseTemplates.isEmpty { return route.responseLines }
     var lines = ByteQueue()
-    fill(route.responseTemplates, route, into: &lines)
+    request.fill(route.responseTemplates, templateContext(route), into: &lines)
     return route.responseLines + lines.copied()
   }
 

@@ -15,15 +15,9 @@ struct MaintenanceClosure: Sendable {
     allow = maintenance.allow
   }
 
-  func letsThrough(_ address: PeerAddress) -> Bool {
-    !address.isUnix && allow.contains { $0.contains(high: address.high, low: address.low) }
-  }
-}
-
-extension Exchange {
-  /// Whether the route is closed for this client: the one that a trusted proxy names, or the peer itself.
-  func isClosed(by maintenance: MaintenanceClosure) -> Bool {
-    guard let address = clientAddress else { return true }
-    return !maintenance.letsThrough(address)
+  /// Whether the route is closed for the client at this address. Nil for one that is not known.
+  func isClosed(for address: PeerAddress?) -> Bool {
+    guard let address, !address.isUnix else { return true }
+    return !allow.contains { $0.contains(high: address.high, low: address.low) }
   }
 }

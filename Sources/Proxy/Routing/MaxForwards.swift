@@ -4,29 +4,17 @@
 import Bytes
 import HTTPWire
 
-extension Exchange {
-  private static let name = Array("max-forwards".utf8)
+extension RequestHead {
+  private static let maxForwardsName = Array("max-forwards".utf8)
 
-  /// What the request says, when it is an OPTIONS that says it in the right way. Anything else is passed on as it is.
+  /// What an OPTIONS says in the right way. Anything else is passed on as it is.
   var maxForwards: UInt64? {
-    if request.head.method != .options { return nil }
-    return Self.maxForwards(in: request.head)
-  }
-
-  func isMaxForwards(_ field: FieldLine, _ name: Span<UInt8>) -> Bool {
-    request.head.method == .options && Self.isNamed(field, name)
-  }
-
-  private static func isNamed(_ field: FieldLine, _ text: Span<UInt8>) -> Bool {
-    field.known == .other && text.count == name.count && foldedEquals(text, name.span)
-  }
-
-  private static func maxForwards(in head: borrowing RequestHead) -> UInt64? {
-    let bytes = head.bytes.span
+    if method != .options { return nil }
+    let bytes = bytes.span
     var found: UInt64?
-    for index in head.fields.indices {
-      let field = head.fields[index]
-      guard isNamed(field, bytes.extracting(field.name)) else { continue }
+    for index in fields.indices {
+      let field = fields[index]
+      guard isMaxForwards(field, bytes.extracting(field.name)) else { continue }
       let value = bytes.extracting(field.value)
       // LIMIT: nine digits. More hops than that nobody counts.
       guard found == nil, (1...9).contains(value.count) else { return nil }
@@ -38,5 +26,10 @@ extension Exchange {
       found = number
     }
     return found
+  }
+
+  func isMaxForwards(_ field: FieldLine, _ name: Span<UInt8>) -> Bool {
+    method == .options && field.known == .other && name.count == Self.maxForwardsName.count
+      && foldedEquals(name, Self.maxForwardsName.span)
   }
 }

@@ -16,15 +16,31 @@ extension Exchange {
       guard snapshot.routes.indices.contains(index) else { return .refuse(.gateway(.routeNotFound)) }
       let found = snapshot.routes[index]
       route = found
-      if let cors = found.cors { writeOriginFields(cors) }
+      if let cors = found.cors { cors.writeOriginFields(for: request.head, into: &answer.addedLines) }
       if request.target.isAltered { return refuseAlteredPath() }
-      if let maintenance = found.maintenance, isClosed(by: maintenance) { return .refuse(.gateway(.maintenance)) }
-      return checkHandshake(found)
+      if let maintenance = found.maintenance, maintenance.isClosed(for: clientAddress) {
+        return .refuse(.gateway(.maintenance))
+      }
+      if let refusal = request.checkHandshake(found) { return .refuse(refusal) }
+      return .next
     case .notFound: return .refuse(.gateway(.routeNotFound))
     case .methodNotAllowed:
-      if let cors = corsOfMissedRoute { writeOriginFields(cors) }
+      if let cors = corsOfMissedRoute { cors.writeOriginFields(for: request.head, into: &answer.addedLines) }
       return .refuse(.gateway(.methodNotAllowed))
     }
+  }
+
+  /// Answers a preflight by the route that the announced request would match. Nil for a request that is not a
+  /// preflight, or is one for a route without `cors`: that OPTIONS goes on as usual.
+  private func answerPreflight() -> StageOutcome? {
+    guard let index = request.announcedRoute(in: snapshot), snapshot.routes.indices.contains(index),
+      let cors = snapshot.routes[index].cors
+    else { return nil }
+    route = snapshot.routes[index]
+    guard cors.writePreflightFields(for: request.head, into: &answer.addedLines) else {
+      return .refuse(.gateway(.originNotAllowed))
+    }
+    return .answer(GatewayAnswer(status: 204))
   }
 
   /// A page that may call the path with other methods may also read that this is none of them.
@@ -46,4 +62,7 @@ extension Exchange {
     let location = Array("Location: ".utf8) + request.target.bytes.copied()
     return .answer(GatewayAnswer(status: 308, fieldLines: location + Array("\r\nCache-Control: no-store\r\n".utf8)))
   }
+
+  /// The client's address: the one that a trusted peer names, or its own. Nil where it cannot be known.
+  var clientAddress: PeerAddress? { request.peer.address(of: downstream?.client) }
 }

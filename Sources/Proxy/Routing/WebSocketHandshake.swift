@@ -16,49 +16,55 @@ struct WebSocketHandshake {
   mutating func reset() { self = WebSocketHandshake() }
 }
 
-extension Exchange {
+extension ClientRequest {
   /// On a route that lets WebSockets through, a handshake becomes the wish for a tunnel. Ordinary requests pass as
   /// ever.
-  func checkHandshake(_ route: CompiledRoute) -> StageOutcome {
-    if let wanted = request.head.connectProtocol {
-      guard route.webSocket != nil, wanted == .webSocket else { return .refuse(.head(.methodUnsupported)) }
+  /// - Returns: what is wrong with a handshake.
+  mutating func checkHandshake(_ route: CompiledRoute) -> Refusal? {
+    if let protocolName = head.connectProtocol {
+      guard route.webSocket != nil, protocolName == .webSocket else { return .head(.methodUnsupported) }
       // What is announced as content would be the server's to wait for, and the tunnel's bytes the wrong ones.
-      if request.head.count(of: .contentLength) > 0, request.head.framing != .length(0) {
-        return .refuse(.gateway(.webSocketHandshakeInvalid))
+      if head.count(of: .contentLength) > 0, head.framing != .length(0) {
+        return .gateway(.webSocketHandshakeInvalid)
       }
     } else {
-      guard route.webSocket != nil, request.head.wantsUpgrade, let field = request.head.first(.upgrade),
-        request.head.bytes.span.extracting(field.value).equalsIgnoringCase("websocket")
-      else { return .next }
+      guard route.webSocket != nil, head.asksForWebSocket else { return nil }
       // Java's client says that there is no content: `Content-Length: 0`.
-      guard request.head.count(of: .upgrade) == 1, request.head.method == .get,
-        request.head.framing == .none || request.head.framing == .length(0),
-        hasKey(request.head.bytes.span)
-      else { return .refuse(.gateway(.webSocketHandshakeInvalid)) }
+      guard head.count(of: .upgrade) == 1, head.method == .get, head.framing == .none || head.framing == .length(0),
+        head.hasWebSocketKey
+      else { return .gateway(.webSocketHandshakeInvalid) }
     }
-    guard request.head.count(of: .secWebSocketVersion) == 1, let version = request.head.first(.secWebSocketVersion),
-      request.head.bytes.span.extracting(version.value).equalsIgnoringCase("13")
-    else { return .refuse(.gateway(.webSocketVersionUnsupported)) }
-    if !mayOpenTunnel(route) { return .refuse(.gateway(.originNotAllowed)) }
-    request.handshake.isRequested = true
+    if !head.namesWebSocketVersion { return .gateway(.webSocketVersionUnsupported) }
+    if !head.mayOpenTunnel(on: route) { return .gateway(.originNotAllowed) }
+    handshake.isRequested = true
     // Its content begins when the tunnel does.
-    request.body.isComplete = true
-    return .next
+    body.isComplete = true
+    return nil
+  }
+}
+
+extension RequestHead {
+  fileprivate var asksForWebSocket: Bool {
+    guard wantsUpgrade, let field = first(.upgrade) else { return false }
+    return bytes.span.extracting(field.value).equalsIgnoringCase("websocket")
+  }
+
+  fileprivate var namesWebSocketVersion: Bool {
+    guard count(of: .secWebSocketVersion) == 1, let field = first(.secWebSocketVersion) else { return false }
+    return bytes.span.extracting(field.value).equalsIgnoringCase("13")
+  }
+
+  /// 16 bytes in base64, once.
+  fileprivate var hasWebSocketKey: Bool {
+    guard count(of: .secWebSocketKey) == 1, let field = first(.secWebSocketKey), field.value.count == 24 else {
+      return false
+    }
+    let key = bytes.span.extracting(field.value)
+    for index in 0..<22 where !Self.isBase64(key[index]) { return false }
+    return key[22] == 0x3D && key[23] == 0x3D
   }
 
   private static func isBase64(_ byte: UInt8) -> Bool {
     (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || byte == 0x2B || byte == 0x2F
-  }
-
-  /// 16 bytes in base64, once.
-  private func hasKey(_ bytes: Span<UInt8>) -> Bool {
-    guard request.head.count(of: .secWebSocketKey) == 1, let field = request.head.first(.secWebSocketKey),
-      field.value.count == 24
-    else {
-      return false
-    }
-    let key = bytes.extracting(field.value)
-    for index in 0..<22 where !Self.isBase64(key[index]) { return false }
-    return key[22] == 0x3D && key[23] == 0x3D
   }
 }

@@ -247,7 +247,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
 
   /// 101 (Switching Protocols), to what was asked for and nothing else.
   private func consumeSwitch(_ exchange: Exchange) -> Bool {
-    guard exchange.request.handshake.isRequested, exchange.isAgreed(head) else {
+    guard exchange.request.handshake.isAgreed(by: head) else {
       fail(.upstreamMalformed)
       return false
     }

@@ -1,0 +1,72 @@
+// Which of a client's fields go on to the upstream.
+
+import Bytes
+import HTTPWire
+
+/// The rules of one request. All of it is inlined where the request's head is written, so that it costs nothing to make.
+struct FieldFilter {
+  let route: CompiledRoute
+  let snapshot: Snapshot
+  /// The name of the gateway's own cookie.
+  let stickyName: [UInt8]?
+  /// Whether the client's trace goes on.
+  let isTraceKept: Bool
+  /// Whether the server receives the rest of a call's own timeout.
+  let isCallTimed: Bool
+
+  /// Whether cookies may be there that are not for the upstream.
+  @inline(__always)
+  var isCookieCut: Bool { !route.cookieSources.isEmpty || stickyName != nil }
+
+  /// Whether the page that the client comes from may have had a token in its query: on any route, since a page's
+  /// pictures are on others (T90).
+  @inline(__always)
+  var isRefererCut: Bool { !snapshot.queryTokenNames.isEmpty }
+
+  /// Asked of the folded name: what a server may take for another field fares like that one (T76).
+  @inline(__always)
+  func keeps(_ field: FieldLine, named name: Span<UInt8>, of request: borrowing ClientRequest) -> Bool {
+    switch field.folded {
+    case .host, .xRequestID, .traceparent: return false
+    case .tracestate: if !isTraceKept { return false }
+    case .authorization: if route.isAuthorizationSource, !request.isForwardedToken(field, route) { return false }
+    case .expect: return request.head.expectsContinue
+    case .contentLength: if request.handshake.isRequested { return false }
+    case .grpcTimeout: if isCallTimed { return false }
+    case .secWebSocketKey: if request.head.connectProtocol != nil { return false }
+    case .secWebSocketProtocol:
+      if route.isWebSocketProtocolSource, field.known != field.folded || !request.isProtocolForwarded(route) {
+        return false
+      }
+    case .cookie: if isCookieCut { return false }
+    case .referer: if isRefererCut { return false }
+    case .xForwardedFor, .forwarded: return false
+    case .xForwardedProto, .xForwardedHost: if !request.peer.isTrusted { return false }
+    default: if request.maxForwardsLeft != nil, request.head.isMaxForwards(field, name) { return false }
+    }
+    if field.isHopByHop { return false }
+    let hash = field.foldedHash
+    if snapshot.identityDrops.contains(name, hash: hash) { return false }
+    if field.folded.mayTellOfPeers,
+      snapshot.neverForwarded.contains(name, hash: hash)
+        || snapshot.trust.fields.contains(name, hash: hash)
+          && (!request.peer.isTrusted || !snapshot.trust.believes(name))
+    {
+      return false
+    }
+    if !route.requestDrops.isEmpty, route.requestDrops.contains(name, hash: hash) { return false }
+    if !route.headerSources.isEmpty, route.headerSources.contains(name, hash: hash),
+      !request.isForwardedToken(field, route)
+    {
+      return false
+    }
+    return true
+  }
+
+  /// Whether the field would not go on in any case.
+  @inline(__always)
+  func rulesOut(_ field: FieldLine, named name: Span<UInt8>) -> Bool {
+    field.isHopByHop || snapshot.identityDrops.contains(name, hash: field.foldedHash)
+      || route.requestDrops.contains(name, hash: field.foldedHash)
+  }
+}

@@ -1,0 +1,46 @@
+// Which bucket of a rate limit a request is counted in. Limits by address, header, cookie and route come before the token
+// is looked at, so that a flood of bad ones is held too. Those by claim come behind it.
+
+import Bytes
+import Configuration
+import HTTPWire
+import JSON
+import Tokens
+
+extension ClientRequest {
+  /// Without what the limit counts by, or with two of it, a request counts for its client's address: leaving it out must
+  /// not be a way round.
+  func bucket(of limit: CompiledRateLimit, client: Client?, caller: Caller?, _ snapshot: Snapshot) -> UInt64 {
+    let limiter = limit.limiter
+    let bucket: UInt64?
+    switch limit.key {
+    case .route: return 1
+    case .value(.clientIP): bucket = nil
+    case .value(.claim(let path)): bucket = caller.flatMap { limiter.bucket(of: path, in: $0, snapshot) }
+    case .value(let value): bucket = hash(ofSent: value, ~limiter.hashKey0, limiter.hashKey1)
+    }
+    return bucket ?? addressBucket(limiter, client, snapshot)
+  }
+
+  private func addressBucket(_ limiter: RateLimiter, _ client: Client?, _ snapshot: Snapshot) -> UInt64 {
+    if case .unknown(let text) = peer.namedClient {
+      // By what the proxy writes in the place of an address, apart from all addresses.
+      return head.bytes.span.extracting(text).keyedHash(limiter.hashKey0, ~limiter.hashKey1)
+    }
+    guard let network = peer.address(of: client)?.network(prefix: snapshot.ipv6PrefixLength) else { return 0 }
+    return keyedHash(of: network.high, network.low, limiter.hashKey0, limiter.hashKey1)
+  }
+}
+
+extension RateLimiter {
+  /// By the issuer's name and the value: two issuers may both have a caller `1`. Lists, objects and null are no keys.
+  fileprivate func bucket(of path: ClaimPath, in caller: Caller, _ snapshot: Snapshot) -> UInt64? {
+    guard let node = caller.claim(path), snapshot.issuerCounterIDs.indices.contains(caller.issuer) else { return nil }
+    // A number that stays with the name across reloads.
+    let key0 = hashKey0 &+ UInt64(clamping: snapshot.issuerCounterIDs[caller.issuer] &+ 1)
+    switch caller.claims.kind(node) {
+    case .string, .integer, .number, .true, .false: return caller.claims.keyedHash(of: node, key0, hashKey1)
+    case .array, .object, .null: return nil
+    }
+  }
+}

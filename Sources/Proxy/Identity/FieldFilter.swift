@@ -3,7 +3,7 @@
 import Bytes
 import HTTPWire
 
-/// The rules of one request. All of it is inlined where the request's head is written, so that it costs nothing to make.
+/// The rules of one request. All of it is inlined where the head is written, so that making one costs nothing.
 struct FieldFilter {
   let route: CompiledRoute
   let snapshot: Snapshot

@@ -1,5 +1,5 @@
-// Which bucket of a rate limit a request is counted in. Limits by address, header, cookie and route come before the token
-// is looked at, so that a flood of bad ones is held too. Those by claim come behind it.
+// Which bucket of a rate limit a request is counted in. Limits by address, header, cookie and route come before the
+// token is looked at, so that a flood of bad ones is held too. Those by claim come behind it.
 
 import Bytes
 import Configuration
@@ -8,8 +8,8 @@ import JSON
 import Tokens
 
 extension ClientRequest {
-  /// Without what the limit counts by, or with two of it, a request counts for its client's address: leaving it out must
-  /// not be a way round.
+  /// Without what the limit counts by, or with two of it, a request counts for its client's address: leaving it out
+  /// must not be a way round.
   func bucket(of limit: CompiledRateLimit, client: Client?, caller: Caller?, _ snapshot: Snapshot) -> UInt64 {
     let limiter = limit.limiter
     let bucket: UInt64?

@@ -65,7 +65,7 @@ struct CertificateReferenceTests {
     }
     #expect(
       errors.description == """
-        gateway.conf:2:14: 'address' is host:port, not '0.0.0.0': write 0.0.0.0:8080
+        gateway.conf:2:14: 'address' must be host:port, not '0.0.0.0': write 0.0.0.0:8080
         gateway.conf:5:38: does not fit\\u{a}the certificate
         gateway.conf:8:18: warning: expires in 3 days
         gateway.conf:14:13: a path begins with '/': write '/a'

@@ -27,7 +27,7 @@ struct UncoveredTests {
 
   private func isWarned(_ messages: [String], line: Int = 12, of strict: Int = 11, _ what: String) -> Bool {
     messages.count == 1 && messages[0].hasPrefix("gateway.conf:\(line):")
-      && messages[0].contains("warning: this route wants less than the one on line \(strict)")
+      && messages[0].contains("warning: this route requires less than the one on line \(strict)")
       && messages[0].contains(what)
   }
 
@@ -78,7 +78,7 @@ struct UncoveredTests {
     // The route between them requires a header, too, so some requests go on to the last.
     let between = "path: /a/*, headers: { X-W: \"1\" }, auth: login, upstream: app"
     let found = messages(strict, between, Self.open)
-    #expect(isWarned(found, line: 13, "and what 1 more leave"), "\(found)")
+    #expect(isWarned(found, line: 13, "and the same for 1 more"), "\(found)")
   }
 
   @Test(

@@ -13,6 +13,12 @@ struct SourceLine: Sendable, CustomStringConvertible {
   /// The comment, from `//` on. Nil when there is none.
   let comment: String?
 
+  /// The contents of strings that begin and end on this line, without what is interpolated.
+  var strings: [String] {
+    text.dropLast(comment?.count ?? 0).replacing(#/\\\((?:[^()"]|\([^()]*\)|"[^"]*")*\)/#, with: "…")
+      .matches(of: #/"((?:\\.|[^"\\])*)"/#).map { String($0.1) }
+  }
+
   /// The place, as compilers and editors write it.
   var description: String { "\(file):\(number)" }
 }

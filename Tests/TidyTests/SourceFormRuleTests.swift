@@ -40,6 +40,21 @@ struct SourceFormRuleTests {
     }
   }
 
+  @Test("Messages use the words of the glossary, and none of them has a semicolon")
+  func messages() throws {
+    for file in try Tree.sources.get() {
+      for line in file.lines {
+        for text in line.strings {
+          if let advice = Glossary.advice(onMessage: text) { Issue.record("\(line): \(advice): \(text)") }
+          // A word on both sides makes it prose: headers, cookies and scripts are none.
+          if text.contains(#/[a-z']; [a-z]+ [a-z]/#), !text.contains("="), !text.contains("-src") {
+            Issue.record("\(line): make two sentences of it, or use a colon: \(text)")
+          }
+        }
+      }
+    }
+  }
+
   /// Functions that are a table, and where a second one would cost on the way of a request.
   private static let tables: Set = ["Sources/HTTPWire/Fields/KnownField+Recognition.swift"]
 
@@ -86,5 +101,6 @@ struct SourceFormRuleTests {
         """##)
     #expect(functions(in: file).map(\.count) == [6])
     #expect(file.lines.compactMap(\.comment) == ["// a comment", "// another \"comment\""])
+    #expect(file.lines.flatMap(\.strings) == ["// not a comment"])
   }
 }

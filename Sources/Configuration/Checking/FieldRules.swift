@@ -30,11 +30,11 @@ enum FieldRules {
   static func problem(ofTrustedName name: String) -> String? {
     let folded = folded(name)
     if (PeerFields.overrides + PeerFields.never).contains(folded) {
-      return "\(name.quoted) would change what the request asks for behind the rules: nobody is believed for it"
+      return "\(name.quoted) would change the request after the rules were applied: no proxy may send it"
     }
     if let problem = problem(ofRuleName: name) { return problem }
     if meaningful.contains(folded), !forwarding.contains(folded) {
-      return "\(name.quoted) has a meaning of its own: clients send it, and no proxy has to be believed for it"
+      return "\(name.quoted) is a standard header that clients send: it requires no trusted proxy, remove it"
     }
     return nil
   }
@@ -42,7 +42,7 @@ enum FieldRules {
   /// What is wrong with a name that a rule sets or removes, or nil.
   static func problem(ofRuleName name: String) -> String? {
     if !isToken(name) {
-      return "\(name.quoted) is no header name: it has letters, digits and '-', and no spaces or ':'"
+      return "\(name.quoted) is not a valid header name: write letters, digits and '-', without spaces or ':'"
     }
     let field = foldedField(of: name.utf8.span)
     // They speak of one connection, so no rule may touch them.
@@ -57,7 +57,7 @@ enum FieldRules {
   static func problem(ofIdentityName name: String) -> String? {
     if let problem = problem(ofRuleName: name) { return problem }
     if meaningful.contains(folded(name)) {
-      return "\(name.quoted) has a meaning of its own and cannot carry identity: write a name such as X-User-Id"
+      return "\(name.quoted) is a standard header and cannot carry identity: write a name such as X-User-Id"
     }
     return nil
   }

@@ -3,22 +3,24 @@
 enum OriginRules {
   static func origin(_ text: String) -> Result<CORS.Origin, PathRules.Problem> {
     guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-      return .failure(problem(text, "it holds only visible ASCII, names of other scripts in their 'xn--' form"))
+      return .failure(problem(text, "write visible ASCII only, and names of other scripts in their 'xn--' form"))
     }
     let folded = text.lowercased()
     if folded == "*" { return .success(.any) }
     if folded == "null" || folded == "file://" { return .success(.exact(folded)) }
     guard let mark = folded.firstRange(of: "://") else {
-      return .failure(problem(text, "it has a scheme: write \("https://\(text)".quoted)"))
+      return .failure(problem(text, "its scheme is missing: write \("https://\(text)".quoted)"))
     }
     let scheme = String(folded[..<mark.lowerBound])
-    guard isScheme(scheme) else { return .failure(problem(text, "\(scheme.quoted) is no scheme")) }
+    guard isScheme(scheme) else { return .failure(problem(text, "\(scheme.quoted) is not a valid scheme")) }
     let authority = String(folded[mark.upperBound...])
     if let slash = authority.firstIndex(where: { "/?#".contains($0) }) {
       let short = text.prefix(text.count - authority[slash...].count)
-      return .failure(problem(text, "it ends before the path: write \(String(short).quoted)"))
+      return .failure(problem(text, "an origin has no path: write \(String(short).quoted)"))
     }
-    if authority.contains("@") { return .failure(problem(text, "it names no user: remove '@' and what is before it")) }
+    if authority.contains("@") {
+      return .failure(problem(text, "it contains user information: remove '@' and what is before it"))
+    }
     return hostAndPort(authority, scheme: scheme, text)
   }
 
@@ -36,18 +38,18 @@ enum OriginRules {
         let standard = ["http": 80, "https": 443, "ws": 80, "wss": 443][scheme]
         if number == standard {
           return .failure(
-            problem(text, "browsers leave the scheme's own port out: write \("\(scheme)://\(host)".quoted)"))
+            problem(text, "browsers omit the default port: write \("\(scheme)://\(host)".quoted)"))
         }
         port = .exact(digits)
       } else {
-        return .failure(problem(text, "\(digits.quoted) is no port"))
+        return .failure(problem(text, "\(digits.quoted) is not a valid port"))
       }
     }
     let isSubdomain = host.hasPrefix("*.")
     if isSubdomain { host = String(host.dropFirst(2)) }
     guard isHost(host) else {
       if host == "*" { return .failure(problem(text, "write \"*\" for every origin, or *.example.com for subdomains")) }
-      return .failure(problem(text, "\(host.quoted) is no host"))
+      return .failure(problem(text, "\(host.quoted) is not a valid host"))
     }
     if !isSubdomain, port != .any { return .success(.exact("\(scheme)://\(authority)")) }
     return .success(
@@ -55,7 +57,7 @@ enum OriginRules {
   }
 
   private static func problem(_ text: String, _ what: String) -> PathRules.Problem {
-    PathRules.Problem("\(text.quoted) is no origin: \(what)")
+    PathRules.Problem("\(text.quoted) is not a valid origin: \(what)")
   }
 
   /// RFC 3986 §3.1.

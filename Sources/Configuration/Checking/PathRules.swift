@@ -21,7 +21,9 @@ enum PathRules {
       let stem = body.prefix { $0 != "*" }
       let advice = (stem.hasSuffix("/") ? stem + "*" : stem + "/*")
       return .failure(
-        Problem("'*' stands only at a path's end, as '/*': write \(String(advice).quoted) or '{name}' for one segment"))
+        Problem(
+          "'*' is allowed only at the end of a path, as '/*': write \(String(advice).quoted), "
+            + "or '{name}' for one segment"))
     }
     if isPrefix, body.isEmpty {
       return .success(PathPattern(segments: [], isPrefix: true, hasTrailingSlash: false))
@@ -70,10 +72,10 @@ enum PathRules {
       let name = String(part.dropFirst().dropLast())
       guard isParameterName(name) else {
         return .failure(
-          Problem("\(String(part).quoted) is no segment name: write letters, digits and '_', such as {id}"))
+          Problem("\(String(part).quoted) is not a valid segment name: write letters, digits and '_', such as {id}"))
       }
       guard seen.insert(name).inserted else {
-        return .failure(Problem("\("{\(name)}".quoted) stands twice in this path: give each segment its own name"))
+        return .failure(Problem("\("{\(name)}".quoted) appears twice in this path: give each segment its own name"))
       }
       result.append(.parameter(name))
     }
@@ -90,11 +92,11 @@ enum PathRules {
       return Problem("\(text.quoted) has a query or a fragment: a path ends before '?' and '#'")
     }
     if literal.contains("{") || literal.contains("}") {
-      return Problem("'{name}' takes a whole segment, between two '/': \(text.quoted)")
+      return Problem("'{name}' must be a whole segment between two '/': \(text.quoted)")
     }
-    if literal.contains("\\") { return Problem("\(text.quoted) holds '\\': a path is written with '/'") }
+    if literal.contains("\\") { return Problem("\(text.quoted) contains '\\': write '/'") }
     if literal.contains(";") {
-      return Problem("\(text.quoted) holds ';': paths are matched without the parameters behind it, so leave them out")
+      return Problem("\(text.quoted) contains ';': remove it, because paths are matched without parameters")
     }
     switch normalForm(literal) {
     case .failure(let error):
@@ -109,15 +111,15 @@ enum PathRules {
   private static func explanation(of error: TargetError) -> String {
     switch error {
     case .notAPath: "a path begins with '/'"
-    case .byteInvalid: "it holds a character that no request target may"
-    case .percentInvalid: "'%' has two hexadecimal digits behind it"
-    case .encodedControl: "it holds an encoded control character"
-    case .encodedSlash: "it holds an encoded '/' or '\\', and such requests are refused"
-    case .notUTF8: "it holds encoded bytes that are not UTF-8, and such requests are refused"
+    case .byteInvalid: "it contains a character that is not allowed in a request target"
+    case .percentInvalid: "'%' must be followed by two hexadecimal digits"
+    case .encodedControl: "it contains an encoded control character"
+    case .encodedSlash: "it contains an encoded '/' or '\\', and such requests are refused"
+    case .notUTF8: "it contains encoded bytes that are not UTF-8, and such requests are refused"
     case .doubleEncoding:
-      "it would hold '/', '\\', '%', a control or a dot segment if decoded twice, and such requests are refused"
+      "it would contain '/', '\\', '%', a control or a dot segment if decoded twice, and such requests are refused"
     case .aboveRoot: "'..' goes above the root"
-    case .emptyParameters: "it holds ';' behind nothing"
+    case .emptyParameters: "it contains ';' after an empty name"
     case .tooManySegments: "it has more than \(NormalTarget.segmentCountMax) segments"
     }
   }

@@ -43,7 +43,8 @@ extension Reading {
         let what = isSame ? "the same requests" : shared.joined(separator: ", ") + " on the same host and path"
         error(
           located.pathPosition,
-          "this route and the one on line \(other.line) take \(what): tell them apart by host, path, methods or headers"
+          "this route and the one on line \(other.line) match \(what): "
+            + "distinguish them by host, path, methods or headers"
         )
         break
       }
@@ -58,7 +59,7 @@ extension Reading {
       if let line = seen[located.route.name] {
         warn(
           position,
-          "the route on line \(line) is called \(located.route.name.quoted) too: metrics will count them as one")
+          "the route on line \(line) is named \(located.route.name.quoted) too: metrics count both as one")
       } else {
         seen[located.route.name] = position.line
       }
@@ -79,14 +80,14 @@ extension Reading {
         guard let name = identity[FieldRules.folded(match.name)] else { continue }
         error(
           located.headersPosition ?? located.position,
-          "\(name.quoted) is an identity header, which no client may send: no route can match on it")
+          "\(name.quoted) is an identity header, which clients cannot send: no route can match on it")
       }
       guard case .token(let requirement) = located.route.auth else { continue }
       for case .value(.header(let source)) in requirement.sources {
         guard let name = identity[FieldRules.folded(source)] else { continue }
         error(
           located.sourcesPosition ?? located.position,
-          "\(name.quoted) is an identity header, which no client may send: no token can come in it")
+          "\(name.quoted) is an identity header, which clients cannot send: no token can arrive in it")
       }
     }
   }

@@ -26,15 +26,15 @@ extension Reading {
     if case .token(let requirement) = route.auth { sources = requirement.sources }
     switch value {
     case .claim(let path) where self.route.isPublic:
-      return "'auth: public' verifies no token, so there is no claim \(path.description.quoted) to write"
+      return "a route with 'auth: public' verifies no token: the claim \(path.description.quoted) is not available"
     case .tls where !names.hasClientCertificates:
       return "no listener asks clients for a certificate: write client_certificates and client_ca in a listener's 'tls'"
     case .header(let name) where ["authorization", "proxy-authorization", "cookie"].contains(name):
-      return "\(name.quoted) holds credentials, which no template may copy"
+      return "\(name.quoted) contains credentials, which a template must not copy"
         + (name == "cookie" ? ": write cookie:NAME" : ": remove it")
     case .header(let name) where sources.contains(where: { $0.isHeader(named: name) }),
       .cookie(let name) where sources.contains(.value(value)), .query(let name) where sources.contains(.value(value)):
-      return "\(name.quoted) is where this route's token is, which no template may copy: write forward_token: true"
+      return "\(name.quoted) contains this route's token, which a template must not copy: write forward_token: true"
     case .clientIP, .claim, .cookie, .header, .query, .tls: return nil
     }
   }
@@ -56,7 +56,7 @@ extension Reading {
         if isChosen {
           error(
             located.requestHeadersPosition ?? located.position,
-            "\(name.quoted) is an identity header: no template may write into it what a client chose")
+            "\(name.quoted) is an identity header: its template must not use what the client chose")
         }
       }
     }

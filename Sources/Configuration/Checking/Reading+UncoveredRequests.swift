@@ -18,11 +18,12 @@ extension Reading {
     for (route, taken) in takers.sorted(by: { $0.key < $1.key }) {
       guard let first = taken.first else { continue }
       let located = known[route]
-      let more = taken.count == 1 ? "" : ", and what \(taken.count - 1) more leave"
+      let more = taken.count == 1 ? "" : ", and the same for \(taken.count - 1) more"
       warn(
         located.sourcesPosition ?? located.position,
-        "this route wants less than the one on line \(known[first.strict].position.line) and takes what that leaves: "
-          + "\(first.what)\(more). Give that a route of its own, or write 'unprotected: allowed' here if it is meant")
+        "this route requires less than the one on line \(known[first.strict].position.line) "
+          + "and matches what that one does not: \(first.what)\(more). "
+          + "Add a route for that, or write 'unprotected: allowed' here")
     }
   }
 }

@@ -14,16 +14,16 @@ struct WebURL {
     let shown = text.withoutURLSecrets.quoted
     let isSecure = text.hasPrefix("https://")
     guard isSecure || text.hasPrefix("http://") else {
-      return .failure(.init("\(shown) is no URL that begins with https://"))
+      return .failure(.init("\(shown) is not a URL that begins with https://"))
     }
     guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"\"<>\\^`{|}".utf8.contains($0) }) else {
-      return .failure(.init("\(shown) holds a character that no URL may: percent-encode it"))
+      return .failure(.init("\(shown) contains a character that is not allowed in a URL: percent-encode it"))
     }
     if text.contains("#") { return .failure(.init("\(shown) has a fragment: remove '#' and what follows")) }
     let rest = text.dropFirst(isSecure ? 8 : 7)
     let authority = rest.prefix { $0 != "/" && $0 != "?" }
     if authority.contains("@") {
-      return .failure(.init("\(shown) holds user information before '@': remove it"))
+      return .failure(.init("\(shown) contains user information before '@': remove it"))
     }
     guard let host = host(of: authority) else { return .failure(.init("\(shown) has no valid host or port")) }
     return .success(WebURL(isSecure: isSecure, host: host, pathAndQuery: String(rest.dropFirst(authority.count))))

@@ -105,8 +105,10 @@ extension Page {
         required: "write body: file:pages/5xx.html",
         store: { page, body in page = body }),
       Setting(
-        "content_type", \.contentType, .contentType, "The media type of the page.",
-        otherwise: "by the file's ending (`.html`, `.txt`, `.json`, `.xml`), HTML for text that begins with `<`"),
+        "content_type", \.contentType, .contentType,
+        "The media type of the page. The extensions `.html`, `.txt`, `.json` and `.xml` are known. Text that begins with "
+          + "`<` is HTML.",
+        otherwise: "by the file's extension"),
     ])
 }
 
@@ -126,6 +128,6 @@ extension Maintenance {
         "How long clients should wait."),
       Setting(
         "allow", \.allow, .allowedClients,
-        "Clients that are let through: by the peer's address, or by what a trusted proxy says of it."),
+        "Clients that may still pass, by the peer's address or by the address that a trusted proxy reports."),
     ])
 }

@@ -55,7 +55,7 @@ extension Issuer {
       otherwise: "every asymmetric one"),
     Setting(
       "token_types", \.policy.tokenTypes, .tokenTypes, "Allowed `typ` values, with or without `application/`.",
-      otherwise: "any but those known to be other things"),
+      otherwise: "any except those of other kinds of tokens"),
     Setting(
       "leeway", \.policy.leewaySeconds, .seconds(from: .zero, to: .minutes(5)),
       "How far clocks may differ, for `exp`, `nbf` and `iat`."),

@@ -47,7 +47,7 @@ extension Limits {
           + "one. Where none is idle, new ones wait in the accept queue."),
       Setting(
         "connections_per_client", \.connectionsPerClient, .integer(0...1_000_000),
-        "Connections of one client over all workers. Past it, new ones are closed at once. `0` is no limit."),
+        "Connections of one client over all workers. Past it, new ones are closed at once. `0` sets no limit."),
       Setting(
         "ipv6_prefix", \.ipv6PrefixLength, .integer(32...128),
         "How many bits of an IPv6 address make a client, here and in rate limits by `client_ip`."),
@@ -68,7 +68,7 @@ extension Limits {
       Setting(
         "body_rate", \.bodyRate, .size(from: 0, to: .gibi(1)),
         "Bytes a second that a request's body must bring on average over each `body_timeout`. A slower one is answered "
-          + "408 `body_timeout`. `0B` is no limit."),
+          + "408 `body_timeout`. `0B` sets no limit."),
       Setting(
         "idle_timeout", \.idleTimeout, .duration(from: .milliseconds(100), to: .hours(24)),
         "How long a kept connection may be silent."),
@@ -94,7 +94,7 @@ extension ValueType where Value == Int {
     read: { node, reading, what in
       guard let value = ValueType.size(from: 0, to: .tebi(1)).read(node, reading, what) else { return nil }
       if value > 0, value < .kibi(64) {
-        reading.error(node.position, "\(what) is at least 64KiB: write that, or 0B to remember no token")
+        reading.error(node.position, "\(what) must be at least 64KiB: write that, or 0B to remember no token")
         return nil
       }
       return value

@@ -137,7 +137,7 @@ extension ListenerTLS {
       Setting(
         "ticket_keys", \.ticketKeys, .file("file") { .ticketKeys($0) },
         "The keys of session tickets, so that a session is resumed on any gateway of a fleet.",
-        otherwise: "keys of the process's own"),
+        otherwise: "each process makes its own"),
       Setting(
         "handshake_timeout", \.handshakeTimeout, .duration(from: .milliseconds(100), to: .minutes(10)),
         "For the handshake. Then the connection is closed."),

@@ -57,7 +57,7 @@ extension RateLimit {
         Setting(
           "burst", \.burst, .integer(1...1_000_000), "How many pass at one moment.",
           otherwise: "as many as `requests`"),
-        Setting("by", \.key, .rateLimitKey, "Who or what has a count of its own."),
+        Setting("by", \.key, .rateLimitKey, "What requests are counted by. Each value has a bucket of its own."),
         Setting(
           "keys", \.keyCount, .integer(1...1_000_000),
           "How many of them are counted separately for certain. Each takes 32 bytes once they are used."),

@@ -171,7 +171,7 @@ extension Upstream {
       "The same at each server."),
     Setting(
       "queue", \.queue, .mapping(RequestQueue.settings),
-      "Requests beyond a limit wait for a place. `{}` takes the defaults."),
+      "Requests beyond a limit wait for a permit. `{}` takes the defaults."),
     Setting(
       "adaptive", \.adaptiveLimit, .mapping(AdaptiveLimit.settings),
       "A limit that follows from how long the servers take to answer. `{}` takes the defaults."),

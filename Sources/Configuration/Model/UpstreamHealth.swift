@@ -71,7 +71,7 @@ extension HealthCheck {
         "From the end of a check to the next one, give or take a tenth."),
       Setting(
         "timeout", \.timeout, .duration(from: .milliseconds(100), to: .minutes(1)),
-        "For a whole check. It is looked at ten times a second."),
+        "For a whole check. The gateway looks at it ten times a second."),
       Setting("healthy_after", \.healthyAfter, .integer(1...100), "Good checks in a row that bring a server back."),
       Setting("unhealthy_after", \.unhealthyAfter, .integer(1...100), "Bad checks in a row that take a server out."),
     ])
@@ -91,8 +91,8 @@ extension Ejection {
         "errors", \.errors, .integer(1...10_000), "Failures in a row, over all workers, that take a server out."),
       Setting(
         "for", \.duration, .duration(from: .milliseconds(100), to: .hours(1)),
-        "How long the first time. Each further ejection is longer by the same amount. Each such period that the server "
-          + "served well in between takes one step back."),
+        "How long the first time. Each further ejection is longer by the same amount. Each such period in which the "
+          + "server worked takes one step back."),
       Setting(
         "max_for", \.longestDuration, .duration(from: .milliseconds(100), to: .hours(24)), "How long at most."),
       Setting(

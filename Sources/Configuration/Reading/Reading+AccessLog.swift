@@ -3,7 +3,7 @@
 extension Reading {
   func accessLogFormat(_ node: SourceNode) -> AccessLog.Format? {
     if case .mapping = node.content {
-      error(node.position, "'format' is text: put a template that begins with '{' in quotes")
+      error(node.position, "'format' must be text: put a template that begins with '{' in quotes")
       return nil
     }
     guard let text = line(node, "'format'") else { return nil }
@@ -15,7 +15,8 @@ extension Reading {
     guard text.contains("{") || text.contains("}") else {
       error(
         node.position,
-        "'format' has no value \(text.quoted): write json, combined, or a template such as \"{client_ip} {status}\"")
+        "\(text.quoted) is not a valid value for 'format': "
+          + "write json, combined, or a template such as \"{client_ip} {status}\"")
       return nil
     }
     return template(text, at: node.position).map { .template($0) }

@@ -20,7 +20,7 @@ extension Reading {
   }
 
   func undefined(_ name: String, _ kind: String, among known: [String]) -> String {
-    let text = "no \(kind) is called \(name.quoted)"
+    let text = "there is no \(kind) \(name.quoted)"
     if let near = nearestName(to: name, among: known) { return "\(text): did you mean '\(near)'?" }
     if known.isEmpty { return "\(text): define it under '\(kind)s'" }
     return "\(text): define it under '\(kind)s', or write one of \(known.prefix(10).joined(separator: ", "))"
@@ -73,15 +73,15 @@ extension Reading {
       }
     } else {
       switch WebURL.parse(String(to.prefix { $0 != "#" })) {
-      case .failure: return "'to' is a path that begins with one '/', or an http or https URL, not \(text.quoted)"
+      case .failure: return "'to' must be a path that begins with one '/', or an http or https URL, not \(text.quoted)"
       case .success: path = to
       }
     }
     if path.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F }) {
-      return "\(text.quoted) holds a character that no URL may: percent-encode it"
+      return "\(text.quoted) contains a character that is not allowed in a URL: percent-encode it"
     }
     if pattern.isPrefix, !text.contains("{*}"), path.contains("?") || path.contains("#") {
-      return "what '/*' matched is appended to 'to', so it ends without a query or a fragment: \(text.quoted)"
+      return "the match of '/*' is appended to 'to', which must not have a query or a fragment: \(text.quoted)"
     }
     return nil
   }
@@ -110,11 +110,11 @@ extension Reading {
     if section.has("upstream") || section.has("upstreams") { return }
     if section.has("rewrite") {
       error(
-        section.keyPosition("rewrite"), "'rewrite' changes what an upstream gets, and this route has none: remove it")
+        section.keyPosition("rewrite"), "'rewrite' requires an upstream, and this route has none: remove it")
     }
     if section.has("mirror") {
       error(
-        section.keyPosition("mirror"), "'mirror' copies what an upstream gets, and this route has none: remove it")
+        section.keyPosition("mirror"), "'mirror' requires an upstream, and this route has none: remove it")
     }
   }
 
@@ -126,7 +126,7 @@ extension Reading {
     }
     if text.hasSuffix("/") {
       let advice = text == "/" ? "a path such as '/v2', or remove the key" : String(text.dropLast()).quoted
-      error(node.position, "\(what) has no '/' at its end: write \(advice)")
+      error(node.position, "\(what) must not end in '/': write \(advice)")
       return nil
     }
     return text

@@ -7,7 +7,7 @@ extension Reading {
     if case .network(let host, let port) = address, IPAddress(host) == nil {
       let port = "\(port)".shown
       let advice = host == "localhost" ? "127.0.0.1:\(port)" : "0.0.0.0:\(port) for every interface"
-      error(node.position, "\(what) is an IP address with a port, not a name: write \(advice)")
+      error(node.position, "\(what) must be an IP address with a port, not a name: write \(advice)")
       return nil
     }
     return address
@@ -22,7 +22,7 @@ extension Reading {
       return unixAddress(String(text.dropFirst(Address.unixPrefix.count)), at: node.position, what)
     }
     if text.contains("://") {
-      error(node.position, "\(what) is host:port without a scheme or a path, not \(text.quoted)")
+      error(node.position, "\(what) must be host:port without a scheme or a path, not \(text.quoted)")
       return nil
     }
     guard let (host, portText) = split(text, at: node.position, what) else { return nil }
@@ -34,7 +34,7 @@ extension Reading {
     }
     if text.hasPrefix("[") {
       guard let literal = IPAddress(host), !literal.isIPv4 else {
-        error(node.position, "\(what) holds no IPv6 address in brackets: \(text.quoted)")
+        error(node.position, "\(what) has no valid IPv6 address in brackets: \(text.quoted)")
         return nil
       }
     } else if host.isEmpty || host == "*" {
@@ -58,7 +58,7 @@ extension Reading {
       let name = body.hasSuffix("/") || body.isEmpty ? body + "gateway.sock" : body
       error(
         position,
-        "\(what) has no absolute path of a socket in \((Address.unixPrefix + path).quoted): "
+        "\(what) requires the absolute path of a socket, not \((Address.unixPrefix + path).quoted): "
           + "write \("unix:/\(name)".shown)"
       )
       return nil
@@ -67,7 +67,7 @@ extension Reading {
     if path.utf8.count > Address.unixPathBytesMax {
       error(
         position,
-        "\(what) has a path of \(path.utf8.count) bytes, and a socket's has at most \(Address.unixPathBytesMax): "
+        "\(what) has a path of \(path.utf8.count) bytes, and sockets allow at most \(Address.unixPathBytesMax): "
           + "write a shorter one")
       return nil
     }
@@ -89,14 +89,14 @@ extension Reading {
     }
     guard let colon = text.lastIndex(of: ":") else {
       let advice = (decimal(text) == nil ? "\(text):8080" : "0.0.0.0:\(text)").shown
-      error(position, "\(what) is host:port, not \(text.quoted): write \(advice)")
+      error(position, "\(what) must be host:port, not \(text.quoted): write \(advice)")
       return nil
     }
     let host = text[..<colon]
     if host.contains(":") {
       let port = text[text.index(after: colon)...]
       error(
-        position, "\(what) holds an IPv6 address without brackets: write \("[\(host)]:\(port)".shown)"
+        position, "\(what) contains an IPv6 address without brackets: write \("[\(host)]:\(port)".shown)"
       )
       return nil
     }
@@ -108,7 +108,7 @@ extension Reading {
     guard let text = line(node, what) else { return nil }
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count <= 2, let address = IPAddress(String(parts[0])) else {
-      error(node.position, "\(what) is an address or a block such as 10.0.0.0/8 or fd00::/8, not \(text.quoted)")
+      error(node.position, "\(what) must be an address or a block such as 10.0.0.0/8 or fd00::/8, not \(text.quoted)")
       return nil
     }
     let bits = address.isIPv4 ? 32 : 128
@@ -126,10 +126,12 @@ extension Reading {
     if address.high & ~highMask != 0 || address.low & ~lowMask != 0 {
       error(
         node.position,
-        "\(text.quoted) has bits set behind its prefix length: write the block's first address, or a longer prefix")
+        "\(text.quoted) has bits set beyond its prefix length: write the block's first address, or a longer prefix")
       return nil
     }
-    if length == 0 { warn(node.position, "\(text.quoted) is everyone: any client may then write its own address") }
+    if length == 0 {
+      warn(node.position, "\(text.quoted) contains every address: any client can then claim any other address")
+    }
     return AddressRange(high: address.high, low: address.low, prefixLength: mapped)
   }
 }
@@ -141,7 +143,7 @@ func hostNameProblem(_ name: String) -> String? {
     return "it is neither a name nor an IPv4 address"
   }
   for label in name.split(separator: ".", omittingEmptySubsequences: false) {
-    if label.isEmpty { return "two dots, or one at an end" }
+    if label.isEmpty { return "it has two dots in a row, or a dot at an end" }
     if label.utf8.count > 63 { return "a part of a name has at most 63 characters" }
     if label.hasPrefix("-") || label.hasSuffix("-") { return "a part of a name neither begins nor ends with '-'" }
     if !label.utf8.allSatisfy({ $0.isAlphanumeric || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }) {

@@ -8,8 +8,9 @@ extension Reading {
     }
     warn(
       node.position,
-      "the admin address \(admin.address.description.shown) is not loopback, and there is no 'token': "
-        + "whoever reaches it can reload the gateway; write a token, or give 'metrics' an address of its own and keep this one on loopback"
+      "the admin address \(admin.address.description.shown) is not loopback and has no 'token': "
+        + "every client that reaches it can reload the gateway. Write a token, or keep it on loopback and serve "
+        + "'metrics' elsewhere"
     )
   }
 
@@ -21,13 +22,14 @@ extension Reading {
       if configuration.listeners.contains(where: { isOverlap($0.address, address) }) {
         error(
           position,
-          "the \(what) address \(address.description.shown) is a public listener's too: give one of them another port")
+          "the \(what) address \(address.description.shown) is also the address of a listener: "
+            + "give one of them another port")
       }
     }
     if let metrics = admin.metrics, isOverlap(metrics, admin.address) {
       error(
         position,
-        "the metrics address \(metrics.description.shown) is the admin listener's too: give one of them another port")
+        "the metrics address \(metrics.description.shown) is also the admin address: give one of them another port")
     }
   }
 
@@ -66,8 +68,10 @@ extension ValueType where Value == [String] {
   static let adminHosts = ValueType.names(
     "list of names", item: "a host", isEmptyAllowed: true,
     check: { name in
-      if IPAddress(name) != nil || name == "localhost" { return "\(name.quoted) is let in anyway: remove it" }
-      return hostNameProblem(name).map { "\(name.quoted) is no name without a port, such as admin.example.com: \($0)" }
+      if IPAddress(name) != nil || name == "localhost" { return "\(name.quoted) is always allowed: remove it" }
+      return hostNameProblem(name).map {
+        "\(name.quoted) is not a valid name without a port, such as admin.example.com: \($0)"
+      }
     }
   ).converted({ $0.map { $0.lowercased() } }, back: { $0 })
 }
@@ -78,7 +82,7 @@ extension ValueType where Value == String {
     if !(16...512).contains(token.utf8.count) || !token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
       reading.error(
         node.position,
-        "\(what) is 16 to 512 visible characters of ASCII without spaces: write file:/path of such a text")
+        "\(what) requires 16 to 512 visible ASCII characters without spaces: write file:/path of such a text")
     }
     return token
   }

@@ -7,11 +7,11 @@ extension Reading {
     var result = ErrorPages()
     for entry in entries(node, what, example: "error_pages: { 404: file:pages/404.html }") ?? [] {
       guard let statuses = Self.statuses(entry.key) else {
-        error(entry.keyPosition, "\(entry.key.quoted) is no status of an error: write one from 400 to 599, 4xx or 5xx")
+        error(entry.keyPosition, "\(entry.key.quoted) is not an error status: write 400 to 599, 4xx or 5xx")
         continue
       }
       if result.entries.contains(where: { $0.statuses == statuses }) {
-        error(entry.keyPosition, "\(entry.key.quoted) stands twice in 'error_pages': remove one")
+        error(entry.keyPosition, "\(entry.key.quoted) appears twice in 'error_pages': remove one")
       }
       guard let page = errorPage(entry.value, entry.key) else { continue }
       result.entries.append(ErrorPages.Entry(statuses: statuses, page: page))
@@ -59,7 +59,7 @@ extension Reading {
   func checkType(of page: Page?, _ node: SourceNode?) {
     guard let page, page.contentType.isEmpty, let node, let path = node.text?.dropFirst("file:".count) else { return }
     error(
-      node.position, "the ending of \(String(path).quoted) does not say what it is: write body and content_type")
+      node.position, "the media type of \(String(path).quoted) is unknown: write body and content_type")
   }
 
   private static func type(ofFile path: String) -> String? {
@@ -78,7 +78,7 @@ extension Reading {
     checkType(of: maintenance.page, section["body"])
     if section.has("content_type"), !section.has("body") {
       error(
-        section.keyPosition("content_type"), "'content_type' is that of 'body', which is not there: remove it")
+        section.keyPosition("content_type"), "'content_type' requires 'body': write both, or neither")
     }
   }
 
@@ -86,9 +86,9 @@ extension Reading {
     guard let items = list(node, what) else { return nil }
     let known = CompressionRules.Algorithm.allCases.map(\.rawValue)
     let result = items.compactMap { item in
-      choice(item, "an algorithm", among: known).flatMap(CompressionRules.Algorithm.init(rawValue:))
+      choice(item, what, among: known).flatMap(CompressionRules.Algorithm.init(rawValue:))
     }
-    if Set(result).count < result.count { error(node.position, "an algorithm stands twice in \(what): remove one") }
+    if Set(result).count < result.count { error(node.position, "an algorithm appears twice in \(what): remove one") }
     return result
   }
 }
@@ -109,7 +109,9 @@ extension ValueType where Value == [String] {
     let parts = type.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 2, FieldRules.isToken(parts[0]), FieldRules.isToken(parts[1]), !parts[0].contains("*"),
       parts[1] == "*" || !parts[1].contains("*")
-    else { return "\(type.quoted) is no media type: write one such as application/json, or text/* for a family" }
+    else {
+      return "\(type.quoted) is not a valid media type: write one such as application/json, or text/* for a family"
+    }
     return nil
   }
 }
@@ -120,7 +122,7 @@ extension ValueType where Value == [AddressRange] {
     write: { $0.isEmpty ? .list([]) : nil },
     read: { node, reading, what in
       reading.list(node, what, isEmptyAllowed: true).map { items in
-        items.compactMap { reading.addressRange($0, "a client that is let through") }
+        items.compactMap { reading.addressRange($0, "an allowed client") }
       }
     })
 }
@@ -131,7 +133,7 @@ extension ValueType where Value == String {
     read: { node, reading, what in
       guard let type = reading.line(node, what) else { return nil }
       if !FieldRules.isValue(type) || !type.contains("/") {
-        reading.error(node.position, "\(what) is a media type such as application/json, not \(type.quoted)")
+        reading.error(node.position, "\(what) must be a media type such as application/json, not \(type.quoted)")
         return nil
       }
       return type
@@ -172,7 +174,7 @@ extension ValueType {
       read: { node, reading, what in
         switch node.content {
         case .mapping: return settings.read(node, reading).map(Optional.some)
-        case .list: reading.error(node.position, "\(what) is true, false or a mapping, not a list")
+        case .list: reading.error(node.position, "\(what) must be true, false or a mapping, not a list")
         case .scalar: return reading.boolean(node, what).map { $0 ? settings.blank : nil }
         }
         return nil

@@ -7,7 +7,7 @@ extension Reading {
     switch node.content {
     case .scalar(let scalar):
       if scalar.isPlain, ["true", "false", ""].contains(scalar.text) {
-        error(node.position, "\(what) is the name of an issuer, or public to let anyone pass, not \(node.kind)")
+        error(node.position, "\(what) must be the name of an issuer, or public to let anyone pass, not \(node.kind)")
         return nil
       }
       guard let name = line(node, what) else { return nil }
@@ -16,13 +16,13 @@ extension Reading {
         return .public
       }
       if ["none", "off", "no", "open", "anonymous", "disabled"].contains(name), !names.issuers.contains(name) {
-        error(node.position, "\(name.quoted) is no issuer: write auth: public to let anyone pass")
+        error(node.position, "\(name.quoted) is not the name of an issuer: write auth: public to let anyone pass")
         return nil
       }
       guard let index = issuerReference(name, at: node.position) else { return nil }
       return .token(TokenRequirement(issuers: [index]))
     case .list:
-      error(node.position, "\(what) with several issuers is written auth: { issuers: [login, partner] }")
+      error(node.position, "several issuers are written auth: { issuers: [login, partner] }")
       return nil
     case .mapping:
       return TokenRequirement.settings.read(node, self).map { .token($0) }
@@ -33,7 +33,7 @@ extension Reading {
     names.usedIssuers.insert(name)
     if let index = names.issuers.firstIndex(of: name) { return index }
     if name == "public" {
-      error(position, "'public' stands alone: write auth: public")
+      error(position, "'public' cannot be combined with issuers: write auth: public")
     } else {
       let text = undefined(name, "issuer", among: names.issuers)
       error(position, names.issuers.isEmpty ? text + ", or write auth: public to let anyone pass" : text)
@@ -47,7 +47,7 @@ extension Reading {
     for item in list(node, what) ?? [] {
       guard let name = line(item, "an issuer"), let index = issuerReference(name, at: item.position) else { continue }
       if indices.contains(index) {
-        error(item.position, "the issuer \(name.quoted) stands twice: remove one")
+        error(item.position, "the issuer \(name.quoted) appears twice: remove one")
         continue
       }
       indices.append(index)
@@ -55,7 +55,7 @@ extension Reading {
       if let other = values[value] {
         error(
           item.position,
-          "\(other.quoted) and \(name.quoted) have the same 'issuer' \(value.quoted): a token could be either's"
+          "\(other.quoted) and \(name.quoted) have the same 'issuer' \(value.quoted): a token could belong to either"
         )
       }
       values[value] = name
@@ -79,7 +79,7 @@ extension Reading {
   func claimPath(_ text: String, at position: SourcePosition) -> ClaimPath? {
     let path = ClaimPath(text)
     if path.parts.contains("") || text.unicodeScalars.contains(where: { $0.value < 0x20 }) {
-      error(position, "\(text.quoted) is no claim: write its name, with dots into nested ones (org.tier)")
+      error(position, "\(text.quoted) is not a valid claim: write its name, with dots for nested claims (org.tier)")
       return nil
     }
     return path
@@ -89,7 +89,7 @@ extension Reading {
     guard case .scalar(let scalar) = node.content, !node.isNull else {
       error(
         node.position,
-        "the claim \(claim.quoted) is compared with text, a whole number, true or false, not "
+        "the value of the claim \(claim.quoted) must be text, a whole number, true or false, not "
           + (node.isNull ? "nothing" : node.kind)
       )
       return nil
@@ -104,7 +104,7 @@ extension Reading {
     if let first = scalar.text.utf8.first, (0x30...0x39).contains(first) || first == UInt8(ascii: "-"),
       Double(scalar.text) != nil
     {
-      error(node.position, "\(scalar.text.quoted) is no whole number: put it in quotes if the claim is text")
+      error(node.position, "\(scalar.text.quoted) is not a whole number: put it in quotes if the claim is text")
       return nil
     }
     return .string(scalar.text)
@@ -115,7 +115,7 @@ extension Reading {
     for item in list(node, what) ?? [] {
       guard let text = line(item, "a source of tokens"), let source = source(text, at: item.position) else { continue }
       if result.contains(source) {
-        error(item.position, "\(text.quoted) stands twice: remove one")
+        error(item.position, "\(text.quoted) appears twice: remove one")
       } else {
         result.append(source)
       }
@@ -131,7 +131,7 @@ extension Reading {
     case .header("authorization"):
       error(position, "the Authorization header is the source 'authorization': write that")
     case .header("cookie"):
-      error(position, "a token in the Cookie header is in one of its cookies: write cookie:NAME")
+      error(position, "the Cookie header as a whole cannot be a token: write cookie:NAME")
     case .header(let name) where FieldRules.folded(name) == "sec-websocket-protocol":
       error(position, "a token in Sec-WebSocket-Protocol is the source 'websocket_protocol': write that")
     default: return value.map { .value($0) }
@@ -147,7 +147,7 @@ extension Reading {
     else { return }
     for case let item in node.items where item.text == "websocket_protocol" {
       error(
-        item.position, "'websocket_protocol' is for a route with 'websocket: true': write that, or remove it here")
+        item.position, "'websocket_protocol' requires 'websocket: true': write that, or remove it here")
     }
   }
 }
@@ -174,7 +174,7 @@ extension ValueType where Value == [String] {
     if isGood { return nil }
     return scope.contains(" ")
       ? "a scope has no spaces: write [\(scope.split(separator: " ").joined(separator: ", ").shown)]"
-      : "\(scope.quoted) is no scope"
+      : "\(scope.quoted) is not a valid scope"
   }
 }
 

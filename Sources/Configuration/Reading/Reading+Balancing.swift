@@ -9,7 +9,7 @@ extension Reading {
         section.keyPosition("balance"), "'balance: hash' has no 'hash_on': write hash_on: client_ip, or claim:sub")
     }
     if !isHash, section.has("hash_on") {
-      error(section.keyPosition("hash_on"), "'hash_on' is for 'balance: hash': write that, or remove it")
+      error(section.keyPosition("hash_on"), "'hash_on' requires 'balance: hash': write that, or remove it")
     }
   }
 
@@ -28,14 +28,15 @@ extension Reading {
       guard let share = Split.Share.settings.read(item, self) else { continue }
       if result.shares.contains(where: { $0.upstream == share.upstream }) {
         error(
-          item.position, "the upstream \(names.upstreams[share.upstream].quoted) stands twice: give it one weight")
+          item.position, "the upstream \(names.upstreams[share.upstream].quoted) appears twice: give it one weight")
         continue
       }
       result.shares.append(share)
     }
     if errorCount > errorsBefore { return nil }
     if result.shares.allSatisfy({ $0.weight == 0 }) {
-      error(node.position, "no upstream has a weight, so no request could go anywhere: write one of 1 or more")
+      error(
+        node.position, "every upstream has the weight 0, so no request can go anywhere: write a weight of 1 or more")
       return nil
     }
     return result
@@ -45,7 +46,7 @@ extension Reading {
     guard section.has("split_on") else { return }
     let position = section.keyPosition("split_on")
     if !section.has("upstreams") {
-      error(position, "'split_on' keeps callers on one of several 'upstreams', and this route has none: remove it")
+      error(position, "'split_on' requires 'upstreams', and this route has none: remove it")
     } else if case .split(let split) = action, case .claim = split.key, route.isPublic {
       error(
         position, "a route with 'auth: public' verifies no token, so it has no claims: write client_ip or cookie:NAME")
@@ -89,14 +90,14 @@ extension ValueType where Value == String {
   static let cookieName = ValueType(.text("name")) { node, reading, what in
     guard let name = reading.line(node, what) else { return nil }
     if FieldRules.isToken(name) { return name }
-    reading.error(node.position, "\(name.quoted) is no name of a cookie")
+    reading.error(node.position, "\(name.quoted) is not a valid cookie name")
     return nil
   }
 
   static let stickySecret = ValueType(.text("text of at least 16 bytes")) { node, reading, what in
     guard let text = reading.text(node, what), let secret = reading.secret(text, at: node.position) else { return nil }
     if secret.utf8.count < 16 {
-      reading.error(node.position, "\(what) has at least 16 bytes: write file:/path of a longer one")
+      reading.error(node.position, "\(what) requires at least 16 bytes: write file:/path of a longer secret")
     }
     return secret
   }

@@ -9,7 +9,7 @@ extension Reading {
     where FieldRules.folded(name).hasPrefix("access-control-") {
       error(
         node.position,
-        "'cors' writes \(name.quoted), and 'response_headers' of this route names it too: remove it there")
+        "'cors' sets \(name.quoted), and 'response_headers' of this route names it too: remove it there")
     }
   }
 
@@ -18,16 +18,16 @@ extension Reading {
     guard cors.hasCredentials else { return }
     let position = section.keyPosition("credentials")
     if cors.origins.contains(.any) {
-      error(position, "'credentials: true' wants origins by name: with '*' every page could act for its visitor")
+      error(position, "'credentials: true' requires named origins: with '*' every page could act for its visitor")
     }
-    if cors.headers == nil { error(position, "'credentials: true' wants headers by name, not '*'") }
+    if cors.headers == nil { error(position, "'credentials: true' requires named headers, not '*'") }
     if cors.exposeHeaders.contains("*") {
-      error(position, "'credentials: true' wants 'expose_headers' by name, not '*'")
+      error(position, "'credentials: true' requires named 'expose_headers', not '*'")
     }
     for case .pattern(let origin) in cors.origins where origin.isSubdomain && !origin.host.contains(".") {
       warn(
         position,
-        "'*.\(origin.host)' is the origin of anybody who registers a name there: with 'credentials: true' their pages "
+        "'*.\(origin.host)' includes the pages of anyone who registers a name there: with 'credentials: true' they "
           + "could act for their visitors")
     }
     if cors.origins.contains(.exact("null")) {
@@ -50,7 +50,7 @@ extension Reading {
       case .failure(let problem): error(item.position, problem.message)
       case .success(let origin):
         if result.contains(origin) {
-          error(item.position, "\(text.quoted) stands twice in \(what): remove one")
+          error(item.position, "\(text.quoted) appears twice in \(what): remove one")
         } else {
           result.append(origin)
         }
@@ -71,7 +71,7 @@ extension ValueType where Value == [String] {
   static let fieldNames = ValueType.names("list of headers", item: "a header", check: fieldNameProblem)
 
   fileprivate static func fieldNameProblem(_ name: String) -> String? {
-    FieldRules.isToken(name) ? nil : "\(name.quoted) is no header name"
+    FieldRules.isToken(name) ? nil : "\(name.quoted) is not a valid header name"
   }
 }
 

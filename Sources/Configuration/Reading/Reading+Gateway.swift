@@ -15,7 +15,7 @@ extension Reading {
       for position in names.proxyProtocolPositions {
         error(
           position,
-          "'proxy_protocol: true' believes no one as long as 'trusted_proxies' is empty: name the balancers there")
+          "'proxy_protocol: true' requires 'trusted_proxies': list the load balancers there")
       }
     }
     checkAdmin(file, at: section["admin"]?.position ?? section["listeners"]?.position ?? section.position)
@@ -81,7 +81,7 @@ extension ValueType where Value == Int? {
       guard case .scalar(let scalar) = node.content, scalar.isPlain, let count = decimal(scalar.text),
         (1...256).contains(count)
       else {
-        reading.error(node.position, "\(what) is auto, or a whole number from 1 to 256, not \(node.kind)")
+        reading.error(node.position, "\(what) must be auto, or a whole number from 1 to 256, not \(node.kind)")
         return nil
       }
       return count

@@ -9,7 +9,7 @@ extension Reading {
     if let name = identity.payloadHeader, let node = section["payload"],
       identity.headers.contains(where: { FieldRules.folded($0.name) == FieldRules.folded(name) })
     {
-      error(node.position, "the header \(name.quoted) carries a claim already: give the payload its own")
+      error(node.position, "the header \(name.quoted) already carries a claim: write another one for the payload")
       identity.payloadHeader = nil
     }
   }
@@ -22,8 +22,8 @@ extension Reading {
     for key in ["headers", "payload"] where key == "headers" ? hasClaims : section.has(key) {
       error(
         section.keyPosition(key),
-        "a route with 'auth: public' verifies no token, so it has no identity to tell: remove "
-          + (key == "headers" ? "the claims from 'headers'" : "'payload'") + ", or ask for a token with optional: true"
+        "a route with 'auth: public' verifies no token and has no identity to send: remove "
+          + (key == "headers" ? "the claims from 'headers'" : "'payload'") + ", or require a token with optional: true"
       )
     }
   }
@@ -39,7 +39,7 @@ extension Reading {
       if let twin = result.first(where: { FieldRules.folded($0.name) == folded }) {
         error(
           entry.keyPosition,
-          "\(entry.key.quoted) and \(twin.name.quoted) are one header to a backend that reads names as CGI does: "
+          "\(entry.key.quoted) and \(twin.name.quoted) are the same header for backends that read names as CGI does: "
             + "remove one"
         )
         continue
@@ -66,7 +66,7 @@ extension Reading {
     if !names.hasClientCertificates {
       error(
         position,
-        "\(text.quoted) is of a client's certificate, and no listener asks for one: "
+        "\(text.quoted) requires client certificates, and no listener asks for them: "
           + "write client_certificates and client_ca in a listener's 'tls'")
       return nil
     }
@@ -81,7 +81,7 @@ extension Reading {
     guard facts, let address = names.listenerWithoutClientCertificates else { return }
     warn(
       position,
-      "the listener \(address.quoted) asks for no certificate: through it this route is reached without these headers")
+      "the listener \(address.quoted) asks for no certificate: requests through it arrive without these headers")
   }
 
   fileprivate func ruleFields(_ node: SourceNode, _ what: String) -> [HeaderRules.Field] {
@@ -93,10 +93,10 @@ extension Reading {
       else { continue }
       if !FieldRules.isValue(value) {
         // A secret from a file is never shown.
-        let shown = value == text ? " \(value.quoted)" : ""
+        let shown = value == text ? value.quoted : "the file's text"
         error(
           entry.value.position,
-          "no field can have the value\(shown): no line breaks or other controls, no space at the ends")
+          "\(shown) is not a valid header value: remove line breaks, control characters and spaces at the ends")
         continue
       }
       var field = HeaderRules.Field(name: entry.key, value: value)
@@ -141,7 +141,7 @@ extension Reading {
         }
         error(
           position,
-          "the header \(name.quoted) stands \(other == key ? "twice in '\(key)'" : "in '\(other)' too"): remove one")
+          "the header \(name.quoted) appears \(other == key ? "twice in '\(key)'" : "in '\(other)' too"): remove one")
       }
     }
   }
@@ -200,7 +200,7 @@ extension ValueType where Value == [String] {
   private static func stripProblem(_ pattern: String) -> String? {
     let stem = pattern.hasSuffix("*") ? String(pattern.dropLast()) : pattern
     if stem.isEmpty { return "'*' would strip every header: write a prefix such as X-User-*" }
-    if stem.contains("*") { return "'*' stands only at the end, as in X-User-*: \(pattern.quoted)" }
+    if stem.contains("*") { return "'*' is allowed only at the end, as in X-User-*: \(pattern.quoted)" }
     return FieldRules.problem(ofRuleName: stem)
   }
 }

@@ -9,7 +9,7 @@ extension Reading {
     for (key, kinds) in owners where section.has(key) && !kinds.contains(kind) {
       let expected = alternatives(kinds.map(\.rawValue))
       error(
-        section.keyPosition(key), "'\(key)' belongs to a check of the type \(expected): remove it, or write that type")
+        section.keyPosition(key), "'\(key)' requires a check of the type \(expected): remove it, or write that type")
     }
   }
 
@@ -18,7 +18,7 @@ extension Reading {
     guard case .mapping(let entries) = node.content else { return }
     for entry in entries {
       if entry.key == "type", check.kind == .grpc, upstream.protocol != .http2 {
-        error(entry.value.position, "a check of gRPC is made over HTTP/2: write protocol: http2 for this upstream")
+        error(entry.value.position, "a gRPC check requires HTTP/2: write protocol: http2 for this upstream")
       }
       if entry.key == "port", check.port != nil, upstream.servers.contains(where: { $0.address.host.isEmpty }) {
         error(entry.value.position, "a server with a unix: address has no 'port': remove it")
@@ -37,7 +37,8 @@ extension Reading {
       } else if let range = Self.statusRange(item) {
         ejection.statuses.append(range)
       } else {
-        error(item.position, "'on' has \(alternatives(words + ["a status such as 503 or 500-599"])), not \(item.kind)")
+        let expected = alternatives(words + ["a status such as 503 or 500-599"])
+        error(item.position, "'on' must contain \(expected), not \(item.kind)")
       }
     }
     return true
@@ -62,14 +63,14 @@ extension ValueType where Value == String {
       guard let path = reading.line(node, what) else { return nil }
       if path.utf8.first == UInt8(ascii: "/"), path.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) { return path }
       reading.error(
-        node.position, "\(what) begins with '/' and has no spaces, and what is not ASCII is percent-encoded")
+        node.position, "\(what) must begin with '/', and all but visible ASCII must be percent-encoded")
       return nil
     })
 
   static let checkHost = ValueType(.text("name, with a port or without")) { node, reading, what in
     guard let host = reading.line(node, what) else { return nil }
     if host.utf8.allSatisfy({ $0.isAlphanumeric || "-._:[]".utf8.contains($0) }) { return host.lowercased() }
-    reading.error(node.position, "\(what) is a name or an address, with a port or without, not \(node.kind)")
+    reading.error(node.position, "\(what) must be a name or an address, with a port or without, not \(node.kind)")
     return nil
   }
 
@@ -98,7 +99,7 @@ extension ValueType where Value == [ClosedRange<Int>] {
           let range = Reading.statusRange(item)
           if range == nil {
             reading.error(
-              item.position, "\(what) has codes from 200 to 599 and ranges of them such as 200-299, not \(item.kind)")
+              item.position, "\(what) must contain codes from 200 to 599 or ranges such as 200-299, not \(item.kind)")
           }
           return range
         }

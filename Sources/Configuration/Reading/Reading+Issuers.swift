@@ -14,7 +14,8 @@ extension Reading {
   private func issuer(_ entry: SourceNode.Entry) -> Issuer? {
     checkName(entry, "an issuer")
     if entry.key == "public" {
-      error(entry.keyPosition, "no issuer may be called 'public': it is the word for a route that is open to all")
+      error(
+        entry.keyPosition, "an issuer cannot be named 'public', which opens a route to everyone: write another name")
     }
     guard
       let section = Section(
@@ -40,15 +41,15 @@ extension Reading {
     if let node = section["audiences"], case .list(let items) = node.content, items.isEmpty {
       warn(
         node.position,
-        "with 'audiences: []' a token that was made for another service passes here: write [name-of-this-api]")
+        "with 'audiences: []' a token for another service passes here: write [name-of-this-api]")
     }
     if let node = section["required_claims"], !issuer.policy.requiredClaims.contains("exp") {
-      warn(node.position, "a token without 'exp' passes for ever: name exp here unless that is meant")
+      warn(node.position, "a token without 'exp' never expires: add exp here unless that is intended")
     }
     if issuer.stale < issuer.refresh, section.has("stale") || section.has("refresh") {
       warn(
         section.keyPosition(section.has("stale") ? "stale" : "refresh"),
-        "'stale' is shorter than 'refresh': one missed fetch takes the issuer's keys away")
+        "'stale' is shorter than 'refresh': one failed fetch removes the issuer's keys")
     }
   }
 
@@ -103,7 +104,7 @@ extension Reading {
   fileprivate func keySource(_ node: SourceNode, _ what: String) -> KeySource? {
     switch node.content {
     case .list:
-      error(node.position, "\(what) is a URL, a file, or a key set: write jwks: { keys: […] }")
+      error(node.position, "\(what) must be a URL, a file, or a key set: write jwks: { keys: […] }")
       return nil
     case .mapping(let entries):
       guard entries.contains(where: { $0.key == "keys" }) else {
@@ -130,7 +131,7 @@ extension Reading {
       for key in set.dropped {
         warn(
           position,
-          "\(title) has a key \(key.keyID.map { $0.quoted + " " } ?? "")that is left out: it \(key.reason.rawValue)")
+          "\(title) has a key \(key.keyID.map { $0.quoted + " " } ?? "")that is ignored: it \(key.reason.rawValue)")
       }
       let unused = policy.algorithms.filter { algorithm in
         algorithm.isSymmetric && !set.keys.contains { $0.mayVerify(algorithm) }
@@ -138,7 +139,7 @@ extension Reading {
       if let first = unused.map(\.rawValue).sorted().first {
         error(
           position,
-          "\(first) is named, but \(title) holds no shared secret ('oct') for it: remove the algorithm, or add the key")
+          "\(first) is listed, but \(title) has no shared secret ('oct') for it: remove the algorithm, or add the key")
       }
     } catch {
       self.error(position, "\(title) \(Self.explanation(of: error))")
@@ -148,14 +149,14 @@ extension Reading {
   private static func explanation(of error: KeySetError) -> String {
     switch error {
     case .tooLarge: "is larger than 1 MiB"
-    case .tooManyKeys: "holds more than \(KeySet.keyCountMax) keys"
-    case .notJSON: "is not JSON, or names a member twice"
+    case .tooManyKeys: "has more than \(KeySet.keyCountMax) keys"
+    case .notJSON: "is not JSON, or has a member twice"
     case .notKeySet: "has no list 'keys' (RFC 7517 §5)"
     case .noUsableKey(let dropped):
       if let first = dropped.first {
-        "holds no usable key: \(first.keyID.map { $0.quoted } ?? "the first") \(first.reason.rawValue)"
+        "has no usable key: \(first.keyID.map { $0.quoted } ?? "the first") \(first.reason.rawValue)"
       } else {
-        "holds no key"
+        "has no key"
       }
     }
   }
@@ -165,7 +166,7 @@ extension Reading {
     if url.isSecure || url.isLoopback || isInsecure { return }
     error(
       position,
-      "keys over plain http from \(url.host.quoted) could be anyone's: write https://, "
+      "keys over plain http from \(url.host.quoted) could be forged: write https://, "
         + "or insecure: true if the network is trusted"
     )
   }
@@ -174,7 +175,10 @@ extension Reading {
   private func refuseSharedSecrets(_ policy: IssuerPolicy, at position: SourcePosition) {
     let symmetric = policy.algorithms.filter(\.isSymmetric).map(\.rawValue).sorted()
     guard let first = symmetric.first else { return }
-    error(position, "\(first) wants a shared secret, which no URL may give out: write the key set inline or as a file")
+    error(
+      position,
+      "\(first) requires a shared secret, which must not be served at a URL: "
+        + "write the key set inline or as a file")
   }
 }
 
@@ -197,9 +201,9 @@ extension ValueType where Value == Set<SignatureAlgorithm> {
     let known = SignatureAlgorithm.allCases.map(\.rawValue)
     let exact = known.first { $0.lowercased() == name.lowercased() }
     if let near = exact ?? nearestName(to: name, among: known) {
-      return "no algorithm is called \(name.quoted): did you mean '\(near)'?"
+      return "\(name.quoted) is not a known algorithm: did you mean '\(near)'?"
     }
-    return "no algorithm is called \(name.quoted): the known ones are \(known.joined(separator: ", "))"
+    return "\(name.quoted) is not a known algorithm: write one of \(known.joined(separator: ", "))"
   }
 }
 
@@ -221,7 +225,7 @@ extension ValueType where Value == String {
     if let bytes = reading.contents(of: path, at: node.position),
       !String(decoding: bytes, as: UTF8.self).contains("-----BEGIN CERTIFICATE-----")
     {
-      reading.error(node.position, "the file \(file.quoted) holds no certificate in PEM form")
+      reading.error(node.position, "the file \(file.quoted) contains no certificate in PEM form")
     }
     return file
   }

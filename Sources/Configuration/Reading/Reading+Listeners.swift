@@ -69,7 +69,7 @@ extension ValueType where Value == UInt16 {
     guard text.utf8.count == 4, text.hasPrefix("0"), let mode = UInt16(text, radix: 8) else {
       reading.error(
         node.position,
-        "\(what) is the permissions of the socket as four octal digits, such as \"0660\", not \(node.kind)")
+        "\(what) must be the permissions of the socket as four octal digits, such as \"0660\", not \(node.kind)")
       return nil
     }
     return mode

@@ -9,14 +9,14 @@ extension Reading {
     let example = quantity == .duration ? "s" : "KiB"
     let names = quantity.units.map(\.name)
     guard case .scalar(let scalar) = node.content else {
-      error(node.position, "\(what) is \(kind), such as 10\(example), not \(node.kind)")
+      error(node.position, "\(what) must be \(kind), such as 10\(example), not \(node.kind)")
       return nil
     }
     let text = scalar.text
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     let unit = text.dropFirst(digits.count)
     guard !digits.isEmpty else {
-      error(node.position, "\(what) is \(kind), such as 10\(example), not \(node.kind)")
+      error(node.position, "\(what) must be \(kind), such as 10\(example), not \(node.kind)")
       return nil
     }
     if unit.isEmpty {
@@ -35,7 +35,7 @@ extension Reading {
     let (value, isOverflow) = (Int64(digits) ?? .max).multipliedReportingOverflow(by: unit.amount)
     guard !isOverflow, lowest <= value, value <= highest else {
       error(
-        node.position, "\(what) is from \(quantity.text(lowest)) to \(quantity.text(highest)), not \(node.kind)")
+        node.position, "\(what) must be from \(quantity.text(lowest)) to \(quantity.text(highest)), not \(node.kind)")
       return nil
     }
     return value
@@ -47,7 +47,7 @@ extension Reading {
       return nil
     }
     if value % 1000 != 0 {
-      error(node.position, "\(what) is told in whole seconds: write \("\(value / 1000 + 1)s".shown)")
+      error(node.position, "\(what) requires whole seconds: write \("\(value / 1000 + 1)s".shown)")
       return nil
     }
     return value
@@ -60,7 +60,7 @@ extension Reading {
     {
       return value
     }
-    error(node.position, "\(what) is from \(range.lowerBound)% to \(range.upperBound)%, not \(node.kind)")
+    error(node.position, "\(what) must be from \(range.lowerBound)% to \(range.upperBound)%, not \(node.kind)")
     return nil
   }
 

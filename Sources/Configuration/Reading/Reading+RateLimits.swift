@@ -15,7 +15,8 @@ extension Reading {
     guard entry.key.utf8.count <= 64, entry.key.utf8.allSatisfy({ $0.isAlphanumeric || "-_.".utf8.contains($0) }) else {
       error(
         entry.keyPosition,
-        "\(entry.key.quoted) is told to clients: a rate limit's name has letters, digits, '-', '_' and '.'")
+        "\(entry.key.quoted) is not a valid name of a rate limit, which clients see: "
+          + "write letters, digits, '-', '_' and '.'")
       return nil
     }
     return rateLimit(entry.value, RateLimit.sharedSettings, name: entry.key)
@@ -31,12 +32,13 @@ extension Reading {
       guard let (use, key) = rateLimitUse(node, what, number: result.count + 1) else { continue }
       if case .value(.claim(let path)) = key, route.isPublic {
         error(
-          node.position, "'auth: public' verifies no token, so there is no claim \(path.description.quoted) to count by"
+          node.position,
+          "a route with 'auth: public' verifies no token: the claim \(path.description.quoted) is not available"
         )
         continue
       }
       if result.contains(use), case .shared = use {
-        error(node.position, "this rate limit stands twice: remove one")
+        error(node.position, "this rate limit appears twice: remove one")
         continue
       }
       result.append(use)

@@ -28,7 +28,7 @@ extension Reading {
       let advice =
         near.flatMap { near in examples.first { $0 == near || $0 == near + ":NAME" } }.map { "did you mean '\($0)'?" }
         ?? "write \(alternatives(examples))"
-      error(position, "\(what) has no value \(text.quoted): \(advice)")
+      error(position, "\(text.quoted) is not a valid value for \(what): \(advice)")
       return nil
     }
     return requestValue(form, name ?? "", at: position)

@@ -8,10 +8,10 @@ extension Reading {
     let names = names(node, "'on'", item: "a failure") { name in
       if words.contains(name) || Self.serverError(name) != nil { return nil }
       if let near = nearestName(to: name, among: words) {
-        return "\(name.quoted) is no failure: did you mean '\(near)'?"
+        return "\(name.quoted) is not a known failure: did you mean '\(near)'?"
       }
       return
-        "\(name.quoted) is no failure to try again after: write \(alternatives(words + ["a status from 500 to 599"]))"
+        "\(name.quoted) is not a failure that can be retried: write \(alternatives(words + ["a status from 500 to 599"]))"
     }
     guard let names else { return false }
     retry.conditions = names.compactMap(Retry.Condition.init(rawValue:))
@@ -32,16 +32,16 @@ extension Reading {
     if identity.contains(where: { FieldRules.folded($0) == folded }) {
       error(node.position, "\(name.quoted) is an identity header of this route: write another name")
     } else if ruled.contains(where: { FieldRules.folded($0) == folded }) {
-      error(node.position, "'request_headers' speaks of \(name.quoted) too: remove one")
+      error(node.position, "'request_headers' names \(name.quoted) too: remove one")
     } else if !section.has("timeout") {
-      error(node.position, "'deadline_header' tells how much of the route's 'timeout' is left: write timeout: 60s")
+      error(node.position, "'deadline_header' requires 'timeout', whose rest it reports: write timeout: 60s")
     }
   }
 
   func checkMirror(_ route: Route, section: Section) {
     guard let mirror = route.mirror, let node = section["mirror"]?.entry("upstream")?.value else { return }
     if route.action == .upstream(mirror.upstream) {
-      error(node.position, "the route's own upstream gets the request already: write another one")
+      error(node.position, "the route already sends the request to this upstream: write another one")
     }
   }
 }
@@ -54,7 +54,7 @@ extension ValueType where Value == String {
       return nil
     }
     if FieldRules.problem(ofIdentityName: name) != nil {
-      reading.error(node.position, "\(name.quoted) has a meaning of its own: write a name such as X-Request-Deadline")
+      reading.error(node.position, "\(name.quoted) is a standard header: write a name such as X-Request-Deadline")
       return nil
     }
     return name

@@ -26,12 +26,12 @@ struct RouteContext {
 extension Reading {
   fileprivate func routes(_ node: SourceNode, _ what: String) -> [Route] {
     guard case .list(let items) = node.content, !items.isEmpty else {
-      error(node.position, "\(what) is a list with at least one route: write - path: /* and what may pass there")
+      error(node.position, "\(what) must be a list with at least one route: write - path: /* and who may pass")
       return []
     }
     // LIMIT: 100,000 routes.
     if items.count > 100_000 {
-      error(node.position, "\(what) holds more than 100000 routes")
+      error(node.position, "\(what) has more than 100000 routes")
       return []
     }
     let routes = items.compactMap { route($0) }
@@ -113,7 +113,7 @@ extension Reading {
   fileprivate func host(_ node: SourceNode, _ what: String) -> HostPattern? {
     guard let text = line(node, what)?.lowercased() else { return nil }
     if text == "*" {
-      error(node.position, "a route for every host is one without 'host': remove the key")
+      error(node.position, "a route without 'host' matches every host: remove the key")
       return nil
     }
     let isWild = text.hasPrefix("*.")
@@ -123,22 +123,23 @@ extension Reading {
       if IPAddress(literal)?.isIPv4 == false { return .exact(literal) }
     }
     if name.contains("://") || name.contains("/") {
-      error(node.position, "'host' is a name only, without scheme and path: \(text.quoted)")
+      error(node.position, "'host' must be a name without scheme and path: \(text.quoted)")
       return nil
     }
     if let colon = name.lastIndex(of: ":") {
       error(
         node.position,
-        "'host' has no port, it matches every one: write \(String(text.dropLast(name[colon...].count)).quoted)")
+        "'host' must not have a port, because it matches all of them: "
+          + "write \(String(text.dropLast(name[colon...].count)).quoted)")
       return nil
     }
     if name.contains("*") {
-      error(node.position, "'*' stands only at the front of a host, as in \"*.example.com\": \(text.quoted)")
+      error(node.position, "'*' is allowed only at the start of a host, as in \"*.example.com\": \(text.quoted)")
       return nil
     }
     if IPAddress(name) != nil, !isWild { return .exact(name) }
     if let problem = hostNameProblem(name) {
-      error(node.position, "\(text.quoted) is no host name: \(problem)")
+      error(node.position, "\(text.quoted) is not a valid host name: \(problem)")
       return nil
     }
     return isWild ? .subdomains(of: name) : .exact(name)
@@ -158,12 +159,14 @@ extension Reading {
         continue
       }
       if result.contains(where: { FieldRules.folded($0.name) == FieldRules.folded(name) }) {
-        error(entry.keyPosition, "the header \(entry.key.quoted) stands twice: remove one")
+        error(entry.keyPosition, "the header \(entry.key.quoted) appears twice: remove one")
         continue
       }
       guard let value = text(entry.value, "the value of \(entry.key.quoted)") else { continue }
       guard FieldRules.isValue(value) else {
-        error(entry.value.position, "no field can have the value \(value.quoted): no line breaks, no space at the ends")
+        error(
+          entry.value.position,
+          "\(value.quoted) is not a valid header value: remove line breaks and spaces at the ends")
         continue
       }
       result.append(HeaderMatch(name: name, value: value))
@@ -205,10 +208,12 @@ extension ValueType where Value == [String] {
   static let methods = ValueType.names("list", item: "a method", check: methodProblem)
 
   private static func methodProblem(_ name: String) -> String? {
-    guard FieldRules.isToken(name) else { return "\(name.quoted) is no method" }
-    if name == "TRACE" { return "the gateway forwards no TRACE, which shows what it tells upstreams: remove it" }
-    if name == "CONNECT" { return "the gateway opens no tunnels: remove CONNECT" }
-    if name == "*" { return "a route for every method is one without 'methods': remove the key" }
+    guard FieldRules.isToken(name) else { return "\(name.quoted) is not a valid method" }
+    if name == "TRACE" {
+      return "the gateway does not forward TRACE, which would show what it sends to upstreams: remove it"
+    }
+    if name == "CONNECT" { return "the gateway does not open tunnels: remove CONNECT" }
+    if name == "*" { return "a route without 'methods' matches every method: remove the key" }
     let upper = name.uppercased()
     if upper != name { return "methods are written in capitals: write \(upper.shown)" }
     return nil

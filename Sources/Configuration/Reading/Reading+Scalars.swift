@@ -5,11 +5,12 @@ extension Reading {
   /// Text. A number is taken as it is written. `true`, `false` and `null` require quotes, so that no one is surprised.
   func text(_ node: SourceNode, _ what: String) -> String? {
     guard case .scalar(let scalar) = node.content else {
-      error(node.position, "\(what) is text, not \(node.kind)")
+      error(node.position, "\(what) must be text, not \(node.kind)")
       return nil
     }
     if scalar.isPlain, ["true", "True", "TRUE", "false", "False", "FALSE"].contains(scalar.text) || node.isNull {
-      error(node.position, "\(what) is text, not \(node.kind): put it in quotes if it is meant so")
+      let advice = scalar.text.isEmpty ? "" : ": put it in quotes"
+      error(node.position, "\(what) must be text, not \(node.kind)\(advice)")
       return nil
     }
     return scalar.text
@@ -23,7 +24,7 @@ extension Reading {
       return nil
     }
     if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
-      error(node.position, "\(what) holds a control character: \(text.quoted)")
+      error(node.position, "\(what) contains a control character: \(text.quoted)")
       return nil
     }
     return text
@@ -34,18 +35,18 @@ extension Reading {
       if ["true", "True", "TRUE"].contains(scalar.text) { return true }
       if ["false", "False", "FALSE"].contains(scalar.text) { return false }
     }
-    error(node.position, "\(what) is true or false (without quotes), not \(node.kind)")
+    error(node.position, "\(what) must be true or false (without quotes), not \(node.kind)")
     return nil
   }
 
   func integer(_ node: SourceNode, _ what: String, in range: ClosedRange<Int>) -> Int? {
-    let wanted = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
     guard case .scalar(let scalar) = node.content, scalar.isPlain else {
-      error(node.position, "\(what) is \(wanted), without quotes, not \(node.kind)")
+      error(node.position, "\(what) must be \(expected), without quotes, not \(node.kind)")
       return nil
     }
     guard let value = decimal(scalar.text), range.contains(value) else {
-      error(node.position, "\(what) is \(wanted), not \(node.kind)")
+      error(node.position, "\(what) must be \(expected), not \(node.kind)")
       return nil
     }
     return value
@@ -55,9 +56,9 @@ extension Reading {
   func list(_ node: SourceNode, _ what: String, isEmptyAllowed: Bool = false) -> [SourceNode]? {
     guard case .list(let items) = node.content else {
       if case .scalar(let scalar) = node.content, !node.isNull {
-        error(node.position, "\(what) is a list: write [\(scalar.text.shown)]")
+        error(node.position, "\(what) must be a list: write [\(scalar.text.shown)]")
       } else {
-        error(node.position, "\(what) is a list, not \(node.kind)")
+        error(node.position, "\(what) must be a list, not \(node.kind)")
       }
       return nil
     }
@@ -80,7 +81,7 @@ extension Reading {
       if let problem = check(name) {
         error(item_.position, problem)
       } else if result.contains(name) {
-        error(item_.position, "\(name.quoted) stands twice in \(what): remove one")
+        error(item_.position, "\(name.quoted) appears twice in \(what): remove one")
       } else {
         result.append(name)
       }
@@ -91,7 +92,7 @@ extension Reading {
   /// The entries of a mapping whose keys are free names.
   func entries(_ node: SourceNode, _ what: String, example: String) -> [SourceNode.Entry]? {
     guard case .mapping(let entries) = node.content else {
-      error(node.position, "\(what) is a mapping, not \(node.kind): write \(example)")
+      error(node.position, "\(what) must be a mapping, not \(node.kind): write \(example)")
       return nil
     }
     return entries
@@ -102,9 +103,9 @@ extension Reading {
     guard let text = text(node, what) else { return nil }
     if known.contains(text) { return text }
     if let near = nearestName(to: text, among: known) {
-      error(node.position, "\(what) has no value \(text.quoted): did you mean '\(near)'?")
+      error(node.position, "\(text.quoted) is not a valid value for \(what): did you mean '\(near)'?")
     } else {
-      error(node.position, "\(what) has no value \(text.quoted): write \(alternatives(known))")
+      error(node.position, "\(text.quoted) is not a valid value for \(what): write \(alternatives(known))")
     }
     return nil
   }

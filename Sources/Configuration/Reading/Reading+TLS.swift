@@ -12,7 +12,7 @@ extension Reading {
     } else {
       error(
         section.keyPosition("client_crl"),
-        "'client_crl' is for client certificates, and there is no 'client_ca': write client_ca: clients.crt, or "
+        "'client_crl' requires 'client_ca': write client_ca: clients.crt, or "
           + "remove it")
     }
   }
@@ -24,7 +24,7 @@ extension Reading {
       if section.has("client_ca") {
         error(
           section.keyPosition("client_ca"),
-          "'client_ca' is for client certificates, which are not asked for: "
+          "'client_ca' requires client certificates: "
             + "write client_certificates: optional or required, or remove it")
       }
     case .optional(let authority), .required(let authority):
@@ -33,8 +33,7 @@ extension Reading {
       } else if !section.has("client_ca") {
         error(
           section.keyPosition("client_certificates"),
-          "'client_certificates: \(certificates.keyword)' has no 'client_ca': "
-            + "write client_ca: clients.crt, whom they must come from")
+          "'client_certificates: \(certificates.keyword)' requires 'client_ca': write client_ca: clients.crt")
         certificates = .none
       }
     }
@@ -53,7 +52,7 @@ extension Reading {
       }
       let certificate = located("certificate", files.certificate)
       if result.contains(where: { $0.certificate == files.certificate }) {
-        error(certificate.position, "the certificate \(files.certificate.quoted) stands twice: remove one")
+        error(certificate.position, "the certificate \(files.certificate.quoted) appears twice: remove one")
         continue
       }
       note(
@@ -68,7 +67,7 @@ extension Reading {
   /// What follows from several keys of an upstream's TLS.
   func finish(_ tls: inout UpstreamTLS, _ section: Section) {
     for (one, other) in [("certificate", "key"), ("key", "certificate")] where section.has(one) && !section.has(other) {
-      error(section.keyPosition(one), "'\(one)' without '\(other)': write both, or none")
+      error(section.keyPosition(one), "'\(one)' requires '\(other)': write both, or neither")
     }
     if let files = tls.certificate, let certificate = section["certificate"], let key = section["key"],
       !section.refused.contains("key")
@@ -81,9 +80,9 @@ extension Reading {
     if !tls.isVerified {
       warn(
         section.keyPosition("verify"),
-        "'verify: false' takes whoever answers for the upstream: write 'ca' with its authority instead")
+        "with 'verify: false' any server can pose as the upstream: write 'ca' with its authority instead")
       if section.has("ca") {
-        error(section.keyPosition("ca"), "'ca' is for verifying, and 'verify: false' says not to: remove one")
+        error(section.keyPosition("ca"), "'ca' has no effect with 'verify: false': remove one")
       }
     }
   }
@@ -95,7 +94,7 @@ extension Reading {
     }
     error(
       node.position,
-      "a 'unix:' server has no name that its certificate could be for: write server_name: orders.internal")
+      "the certificate of a 'unix:' server requires a name: write server_name: orders.internal")
   }
 
   private func isUnixSocket(_ server: Upstream.Server) -> Bool {
@@ -149,11 +148,11 @@ extension ValueType where Value == String {
     if IPAddress(name) != nil {
       reading.error(
         node.position,
-        "\(what) is a host name, not \(name.quoted): leave it out, and the server's own address is verified")
+        "\(what) must be a host name, not \(name.quoted): remove it to verify the server's own address")
       return nil
     }
     if let problem = hostNameProblem(name) {
-      reading.error(node.position, "\(what) is no host name in \(name.quoted): \(problem)")
+      reading.error(node.position, "\(name.quoted) is not a valid host name: \(problem)")
       return nil
     }
     return name
@@ -184,7 +183,7 @@ extension ValueType where Value == [ApplicationProtocol] {
     read: { node, reading, what in
       let known = ApplicationProtocol.allCases.map(\.rawValue)
       let names = reading.names(node, what, item: "a protocol") { name in
-        known.contains(name) ? nil : "\(what) has no protocol \(name.quoted): write \(alternatives(known))"
+        known.contains(name) ? nil : "\(name.quoted) is not a valid protocol: write \(alternatives(known))"
       }
       return names?.compactMap(ApplicationProtocol.init(rawValue:))
     })

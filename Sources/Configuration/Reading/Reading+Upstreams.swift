@@ -28,7 +28,7 @@ extension Reading {
       checkHealth(check, of: upstream, at: node)
     }
     if section.has("queue"), !["max_requests", "max_requests_per_server", "adaptive"].contains(where: section.has) {
-      error(section.keyPosition("queue"), "nothing waits in a 'queue' without a limit: write max_requests beside it")
+      error(section.keyPosition("queue"), "'queue' requires a limit: write max_requests too")
     }
   }
 
@@ -43,7 +43,7 @@ extension Reading {
     for item in items {
       guard let server = server(item) else { continue }
       if result.contains(where: { $0.address == server.address }) {
-        error(item.position, "the server \(server.address.description.shown) stands twice: give it a weight instead")
+        error(item.position, "the server \(server.address.description.shown) appears twice: give it a weight instead")
         continue
       }
       result.append(server)
@@ -65,8 +65,8 @@ extension Reading {
     if !isGood {
       error(
         entry.keyPosition,
-        "the name \(name.quoted) of \(what) is none: write up to 64 letters, digits, '.', '_' and '-', "
-          + "the first a letter or digit"
+        "\(name.quoted) is not a valid name of \(what): write up to 64 letters, digits, '.', '_' and '-', "
+          + "beginning with a letter or digit"
       )
     }
   }

@@ -5,7 +5,7 @@ extension Reading {
     if route.webSocket == nil { return }
     let position = section.keyPosition("websocket")
     if route.action.upstreams.isEmpty {
-      error(position, "a WebSocket leads to an upstream, and this route answers by itself: remove 'websocket'")
+      error(position, "'websocket' requires an upstream, and this route has none: remove it")
       return
     }
     for index in route.action.upstreams where index < names.upstreams.count {
@@ -13,8 +13,8 @@ extension Reading {
       guard names.protocols[name] == .http2 else { continue }
       error(
         position,
-        "a WebSocket goes to an upstream over HTTP/1.1, and \(name.quoted) has 'protocol: http2': "
-          + "write an upstream with protocol: http1 for this route")
+        "a WebSocket requires HTTP/1.1, and the upstream \(name.quoted) has 'protocol: http2': "
+          + "write an upstream with protocol: http1")
     }
     if route.hasCookieSource, let cors = route.cors,
       let open = [CORS.Origin.any, .exact("null")].first(where: cors.origins.contains)
@@ -23,7 +23,7 @@ extension Reading {
       warn(
         section.keyPosition("cors"),
         "with the origin '\(name)' any page may open this WebSocket with the cookie of its visitor: "
-          + "name origins in 'cors'"
+          + "list origins in 'cors'"
       )
     }
     if !route.methods.isEmpty, !route.methods.contains("GET") {

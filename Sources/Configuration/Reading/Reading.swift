@@ -116,7 +116,7 @@ extension Reading {
       name.utf8.first.map { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? false
       && name.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "_") }
     guard isName else {
-      errorInValue(position, "\(name.quoted) is no name of a variable: write ${NAME} or ${NAME:-default}")
+      errorInValue(position, "\(name.quoted) is not a valid variable name: write ${NAME} or ${NAME:-default}")
       return nil
     }
     if let value = environment[name], !(value.isEmpty && parts.count == 2) {

@@ -14,7 +14,7 @@ struct Section {
   init?(_ node: SourceNode, _ table: SettingTable, _ reading: Reading, example: String? = nil) {
     guard case .mapping(let entries) = node.content else {
       let hint = example ?? table.example ?? table.keys.first.map { "\($0.name): …" } ?? ""
-      reading.error(node.position, "\(table.title) is a mapping of keys, not \(node.kind): write \(hint)")
+      reading.error(node.position, "\(table.title) must be a mapping, not \(node.kind): write \(hint)")
       return nil
     }
     position = node.position
@@ -44,7 +44,7 @@ struct Section {
       return "\(table.title) has no key \(key.quoted): it belongs in \(home.title)"
     }
     let known = table.keys.filter(\.isSupported).map(\.name).joined(separator: ", ")
-    return "\(table.title) has no key \(key.quoted): the known ones are \(known)"
+    return "\(table.title) has no key \(key.quoted): the known keys are \(known)"
   }
 
   /// The value of a key that the table knows. Nil when the file does not have it, or has it wrong (which was reported).

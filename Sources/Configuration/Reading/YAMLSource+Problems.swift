@@ -28,13 +28,14 @@ extension YAMLSource {
         SourcePosition(line: position.line, column: max(1, position.column - 1)),
         "a value that begins with '&' must be quoted")
     case (_, _, "\t"):
-      reading.error(position, "a tab stands here; YAML is indented with spaces")
+      reading.error(position, "a tab is not allowed here: indent with spaces")
     case (_, _, "@"), (_, _, "`"), (_, _, "%"):
       reading.error(position, "a value that begins with '\(next.map { String(Character($0)) } ?? "")' must be quoted")
     case ("but found another document", _, _):
-      reading.error(position, "a second document begins here; a configuration is one document, so remove this line")
+      reading.error(
+        position, "a second document begins here: remove this line, because a configuration is one document")
     case ("found undefined alias", _, _):
-      reading.error(position, "no anchor of this name stands above; a value that begins with '*' must be quoted")
+      reading.error(position, "no anchor above has this name: quote the value if it begins with '*'")
     case ("mapping values are not allowed in this context", _, _):
       reading.error(
         position, "a ':' is not allowed here: quote the value if it holds ': ', or check the indentation of this line")
@@ -42,16 +43,16 @@ extension YAMLSource {
       reading.error(
         position, "this line does not fit the lines above: check its indentation, and that every key ends in ':'")
     case ("could not find expected ':'", _, _):
-      reading.error(position, "a key without ':' stands before this place; write 'key: value'")
+      reading.error(position, "a key before this position has no ':': write 'key: value'")
     case ("did not find expected ',' or '}'", _, _):
-      reading.error(position, "expected ',' or '}' here; text with { } : or , inside { … } must be quoted")
+      reading.error(position, "expected ',' or '}' here: quote text with { } : or , inside { … }")
     case ("did not find expected ',' or ']'", _, _):
-      reading.error(position, "expected ',' or ']' here; text with [ ] : or , inside [ … ] must be quoted")
+      reading.error(position, "expected ',' or ']' here: quote text with [ ] : or , inside [ … ]")
     case ("did not find expected node content", _, _):
       reading.error(
-        position, "expected a value here; text that begins with ':' or ',' inside { … } or [ … ] must be quoted")
+        position, "expected a value here: quote text that begins with ':' or ',' inside { … } or [ … ]")
     case ("found unexpected end of stream", _, _):
-      reading.error(position, "the file ends inside a quoted text; close the quotes")
+      reading.error(position, "the file ends inside a quoted text: close the quotes")
     default:
       let before = context.isEmpty ? "" : context + ": "
       reading.error(position, "this is not YAML: \(before)\(problem)")

@@ -49,14 +49,15 @@ struct YAMLSource {
       return nil
     }
     if let position = Self.unprintablePosition(in: text) {
-      reading.error(position, "a control character stands here; remove it, or write it as an escape in double quotes")
+      reading.error(
+        position, "a control character is not allowed here: remove it, or write it as an escape in double quotes")
       return nil
     }
     var source = YAMLSource(reading: reading, star: Self.unusedScalar(in: text))
     guard let root = source.compose(text) else { return nil }
     guard let node = source.convert(root, depth: 0) else { return nil }
     if node.isNull {
-      reading.error(.start, "the file is empty; it wants at least 'listeners' and 'routes'")
+      reading.error(.start, "the file is empty: write at least 'listeners' and 'routes'")
       return nil
     }
     return node
@@ -82,7 +83,7 @@ struct YAMLSource {
         // No resolver: `no`, `on` and `yes` stay text, as YAML 1.2 has it. What `true` and `12` are decides who asks.
         parser = try Yams.Parser(yaml: text, resolver: .basic, encoding: .utf8)
         guard let root = try parser?.singleRoot() else {
-          reading.error(.start, "the file is empty; it wants at least 'listeners' and 'routes'")
+          reading.error(.start, "the file is empty: write at least 'listeners' and 'routes'")
           return nil
         }
         return root
@@ -225,7 +226,7 @@ struct YAMLSource {
       return nil
     }
     if let anchored = anchors[name] { return anchored }
-    reading.errorInValue(position, "no anchor of this name stands above; a value that begins with '*' must be quoted")
+    reading.errorInValue(position, "no anchor above has this name: quote the value if it begins with '*'")
     return nil
   }
 
@@ -282,7 +283,7 @@ struct YAMLSource {
   }
 
   private func twin(_ key: String, of first: String = "") -> String {
-    "the key \(key.quoted) stands twice in this mapping\(first): remove one"
+    "the key \(key.quoted) appears twice in this mapping\(first): remove one"
   }
 
   private func reportTwin(_ key: String, at position: SourcePosition, seen: [String: SourcePosition]) {

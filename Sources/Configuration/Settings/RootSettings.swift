@@ -15,7 +15,7 @@ extension GatewayConfiguration {
         "listeners", \.listeners, .listeners, "Where clients connect.",
         required: "write listeners: [{ address: 0.0.0.0:8080 }]"),
       Setting(
-        "trusted_proxies", .trustedProxies, "Peers that the gateway believes about their clients.",
+        "trusted_proxies", .trustedProxies, "Peers that are trusted to report their clients' addresses.",
         defaultValue: { _ in .list([]) }, read: { node, reading, file in reading.trustedProxies(node, into: &file) }),
       Setting(
         "dns", .mapping(DNS.settings.table), "Who resolves the names of servers.", otherwise: "as the system does",

@@ -43,10 +43,10 @@ extension Route {
     Setting("rewrite", \.rewrite, .mapping(Rewrite.settings), "How the path is changed for the upstream."),
     Setting(
       "request_headers", \.requestHeaders, .mapping(HeaderRules.requestSettings),
-      "Header fields that are changed on the way in."),
+      "Changes of the header fields of requests."),
     Setting(
       "response_headers", \.responseHeaders, .mapping(HeaderRules.responseSettings),
-      "Header fields that are changed on the way out."),
+      "Changes of the header fields of responses."),
   ]
 
   /// Where the route ends: it has one of these.
@@ -74,7 +74,7 @@ extension Route {
       "read_timeout", \.readTimeout, .readTimeout, "Between two reads of a response.", otherwise: "the upstream's"),
     Setting(
       "deadline_header", \.deadlineHeader, .deadlineHeader,
-      "Tells the upstream how much of `timeout` is left, in milliseconds. A client's own is removed."),
+      "The header in which the upstream gets the rest of `timeout` in milliseconds. A client's own is removed."),
     Setting(
       "body_size", \.bodySize, .bodySize, "The largest request body. For a gRPC call, all messages together.",
       otherwise: "that of `limits`"),
@@ -88,7 +88,7 @@ extension Route {
     Setting(
       "maintenance", \.maintenance, .maintenance, "Whether the route is closed.",
       otherwise: "as at the top of the file"),
-    Setting("websocket", \.webSocket, .webSocket, "Whether WebSockets are let through to the upstream."),
+    Setting("websocket", \.webSocket, .webSocket, "Whether clients may open WebSockets to the upstream."),
     Setting("mirror", \.mirror, .mapping(Mirroring.settings), "Copies of requests for another upstream."),
   ]
 }
@@ -129,7 +129,7 @@ extension Identity {
         "Removed besides the identity headers, and like them on every route. `X-User-*` is a prefix."),
       Setting(
         "forward_token", \.isTokenForwarded, .boolean,
-        "Whether the verified token is forwarded to the upstream, where it was."),
+        "Whether the verified token is forwarded to the upstream, unchanged."),
       Setting("payload", \.payloadHeader, .identityName, "Carries the whole verified payload in base64url."),
     ])
 }

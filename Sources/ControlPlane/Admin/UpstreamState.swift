@@ -79,7 +79,7 @@ extension Logger {
       case .descriptors: "no descriptors are left"
       }
     warning(
-      "there is no room for another connection: idle ones are closed, and if there are none, clients wait",
+      "the descriptor budget is used up: idle connections are closed, and new requests wait if there are none",
       metadata: ["reason": "\(reason)"])
   }
 
@@ -104,9 +104,9 @@ extension Logger {
       facts["server"] = "\(server)"
       notice("a server is back", metadata: facts)
     case .panicBegan:
-      warning("too few servers are well, requests go to all of them", metadata: facts)
+      warning("too few servers are healthy, requests go to all of them", metadata: facts)
     case .panicEnded:
-      notice("enough servers are well, requests go to those alone", metadata: facts)
+      notice("enough servers are healthy, requests go to those alone", metadata: facts)
     }
   }
 }

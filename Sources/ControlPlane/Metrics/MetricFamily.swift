@@ -58,7 +58,7 @@ enum MetricFamily: String, CaseIterable {
     case .requestDuration: "From a request's head to the end of its response."
     case .upstreamDuration: "From a request's first byte sent upstream to the response's head."
     case .upstreamRetries: "Requests sent again over another connection."
-    case .upstreamHealthy: "1 for a server that requests may go to, 0 for one that checks or failures have taken out."
+    case .upstreamHealthy: "1 for a server that requests may go to, 0 for one that health checks or ejection removed."
     case .upstreamChecks: "Active checks of servers by outcome."
     case .upstreamEjections: "How often failures ejected a server."
     case .upstreamPanic: "1 while so few servers are healthy that requests go to all of them."

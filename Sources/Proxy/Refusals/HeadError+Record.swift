@@ -32,7 +32,7 @@ extension HeadError {
       .init(
         501, .unimplemented,
         "A method that the gateway does not forward: TRACE, and CONNECT but for WebSockets in HTTP/2.",
-        advice: "Do not send these methods. The gateway is no forward proxy.")
+        advice: "Do not send these methods. The gateway is not a forward proxy.")
     case .versionUnsupported:
       .init(505, .unknown, "Neither HTTP/1.0 nor HTTP/1.1.", advice: "Speak HTTP/1.1.")
     case .fieldNameInvalid:

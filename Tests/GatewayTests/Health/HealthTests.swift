@@ -265,7 +265,7 @@ struct HealthTests {
         let refused = try await gateway.get("/")
         #expect(refused.status == 503 && refused["Retry-After"] == "1")
       } else {
-        _ = try await gateway.waitForLog("panic") { $0.contains("too few servers are well") }
+        _ = try await gateway.waitForLog("panic") { $0.contains("too few servers are healthy") }
         #expect(try await gateway.get("/").text == "a")
         #expect(try await gateway.metrics().sum("catraca_upstream_panic") == 1)
       }

@@ -65,7 +65,7 @@ import Tokens
     }
     let warned = try await check(Self.routes)
     #expect(warned.status == 0)
-    #expect(warned.text.contains("gateway.conf:7:23: warning: this route wants less than the one on line 6"))
+    #expect(warned.text.contains("gateway.conf:7:23: warning: this route requires less than the one on line 6"))
     #expect(warned.text.contains("'/exact/'"))
     let meant = try await check(Self.routes.replacing("auth: public", with: "auth: public, unprotected: allowed"))
     #expect(meant.status == 0 && !meant.text.contains("warning"), "\(meant.text)")

@@ -48,7 +48,7 @@ struct DescriptorTests {
     let metrics = try await gateway.metrics()
     #expect(metrics.sum("catraca_errors_total", ["reason": "upstream_connect_failed"]) == 0)
     #expect(metrics.sum("catraca_errors_total", ["reason": "idle_given_up"]) > 0)
-    let isReport: @Sendable (String) -> Bool = { $0.contains("there is no room for another connection") }
+    let isReport: @Sendable (String) -> Bool = { $0.contains("the descriptor budget is used up") }
     _ = try await gateway.waitForLog("that there is no room", isReport)
     // Once a minute.
     let minutes = Int((ContinuousClock.now - opening) / .seconds(60))

@@ -95,6 +95,82 @@ struct ContractTests {
     }
   }
 
+  /// Calls `body` for each key of the example that begins a line, with its record and the number of the line.
+  private func forEachKey(of lines: [String], _ body: (SettingKey, SourceNode, Int) -> Void) throws {
+    let reading = Reading(file: "", folder: "", environment: [:], readFile: { throw FileReadError(description: $0) })
+    let root = try #require(YAMLSource.tree(of: lines.joined(separator: "\n"), reading: reading))
+    func table(_ path: String) -> SettingTable? {
+      SettingTable.all.first { $0.path == path }
+        // What routes and the file share has one table.
+        ?? SettingTable.all.first { $0.path == path.split(separator: ".").last.map(String.init) }
+    }
+    func walk(_ node: SourceNode, _ path: String) {
+      switch node.content {
+      case .scalar: break
+      case .list(let items): items.forEach { walk($0, path + "[]") }
+      case .mapping(let entries):
+        let table = table(path) ?? table(path.replacing("[]", with: ""))
+        for entry in entries {
+          guard let table else {
+            walk(entry.value, path + "{}")
+            continue
+          }
+          let line = lines[entry.keyPosition.line - 1]
+          if let key = table.key(entry.key), line.prefix(entry.keyPosition.column - 1).allSatisfy({ " -".contains($0) })
+          {
+            body(key, entry.value, entry.keyPosition.line)
+          }
+          walk(entry.value, path.isEmpty ? entry.key : path + "." + entry.key)
+        }
+      }
+    }
+    walk(root, "")
+  }
+
+  /// The comment of a line, which may go on below it in the same column.
+  private func comment(of number: Int, _ lines: [String]) -> String {
+    guard let mark = lines[number - 1].firstRange(of: "  # ") ?? lines[number - 1].firstRange(of: " # ") else {
+      return ""
+    }
+    let line = lines[number - 1]
+    let column = line.distance(from: line.startIndex, to: mark.upperBound)
+    var result = String(line[mark.upperBound...])
+    for next in lines[number...] {
+      guard next.count > column, next.prefix(column).allSatisfy({ " #".contains($0) }),
+        next.prefix(column).hasSuffix("# ")
+      else { break }
+      result += " " + next.dropFirst(column)
+    }
+    return result
+  }
+
+  @Test("the example shows the default of each key, as its value or in its comment, and as the record has it")
+  func exampleDefaults() throws {
+    let lines = try wholeExample().split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    var count = 0
+    try forEachKey(of: lines) { key, value, number in
+      let comment = comment(of: number, lines)
+      let expected = (key.defaultValue.map { "\($0)" } ?? key.otherwise ?? "none").filter { $0 != "`" }
+      let shown: String?
+      if let match = comment.firstMatch(of: #/[Dd]efault: (.*?)(?:\. |\.?$)/#) {
+        shown = String(match.1)
+      } else if let match = comment.firstMatch(of: #/(\S+) \(the default\)/#) {
+        shown = String(match.1)
+      } else if key.defaultValue == nil {
+        shown = nil
+      } else if case .list(let items) = value.content {
+        shown = "[" + items.compactMap(\.text).joined(separator: ", ") + "]"
+      } else {
+        // A mapping stands for itself.
+        shown = value.text
+      }
+      guard let shown else { return }
+      count += 1
+      #expect(shown == expected, "line \(number) of gateway.conf.example: \(lines[number - 1])")
+    }
+    #expect(count > 60)
+  }
+
   @Test("the example passes without a warning, with no file and no variable there") func exampleIsGood() throws {
     let text = try Tree.text("gateway.conf.example")
     let result = ConfigurationReader.read(

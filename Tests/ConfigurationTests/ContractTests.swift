@@ -107,7 +107,7 @@ struct ContractTests {
     func walk(_ node: SourceNode, _ path: String) {
       switch node.content {
       case .scalar: break
-      case .list(let items): items.forEach { walk($0, path + "[]") }
+      case .list(let items): for item in items { walk(item, path + "[]") }
       case .mapping(let entries):
         let table = table(path) ?? table(path.replacing("[]", with: ""))
         for entry in entries {

@@ -25,7 +25,8 @@ enum Glossary {
   /// What to write instead of a wording of a message. Nil when there is none of them in it.
   static func advice(onMessage text: String) -> String? {
     if let advice = advice(on: text) { return advice }
-    let words = text.replacing(#/`[^`]*`/#, with: "").lowercased().split { !$0.isLetter && $0 != "-" && $0 != "_" }.joined(separator: " ")
+    let prose = text.replacing(#/`[^`]*`/#, with: "").lowercased()
+    let words = prose.split { !$0.isLetter && $0 != "-" && $0 != "_" }.joined(separator: " ")
     let padded = " " + words.replacing("there is no", with: "").replacing("there are no", with: "") + " "
     for (wording, instead) in replacedInMessages where padded.contains(" \(wording) ") && !padded.contains("no longer")
     {

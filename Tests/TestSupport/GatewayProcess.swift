@@ -133,14 +133,17 @@ package final class GatewayProcess: Sendable {
     return text + patient(configuration) + "\n"
   }
 
-  /// Gives clients all the time that a busy machine may take, where the test does not limit it.
+  /// Gives clients and servers all the time that a busy machine may take, where the test does not limit it.
   private static func patient(_ configuration: String) -> String {
-    var lines = configuration.components(separatedBy: "\n")
+    var lines = configuration.components(separatedBy: "\n").map { line in
+      line.contains("response_timeout:") || line.hasPrefix("dns:")
+        ? line : line.replacing("{ servers: [", with: "{ response_timeout: 30m, servers: [")
+    }
     let index = lines.firstIndex { $0.hasPrefix("limits:") }
     let own = index.map { lines[$0] } ?? "limits: { }"
     let beginning = "limits: {"
-    guard own.hasPrefix(beginning) else { return configuration }
-    let added = [("header_timeout", "10m"), ("body_timeout", "30m")].map { key, value in
+    guard own.hasPrefix(beginning) else { return lines.joined(separator: "\n") }
+    let added = [("header_timeout", "10m"), ("body_timeout", "30m"), ("idle_timeout", "1h")].map { key, value in
       own.contains("\(key):") ? "" : " \(key): \(value),"
     }
     let line = beginning + added.joined() + own.dropFirst(beginning.count)

@@ -15,7 +15,7 @@ package struct DeadlinePassed: Error, CustomStringConvertible {
 package enum Deadline {
   /// How long any one event may take. Only a failure reaches it: a machine that is shared and slow, or that pauses for
   /// a while, does not.
-  package static let standard = Duration.seconds(120)
+  package static let standard = Duration.seconds(300)
 }
 
 /// State behind a lock, with waits that never block a thread.

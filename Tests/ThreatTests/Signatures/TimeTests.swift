@@ -68,12 +68,13 @@ import Tokens
   func edges() async throws {
     let key = try TestKey(.es256)
     let door = try await TokenDoor.start(jwks: [key.jwk()], rules: ["leeway: 4s"])
-    for attempt in 1...10 where try await isCutAtTheEdge(at: door, key, attempt) {
-      // It was remembered: the check that ended it was that of the cache.
-      #expect(try await door.gateway.metrics().sum("catraca_token_cache_total", ["result": "hit"]) >= 1)
-      return
+    var attempt = 0
+    try await undisturbed("answers that change at the edge") {
+      attempt += 1
+      return try await isCutAtTheEdge(at: door, key, attempt) ? () : nil
     }
-    Issue.record("ten times the edge was somewhere else")
+    // It was remembered: the check that ended it was that of the cache.
+    #expect(try await door.gateway.metrics().sum("catraca_token_cache_total", ["result": "hit"]) >= 1)
   }
 
   /// Sends a token that ends and one that begins, until both have, and checks each answer against the clock.

@@ -15,6 +15,8 @@ func makeSnapshot(bodyByteCount: Int = 1) throws -> Snapshot {
   let body = String(repeating: "x", count: bodyByteCount)
   let text = """
     listeners: [{ address: 127.0.0.1:0 }]
+    # A busy machine may let a test wait for its turn.
+    limits: { header_timeout: 10m, body_timeout: 10m, idle_timeout: 1h }
     routes: [{ path: /, auth: public, respond: { status: 200, body: \(body) } }]
     """
   let read = ConfigurationReader.read(

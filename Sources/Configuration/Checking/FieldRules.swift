@@ -21,7 +21,7 @@ enum FieldRules {
     "sec-websocket-extensions", "sec-websocket-accept",
   ]
 
-  /// Fields that speak of the client and of what it asked for, of which proxies write the first four or five.
+  /// Fields about the client and its request, of which proxies write the first four or five.
   private static let forwarding: Set<String> = [
     "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
   ]
@@ -45,7 +45,7 @@ enum FieldRules {
       return "\(name.quoted) is not a valid header name: write letters, digits and '-', without spaces or ':'"
     }
     let field = foldedField(of: name.utf8.span)
-    // They speak of one connection, so no rule may touch them.
+    // They concern one connection, so no rule may touch them.
     if field.isHopByHop {
       return "\(name.quoted) belongs to one connection (RFC 9110 §7.6.1): no rule may name it"
     }

@@ -1,9 +1,9 @@
 // What concerns several routes at once: requests that two routes would take, and headers that are identity on one route
-// and the client's word on another.
+// and what a client sent on another.
 
 extension Reading {
   func checkRoutes(_ routes: [LocatedRoute]) {
-    checkTwins(routes)
+    checkDuplicates(routes)
     checkNames(routes)
     checkClientHeaders(routes)
     warnUncovered(routes)
@@ -31,7 +31,7 @@ extension Reading {
     }
   }
 
-  private func checkTwins(_ routes: [LocatedRoute]) {
+  private func checkDuplicates(_ routes: [LocatedRoute]) {
     var taken: [RequestShape: [(methods: [String], line: Int)]] = [:]
     for located in routes where located.isShapeKnown {
       let key = RequestShape(located.route)

@@ -6,10 +6,10 @@ extension Reading {
     let known = routes.filter(\.isShapeKnown)
     let tree = RouteTree(known.map(\.route))
     var takers: [Int: [(strict: Int, what: String)]] = [:]
-    for (index, located) in known.enumerated() where located.route.auth.isTokenWanted {
+    for (index, located) in known.enumerated() where located.route.auth.requiresToken {
       var seen: Set<Int> = []
       for (what, route) in tree.leftovers(of: index)
-      where !known[route].isUnprotectedMeant && known[route].route.wantsLess(than: located.route)
+      where !known[route].isUnprotectedMeant && known[route].route.requiresLess(than: located.route)
         && seen.insert(route).inserted
       {
         takers[route, default: []].append((index, what))
@@ -30,17 +30,19 @@ extension Reading {
 
 extension Authentication {
   /// Whether nobody passes without a token.
-  fileprivate var isTokenWanted: Bool { if case .token(let wanted) = self { !wanted.isOptional } else { false } }
+  fileprivate var requiresToken: Bool {
+    if case .token(let requirement) = self { !requirement.isOptional } else { false }
+  }
 }
 
 extension Route {
   /// Whether somebody whom the other route would refuse reaches an upstream by this one.
-  fileprivate func wantsLess(than other: Route) -> Bool {
+  fileprivate func requiresLess(than other: Route) -> Bool {
     if action.upstreams.isEmpty { return false }
-    guard case .token(let wanted) = other.auth else { return false }
+    guard case .token(let others) = other.auth else { return false }
     guard case .token(let own) = auth, !own.isOptional else { return true }
-    return !Set(own.issuers).isSubset(of: wanted.issuers) || !Set(own.scopes).isSuperset(of: wanted.scopes)
-      || !wanted.claims.allSatisfy(own.claims.contains)
+    return !Set(own.issuers).isSubset(of: others.issuers) || !Set(own.scopes).isSuperset(of: others.scopes)
+      || !others.claims.allSatisfy(own.claims.contains)
   }
 }
 

@@ -8,7 +8,7 @@ package struct GatewayConfiguration: Sendable, Equatable {
   /// Folder where the last good key sets survive a restart. Nil keeps nothing on disk.
   package var stateDirectory: String?
   package var listeners: [Listener] = []
-  /// Peers whose word on the client is believed. Empty by default.
+  /// Peers that are trusted to report their clients' addresses. Empty by default.
   package var trustedProxies: [AddressRange] = []
   /// Fields that they write besides those that always count, in lower case.
   package var trustedFields: [String] = []

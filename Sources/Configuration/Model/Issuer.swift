@@ -29,7 +29,7 @@ package enum KeySource: Sendable, Equatable {
   case inline([UInt8])
   /// A file, picked up when it changes. Absolute, or relative to the configuration file's folder (already resolved).
   case file(String)
-  /// An http(s) URL of a key set, taken as it stands.
+  /// An http(s) URL of a key set, unchanged.
   case url(String)
   /// Discovery documents of this issuer URL: OpenID, then RFC 8414.
   case discovery(issuer: String)

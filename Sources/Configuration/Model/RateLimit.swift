@@ -9,7 +9,7 @@ package struct RateLimit: Sendable, Hashable {
     case value(RequestValue)
   }
 
-  /// What clients are told it is called: letters, digits, `-`, `_` and `.`.
+  /// The name that clients see: letters, digits, `-`, `_` and `.`.
   package var name: String
   package var requests: Int
   /// In whole seconds.
@@ -22,7 +22,7 @@ package struct RateLimit: Sendable, Hashable {
   /// Counts what it would refuse, and refuses nothing.
   package var isDryRun = false
   /// Whether answers carry the RateLimit fields.
-  package var isTold = true
+  package var sendsFields = true
 
   package init(name: String, requests: Int, per: Duration, burst: Int) {
     self.name = name
@@ -64,7 +64,7 @@ extension RateLimit {
         Setting(
           "dry_run", \.isDryRun, .boolean,
           "`true` counts what would be refused (`catraca_rate_limited_dry_run_total`) and refuses nothing."),
-        Setting("fields", \.isTold, .boolean, "Whether responses carry `RateLimit-Policy` and `RateLimit`."),
+        Setting("fields", \.sendsFields, .boolean, "Whether responses carry `RateLimit-Policy` and `RateLimit`."),
       ])
   }
 }

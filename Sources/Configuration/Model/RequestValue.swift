@@ -6,7 +6,7 @@ package import Tokens
 /// A value that a request may have. A request that has it twice does not have it, because nobody knows which of the
 /// two is meant.
 package enum RequestValue: Sendable, Hashable {
-  /// The client's address, by the word of trusted proxies.
+  /// The client's address, as a trusted proxy reports it or as the socket has it.
   case clientIP
   /// Of the verified caller.
   case claim(ClaimPath)

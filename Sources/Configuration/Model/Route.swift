@@ -1,4 +1,4 @@
-// Which requests a route takes, who may pass, what is changed on the way, and where it ends.
+// Which requests a route takes, who may pass, what is changed, and which action it has.
 
 package import Tokens
 
@@ -34,7 +34,7 @@ package struct Route: Sendable, Equatable {
   package var maintenance: Maintenance?
   /// Between two reads of an answer. Nil takes the upstream's.
   package var readTimeout: Duration?
-  /// Name of the header that tells the upstream how much of ``timeout`` is left.
+  /// Name of the header in which the upstream gets the rest of ``timeout``.
   package var deadlineHeader: String?
   package var mirror: Mirroring?
 
@@ -164,7 +164,7 @@ package struct Identity: Sendable, Hashable {
   package init() {}
 }
 
-/// What is told of a verified client certificate. The raw values stand where the name of a claim would.
+/// What identity headers may say about a verified client certificate. The file has the raw values in place of claims.
 package enum ClientCertificateFact: String, Sendable, CaseIterable {
   /// The distinguished name (RFC 4514).
   case subject = "tls.subject"
@@ -227,7 +227,7 @@ package enum Action: Sendable, Equatable {
   case respond(FixedResponse)
   case redirect(Redirect)
 
-  /// Those that requests may go to. None where the route answers by itself.
+  /// Those that requests may go to. None where the gateway answers.
   package var upstreams: [Int] {
     switch self {
     case .upstream(let index): [index]

@@ -43,7 +43,7 @@ package struct Upstream: Sendable, Equatable {
   package var idleConnections = 256
   package var healthCheck: HealthCheck?
   package var ejection: Ejection?
-  /// In percent: when less of the servers are well, requests go to all of them. 0 never.
+  /// In percent: when less of the servers are healthy, requests go to all of them. 0 never.
   package var panicThreshold = 50
   /// Requests at all servers at once, over all workers.
   package var maxRequests: Int?
@@ -60,12 +60,12 @@ package struct Upstream: Sendable, Equatable {
   }
 }
 
-/// `off` where a duration may stand: some 95 years, so that adding it to a moment cannot overflow.
+/// `off` instead of a duration: some 95 years, so that adding it to a moment cannot overflow.
 package let unlimitedDuration = Duration.seconds(3_000_000_000)
 
 /// `retry:` of an upstream: which failures send a request once more, where that is safe.
 package struct Retry: Sendable, Equatable {
-  /// The raw values are those of the file. Statuses stand beside them.
+  /// The raw values are those of the file. Statuses are a list of their own.
   package enum Condition: String, Sendable, CaseIterable {
     case connectFailure = "connect_failure"
     case resetBeforeResponse = "reset_before_response"

@@ -14,7 +14,7 @@ package struct HealthCheck: Sendable, Equatable {
   /// Where the server answers checks, when not where it takes requests.
   package var port: UInt16?
   package var statuses = [200...399]
-  /// Text that must stand in the first 64 KiB of the answer's body.
+  /// Text that must appear in the first 64 KiB of the answer's body.
   package var body: String?
   /// What gRPC's Health/Check is asked about. Empty is the server as a whole.
   package var service = ""

@@ -46,7 +46,7 @@ package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-/// Why a file was refused: at least one error, and the warnings that were found on the way, sorted by position.
+/// Why a file was refused: at least one error, and the warnings that were found too, sorted by position.
 package struct ConfigurationErrors: Error, Sendable, Equatable, CustomStringConvertible {
   package var diagnostics: [Diagnostic]
 

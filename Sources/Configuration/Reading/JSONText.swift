@@ -1,4 +1,4 @@
-// A key set that is written into the file as YAML, as the JSON text that it stands for.
+// A key set that is written into the file as YAML, as JSON text.
 
 /// A tree as JSON text (RFC 8259): scalars are strings, but for a plain true, false and null.
 struct JSONText {

@@ -4,11 +4,11 @@
 func nearestName(to name: String, among known: [String]) -> String? {
   // LIMIT: a name of over 64 bytes is near to none of ours. This bounds the work.
   guard name.utf8.count <= 64 else { return nil }
-  let wanted = Array(name.lowercased().replacing("-", with: "_").utf8)
+  let target = Array(name.lowercased().replacing("-", with: "_").utf8)
   var best: (distance: Int, name: String)?
   for candidate in known {
-    let distance = editDistance(wanted, Array(candidate.lowercased().replacing("-", with: "_").utf8))
-    let allowed = min(3, max(1, max(wanted.count, candidate.utf8.count) / 3))
+    let distance = editDistance(target, Array(candidate.lowercased().replacing("-", with: "_").utf8))
+    let allowed = min(3, max(1, max(target.count, candidate.utf8.count) / 3))
     if distance <= allowed, distance < best?.distance ?? Int.max { best = (distance, candidate) }
   }
   if let best { return best.name }

@@ -1,4 +1,4 @@
-// Where a route ends: an upstream, a fixed answer or a redirect, and how the path is rewritten on the way.
+// The action of a route: an upstream, a fixed response or a redirect, and how the path is rewritten.
 
 extension Reading {
   /// Whether the route has one action.

@@ -14,7 +14,7 @@ extension Reading {
     }
   }
 
-  /// What a route can tell that lets anyone pass: nothing of a token.
+  /// A route that lets anyone pass knows nothing of a token.
   private func checkPublic(_ identity: Identity, _ section: Section) {
     let hasClaims = identity.headers.contains { header in
       if case .claim = header.source { true } else { false }
@@ -36,10 +36,10 @@ extension Reading {
         continue
       }
       let folded = FieldRules.folded(entry.key)
-      if let twin = result.first(where: { FieldRules.folded($0.name) == folded }) {
+      if let other = result.first(where: { FieldRules.folded($0.name) == folded }) {
         error(
           entry.keyPosition,
-          "\(entry.key.quoted) and \(twin.name.quoted) are the same header for backends that read names as CGI does: "
+          "\(entry.key.quoted) and \(other.name.quoted) are the same header for backends that read names as CGI does: "
             + "remove one"
         )
         continue

@@ -161,7 +161,7 @@ extension Reading {
     }
   }
 
-  /// T25: over plain http anybody on the way could put keys of their own into an answer.
+  /// T25: over plain http anybody in between could put keys of their own into a response.
   private func checkSafety(of url: WebURL, isInsecure: Bool, at position: SourcePosition) {
     if url.isSecure || url.isLoopback || isInsecure { return }
     error(

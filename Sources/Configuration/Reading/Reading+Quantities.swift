@@ -41,7 +41,7 @@ extension Reading {
     return value
   }
 
-  /// A duration that is told in whole seconds, in milliseconds.
+  /// A duration of whole seconds, in milliseconds.
   func wholeSeconds(_ node: SourceNode, _ what: String, from lowest: Duration, to highest: Duration) -> Int64? {
     guard let value = amount(node, what, .duration, from: lowest.milliseconds, to: highest.milliseconds) else {
       return nil

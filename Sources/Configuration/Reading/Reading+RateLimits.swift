@@ -11,7 +11,7 @@ extension Reading {
 
   /// A shared limit. Nil after an error.
   private func rateLimit(_ entry: SourceNode.Entry) -> RateLimit? {
-    // It stands in a field of answers (RFC 9651 §3.3.3).
+    // It appears in a field of responses (RFC 9651 §3.3.3).
     guard entry.key.utf8.count <= 64, entry.key.utf8.allSatisfy({ $0.isAlphanumeric || "-_.".utf8.contains($0) }) else {
       error(
         entry.keyPosition,

@@ -8,7 +8,7 @@ enum RequestValueForm: String, CaseIterable {
   case clientIP = "client_ip"
   case claim, cookie, header, query, tls
 
-  /// Those that tell callers apart: `by`, `hash_on` and `split_on`.
+  /// Those that distinguish callers: `by`, `hash_on` and `split_on`.
   static let ofCallers: [RequestValueForm] = [.clientIP, .claim, .cookie, .header, .query]
 
   /// As it is written in advice.

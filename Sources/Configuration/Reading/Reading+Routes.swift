@@ -1,6 +1,6 @@
 // `routes:`, one at a time. What concerns several routes is checked afterwards, in Checking.
 
-/// A route with the positions that later checks speak of.
+/// A route with the positions that later checks report.
 struct LocatedRoute {
   var route: Route
   var position: SourcePosition

@@ -1,4 +1,4 @@
-// Templates: text in which `{name}` stands for a segment of the route's path and `{*}` for what `/*` matched. In header
+// Templates: text in which `{name}` means a segment of the route's path and `{*}` for what `/*` matched. In header
 // values braces are common (JSON), so that only a word or a star between them makes a capture. `{{name}}` is `{name}`.
 
 extension Reading {

@@ -56,7 +56,7 @@ extension Reading {
     return serverAddress(node, "a server").map { Upstream.Server(address: $0) }
   }
 
-  /// Names of issuers and upstreams stand in metrics, logs and file names.
+  /// Names of issuers and upstreams appear in metrics, logs and file names.
   func checkName(_ entry: SourceNode.Entry, _ what: String) {
     let name = entry.key
     let isGood =

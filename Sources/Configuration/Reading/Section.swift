@@ -8,9 +8,9 @@ struct Section {
   /// Keys that are missing although they must be there, or have an error in their values.
   var refused: Set<String> = []
   private var values: [String: SourceNode] = [:]
-  private var keyPlaces: [String: SourcePosition] = [:]
+  private var keyPositions: [String: SourcePosition] = [:]
 
-  /// nil after an error was reported: the node is no mapping.
+  /// nil after an error was reported: the node is not a mapping.
   init?(_ node: SourceNode, _ table: SettingTable, _ reading: Reading, example: String? = nil) {
     guard case .mapping(let entries) = node.content else {
       let hint = example ?? table.example ?? table.keys.first.map { "\($0.name): …" } ?? ""
@@ -21,7 +21,7 @@ struct Section {
     self.table = table
     self.reading = reading
     for entry in entries {
-      keyPlaces[entry.key] = entry.keyPosition
+      keyPositions[entry.key] = entry.keyPosition
       guard let setting = table.key(entry.key) else {
         reading.error(entry.keyPosition, Self.unknown(entry.key, in: table))
         continue
@@ -51,9 +51,9 @@ struct Section {
   subscript(_ key: String) -> SourceNode? { values[key] }
 
   /// Whether the file has the key, even with a value that was refused.
-  func has(_ key: String) -> Bool { keyPlaces[key] != nil }
+  func has(_ key: String) -> Bool { keyPositions[key] != nil }
 
-  func keyPosition(_ key: String) -> SourcePosition { keyPlaces[key] ?? position }
+  func keyPosition(_ key: String) -> SourcePosition { keyPositions[key] ?? position }
 
   /// Whether the file has every key that must be there, without an error.
   var isWhole: Bool { !table.keys.contains { $0.isRequired && refused.contains($0.name) } }

@@ -95,7 +95,7 @@ struct YAMLSource {
             continue
           }
           for key in renamed + [(position, keys.first ?? "")] {
-            reading.error(key.position, twin(restored(key.key)))
+            reading.error(key.position, duplicate(restored(key.key)))
           }
           return nil
         }
@@ -110,7 +110,7 @@ struct YAMLSource {
 
   func restored(_ text: String) -> String { replacing(star, by: "*", in: text) }
 
-  /// The text with the first letter of the key at `position` changed: the next pass sees its twin. Columns stay.
+  /// The text with the first letter of the key at `position` changed: the next pass sees the other one. Columns stay.
   private mutating func renameFirst(of keys: [String], at position: SourcePosition, in text: String) -> String? {
     // LIMIT: each duplicate costs a pass over the file.
     guard renamed.count < Self.duplicatesMax else { return nil }
@@ -243,7 +243,7 @@ struct YAMLSource {
         if seen[key] == nil {
           seen[key] = keyPosition
         } else {
-          reportTwin(key, at: keyPosition, seen: seen)
+          reportDuplicate(key, at: keyPosition, seen: seen)
         }
         continue
       }
@@ -251,7 +251,7 @@ struct YAMLSource {
       let value = convert(valueNode, depth: depth + 1)
       if isOverfull { return nil }
       if seen[key] != nil {
-        reportTwin(key, at: keyPosition, seen: seen)
+        reportDuplicate(key, at: keyPosition, seen: seen)
         if firstRenamed[key] == nil { continue }
         firstRenamed[key] = nil
       }
@@ -282,12 +282,12 @@ struct YAMLSource {
     return target.text
   }
 
-  private func twin(_ key: String, of first: String = "") -> String {
+  private func duplicate(_ key: String, of first: String = "") -> String {
     "the key \(key.quoted) appears twice in this mapping\(first): remove one"
   }
 
-  private func reportTwin(_ key: String, at position: SourcePosition, seen: [String: SourcePosition]) {
-    reading.error(position, twin(key, of: seen[key].map { " (first on line \($0.line))" } ?? ""))
+  private func reportDuplicate(_ key: String, at position: SourcePosition, seen: [String: SourcePosition]) {
+    reading.error(position, duplicate(key, of: seen[key].map { " (first on line \($0.line))" } ?? ""))
   }
 
   private static func isRenaming(of key: String, _ text: String) -> Bool {

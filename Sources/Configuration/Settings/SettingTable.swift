@@ -29,7 +29,7 @@ struct Settings<Model: Sendable>: Sendable {
       rules: rules.map { (name: $0.key, value: $0.value) })
   }
 
-  /// The model of a mapping. Nil after an error in a key that must be there, or when it is no mapping.
+  /// The model of a mapping. Nil after an error in a key that must be there, or when it is not a mapping.
   func read(_ node: SourceNode, _ reading: Reading, example: String? = nil) -> Model? {
     guard let section = Section(node, table, reading, example: example) else { return nil }
     var result = blank
@@ -60,7 +60,7 @@ struct Settings<Model: Sendable>: Sendable {
 
 /// The keys of one mapping of the file.
 package struct SettingTable: Sendable {
-  /// Where it stands: `routes[].auth`. `[]` for each of a list, `{}` for each value of a mapping with free names.
+  /// Where it is: `routes[].auth`. `[]` for each of a list, `{}` for each value of a mapping with free names.
   package var path: String
   /// For messages: `a route`.
   package var title: String

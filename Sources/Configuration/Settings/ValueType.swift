@@ -4,7 +4,7 @@ struct ValueType<Value>: Sendable {
   var form: ValueForm
   /// nil after an error was reported. The text is what the value is called in messages.
   var read: @Sendable (SourceNode, Reading, String) -> Value?
-  /// As an operator writes it. Nil when it is no value of the file.
+  /// As an operator writes it. Nil when the file cannot have it.
   var write: @Sendable (Value) -> Literal?
 
   init(
@@ -114,7 +114,7 @@ extension ValueType where Value == Duration {
     }
   }
 
-  /// A duration that others are told in whole seconds.
+  /// A duration that others get in whole seconds.
   static func wholeSeconds(from lowest: Duration, to highest: Duration) -> ValueType {
     .duration("duration in whole seconds", from: lowest, to: highest) { node, reading, what in
       reading.wholeSeconds(node, what, from: lowest, to: highest)

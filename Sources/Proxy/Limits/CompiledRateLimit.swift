@@ -21,7 +21,7 @@ package final class CompiledRateLimit: Sendable {
     // draft-ietf-httpapi-ratelimit-headers-10 §3, §4. Each limit has lines of its own, which are one list all the same.
     let policy = "\"\(limit.name)\";q=\(limit.requests);w=\(limit.per.components.seconds)"
     fieldLines =
-      limit.isTold && !limit.isDryRun
+      limit.sendsFields && !limit.isDryRun
       ? Array("RateLimit-Policy: \(policy)\r\nRateLimit: \"\(limit.name)\";r=".utf8) : []
   }
 }

@@ -21,7 +21,7 @@ package enum Command {
   /// Requests wait for an answer, which is reported by ``Worker/answered(_:_:at:)``.
   /// - Parameter credential: empty where the question is not about one.
   case ask(Question, credential: [UInt8])
-  /// Places at an upstream are free, and requests on other workers wait for them.
+  /// Permits of an upstream are free, and requests on other workers wait for them.
   case wakeWaiters(upstream: String)
   /// A server's state has changed: a word for the log.
   case reportUpstream(String, UpstreamChange)

@@ -62,8 +62,8 @@ package final class Exchange {
     downstream?.resumeInput()
   }
 
-  /// There is room at the upstream: the wait is over.
-  func placeGranted() {
+  /// The upstream has a permit for it: the wait is over.
+  func permitGranted() {
     stage = .upstream
     run()
     downstream?.resumeInput()

@@ -6,7 +6,7 @@ import Tokens
 enum Wait {
   /// An answer. The request is at this position among those that asked the same, see ``Questions``.
   case question(Question, position: Int, until: Int64)
-  /// A permit of its upstream. The request is at this position in the pool's queue, see ``WaitingLine``.
+  /// A permit of its upstream. The request is at this position in the pool's queue, see ``WaitingQueue``.
   case permit(position: Int, until: Int64)
   /// The pause before it is sent again, to this server.
   case retry(UpstreamServer, at: Int64)
@@ -24,7 +24,7 @@ extension Exchange {
   func waitEnded(_ wait: Wait) {
     switch wait {
     case .question(let question, _, _): refuse(unanswered(question))
-    case .permit: placeTimedOut()
+    case .permit: permitTimedOut()
     case .retry: retryNow()
     }
   }
@@ -33,7 +33,7 @@ extension Exchange {
   func leaveWait() {
     switch wait {
     case .question: worker.questions.remove(self)
-    case .permit: delivery.pool?.leaveLine(self)
+    case .permit: delivery.pool?.leaveQueue(self)
     case .retry, nil: break
     }
     wait = nil

@@ -9,7 +9,7 @@ package import Tokens
 /// Requests of one worker at an upstream.
 package struct UpstreamLoad: Sendable, Equatable {
   package var name: String
-  /// Waiting for a place.
+  /// Waiting for a permit.
   package var waitingCount: Int
   /// At each server, in the order of the configuration.
   package var activeCounts: [Int]
@@ -56,7 +56,7 @@ package final class Worker {
   let steadyClock: () -> Int64
   let tokenCache: TokenCache
   var pools: [UpstreamPool] = []
-  /// Pools where requests wait for a place, those of earlier configurations included.
+  /// Pools where requests wait for a permit, those of earlier configurations included.
   var poolsInDemand: [UpstreamPool] = []
   /// In the one worker that checks servers for all.
   private var healthChecks: HealthChecks?
@@ -272,10 +272,10 @@ package final class Worker {
     conclude(question, answer)
   }
 
-  /// Another worker has given places at an upstream back.
+  /// Another worker has returned permits of an upstream.
   package func wakeWaiters(upstream: String, at time: Time) {
     self.time = time
-    for pool in poolsInDemand where pool.configuration.name == upstream { pool.serveLine() }
+    for pool in poolsInDemand where pool.configuration.name == upstream { pool.serveQueue() }
   }
 
   /// No new exchange begins on a kept connection. Idle ones are closed. Reports ``Command/drained`` when all is done.
@@ -310,7 +310,8 @@ package final class Worker {
   package var upstreamLoads: [UpstreamLoad] {
     pools.map { pool in
       UpstreamLoad(
-        name: pool.configuration.name, waitingCount: pool.line.count, activeCounts: pool.servers.map(\.activeCount))
+        name: pool.configuration.name, waitingCount: pool.admission.queue.count,
+        activeCounts: pool.servers.map(\.load.activeCount))
     }
   }
 

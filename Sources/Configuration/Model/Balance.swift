@@ -1,10 +1,12 @@
 // How requests are spread: over the servers of an upstream, and over the upstreams of a route.
 
-/// `balance:` of an upstream.
-package enum Balance: Sendable, Equatable {
-  case roundRobin, leastRequests, randomTwo
-  /// The same server for the same caller.
-  case hash(RequestValue)
+/// `balance:` of an upstream. The raw values are those of the file.
+package enum Balance: String, Sendable, CaseIterable {
+  case roundRobin = "round_robin"
+  case leastRequests = "least_requests"
+  case randomTwo = "random_two"
+  /// The same server for the same caller, by ``Upstream/hashKey``.
+  case hash
 }
 
 /// `sticky:` of an upstream: a cookie that leads its bearer back to the same server.

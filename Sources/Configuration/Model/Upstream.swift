@@ -29,6 +29,8 @@ package struct Upstream: Sendable, Equatable {
   package var name: String
   package var servers: [Server]
   package var balance = Balance.roundRobin
+  /// What tells callers apart. Never nil with ``Balance/hash``, always with the others.
+  package var hashKey: RequestValue?
   package var sticky: StickyCookie?
   /// Over this time the share of a server that comes into rotation grows. Nil gives it the whole at once.
   package var slowStart: Duration?
@@ -117,13 +119,9 @@ extension Upstream {
       "servers", \.servers, .servers,
       "`host:port` or `unix:/path`, or a mapping with `address` and `weight`.",
       required: "write servers: [host:port]"),
+    Setting("balance", \.balance, .choice, "How a server is chosen."),
     Setting(
-      "balance", \.balance, .balance, "How a server is chosen."),
-    Setting(
-      "hash_on", .callerKey, "What `hash` looks at. Required with it, and not allowed without.",
-      store: { upstream, key in
-        if case .hash = upstream.balance { upstream.balance = .hash(key) }
-      }),
+      "hash_on", \.hashKey, .callerKey, "What `hash` looks at. Required with it, and not allowed without."),
     Setting(
       "sticky", \.sticky, .mapping(StickyCookie.settings),
       "A cookie of the gateway that leads a client back to the same server."),

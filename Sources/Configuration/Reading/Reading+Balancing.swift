@@ -1,14 +1,14 @@
 // Which server, which upstream: `balance` and `hash_on` of an upstream, `upstreams` and `split_on` of a route.
 
 extension Reading {
+  /// `balance: hash` requires `hash_on`, and no other policy takes it.
   func checkBalance(_ balance: Balance, _ section: Section) {
     if section.refused.contains("balance") { return }
-    let isHash = if case .hash = balance { true } else { false }
-    if isHash, !section.has("hash_on") {
+    if balance == .hash, !section.has("hash_on") {
       error(
         section.keyPosition("balance"), "'balance: hash' has no 'hash_on': write hash_on: client_ip, or claim:sub")
     }
-    if !isHash, section.has("hash_on") {
+    if balance != .hash, section.has("hash_on") {
       error(section.keyPosition("hash_on"), "'hash_on' requires 'balance: hash': write that, or remove it")
     }
   }
@@ -55,22 +55,6 @@ extension Reading {
 }
 
 // MARK: Values
-
-extension ValueType where Value == Balance {
-  private static let policies: [(name: String, balance: Balance)] = [
-    ("round_robin", .roundRobin), ("least_requests", .leastRequests), ("random_two", .randomTwo),
-    // What it looks at is a key of its own.
-    ("hash", .hash(.clientIP)),
-  ]
-
-  static let balance = ValueType(
-    .choice(policies.map(\.name)),
-    write: { balance in policies.first { $0.balance == balance }.map { .text($0.name) } },
-    read: { node, reading, what in
-      let name = reading.choice(node, what, among: policies.map(\.name))
-      return policies.first { $0.name == name }?.balance
-    })
-}
 
 extension ValueType where Value == RequestValue {
   /// `hash_on` of an upstream, `split_on` of a route.

@@ -1,65 +1,56 @@
-// Whether an upstream takes one more request: its limits, the line of those that wait for a place, and the word for
-// those that are turned away. Places are counted over all workers. Each worker has a line of its own, first come, first
-// served.
+// Whether an upstream takes one more request: its limits, and what becomes of requests past them. Permits are counted
+// over all workers. Each worker has a queue of its own.
 
 import Configuration
 
-/// Requests of one worker that wait for a place at one upstream, the oldest first.
-struct WaitingLine {
-  private var exchanges: [Exchange?] = []
-  private var head = 0
-  /// Places that were in front of these and are gone.
-  private var goneCount = 0
-  private(set) var count = 0
+/// The limits of one upstream, and one worker's requests that wait for them.
+struct Admission {
+  /// Whether requests can be too many.
+  private(set) var isLimited = false
+  private(set) var requestsMax: Int?
+  private(set) var requestsPerServerMax: Int?
+  private(set) var adaptiveLimit: AdaptiveLimit?
+  /// Nil where nothing waits.
+  private(set) var queueRules: RequestQueue?
+  var queue = WaitingQueue()
+  /// The queue is being looked through.
+  var isServing = false
+  /// The permit that this worker returned last was left to the others.
+  private var wasLeft = false
 
-  var first: Exchange? {
-    mutating get {
-      while head < exchanges.count, exchanges[head] == nil { head += 1 }
-      if head < exchanges.count { return exchanges[head] }
-      exchanges.removeAll(keepingCapacity: true)
-      head = 0
-      return nil
-    }
+  /// Takes over what a reload brought. Requests that wait go on waiting.
+  mutating func configure(_ upstream: Upstream) {
+    isLimited = upstream.maxRequests != nil || upstream.maxRequestsPerServer != nil || upstream.adaptiveLimit != nil
+    requestsMax = upstream.maxRequests
+    requestsPerServerMax = upstream.maxRequestsPerServer
+    adaptiveLimit = upstream.adaptiveLimit
+    queueRules = upstream.queue
   }
 
-  /// - Returns: the exchange's position, by which it is found when it leaves.
-  mutating func append(_ exchange: Exchange) -> Int {
-    // What was served in front is freed once it is more than what waits.
-    if head > 64, head * 2 > exchanges.count {
-      exchanges.removeFirst(head)
-      goneCount += head
-      head = 0
-    }
-    exchanges.append(exchange)
-    count += 1
-    return goneCount + exchanges.count - 1
-  }
-
-  mutating func remove(_ exchange: Exchange, at position: Int) {
-    let place = position - goneCount
-    guard exchanges.indices.contains(place), exchanges[place] === exchange else { return }
-    exchanges[place] = nil
-    count -= 1
+  /// Whether the permit that is returned now is left to other workers' requests: every second one is.
+  mutating func isNextForOthers() -> Bool {
+    wasLeft.toggle()
+    return wasLeft
   }
 }
 
 extension Exchange {
-  /// Takes a place at the upstream and a server there, waits for them, or is turned away.
+  /// Takes a permit of the upstream and a server there, waits for them, or is turned away.
   @inline(__always)
-  func seekPlace(at pool: UpstreamPool) -> StageOutcome {
-    if pool.isWatched {
+  func takePermit(of pool: UpstreamPool) -> StageOutcome {
+    if pool.rotation.isWatched {
       pool.reviewRotation()
-      if pool.isUnavailable { return turnedAway(from: pool, .upstreamUnavailable) }
+      if pool.rotation.isUnavailable { return turnedAway(from: pool, .upstreamUnavailable) }
     }
     if pool.servers.isEmpty { return .refuse(.gateway(.upstreamUnresolved)) }
-    guard pool.isLimited else {
+    guard pool.admission.isLimited else {
       guard let chosen = pool.nextServer(for: self) else { return .refuse(.gateway(.upstreamConnectFailed)) }
       delivery.server = chosen
       return .next
     }
     // Nobody overtakes those who wait, on this worker or another.
     if pool.shared.waiting.count == 0, pool.admit(self) { return .next }
-    guard pool.wait(self) else { return turnedAway(from: pool, .upstreamOverloaded) }
+    guard pool.enqueue(self) else { return turnedAway(from: pool, .upstreamOverloaded) }
     return wait == nil ? .next : .wait
   }
 
@@ -68,8 +59,8 @@ extension Exchange {
     return .refuse(.gateway(reason))
   }
 
-  /// Nothing was free for as long as one may wait.
-  func placeTimedOut() {
+  /// No permit was free for as long as one may wait.
+  func permitTimedOut() {
     if let pool = delivery.pool { worker.counters.countRejection(upstream: pool.counterID, .upstreamQueueTimeout) }
     refuse(.gateway(.upstreamQueueTimeout))
   }
@@ -85,18 +76,29 @@ extension Exchange {
     guard delivery.attempts.holdsPermit, let pool = delivery.pool else { return }
     delivery.attempts.holdsPermit = false
     pool.shared.requests.giveBack()
-    pool.placeFreed()
+    pool.permitFreed()
   }
 }
 
 extension UpstreamPool {
-  /// A place and a server for the exchange, both or none.
-  func admit(_ exchange: Exchange) -> Bool {
+  /// For a request that never waits: false when it cannot be sent now. Where there is no server at all it has none.
+  func admitNow(_ exchange: Exchange) -> Bool {
+    if rotation.isWatched {
+      reviewRotation()
+      if rotation.isUnavailable { return false }
+    }
+    if admission.isLimited { return admit(exchange) }
+    exchange.delivery.server = nextServer(for: exchange)
+    return true
+  }
+
+  /// A permit and a server for the exchange, both or none.
+  fileprivate func admit(_ exchange: Exchange) -> Bool {
     // LIMIT: `max_requests` and `adaptive`, over all workers.
-    if let max = shared.requestsMax(configuration) {
+    if let max = shared.requestsMax(admission.requestsMax, admission.adaptiveLimit) {
       guard shared.requests.take(below: max) else { return false }
       exchange.delivery.attempts.holdsPermit = true
-      if adaptiveLimit != nil { shared.concurrency.noteRequests(shared.requests.count, limit: max) }
+      if admission.adaptiveLimit != nil { shared.concurrency.noteRequests(shared.requests.count, limit: max) }
     }
     if enter(exchange) { return true }
     if exchange.delivery.attempts.holdsPermit {
@@ -112,7 +114,7 @@ extension UpstreamPool {
     defer {
       exchange.delivery.attempts.triedServers.removeLast(exchange.delivery.attempts.triedServers.count - triedCount)
     }
-    for _ in rotation {
+    for _ in rotation.servers.indices {
       guard let server = nextServer(for: exchange) else { return false }
       if exchange.delivery.enter(server) { return true }
       exchange.delivery.attempts.triedServers.append(server)
@@ -120,48 +122,47 @@ extension UpstreamPool {
     return false
   }
 
-  /// Puts the exchange into the line. False when that is full, or there is none.
-  func wait(_ exchange: Exchange) -> Bool {
+  /// Puts the exchange into the queue. False when that is full, or there is none.
+  fileprivate func enqueue(_ exchange: Exchange) -> Bool {
     // LIMIT: `queue`, its length over all workers.
-    guard let queue = configuration.queue, shared.waiting.take(below: queue.length) else { return false }
-    let end = worker.time.nanoseconds &+ queue.timeout.nanoseconds
-    exchange.wait = .permit(position: line.append(exchange), until: end)
+    guard let rules = admission.queueRules, shared.waiting.take(below: rules.length) else { return false }
+    let end = worker.time.nanoseconds &+ rules.timeout.nanoseconds
+    exchange.wait = .permit(position: admission.queue.append(exchange), until: end)
     if let downstream = exchange.downstream { downstream.deadline = min(downstream.deadline, end) }
     if !worker.poolsInDemand.contains(where: { $0 === self }) { worker.poolsInDemand.append(self) }
     // A permit that another worker returned before this one was seen to wait is announced to nobody.
-    if shared.waiting.count == 1, admit(exchange) { leaveLine(exchange) }
+    if shared.waiting.count == 1, admit(exchange) { leaveQueue(exchange) }
     return true
   }
 
-  func leaveLine(_ exchange: Exchange) {
+  func leaveQueue(_ exchange: Exchange) {
     guard case .permit(let position, _) = exchange.wait else { return }
     exchange.wait = nil
-    line.remove(exchange, at: position)
+    admission.queue.remove(exchange, at: position)
     shared.waiting.giveBack()
   }
 
-  /// A request has ended: another may begin. Where other workers' wait, too, every second place is theirs.
-  func placeFreed() {
+  /// A request has ended: another may begin. Where other workers' wait, too, every second permit is theirs.
+  func permitFreed() {
     let waitingCount = shared.waiting.count
     if waitingCount == 0 { return }
     if waitingCount > worker.waitingCount(at: shared) {
       worker.commands.append(.wakeWaiters(upstream: configuration.name))
-      isOthersTurn.toggle()
-      if isOthersTurn { return }
+      if admission.isNextForOthers() { return }
     }
-    worker.serveLines(of: shared)
+    worker.serveQueues(of: shared)
   }
 
-  /// Lets in whom there is room for.
-  func serveLine() {
+  /// Lets in those that there are permits for.
+  func serveQueue() {
     // One that is let in may end at once, and call this again.
-    if isServing { return }
-    isServing = true
-    defer { isServing = false }
-    if isWatched { reviewRotation() }
-    while let exchange = line.first, isUnavailable || admit(exchange) {
-      leaveLine(exchange)
-      if isUnavailable { exchange.serversLost() } else { exchange.placeGranted() }
+    if admission.isServing { return }
+    admission.isServing = true
+    defer { admission.isServing = false }
+    if rotation.isWatched { reviewRotation() }
+    while let exchange = admission.queue.first, rotation.isUnavailable || admit(exchange) {
+      leaveQueue(exchange)
+      if rotation.isUnavailable { exchange.serversLost() } else { exchange.permitGranted() }
     }
   }
 }

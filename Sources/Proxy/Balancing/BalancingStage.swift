@@ -5,7 +5,7 @@ import Configuration
 extension Exchange {
   /// Where the request ends: at a server, or at an answer that the configuration gives.
   func chooseServer() -> StageOutcome {
-    if let pool = delivery.pool, route?.isProxied ?? false { return seekPlace(at: pool) }
+    if let pool = delivery.pool, route?.isProxied ?? false { return takePermit(of: pool) }
     switch route?.action {
     case .respond(let response): return .answer(fixedAnswer(response))
     case .redirect(let redirect): return redirectOutcome(redirect)

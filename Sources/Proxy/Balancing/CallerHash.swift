@@ -47,7 +47,7 @@ func mixed(_ number: UInt64) -> UInt64 {
   return bits ^ bits >> 33
 }
 
-/// The number as a place below the bound, which is positive: even where the number is.
-func place(_ number: UInt64, below bound: Int) -> Int {
+/// The number scaled to one below the bound, which is positive: evenly spread where the number is.
+func scaled(_ number: UInt64, below bound: Int) -> Int {
   Int(truncatingIfNeeded: number.multipliedFullWidth(by: UInt64(truncatingIfNeeded: bound)).high)
 }

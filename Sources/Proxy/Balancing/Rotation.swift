@@ -1,91 +1,106 @@
-// Choosing among the servers in rotation, and what is derived from the rotation so that a choice costs little.
+// Which servers of an upstream requests go to now, and in which shares. Servers that neither checks nor failures have
+// taken out are in rotation, or all of them when that leaves too few (panic).
 
 import Configuration
 
-/// `balance` of an upstream, without what belongs to it.
-enum ServerPolicy {
-  case roundRobin, leastRequests, randomTwo, hash
+/// Not copyable: a choice only looks at it.
+struct Rotation: ~Copyable {
+  /// Empty only when the upstream has no servers.
+  private(set) var servers: [UpstreamServer] = []
+  /// Whether all of them have the same share.
+  private(set) var hasEqualShares = true
+  private(set) var shareSum = 0
+  /// Whether a share grows.
+  private(set) var isStartingSlowly = false
+  /// No server is fit, and the configuration does not allow one that is not.
+  private(set) var isUnavailable = false
+  /// Exchanges that this worker has at any of the upstream's servers now.
+  private(set) var activeCount = 0
 
-  static func prepared(_ balance: Balance) -> (ServerPolicy, RequestValue?) {
-    switch balance {
-    case .roundRobin: (.roundRobin, nil)
-    case .leastRequests: (.leastRequests, nil)
-    case .randomTwo: (.randomTwo, nil)
-    case .hash(let key): (.hash, key)
-    }
+  /// Whether a server can be out of rotation at all.
+  private(set) var isWatched = false
+  /// Nil where failures take no server out.
+  private(set) var ejection: EjectionRules?
+  private var hasChecks = false
+  private var panicThreshold = 0
+  private var slowStart: Int64 = 0
+  /// As ``SharedUpstream/changeCount`` was at the last review.
+  private var seenChangeCount = 0
+
+  /// Takes over what a reload brought. ``review(_:changeCount:at:)`` or ``replace(by:of:at:)`` follows.
+  mutating func configure(_ upstream: Upstream, changeCount: Int) {
+    ejection = upstream.ejection.map(EjectionRules.init)
+    hasChecks = upstream.healthCheck != nil
+    isWatched = hasChecks || ejection != nil
+    panicThreshold = upstream.panicThreshold
+    slowStart = upstream.slowStart?.nanoseconds ?? 0
+    isUnavailable = false
+    seenChangeCount = changeCount &- 1
   }
-}
 
-extension UpstreamPool {
-  /// Where the exchange goes: by its cookie or the upstream's `balance`, those that it has tried left out where others
-  /// remain. Nil when the upstream has no server at all, as while a name was never resolved.
-  func nextServer(for exchange: Exchange) -> UpstreamServer? {
-    if sticky != nil, let server = boundServer(for: exchange) { return server }
-    if rotation.count <= 1 { return rotation.first }
-    let tried = exchange.delivery.attempts.triedServers
-    switch policy {
-    case .roundRobin: return roundRobin(leavingOut: tried)
-    case .leastRequests: return leastRequests(leavingOut: tried)
-    case .randomTwo: return randomTwo(leavingOut: tried)
-    case .hash:
-      guard let hashKey, let hash = exchange.callerHash(hashKey) else { return roundRobin(leavingOut: tried) }
-      return ringServer(for: hash, leavingOut: tried)
+  // MARK: Which servers
+
+  /// Whether a server's state has changed since the last review.
+  func isOutdated(_ changeCount: Int) -> Bool { changeCount != seenChangeCount }
+
+  /// Looks which of the upstream's servers are fit.
+  /// - Returns: whether they are too few, so that requests go to all (panic).
+  mutating func review(_ all: [UpstreamServer], changeCount: Int, at now: Int64) -> Bool {
+    seenChangeCount = changeCount
+    let (hasChecks, isEjecting) = (hasChecks, ejection != nil)
+    let fit = all.filter { server in
+      (!hasChecks || server.shared.isHealthy) && (!isEjecting || server.shared.ejectedUntil == 0)
     }
+    let isPanicking = fit.count * 100 < panicThreshold * all.count
+    isUnavailable = fit.isEmpty && !all.isEmpty && !isPanicking
+    replace(by: fit.isEmpty || isPanicking ? all : fit, of: all, at: now)
+    return isPanicking
   }
 
-  /// Called whenever ``rotation`` was replaced: what choices are made from is made again, and servers that were not in
-  /// it before begin slowly where the file says so.
-  func rotationChanged() {
-    for server in servers {
-      server.wasInRotation = server.isInRotation
-      server.isInRotation = false
-    }
-    let isFirst = !servers.contains(where: \.wasInRotation)
-    for server in rotation {
-      server.isInRotation = true
-      if slowStart > 0, !server.wasInRotation, !isFirst {
-        server.slowStartedAt = worker.time.nanoseconds
+  /// Requests go to these of the upstream's servers from now on. Those that were not in rotation before begin slowly
+  /// where the file says so, but not the first of all.
+  mutating func replace(by fresh: [UpstreamServer], of all: [UpstreamServer], at now: Int64) {
+    if slowStart > 0, all.contains(where: \.load.isInRotation) {
+      for server in fresh where !server.load.isInRotation {
+        server.load.slowStartedAt = now
         isStartingSlowly = true
       }
     }
-    sharesChanged()
+    for server in servers { server.load.isInRotation = false }
+    for server in fresh { server.load.isInRotation = true }
+    servers = fresh
+    updateShares(at: now)
   }
 
-  /// Called some ten times a second while ``isStartingSlowly``: the shares of servers that are new in rotation grow.
-  func growShares() {
-    isStartingSlowly = rotation.contains { $0.slowStartedAt != .min }
-    sharesChanged()
+  // MARK: Shares
+
+  /// Called some ten times a second while ``isStartingSlowly``.
+  mutating func growShares(at now: Int64) {
+    isStartingSlowly = servers.contains(where: \.load.isStartingSlowly)
+    updateShares(at: now)
   }
 
-  private func sharesChanged() {
+  private mutating func updateShares(at now: Int64) {
     shareSum = 0
-    for server in rotation {
-      let whole = server.configuration.weight * UpstreamServer.shareOfWeightOne
-      server.share = whole
-      if server.slowStartedAt != .min {
-        let elapsed = worker.time.nanoseconds &- server.slowStartedAt
-        if elapsed >= slowStart {
-          server.slowStartedAt = .min
-        } else {
-          server.share = max(1, Int(Double(whole) * Double(max(0, elapsed)) / Double(slowStart)))
-        }
-      }
-      shareSum += server.share
+    for server in servers {
+      server.load.updateShare(of: server.configuration, at: now, slowStart: slowStart)
+      shareSum += server.load.share
     }
-    hasEqualShares = rotation.allSatisfy { $0.share == rotation[0].share }
-    if policy == .randomTwo { shareEnds = hasEqualShares ? [] : ends() }
+    let first = servers.first?.load.share
+    hasEqualShares = servers.allSatisfy { $0.load.share == first }
   }
 
-  private func ends() -> [Int] {
-    var sum = 0
-    return rotation.map { server in
-      sum += server.share
-      return sum
-    }
-  }
-}
+  // MARK: Requests
 
-/// Whether the server failed this request already. Almost always there is none that did.
-func isOne(_ server: UpstreamServer, of tried: [UpstreamServer]) -> Bool {
-  !tried.isEmpty && tried.contains { $0 === server }
+  /// A request was sent to the server.
+  mutating func began(at server: UpstreamServer) {
+    server.load.activeCount += 1
+    activeCount += 1
+  }
+
+  /// It has an outcome.
+  mutating func ended(at server: UpstreamServer) {
+    server.load.activeCount -= 1
+    activeCount -= 1
+  }
 }

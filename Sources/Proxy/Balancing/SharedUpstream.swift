@@ -5,8 +5,8 @@
 package import Configuration
 import Synchronization
 
-/// A number of places that are taken and given back by any worker.
-struct Places: ~Copyable, Sendable {
+/// A number of permits that any worker takes and returns.
+struct Permits: ~Copyable, Sendable {
   private let taken = Atomic<Int>(0)
 
   var count: Int { taken.load(ordering: .sequentiallyConsistent) }
@@ -30,9 +30,9 @@ struct Places: ~Copyable, Sendable {
 package final class SharedUpstream: Sendable {
   package let name: String
   /// Requests that were let in and have not ended. Counted where a limit on them is set.
-  let requests = Places()
-  /// Requests that wait for a place.
-  let waiting = Places()
+  let requests = Permits()
+  /// Requests that wait for a permit.
+  let waiting = Permits()
   let concurrency = ConcurrencyLimit()
   /// Requests go to servers that are out, because too few are not.
   private let panicking = Atomic<Bool>(false)
@@ -43,8 +43,12 @@ package final class SharedUpstream: Sendable {
 
   /// How many requests may be let in now. Nil without a bound.
   package func requestsMax(_ configuration: Upstream) -> Int? {
-    guard let rules = configuration.adaptiveLimit else { return configuration.maxRequests }
-    return min(configuration.maxRequests ?? .max, concurrency.value(rules))
+    requestsMax(configuration.maxRequests, configuration.adaptiveLimit)
+  }
+
+  func requestsMax(_ fixed: Int?, _ adaptive: AdaptiveLimit?) -> Int? {
+    guard let adaptive else { return fixed }
+    return min(fixed ?? .max, concurrency.value(adaptive))
   }
 
   /// Another number than the last time means that a server's state has changed.
@@ -64,7 +68,7 @@ package final class SharedUpstream: Sendable {
 package final class SharedServer: Sendable {
   package let address: Address
   /// Requests at the server now. Counted where `max_requests_per_server` is set.
-  let requests = Places()
+  let requests = Permits()
 
   // Checks: written by the one worker that checks.
   private let healthy = Atomic<Bool>(true)

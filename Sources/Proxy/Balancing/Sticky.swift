@@ -67,7 +67,7 @@ extension UpstreamPool {
   /// The server of the request's cookie, while it is in rotation and has not failed the request.
   func boundServer(for exchange: Exchange) -> UpstreamServer? {
     if exchange.delivery.attempts.triedServers.isEmpty { exchange.delivery.findBinding(in: exchange.request.head) }
-    guard let server = exchange.delivery.attempts.boundServer, server.isInRotation,
+    guard let server = exchange.delivery.attempts.boundServer, server.load.isInRotation,
       !exchange.delivery.attempts.hasTried(server)
     else {
       return nil

@@ -23,8 +23,8 @@ final class PreparedSplit: Sendable {
 
   /// - Parameter number: evenly spread over all numbers.
   func upstream(for number: UInt64) -> Int {
-    let wanted = place(number, below: ends.last ?? 1)
-    return upstreams[ends.firstIndex { wanted < $0 } ?? 0]
+    let point = scaled(number, below: ends.last ?? 1)
+    return upstreams[ends.firstIndex { point < $0 } ?? 0]
   }
 }
 

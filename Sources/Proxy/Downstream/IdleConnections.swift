@@ -41,11 +41,8 @@ extension Worker {
   package func longestIdleServer() -> UpstreamConnection? {
     var longest: HTTP1UpstreamConnection?
     for pool in pools {
-      for server in pool.servers {
-        // The latest last.
-        guard let first = server.idle.first else { continue }
-        if first.deadline < longest?.deadline ?? .max { longest = first }
-      }
+      guard let first = pool.longestIdle else { continue }
+      if first.deadline < longest?.deadline ?? .max { longest = first }
     }
     return longest
   }

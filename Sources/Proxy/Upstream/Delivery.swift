@@ -21,27 +21,24 @@ struct Delivery {
       return true
     }
     // LIMIT: `max_requests_per_server`, over all workers.
-    if let max = pool?.requestsPerServerMax {
+    if let max = pool?.admission.requestsPerServerMax {
       guard server.shared.requests.take(below: max) else { return false }
       attempts.holdsServerPermit = true
     }
     // Mostly it is: storing it again would count two references.
     if self.server !== server { self.server = server }
     attempts.isAtServer = true
-    server.activeCount += 1
-    pool?.activeCount += 1
+    pool?.rotation.began(at: server)
     return true
   }
 
   /// Ends the attempt.
   /// - Returns: the upstream, where somebody learns from the outcome. Nil also when there was no attempt.
   mutating func leaveServer() -> UpstreamPool? {
-    guard attempts.isAtServer, let server else { return nil }
+    guard attempts.isAtServer, let server, let pool else { return nil }
     attempts.isAtServer = false
-    server.activeCount -= 1
-    guard let pool else { return nil }
-    pool.activeCount -= 1
-    return pool.isLimited || pool.isWatched || attempts.holdsServerPermit ? pool : nil
+    pool.rotation.ended(at: server)
+    return pool.admission.isLimited || pool.rotation.isWatched || attempts.holdsServerPermit ? pool : nil
   }
 
   /// True when another request may have the server's permit now.

@@ -43,7 +43,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
   var hasRoom: Bool {
     if isClosing || isClosed { return false }
     // LIMIT: exchanges that wait for one connection to open. More open another one.
-    return isReady ? session.mayOpenStream : waiting.count < server.streamCountMax
+    return isReady ? session.mayOpenStream : waiting.count < server.connections.streamCountMax
   }
 
   func startConnectTimer() {
@@ -89,7 +89,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
   }
 
   private func settingsChanged() {
-    server.streamCountMax = max(1, session.outgoingStreamCountMax)
+    server.connections.streamCountMax = max(1, session.outgoingStreamCountMax)
     if isReady { return }
     if !waiting.isEmpty, !session.mayOpenStream { return connectFailed(.upstreamConnectFailed) }
     isReady = true

@@ -31,8 +31,8 @@ final class MirrorStream: UnattendedStream {
   private let worker: Worker
   private let route: Int
   private(set) var exchange: Exchange?
-  /// The place among the worker's copies.
-  fileprivate var place = -1
+  /// Its index among the worker's copies.
+  fileprivate var index = -1
   /// Body that the server does not take yet.
   private var held = ByteQueue()
   /// As the worker's share of memory has it.
@@ -81,12 +81,9 @@ final class MirrorStream: UnattendedStream {
     let copy = worker.takeExchange(for: self)
     copy.delivery.pool = pool
     exchange = copy
-    if pool.isWatched { pool.reviewRotation() }
-    // A copy waits for no place: there is one, or it is dropped.
-    if pool.isWatched && pool.isUnavailable || pool.isLimited && !pool.admit(copy) { return drop() }
-    guard let server = pool.isLimited ? copy.delivery.server : pool.nextServer(for: copy) else {
-      return copy.abandon(.upstreamConnectFailed)
-    }
+    // A copy waits for no permit: there is one, or it is dropped.
+    guard pool.admitNow(copy) else { return drop() }
+    guard let server = copy.delivery.server else { return copy.abandon(.upstreamConnectFailed) }
     copy.startOwn(head, isComplete: isEnded, at: pool, server)
   }
 
@@ -174,17 +171,17 @@ final class MirrorStream: UnattendedStream {
 
 extension Worker {
   fileprivate func add(_ mirror: MirrorStream) {
-    mirror.place = mirrors.count
+    mirror.index = mirrors.count
     mirrors.append(mirror)
   }
 
   fileprivate func forget(_ mirror: MirrorStream) {
-    guard mirrors.indices.contains(mirror.place), let last = mirrors.popLast() else { return }
+    guard mirrors.indices.contains(mirror.index), let last = mirrors.popLast() else { return }
     if last !== mirror {
-      mirrors[mirror.place] = last
-      last.place = mirror.place
+      mirrors[mirror.index] = last
+      last.index = mirror.index
     }
-    mirror.place = -1
+    mirror.index = -1
   }
 
   /// Gives up copies whose time is over.

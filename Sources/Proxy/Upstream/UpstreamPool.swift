@@ -6,26 +6,13 @@ final class UpstreamPool {
   private(set) var configuration: Upstream
   /// One for each address of each name.
   private(set) var servers: [UpstreamServer] = []
-  /// The servers that requests go to now. Empty only when there are no servers. Every change is followed by
-  /// ``rotationChanged()``.
-  var rotation: [UpstreamServer] = []
-  // What choices are made from. See ``rotationChanged()``.
-  /// Whether all servers in rotation have the same share.
-  var hasEqualShares = true
-  var shareSum = 0
-  /// Behind each server's share: the sum of it and those before it. Empty where they are equal, or nobody asks.
-  var shareEnds: [Int] = []
-  /// The place in the rotation that a request went to last.
-  var turn = -1
-  /// Whether a share grows.
-  var isStartingSlowly = false
-  private(set) var slowStart: Int64 = 0
-  private(set) var policy = ServerPolicy.roundRobin
-  private(set) var hashKey: RequestValue?
-  private(set) var ring = HashRing()
-  private(set) var sticky: PreparedSticky?
+  // Balancing's.
+  var rotation = Rotation()
+  var policy = ServerPolicy()
+  var admission = Admission()
+  var sticky: PreparedSticky?
   /// Exchanges that this worker has at any of the servers now.
-  var activeCount = 0
+  var activeCount: Int { rotation.activeCount }
   /// Exchanges of this worker that are on a retry which the budget counts.
   var retryCount = 0
   /// The upstream's id in the counters.
@@ -43,23 +30,6 @@ final class UpstreamPool {
   private(set) var defaultHost: [UInt8] = []
   /// Whether TLS is spoken to the servers.
   let isSecure: Bool
-  /// Nil where failures take no server out.
-  private(set) var ejection: EjectionRules?
-  /// Whether a server can be out of rotation at all.
-  private(set) var isWatched = false
-  /// Whether requests can be too many.
-  private(set) var isLimited = false
-  private(set) var requestsPerServerMax: Int?
-  private(set) var adaptiveLimit: AdaptiveLimit?
-  /// As ``SharedUpstream/changeCount`` was when the rotation was made.
-  var seenChangeCount = 0
-  /// No server is fit, and the configuration does not allow one that is not.
-  var isUnavailable = false
-  /// This worker's requests that wait for a place.
-  var line = WaitingLine()
-  /// The next place that this worker gives back is left to the others'.
-  var isOthersTurn = false
-  var isServing = false
   private(set) var connectTimeout: Int64 = 0
   private(set) var responseTimeout: Int64 = 0
   /// Nil where `limits.body_timeout` counts.
@@ -92,24 +62,8 @@ final class UpstreamPool {
     responseTimeout = fresh.responseTimeout.nanoseconds
     readTimeout = fresh.readTimeout?.nanoseconds
     retry = RetryPolicy(fresh.retry)
-    slowStart = fresh.slowStart?.nanoseconds ?? 0
-    ejection = fresh.ejection.map(EjectionRules.init)
-    isWatched = fresh.healthCheck != nil || fresh.ejection != nil
-    isLimited = fresh.maxRequests != nil || fresh.maxRequestsPerServer != nil || fresh.adaptiveLimit != nil
-    requestsPerServerMax = fresh.maxRequestsPerServer
-    adaptiveLimit = fresh.adaptiveLimit
-    (policy, hashKey) = ServerPolicy.prepared(fresh.balance)
     renewServers(sharing)
-    ring = hashKey == nil ? HashRing() : HashRing(servers)
-    sticky = fresh.sticky.map { PreparedSticky($0, upstream: fresh.name, servers: servers) }
-    isUnavailable = false
-    if isWatched {
-      seenChangeCount = shared.changeCount &- 1
-      reviewRotation()
-    } else {
-      rotation = servers
-      rotationChanged()
-    }
+    configureBalancing()
   }
 
   private func renewServers(_ sharing: UpstreamSharing) {
@@ -128,20 +82,19 @@ final class UpstreamPool {
 
   private func retire(_ server: UpstreamServer) {
     server.isRetired = true
-    server.isInRotation = false
-    for connection in server.multiplexed { connection.retire() }
-    idleCount -= server.idle.count
-    for connection in server.idle { connection.abort() }
-    server.idle.removeAll()
+    for connection in server.connections.multiplexed { connection.retire() }
+    idleCount -= server.connections.idle.count
+    for connection in server.connections.idle { connection.abort() }
+    server.connections.idle.removeAll()
   }
 
   /// A stream of a connection that is there: of those that serve one exchange at a time the one that was used last,
   /// which is the most likely to be alive.
   func takeKept(_ server: UpstreamServer) -> (any UpstreamStream)? {
     if isMultiplexed {
-      return server.multiplexed.last { $0.hasRoom }?.takeStream()
+      return server.connections.multiplexed.last { $0.hasRoom }?.takeStream()
     }
-    guard let connection = server.idle.popLast() else { return nil }
+    guard let connection = server.connections.idle.popLast() else { return nil }
     idleCount -= 1
     return connection
   }
@@ -152,7 +105,7 @@ final class UpstreamPool {
       guard let connection = HTTP2UpstreamConnection.open(worker: worker, pool: self, server: server) else {
         return nil
       }
-      server.multiplexed.append(connection)
+      server.connections.multiplexed.append(connection)
       worker.openConnection(connection, to: server.configuration.address)
       connection.startConnectTimer()
       return connection.takeStream()
@@ -173,20 +126,26 @@ final class UpstreamPool {
     // LIMIT: `idle_connections` in each worker.
     if isRetired || connection.server.isRetired || connection.worker.isDraining { return false }
     if idleCount >= configuration.idleConnections { return false }
-    connection.server.idle.append(connection)
+    connection.server.connections.idle.append(connection)
     idleCount += 1
     return true
   }
 
   /// An idle connection was closed.
   func forget(_ connection: HTTP1UpstreamConnection) {
-    guard let place = connection.server.idle.lastIndex(where: { $0 === connection }) else { return }
-    connection.server.idle.remove(at: place)
+    guard let index = connection.server.connections.idle.lastIndex(where: { $0 === connection }) else { return }
+    connection.server.connections.idle.remove(at: index)
     idleCount -= 1
   }
 
   func forget(_ connection: HTTP2UpstreamConnection) {
-    connection.server.multiplexed.removeAll { $0 === connection }
+    connection.server.connections.multiplexed.removeAll { $0 === connection }
+  }
+
+  /// The idle connection that was not used for the longest time.
+  var longestIdle: HTTP1UpstreamConnection? {
+    // The latest last.
+    servers.lazy.compactMap(\.connections.idle.first).min { $0.deadline < $1.deadline }
   }
 
   func retire() {

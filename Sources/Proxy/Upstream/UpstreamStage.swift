@@ -75,9 +75,9 @@ extension Exchange {
   private func leaveServer(_ outcome: AttemptOutcome) {
     guard let pool = delivery.leaveServer() else { return }
     if let server = delivery.server { pool.judge(outcome, of: server) }
-    if pool.adaptiveLimit != nil { noteResponseTime(outcome, pool.shared.concurrency) }
+    if pool.admission.adaptiveLimit != nil { noteResponseTime(outcome, pool.shared.concurrency) }
     // Asked of the attempt: a reload may have brought the limit, or taken it away, meanwhile.
-    if delivery.returnServerPermit() { pool.placeFreed() }
+    if delivery.returnServerPermit() { pool.permitFreed() }
   }
 
   /// How long the server took to answer, or was waited for in vain.

@@ -222,7 +222,7 @@ final class Bench {
         #expect(counts.connections(upstream: upstream, state) == 0, "upstream, \(state)", sourceLocation: place)
       }
     }
-    let servers = worker.pools.flatMap(\.servers)
+    let servers = worker.pools.flatMap(\.servers).map(\.connections)
     #expect(servers.allSatisfy { $0.idle.isEmpty && $0.multiplexed.isEmpty }, "pools", sourceLocation: place)
     #expect(worker.questions.askerCount == 0, "askers", sourceLocation: place)
   }

@@ -28,7 +28,7 @@ struct EjectionTests {
 
   private func rotation(_ bench: Bench) -> [String] {
     bench.act { $0.pools[0].reviewRotation() }
-    return bench.worker.pools[0].rotation.map(\.configuration.address.description)
+    return bench.worker.pools[0].rotation.servers.map(\.configuration.address.description)
   }
 
   @Test("Failures in a row take a server out for a while. A success in between begins the count again")

@@ -35,7 +35,7 @@ struct HealthCheckTests {
 
   private func rotation(_ bench: Bench) -> [String] {
     bench.act { $0.pools[0].reviewRotation() }
-    return bench.worker.pools[0].rotation.map(\.configuration.address.description)
+    return bench.worker.pools[0].rotation.servers.map(\.configuration.address.description)
   }
 
   @Test("A check is a GET of its own to each server, and nothing of it reaches the access log or the counts")

@@ -28,8 +28,7 @@ struct ServerChoiceTests {
   }
 
   private func occupy(_ server: UpstreamServer, in pool: UpstreamPool) {
-    server.activeCount += 1
-    pool.activeCount += 1
+    pool.rotation.began(at: server)
   }
 
   private static let weighted = [
@@ -52,7 +51,7 @@ struct ServerChoiceTests {
     let pool = bench.worker.pools[0]
     let exchange = Exchange(worker: bench.worker, snapshot: bench.snapshot)
     for (active, expected) in [([6, 3, 0], 2), ([5, 3, 1], 0), ([6, 2, 1], 1), ([12, 6, 1], 2), ([0, 0, 1], 0)] {
-      for (server, count) in zip(pool.servers, active) { server.activeCount = count }
+      for (server, count) in zip(pool.servers, active) { server.load.activeCount = count }
       #expect(pool.nextServer(for: exchange) === pool.servers[expected], "\(active)")
     }
   }
@@ -60,17 +59,27 @@ struct ServerChoiceTests {
   @Test("Of two at random the less busy one is taken: a busy server is chosen only against itself")
   func randomTwo() throws {
     let bench = try bench(Array(Self.names.prefix(2)), "balance: random_two")
-    bench.worker.pools[0].servers[0].activeCount = 1
+    bench.worker.pools[0].servers[0].load.activeCount = 1
     #expect(try counts(bench, 1000) == [0, 1000])
   }
 
   // MARK: Consistent hashing
 
   private func owners(_ pool: UpstreamPool, _ count: Int = 10_000) -> [String] {
-    (0..<count).map { number in
+    var policy = policy(pool)
+    var random = RandomIdentifiers(seed: (1, 2))
+    return (0..<count).map { number in
       let hash = Array("caller-\(number)".utf8).span.placementHash
-      return pool.ringServer(for: hash, leavingOut: []).map { String(decoding: $0.addressText, as: UTF8.self) } ?? ""
+      let server = policy.next(for: hash, leavingOut: [], in: pool.rotation, &random)
+      return server.map { String(decoding: $0.addressText, as: UTF8.self) } ?? ""
     }
+  }
+
+  private func policy(_ pool: UpstreamPool) -> ConsistentHash {
+    var policy = ConsistentHash()
+    policy.configure(pool.configuration.hashKey, pool.servers)
+    policy.rotationChanged(pool.rotation)
+    return policy
   }
 
   private static let hashed = "balance: hash, hash_on: client_ip"
@@ -89,18 +98,17 @@ struct ServerChoiceTests {
 
   @Test("A server that goes moves its own callers and no other, and they come back with it")
   func removal() throws {
-    let pool = try bench(Self.names, Self.hashed).worker.pools[0]
+    let bench = try bench(Self.names, Self.hashed)
+    let pool = bench.worker.pools[0]
     let before = owners(pool)
-    pool.rotation.removeAll { $0 === pool.servers[3] }
-    pool.rotationChanged()
+    pool.rotate(to: pool.servers.filter { $0 !== pool.servers[3] })
     let without = owners(pool)
     for (old, new) in zip(before, without) where old != Self.names[3] { #expect(old == new) }
     #expect(!without.contains(Self.names[3]))
     // Not all of them go to one neighbour.
     let heirs = Set(zip(before, without).filter { $0.0 == Self.names[3] }.map(\.1))
     #expect(heirs.count == 9)
-    pool.rotation = pool.servers
-    pool.rotationChanged()
+    pool.rotate(to: pool.servers)
     #expect(owners(pool) == before)
   }
 
@@ -120,15 +128,18 @@ struct ServerChoiceTests {
   @Test("No server gets more than 1.25 of its share, though all requests come from one caller")
   func boundedLoad() throws {
     let pool = try bench(Self.names, Self.hashed).worker.pools[0]
+    var random = RandomIdentifiers(seed: (1, 2))
     let hash = Array("everyone".utf8).span.placementHash
+    var policy = policy(pool)
     for total in 1...1000 {
-      let server = try #require(pool.ringServer(for: hash, leavingOut: []))
+      let next = policy.next(for: hash, leavingOut: [], in: pool.rotation, &random)
+      let server = try #require(next)
       occupy(server, in: pool)
-      #expect(server.activeCount <= max(16, (total * 5 + 39) / 40), "\(total)")
+      #expect(server.load.activeCount <= max(16, (total * 5 + 39) / 40), "\(total)")
     }
-    #expect(pool.servers.allSatisfy { $0.activeCount <= 125 })
+    #expect(pool.servers.allSatisfy { $0.load.activeCount <= 125 })
     // Below the bound the caller stays where it is.
-    #expect(pool.servers.count { $0.activeCount == 125 } >= 7)
+    #expect(pool.servers.count { $0.load.activeCount == 125 } >= 7)
   }
 
   // MARK: Servers that come and fail
@@ -159,11 +170,9 @@ struct ServerChoiceTests {
     let bench = try bench(["10.0.0.1:1", "10.0.0.2:1"], "slow_start: 20s")
     let pool = bench.worker.pools[0]
     #expect(try counts(bench, 1000) == [500, 500])
-    pool.rotation = [pool.servers[0]]
-    pool.rotationChanged()
+    pool.rotate(to: [pool.servers[0]])
     #expect(try counts(bench, 100) == [100, 0])
-    pool.rotation = pool.servers
-    pool.rotationChanged()
+    pool.rotate(to: pool.servers)
     #expect(try counts(bench, 1000)[1] <= 1)
     for (seconds, share) in [(5, 0.25), (5, 0.5), (5, 0.75)] {
       bench.wait(.seconds(seconds))
@@ -171,7 +180,7 @@ struct ServerChoiceTests {
       #expect(abs(Double(try counts(bench, 1000)[1]) - wanted) < 5)
     }
     bench.wait(.seconds(6))
-    #expect(try counts(bench, 1000) == [500, 500] && !pool.isStartingSlowly)
+    #expect(try counts(bench, 1000) == [500, 500] && !pool.rotation.isStartingSlowly)
   }
 
   @Test("While a hashed server starts slowly, a growing part of its callers comes and stays")
@@ -179,10 +188,8 @@ struct ServerChoiceTests {
     let bench = try bench(Self.names, Self.hashed + ", slow_start: 20s")
     let pool = bench.worker.pools[0]
     let before = owners(pool)
-    pool.rotation.removeAll { $0 === pool.servers[3] }
-    pool.rotationChanged()
-    pool.rotation = pool.servers
-    pool.rotationChanged()
+    pool.rotate(to: pool.servers.filter { $0 !== pool.servers[3] })
+    pool.rotate(to: pool.servers)
     var had: Set<Int> = []
     for share in [0.0, 0.25, 0.5, 0.75] {
       let now = owners(pool)

@@ -142,14 +142,12 @@ struct StickyTests {
     #expect(try answer(bench, client).cookie != cookie)
     bench.refusing = []
     let count = bench.servers.count
-    pool.rotation.removeAll { $0.text == first }
-    pool.rotationChanged()
+    pool.rotate(to: pool.servers.filter { $0.text != first })
     client.send(get("/", "Cookie: \(cookie)"))
     let second = try bench.server().address
     #expect(second != first && bench.servers.count == count + 1)
     let fresh = try #require(try answer(bench, client).cookie)
-    pool.rotation = pool.servers
-    pool.rotationChanged()
+    pool.rotate(to: pool.servers)
     client.send(get("/", "Cookie: \(fresh)"))
     #expect(try bench.server().address == second)
     bench.expectNothingHeld()

@@ -1,36 +1,12 @@
-// Which servers are in rotation: those that neither checks nor failures have taken out, or all of them when that leaves
-// too few (panic).
+// `eject`: servers that fail requests are taken out of rotation for a while, longer each time. All workers count
+// together.
 
 import Configuration
 
 extension UpstreamPool {
-  /// Looks whether a server's state has changed since the last time: one load where nothing has.
-  func reviewRotation() {
-    let changeCount = shared.changeCount
-    if changeCount == seenChangeCount { return }
-    seenChangeCount = changeCount
-    let fit = servers.filter(isFit)
-    let isPanicking = fit.count * 100 < configuration.panicThreshold * servers.count
-    isUnavailable = fit.isEmpty && !servers.isEmpty && !isPanicking
-    rotation = fit.isEmpty || isPanicking ? servers : fit
-    rotationChanged()
-    if shared.notePanic(isPanicking) { report(isPanicking ? .panicBegan : .panicEnded) }
-  }
-
-  private func isFit(_ server: UpstreamServer) -> Bool {
-    (configuration.healthCheck == nil || server.shared.isHealthy)
-      && (ejection == nil || server.shared.ejectedUntil == 0)
-  }
-
-  func report(_ change: UpstreamChange) {
-    worker.commands.append(.reportUpstream(configuration.name, change))
-  }
-
-  // MARK: Ejection
-
   /// What an exchange's time at a server says of it.
   func judge(_ outcome: AttemptOutcome, of server: UpstreamServer) {
-    guard let ejection else { return }
+    guard let ejection = rotation.ejection else { return }
     switch ejection.verdict(on: outcome) {
     case .success: server.shared.noteSuccess()
     case .failure: if server.shared.noteFailure() >= ejection.errors { eject(server, ejection) }

@@ -18,13 +18,14 @@ extension Span where Element == UInt8 {
   var placementHash: UInt64 { keyedHash(PlacementKey.first, PlacementKey.second) }
 }
 
-extension Exchange {
+extension ClientRequest {
   /// Nil where the request does not have the value.
-  func callerHash(_ value: RequestValue) -> UInt64? {
+  /// - Parameter client: at the other end of the connection.
+  func callerHash(_ value: RequestValue, of caller: Caller?, at client: Client?) -> UInt64? {
     switch value {
     case .claim(let path): caller.flatMap { Self.hash(of: path, in: $0) }
-    case .clientIP: hashOfAddress()
-    case .cookie, .header, .query, .tls: request.hash(ofSent: value, PlacementKey.first, PlacementKey.second)
+    case .clientIP: Self.hash(of: peer.address(of: client))
+    case .cookie, .header, .query, .tls: hash(ofSent: value, PlacementKey.first, PlacementKey.second)
     }
   }
 
@@ -33,8 +34,8 @@ extension Exchange {
     return caller.claims.keyedHash(of: node, PlacementKey.first, PlacementKey.second)
   }
 
-  private func hashOfAddress() -> UInt64? {
-    guard let address = clientAddress, !address.isUnix else { return nil }
+  private static func hash(of address: PeerAddress?) -> UInt64? {
+    guard let address, !address.isUnix else { return nil }
     return mixed(mixed(address.high) &+ address.low)
   }
 }

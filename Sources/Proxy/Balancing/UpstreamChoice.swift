@@ -1,5 +1,4 @@
-// Which upstream the request goes to. It comes before the server, and before the request is written for it: upstreams
-// speak different protocols.
+// Which of a route's upstreams a request goes to.
 
 import Configuration
 
@@ -26,17 +25,7 @@ final class PreparedSplit: Sendable {
     let point = scaled(number, below: ends.last ?? 1)
     return upstreams[ends.firstIndex { point < $0 } ?? 0]
   }
-}
 
-extension Exchange {
-  func chooseUpstream(_ route: CompiledRoute) {
-    guard let split = route.split else {
-      delivery.pool = worker.pool(at: route.upstream, of: snapshot)
-      return
-    }
-    // Another number than the one that chooses the server: else a small share's callers would all have the same one.
-    let number =
-      split.key.flatMap { callerHash($0) }.map { mixed($0 ^ 0x9E37_79B9_7F4A_7C15) } ?? worker.randomIdentifiers.next()
-    delivery.pool = worker.pool(at: split.upstream(for: number), of: snapshot)
-  }
+  /// Chosen by another number than the server is. Else all of a small share's callers would go to the same server.
+  func upstream(forCaller hash: UInt64) -> Int { upstream(for: mixed(hash ^ 0x9E37_79B9_7F4A_7C15)) }
 }

@@ -143,7 +143,7 @@ package final class Exchange {
     delivery.mirror?.requestEnded()
     releaseUpstream(isReusable: ending == .complete && request.body.isComplete)
     if wait != nil { leaveWait() }
-    leavePool()
+    returnPermit()
     self.downstream = nil
     downstream.exchangeFinished(self, ending)
   }

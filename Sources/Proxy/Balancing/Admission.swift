@@ -34,52 +34,6 @@ struct Admission {
   }
 }
 
-extension Exchange {
-  /// Takes a permit of the upstream and a server there, waits for them, or is turned away.
-  @inline(__always)
-  func takePermit(of pool: UpstreamPool) -> StageOutcome {
-    if pool.rotation.isWatched {
-      pool.reviewRotation()
-      if pool.rotation.isUnavailable { return turnedAway(from: pool, .upstreamUnavailable) }
-    }
-    if pool.servers.isEmpty { return .refuse(.gateway(.upstreamUnresolved)) }
-    guard pool.admission.isLimited else {
-      guard let chosen = pool.nextServer(for: self) else { return .refuse(.gateway(.upstreamConnectFailed)) }
-      delivery.server = chosen
-      return .next
-    }
-    // Nobody overtakes those who wait, on this worker or another.
-    if pool.shared.waiting.count == 0, pool.admit(self) { return .next }
-    guard pool.enqueue(self) else { return turnedAway(from: pool, .upstreamOverloaded) }
-    return wait == nil ? .next : .wait
-  }
-
-  private func turnedAway(from pool: UpstreamPool, _ reason: GatewayRefusal) -> StageOutcome {
-    worker.counters.countRejection(upstream: pool.counterID, reason)
-    return .refuse(.gateway(reason))
-  }
-
-  /// No permit was free for as long as one may wait.
-  func permitTimedOut() {
-    if let pool = delivery.pool { worker.counters.countRejection(upstream: pool.counterID, .upstreamQueueTimeout) }
-    refuse(.gateway(.upstreamQueueTimeout))
-  }
-
-  /// While it waited the last server went out.
-  func serversLost() {
-    if let pool = delivery.pool { worker.counters.countRejection(upstream: pool.counterID, .upstreamUnavailable) }
-    refuse(.gateway(.upstreamUnavailable))
-  }
-
-  /// The exchange is over: the permit that it has at the upstream is for others.
-  func leavePool() {
-    guard delivery.attempts.holdsPermit, let pool = delivery.pool else { return }
-    delivery.attempts.holdsPermit = false
-    pool.shared.requests.giveBack()
-    pool.permitFreed()
-  }
-}
-
 extension UpstreamPool {
   /// For a request that never waits: false when it cannot be sent now. Where there is no server at all it has none.
   func admitNow(_ exchange: Exchange) -> Bool {
@@ -93,7 +47,7 @@ extension UpstreamPool {
   }
 
   /// A permit and a server for the exchange, both or none.
-  fileprivate func admit(_ exchange: Exchange) -> Bool {
+  func admit(_ exchange: Exchange) -> Bool {
     // LIMIT: `max_requests` and `adaptive`, over all workers.
     if let max = shared.requestsMax(admission.requestsMax, admission.adaptiveLimit) {
       guard shared.requests.take(below: max) else { return false }
@@ -123,7 +77,7 @@ extension UpstreamPool {
   }
 
   /// Puts the exchange into the queue. False when that is full, or there is none.
-  fileprivate func enqueue(_ exchange: Exchange) -> Bool {
+  func enqueue(_ exchange: Exchange) -> Bool {
     // LIMIT: `queue`, its length over all workers.
     guard let rules = admission.queueRules, shared.waiting.take(below: rules.length) else { return false }
     let end = worker.time.nanoseconds &+ rules.timeout.nanoseconds

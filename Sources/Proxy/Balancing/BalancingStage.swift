@@ -1,9 +1,10 @@
-// Where a request goes: to a server of its upstream, or to an answer that the configuration gives.
+// Where a request goes: to an upstream and a server there, as soon as there is a permit for it, or to an answer that
+// the configuration gives.
 
 import Configuration
 
 extension Exchange {
-  /// Which upstream the request goes to. It comes before the server, and before the request is written for it: upstreams
+  /// Which upstream the request goes to. That comes before the server, and before the request is written: upstreams
   /// speak different protocols.
   func chooseUpstream(_ route: CompiledRoute) {
     guard let split = route.split else {
@@ -29,5 +30,49 @@ extension Exchange {
     case .redirect(let redirect): return redirectOutcome(redirect)
     case .upstream, .split, nil: return .refuse(.gateway(.routeNotFound))
     }
+  }
+
+  /// Takes a permit of the upstream and a server there, waits for them, or is turned away.
+  @inline(__always)
+  func takePermit(of pool: UpstreamPool) -> StageOutcome {
+    if pool.rotation.isWatched {
+      pool.reviewRotation()
+      if pool.rotation.isUnavailable { return turnedAway(from: pool, .upstreamUnavailable) }
+    }
+    if pool.servers.isEmpty { return .refuse(.gateway(.upstreamUnresolved)) }
+    guard pool.admission.isLimited else {
+      guard let chosen = pool.nextServer(for: self) else { return .refuse(.gateway(.upstreamConnectFailed)) }
+      delivery.server = chosen
+      return .next
+    }
+    // Nobody overtakes those who wait, on this worker or another.
+    if pool.shared.waiting.count == 0, pool.admit(self) { return .next }
+    guard pool.enqueue(self) else { return turnedAway(from: pool, .upstreamOverloaded) }
+    return wait == nil ? .next : .wait
+  }
+
+  private func turnedAway(from pool: UpstreamPool, _ reason: GatewayRefusal) -> StageOutcome {
+    worker.counters.countRejection(upstream: pool.counterID, reason)
+    return .refuse(.gateway(reason))
+  }
+
+  /// No permit was free for as long as one may wait.
+  func permitTimedOut() {
+    if let pool = delivery.pool { worker.counters.countRejection(upstream: pool.counterID, .upstreamQueueTimeout) }
+    refuse(.gateway(.upstreamQueueTimeout))
+  }
+
+  /// While it waited the last server went out.
+  func serversLost() {
+    if let pool = delivery.pool { worker.counters.countRejection(upstream: pool.counterID, .upstreamUnavailable) }
+    refuse(.gateway(.upstreamUnavailable))
+  }
+
+  /// The exchange is over: the permit that it has at the upstream is for others.
+  func returnPermit() {
+    guard delivery.attempts.holdsPermit, let pool = delivery.pool else { return }
+    delivery.attempts.holdsPermit = false
+    pool.shared.requests.giveBack()
+    pool.permitFreed()
   }
 }

@@ -6,16 +6,18 @@ import HTTPWire
 extension ClientAnswer {
   /// Writes those lines of a server's head that go on. Neighbouring lines go on together. What Connection names has its
   /// bit.
-  /// - Parameter droppedBits: see ``KnownField/bit``.
+  /// - Parameters:
+  ///   - droppedBits: see ``KnownField/bit``.
+  ///   - drops: the names that the route takes out. Nil for none.
   func writeKept<Sink: HeadSink & ~Copyable>(
-    _ response: borrowing ResponseHead, but droppedBits: UInt64, _ route: CompiledRoute?, to sink: inout Sink
+    _ response: borrowing ResponseHead, but droppedBits: UInt64, _ drops: FieldNameSet?, to sink: inout Sink
   ) {
-    let mayDropByName = compression.isApplied || !(route?.responseDrops.isEmpty ?? true)
+    let mayDropByName = compression.isApplied || drops != nil
     let count = response.fields.count
     var first = 0
     for index in 0..<count {
       let field = response.fields[index]
-      if droppedBits & field.folded.bit == 0, !mayDropByName || !isDropped(field, of: response.bytes.span, route) {
+      if droppedBits & field.folded.bit == 0, !mayDropByName || !isDropped(field, of: response.bytes.span, drops) {
         continue
       }
       if first < index { sink.append(first..<index, of: response) }
@@ -25,20 +27,19 @@ extension ClientAnswer {
   }
 
   /// Writes those trailers of a server's answer that go on.
-  func writeKept(_ trailers: borrowing FieldSection, _ route: CompiledRoute?, to lines: inout ByteQueue) {
+  func writeKept(_ trailers: borrowing FieldSection, _ drops: FieldNameSet?, to lines: inout ByteQueue) {
     let bytes = trailers.bytes.span
     for index in trailers.fields.indices {
       let field = trailers.fields[index]
-      if !field.isHopByHop, !isDropped(field, of: bytes, route) { lines.append(bytes.extracting(field.line)) }
+      if !field.isHopByHop, !isDropped(field, of: bytes, drops) { lines.append(bytes.extracting(field.line)) }
     }
   }
 
   /// Whether a field does not go on because of its name: it is not true of the compressed body, or the route takes it
   /// out. What the route takes out of final heads must not come in front of them or behind the body.
-  private func isDropped(_ field: FieldLine, of bytes: Span<UInt8>, _ route: CompiledRoute?) -> Bool {
+  private func isDropped(_ field: FieldLine, of bytes: Span<UInt8>, _ drops: FieldNameSet?) -> Bool {
     if compression.isApplied, AnswerCompression.isUntrue(field, of: bytes) { return true }
-    guard let drops = route?.responseDrops, !drops.isEmpty else { return false }
-    return drops.contains(bytes.extracting(field.name), hash: field.foldedHash)
+    return drops?.contains(bytes.extracting(field.name), hash: field.foldedHash) ?? false
   }
 
   /// Fields of a server's final head that do not go on, as bits: they belong to that connection, or say nothing about

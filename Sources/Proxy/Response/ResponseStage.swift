@@ -197,7 +197,7 @@ extension Exchange {
     of response: borrowing ResponseHead, framing: BodyFraming, to sink: inout Sink
   ) {
     let droppedBits = answer.droppedBits(of: response, framing, for: request.head.method)
-    answer.writeKept(response, but: droppedBits, route, to: &sink)
+    writeKept(response, but: droppedBits, to: &sink)
     if !response.has(.date) { sink.append(worker.dateField) }
     writeRouteLines(to: &sink)
     answer.writeAdded(to: &sink)
@@ -205,14 +205,14 @@ extension Exchange {
 
   /// The lines of an interim head (RFC 9110 §15.2).
   func writeInterimLines<Sink: HeadSink & ~Copyable>(of response: borrowing ResponseHead, to sink: inout Sink) {
-    answer.writeKept(response, but: ClientAnswer.interimBits, route, to: &sink)
+    writeKept(response, but: ClientAnswer.interimBits, to: &sink)
   }
 
   /// The lines of the head that opens a tunnel.
   func writeTunnelLines<Sink: HeadSink & ~Copyable>(of response: borrowing ResponseHead, to sink: inout Sink) {
     // RFC 8441 §5: an extended CONNECT has no key that could be answered.
     let acceptBit = request.head.connectProtocol == nil ? 0 : KnownField.secWebSocketAccept.bit
-    answer.writeKept(response, but: ClientAnswer.interimBits | acceptBit, route, to: &sink)
+    writeKept(response, but: ClientAnswer.interimBits | acceptBit, to: &sink)
     if request.isBearerAnswered(by: response) { sink.append(lines: Self.bearerLine) }
     writeRouteLines(to: &sink)
   }
@@ -229,8 +229,27 @@ extension Exchange {
 
   /// The trailers of the server's answer that go on.
   func writeKept(_ trailers: borrowing FieldSection, to lines: inout ByteQueue) {
-    answer.writeKept(trailers, route, to: &lines)
+    if takesNothingOut {
+      answer.writeKept(trailers, nil, to: &lines)
+    } else {
+      answer.writeKept(trailers, route?.responseDrops, to: &lines)
+    }
   }
+
+  /// Almost no route takes a field out: no reference to it is taken for that.
+  @inline(__always)
+  private func writeKept<Sink: HeadSink & ~Copyable>(
+    _ response: borrowing ResponseHead, but droppedBits: UInt64, to sink: inout Sink
+  ) {
+    if takesNothingOut {
+      answer.writeKept(response, but: droppedBits, nil, to: &sink)
+    } else {
+      answer.writeKept(response, but: droppedBits, route?.responseDrops, to: &sink)
+    }
+  }
+
+  @inline(__always)
+  private var takesNothingOut: Bool { route?.responseDrops.isEmpty ?? true }
 
   /// The lines of the route's `response_headers`, and those that bind the client to a server.
   @inline(__always)

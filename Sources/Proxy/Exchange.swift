@@ -71,14 +71,24 @@ package final class Exchange {
 
   /// Sends a request of the gateway's own, or a copy, to a server, past all that is there for clients. It has no route,
   /// and is not retried.
-  /// - Parameter isComplete: no body follows.
-  func startOwn(_ head: [UInt8], isComplete: Bool, at pool: UpstreamPool, _ server: UpstreamServer) {
+  /// - Parameters:
+  ///   - host: replaces the one of the head.
+  ///   - isComplete: no body follows.
+  func startOwn(
+    _ head: [UInt8], host: [UInt8]? = nil, isComplete: Bool, at pool: UpstreamPool, _ server: UpstreamServer
+  ) {
     // It was made here, so that no limit of clients applies.
     let limits = HeadLimits(byteCountMax: .max, fieldCountMax: .max)
     guard case .complete = request.head.parse(head.span, limits: limits) else {
       return refuse(.gateway(.upstreamMalformed))
     }
-    upstreamHead.bytes.append(head)
+    if let host, let own = request.head.authority {
+      upstreamHead.bytes.append(head.span.extracting(0..<own.lowerBound))
+      upstreamHead.bytes.append(host)
+      upstreamHead.bytes.append(head.span.extracting(own.upperBound..<head.count))
+    } else {
+      upstreamHead.bytes.append(head)
+    }
     request.body.isComplete = isComplete
     delivery.pool = pool
     delivery.server = server

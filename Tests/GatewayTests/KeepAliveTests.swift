@@ -21,6 +21,25 @@ struct KeepAliveTests {
     #expect(upstream.failures.isEmpty)
   }
 
+  @Test("A connection that a server keeps for a second, or that was idle for idle_timeout, gets no other request")
+  func connectionLife() async throws {
+    let upstream = try await TestUpstream.start { connection in
+      while true {
+        let request = try await connection.receiveRequest()
+        try await connection.answer(
+          "ok", fields: request.target == "/short" ? ["Keep-Alive: timeout=1"] : [], to: request)
+      }
+    }
+    let gateway = try await GatewayProcess.start(
+      Configurations.plain(upstream, upstreamKeys: "idle_timeout: 200ms, connection_max_requests: 2"))
+    let client = try await gateway.connect()
+    #expect(try await client.get("/short").text == "ok")
+    try await upstream.waitForOpenConnections(0)
+    #expect(try await client.get("/long").text == "ok")
+    try await upstream.waitForOpenConnections(0)
+    #expect(upstream.connections.count == 2 && upstream.failures.isEmpty)
+  }
+
   @Test("Fifty requests in one write are answered in their order, one upstream request at a time")
   func pipelining() async throws {
     let upstream = try await TestUpstream.echo()

@@ -117,13 +117,13 @@ struct UpstreamFailureTests {
     _ = try await gateway.waitForAccessLog(containing: "route_timeout", "\"status\":200")
   }
 
-  @Test("An upstream that stops in its body: the answer is cut after body_timeout")
+  @Test("An upstream that stops in its body: the answer is cut after read_timeout")
   func stoppingWithinBody() async throws {
     let upstream = try await Self.start { connection in
       try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
       try await connection.stream.waitUntilGone()
     }
-    let gateway = try await GatewayProcess.start(Configurations.plain(upstream, top: "limits: { body_timeout: 200ms }"))
+    let gateway = try await GatewayProcess.start(Configurations.plain(upstream, upstreamKeys: "read_timeout: 200ms"))
     let client = try await gateway.connect()
     try await client.send("GET /bad HTTP/1.1\r\nHost: test\r\n\r\n")
     #expect(try await client.receiveResponseHead().status == 200)

@@ -36,13 +36,19 @@ package struct Upstream: Sendable, Equatable {
   package var slowStart: Duration?
   package var `protocol` = UpstreamProtocol.http1
   package var tls: UpstreamTLS?
+  package var host = UpstreamHost.client
   package var connectTimeout = Duration.seconds(2)
   /// From the request's last byte to the response's head.
-  package var responseTimeout = Duration.seconds(30)
-  /// Between two reads of an answer. Nil takes `limits.body_timeout`, ``unlimitedDuration`` is `off`.
-  package var readTimeout: Duration?
+  package var responseTimeout = Duration.seconds(60)
+  /// Between two reads of an answer. ``unlimitedDuration`` is `off`.
+  package var readTimeout = Duration.seconds(60)
   /// Idle connections kept, over all workers' own pools: each worker keeps at most this many.
   package var idleConnections = 256
+  /// A connection that was not used for this long is closed. Most servers close theirs after 60 s or more.
+  package var idleTimeout = Duration.seconds(55)
+  /// How long a connection takes requests, and how many. Nil is no bound.
+  package var connectionMaxAge: Duration?
+  package var connectionMaxRequests: Int?
   package var healthCheck: HealthCheck?
   package var ejection: Ejection?
   /// In percent: when less of the servers are healthy, requests go to all of them. 0 never.
@@ -60,6 +66,14 @@ package struct Upstream: Sendable, Equatable {
     self.name = name
     self.servers = servers
   }
+}
+
+/// `host:` of an upstream: what its servers receive as Host, or `:authority`.
+package enum UpstreamHost: Sendable, Equatable {
+  case client
+  /// The authority of the server that the request goes to.
+  case server
+  case name(String)
 }
 
 /// `off` instead of a duration: some 95 years, so that adding it to a moment cannot overflow.
@@ -133,6 +147,10 @@ extension Upstream {
       "protocol", \.protocol, .choice, "What the servers speak, with TLS and without. gRPC requires `http2`."),
     Setting("tls", \.tls, .mapping(UpstreamTLS.settings), "TLS to the servers. `{}` is TLS with the defaults."),
     Setting(
+      "host", \.host, .upstreamHost,
+      "What the servers receive as `Host`: the client's, the authority of the server that gets the request, or this "
+        + "name."),
+    Setting(
       "health_check", \.healthCheck, .mapping(HealthCheck.settings),
       "Checks that the gateway makes of each server. `{}` sends GET requests for `/`."),
     Setting(
@@ -153,11 +171,19 @@ extension Upstream {
       "From the request's last byte to the head of the response. A later one is answered 504."),
     Setting(
       "read_timeout", \.readTimeout, .readTimeout,
-      "Between two reads of a response. `off` is for streams that may be silent for long.",
-      otherwise: "`limits.body_timeout`"),
+      "Between two reads of a response. `off` is for streams that may be silent for long."),
     Setting(
       "idle_connections", \.idleConnections, .integer(0...65_536),
       "Connections kept open for the next request, in each worker."),
+    Setting(
+      "idle_timeout", \.idleTimeout, .duration(from: .milliseconds(100), to: .hours(24)),
+      "How long a kept connection may be unused. Less where the server's `Keep-Alive: timeout` says so."),
+    Setting(
+      "connection_max_age", \.connectionMaxAge, .duration(from: .seconds(1), to: .days(30)),
+      "How long a connection takes new requests."),
+    Setting(
+      "connection_max_requests", \.connectionMaxRequests, .integer(1...1_000_000_000),
+      "How many requests a connection takes."),
     Setting(
       "retry", \.retry, .mapping(Retry.settings), "Requests that are sent again after a failure, where that is safe.",
       otherwise: "a failed connect is tried on other servers, three at most"),

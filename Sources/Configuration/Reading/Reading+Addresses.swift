@@ -74,6 +74,36 @@ extension Reading {
     return .unix(path: path)
   }
 
+  /// A name or an address as a Host field has it, with a port or without.
+  func authority(_ text: String, at position: SourcePosition, _ what: String) -> String? {
+    let isBracketed = text.hasPrefix("[")
+    let colons = text.count { $0 == ":" }
+    var host = text[...]
+    var isPortGood = true
+    if isBracketed ? !text.hasSuffix("]") : colons == 1, let colon = text.lastIndex(of: ":") {
+      host = text[..<colon]
+      isPortGood = decimal(String(text[text.index(after: colon)...])).map { (1...65_535).contains($0) } ?? false
+    }
+    let problem: String? =
+      if text.contains("/") {
+        "it has neither a scheme nor a path"
+      } else if !isPortGood {
+        "a port is from 1 to 65535"
+      } else if isBracketed {
+        IPAddress(String(host.dropFirst().dropLast())).map { !$0.isIPv4 && host.hasSuffix("]") } ?? false
+          ? nil : "in brackets is an IPv6 address"
+      } else if colons > 1 {
+        "an IPv6 address is in brackets"
+      } else if IPAddress(String(host)) == nil {
+        hostNameProblem(String(host))
+      } else {
+        nil
+      }
+    guard let problem else { return text }
+    error(position, "\(what) must be client, server or a name, with a port or without, not \(text.quoted): \(problem)")
+    return nil
+  }
+
   private func split(_ text: String, at position: SourcePosition, _ what: String) -> (host: String, port: String)? {
     if text.hasPrefix("[") {
       guard let close = text.firstIndex(of: "]") else {

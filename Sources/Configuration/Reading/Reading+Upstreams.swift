@@ -98,3 +98,23 @@ extension ValueType where Value == [Upstream.Server] {
       atMost: 1024)
   ) { node, reading, what in reading.servers(node, what) }
 }
+
+extension ValueType where Value == UpstreamHost {
+  static let upstreamHost = ValueType(
+    .text("`client`, `server`, or a name with a port or without"),
+    write: { host in
+      switch host {
+      case .client: .text("client")
+      case .server: .text("server")
+      case .name(let name): .text(name)
+      }
+    },
+    read: { node, reading, what in
+      guard let text = reading.line(node, what)?.lowercased() else { return nil }
+      switch text {
+      case "client": return .client
+      case "server": return .server
+      default: return reading.authority(text, at: node.position, what).map(UpstreamHost.name)
+      }
+    })
+}

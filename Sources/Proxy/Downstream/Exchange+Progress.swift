@@ -17,7 +17,8 @@ extension Exchange {
       let due = max(downstream.lastBodyReadAt, times.upstreamReceivedAt) &+ bodyPatience
       if now >= due {
         downstream.endAfterResponse()
-        return refuse(.gateway(.bodyTimeout))
+        // Behind the head of an answer the client owes nothing yet: the stream was silent on both sides.
+        return refuse(.gateway(answer.hasBegun ? .upstreamTimeout : .bodyTimeout))
       }
       next = due
       if snapshot.bodyRate > 0, !answer.hasBegun, !request.head.isGRPC {

@@ -5,12 +5,11 @@ import Bytes
 import HTTPWire
 
 extension UpstreamHead {
-  /// Ends the head with the time that is left now.
+  /// Writes how much time is left now.
   /// - Parameters:
   ///   - left: nanoseconds.
   ///   - isCallTimed: whether it is the rest of a call's own timeout.
   mutating func writeDeadline(left: Int64, isCallTimed: Bool, _ route: CompiledRoute) {
-    bytes.truncate(to: deadlineStart)
     if !route.deadlinePrefix.isEmpty {
       bytes.append(route.deadlinePrefix)
       bytes.append(decimal: UInt64(clamping: left / 1_000_000))
@@ -21,7 +20,6 @@ extension UpstreamHead {
       bytes.append(grpcTimeout: left)
       bytes.append("\r\n")
     }
-    bytes.append("\r\n")
   }
 }
 

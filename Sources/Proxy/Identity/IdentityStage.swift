@@ -41,7 +41,7 @@ extension Exchange {
 
   @inline(__always)
   private func writeFields(_ route: CompiledRoute, _ pool: UpstreamPool?) {
-    upstreamHead.writeHost(of: request.head, or: pool)
+    upstreamHead.writeHost(of: request.head, for: pool)
     let isTraceKept = request.head.hasTrace
     let isCallTimed = isCallTimed
     upstreamHead.writeKeptFields(
@@ -75,7 +75,8 @@ extension Exchange {
     if !route.certificateFields.isEmpty, let certificate = downstream?.client.security?.certificate {
       route.writeFields(of: certificate, into: &upstreamHead.bytes)
     }
-    upstreamHead.deadlineStart = isCallTimed || !route.deadlinePrefix.isEmpty ? upstreamHead.bytes.count : 0
+    let isWrittenAgain = isCallTimed || !route.deadlinePrefix.isEmpty || upstreamHead.isHostOfServer
+    upstreamHead.attemptStart = isWrittenAgain ? upstreamHead.bytes.count : 0
     upstreamHead.bytes.append("\r\n")
   }
 
@@ -83,7 +84,7 @@ extension Exchange {
     TemplateContext(route: route, snapshot: snapshot, client: downstream?.client, caller: caller)
   }
 
-  // MARK: The time that is left
+  // MARK: What differs between attempts
 
   /// Whether the server receives the rest of a call's own timeout. One that is longer than can be counted goes on as it
   /// came.
@@ -92,11 +93,14 @@ extension Exchange {
       && request.head.isGRPC
   }
 
-  /// Writes into the head what is left for the server now.
-  func writeDeadline() {
+  /// Ends the head for the server that was chosen: with its name, and with what is left of the time now.
+  func writeAttemptFields() {
     guard let route else { return }
+    upstreamHead.bytes.truncate(to: upstreamHead.attemptStart)
+    if upstreamHead.isHostOfServer, let server = delivery.server { upstreamHead.writeHost(server.authority) }
     let left = max(0, times.routeDeadline &- worker.time.nanoseconds)
     upstreamHead.writeDeadline(left: left, isCallTimed: isCallTimed, route)
+    upstreamHead.bytes.append("\r\n")
   }
 }
 

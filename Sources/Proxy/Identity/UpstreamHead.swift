@@ -6,13 +6,17 @@ import HTTPWire
 /// Request line and fields. Complete once the identity stage is over.
 struct UpstreamHead: ~Copyable {
   var bytes = ByteQueue()
-  /// Where the fields with the remaining time are, which are written again for each attempt. 0 without such.
-  var deadlineStart = 0
+  /// Where the fields begin that are written again for each attempt: the server's own name and the remaining time. 0
+  /// without such.
+  var attemptStart = 0
+  /// Whether the Host is among them.
+  var isHostOfServer = false
 
   mutating func reset() {
     bytes.removeAll()
     if bytes.allocatedByteCount > Exchange.keptByteCount { bytes.releaseStorage() }
-    deadlineStart = 0
+    attemptStart = 0
+    isHostOfServer = false
   }
 
   /// Begins the head that is made of a client's.
@@ -29,15 +33,26 @@ struct UpstreamHead: ~Copyable {
     bytes.append(" ")
   }
 
-  /// The client's own authority: the upstream may serve several names.
+  /// The client's own authority, unless the upstream has another one: it may serve several names.
   @inline(__always)
-  mutating func writeHost(of head: borrowing RequestHead, or pool: UpstreamPool?) {
+  mutating func writeHost(of head: borrowing RequestHead, for pool: UpstreamPool?) {
+    if let pool, pool.hasOwnHost {
+      isHostOfServer = pool.host.isEmpty
+      if !isHostOfServer { writeHost(pool.host) }
+      return
+    }
     bytes.append("Host: ")
     if let authority = head.authority {
       bytes.append(head.bytes.span.extracting(authority))
     } else if let pool {
       bytes.append(pool.defaultHost)
     }
+    bytes.append("\r\n")
+  }
+
+  mutating func writeHost(_ authority: [UInt8]) {
+    bytes.append("Host: ")
+    bytes.append(authority)
     bytes.append("\r\n")
   }
 

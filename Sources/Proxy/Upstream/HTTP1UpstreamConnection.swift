@@ -31,6 +31,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
   private var trailers = FieldSection()
   private var isPersistent = false
   private var requestFraming = BodyFraming.none
+  private var life = ConnectionLife()
 
   var isConnected: Bool { state != .connecting }
 
@@ -40,6 +41,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     self.exchange = exchange
     hasReceived = false
     isPersistent = false
+    life.countRequest()
     requestFraming = exchange.request.handshake.isRequested ? .none : exchange.request.head.framing
     prepareOutput()
     output.append(exchange.upstreamHead.bytes.span)
@@ -98,6 +100,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
 
   override func connected() {
     moveCounted(to: .active)
+    life.begin(of: pool, at: worker.time.nanoseconds)
     guard let exchange else {
       state = .idle
       release(isReusable: true)
@@ -231,6 +234,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       return false
     }
     isPersistent = head.isPersistent && framing != .untilClose
+    if head.has(.keepAlive) { life.note(head) }
     deadline = worker.time.nanoseconds &+ exchange.times.readTimeout
     state = .body
     exchange.receivedResponseHead(head, framing: framing)
@@ -307,11 +311,11 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     trailers.reset()
     input.removeAll()
     if isReusable, isPersistent || state == .idle, !isClosed, !isInputEnded, transfer.isAllWritten,
-      pool.keep(self)
+      let idleEnd = life.idleEnd(of: pool, at: worker.time.nanoseconds), pool.keep(self)
     {
       state = .idle
       moveCounted(to: .idle)
-      deadline = worker.time.nanoseconds &+ UpstreamPool.idleNanoseconds
+      deadline = idleEnd
       resumeReading()
     } else if isTunnel {
       // A close frame may still wait to be written.

@@ -24,6 +24,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
   /// When to end it though nothing happens.
   private var idleAt = Int64.max
   private var connectDeadline: Int64 = .max
+  private var life = ConnectionLife()
 
   /// Nil when there is no memory for a session.
   static func open(worker: Worker, pool: UpstreamPool, server: UpstreamServer) -> HTTP2UpstreamConnection? {
@@ -43,7 +44,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
   var hasRoom: Bool {
     if isClosing || isClosed { return false }
     // LIMIT: exchanges that wait for one connection to open. More open another one.
-    return isReady ? session.mayOpenStream : waiting.count < server.connections.streamCountMax
+    if isReady { return session.mayOpenStream }
+    return waiting.count < min(server.connections.streamCountMax, pool.connectionRequestCountMax)
   }
 
   func startConnectTimer() {
@@ -73,6 +75,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
     }
     streams.insert(stream, at: id)
     stream.opened(id)
+    life.countRequest()
+    if !life.hasRoom(in: pool) { retire() }
     flush()
   }
 
@@ -85,6 +89,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
   override func connected() {
     isConnected = true
     moveCounted(to: .active)
+    life.begin(of: pool, at: worker.time.nanoseconds)
+    expect(life.endsAt)
     flush()
   }
 
@@ -170,7 +176,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
     guard isReady, waiting.isEmpty, session.openStreamCount == 0 else { return }
     moveCounted(to: .idle)
     if isClosing { return close() }
-    idleAt = worker.time.nanoseconds &+ UpstreamPool.idleNanoseconds
+    guard let idleEnd = life.idleEnd(of: pool, at: worker.time.nanoseconds) else { return retire() }
+    idleAt = idleEnd
     expect(worker.time.nanoseconds &+ Self.trimNanoseconds)
   }
 
@@ -198,8 +205,10 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
     if now >= frameDeadline { return lose() }
     passDeadlines(at: now)
     trim()
-    if now >= idleAt { retire() }
-    if !isClosed { deadline = min(idleAt, connectDeadline, frameDeadline, streams.nextDeadline) }
+    if now >= min(idleAt, life.endsAt), !isClosing { retire() }
+    if !isClosed {
+      deadline = min(idleAt, isClosing ? .max : life.endsAt, connectDeadline, frameDeadline, streams.nextDeadline)
+    }
     flush()
   }
 

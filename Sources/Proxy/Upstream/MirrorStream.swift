@@ -72,19 +72,24 @@ final class MirrorStream: UnattendedStream {
     }
     let stream = MirrorStream(of: original, client: client, route: route.counterID)
     worker.add(stream)
-    stream.begin(original.upstreamHead.bytes.copied(), at: worker.pools[mirror.upstream])
+    let pool = worker.pools[mirror.upstream]
+    let isHostOther = original.delivery.pool?.hasOwnHost ?? false
+    stream.begin(
+      original.upstreamHead.bytes.copied(), host: isHostOther ? original.request.head.authorityBytes : nil, at: pool)
     return stream
   }
 
   /// Sends the copy on its way: the head as the request's own server gets it, which is all that the copy knows of it.
-  private func begin(_ head: [UInt8], at pool: UpstreamPool) {
+  /// - Parameter host: replaces its Host, where the request's own server gets another one than the copy's.
+  private func begin(_ head: [UInt8], host: [UInt8]?, at pool: UpstreamPool) {
     let copy = worker.takeExchange(for: self)
     copy.delivery.pool = pool
     exchange = copy
     // A copy waits for no permit: there is one, or it is dropped.
     guard pool.admitNow(copy) else { return drop() }
     guard let server = copy.delivery.server else { return copy.abandon(.upstreamConnectFailed) }
-    copy.startOwn(head, isComplete: isEnded, at: pool, server)
+    let host = pool.hasOwnHost ? pool.host.isEmpty ? server.authority : pool.host : host
+    copy.startOwn(head, host: host, isComplete: isEnded, at: pool, server)
   }
 
   // MARK: The request
@@ -166,6 +171,13 @@ final class MirrorStream: UnattendedStream {
     held.releaseStorage()
     countHeld()
     worker.forget(self)
+  }
+}
+
+extension RequestHead {
+  fileprivate var authorityBytes: [UInt8]? {
+    guard let authority else { return nil }
+    return bytes.span.extracting(authority).copied()
   }
 }
 

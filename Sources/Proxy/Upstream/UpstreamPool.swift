@@ -28,15 +28,20 @@ final class UpstreamPool {
   let isMultiplexed: Bool
   /// The Host of a request that came without one (HTTP/1.0): the first server.
   private(set) var defaultHost: [UInt8] = []
+  /// Whether requests do not keep the client's Host.
+  private(set) var hasOwnHost = false
+  /// What they have instead. Empty where that is the name of the server that gets the request.
+  private(set) var host: [UInt8] = []
   /// Whether TLS is spoken to the servers.
   let isSecure: Bool
   private(set) var connectTimeout: Int64 = 0
   private(set) var responseTimeout: Int64 = 0
-  /// Nil where `limits.body_timeout` counts.
-  private(set) var readTimeout: Int64?
+  private(set) var readTimeout: Int64 = 0
   private(set) var retry = RetryPolicy(nil)
-  /// A connection that was not used for this long is closed. Most servers close theirs after 60 s or more.
-  static let idleNanoseconds: Int64 = 55_000_000_000
+  private(set) var idleTimeout: Int64 = 0
+  /// How long a connection takes new requests, and how many.
+  private(set) var connectionAgeMax = Int64.max
+  private(set) var connectionRequestCountMax = Int.max
 
   init(_ configuration: Upstream, sharing: UpstreamSharing, counterID: Int, worker: Worker) {
     self.configuration = configuration
@@ -58,9 +63,14 @@ final class UpstreamPool {
   func configure(_ fresh: Upstream, sharing: UpstreamSharing) {
     configuration = fresh
     defaultHost = Array((fresh.servers.first?.authority ?? "localhost").utf8)
+    hasOwnHost = fresh.host != .client
+    host = if case .name(let name) = fresh.host { Array(name.utf8) } else { [] }
     connectTimeout = fresh.connectTimeout.nanoseconds
     responseTimeout = fresh.responseTimeout.nanoseconds
-    readTimeout = fresh.readTimeout?.nanoseconds
+    readTimeout = fresh.readTimeout.nanoseconds
+    idleTimeout = fresh.idleTimeout.nanoseconds
+    connectionAgeMax = fresh.connectionMaxAge?.nanoseconds ?? .max
+    connectionRequestCountMax = fresh.connectionMaxRequests ?? .max
     retry = RetryPolicy(fresh.retry)
     renewServers(sharing)
     configureBalancing()
@@ -71,7 +81,7 @@ final class UpstreamPool {
     var left = Dictionary(before.map { ($0.configuration.place, $0) }, uniquingKeysWith: { first, _ in first })
     servers = zip(configuration.servers, sharing.servers).map { server, shared in
       guard let kept = left.removeValue(forKey: server.place), kept.shared === shared else {
-        return UpstreamServer(server, shared: shared)
+        return UpstreamServer(server, shared: shared, isSecure: isSecure)
       }
       kept.configuration = server
       return kept

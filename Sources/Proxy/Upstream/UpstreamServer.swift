@@ -7,6 +7,8 @@ final class UpstreamServer {
   var configuration: Upstream.Server
   let shared: SharedServer
   let addressText: [UInt8]
+  /// What Host says of it, without the port that the scheme implies.
+  let authority: [UInt8]
   /// The upstream has it no more: connections are not kept after their exchange.
   var isRetired = false
   /// For the pool alone.
@@ -17,11 +19,14 @@ final class UpstreamServer {
   var bindingLines: [UInt8] = []
   var secureBindingLines: [UInt8] = []
 
-  init(_ configuration: Upstream.Server, shared: SharedServer) {
+  init(_ configuration: Upstream.Server, shared: SharedServer, isSecure: Bool) {
     self.configuration = configuration
     self.shared = shared
     load = ServerLoad(configuration)
     addressText = Array(configuration.address.description.utf8)
+    let port = isSecure ? ":443" : ":80"
+    let authority = configuration.authority
+    self.authority = Array((authority.hasSuffix(port) ? authority.dropLast(port.count) : authority[...]).utf8)
   }
 }
 

@@ -10,9 +10,9 @@ extension Exchange {
     guard let pool = delivery.pool, let server = delivery.server else {
       return .refuse(.gateway(.upstreamConnectFailed))
     }
-    times.readTimeout = route?.readTimeout ?? pool.readTimeout ?? snapshot.bodyTimeout
+    times.readTimeout = route?.readTimeout ?? pool.readTimeout
     if let route, let mirror = route.mirror {
-      if upstreamHead.deadlineStart > 0 { writeDeadline() }
+      if upstreamHead.attemptStart > 0 { writeAttemptFields() }
       delivery.mirror = MirrorStream.start(mirror, of: self, on: route)
     }
     if let refusal = attempt(pool, at: server) { return .refuse(.gateway(refusal)) }
@@ -31,7 +31,7 @@ extension Exchange {
   }
 
   private func begin(on stream: any UpstreamStream) {
-    if upstreamHead.deadlineStart > 0 { writeDeadline() }
+    if upstreamHead.attemptStart > 0 { writeAttemptFields() }
     delivery.stream = stream
     stream.begin(self)
   }

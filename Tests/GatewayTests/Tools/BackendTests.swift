@@ -34,6 +34,19 @@ struct BackendTests {
     #expect(try await gateway.metrics().sum("catraca_upstream_connections", ["upstream": "service"]) == 1)
   }
 
+  @Test("nginx is asked for its own authority or a fixed name, where the file says so", .needs("nginx"))
+  func nginxHost() async throws {
+    let server = try await ForeignServer.nginx()
+    let expectations = [
+      ("client", "test"), ("server", "127.0.0.1:\(server.port)"), ("app.internal:81", "app.internal:81"),
+    ]
+    for (host, expected) in expectations {
+      let gateway = try await server.startGateway(upstreamKeys: "host: \"\(host)\"")
+      let client = try await gateway.connect()
+      for _ in 1...3 { #expect(try await client.get("/host").text == "\(expected), asked for test") }
+    }
+  }
+
   @Test("nginx restarted: the next GET on a kept connection is answered by the new one", .needs("nginx"))
   func nginxRestart() async throws {
     let server = try await ForeignServer.nginx()

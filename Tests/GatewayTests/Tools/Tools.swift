@@ -55,6 +55,7 @@ struct ForeignServer {
           server {
             listen 127.0.0.1:\(port); root \(path);
             location = /hello { return 200 "hello from nginx, $http_x_forwarded_for"; }
+            location = /host { return 200 "$http_host, asked for $http_x_forwarded_host"; }
             location = /close { keepalive_timeout 0; return 200 "closing"; }
           }
         }
@@ -89,10 +90,10 @@ struct ForeignServer {
     return ForeignServer(folder: folder, process: process, port: try #require(port))
   }
 
-  func startGateway() async throws -> GatewayProcess {
+  func startGateway(upstreamKeys: String = "idle_connections: 256") async throws -> GatewayProcess {
     try await GatewayProcess.start(
       """
-      upstreams: { service: { servers: ["127.0.0.1:\(port)"] } }
+      upstreams: { service: { servers: ["127.0.0.1:\(port)"], \(upstreamKeys) } }
       routes: [{ path: "/*", auth: public, upstream: service, body_size: 2GiB }]
       """)
   }

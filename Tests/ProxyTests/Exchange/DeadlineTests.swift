@@ -119,7 +119,7 @@ struct DeadlineTests {
     let client = bench.connect()
     client.send(get())
     try bench.server().send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
-    bench.wait(.seconds(29))
+    bench.wait(.seconds(59))
     #expect(!client.isGone)
     bench.wait(.seconds(2))
     #expect(client.isClosed && body(of: client.text) == "abc")

@@ -226,7 +226,7 @@ struct HTTP2UpstreamTests {
     // HEADERS of five octets, of which one comes: `:status: 200`.
     over.servers[0].socket.send([0, 0, 5, 1, 4, 0, 0, 0, 1, 0x88])
     try over.settle()
-    try over.wait(.seconds(31))
+    try over.wait(.seconds(61))
     #expect(over.servers[0].socket.isGone && client[stuck].status >= 500)
     let next = try #require(client.ask(get("/next")))
     try over.settle()

@@ -9,8 +9,8 @@ struct ReadTimeoutTests {
   private static let event = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
   @Test(
-    "The route's read_timeout counts, then the upstream's, then limits.body_timeout",
-    arguments: [("", "", 30), ("", ", read_timeout: 2s", 2), (", read_timeout: 5s", ", read_timeout: 2s", 5)])
+    "The route's read_timeout counts, then the upstream's, which is a minute by default",
+    arguments: [("", "", 60), ("", ", read_timeout: 2s", 2), (", read_timeout: 5s", ", read_timeout: 2s", 5)])
   func precedence(_ route: String, _ upstream: String, _ seconds: Int) throws {
     let bench = try Bench(
       "routes: [{ path: /*, auth: public, upstream: app\(route) }]\nupstreams: { app: { servers: [10.0.0.1:1]\(upstream) } }"
@@ -40,7 +40,33 @@ struct ReadTimeoutTests {
     bench.expectNothingHeld()
   }
 
-  @Test("A gRPC stream that is silent on both sides lives with read_timeout: off, and ends after body_timeout without")
+  @Test("A server that says nothing is waited for a minute by default")
+  func silentServer() throws {
+    let bench = try Bench(openRoutes)
+    let client = bench.connect()
+    client.send(get())
+    bench.wait(.milliseconds(59_800))
+    #expect(client.bytes.isEmpty)
+    bench.wait(.milliseconds(400))
+    #expect(status(client.text) == 504 && code(client.text) == "upstream_timeout")
+    bench.expectNothingHeld()
+  }
+
+  @Test("A stream both ways that falls silent on both sides ends for upstream_timeout after read_timeout")
+  func bothSilent() throws {
+    for readTimeout in [10, 60] {
+      let bench = try CallBench("routes: [{ path: /*, auth: public, upstream: app, read_timeout: \(readTimeout)s }]")
+      _ = try bench.call(CallBench.head(), end: false)
+      let server = try bench.server()
+      try server.answer(1, 200, "content-type: application/grpc\r\n")
+      bench.wait(.seconds(max(readTimeout, 30) + 1), server)
+      #expect(server.streams[1]?.closed != nil)
+      #expect(bench.bench.logLines.last?.contains("upstream_timeout") == true, "\(bench.bench.logLines)")
+      bench.bench.expectNothingHeld()
+    }
+  }
+
+  @Test("A gRPC stream that is silent on both sides lives with read_timeout: off, and ends after a minute without")
   func silentCall() throws {
     for (keys, lives) in [(", read_timeout: off, body_size: unlimited", true), ("", false)] {
       let bench = try CallBench("routes: [{ path: /*, auth: public, upstream: app\(keys) }]")

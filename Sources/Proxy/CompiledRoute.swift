@@ -50,6 +50,8 @@ package final class CompiledRoute: Sendable {
   let earlyRateLimits: [CompiledRateLimit]
   let tokenRateLimits: [CompiledRateLimit]
 
+  /// What a path may have on this route.
+  let keptOddities: PathOddities
   let rewrite: Rewrite
   /// Segments of the path that `strip_prefix` takes away. The route's own path begins with them.
   let strippedSegmentCount: Int
@@ -122,6 +124,7 @@ package final class CompiledRoute: Sendable {
     isTypeRuled = (route.responseHeaders.remove + route.responseHeaders.set.map(\.name)).contains {
       $0.lowercased() == "content-type"
     }
+    keptOddities = Self.keptOddities(of: route)
     rewrite = route.rewrite
     strippedSegmentCount = Self.prefix(route.rewrite.stripPrefix).count { $0 == 0x2F }
     addPrefix = Self.prefix(route.rewrite.addPrefix)
@@ -141,6 +144,11 @@ package final class CompiledRoute: Sendable {
   }
 
   func isRuled(_ known: KnownField) -> Bool { ruledFields & known.bit != 0 }
+
+  private static func keptOddities(of route: Route) -> PathOddities {
+    let slash: PathOddities = route.encodedSlash == .keep ? .encodedSlash : []
+    return route.isMerged ? slash : slash.union(.emptySegments)
+  }
 
   private static func prefix(_ text: String?) -> [UInt8] {
     var bytes = Array((text ?? "").utf8)

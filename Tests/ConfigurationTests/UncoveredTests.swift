@@ -81,6 +81,28 @@ struct UncoveredTests {
     #expect(isWarned(found, line: 13, "and the same for 1 more"), "\(found)")
   }
 
+  @Test("T77: The same path with an encoded slash, which a route that keeps it takes")
+  func encodedSlashes() {
+    let keeping = "path: /api/*, auth: public, encoded_slash: keep, upstream: app"
+    for (path, what) in [
+      ("/api/admin/*", "'/api/admin%2F*'"), ("/api/a/b/*", "'/api/a%2Fb/*', which"),
+      ("/api/a/{b}/c/*", "'/api/a%2F{b}/c/*', which"),
+    ] {
+      #expect(isWarned(messages("path: \"\(path)\", auth: login, upstream: app", keeping), what), "\(path)")
+    }
+    let exact = "path: \"/api/{name}\", auth: public, encoded_slash: keep, upstream: app"
+    for path in ["/api/a/b", "/api/a/b/c", "/api/a/*"] {
+      let rest = path.hasSuffix("*") ? [] : ["path: \(path)/, auth: login, upstream: app"]
+      let found = messages(["path: \(path), auth: login, upstream: app", exact] + rest)
+      #expect(found.count == 1 && found[0].contains("%2F"), "\(path): \(found)")
+    }
+    #expect(messages("path: /api/*, auth: login, upstream: app", keeping + ", methods: [GET]").count == 0)
+    #expect(messages("path: /other/*, auth: login, upstream: app", keeping) == [])
+    #expect(messages("path: /api/admin/*, auth: login, upstream: app", keeping + ", unprotected: allowed") == [])
+    let refusing = "path: /api/*, auth: public, upstream: app"
+    #expect(messages("path: /api/admin/*, auth: login, upstream: app", refusing) == [])
+  }
+
   @Test(
     "T77: The taking route may be on a less specific host, and requires less in any way: optional, other issuers, scopes, claims"
   )

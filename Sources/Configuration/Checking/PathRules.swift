@@ -29,7 +29,7 @@ enum PathRules {
       return .success(PathPattern(segments: [], isPrefix: true, hasTrailingSlash: false))
     }
     let (literal, names) = withoutParameters(body)
-    if let problem = problem(ofLiteral: literal, as: text) { return .failure(problem) }
+    if let problem = problem(ofLiteral: literal, as: text, maySlashBeEncoded: true) { return .failure(problem) }
     return segments(of: body, names: names, isPrefix: isPrefix, text: text)
   }
 
@@ -82,12 +82,21 @@ enum PathRules {
     return .success(PathPattern(segments: result, isPrefix: isPrefix, hasTrailingSlash: hasTrailingSlash))
   }
 
+  /// Whether a route with the pattern takes only paths that have `%2F` or `%5C`.
+  static func hasEncodedSlash(_ pattern: PathPattern) -> Bool {
+    pattern.segments.contains { segment in
+      if case .literal(let text) = segment { text.contains("%2F") || text.contains("%5C") } else { false }
+    }
+  }
+
   static func isParameterName(_ name: String) -> Bool {
     guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
     return name.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "_") }
   }
 
-  private static func problem(ofLiteral literal: String, as text: String) -> Problem? {
+  private static func problem(
+    ofLiteral literal: String, as text: String, maySlashBeEncoded: Bool = false
+  ) -> Problem? {
     if literal.contains("?") || literal.contains("#") {
       return Problem("\(text.quoted) has a query or a fragment: a path ends before '?' and '#'")
     }
@@ -98,7 +107,7 @@ enum PathRules {
     if literal.contains(";") {
       return Problem("\(text.quoted) contains ';': remove it, because paths are matched without parameters")
     }
-    switch normalForm(literal) {
+    switch normalForm(literal, maySlashBeEncoded: maySlashBeEncoded) {
     case .failure(let error):
       return Problem("\(text.quoted) can never match: \(explanation(of: error))")
     case .success(let normal):
@@ -134,7 +143,7 @@ enum PathRules {
 
   /// What a request for this path is brought to before it is compared. Bytes that a client would have to encode are
   /// encoded first, so that the advice is a path that works.
-  static func normalForm(_ path: String) -> Result<String, TargetError> {
+  private static func normalForm(_ path: String, maySlashBeEncoded: Bool) -> Result<String, TargetError> {
     var raw: [UInt8] = []
     let digits = Array("0123456789ABCDEF".utf8)
     for byte in path.utf8 {
@@ -146,6 +155,7 @@ enum PathRules {
     }
     var target = NormalTarget()
     if let error = target.normalize(raw.span) { return .failure(error) }
+    if target.oddities.contains(.encodedSlash), !maySlashBeEncoded { return .failure(.encodedSlash) }
     return .success(target.hasEncodedDelimiter ? target.plainPath.span.text() : target.bytes.span.text())
   }
 }

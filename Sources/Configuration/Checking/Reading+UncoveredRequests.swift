@@ -57,11 +57,14 @@ private struct RouteTree {
   }
 
   private let routes: [Route]
+  /// Whether a route lets encoded slashes through.
+  private let isSlashKept: Bool
   private var nodes: [Node] = []
   private var roots: [HostPattern: Int] = [:]
 
   init(_ routes: [Route]) {
     self.routes = routes
+    isSlashKept = routes.contains { $0.encodedSlash == .keep }
     for (index, route) in routes.enumerated() {
       var node = root(of: route.host)
       for segment in route.path.segments { node = child(of: node, segment) }
@@ -115,6 +118,11 @@ private struct RouteTree {
       var path = route.path
       path.hasTrailingSlash.toggle()
       for other in takers(of: path, hosts: hosts(route.host)) { result.append(("'\(path)'", other)) }
+    }
+    for path in isSlashKept ? route.path.withEncodedSlashes : [] {
+      for other in takers(of: path, hosts: hosts(route.host)) where routes[other].encodedSlash == .keep {
+        result.append(("'\(path)', which a server may decode", other))
+      }
     }
     return result
   }
@@ -172,4 +180,22 @@ private struct RouteTree {
 extension PathPattern {
   /// The root `/` has no segments and always its slash.
   fileprivate var endsInSlash: Bool { hasTrailingSlash || segments.isEmpty }
+
+  /// The same path to a server that decodes `%2F`: with one slash encoded, or with all behind one of them.
+  fileprivate var withEncodedSlashes: [PathPattern] {
+    // A prefix goes on behind its last slash.
+    let whole = isPrefix ? segments + [.literal("*")] : segments
+    var result: [PathPattern] = []
+    for start in whole.indices {
+      for end in Set([start + 2, whole.count]).sorted() where end <= whole.count && end - start >= 2 {
+        let name = whole[start..<end].map(\.text).joined(separator: "%2F")
+        let isOpen = isPrefix && end < whole.count
+        let rest = isOpen ? whole[end...].dropLast() : whole[end...]
+        result.append(
+          PathPattern(
+            segments: whole[..<start] + [.literal(name)] + rest, isPrefix: isOpen, hasTrailingSlash: hasTrailingSlash))
+      }
+    }
+    return result
+  }
 }

@@ -11,6 +11,9 @@ package struct Route: Sendable, Equatable {
   package var methods: [String] = []
   /// All must be present with exactly this value.
   package var headers: [HeaderMatch] = []
+  package var encodedSlash = EncodedSlash.refuse
+  /// Whether an empty segment is left out of a path. Otherwise it is sent as it came, and matched without it.
+  package var isMerged = true
   package var auth: Authentication
   package var identity = Identity()
   package var rewrite = Rewrite()
@@ -52,6 +55,13 @@ package struct Route: Sendable, Equatable {
   }
 }
 
+/// What becomes of a request with `%2F` or `%5C` in its path. The raw values are those of the file.
+package enum EncodedSlash: String, Sendable, CaseIterable {
+  case refuse
+  /// It is a byte of its segment.
+  case keep
+}
+
 /// `host:` of a route, in lower case, without a port and without the brackets of an IPv6 address.
 package enum HostPattern: Sendable, Hashable {
   case any
@@ -67,6 +77,13 @@ package struct PathPattern: Sendable, Hashable, CustomStringConvertible {
     case literal(String)
     /// `{name}`: one non-empty segment.
     case parameter(String)
+
+    package var text: String {
+      switch self {
+      case .literal(let text): text
+      case .parameter(let name): "{" + name + "}"
+      }
+    }
   }
 
   package var segments: [Segment]
@@ -82,12 +99,7 @@ package struct PathPattern: Sendable, Hashable, CustomStringConvertible {
   }
 
   package var description: String {
-    let body = segments.map { segment in
-      switch segment {
-      case .literal(let text): "/" + text
-      case .parameter(let name): "/{" + name + "}"
-      }
-    }.joined()
+    let body = segments.map { "/" + $0.text }.joined()
     return body + (isPrefix ? "/*" : hasTrailingSlash ? "/" : "")
   }
 }

@@ -65,6 +65,7 @@ extension Reading {
   /// What the keys of a route require of each other.
   private func check(_ route: Route, section: Section) {
     checkAction(section)
+    checkPathKeys(route, section: section)
     checkUseOfUpstream(section)
     checkTokenSources(route, section: section)
     if let node = section["identity"] { warnWithoutCertificate(route, at: node.position) }

@@ -25,6 +25,12 @@ extension Route {
     Setting(
       "headers", \.headers, .headerMatches, "All must be present, once, with exactly this value.", otherwise: "none"),
     Setting(
+      "encoded_slash", \.encodedSlash, .choice,
+      "What becomes of `%2F` and `%5C` in a path: `keep` makes each a byte of its segment, which is forwarded."),
+    Setting(
+      "merge_slashes", \.isMerged, .boolean,
+      "`false` forwards empty segments (`//`) that `/*` matches. Paths are matched without them all the same."),
+    Setting(
       "auth", \.auth, .authentication, "Who may pass: `public` is anyone.",
       required: "write auth: NAME-OF-AN-ISSUER, or auth: public to let anyone pass"),
     Setting(

@@ -18,8 +18,8 @@ package struct NormalTarget: ~Copyable {
   package private(set) var segments: [Range<Int>] = []
   /// Whether the path ends in a slash, as `/` does. Parameters behind it do not count.
   package private(set) var hasTrailingSlash = false
-  /// Whether dot segments or empty ones were left out: to a server that keeps them it is another path (T117).
-  package private(set) var isAltered = false
+  /// What the path has that servers read in different ways.
+  package private(set) var oddities: PathOddities = []
   /// Whether there is a ``plainPath``.
   package private(set) var hasEncodedDelimiter = false
   /// Where a segment has %XX of a delimiter that may appear unencoded, the path with those decoded. A server sees `@`
@@ -33,6 +33,9 @@ package struct NormalTarget: ~Copyable {
 
   package init() {}
 
+  /// Whether dot segments or empty ones were left out: to a server that keeps them it is another path (T117).
+  package var isAltered: Bool { !oddities.isDisjoint(with: [.dotSegments, .emptySegments]) }
+
   /// Forgets the target and keeps its memory.
   package mutating func reset() {
     bytes.removeAll()
@@ -40,7 +43,7 @@ package struct NormalTarget: ~Copyable {
     pathCount = 0
     query = nil
     hasTrailingSlash = false
-    isAltered = false
+    oddities = []
     if hasEncodedDelimiter {
       hasEncodedDelimiter = false
       plainPath.removeAll()
@@ -108,6 +111,11 @@ package struct NormalTarget: ~Copyable {
     swap(&plain, &plainPath)
   }
 
+  private mutating func note(_ encoded: SegmentWriter.Encoded) {
+    if encoded.contains(.delimiter) { hasEncodedDelimiter = true }
+    if encoded.contains(.slash) { oddities.insert(.encodedSlash) }
+  }
+
   /// Reads the segment behind the slash at `index` and leaves `index` at the next slash or the path's end.
   private mutating func normalizeSegment(_ raw: Span<UInt8>, _ index: inout Int, _ pathEnd: Int) -> TargetError? {
     let slash = bytes.count
@@ -115,7 +123,7 @@ package struct NormalTarget: ~Copyable {
     index += 1
     var writer = SegmentWriter(start: slash + 1)
     if let error = writer.write(raw, &index, pathEnd, to: &bytes) { return error }
-    if writer.hasEncodedDelimiter { hasEncodedDelimiter = true }
+    if !writer.encoded.isEmpty { note(writer.encoded) }
     let isLast = index == pathEnd
     hasTrailingSlash = false
     hasParametersBehindSlash = false
@@ -125,7 +133,7 @@ package struct NormalTarget: ~Copyable {
     case .empty:
       if writer.parameters == nil {
         bytes.truncate(to: slash)
-        if !isLast { isAltered = true }
+        if !isLast { oddities.insert(.emptySegments) }
       } else if isLast {
         hasParametersBehindSlash = true
       } else {
@@ -135,12 +143,12 @@ package struct NormalTarget: ~Copyable {
       hasTrailingSlash = isLast
     case .dot:
       bytes.truncate(to: slash)
-      isAltered = true
+      oddities.insert(.dotSegments)
       hasTrailingSlash = isLast
     case .dotDot:
       guard let parent = segments.popLast() else { return .aboveRoot }
       bytes.truncate(to: parent.lowerBound - 1)
-      isAltered = true
+      oddities.insert(.dotSegments)
       hasTrailingSlash = isLast
     case .name:
       if segments.count >= Self.segmentCountMax { return .tooManySegments }

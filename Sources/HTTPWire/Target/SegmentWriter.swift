@@ -7,15 +7,24 @@ struct SegmentWriter {
   /// What a segment's name, without its parameters, means for the path.
   enum Kind { case name, empty, dot, dotDot, ambiguous }
 
+  /// Of which characters there is %XX.
+  struct Encoded: OptionSet {
+    let rawValue: UInt8
+
+    /// One that is reserved and may appear unencoded: `@`, `+`, `=`.
+    static let delimiter = Encoded(rawValue: 1)
+    static let percent = Encoded(rawValue: 2)
+    /// A slash, or a backslash, which some servers read as one.
+    static let slash = Encoded(rawValue: 4)
+  }
+
   /// Where the segment begins in the bytes written.
   let start: Int
   /// The place of the first `;` in the bytes written.
   private(set) var parameters: Int?
   /// The place of the first `%3B`, behind which some servers see parameters too.
   private var encodedSemicolon: Int?
-  private var hasEncodedPercent = false
-  /// Whether there is %XX of a character that is reserved and may appear unencoded: `@`, `+`, `=`.
-  private(set) var hasEncodedDelimiter = false
+  private(set) var encoded: Encoded = []
 
   init(start: Int) { self.start = start }
 
@@ -33,7 +42,7 @@ struct SegmentWriter {
       case 0: return .byteInvalid
       case 2: appendEncoded(byte, to: &bytes)
       default:
-        if byte == 0x2F { return hasEncodedPercent ? doubleEncodingError(bytes.span) : nil }
+        if byte == 0x2F { return structureError(bytes.span) }
         if byte == 0x25 {
           if let error = writeEncoded(raw, &index, end, to: &bytes) { return error }
           continue
@@ -44,7 +53,7 @@ struct SegmentWriter {
       }
       index += 1
     }
-    return hasEncodedPercent ? doubleEncodingError(bytes.span) : nil
+    return structureError(bytes.span)
   }
 
   /// Writes what the `%XX` at `index` stands for, and leaves `index` behind it.
@@ -54,16 +63,16 @@ struct SegmentWriter {
     guard let byte = encodedByte(raw, index, end) else { return .percentInvalid }
     if byte >= 0x80 { return writeSequence(raw, &index, end, to: &bytes) }
     if byte < 0x20 || byte == 0x7F { return .encodedControl }
-    if byte == 0x2F || byte == 0x5C { return .encodedSlash }
     index += 3
     if isNameByte(byte) {
       bytes.append(byte)
       return nil
     }
-    if byte == 0x25 { hasEncodedPercent = true }
+    if byte == 0x25 { encoded.insert(.percent) }
+    if byte == 0x2F || byte == 0x5C { encoded.insert(.slash) }
     if byte == 0x3B, encodedSemicolon == nil { encodedSemicolon = bytes.count }
     // It goes on as it came: some servers take a bare `+` for a space.
-    if ByteTables.pathByte[Int(byte)] == 1 { hasEncodedDelimiter = true }
+    if ByteTables.pathByte[Int(byte)] == 1 { encoded.insert(.delimiter) }
     appendEncoded(byte, to: &bytes)
     return nil
   }
@@ -99,6 +108,33 @@ struct SegmentWriter {
 
   private func upperDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x37 + value }
 
+  /// Whether a server that decodes the segment would read another way through the path.
+  @inline(__always)
+  private func structureError(_ bytes: Span<UInt8>) -> TargetError? {
+    encoded.isDisjoint(with: [.percent, .slash]) ? nil : encodedStructureError(bytes)
+  }
+
+  private func encodedStructureError(_ bytes: Span<UInt8>) -> TargetError? {
+    if encoded.contains(.percent), let error = doubleEncodingError(bytes) { return error }
+    return encoded.contains(.slash) && hasDotsBesideSlash(bytes) ? .encodedSlash : nil
+  }
+
+  /// Whether `.` or `..` is between encoded slashes, so that a server that decodes them goes another way.
+  private func hasDotsBesideSlash(_ bytes: Span<UInt8>) -> Bool {
+    var part = start
+    for index in start..<bytes.count where isEncodedSlash(bytes, at: index) {
+      if isDotSegmentTwiceDecoded(bytes, part..<index) { return true }
+      part = index + 3
+    }
+    return isDotSegmentTwiceDecoded(bytes, part..<bytes.count)
+  }
+
+  private func isEncodedSlash(_ bytes: Span<UInt8>, at index: Int) -> Bool {
+    guard index + 2 < bytes.count, bytes[index] == 0x25 else { return false }
+    let byte = hexadecimalByte(bytes, at: index + 1)
+    return byte == 0x2F || byte == 0x5C
+  }
+
   /// Whether a server that decodes twice would read another path. Asked of what was written, so that digits which came
   /// encoded count as well.
   private func doubleEncodingError(_ bytes: Span<UInt8>) -> TargetError? {
@@ -111,7 +147,7 @@ struct SegmentWriter {
       }
       index += 1
     }
-    return isDotSegmentTwiceDecoded(bytes) ? .doubleEncoding : nil
+    return isDotSegmentTwiceDecoded(bytes, start..<bytes.count) ? .doubleEncoding : nil
   }
 
   /// What `%25XX` stands for once it is decoded twice.
@@ -122,17 +158,21 @@ struct SegmentWriter {
     return hexadecimalByte(bytes, at: index + 3)
   }
 
-  private func isDotSegmentTwiceDecoded(_ bytes: Span<UInt8>) -> Bool {
+  private func isDotSegmentTwiceDecoded(_ bytes: Span<UInt8>, _ part: Range<Int>) -> Bool {
     var dotCount = 0
-    var index = start
-    while index < bytes.count {
+    var index = part.lowerBound
+    while index < part.upperBound {
       let twice = twiceEncodedByte(bytes, at: index)
-      if bytes[index] == 0x3B || index == encodedSemicolon || twice == 0x3B { break }
+      if bytes[index] == 0x3B || isEncodedSemicolon(bytes, at: index) || twice == 0x3B { break }
       guard bytes[index] == 0x2E || twice == 0x2E else { return false }
       dotCount += 1
       index += twice == nil ? 1 : 5
     }
     return dotCount == 1 || dotCount == 2
+  }
+
+  private func isEncodedSemicolon(_ bytes: Span<UInt8>, at index: Int) -> Bool {
+    index + 2 < bytes.count && bytes[index] == 0x25 && hexadecimalByte(bytes, at: index + 1) == 0x3B
   }
 
   /// What the name at `range`, as written, means. A dot segment with parameters is refused (T40): `..;` is a name to

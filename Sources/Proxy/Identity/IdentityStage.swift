@@ -21,13 +21,16 @@ extension Exchange {
     return .next
   }
 
-  /// False if a template of the route needs a value that the request does not have.
+  /// False if a template of the route needs a value that the request does not have, or the path would begin with two
+  /// slashes.
   @inline(__always)
   private func writeTarget(_ route: CompiledRoute) -> Bool {
     if request.head.targetForm == .asterisk {
       upstreamHead.bytes.append("*")
     } else {
-      if route.rewrite.path.isEmpty {
+      if request.target.oddities.contains(.emptySegments) {
+        guard upstreamHead.writeUnmergedPath(of: request, route) else { return false }
+      } else if route.rewrite.path.isEmpty {
         upstreamHead.writePath(of: request.target, route)
       } else if !request.fill(route.rewrite.path, templateContext(route), as: .url, into: &upstreamHead.bytes) {
         return false

@@ -21,6 +21,61 @@ extension UpstreamHead {
     if rest.isEmpty, route.addPrefix.isEmpty { bytes.append("/") }
     bytes.append(rest)
   }
+
+  /// The same with the empty segments that the client wrote. False if the path would begin with two slashes, behind
+  /// which many servers read a host.
+  mutating func writeUnmergedPath(of request: borrowing ClientRequest, _ route: CompiledRoute) -> Bool {
+    let path = request.target.bytes.span.extracting(0..<request.target.pathCount)
+    let raw = request.head.bytes.span.extracting(request.head.pathAndQueryRange)
+    bytes.append(route.addPrefix)
+    var segments = UnmergedSegments()
+    var strippedCount = route.strippedSegmentCount
+    var isFirst = route.addPrefix.isEmpty
+    while let segment = segments.next(in: path, raw) {
+      if strippedCount > 0 {
+        strippedCount -= 1
+        continue
+      }
+      if isFirst, segment.slashes.count > 1 { return false }
+      isFirst = false
+      bytes.append(raw.extracting(segment.slashes))
+      bytes.append(path.extracting(segment.normal))
+    }
+    if isFirst { bytes.append("/") }
+    return true
+  }
+}
+
+extension ClientRequest {
+  /// Whether no empty segment is in front of what `/*` took. Behind one, a path would not begin as its route does.
+  var hasEmptySegmentsInRestOnly: Bool {
+    let path = target.bytes.span.extracting(0..<target.pathCount)
+    let raw = head.bytes.span.extracting(head.pathAndQueryRange)
+    var segments = UnmergedSegments()
+    while let segment = segments.next(in: path, raw), segment.normal.lowerBound < match.rest.lowerBound {
+      if segment.slashes.count > 1 { return false }
+    }
+    return true
+  }
+}
+
+/// The segments of a path without dot segments, each with the slashes that the client wrote in front of it.
+private struct UnmergedSegments {
+  private var rawIndex = 0
+  private var normalIndex = 0
+
+  /// - Returns: the slashes in the path as it came, and the segment in its normal form.
+  mutating func next(in normal: Span<UInt8>, _ raw: Span<UInt8>) -> (slashes: Range<Int>, normal: Range<Int>)? {
+    let slashes = rawIndex
+    while rawIndex < raw.count, raw[rawIndex] == 0x2F { rawIndex += 1 }
+    if rawIndex == slashes || normalIndex == normal.count { return nil }
+    let slashesEnd = rawIndex
+    while rawIndex < raw.count, raw[rawIndex] != 0x2F, raw[rawIndex] != 0x3F { rawIndex += 1 }
+    let start = normalIndex + 1
+    normalIndex = start
+    while normalIndex < normal.count, normal[normalIndex] != 0x2F { normalIndex += 1 }
+    return (slashes..<slashesEnd, start..<normalIndex)
+  }
 }
 
 extension CompiledRoute {

@@ -16,7 +16,8 @@ extension GatewayRefusal {
         400, .internal,
         """
         The path has `.`, `..` or empty segments (`/a//b`, `/a/../b`). GET and HEAD are answered with 308: `Location` \
-        is the path without them, with the query. Also where `rewrite` or `redirect` needs a value that the request \
+        is the path without them, with the query. On a route with `merge_slashes: false`, where an empty segment is \
+        in front of what `/*` matched or beside `..`. Also where `rewrite` or `redirect` needs a value that the request \
         does not have, or that is not one segment.
         """, advice: "Send the normal form of the path, and the values that the route's templates name.")
     case .bodyTooLarge:

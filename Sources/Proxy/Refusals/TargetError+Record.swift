@@ -21,8 +21,11 @@ extension TargetError {
       .init(400, .internal, "`%00` to `%1F`, or `%7F`.", advice: "Leave control characters out of paths.")
     case .encodedSlash:
       .init(
-        400, .internal, "`%2F` or `%5C`: servers disagree on whether these separate segments.",
-        advice: "Send such a name in the query, or with another separator.")
+        400, .internal,
+        """
+        `%2F` or `%5C` on a route without `encoded_slash: keep`: servers disagree on whether these separate segments. \
+        On any route where `.` or `..` is beside them.
+        """, advice: "Send such a name in the query, or write `encoded_slash: keep` on its route.")
     case .notUTF8:
       .init(
         400, .internal, "`%80` to `%FF` that do not make UTF-8, overlong forms among them (`%C0%AF`).",

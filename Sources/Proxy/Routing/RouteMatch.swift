@@ -48,7 +48,10 @@ package struct RouteMatch: ~Copyable {
       while next < old.count, old[next] != captures[index] { next += 1 }
       captures[index] = next < new.count ? new[next] : end..<end
     }
-    if rest.isEmpty { return }
+    if rest.isEmpty {
+      rest = end..<end
+      return
+    }
     let first = old.firstIndex { $0.lowerBound == rest.lowerBound } ?? old.count
     rest = (first < new.count ? new[first].lowerBound : end)..<end
   }

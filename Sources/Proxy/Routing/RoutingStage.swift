@@ -17,14 +17,17 @@ extension Exchange {
       let found = snapshot.routes[index]
       route = found
       if let cors = found.cors { cors.writeOriginFields(for: request.head, into: &answer.addedLines) }
-      if request.target.isAltered { return refuseAlteredPath() }
+      if !request.target.oddities.isEmpty, let outcome = refuseOddPath(found) { return outcome }
       if let maintenance = found.maintenance, maintenance.isClosed(for: clientAddress) {
         return .refuse(.gateway(.maintenance))
       }
       if let refusal = request.checkHandshake(found) { return .refuse(refusal) }
       return .next
-    case .notFound: return .refuse(.gateway(.routeNotFound))
+    case .notFound:
+      return .refuse(
+        request.target.oddities.contains(.encodedSlash) ? .target(.encodedSlash) : .gateway(.routeNotFound))
     case .methodNotAllowed:
+      if request.target.oddities.contains(.encodedSlash) { return .refuse(.target(.encodedSlash)) }
       if let cors = corsOfMissedRoute { cors.writeOriginFields(for: request.head, into: &answer.addedLines) }
       return .refuse(.gateway(.methodNotAllowed))
     }
@@ -50,6 +53,17 @@ extension Exchange {
       if snapshot.routes.indices.contains(route), let cors = snapshot.routes[route].cors { return cors }
     }
     return nil
+  }
+
+  /// Refuses what the route does not keep. Nil where it keeps all of it.
+  private func refuseOddPath(_ found: CompiledRoute) -> StageOutcome? {
+    let refused = request.target.oddities.subtracting(found.keptOddities)
+    if refused.contains(.encodedSlash) { return .refuse(.target(.encodedSlash)) }
+    if !request.target.oddities.contains(.emptySegments) || !found.keptOddities.contains(.emptySegments) {
+      return refused.isEmpty ? nil : refuseAlteredPath()
+    }
+    // The normal form is another path to the upstream, so the client is not redirected to it.
+    return refused.isEmpty && request.hasEmptySegmentsInRestOnly ? nil : .refuse(.gateway(.pathNotNormal))
   }
 
   /// The path names something else to a server that keeps dot segments and empty ones, so it is not sent on as another.

@@ -12,7 +12,7 @@ private struct Normal: Equatable {
   var query: String?
   var segments: [String] = []
   var hasTrailingSlash = false
-  var isAltered = false
+  var oddities: PathOddities = []
   /// The plain path and its segments, where there is one.
   var plain: [String]?
   var error: TargetError?
@@ -29,7 +29,7 @@ private struct Normal: Equatable {
     query = target.query.map { HTTPWireTests.text(span, $0) }
     segments = target.segments.map { HTTPWireTests.text(span, $0) }
     hasTrailingSlash = target.hasTrailingSlash
-    isAltered = target.isAltered
+    oddities = target.oddities
     guard target.hasEncodedDelimiter else { return }
     let spelling = target.plainPath.span
     plain = [spelling.text()] + target.plainSegments.map { HTTPWireTests.text(spelling, $0) }
@@ -40,7 +40,7 @@ private struct Normal: Equatable {
   /// Whether the normal form is its own.
   var isReread: Bool {
     var same = self
-    same.isAltered = false
+    same.oddities.subtract([.dotSegments, .emptySegments])
     return Normal(text) == same
   }
 }
@@ -69,6 +69,8 @@ struct NormalTargetTests {
       ("/a%252e", "/a%252e"), ("/%252e%252e%252e", "/%252e%252e%252e"),
       ("/%E2%82%ac%f0%9F%98%80", "/%E2%82%AC%F0%9F%98%80"),
       ("/a;p=%252e", "/a;p=%252e"),
+      ("/a%2fb", "/a%2Fb"), ("/%2f", "/%2F"), ("/%5c", "/%5C"), ("/a%2f%2Fb%5c/c", "/a%2F%2Fb%5C/c"),
+      ("/a%2f...%5c.b", "/a%2F...%5C.b"), ("/a%2f;x", "/a%2F;x"), ("/a;..%2fb", "/a;..%2Fb"),
     ])
   func normalForm(raw: String, normal: String) {
     let reading = Normal(raw)
@@ -85,8 +87,11 @@ struct NormalTargetTests {
       ("/a/../..", .aboveRoot), ("/%2e%2e/a", .aboveRoot), ("//..", .aboveRoot), ("/./..", .aboveRoot),
       ("/a/../../b", .aboveRoot),
       ("/%00", .encodedControl), ("/a%0d%0a", .encodedControl), ("/%1f", .encodedControl), ("/%7F", .encodedControl),
-      ("/a%2fb", .encodedSlash), ("/a%2Fb", .encodedSlash), ("/%5c", .encodedSlash), ("/..%2f", .encodedSlash),
-      ("/..%5C..", .encodedSlash),
+      ("/..%2f", .encodedSlash), ("/%2e%2e%2f", .encodedSlash), ("/..%5C..", .encodedSlash),
+      ("/a%2f..", .encodedSlash), ("/a%2F./b", .encodedSlash), ("/a%2f%2E%2e%5cb", .encodedSlash),
+      ("/a/.%2fb", .encodedSlash), ("/..;x%2fa", .encodedSlash), ("/a%5c..%3bx", .encodedSlash),
+      ("/a%2f..;x/b", .encodedSlash), ("/a;x%2f../b", .encodedSlash), ("/%252e%252e%2fa", .encodedSlash),
+      ("/a%2f%252e.", .encodedSlash), ("/a%2f..%253bx", .encodedSlash),
       ("/a\\b", .byteInvalid), ("/\\..\\a", .byteInvalid), ("/a#b", .byteInvalid), ("/a?b#c", .byteInvalid),
       ("/a b", .byteInvalid),
       ("/a\u{0}", .byteInvalid), ("/a\tb", .byteInvalid), ("/\u{7F}", .byteInvalid), ("/\u{E4}", .byteInvalid),
@@ -156,8 +161,20 @@ struct NormalTargetTests {
   func alteration(raw: String, isAltered: Bool) {
     let reading = Normal(raw)
     #expect(reading.error == nil)
-    #expect(reading.isAltered == isAltered)
-    #expect(!Normal(reading.text).isAltered)
+    #expect(reading.oddities.isEmpty == !isAltered)
+    #expect(Normal(reading.text).oddities.isEmpty)
+  }
+
+  @Test("An encoded slash is a byte of its segment and is noted, whatever else the path has")
+  func encodedSlashes() {
+    #expect(Normal("/api/group%2frepo/%5c;v=1/x").segments == ["api", "group%2Frepo", "%5C", "x"])
+    #expect(Normal("/a%2F%40b").plain == ["/a%2F@b", "a%2F@b"])
+    for path in ["/a%2fb", "/%5C", "/a;p=%2f", "/a%2f?q"] { #expect(Normal(path).oddities == .encodedSlash, "\(path)") }
+    #expect(Normal("/a//%2f").oddities == [.encodedSlash, .emptySegments])
+    #expect(Normal("/a/./%2f").oddities == [.encodedSlash, .dotSegments])
+    #expect(Normal("/a?%2f").oddities.isEmpty)
+    #expect(Normal("/a//b").oddities == .emptySegments)
+    #expect(Normal("/a/../b//").oddities == [.dotSegments, .emptySegments])
   }
 
   @Test("A trailing slash is distinguished from none, and an empty query from none")

@@ -1,0 +1,14 @@
+// What a path has that servers read in different ways, and that a route may let through.
+
+package struct PathOddities: OptionSet, Sendable {
+  package let rawValue: UInt8
+
+  package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// `.` or `..`, which the normal form leaves out.
+  package static let dotSegments = PathOddities(rawValue: 1)
+  /// Segments without a name, which the normal form leaves out.
+  package static let emptySegments = PathOddities(rawValue: 2)
+  /// `%2F` or `%5C`, which the normal form keeps as bytes of their segments.
+  package static let encodedSlash = PathOddities(rawValue: 4)
+}

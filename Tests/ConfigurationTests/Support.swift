@@ -31,6 +31,7 @@ enum World {
     "/run/secrets/token":
       "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\n",
     "/run/secrets/two-lines": "one\ntwo\n",
+    "/run/secrets/empty": "\n",
   ]
 
   static let environment = [

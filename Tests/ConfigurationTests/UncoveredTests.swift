@@ -9,7 +9,7 @@ struct UncoveredTests {
   private func messages(_ routes: String...) -> [String] { messages(routes) }
 
   private func messages(_ routes: [String]) -> [String] {
-    World.messages(
+    let all = World.messages(
       """
       listeners: [{ address: 0.0.0.0:8080 }]
       issuers:
@@ -23,6 +23,7 @@ struct UncoveredTests {
         - { path: /login-issuer/*, auth: login, upstream: app }
 
       """ + routes.map { "  - { \($0) }\n" }.joined())
+    return all.filter { !$0.contains("matches only itself") && !$0.contains("and others pass") }
   }
 
   private func isWarned(_ messages: [String], line: Int = 12, of strict: Int = 11, _ what: String) -> Bool {

@@ -114,6 +114,10 @@ package final class GatewayProcess: Sendable {
       let file = folder.appending(path: name)
       try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
       try Data(text.utf8).write(to: file)
+      // The check warns of private keys that others may read.
+      if name.hasSuffix(".key") {
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+      }
     }
     if let configuration {
       try Data((isCompleted ? completed(configuration) : configuration).utf8).write(

@@ -7,6 +7,16 @@ import HTTPWire
 enum PathRules {
   /// The pattern, or what is wrong with it and what to write instead.
   static func pattern(_ text: String) -> Result<PathPattern, Problem> {
+    if let url = ForeignURL(text) {
+      let path = url.path.isEmpty ? "/*" : url.path
+      return .failure(Problem("a path begins with '/': write host: \(url.host.shown) and path: \(path.shown)"))
+    }
+    if let start = SuspiciousValues.plainStart(ofExpression: text) {
+      return .failure(
+        Problem(
+          "a path is not a regular expression: write \("\(start)/{id}".quoted), where {id} is any segment, "
+            + "or \("\(start)/*".quoted) for everything below"))
+    }
     guard text.hasPrefix("/") else {
       let body = text.hasPrefix("*") ? String(text.dropFirst()) : text
       return .failure(Problem("a path begins with '/': write \(("/" + (text == "*" ? "*" : body)).quoted)"))

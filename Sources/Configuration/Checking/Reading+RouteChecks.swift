@@ -7,6 +7,7 @@ extension Reading {
     checkNames(routes)
     checkClientHeaders(routes)
     warnUncovered(routes)
+    warnOfSuspicions(routes)
   }
 
   /// Everything that decides between two routes but the method.

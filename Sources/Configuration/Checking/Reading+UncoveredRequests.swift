@@ -30,7 +30,7 @@ extension Reading {
 
 extension Authentication {
   /// Whether nobody passes without a token.
-  fileprivate var requiresToken: Bool {
+  var requiresToken: Bool {
     if case .token(let requirement) = self { !requirement.isOptional } else { false }
   }
 }

@@ -40,11 +40,17 @@ extension AccessLog {
 extension ValueType where Value == AccessLog {
   static let accessLog = ValueType(
     .any(of: [.mapping(AccessLog.settings.table), .keyword("off")])
-  ) { node, reading, _ in
+  ) { node, reading, what in
     if case .scalar(let scalar) = node.content, scalar.text == "off" {
       var result = AccessLog()
       result.destination = .off
       return result
+    }
+    if let text = node.text, text.contains("/") {
+      reading.error(
+        node.position,
+        "\(what) must be a mapping, not \(node.kind): write access_log: { path: \(text.shown) }, or access_log: off")
+      return nil
     }
     return AccessLog.settings.read(node, reading)
   }

@@ -29,6 +29,9 @@ package enum Address: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  /// Whether those who speak on its port usually speak TLS.
+  var isUsuallyTLS: Bool { port == 443 || port == 8443 }
+
   /// The same with the port that it really has, where the file asked for a free one. A Unix socket stays as it is.
   package func withPort(_ port: Int) -> Address {
     switch self {

@@ -69,7 +69,7 @@ extension Issuer {
 
   private static let keySettings: [Setting<Issuer>] = [
     Setting(
-      "discovery", .boolean,
+      "discovery", .discovery,
       "Finds the keys at `<issuer>/.well-known/openid-configuration`, or as RFC 8414 has it.",
       otherwise: "true without `jwks`",
       store: { issuer, isDiscovered in

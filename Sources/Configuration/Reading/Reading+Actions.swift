@@ -15,7 +15,14 @@ extension Reading {
     guard let name = line(node, what) else { return nil }
     names.usedUpstreams.insert(name)
     if let index = names.upstreams.firstIndex(of: name) { return index }
-    error(node.position, undefined(name, "upstream", among: names.upstreams))
+    if let server = ForeignURL(name)?.address ?? (name.contains(":") ? name : nil) {
+      error(
+        node.position,
+        "there is no upstream \(name.withoutURLSecrets.quoted): write upstream: app, and "
+          + "\("app: { servers: [\(server)] }".shown) in 'upstreams'")
+    } else {
+      error(node.position, undefined(name, "upstream", among: names.upstreams))
+    }
     return nil
   }
 
@@ -170,7 +177,8 @@ extension ValueType where Value == String {
   static let pathPrefix = ValueType(.text("path")) { node, reading, what in reading.prefix(node, what) }
 
   static let responseBody = ValueType(.text("text, at most 64 KiB")) { node, reading, what in
-    guard let text = reading.text(node, what), let body = reading.secret(text, at: node.position) else { return nil }
+    guard let text = reading.text(node, what), let body = reading.secret(text, at: node.position, isEmptyAllowed: true)
+    else { return nil }
     // LIMIT: it is held in memory and written whole.
     if body.utf8.count > 64 * 1024 {
       reading.error(node.position, "\(what) has at most 64 KiB: serve larger ones from an upstream")

@@ -2,8 +2,9 @@
 
 extension Reading {
   /// Where to listen: an IP literal and a port, 0 for a free one, or a Unix socket.
-  func listenAddress(_ node: SourceNode, _ what: String) -> Address? {
-    guard let address = address(node, what, ports: 0...65_535) else { return nil }
+  /// - Parameter usualPort: for the advice.
+  func listenAddress(_ node: SourceNode, _ what: String, usualPort: Int = 8080) -> Address? {
+    guard let address = address(node, what, ports: 0...65_535, usualPort: usualPort) else { return nil }
     if case .network(let host, let port) = address, IPAddress(host) == nil {
       let port = "\(port)".shown
       let advice = host == "localhost" ? "127.0.0.1:\(port)" : "0.0.0.0:\(port) for every interface"
@@ -14,18 +15,28 @@ extension Reading {
   }
 
   /// Where a server is: an IP literal or a name, and a port, or a Unix socket.
-  func serverAddress(_ node: SourceNode, _ what: String) -> Address? { address(node, what, ports: 1...65_535) }
+  func serverAddress(_ node: SourceNode, _ what: String) -> Address? {
+    address(node, what, ports: 1...65_535, usualPort: 8080)
+  }
 
-  private func address(_ node: SourceNode, _ what: String, ports: ClosedRange<Int>) -> Address? {
+  private func address(_ node: SourceNode, _ what: String, ports: ClosedRange<Int>, usualPort: Int) -> Address? {
     guard let text = line(node, what) else { return nil }
     if text.hasPrefix(Address.unixPrefix) {
       return unixAddress(String(text.dropFirst(Address.unixPrefix.count)), at: node.position, what)
     }
-    if text.contains("://") {
-      error(node.position, "\(what) must be host:port without a scheme or a path, not \(text.quoted)")
+    if let url = ForeignURL(text) {
+      let advice =
+        "write \(url.address.shown)" + (url.isSecure && ports.lowerBound > 0 ? ", and tls: {} beside 'servers'" : "")
+      error(
+        node.position,
+        "\(what) must be host:port without a scheme or a path, not \(text.withoutURLSecrets.quoted): \(advice)")
       return nil
     }
-    guard let (host, portText) = split(text, at: node.position, what) else { return nil }
+    if text.hasPrefix("$") {
+      error(node.position, "\(what) has no valid host in \(text.quoted): a variable is written ${NAME}")
+      return nil
+    }
+    guard let (host, portText) = split(text, at: node.position, what, usualPort: usualPort) else { return nil }
     guard let port = decimal(portText), ports.contains(port), let port = UInt16(exactly: port) else {
       error(
         node.position,
@@ -104,7 +115,9 @@ extension Reading {
     return nil
   }
 
-  private func split(_ text: String, at position: SourcePosition, _ what: String) -> (host: String, port: String)? {
+  private func split(
+    _ text: String, at position: SourcePosition, _ what: String, usualPort: Int
+  ) -> (host: String, port: String)? {
     if text.hasPrefix("[") {
       guard let close = text.firstIndex(of: "]") else {
         error(position, "\(what) has '[' without ']' in \(text.quoted): write [::1]:port")
@@ -112,22 +125,21 @@ extension Reading {
       }
       let rest = text[text.index(after: close)...]
       guard rest.hasPrefix(":") else {
-        error(position, "\(what) has no port in \(text.quoted): write \("\(text[...close]):8080".shown)")
+        error(position, "\(what) has no port in \(text.quoted): write \("\(text[...close]):\(usualPort)".shown)")
         return nil
       }
       return (String(text[text.index(after: text.startIndex)..<close]), String(rest.dropFirst()))
     }
     guard let colon = text.lastIndex(of: ":") else {
-      let advice = (decimal(text) == nil ? "\(text):8080" : "0.0.0.0:\(text)").shown
+      let advice = (decimal(text) == nil ? "\(text):\(usualPort)" : "0.0.0.0:\(text)").shown
       error(position, "\(what) must be host:port, not \(text.quoted): write \(advice)")
       return nil
     }
     let host = text[..<colon]
     if host.contains(":") {
       let port = text[text.index(after: colon)...]
-      error(
-        position, "\(what) contains an IPv6 address without brackets: write \("[\(host)]:\(port)".shown)"
-      )
+      let advice = IPAddress(String(host)) == nil ? "[\(text)]:\(usualPort)" : "[\(host)]:\(port)"
+      error(position, "\(what) contains an IPv6 address without brackets: write \(advice.shown)")
       return nil
     }
     return (String(host), String(text[text.index(after: colon)...]))

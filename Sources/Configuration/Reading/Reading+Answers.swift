@@ -39,6 +39,9 @@ extension Reading {
   /// Text, or `file:` and a path. Its type by the file's ending, or by how the text begins, or none.
   fileprivate func page(_ node: SourceNode, _ what: String) -> Page? {
     guard let text = text(node, what) else { return nil }
+    if SuspiciousValues.isFileName(text) {
+      warn(node.position, "clients get the text \(text.quoted) itself: write \("file:\(text)".shown)")
+    }
     var page = Page(body: text, contentType: "text/plain; charset=utf-8")
     if text.hasPrefix("<") { page.contentType = "text/html; charset=utf-8" }
     if text.hasPrefix("file:") {

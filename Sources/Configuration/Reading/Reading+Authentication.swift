@@ -77,6 +77,10 @@ extension Reading {
   }
 
   func claimPath(_ text: String, at position: SourcePosition) -> ClaimPath? {
+    if let name = SuspiciousValues.claim(meantBy: text) {
+      error(position, "\(text.quoted) is not a valid claim: write its name, as in \(name.quoted)")
+      return nil
+    }
     let path = ClaimPath(text)
     if path.parts.contains("") || text.unicodeScalars.contains(where: { $0.value < 0x20 }) {
       error(position, "\(text.quoted) is not a valid claim: write its name, with dots for nested claims (org.tier)")

@@ -3,6 +3,10 @@
 extension Reading {
   /// The whole file. The result counts only when no error was reported.
   func gateway(_ root: SourceNode) -> GatewayConfiguration? {
+    if let text = root.text, let format = ForeignFormat(of: text) {
+      error(root.position, format.advice)
+      return nil
+    }
     guard let section = Section(root, GatewayConfiguration.settings.table, self) else { return nil }
     var result = GatewayConfiguration()
     GatewayConfiguration.settings.take(section, into: &result)
@@ -112,7 +116,7 @@ extension ValueType where Value == [Address] {
     // LIMIT: each failure costs the time that all of them take.
     if items.count > 8 { reading.error(node.position, "'dns' has at most 8 servers, not \(items.count)") }
     return items.compactMap { item in
-      guard let address = reading.listenAddress(item, "a DNS server") else { return nil }
+      guard let address = reading.listenAddress(item, "a DNS server", usualPort: 53) else { return nil }
       guard case .network(_, let port) = address, port > 0 else {
         reading.error(item.position, "a DNS server is an IP address with its port: write 10.0.0.53:53")
         return nil

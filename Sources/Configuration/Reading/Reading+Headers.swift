@@ -47,6 +47,11 @@ extension Reading {
       guard let text = line(entry.value, "the claim of \(entry.key.quoted)"),
         let source = identitySource(text, at: entry.value.position)
       else { continue }
+      if SuspiciousValues.isHeaderName(text) {
+        warn(
+          entry.value.position,
+          "the claim \(text.quoted) looks like a header: write the header first, as in X-User-Id: sub")
+      }
       result.append(Identity.Header(name: entry.key, source: source))
     }
     return result
@@ -200,6 +205,9 @@ extension ValueType where Value == [String] {
   private static func stripProblem(_ pattern: String) -> String? {
     let stem = pattern.hasSuffix("*") ? String(pattern.dropLast()) : pattern
     if stem.isEmpty { return "'*' would strip every header: write a prefix such as X-User-*" }
+    if SuspiciousValues.isExpression(pattern) {
+      return "a header is not a regular expression, as \(pattern.quoted) is: write a prefix such as X-User-*"
+    }
     if stem.contains("*") { return "'*' is allowed only at the end, as in X-User-*: \(pattern.quoted)" }
     return FieldRules.problem(ofRuleName: stem)
   }

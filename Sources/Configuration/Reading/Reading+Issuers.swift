@@ -29,6 +29,11 @@ extension Reading {
   /// What follows from several keys of an issuer.
   func finish(_ issuer: inout Issuer, _ section: Section) {
     warnOfOpenings(issuer, section)
+    if let node = section["issuer"], let url = SuspiciousValues.issuer(ofDiscovery: issuer.policy.issuer) {
+      error(
+        node.position,
+        "an issuer is what its tokens' 'iss' says, not its discovery document: write issuer: \(url.shown)")
+    }
     if let node = section["jwks"] {
       checkKeys(of: issuer, node, section)
     } else if !section.has("jwks"), !section.refused.contains("discovery") {
@@ -94,6 +99,9 @@ extension Reading {
       checkKeySet(bytes, "the key set in \(path.quoted)", policy: issuer.policy, at: node.position)
     case .url(let text):
       refuseSharedSecrets(issuer.policy, at: node.position)
+      if SuspiciousValues.issuer(ofDiscovery: text) != nil {
+        error(node.position, "this is a discovery document, not a key set: remove 'jwks', or write discovery: true")
+      }
       switch WebURL.parse(text) {
       case .failure(let problem): error(node.position, "'jwks': \(problem.message)")
       case .success(let url): checkSafety(of: url, isInsecure: issuer.isInsecureAllowed, at: node.position)
@@ -142,11 +150,11 @@ extension Reading {
           "\(first) is listed, but \(title) has no shared secret ('oct') for it: remove the algorithm, or add the key")
       }
     } catch {
-      self.error(position, "\(title) \(Self.explanation(of: error))")
+      self.error(position, "\(title) \(Self.explanation(of: error, policy))")
     }
   }
 
-  private static func explanation(of error: KeySetError) -> String {
+  private static func explanation(of error: KeySetError, _ policy: IssuerPolicy) -> String {
     switch error {
     case .tooLarge: "is larger than 1 MiB"
     case .tooManyKeys: "has more than \(KeySet.keyCountMax) keys"
@@ -155,10 +163,18 @@ extension Reading {
     case .noUsableKey(let dropped):
       if let first = dropped.first {
         "has no usable key: \(first.keyID.map { $0.quoted } ?? "the first") \(first.reason.rawValue)"
+          + (first.reason == .tooWeak ? remedy(policy) : "")
       } else {
         "has no key"
       }
     }
+  }
+
+  private static func remedy(_ policy: IssuerPolicy) -> String {
+    guard policy.algorithms.allSatisfy(\.isSymmetric), let name = policy.algorithms.map(\.rawValue).min(),
+      let bits = Int(name.suffix(3))
+    else { return "" }
+    return ". \(name) requires \(bits / 8) bytes: make them with 'catraca token key --algorithm \(name)'"
   }
 
   /// T25: over plain http anybody in between could put keys of their own into a response.
@@ -228,6 +244,19 @@ extension ValueType where Value == String {
       reading.error(node.position, "the file \(file.quoted) contains no certificate in PEM form")
     }
     return file
+  }
+}
+
+extension ValueType where Value == Bool {
+  static let discovery = ValueType(.boolean) { node, reading, what in
+    if let text = node.text, text.contains("://") {
+      reading.error(
+        node.position,
+        "\(what) must be true or false: write true, and \((SuspiciousValues.issuer(ofDiscovery: text) ?? text).quoted) "
+          + "as 'issuer'")
+      return nil
+    }
+    return reading.boolean(node, what)
   }
 }
 

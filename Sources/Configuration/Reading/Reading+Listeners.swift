@@ -13,6 +13,12 @@ extension Reading {
       }
       if case .unix = listener.address, listener.mode == nil { listener.mode = Listener.modeDefault }
       checkSocket(listener, section)
+      if listener.address.isUsuallyTLS, !section.has("tls"), case .network(_, let port) = listener.address {
+        warn(
+          position,
+          "clients expect TLS on port \("\(port)".shown): "
+            + "write tls: { certificates: [{ certificate: api.crt, key: api.key }] }")
+      }
       if result.contains(where: { isOneSocket($0.address, listener.address) }) {
         error(position, "two listeners have the address \(listener.address.description.shown): remove one")
       } else {

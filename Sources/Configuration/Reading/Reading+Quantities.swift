@@ -20,9 +20,8 @@ extension Reading {
       return nil
     }
     if unit.isEmpty {
-      error(
-        node.position,
-        "\(what) has no unit: write \("\(digits)\(example)".shown) (units: \(names.joined(separator: ", ")))")
+      let advice = Self.meanings(of: String(digits), quantity, lowest...highest)
+      error(node.position, "\(what) has no unit: write \(advice) (units: \(names.joined(separator: ", ")))")
       return nil
     }
     guard let unit = quantity.units.first(where: { $0.name == unit }) else {
@@ -62,6 +61,22 @@ extension Reading {
     }
     error(node.position, "\(what) must be from \(range.lowerBound)% to \(range.upperBound)%, not \(node.kind)")
     return nil
+  }
+
+  /// What a bare number probably means: for most programs bytes, and seconds or milliseconds.
+  private static func meanings(of digits: String, _ quantity: Quantity, _ bounds: ClosedRange<Int64>) -> String {
+    let number = Int64(digits) ?? .max
+    let factors: [Int64]
+    switch quantity {
+    case .size: factors = number < 1000 ? [1, 1 << 10, 1 << 20] : [1]
+    case .duration: factors = number < 1000 ? [1000] : [1, 1000]
+    }
+    let amounts = factors.compactMap { factor in
+      let (amount, isOverflow) = number.multipliedReportingOverflow(by: factor)
+      return !isOverflow && bounds.contains(amount) ? amount : nil
+    }
+    if amounts.isEmpty { return quantity.text(number < bounds.lowerBound ? bounds.lowerBound : bounds.upperBound) }
+    return amounts.prefix(2).map { quantity.text($0).shown }.joined(separator: " or ")
   }
 
   private static func likelyUnit(_ unit: String, among names: [String]) -> String? {

@@ -75,6 +75,7 @@ extension Reading {
     checkSplit(route.action, section: section)
     checkDeadlineHeader(route, section: section)
     checkMirror(route, section: section)
+    warnOfSuspicions(route, section: section)
     if section.refused.isDisjoint(with: Route.actionKeys) { checkWebSocket(route, section: section) }
   }
 
@@ -112,6 +113,10 @@ extension Reading {
   }
 
   fileprivate func host(_ node: SourceNode, _ what: String) -> HostPattern? {
+    if case .list = node.content {
+      error(node.position, "\(what) is one name: write a route for each, or \"*.example.com\" for all below it")
+      return nil
+    }
     guard let text = line(node, what)?.lowercased() else { return nil }
     if text == "*" {
       error(node.position, "a route without 'host' matches every host: remove the key")
@@ -123,8 +128,15 @@ extension Reading {
       let literal = String(name.dropFirst().dropLast())
       if IPAddress(literal)?.isIPv4 == false { return .exact(literal) }
     }
+    if name.contains(where: { "~^\\$()|+".contains($0) }) {
+      error(
+        node.position,
+        "a host is not a regular expression, as \(text.quoted) is: write a name, or \"*.example.com\" for all below it")
+      return nil
+    }
     if name.contains("://") || name.contains("/") {
-      error(node.position, "'host' must be a name without scheme and path: \(text.quoted)")
+      let advice = ForeignURL(name)?.host ?? String(name.prefix { $0 != "/" })
+      error(node.position, "'host' must be a name without scheme and path: write \(advice.quoted)")
       return nil
     }
     if let colon = name.lastIndex(of: ":") {

@@ -8,6 +8,9 @@ extension Reading {
       error(node.position, "\(what) must be text, not \(node.kind)")
       return nil
     }
+    if let inner = SuspiciousValues.inTypographicQuotes(scalar.text) {
+      warn(node.position, "typographic quotes are part of the text: write \("\"\(inner)\"".shown)")
+    }
     if scalar.isPlain, ["true", "True", "TRUE", "false", "False", "FALSE"].contains(scalar.text) || node.isNull {
       let advice = scalar.text.isEmpty ? "" : ": put it in quotes"
       error(node.position, "\(what) must be text, not \(node.kind)\(advice)")
@@ -56,7 +59,11 @@ extension Reading {
   func list(_ node: SourceNode, _ what: String, isEmptyAllowed: Bool = false) -> [SourceNode]? {
     guard case .list(let items) = node.content else {
       if case .scalar(let scalar) = node.content, !node.isNull {
-        error(node.position, "\(what) must be a list: write [\(scalar.text.shown)]")
+        let advice =
+          isSubstituted(node.position)
+          ? "a variable is one value, so write [\(scalar.text.shown)] with a variable for each item"
+          : "write [\(SuspiciousValues.items(of: scalar.text).joined(separator: ", ").shown)]"
+        error(node.position, "\(what) must be a list: \(advice)")
       } else {
         error(node.position, "\(what) must be a list, not \(node.kind)")
       }

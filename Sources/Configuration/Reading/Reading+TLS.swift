@@ -183,7 +183,8 @@ extension ValueType where Value == [ApplicationProtocol] {
     read: { node, reading, what in
       let known = ApplicationProtocol.allCases.map(\.rawValue)
       let names = reading.names(node, what, item: "a protocol") { name in
-        known.contains(name) ? nil : "\(name.quoted) is not a valid protocol: write \(alternatives(known))"
+        if known.contains(name) { return nil }
+        return "\(name.quoted) is not a \(name == "h3" ? "supported" : "valid") protocol: write \(alternatives(known))"
       }
       return names?.compactMap(ApplicationProtocol.init(rawValue:))
     })

@@ -27,6 +27,10 @@ extension Reading {
     if let node = section["health_check"], let check = upstream.healthCheck {
       checkHealth(check, of: upstream, at: node)
     }
+    if let node = section["servers"], !section.has("tls"), upstream.servers.contains(where: { $0.address.isUsuallyTLS })
+    {
+      warn(node.position, "servers on ports 443 and 8443 usually require TLS: write tls: {} in this upstream")
+    }
     if section.has("queue"), !["max_requests", "max_requests_per_server", "adaptive"].contains(where: section.has) {
       error(section.keyPosition("queue"), "'queue' requires a limit: write max_requests too")
     }

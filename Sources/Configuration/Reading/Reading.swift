@@ -52,6 +52,9 @@ final class Reading {
     return text.unicodeScalars.count <= 600 ? text : String(text.unicodeScalars.prefix(600)) + "…"
   }
 
+  /// Whether a variable or a file has put text into the value here.
+  func isSubstituted(_ position: SourcePosition) -> Bool { redaction.isSubstituted(position) }
+
   /// Notes files with certificates or keys, and reports at their positions what the caller finds wrong with them.
   func note(_ reference: CertificateReference) {
     certificates.append(reference)
@@ -129,7 +132,7 @@ extension Reading {
   }
 
   /// The text itself, or for `file:/path` what that file holds without its last line break. nil after an error.
-  func secret(_ text: String, at position: SourcePosition) -> String? {
+  func secret(_ text: String, at position: SourcePosition, isEmptyAllowed: Bool = false) -> String? {
     guard text.hasPrefix("file:") else { return text }
     let path = String(text.dropFirst("file:".count))
     if path.isEmpty {
@@ -141,6 +144,10 @@ extension Reading {
     if bytes.last == 0x0D { bytes.removeLast() }
     guard let secret = String(validating: bytes, as: UTF8.self) else {
       error(position, "the file \(path.quoted) is not UTF-8 text")
+      return nil
+    }
+    if secret.isEmpty, !isEmptyAllowed {
+      error(position, "the file \(path.quoted) is empty: write the value into it")
       return nil
     }
     redaction.note([(secret, text)], in: text, at: position)

@@ -56,6 +56,8 @@ struct Redaction {
     }
   }
 
+  func isSubstituted(_ position: SourcePosition) -> Bool { scalars[position] != nil }
+
   /// The message as it may be shown at this position.
   func fit(_ message: String, at position: SourcePosition) -> String {
     let here = scalars[position]

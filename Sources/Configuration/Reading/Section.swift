@@ -39,12 +39,18 @@ struct Section {
 
   private static func unknown(_ key: String, in table: SettingTable) -> String {
     if key == "<<" { return "merge keys ('<<') are not part of YAML 1.2: write the keys out" }
-    if let near = table.nearest(to: key) { return "\(table.title) has no key \(key.quoted): did you mean '\(near)'?" }
-    if let home = SettingTable.all.first(where: { $0.key(key)?.isSupported == true }) {
-      return "\(table.title) has no key \(key.quoted): it belongs in \(home.title)"
-    }
+    if let answer = ForeignWord.answer(to: key, in: table) { return answer }
+    let text = "\(table.title) has no key \(key.quoted)"
+    if let near = table.nearest(to: key) { return "\(text): did you mean '\(near)'?" }
+    if let name = table.headerKey, isHeader(key) { return "\(text): write \(name): { \(key.shown): … }" }
+    if let home = SettingTable.home(of: key, from: table) { return "\(text): it belongs in \(home.title)" }
     let known = table.keys.filter(\.isSupported).map(\.name).joined(separator: ", ")
-    return "\(table.title) has no key \(key.quoted): the known keys are \(known)"
+    return "\(text): the known keys are \(known)"
+  }
+
+  /// No key of ours looks like `X-User-Id`.
+  private static func isHeader(_ key: String) -> Bool {
+    key.first?.isUppercase == true && key.contains("-") && FieldRules.isToken(key)
   }
 
   /// The value of a key that the table knows. Nil when the file does not have it, or has it wrong (which was reported).

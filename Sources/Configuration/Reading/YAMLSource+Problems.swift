@@ -7,6 +7,9 @@ extension YAMLSource {
     switch error {
     case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
       .composer(let context, let problem, let mark, _):
+      // A quote that is never closed is best looked for where it begins.
+      let isOpenQuote = problem == "found unexpected end of stream"
+      let mark = isOpenQuote ? context?.mark ?? mark : mark
       let position = Self.clamp(SourcePosition(line: mark.line, column: mark.column), in: text)
       reportProblem(problem, context: context?.text ?? "", at: position, text: text)
     case .reader(let problem, _, _, _):
@@ -17,6 +20,7 @@ extension YAMLSource {
   }
 
   private func reportProblem(_ problem: String, context: String, at position: SourcePosition, text: String) {
+    if let format = ForeignFormat(of: text) { return reading.error(.start, format.advice) }
     let next = Self.scalar(at: position, in: text)
     switch (problem, context, next) {
     case (_, "while scanning an alias", _):
@@ -46,17 +50,29 @@ extension YAMLSource {
       reading.error(position, "a key before this position has no ':': write 'key: value'")
     case ("did not find expected ',' or '}'", _, _):
       reading.error(position, "expected ',' or '}' here: quote text with { } : or , inside { … }")
+    case ("did not find expected '-' indicator", _, _):
+      reading.error(
+        position,
+        "this line does not belong to the list above: indent it like the first key of its item, or begin it with '- '")
+    case ("did not find expected ',' or ']'", _, _) where Self.line(position.line, of: text).contains("${"):
+      reading.error(
+        position, "expected ',' or ']' here: quote a value with ${…} inside [ … ], as in [\"${NAME}:9000\"]")
     case ("did not find expected ',' or ']'", _, _):
       reading.error(position, "expected ',' or ']' here: quote text with [ ] : or , inside [ … ]")
     case ("did not find expected node content", _, _):
       reading.error(
         position, "expected a value here: quote text that begins with ':' or ',' inside { … } or [ … ]")
     case ("found unexpected end of stream", _, _):
-      reading.error(position, "the file ends inside a quoted text: close the quotes")
+      reading.error(position, "this quote is never closed: write it at the end of the text, too")
     default:
       let before = context.isEmpty ? "" : context + ": "
       reading.error(position, "this is not YAML: \(before)\(problem)")
     }
+  }
+
+  private static func line(_ number: Int, of text: String) -> Substring {
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    return lines.indices.contains(number - 1) ? lines[number - 1] : ""
   }
 
   /// The first character that YAML forbids (YAML 1.2 §5.1), or nil.

@@ -75,6 +75,27 @@ package struct SettingTable: Sendable {
   /// The key that was probably meant.
   func nearest(to name: String) -> String? { nearestName(to: name, among: keys.map(\.name)) }
 
+  /// The table that has a key, where it is likely that it was meant: one inside this one, one around it, or the only
+  /// one. Nil where nobody can say.
+  static func home(of key: String, from table: SettingTable) -> SettingTable? {
+    let homes = all.filter { $0.key(key)?.isSupported == true }
+    if let inside = homes.first(where: { $0.path.hasPrefix(table.path + ".") }) { return inside }
+    if let around = homes.last(where: { table.path.hasPrefix($0.path + ".") }) { return around }
+    return homes.count == 1 && homes[0].isTopLevel ? homes[0] : nil
+  }
+
+  /// Where it has headers as keys of a mapping.
+  var headerKey: String? {
+    switch path {
+    case "routes[].identity": "headers"
+    case "routes[].request_headers", "routes[].response_headers": "set"
+    default: nil
+    }
+  }
+
+  /// Whether it is a section of the file, not of another section.
+  private var isTopLevel: Bool { !path.contains(".") }
+
   /// The members of its schema that say which keys it has.
   var schema: [(name: String, value: JSONValue)] {
     let properties = keys.map { (name: $0.name, value: $0.schema) }

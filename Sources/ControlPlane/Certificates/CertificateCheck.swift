@@ -17,16 +17,16 @@ package enum CertificateCheck {
     do throws(TLSError) {
       switch reference {
       case .server(let certificate, let key, let ocsp):
-        return try check(certificate, key, ocsp)
+        return try check(certificate, key, ocsp) + openness(key)
       case .client(let certificate, let key):
-        return try check(certificate, key, nil)
+        return try check(certificate, key, nil) + openness(key)
       case .clientAuthority(let file), .upstreamAuthority(let file):
         return try TLSFiles.checkAuthority(file.path).flatMap { expiry($0.notAfter, of: file) }
       case .clientRevocations(let file):
         return try TLSFiles.checkRevocations(file.path).flatMap { overdue($0, file) } ?? []
       case .ticketKeys(let file):
         try TLSFiles.checkTicketKeys(file.path)
-        return []
+        return openness(file)
       }
     } catch {
       let position = reference.files.first { $0.path == error.file }?.position ?? reference.files.first?.position
@@ -41,6 +41,13 @@ package enum CertificateCheck {
     } catch {
       return CertificateFinding(.error, at: file.position, "the file '\(file.path)' cannot be read: \(error.reason)")
     }
+  }
+
+  /// Every user of the machine could pose as the gateway with a key that they may read.
+  private static func openness(_ key: LocatedPath) -> [CertificateFinding] {
+    if !SystemFiles().isOpen(key.path) { return [] }
+    let text = "every user of this machine may read the key '\(key.path)': chmod o-r"
+    return [CertificateFinding(.warning, at: key.position, text)]
   }
 
   private static func check(

@@ -276,7 +276,10 @@ package actor KeySetRegistry {
       if storeFailure == error { return }
       storeFailure = error
       log.warning(
-        "the keys cannot be stored", metadata: ["issuer": "\(issuer.name)", "reason": "\(error.reason)"])
+        "the keys cannot be stored",
+        metadata: [
+          "issuer": "\(issuer.name)", "folder": "\(store?.directory ?? "")", "reason": "\(error.reason)",
+        ])
     }
   }
 

@@ -49,6 +49,13 @@ struct SystemFiles: KeySetFiles {
     return Self.problem(status, "the folder \(path)")
   }
 
+  /// Whether every user of the machine may read a file.
+  func isOpen(_ path: String) -> Bool {
+    var status = stat()
+    // SAFETY: the path lives through the call, which fills `status`.
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
+  }
+
   /// As OpenSSH's StrictModes has it: others are the group, too.
   private static func problem(_ status: stat, _ what: String) -> String? {
     let own = geteuid()

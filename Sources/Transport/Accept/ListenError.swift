@@ -20,7 +20,9 @@ package struct ListenError: Error, CustomStringConvertible {
       switch code {
       case EADDRINUSE: "the address is in use"
       case EADDRNOTAVAIL: "this machine has no such address"
-      case EACCES: "a port below 1024 requires a privilege"
+      case EACCES:
+        "a port below 1024 requires a privilege: setcap cap_net_bind_service=+ep on the program, or "
+          + "AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit"
       default: SystemError(code: code).description
       }
   }

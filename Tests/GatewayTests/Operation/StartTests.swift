@@ -65,6 +65,21 @@ struct StartTests {
     }
   }
 
+  @Test("A private key that every user may read is a warning at its path's place")
+  func openKey() async throws {
+    let made = try await TestCertificates.shared()
+    let key = try String(contentsOfFile: made.key(.good), encoding: .utf8)
+    let tls = "tls: { certificates: [{ certificate: \(made.certificate(.good)), key: NAME }] }"
+    let file = Self.good.replacing(
+      "listeners: [{ address: \"127.0.0.1:0\"", with: "listeners: [{ \(tls), address: \"127.0.0.1:0\"")
+    for (name, isOpen) in [("server.pem", true), ("server.key", false)] {
+      let (status, _, errors) = try await GatewayProcess.run(
+        ["check"], configuration: file.replacing("NAME", with: name), files: [name: key])
+      #expect(status == 0)
+      #expect(errors.contains("warning: every user of this machine may read the key") == isOpen, "\(errors)")
+    }
+  }
+
   @Test("A port in use is a clear error and exit status 1, for the listener and for admin")
   func portInUse() async throws {
     let other = try await TestUpstream.echo()

@@ -4,6 +4,7 @@ extension Reading {
   /// What one route says.
   func warnOfSuspicions(_ route: Route, section: Section) {
     if let node = section["path"] { warnOfColons(route.path, at: node.position) }
+    if let node = section["redirect"] { warnOfCircle(route, at: node.position) }
     if let node = section["headers"] { warnOfPatterns(in: node) }
     guard let auth = section["auth"] else { return }
     if let claims = auth.entry("claims")?.value { warnOfPatterns(in: claims) }
@@ -17,6 +18,21 @@ extension Reading {
       optional.value.position,
       "\(keys.joined(separator: " and ")) count for requests with a token only, and others pass: write optional: false "
         + "to require them")
+  }
+
+  /// Every route is on every listener, so that a redirect to `https://{host}` comes back over TLS.
+  private func warnOfCircle(_ route: Route, at position: SourcePosition) {
+    guard names.hasTLS, case .redirect(let redirect) = route.action, redirect.to.hasPrefix("https://{host}") else {
+      return
+    }
+    let to = redirect.to.dropFirst("https://{host}".count)
+    let path = route.path.description
+    let same = path.hasSuffix("/*") ? [path.dropLast(2), path.dropLast(), path.dropLast() + "{*}"] : [path[...]]
+    guard same.contains(to) else { return }
+    warn(
+      position,
+      "over TLS this redirect leads to itself, because every route is on every listener: "
+        + "redirect to another host or path, or let the load balancer do it")
   }
 
   /// `:id` is a segment of Express, Gin and Rails.

@@ -42,6 +42,8 @@ extension Reading {
     var protocols: [String: UpstreamProtocol] = [:]
     /// Where listeners say that connections begin with a PROXY header.
     var proxyProtocolPositions: [SourcePosition] = []
+    /// Whether a listener has TLS.
+    var hasTLS = false
     /// Whether a listener verifies certificates of clients.
     var hasClientCertificates = false
     /// The address of a listener that asks for none, beside one that requires them.

@@ -26,6 +26,7 @@ extension Reading {
         result.append(listener)
       }
     }
+    names.hasTLS = result.contains { $0.tls != nil }
     // A listener that was refused may be the one that asks.
     names.hasClientCertificates = result.contains(where: \.verifiesClients) || errorCount > errorsBefore
     if result.contains(where: \.requiresCertificate) {

@@ -20,7 +20,7 @@ struct Section {
     position = node.position
     self.table = table
     self.reading = reading
-    for entry in entries {
+    for entry in entries where !table.ignores(entry.key) {
       keyPositions[entry.key] = entry.keyPosition
       guard let setting = table.key(entry.key) else {
         reading.error(entry.keyPosition, Self.unknown(entry.key, in: table))

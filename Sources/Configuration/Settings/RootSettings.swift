@@ -2,7 +2,7 @@
 
 extension GatewayConfiguration {
   static let settings = Settings<GatewayConfiguration>(
-    "", title: "the file", blank: GatewayConfiguration(),
+    "", title: "the file", blank: GatewayConfiguration(), rules: ["patternProperties": ["^x-": [:]]],
     finish: { file, section in section.reading.finish(&file, section) },
     [
       Setting(

@@ -72,6 +72,9 @@ package struct SettingTable: Sendable {
 
   func key(_ name: String) -> SettingKey? { keys.first { $0.name == name } }
 
+  /// `x-…` at the top of the file is a place for anchors.
+  func ignores(_ key: String) -> Bool { path.isEmpty && key.hasPrefix("x-") }
+
   /// The key that was probably meant.
   func nearest(to name: String) -> String? { nearestName(to: name, among: keys.map(\.name)) }
 

@@ -111,7 +111,7 @@ package final class HTTP2Session {
     unsafe nghttp2_option_set_max_deflate_dynamic_table_size(options, max(0, settings.headerTableByteCountMax))
     // A head that fitted our limits on its way in must fit on its way out, with what the gateway adds.
     unsafe nghttp2_option_set_max_send_header_block_length(
-      options, settings.headLimits.byteCountMax * 2 + settings.headLimits.fieldCountMax * 32 + 64 * 1024)
+      options, settings.sentHeadByteCountMax * 2 + 96 * 1024)
     var made: OpaquePointer?
     let callbacks = unsafe SessionCallbacks.shared.pointer
     let result =
@@ -209,7 +209,7 @@ package final class HTTP2Session {
   }
 
   private var headByteCountMax: Int {
-    (Self.endedStreamCountMax + streams.openCount) * (2 * Self.outputHighWater + settings.headLimits.byteCountMax)
+    (Self.endedStreamCountMax + streams.openCount) * (2 * Self.outputHighWater + settings.sentHeadByteCountMax)
   }
 
   /// The range of the input in which nghttp2 says content lies.

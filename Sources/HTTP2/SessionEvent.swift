@@ -123,6 +123,8 @@ package struct SessionSettings: Sendable {
   package var connectionWindow = 1024 * 1024
   /// LIMIT: of decoded heads and trailers, counted as RFC 9113 §6.5.2 does.
   package var headLimits = HeadLimits()
+  /// LIMIT: of heads that are sent, before what the gateway adds to them.
+  package var sentHeadByteCountMax = 64 * 1024
   /// LIMIT: bytes of each of the two HPACK tables.
   package var headerTableByteCountMax = 4096
   /// Whether extended CONNECT is offered (RFC 8441). Servers only.

@@ -18,6 +18,8 @@ package final class Snapshot: Sendable {
   let issuerRules: [IssuerRules]
   let errorPages: ErrorPageTable
   let headLimits: HeadLimits
+  /// Of the upstream that may send the largest.
+  let answerHeadByteCountMax: Int
   let headerTimeout: Int64
   let bodyTimeout: Int64
   /// Bytes a second. 0 means no limit.
@@ -64,6 +66,7 @@ package final class Snapshot: Sendable {
     errorPages = ErrorPageTable(configuration.errorPages)
     issuerRules = configuration.issuers.map { IssuerRules($0.policy) }
     headLimits = HeadLimits(byteCountMax: limits.headerSize, fieldCountMax: limits.headers)
+    answerHeadByteCountMax = configuration.upstreams.map(\.headerSize).max() ?? 0
     headerTimeout = limits.headerTimeout.nanoseconds
     bodyTimeout = limits.bodyTimeout.nanoseconds
     bodyRate = limits.bodyRate
@@ -89,6 +92,7 @@ package final class Snapshot: Sendable {
     errorPages = other.errorPages
     issuerRules = other.issuerRules
     headLimits = other.headLimits
+    answerHeadByteCountMax = other.answerHeadByteCountMax
     headerTimeout = other.headerTimeout
     bodyTimeout = other.bodyTimeout
     bodyRate = other.bodyRate

@@ -51,6 +51,30 @@ struct UpstreamFailureTests {
     #expect(upstream.failures.isEmpty)
   }
 
+  @Test("A login whose cookies are larger than header_size is 502 upstream_head_too_large, and the log names the limit")
+  func largeHead() async throws {
+    let cookies = (1...40).map { "Set-Cookie: c\($0)=\(String(repeating: "x", count: 1000))\r\n" }.joined()
+    let upstream = try await TestUpstream.start { connection in
+      while true {
+        _ = try await connection.receiveRequest()
+        try await connection.send("HTTP/1.1 200 OK\r\n\(cookies)Content-Length: 2\r\n\r\nok")
+      }
+    }
+    for (keys, code) in [("header_size: 32KiB", "upstream_head_too_large"), ("headers: 200", nil)] {
+      let gateway = try await GatewayProcess.start(Configurations.plain(upstream, upstreamKeys: keys))
+      let response = try await gateway.get("/login")
+      #expect(response.status == (code == nil ? 200 : 502) && response.code == code)
+      if code == nil {
+        #expect(response.values(of: "Set-Cookie").count == 40)
+      } else {
+        _ = try await gateway.waitForLog("the limit") {
+          $0.contains("the head of an answer is too large") && $0.contains("more than 32768 bytes")
+            && $0.contains("upstream=service") && $0.contains("limit=header_size")
+        }
+      }
+    }
+  }
+
   @Test("An upstream that closes without an answer: 502 upstream_closed")
   func closing() async throws {
     try await Self.expect("upstream_closed", 502, from: try await Self.start { _ in })

@@ -22,7 +22,8 @@ final class Plane {
   /// - Parameter text: of a configuration without listeners and upstreams: the upstream is `app`.
   init(_ text: String, keySets: [KeySet?] = []) throws {
     let whole =
-      "listeners: [{ address: 127.0.0.1:0 }]\nupstreams: { app: { servers: [10.0.0.1:9000] } }\n"
+      "listeners: [{ address: 127.0.0.1:0 }]\n"
+      + "upstreams: { app: { servers: [10.0.0.1:9000], header_size: 1MiB, headers: 1000 } }\n"
       + "limits: { header_size: 1MiB, headers: 1000 }\n" + text + "\n"
     let read = ConfigurationReader.read(
       text: whole, file: "gateway.conf", folder: "", environment: [:],

@@ -42,6 +42,9 @@ package struct Upstream: Sendable, Equatable {
   package var responseTimeout = Duration.seconds(60)
   /// Between two reads of an answer. ``unlimitedDuration`` is `off`.
   package var readTimeout = Duration.seconds(60)
+  /// Of an answer's head, in bytes, and its fields.
+  package var headerSize = 64 * 1024
+  package var headers = 200
   /// Idle connections kept, over all workers' own pools: each worker keeps at most this many.
   package var idleConnections = 256
   /// A connection that was not used for this long is closed. Most servers close theirs after 60 s or more.
@@ -172,6 +175,12 @@ extension Upstream {
     Setting(
       "read_timeout", \.readTimeout, .readTimeout,
       "Between two reads of a response. `off` is for streams that may be silent for long."),
+    Setting(
+      "header_size", \.headerSize, .size(from: .kibi(1), to: .mebi(1)),
+      "The whole head of a response. A larger one is answered 502 `upstream_head_too_large`."),
+    Setting(
+      "headers", \.headers, .integer(10...1000),
+      "Header fields of a response. More are answered 502 `upstream_head_too_large`."),
     Setting(
       "idle_connections", \.idleConnections, .integer(0...65_536),
       "Connections kept open for the next request, in each worker."),

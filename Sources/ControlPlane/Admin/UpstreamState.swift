@@ -107,6 +107,17 @@ extension Logger {
       warning("too few servers are healthy, requests go to all of them", metadata: facts)
     case .panicEnded:
       notice("enough servers are healthy, requests go to those alone", metadata: facts)
+    case .headTooLarge(let server, let bound):
+      facts["server"] = "\(server)"
+      switch bound {
+      case .bytes(let max):
+        facts["size"] = "more than \(max) bytes"
+        facts["limit"] = "header_size"
+      case .fields(let max):
+        facts["size"] = "more than \(max) fields"
+        facts["limit"] = "headers"
+      }
+      warning("the head of an answer is too large", metadata: facts)
     }
   }
 }

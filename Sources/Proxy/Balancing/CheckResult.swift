@@ -27,7 +27,7 @@ package enum CheckResult: UInt8, Sendable, CaseIterable {
   }
 }
 
-/// A change of state of an upstream's server, reported once in the process.
+/// What the log says of an upstream: mostly a change of state of one of its servers. Reported once in the process.
 package enum UpstreamChange: Sendable, Equatable {
   case healthy(server: String)
   /// - Parameter status: 0 where there was none.
@@ -37,4 +37,12 @@ package enum UpstreamChange: Sendable, Equatable {
   /// So few servers are well that requests go to all of them.
   case panicBegan
   case panicEnded
+  /// The head of an answer had more than the upstream allows. Once a minute.
+  case headTooLarge(server: String, HeadBound)
+}
+
+/// Which bound of an upstream's heads was exceeded.
+package enum HeadBound: Sendable, Equatable {
+  case bytes(max: Int)
+  case fields(max: Int)
 }

@@ -36,6 +36,8 @@ package final class SharedUpstream: Sendable {
   let concurrency = ConcurrencyLimit()
   /// Requests go to servers that are out, because too few are not.
   private let panicking = Atomic<Bool>(false)
+  /// When the log last said that a head is too large. 0 before.
+  private let headReportedAt = Atomic<Int64>(0)
   /// Changes with each change of a server's state.
   private let changes = Atomic<Int>(0)
 
@@ -57,6 +59,13 @@ package final class SharedUpstream: Sendable {
   func noteChange() { changes.wrappingAdd(1, ordering: .releasing) }
 
   package var isPanicking: Bool { panicking.load(ordering: .relaxed) }
+
+  /// Whether a minute has passed since any worker reported a head.
+  func mayReportHead(at now: Int64) -> Bool {
+    let last = headReportedAt.load(ordering: .relaxed)
+    if last > 0, now &- last < 60_000_000_000 { return false }
+    return headReportedAt.compareExchange(expected: last, desired: max(now, 1), ordering: .relaxed).exchanged
+  }
 
   /// Whether that is news to all workers.
   func notePanic(_ isPanicking: Bool) -> Bool {

@@ -36,6 +36,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection, HTTP2Connection {
     var settings = SessionSettings()
     settings.concurrentStreamCountMax = limits.streams
     settings.headLimits = worker.snapshot.headLimits
+    settings.sentHeadByteCountMax = worker.snapshot.answerHeadByteCountMax
     return HTTP2Session(role: .server, settings: settings, at: worker.time.nanoseconds).map {
       HTTP2DownstreamConnection(worker: worker, client: client, session: $0)
     }

@@ -84,8 +84,9 @@ extension GatewayRefusal {
         advice: "Check the names in `servers` and the machine's DNS resolver.")
     case .upstreamTimeout:
       .init(
-        504, .deadlineExceeded, "The server did not answer within `response_timeout`.",
-        advice: "Find out why the server takes so long, or raise the upstream's `response_timeout`.")
+        504, .deadlineExceeded,
+        "The server did not answer within `response_timeout`, or was silent within its answer for `read_timeout`.",
+        advice: "Find out why the server takes so long, or raise the upstream's `response_timeout` or `read_timeout`.")
     case .upstreamClosed:
       .init(
         502, .unavailable, "The server closed the connection before it answered.",
@@ -94,6 +95,10 @@ extension GatewayRefusal {
       .init(
         502, .unavailable, "What the server sent is not HTTP, or is ambiguous.",
         advice: "Check the upstream's `protocol` and `tls`, and the headers that the server sends.")
+    case .upstreamHeadTooLarge:
+      .init(
+        502, .unavailable, "The head of the server's answer exceeds `header_size` or `headers` of the upstream.",
+        advice: "Look for many or large cookies in the answer, or raise the limit that the gateway's log names.")
     case .upstreamOverloaded:
       .init(
         503, .unavailable, with: .retrySoon,

@@ -22,6 +22,7 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case upstreamTimeout = "upstream_timeout"
   case upstreamClosed = "upstream_closed"
   case upstreamMalformed = "upstream_malformed"
+  case upstreamHeadTooLarge = "upstream_head_too_large"
   case upstreamOverloaded = "upstream_overloaded"
   case upstreamQueueTimeout = "upstream_queue_timeout"
   case upstreamUnavailable = "upstream_unavailable"

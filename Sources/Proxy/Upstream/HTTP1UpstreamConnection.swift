@@ -206,11 +206,11 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
 
   /// Returns false when more bytes are needed.
   private func consumeHead(_ bytes: Span<UInt8>, _ offset: inout Int, _ exchange: Exchange) -> Bool {
-    switch head.parse(bytes.extracting(offset..<bytes.count), limits: exchange.snapshot.headLimits) {
+    switch head.parse(bytes.extracting(offset..<bytes.count), limits: pool.headLimits) {
     case .incomplete:
       return false
-    case .malformed:
-      fail(.upstreamMalformed)
+    case .malformed(let error):
+      fail(refusal(of: error))
       return false
     case .complete(let byteCount):
       offset += byteCount
@@ -284,7 +284,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       offset = bytes.count
       exchange.receivedResponseBody(bytes.extracting(range))
     case .chunked:
-      switch chunked.next(bytes, offset: &offset, trailers: &trailers, limits: exchange.snapshot.headLimits) {
+      switch chunked.next(bytes, offset: &offset, trailers: &trailers, limits: pool.headLimits) {
       case .data(let range): exchange.receivedResponseBody(bytes.extracting(range))
       case .needMore: offset = bytes.count
       case .end: responseEnded(hasMore: offset < bytes.count)
@@ -308,6 +308,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
   func release(isReusable: Bool) {
     exchange = nil
     head.reset()
+    if head.bytes.allocatedByteCount > Exchange.keptByteCount { head.releaseStorage() }
     trailers.reset()
     input.removeAll()
     if isReusable, isPersistent || state == .idle, !isClosed, !isInputEnded, transfer.isAllWritten,

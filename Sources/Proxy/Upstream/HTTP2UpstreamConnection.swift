@@ -29,7 +29,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
   /// Nil when there is no memory for a session.
   static func open(worker: Worker, pool: UpstreamPool, server: UpstreamServer) -> HTTP2UpstreamConnection? {
     var settings = SessionSettings()
-    settings.headLimits = worker.snapshot.headLimits
+    settings.headLimits = pool.headLimits
+    settings.sentHeadByteCountMax = worker.snapshot.headLimits.byteCountMax
     return HTTP2Session(role: .client, settings: settings, at: worker.time.nanoseconds).map {
       HTTP2UpstreamConnection(worker: worker, pool: pool, server: server, session: $0)
     }
@@ -139,7 +140,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
       session.takeResponseHead(into: &head)
       streams[id]?.receivedInterimHead(head)
       head.reset()
-    case .headRefused(let id, _): streams[id]?.fail(.upstreamMalformed)
+    case .headRefused(let id, let error): streams[id]?.fail(refusal(of: error))
     case .data(let id, let range):
       if let stream = streams[id] {
         stream.receivedBody(bytes.extracting(range))

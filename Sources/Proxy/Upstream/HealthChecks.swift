@@ -73,6 +73,8 @@ final class ServerCheck {
     own.connectTimeout = rules.timeout
     own.responseTimeout = rules.timeout
     own.idleConnections = 0
+    own.headerSize = upstream.headerSize
+    own.headers = upstream.headers
     pool = UpstreamPool(own, sharing: UpstreamSharing(own), counterID: -1, worker: worker)
     question = Self.question(rules, authority: rules.host ?? server.authority)
     // At once, but not all servers of an upstream in the same moment.

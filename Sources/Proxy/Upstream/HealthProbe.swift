@@ -58,7 +58,7 @@ final class HealthProbe: UnattendedStream {
     case .gateway(.upstreamTimeout), .gateway(.upstreamConnectTimeout): return .timeout
     case .gateway(.upstreamConnectFailed): return .connectFailed
     case .gateway(.resourcesExhausted): return nil
-    case .gateway(.upstreamMalformed): return .malformed
+    case .gateway(.upstreamMalformed), .gateway(.upstreamHeadTooLarge): return .malformed
     default: return .closed
     }
     let rules = check.rules

@@ -2,6 +2,7 @@
 // counters.
 
 package import Configuration
+import HTTPWire
 
 /// The base of connections to servers.
 package class UpstreamConnection: Connection {
@@ -25,6 +26,20 @@ package class UpstreamConnection: Connection {
   package final var address: Address { server.configuration.address }
   /// Whose certificate is expected.
   package final var host: String { server.configuration.host }
+
+  /// Why an answer's head is refused. The log learns of one that is too large.
+  final func refusal(of error: HeadError) -> GatewayRefusal {
+    let bound: HeadBound
+    switch error {
+    case .headTooLarge: bound = .bytes(max: pool.headLimits.byteCountMax)
+    case .tooManyFields: bound = .fields(max: pool.headLimits.fieldCountMax)
+    default: return .upstreamMalformed
+    }
+    if pool.shared.mayReportHead(at: worker.time.nanoseconds) {
+      pool.report(.headTooLarge(server: address.description, bound))
+    }
+    return .upstreamHeadTooLarge
+  }
 
   /// The socket is open.
   func connected() {}

@@ -1,6 +1,7 @@
 // A worker's connections to one upstream. Nothing is shared with other workers: each keeps its own.
 
 import Configuration
+import HTTPWire
 
 final class UpstreamPool {
   private(set) var configuration: Upstream
@@ -38,6 +39,8 @@ final class UpstreamPool {
   private(set) var responseTimeout: Int64 = 0
   private(set) var readTimeout: Int64 = 0
   private(set) var retry = RetryPolicy(nil)
+  /// Of answers.
+  private(set) var headLimits = HeadLimits()
   private(set) var idleTimeout: Int64 = 0
   /// How long a connection takes new requests, and how many.
   private(set) var connectionAgeMax = Int64.max
@@ -68,6 +71,7 @@ final class UpstreamPool {
     connectTimeout = fresh.connectTimeout.nanoseconds
     responseTimeout = fresh.responseTimeout.nanoseconds
     readTimeout = fresh.readTimeout.nanoseconds
+    headLimits = HeadLimits(byteCountMax: fresh.headerSize, fieldCountMax: fresh.headers)
     idleTimeout = fresh.idleTimeout.nanoseconds
     connectionAgeMax = fresh.connectionMaxAge?.nanoseconds ?? .max
     connectionRequestCountMax = fresh.connectionMaxRequests ?? .max

@@ -78,9 +78,10 @@ package final class CompiledRoute: Sendable {
   /// Nil lets no WebSocket through.
   let webSocket: WebSocket?
 
+  /// - Parameter ownFields: that listeners write into answers, so that no upstream does.
   init(
     _ route: Route, index: Int, identity: IdentityRules, defaultBodySize: UInt64, rateLimits: [CompiledRateLimit],
-    names: CounterNames
+    names: CounterNames, ownFields: [String]
   ) {
     self.index = index
     counterID = names.routeID(index)
@@ -117,7 +118,7 @@ package final class CompiledRoute: Sendable {
     tokenRateLimits = rateLimits.filter(\.wantsToken)
     responseDrops = FieldNameSet(
       route.responseHeaders.remove + route.responseHeaders.set.map(\.name)
-        + (route.cors == nil ? [] : CORSPolicy.fieldNames))
+        + (route.cors == nil ? [] : CORSPolicy.fieldNames) + ownFields)
     responseLines = Self.lines(route.responseHeaders)
     requestTemplates = Self.templates(route.requestHeaders)
     responseTemplates = Self.templates(route.responseHeaders)

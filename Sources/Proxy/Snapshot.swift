@@ -10,6 +10,7 @@ package final class Snapshot: Sendable {
   package let configuration: GatewayConfiguration
   package let routes: [CompiledRoute]
   let routeTable: RouteTable
+  let listeners: ListenerTable
   private let rateLimiters: RateLimiters
   /// Whether any route answers preflights.
   let hasCORS: Bool
@@ -46,6 +47,8 @@ package final class Snapshot: Sendable {
     issuerCounterIDs = configuration.issuers.indices.map { names.issuerID($0) }
     self.generation = generation
     self.configuration = configuration
+    listeners = ListenerTable(configuration, names)
+    let ownFields = listeners.changesAnswers ? [ListenerTable.strictTransportName] : []
     let known = Dictionary(
       (previous?.sharing ?? []).map { ($0.upstream.name, $0) }, uniquingKeysWith: { first, _ in first })
     sharing = configuration.upstreams.map { UpstreamSharing($0, after: known[$0.name]) }
@@ -60,7 +63,7 @@ package final class Snapshot: Sendable {
       identities[route.identity] = identity
       return CompiledRoute(
         route, index: index, identity: identity, defaultBodySize: limits.bodySize,
-        rateLimits: rateLimiters.routes[index], names: names)
+        rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields)
     }
     routeTable = RouteTable(configuration.routes)
     errorPages = ErrorPageTable(configuration.errorPages)
@@ -88,6 +91,7 @@ package final class Snapshot: Sendable {
     self.configuration = configuration
     sharing = zip(configuration.upstreams, other.sharing).map { UpstreamSharing($0, after: $1) }
     routes = other.routes
+    listeners = other.listeners
     routeTable = RouteTable(configuration.routes)
     errorPages = other.errorPages
     issuerRules = other.issuerRules

@@ -13,6 +13,15 @@ extension Reading {
     if !route.isMerged { checkUnmerged(route, at: section.keyPosition("merge_slashes"), section) }
   }
 
+  /// The field is a listener's or the route's.
+  func checkStrictTransport(_ route: Route, section: Section) {
+    let rules = route.responseHeaders
+    guard names.hasStrictTransport, let node = section["response_headers"],
+      (rules.set + rules.add).contains(where: { $0.name.lowercased() == "strict-transport-security" })
+    else { return }
+    error(node.position, "a listener's 'hsts' already sets Strict-Transport-Security: remove one")
+  }
+
   private func checkUnmerged(_ route: Route, at position: SourcePosition, _ section: Section) {
     if !section.has("upstream"), !section.has("upstreams") {
       error(position, "'merge_slashes: false' requires an upstream, and this route has none: remove it")

@@ -10,7 +10,7 @@ extension Reading {
     warnOfSuspicions(routes)
   }
 
-  /// Everything that decides between two routes but the method.
+  /// Everything that decides between two routes but the method and the listener.
   private struct RequestShape: Hashable {
     var host: HostPattern
     var segments: [String]
@@ -33,11 +33,15 @@ extension Reading {
   }
 
   private func checkDuplicates(_ routes: [LocatedRoute]) {
-    var taken: [RequestShape: [(methods: [String], line: Int)]] = [:]
+    var taken: [RequestShape: [(methods: [String], listeners: [Int], line: Int)]] = [:]
     for located in routes where located.isShapeKnown {
       let key = RequestShape(located.route)
       let methods = located.route.methods
+      let listeners = located.route.listeners
       for other in taken[key] ?? [] {
+        guard listeners.isEmpty && other.listeners.isEmpty || listeners.contains(where: other.listeners.contains) else {
+          continue
+        }
         let shared = methods.filter { other.methods.contains($0) }
         let isSame = methods.isEmpty && other.methods.isEmpty
         guard isSame || !shared.isEmpty else { continue }
@@ -45,11 +49,11 @@ extension Reading {
         error(
           located.pathPosition,
           "this route and the one on line \(other.line) match \(what): "
-            + "distinguish them by host, path, methods or headers"
+            + "distinguish them by host, path, methods, headers or listeners"
         )
         break
       }
-      taken[key, default: []].append((methods, located.position.line))
+      taken[key, default: []].append((methods, listeners, located.position.line))
     }
   }
 

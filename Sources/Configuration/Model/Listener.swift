@@ -2,6 +2,8 @@
 
 package struct Listener: Sendable, Hashable {
   package var address: Address
+  /// For ``Route/listeners``.
+  package var name: String?
   /// Counts the listeners of one address, which can only be several where the system chooses the port.
   package var ordinal = 0
   /// Permission bits of a Unix socket's file. Nil for an address of the network.
@@ -10,6 +12,8 @@ package struct Listener: Sendable, Hashable {
   /// send one. Peers on a Unix socket are trusted.
   package var hasProxyProtocol = false
   package var tls: ListenerTLS?
+  /// Where every request is redirected to. Nil takes requests.
+  package var redirect: HTTPSRedirect?
 
   static let modeDefault: UInt16 = 0o660
 
@@ -29,6 +33,26 @@ extension Listener {
   package var key: ListenerKey { ListenerKey(address: address, ordinal: ordinal) }
 }
 
+/// `redirect:` of a listener, to the same host and path over HTTPS.
+package struct HTTPSRedirect: Sendable, Hashable {
+  package static let portDefault = 443
+
+  /// Nil until all listeners are known.
+  package var port: Int?
+}
+
+/// What browsers are told in Strict-Transport-Security (RFC 6797).
+package struct StrictTransport: Sendable, Hashable {
+  package var maxAge: Int64
+  package var includesSubdomains = false
+  package var isPreloaded = false
+
+  /// The value of the field.
+  package var text: String {
+    "max-age=\(maxAge)" + (includesSubdomains ? "; includeSubDomains" : "") + (isPreloaded ? "; preload" : "")
+  }
+}
+
 /// `tls:` of a listener.
 package struct ListenerTLS: Sendable, Hashable {
   /// At least one. The first serves clients that ask for no name, or for one that none has.
@@ -43,6 +67,7 @@ package struct ListenerTLS: Sendable, Hashable {
   package var ticketKeys: String?
   /// From the connection to the end of the handshake.
   package var handshakeTimeout = Duration.seconds(10)
+  package var strictTransport: StrictTransport?
 
   package init(certificates: [CertificateFiles]) { self.certificates = certificates }
 }
@@ -100,6 +125,7 @@ extension Listener {
         "address", \.address, .listenAddress("IP address and port, or `unix:/path`"),
         "Port 0 takes a free one. `0.0.0.0` is every IPv4 address, `[::]` every IPv6 one: write both for both.",
         required: "write address: 0.0.0.0:8080"),
+      Setting("name", \.name, .listenerName, "What routes call it in `listeners`."),
       Setting(
         "mode", \.mode, .socketMode, "Who may connect to a `unix:` socket, as chmod has it.",
         otherwise: "`0660` for a socket"),
@@ -107,6 +133,10 @@ extension Listener {
         "proxy_protocol", \.hasProxyProtocol, .boolean,
         "`true`: every connection begins with a PROXY header, v1 or v2, from `trusted_proxies` only."),
       Setting("tls", \.tls, .mapping(ListenerTLS.settings), "TLS on this listener."),
+      Setting(
+        "redirect", \.redirect, .httpsRedirect,
+        "Answers requests with 308 to the same host and path over HTTPS. The port is that of the only listener with "
+          + "`tls`, otherwise 443."),
     ])
 }
 
@@ -141,6 +171,25 @@ extension ListenerTLS {
       Setting(
         "handshake_timeout", \.handshakeTimeout, .duration(from: .milliseconds(100), to: .minutes(10)),
         "For the handshake. Then the connection is closed."),
+      Setting(
+        "hsts", \.strictTransport, .strictTransport,
+        "Adds `Strict-Transport-Security` to every response. A duration is short for `max_age`."),
+    ])
+}
+
+extension StrictTransport {
+  static let settings = Settings<StrictTransport>(
+    "listeners[].tls.hsts", title: "'hsts'", example: "hsts: { max_age: 365d, include_subdomains: true }",
+    blank: StrictTransport(maxAge: 0),
+    finish: { strict, section in section.reading.finish(&strict, section) },
+    [
+      Setting(
+        "max_age", \.maxAge, .seconds(from: .zero, to: .days(3650)),
+        "How long browsers use HTTPS only for the host. `0s` ends it.", required: "write max_age: 365d"),
+      Setting("include_subdomains", \.includesSubdomains, .boolean, "`true`: for all names below the host as well."),
+      Setting(
+        "preload", \.isPreloaded, .boolean,
+        "`true` asks for a place in the browsers' own lists. It requires `include_subdomains` and a year."),
     ])
 }
 

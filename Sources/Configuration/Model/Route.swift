@@ -11,6 +11,8 @@ package struct Route: Sendable, Equatable {
   package var methods: [String] = []
   /// All must be present with exactly this value.
   package var headers: [HeaderMatch] = []
+  /// Indices into ``GatewayConfiguration/listeners``. Empty means any.
+  package var listeners: [Int] = []
   package var encodedSlash = EncodedSlash.refuse
   /// Whether an empty segment is left out of a path. Otherwise it is sent as it came, and matched without it.
   package var isMerged = true

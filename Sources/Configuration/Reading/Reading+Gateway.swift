@@ -34,6 +34,10 @@ extension Reading {
   /// What sections say that routes refer to: names in the file's order, those that were referred to, and what else must
   /// be there.
   struct Names {
+    /// Names of listeners, each with its index.
+    var listeners: [(name: String, index: Int)] = []
+    /// Whether a listener writes Strict-Transport-Security.
+    var hasStrictTransport = false
     var issuers: [String] = []
     var upstreams: [String] = []
     /// `iss` by name, of those that were read without an error.

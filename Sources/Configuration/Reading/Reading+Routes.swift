@@ -58,7 +58,7 @@ extension Reading {
       namePosition: section["name"]?.position, headersPosition: section["headers"]?.position,
       requestHeadersPosition: section["request_headers"]?.position,
       sourcesPosition: section["auth"]?.position,
-      isShapeKnown: section.refused.isDisjoint(with: ["host", "methods", "headers"]),
+      isShapeKnown: section.refused.isDisjoint(with: ["host", "methods", "headers", "listeners"]),
       isUnprotectedMeant: section.has("unprotected"))
   }
 
@@ -68,6 +68,7 @@ extension Reading {
     checkPathKeys(route, section: section)
     checkUseOfUpstream(section)
     checkTokenSources(route, section: section)
+    checkStrictTransport(route, section: section)
     if let node = section["identity"] { warnWithoutCertificate(route, at: node.position) }
     checkIdentity(route, section: section)
     checkCORSHeaders(route, section: section)

@@ -25,6 +25,9 @@ extension Route {
     Setting(
       "headers", \.headers, .headerMatches, "All must be present, once, with exactly this value.", otherwise: "none"),
     Setting(
+      "listeners", \.listeners, .listenerNames,
+      "By `name`. A request that came by another listener does not match.", otherwise: "any"),
+    Setting(
       "encoded_slash", \.encodedSlash, .choice,
       "What becomes of `%2F` and `%5C` in a path: `keep` makes each a byte of its segment, which is forwarded."),
     Setting(

@@ -25,7 +25,7 @@ package struct CounterNames: Sendable {
     routeIDs = Self.intern(configuration.routes.map(\.name), into: &routes)
     upstreamIDs = Self.intern(configuration.upstreams.map(\.name), into: &upstreams)
     issuerIDs = Self.intern(configuration.issuers.map(\.name), into: &issuers)
-    listenerIDs = Self.intern(configuration.listeners.map(\.address.description), into: &listeners)
+    listenerIDs = Self.intern(configuration.listeners.map(\.counterName), into: &listeners)
   }
 
   /// Ids of this configuration's routes, upstreams, issuers and listeners, by their index in it. Two routes of one name
@@ -45,4 +45,9 @@ package struct CounterNames: Sendable {
       return known.count - 1
     }
   }
+}
+
+extension Listener {
+  /// Listeners of one address, whose ports the system chooses, have a name each.
+  fileprivate var counterName: String { ordinal == 0 ? address.description : "\(address) #\(ordinal + 1)" }
 }

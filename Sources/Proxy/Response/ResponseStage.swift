@@ -201,6 +201,7 @@ extension Exchange {
     if !response.has(.date) { sink.append(worker.dateField) }
     writeRouteLines(to: &sink)
     answer.writeAdded(to: &sink)
+    writeListenerLines(to: &sink)
   }
 
   /// The lines of an interim head (RFC 9110 §15.2).
@@ -215,6 +216,7 @@ extension Exchange {
     writeKept(response, but: ClientAnswer.interimBits | acceptBit, to: &sink)
     if request.isBearerAnswered(by: response) { sink.append(lines: Self.bearerLine) }
     writeRouteLines(to: &sink)
+    writeListenerLines(to: &sink)
   }
 
   private static let bearerLine = Array("Sec-WebSocket-Protocol: bearer\r\n".utf8)
@@ -224,6 +226,7 @@ extension Exchange {
     sink.append(worker.dateField)
     sink.append(lines: made.fieldLines)
     answer.writeAdded(to: &sink)
+    writeListenerLines(to: &sink)
     if !made.isBodyless { sink.append(contentLength: made.body.count) }
   }
 

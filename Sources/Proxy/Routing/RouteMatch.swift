@@ -21,6 +21,9 @@ package struct RouteMatch: ~Copyable {
   /// What the `/*` of a prefix route took: from behind the slash to the path's end. Empty for other routes.
   package internal(set) var rest: Range<Int> = 0..<0
 
+  /// Of the listener that the request came by, for routes that name theirs. Set before a look-up.
+  package var listenerBit: UInt64 = 0
+
   /// The request's host, lower-cased: scratch.
   var foldedHost: [UInt8] = []
   /// The path's segments without empty ones: scratch, used only when the path has such.

@@ -127,11 +127,12 @@ private struct RouteTableBuilder {
     }
   }
 
-  /// Puts routes that share host and path into the order of precedence: more header conditions, then methods named
-  /// before any, then the file's order.
+  /// Puts routes that share host and path into the order of precedence: more header conditions, then listeners and then
+  /// methods named before any, then the file's order.
   private func addCandidates(_ table: inout RouteTable, routes: [Route], indices: [Int]) -> RouteTable.Leaf {
     let ordered = indices.sorted { a, b in
       if routes[a].headers.count != routes[b].headers.count { return routes[a].headers.count > routes[b].headers.count }
+      if routes[a].listeners.isEmpty != routes[b].listeners.isEmpty { return routes[b].listeners.isEmpty }
       if routes[a].methods.isEmpty != routes[b].methods.isEmpty { return routes[b].methods.isEmpty }
       return a < b
     }
@@ -142,7 +143,10 @@ private struct RouteTableBuilder {
       for header in route.headers {
         let name = Self.add(header.name.lowercased(), to: &table.texts)
         let value = Self.add(header.value, to: &table.texts)
-        table.conditions.append(.init(name: name, value: value))
+        table.conditions.append(.header(name: name, value: value))
+      }
+      if !route.listeners.isEmpty {
+        table.conditions.append(.listeners(route.listeners.reduce(0) { $0 | ListenerRules.bit(of: $1) }))
       }
       var mask = [UInt64](repeating: 0, count: table.methodWordCount)
       for method in route.methods {
@@ -151,7 +155,7 @@ private struct RouteTableBuilder {
       table.methodMasks += mask
       table.candidates.append(
         .init(
-          route: index, conditionStart: conditionStart, conditionCount: route.headers.count,
+          route: index, conditionStart: conditionStart, conditionCount: table.conditions.count - conditionStart,
           takesAnyMethod: route.methods.isEmpty))
     }
     return .init(start: Int32(truncatingIfNeeded: start), count: Int32(truncatingIfNeeded: ordered.count))

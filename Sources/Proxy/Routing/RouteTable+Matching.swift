@@ -6,12 +6,19 @@
 import Bytes
 
 extension RouteTable {
+  /// What a path's routes lacked only. It is left to no other path.
+  private enum Missed {
+    case nothing, listener, method
+
+    var result: RouteResult { self == .method ? .methodNotAllowed : .notFound }
+  }
+
   /// Finds the most specific route that takes a request.
   ///
   /// - A prefix `/orders/*` takes `/orders`, `/orders/` and all below. Otherwise `/a` and `/a/` are two paths.
   /// - A rule for GET takes no HEAD (T47): a method must be named or the route must name none.
   /// - Once a path is found whose routes take the request's fields, it is theirs: methods that none of them takes are
-  ///   not left to a less specific path (T77).
+  ///   not left to a less specific path (T77), nor are requests that came by a listener that none of them names.
   /// - Empty segments, which are left of `/;x/` once parameters are cut off (T40), are passed over: an upstream that
   ///   drops parameters sees `//`, and that is `/` to most.
   /// - `OPTIONS *` (RFC 9112 §3.2.4), given as the path `*`, speaks of the gateway as a whole: it finds routes with
@@ -52,7 +59,7 @@ extension RouteTable {
   ) -> RouteResult {
     let hasTrailingSlash = hasTrailingSlash || segments.isEmpty
     let methodIndex = methodIndex(of: method)
-    var isMethodMissed = false
+    var missed = Missed.nothing
     var root = firstRoot(of: host, into: &match)
     while root >= 0 {
       var node = roots[root].node
@@ -61,10 +68,10 @@ extension RouteTable {
       down: while true {
         if depth == segments.count {
           let leaf = hasTrailingSlash ? nodes[node].withSlash : nodes[node].exact
-          if let hit = choose(leaf, methodIndex, fields, &isMethodMissed, &match) {
+          if let hit = choose(leaf, methodIndex, fields, &missed, &match) {
             return finish(hit, path: path, segments: segments, restDepth: nil, into: &match)
           }
-          if isMethodMissed { return .methodNotAllowed }
+          if missed != .nothing { return missed.result }
         } else if let child = edges.value(parent: node, name: path.extracting(segments[depth])) {
           node = child
           depth += 1
@@ -76,10 +83,10 @@ extension RouteTable {
         }
         // Nothing further down: back up, and at each node the next less specific way.
         while true {
-          if let hit = choose(nodes[node].prefix, methodIndex, fields, &isMethodMissed, &match) {
+          if let hit = choose(nodes[node].prefix, methodIndex, fields, &missed, &match) {
             return finish(hit, path: path, segments: segments, restDepth: depth, into: &match)
           }
-          if isMethodMissed { return .methodNotAllowed }
+          if missed != .nothing { return missed.result }
           let parent = Int(nodes[node].parent)
           if parent < 0 { break down }
           if !nodes[node].isParameter, nodes[parent].parameterChild >= 0 {
@@ -98,11 +105,11 @@ extension RouteTable {
   private func matchWholeServer<Fields: RequestFields & ~Copyable>(
     method: Span<UInt8>, fields: borrowing Fields, into match: inout RouteMatch
   ) -> RouteResult {
-    var isMethodMissed = false
+    var missed = Missed.nothing
     guard anyHost >= 0 else { return .notFound }
     let leaf = nodes[roots[anyHost].node].prefix
-    if let hit = choose(leaf, methodIndex(of: method), fields, &isMethodMissed, &match) { return .route(hit) }
-    return isMethodMissed ? .methodNotAllowed : .notFound
+    if let hit = choose(leaf, methodIndex(of: method), fields, &missed, &match) { return .route(hit) }
+    return missed.result
   }
 
   /// The most specific host pattern that takes a host, or -1.
@@ -159,30 +166,36 @@ extension RouteTable {
   /// The first candidate of a leaf that takes the request's fields and method. Those that would take all but the method
   /// are remembered for `Allow`.
   private func choose<Fields: RequestFields & ~Copyable>(
-    _ leaf: Leaf, _ methodIndex: Int, _ fields: borrowing Fields, _ isMethodMissed: inout Bool,
+    _ leaf: Leaf, _ methodIndex: Int, _ fields: borrowing Fields, _ missed: inout Missed,
     _ match: inout RouteMatch
   ) -> Int? {
     if leaf.count == 0 { return nil }
     for index in Int(leaf.start)..<Int(leaf.start) + Int(leaf.count) {
       let candidate = candidates[index]
-      guard holds(candidate, fields) else { continue }
+      guard holds(candidate, fields, match.listenerBit, &missed) else { continue }
       if candidate.takesAnyMethod { return candidate.route }
       let words = index * methodWordCount
       if methodIndex >= 0, methodMasks[words + methodIndex / 64] >> UInt64(methodIndex % 64) & 1 == 1 {
         return candidate.route
       }
-      isMethodMissed = true
+      missed = .method
       match.missedRoutes.append(candidate.route)
       for word in 0..<methodWordCount { match.allowedMethods[word] |= methodMasks[words + word] }
     }
     return nil
   }
 
-  private func holds<Fields: RequestFields & ~Copyable>(_ candidate: Candidate, _ fields: borrowing Fields) -> Bool {
+  private func holds<Fields: RequestFields & ~Copyable>(
+    _ candidate: Candidate, _ fields: borrowing Fields, _ listenerBit: UInt64, _ missed: inout Missed
+  ) -> Bool {
     for index in candidate.conditionStart..<candidate.conditionStart + candidate.conditionCount {
-      let condition = conditions[index]
-      let texts = texts.span
-      if !fields.hasOnlyField(name: texts.extracting(condition.name), value: texts.extracting(condition.value)) {
+      switch conditions[index] {
+      case .header(let name, let value):
+        let texts = texts.span
+        if !fields.hasOnlyField(name: texts.extracting(name), value: texts.extracting(value)) { return false }
+      case .listeners(let bits):
+        if bits & listenerBit != 0 { continue }
+        if missed == .nothing { missed = .listener }
         return false
       }
     }

@@ -48,10 +48,11 @@ package struct RouteTable: ~Copyable, Sendable {
     var takesAnyMethod: Bool
   }
 
-  /// A header condition. Ranges into `texts`.
-  struct Condition: Sendable {
-    var name: Range<Int>
-    var value: Range<Int>
+  enum Condition: Sendable {
+    /// Ranges into `texts`.
+    case header(name: Range<Int>, value: Range<Int>)
+    /// A bit for each of them. The last condition of its candidate.
+    case listeners(UInt64)
   }
 
   var nodes: [Node] = []

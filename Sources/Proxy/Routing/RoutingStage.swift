@@ -10,6 +10,7 @@ extension Exchange {
       request.peer = Peer(isTrusted: true, namedClient: ForwardedClient(in: request.head, snapshot))
     }
     if let error = request.normalizeTarget() { return .refuse(.target(error)) }
+    if snapshot.listeners.changesRequests, let outcome = obeyListener() { return outcome }
     if request.head.method == .options, snapshot.hasCORS, let outcome = answerPreflight() { return outcome }
     switch request.matchRoute(in: snapshot) {
     case .route(let index):

@@ -97,7 +97,7 @@ extension ClientRequest {
 
 extension RequestHead {
   /// The request's host as a URL has it: without a port, an IPv6 address in its brackets.
-  fileprivate func appendHost(to output: inout ByteQueue) {
+  func appendHost(to output: inout ByteQueue) {
     guard let authority else { return }
     let text = bytes.span.extracting(authority)
     let host = hostRange(of: text)

@@ -130,8 +130,9 @@ extension ForeignWord {
     nothing(
       "the most specific route is used, whatever the order", in: [route], "priority", "order", "weight",
       "regex_priority"),
-    nothing(
-      "every route is on every listener", in: [route], "entryPoints", "protocols", "snis", "schemes", "gateways"),
+    ours(
+      "routes[].listeners", "write listeners: [NAME], the 'name' of each", in: [route], "entryPoints", "protocols",
+      "snis", "schemes", "gateways"),
     nothing(
       "routes have no list of clients. Refuse addresses in a firewall", in: [root, route, listener], "allow",
       "deny", "ip_allow", "ip_deny", "ip_whitelist", "ip_restriction", "allowlist", "denylist", "ipAllowList",

@@ -20,9 +20,11 @@ extension Reading {
         + "to require them")
   }
 
-  /// Every route is on every listener, so that a redirect to `https://{host}` comes back over TLS.
+  /// A route without listeners is on all of them, so that a redirect to `https://{host}` comes back over TLS.
   private func warnOfCircle(_ route: Route, at position: SourcePosition) {
-    guard names.hasTLS, case .redirect(let redirect) = route.action, redirect.to.hasPrefix("https://{host}") else {
+    guard names.hasTLS, route.listeners.isEmpty, case .redirect(let redirect) = route.action,
+      redirect.to.hasPrefix("https://{host}")
+    else {
       return
     }
     let to = redirect.to.dropFirst("https://{host}".count)
@@ -31,8 +33,8 @@ extension Reading {
     guard same.contains(to) else { return }
     warn(
       position,
-      "over TLS this redirect leads to itself, because every route is on every listener: "
-        + "redirect to another host or path, or let the load balancer do it")
+      "over TLS this redirect leads to itself, because the route is on every listener: "
+        + "write redirect: https on the listener without TLS, or redirect to another host or path")
   }
 
   /// `:id` is a segment of Express, Gin and Rails.

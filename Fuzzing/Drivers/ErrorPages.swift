@@ -49,7 +49,7 @@ private func check(_ bytes: [UInt8], _ page: String) throws {
     throw Fault("no answer, but \(bytes.span.text())")
   }
   let lines = head.bytes.copied()
-  guard case .success(.length(let length)) = head.framing(requestMethod: .get), count + Int(length) <= bytes.count
+  guard case .length(let length) = head.framing(requestMethod: .get), count + Int(length) <= bytes.count
   else {
     return try expect(head.status < 400, "a refusal without a body")
   }

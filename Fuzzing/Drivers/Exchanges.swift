@@ -95,10 +95,7 @@ private func checkAnswers(_ bytes: [UInt8], to methods: [Method]) throws {
       if head.is1xx { continue }
       // What is refused need not be a request whose method is known.
       let method = methods.popFirst() ?? .get
-      switch head.framing(requestMethod: method) {
-      case .failure(let error): throw Fault("an answer without an end: \(error)")
-      case .success(let framing): try removeBody(framing, from: &rest)
-      }
+      try removeBody(head.framing(requestMethod: method), from: &rest)
     }
   }
 }

@@ -90,14 +90,14 @@ func fuzzResponseHeads(_ input: [UInt8]) throws {
   guard case .complete(let byteCount) = progress else { return }
   try expect(byteCount <= input.count, "more than there is: \(byteCount)")
   try expect(whole.bytes.span.equals(pieced.bytes.span), "other bytes when it comes in pieces")
-  try expect(whole.status == pieced.status && (100...599).contains(whole.status), "status \(whole.status)")
+  try expect(whole.status == pieced.status && (100...999).contains(whole.status), "status \(whole.status)")
   let bytes = whole.bytes.copied()
-  try checkLines(bytes, input, byteCount)
+  let sent = withReturns(input[..<byteCount])
+  try checkLines(bytes, sent, sent.count)
   try checkFields(whole.fields, bytes)
   let (lengths, codings) = (values(of: "content-length", bytes), values(of: "transfer-encoding", bytes))
   for method in [Method.get, .head] {
-    guard case .success(let framing) = whole.framing(requestMethod: method) else { continue }
-    switch framing {
+    switch whole.framing(requestMethod: method) {
     case .none:
       try expect(method == .head || whole.is1xx || whole.status == 204 || whole.status == 304, "a body is left out")
     case .length(let length):
@@ -107,6 +107,16 @@ func fuzzResponseHeads(_ input: [UInt8]) throws {
     case .untilClose: try expect(lengths.isEmpty && codings.isEmpty, "a length that is not heard")
     }
   }
+}
+
+/// The lines with a CRLF behind each, whatever ended them.
+private func withReturns(_ lines: ArraySlice<UInt8>) -> [UInt8] {
+  var rewritten: [UInt8] = []
+  for byte in lines {
+    if byte == 0x0A, rewritten.last != 0x0D { rewritten.append(0x0D) }
+    rewritten.append(byte)
+  }
+  return rewritten
 }
 
 // MARK: What heads have in common

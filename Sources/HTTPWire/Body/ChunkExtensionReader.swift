@@ -16,6 +16,9 @@ struct ChunkExtensionReader: Sendable {
     }
   }
 
+  /// Whether the line may end here if white space before its end counts for nothing.
+  var mayEndSpaced: Bool { if case .beforeSemicolonSpaced = state { true } else { false } }
+
   /// Takes a byte other than CR and LF. False if it cannot be here.
   mutating func take(_ byte: UInt8) -> Bool {
     switch state {

@@ -1,6 +1,7 @@
 // Chunked content (RFC 9112 §7.1), read from input that may be split anywhere: a state per byte of the size lines,
 // ranges for the data. Strict: CRLF only, hexadecimal digits only, extensions by their grammar and then dropped (T50,
-// T66).
+// T66). Servers are granted two habits that leave no doubt where a chunk ends, and that every proxy reads: white space
+// behind a size, and lines that end with a bare line feed.
 
 import Bytes
 
@@ -24,6 +25,7 @@ package struct ChunkedDecoder: Sendable {
   // nothing (CVE-2023-39326).
   package static let extensionByteCountMax: UInt64 = 16 * 1024
 
+  private let isTolerant: Bool
   private var state = State.sizeStart
   private var remaining: UInt64 = 0
   private var sizeLineByteCount = 0
@@ -38,7 +40,8 @@ package struct ChunkedDecoder: Sendable {
     case failed(HeadError)
   }
 
-  package init() {}
+  /// - Parameter isTolerant: white space behind a chunk's size and bare line feeds are read. Of servers only.
+  package init(isTolerant: Bool = false) { self.isTolerant = isTolerant }
 
   /// Reads from `offset` on and moves it behind what was read. The trailer section is filled as its lines come and may
   /// be used after ``ChunkEvent/end``. It must be empty at the body's begin.
@@ -83,8 +86,12 @@ package struct ChunkedDecoder: Sendable {
     case .inExtensions: return stepExtensions(byte)
     case .sizeLineFeed:
       guard byte == 0x0A else { return .lineEndingInvalid }
-      state = remaining == 0 ? .trailers : .data
+      endSizeLine()
     case .dataReturn:
+      if isTolerant, byte == 0x0A {
+        state = .sizeStart
+        return nil
+      }
       // More content than the size said ends here (T66).
       guard byte == 0x0D else { return .chunkEndInvalid }
       state = .dataLineFeed
@@ -95,6 +102,8 @@ package struct ChunkedDecoder: Sendable {
     }
     return nil
   }
+
+  private mutating func endSizeLine() { state = remaining == 0 ? .trailers : .data }
 
   private mutating func stepSize(_ byte: UInt8) -> HeadError? {
     let digit = ByteTables.hexadecimalDigit[Int(byte)]
@@ -116,6 +125,10 @@ package struct ChunkedDecoder: Sendable {
       state = .sizeLineFeed
       return nil
     }
+    if isTolerant, byte == 0x0A {
+      endSizeLine()
+      return nil
+    }
     guard byte == 0x3B || isWhitespace(byte) else { return byte == 0x0A ? .lineEndingInvalid : .chunkSizeInvalid }
     state = .inExtensions
     extensions = ChunkExtensionReader()
@@ -123,10 +136,10 @@ package struct ChunkedDecoder: Sendable {
   }
 
   private mutating func stepExtensions(_ byte: UInt8) -> HeadError? {
-    if byte == 0x0A { return .lineEndingInvalid }
-    if byte == 0x0D {
-      guard extensions.mayEnd else { return .chunkExtensionInvalid }
-      state = .sizeLineFeed
+    if byte == 0x0D || byte == 0x0A {
+      if byte == 0x0A, !isTolerant { return .lineEndingInvalid }
+      guard extensions.mayEnd || isTolerant && extensions.mayEndSpaced else { return .chunkExtensionInvalid }
+      if byte == 0x0A { endSizeLine() } else { state = .sizeLineFeed }
       return nil
     }
     sizeLineByteCount += 1
@@ -151,6 +164,7 @@ package struct ChunkedDecoder: Sendable {
     trailers.bytes.append(input.extracting(offset..<end))
     offset = end
     if lineFeed == nil { return .needMore }
+    if isTolerant { endLastLineWithReturn(&trailers) }
     let count = trailers.bytes.count
     guard count - lineStart >= 2, trailers.bytes.span[count - 2] == 0x0D else { return fail(.lineEndingInvalid) }
     if count - lineStart == 2 {
@@ -162,5 +176,13 @@ package struct ChunkedDecoder: Sendable {
     if let error = trailers.readLastLine(from: lineStart, limits: limits) { return fail(error) }
     lineStart = count
     return nil
+  }
+
+  /// The section's lines are passed on as they are.
+  private func endLastLineWithReturn(_ trailers: inout FieldSection) {
+    let count = trailers.bytes.count
+    if count - lineStart >= 2, trailers.bytes.span[count - 2] == 0x0D { return }
+    trailers.bytes.truncate(to: count - 1)
+    trailers.bytes.append("\r\n")
   }
 }

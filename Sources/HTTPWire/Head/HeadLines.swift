@@ -31,25 +31,34 @@ extension HeadLines where Self: ~Copyable {
       case .none:
         if input.count > limits.byteCountMax { return .malformed(sizeError) }
         return .incomplete
-      case .bareLineFeed:
-        return .malformed(.lineEndingInvalid)
+      case .bareLineFeed(let line):
+        // RFC 9112 §2.2 lets a recipient read it. Clients that send it are not believed (T50).
+        if Self.isRequest { return .malformed(.lineEndingInvalid) }
+        scanner.takeBareLineFeed(of: line)
+        if let progress = take(line, of: input, limits) { return progress }
       case .line(let line):
-        if scanner.lineStart > limits.byteCountMax { return .malformed(sizeError) }
-        if case .firstLine = stage {
-          if let error = readFirstLine(input, line) { return .malformed(error) }
-          stage = .fields
-        } else if line.isEmpty {
-          return complete(input)
-        } else {
-          if fields.count >= limits.fieldCountMax { return .malformed(.tooManyFields) }
-          switch FieldLine.read(input, line: line) {
-          case .malformed(let error): return .malformed(error)
-          case .line(let field):
-            if let error = facts.note(field, in: input, ofRequest: Self.isRequest) { return .malformed(error) }
-            fields.append(field)
-          }
-        }
+        if let progress = take(line, of: input, limits) { return progress }
       }
+    }
+  }
+
+  /// Nil while lines follow.
+  @inline(__always)
+  private mutating func take(_ line: Range<Int>, of input: Span<UInt8>, _ limits: HeadLimits) -> HeadProgress? {
+    if scanner.lineStart > limits.byteCountMax { return .malformed(sizeError) }
+    if case .firstLine = stage {
+      if let error = readFirstLine(input, line) { return .malformed(error) }
+      stage = .fields
+      return nil
+    }
+    if line.isEmpty { return complete(input) }
+    if fields.count >= limits.fieldCountMax { return .malformed(.tooManyFields) }
+    switch FieldLine.read(input, line: line) {
+    case .malformed(let error): return .malformed(error)
+    case .line(let field):
+      if let error = facts.note(field, in: input, ofRequest: Self.isRequest) { return .malformed(error) }
+      fields.append(field)
+      return nil
     }
   }
 

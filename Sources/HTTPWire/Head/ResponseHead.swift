@@ -1,6 +1,7 @@
 // The head of an HTTP/1 response from an upstream: status line and fields as offsets into a copy of its bytes (RFC 9112
-// §4 to §6). An upstream is believed no more than a client: what is malformed is a 502, not passed on (T62). The same
-// invariant as for `RequestHead`: what is read from it is valid between `.complete` and `reset`.
+// §4 to §6). What could be read in two ways is a 502, not passed on (T62). What can be read in one way only is read as
+// other proxies read it, and written as the RFC has it: lines that end with a bare line feed, and statuses up to 999.
+// The same invariant as for `RequestHead`: what is read from it is valid between `.complete` and `reset`.
 
 package import Bytes
 
@@ -10,7 +11,7 @@ package struct ResponseHead: HeadLines, ~Copyable {
   package internal(set) var bytes = ByteQueue()
   /// The field lines in the order in which they came. Each begins where the one before it ends.
   package internal(set) var fields: [FieldLine] = []
-  /// The status code, 100 to 599.
+  /// The status code, 100 to 999. Above 599 it has no meaning (RFC 9110 §15), and is passed on.
   package internal(set) var status = 0
   package internal(set) var reasonRange = 0..<0
   package internal(set) var version = Version.http11
@@ -68,7 +69,7 @@ package struct ResponseHead: HeadLines, ~Copyable {
     case .success(let version): self.version = version
     }
     status = Int(input[start + 9] & 15) * 100 + Int(input[start + 10] & 15) * 10 + Int(input[start + 11] & 15)
-    guard status >= 100, status <= 599 else { return .badStatusLine }
+    guard status >= 100 else { return .badStatusLine }
     reasonRange = min(start + 13, line.upperBound)..<line.upperBound
     return holdsControl(input.extracting(reasonRange)) ? .badStatusLine : nil
   }
@@ -77,9 +78,28 @@ package struct ResponseHead: HeadLines, ~Copyable {
     if facts.has(.transferEncoding), facts.has(.contentLength) || version == .http10 {
       return .malformed(.framingAmbiguous)
     }
+    if scanner.hasTakenBareLineFeed { return completeRewritten(input.extracting(0..<scanner.lineStart)) }
     if facts.options.contains(.nominations) { facts.markNominated(&fields, of: input) }
     bytes.append(input.extracting(0..<scanner.lineStart))
     return .complete(byteCount: scanner.lineStart)
+  }
+
+  /// Reads the head again with a CRLF behind each line: runs of its lines are passed on as they are.
+  private mutating func completeRewritten(_ input: Span<UInt8>) -> HeadProgress {
+    var lines = ByteQueue()
+    var start = 0
+    while let lineFeed = input.firstIndex(of: 0x0A, from: start) {
+      let hasReturn = lineFeed > start && input[lineFeed - 1] == 0x0D
+      lines.append(input.extracting(start..<(hasReturn ? lineFeed - 1 : lineFeed)))
+      lines.append("\r\n")
+      start = lineFeed + 1
+    }
+    reset()
+    stage = .firstLine
+    // It was held to its limits as it came.
+    let progress = readLines(lines.span, HeadLimits(byteCountMax: .max, fieldCountMax: .max))
+    guard case .complete = progress else { return progress }
+    return .complete(byteCount: input.count)
   }
 }
 
@@ -88,24 +108,29 @@ extension ResponseHead {
   package var is1xx: Bool { status < 200 }
 
   /// Where the content ends, given the method of the request that is answered (RFC 9112 §6.3). Where there is none by
-  /// rule (HEAD, 1xx, 204, 304), Content-Length says nothing about this message. Transfer-Encoding in 1xx and 204 is
-  /// forbidden (§6.1). The end of such a message is unknown, so it is a failure.
-  package func framing(requestMethod: Method) -> Result<BodyFraming, HeadError> {
-    if status < 200 || status == 204 {
-      return facts.has(.transferEncoding) ? .failure(.framingAmbiguous) : .success(.none)
-    }
-    if requestMethod == .head || status == 304 { return .success(.none) }
-    if facts.has(.transferEncoding) { return .success(.chunked) }
-    if facts.has(.contentLength) { return .success(.length(facts.contentLength)) }
-    return .success(version.isMultiplexed ? .chunked : .untilClose)
+  /// rule (HEAD, 1xx, 204, 304), neither Content-Length nor Transfer-Encoding says anything about this message.
+  package func framing(requestMethod: Method) -> BodyFraming {
+    if status < 200 || status == 204 || status == 304 || requestMethod == .head { return .none }
+    if facts.has(.transferEncoding) { return .chunked }
+    if facts.has(.contentLength) { return .length(facts.contentLength) }
+    return version.isMultiplexed ? .chunked : .untilClose
   }
 
   /// What Content-Length says, of whatever it speaks. Nil without one.
   package var contentLength: UInt64? { facts.has(.contentLength) ? facts.contentLength : nil }
 
   /// Whether the upstream keeps the connection open (RFC 9112 §9.3). Content that ends with the connection is not
-  /// looked at here: see ``framing(requestMethod:)``.
-  package var isPersistent: Bool { facts.isPersistent(version) }
+  /// looked at here: see ``framing(requestMethod:)``. Behind a head that announces content where there can be none,
+  /// content may come, and would be read as the next answer.
+  package var isPersistent: Bool { facts.isPersistent(version) && !announcesForbiddenContent }
+
+  private var announcesForbiddenContent: Bool {
+    switch status {
+    case 204: facts.has(.transferEncoding) || facts.has(.contentLength) && facts.contentLength > 0
+    case 304: facts.has(.transferEncoding)
+    default: false
+    }
+  }
 
   /// Whether the server leaves HTTP/1.1 for what its Upgrade field says, which Connection names (RFC 9110 §7.8).
   package var isUpgrade: Bool { version == .http11 && facts.has(.upgrade) && facts.options.contains(.upgrade) }

@@ -47,7 +47,7 @@ package struct ResponseHeadBuilder: ~Copyable {
       isDigit(value[2])
     else { return .badStatusLine }
     let status = Int(value[0] & 15) * 100 + Int(value[1] & 15) * 10 + Int(value[2] & 15)
-    guard status >= 100, status <= 599 else { return .badStatusLine }
+    guard status >= 100 else { return .badStatusLine }
     head.status = status
     head.version = .http2
     bytes.append("HTTP/2 ")

@@ -221,13 +221,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
       head.reset()
       return true
     }
-    switch head.framing(requestMethod: exchange.request.head.method) {
-    case .failure:
-      fail(.upstreamMalformed)
-      return false
-    case .success(let framing):
-      self.framing = framing
-    }
+    framing = head.framing(requestMethod: exchange.request.head.method)
     if exchange.holdsBack(head) {
       let status = head.status
       exchange.retryHeldBack(status)
@@ -243,7 +237,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
     case .length(let count):
       bodyLeft = count
       transfer.isRelaySource = count >= Relay.bodyByteCountMin
-    case .chunked: chunked = ChunkedDecoder()
+    case .chunked: chunked = ChunkedDecoder(isTolerant: true)
     case .untilClose: break
     }
     return true

@@ -80,10 +80,8 @@ final class HTTP2UpstreamStream: UpstreamStream, HTTP2Stream {
     }
     hasReceived = true
     deadline = worker.time.nanoseconds &+ exchange.times.readTimeout
-    switch head.framing(requestMethod: exchange.request.head.method) {
-    case .success(let framing): exchange.receivedResponseHead(head, framing: framing, isEnd: isEnd)
-    case .failure: fail(.upstreamMalformed)
-    }
+    exchange.receivedResponseHead(
+      head, framing: head.framing(requestMethod: exchange.request.head.method), isEnd: isEnd)
   }
 
   func receivedBody(_ bytes: Span<UInt8>) {

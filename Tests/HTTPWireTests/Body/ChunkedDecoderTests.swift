@@ -13,8 +13,8 @@ private struct Body: Equatable {
   var byteCount = 0
   var last = ChunkEvent.needMore
 
-  init(pieces: [[UInt8]], limits: HeadLimits = HeadLimits()) {
-    var decoder = ChunkedDecoder()
+  init(pieces: [[UInt8]], limits: HeadLimits = HeadLimits(), isTolerant: Bool = false) {
+    var decoder = ChunkedDecoder(isTolerant: isTolerant)
     var section = FieldSection()
     reading: for piece in pieces {
       var offset = 0
@@ -37,19 +37,24 @@ private struct Body: Equatable {
 }
 
 private func read(
-  _ bytes: [UInt8], limits: HeadLimits = HeadLimits(), sourceLocation: SourceLocation = #_sourceLocation
+  _ bytes: [UInt8], limits: HeadLimits = HeadLimits(), isTolerant: Bool = false,
+  sourceLocation: SourceLocation = #_sourceLocation
 ) -> Body {
-  let whole = Body(pieces: [bytes], limits: limits)
-  #expect(Body(pieces: bytes.map { [$0] }, limits: limits) == whole, sourceLocation: sourceLocation)
+  let whole = Body(pieces: [bytes], limits: limits, isTolerant: isTolerant)
+  let byteByByte = Body(pieces: bytes.map { [$0] }, limits: limits, isTolerant: isTolerant)
+  #expect(byteByByte == whole, sourceLocation: sourceLocation)
   for split in bytes.indices {
-    let halves = Body(pieces: [Array(bytes[..<split]), Array(bytes[split...])], limits: limits)
+    let pieces = [Array(bytes[..<split]), Array(bytes[split...])]
+    let halves = Body(pieces: pieces, limits: limits, isTolerant: isTolerant)
     if halves != whole { Issue.record("split at \(split): \(halves)", sourceLocation: sourceLocation) }
   }
   return whole
 }
 
-private func read(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) -> Body {
-  read(Array(text.utf8), sourceLocation: sourceLocation)
+private func read(
+  _ text: String, isTolerant: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
+) -> Body {
+  read(Array(text.utf8), isTolerant: isTolerant, sourceLocation: sourceLocation)
 }
 
 struct ChunkedDecoderTests {
@@ -100,6 +105,42 @@ struct ChunkedDecoderTests {
     ])
   func bad(input: String, error: HeadError) {
     #expect(read(input).last == .malformed(error))
+  }
+
+  @Test(
+    "Of servers, padded sizes and bare line feeds are read",
+    arguments: [
+      "2     \r\nok\r\n0     \r\n\r\n", "2\t\r\nok\r\n0\r\n\r\n", "2\nok\n0\n\n", "2 \nok\r\n0 \n\n",
+      "2;a\nok\n0;b\n\r\n", "2 ; a = b \r\nok\r\n0\r\n\r\n",
+    ])
+  func tolerant(input: String) {
+    let body = read(input + "next", isTolerant: true)
+    #expect(body.last == .end)
+    #expect(body.content == Array("ok".utf8))
+    #expect(body.byteCount == input.utf8.count)
+    let isRefused = if case .malformed = read(input).last { true } else { false }
+    #expect(isRefused, "of clients it is refused")
+  }
+
+  @Test(
+    "T66 Of servers, too, a size that could be read in two ways is refused",
+    arguments: [
+      ("2 3\r\n", HeadError.chunkExtensionInvalid), (" 2\r\n", .chunkSizeInvalid), ("2;\r\n", .chunkExtensionInvalid),
+      ("2; \n", .chunkExtensionInvalid), ("2\r\nokX", .chunkEndInvalid), ("2\rok", .lineEndingInvalid),
+      ("\n", .chunkSizeInvalid), ("2\r\nok\rX", .chunkEndInvalid), ("0\nA b: c\n\n", .fieldNameInvalid),
+    ])
+  func tolerantButSure(input: String, error: HeadError) {
+    #expect(read(input, isTolerant: true).last == .malformed(error))
+  }
+
+  @Test("Trailers of servers that end with a bare line feed are kept with a CRLF")
+  func tolerantTrailers() {
+    var decoder = ChunkedDecoder(isTolerant: true)
+    var section = FieldSection()
+    var offset = 0
+    let bytes = Array("0\nA: b\nC: d\r\n\n".utf8)
+    #expect(decoder.next(bytes.span, offset: &offset, trailers: &section, limits: HeadLimits()) == .end)
+    #expect(section.bytes.span.text() == "A: b\r\nC: d\r\n")
   }
 
   @Test("T36 Trailers are kept apart from the content")

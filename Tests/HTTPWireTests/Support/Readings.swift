@@ -94,7 +94,7 @@ struct ResponseReading: Equatable {
   var status = 0
   var reason = ""
   var version = Version.http11
-  var framing: Result<BodyFraming, HeadError>?
+  var framing: BodyFraming?
   var isPersistent = false
   var fields: [String] = []
 

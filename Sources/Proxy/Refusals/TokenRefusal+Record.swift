@@ -39,8 +39,8 @@ extension TokenRefusal {
     case .keyUnknown:
       .invalidToken(
         """
-        The issuer has no key with this `kid` that fits `alg`. Without `kid`, not exactly one key fits. In the log \
-        also for a WebSocket (4401) or stream that ended because its key was withdrawn.
+        The issuer has no key with this `kid` (or `x5t`) that fits `alg`. Without either, no key fits, or more than \
+        four do. In the log also for a WebSocket (4401) or stream that ended because its key was withdrawn.
         """, advice: "Log in again. If it stays, compare the token's `kid` with the issuer's key set (JWKS).")
     case .keysUnavailable:
       .init(

@@ -32,10 +32,23 @@ package final class TokenVerifier {
       try TypeCheck.check(parts.header, rules)
       let algorithm = try HeaderCheck.algorithm(parts.header, rules)
       guard candidate < keySets.count, let keys = keySets[candidate] else { throw .keysUnavailable }
-      guard let key = try Self.key(keyID, algorithm, parts.header, keys) else {
-        return .ask(.keySet(issuer: candidate))
+      let key: VerificationKey
+      if let keyID {
+        guard let named = try Self.key(keyID, algorithm, parts.header, keys) else {
+          return .ask(.keySet(issuer: candidate))
+        }
+        if !isSignatureValid(parts, token, named, algorithm) { throw .signatureInvalid }
+        key = named
+      } else {
+        guard let possible = try Self.unnamedKeys(algorithm, parts.header, keys) else {
+          return .ask(.keySet(issuer: candidate))
+        }
+        if possible.isEmpty { throw .keyUnknown }
+        guard let found = possible.first(where: { isSignatureValid(parts, token, $0, algorithm) }) else {
+          throw .signatureInvalid
+        }
+        key = found
       }
-      if !isSignatureValid(parts, token, key, algorithm) { throw .signatureInvalid }
       let validity = try TimeCheck.validity(parts.payload, rules, now: now)
       try ClaimsCheck.checkAudience(parts.payload, rules)
       let subject = try ClaimsCheck.subject(parts.payload)
@@ -50,20 +63,27 @@ package final class TokenVerifier {
   }
 
   /// Step 7: the key by (issuer, kid), of a type and curve that fit (T20, T28, T65). nil when the set has no such
-  /// `kid`. Throws when waiting for a newer set would not help: no `kid` to look for (T22), or a key of another type
-  /// under it.
+  /// `kid`. Throws when waiting for a newer set would not help: a key of another type is under it.
   private static func key(
-    _ keyID: JSONDocument.Index?, _ algorithm: SignatureAlgorithm, _ header: JSONDocument, _ keys: KeySet
+    _ keyID: JSONDocument.Index, _ algorithm: SignatureAlgorithm, _ header: JSONDocument, _ keys: KeySet
   ) throws(TokenRefusal) -> VerificationKey? {
-    guard let keyID else {
-      guard let key = keys.key(id: nil, for: algorithm) else { throw .keyUnknown }
-      return key
-    }
     if let range = header.plainStringRange(at: keyID) {
       return try key(id: header.bytes.span.extracting(range), algorithm, keys)
     }
     guard let unescaped = header.stringBytes(at: keyID) else { throw .tokenMalformed }
     return try key(id: unescaped.span, algorithm, keys)
+  }
+
+  /// Step 7 for a token without `kid`: the keys that bear the digest of its certificate, or else the few that fit the
+  /// algorithm, of which each is tried. nil when the set names keys by digests, and none by this one. Empty when
+  /// waiting for a newer set would not help (T22).
+  private static func unnamedKeys(
+    _ algorithm: SignatureAlgorithm, _ header: JSONDocument, _ keys: KeySet
+  ) throws(TokenRefusal) -> [VerificationKey]? {
+    if let digest = try HeaderCheck.certificateDigest(header), let named = keys.keys(certificateDigest: digest) {
+      return named.isEmpty ? nil : named.filter { $0.mayVerify(algorithm) }.prefix(KeySet.unnamedKeyCountMax).map { $0 }
+    }
+    return keys.keys(for: algorithm)
   }
 
   private static func key(

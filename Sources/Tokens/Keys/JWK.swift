@@ -43,7 +43,21 @@ package enum JWK {
     }
     let usable = own.intersection(allowed)
     if usable.isEmpty { throw .algorithmNotAllowed }
-    return VerificationKey(keyID: keyID, publicKey: publicKey, algorithms: usable)
+    return VerificationKey(
+      keyID: keyID, certificateDigests: try certificateDigests(document, key), publicKey: publicKey,
+      algorithms: usable)
+  }
+
+  /// `x5t` and `x5t#S256` as they are written: they are compared with a token's as text, and nothing is computed.
+  private static func certificateDigests(
+    _ document: JSONDocument, _ key: JSONDocument.Index
+  ) throws(Problem) -> [[UInt8]] {
+    var digests: [[UInt8]] = []
+    for name in ["x5t", "x5t#S256"] {
+      // LIMIT: twice the digits of SHA-256, as some write hexadecimal ones. Another name would be none.
+      if let digest = try text(document, key, name), !digest.isEmpty, digest.count <= 128 { digests.append(digest) }
+    }
+    return digests
   }
 
   /// `use` must be `sig` and `key_ops` must hold `verify`, in place (RFC 7517 §4.2, §4.3).
@@ -72,7 +86,10 @@ package enum JWK {
       return try make { () throws(KeyError) in try PublicKey.rsa(modulus: modulus.span, exponent: exponent.span) }
     case "EC":
       guard let curve = EllipticCurve(rawValue: try curveName(document, key)) else { throw .typeUnknown }
-      let (x, y) = (try bytes(document, key, "x"), try bytes(document, key, "y"))
+      let (x, y) = (
+        sized(try bytes(document, key, "x"), curve.coordinateByteCount),
+        sized(try bytes(document, key, "y"), curve.coordinateByteCount)
+      )
       return try make { () throws(KeyError) in try PublicKey.ellipticCurve(curve, x: x.span, y: y.span) }
     case "OKP":
       guard let curve = EdwardsCurve(rawValue: try curveName(document, key)) else { throw .typeUnknown }
@@ -83,6 +100,13 @@ package enum JWK {
       return try make { () throws(KeyError) in try PublicKey.secret(secret.span) }
     default: throw .typeUnknown
     }
+  }
+
+  /// The number in as many bytes as RFC 7518 §6.2.1.2 asks for. Some libraries leave zeros at its beginning out, others
+  /// write one too many: the number is the same, and a point that is not on its curve is dropped anyway.
+  private static func sized(_ number: [UInt8], _ byteCount: Int) -> [UInt8] {
+    if number.count <= byteCount { return [UInt8](repeating: 0, count: byteCount - number.count) + number }
+    return [UInt8](number.drop { $0 == 0 }.count > byteCount ? number[...] : number.suffix(byteCount))
   }
 
   private static func make(_ key: () throws(KeyError) -> PublicKey) throws(Problem) -> PublicKey {

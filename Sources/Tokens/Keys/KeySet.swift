@@ -1,7 +1,7 @@
 // The keys of one issuer at one time (RFC 7517 §5). Immutable: a rotation makes a new set.
 //
 // Invariant: every key in it can check at least one algorithm that its issuer allows. Which key a token gets is decided
-// by its `kid` and by the key's type, never by trying (T20).
+// by its name in the token and by the key's type (T20). Only a token that names none is tried on a few.
 
 import Bytes
 import JSON
@@ -44,6 +44,7 @@ package final class KeySet: Sendable {
 
   /// Hashes of the key identifiers with the keys' positions, sorted: first by hash, then by position.
   private let table: [(hash: UInt64, position: Int)]
+  private let hasCertificateDigests: Bool
 
   private static let nextGeneration = Atomic<UInt64>(1)
   private static let hashKey0 = UInt64.random(in: .min ... .max)
@@ -58,6 +59,7 @@ package final class KeySet: Sendable {
     }
     table.sort { $0.hash != $1.hash ? $0.hash < $1.hash : $0.position < $1.position }
     self.table = table
+    hasCertificateDigests = keys.contains { !$0.certificateDigests.isEmpty }
     generation = Self.nextGeneration.wrappingAdd(1, ordering: .relaxed).oldValue
   }
 
@@ -96,17 +98,11 @@ package final class KeySet: Sendable {
     return KeySet(keys: keys, dropped: dropped)
   }
 
-  /// The key for a token: the first with this `kid` that may verify the algorithm. For a token without `kid`, the one
-  /// key that may. Nil when several may, since a choice by trial would let a forger pay once and have us pay for each.
-  package func key(id: Span<UInt8>?, for algorithm: SignatureAlgorithm) -> VerificationKey? {
-    guard let id else {
-      var only: VerificationKey?
-      for key in keys where key.mayVerify(algorithm) {
-        if only != nil { return nil }
-        only = key
-      }
-      return only
-    }
+  // LIMIT: keys that a token without any name of its key is tried on. A forger pays once and we for each.
+  package static let unnamedKeyCountMax = 4
+
+  /// The key for a token: the first with this `kid` that may verify the algorithm.
+  package func key(id: Span<UInt8>, for algorithm: SignatureAlgorithm) -> VerificationKey? {
     let hash = Self.hash(id)
     var place = lowerBound(hash)
     while place < table.count, table[place].hash == hash {
@@ -115,6 +111,24 @@ package final class KeySet: Sendable {
       place += 1
     }
     return nil
+  }
+
+  /// The keys that a token without `kid` may be signed with: those that may verify the algorithm. None where they are
+  /// more than ``unnamedKeyCountMax``.
+  package func keys(for algorithm: SignatureAlgorithm) -> [VerificationKey] {
+    var fitting: [VerificationKey] = []
+    for key in keys where key.mayVerify(algorithm) {
+      if fitting.count == Self.unnamedKeyCountMax { return [] }
+      fitting.append(key)
+    }
+    return fitting
+  }
+
+  /// The keys of a certificate, by its digest as the token's header has it. Nil where no key of the set has one, so
+  /// that the digest says nothing here.
+  package func keys(certificateDigest: [UInt8]) -> [VerificationKey]? {
+    if !hasCertificateDigests { return nil }
+    return keys.filter { $0.certificateDigests.contains(certificateDigest) }
   }
 
   /// Whether any key bears this `kid`, whatever it may verify.

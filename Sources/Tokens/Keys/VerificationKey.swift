@@ -9,6 +9,8 @@ import Synchronization
 package final class VerificationKey: Sendable {
   /// `kid`, unescaped: opaque bytes (T19). nil when the key names none.
   package let keyID: [UInt8]?
+  /// `x5t` and `x5t#S256` (RFC 7517 §4.8, §4.9), as the set has them: other names of the key.
+  let certificateDigests: [[UInt8]]
   package let publicKey: PublicKey
   /// RFC 7638, SHA-256, 32 bytes: the same numbers, the same thumbprint.
   package let thumbprint: [UInt8]
@@ -20,8 +22,9 @@ package final class VerificationKey: Sendable {
 
   private static let nextSerial = Atomic<UInt64>(1)
 
-  init(keyID: [UInt8]?, publicKey: PublicKey, algorithms: AlgorithmSet) {
+  init(keyID: [UInt8]?, certificateDigests: [[UInt8]], publicKey: PublicKey, algorithms: AlgorithmSet) {
     self.keyID = keyID
+    self.certificateDigests = certificateDigests
     self.publicKey = publicKey
     algorithmSet = algorithms
     thumbprint = Thumbprint.make(publicKey.components)
@@ -32,10 +35,11 @@ package final class VerificationKey: Sendable {
 
   package var algorithms: Set<SignatureAlgorithm> { Set(SignatureAlgorithm.allCases.filter(mayVerify)) }
 
-  /// Whether a token that one of them verified would be verified by the other just so: same numbers, same `kid`, same
+  /// Whether a token that one of them verified would be verified by the other just so: same numbers, same names, same
   /// algorithms.
   func isInterchangeable(with other: VerificationKey) -> Bool {
-    keyID == other.keyID && algorithmSet == other.algorithmSet && thumbprint == other.thumbprint
+    keyID == other.keyID && certificateDigests == other.certificateDigests && algorithmSet == other.algorithmSet
+      && thumbprint == other.thumbprint
   }
 }
 

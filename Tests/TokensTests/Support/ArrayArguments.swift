@@ -24,9 +24,8 @@ extension KeySet {
     _ text: String, algorithms: Set<SignatureAlgorithm>
   ) throws(KeySetError) -> KeySet { try parse(text.utf8.span, algorithms: algorithms) }
 
-  func key(id: String?, for algorithm: SignatureAlgorithm) -> VerificationKey? {
-    guard let id else { return key(id: Optional<Span<UInt8>>.none, for: algorithm) }
-    return key(id: id.utf8.span, for: algorithm)
+  func key(id: String, for algorithm: SignatureAlgorithm) -> VerificationKey? {
+    key(id: id.utf8.span, for: algorithm)
   }
 
   func hasKey(id: String) -> Bool { hasKey(id: id.utf8.span) }

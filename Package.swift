@@ -23,7 +23,6 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -68,7 +67,7 @@ let package = Package(
       dependencies: [
         "Bytes", "JSON", "Cryptography", "TLS", "Tokens", "HTTPWire", "Configuration", "Proxy", "Transport", nioCore,
         nioPosix,
-        nioHTTP1, nioConcurrency, logging, lifecycle, unixSignals,
+        nioHTTP1, nioConcurrency, logging, unixSignals,
       ], swiftSettings: settings),
     .target(
       name: "Demo", dependencies: ["Bytes", "JSON", "Cryptography", "Tokens", "ControlPlane", nioCore],
@@ -76,8 +75,8 @@ let package = Package(
     .executableTarget(
       name: "catraca",
       dependencies: [
-        "Bytes", "JSON", "Cryptography", "TLS", "Tokens", "Configuration", "ControlPlane", "Demo", nioCore, nioPosix,
-        argumentParser, logging, lifecycle, unixSignals,
+        "Bytes", "JSON", "Cryptography", "TLS", "Tokens", "Configuration", "Transport", "ControlPlane", "Demo", nioCore,
+        nioPosix, argumentParser, logging, unixSignals,
       ], swiftSettings: settings),
     // Writes the generated parts of the documents.
     .executableTarget(

@@ -278,6 +278,9 @@ package final class Worker {
     for pool in poolsInDemand where pool.configuration.name == upstream { pool.serveQueue() }
   }
 
+  /// Answers from now on ask clients to connect again.
+  package func announceEnd() { isDraining = true }
+
   /// No new exchange begins on a kept connection. Idle ones are closed. Reports ``Command/drained`` when all is done.
   package func drain() {
     isDraining = true

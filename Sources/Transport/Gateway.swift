@@ -9,6 +9,7 @@ package import Tokens
 package final class Gateway: Sendable {
   private let workers: [Mailbox]
   private let room: Room
+  private let inherited: InheritedSockets
   /// What all connections hold, and may.
   package let memory: MemoryBound
 
@@ -16,7 +17,7 @@ package final class Gateway: Sendable {
   /// - Parameter socketsMax: of clients and servers together.
   package static func start(
     workers count: Int, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
-    socketsMax: Int, memoryByteCountMax: Int = .max
+    socketsMax: Int, memoryByteCountMax: Int = .max, inherited: InheritedSockets = .none
   ) async throws -> Gateway {
     var workers: [Mailbox] = []
     let room = Room(socketsMax: socketsMax)
@@ -38,13 +39,14 @@ package final class Gateway: Sendable {
       worker.post { $0.peers = peers }
     }
     room.set(workers: workers)
-    return Gateway(workers, room, memory)
+    return Gateway(workers, room, memory, inherited)
   }
 
-  private init(_ workers: [Mailbox], _ room: Room, _ memory: MemoryBound) {
+  private init(_ workers: [Mailbox], _ room: Room, _ memory: MemoryBound, _ inherited: InheritedSockets) {
     self.workers = workers
     self.room = room
     self.memory = memory
+    self.inherited = inherited
   }
 
   package var workerCount: Int { workers.count }
@@ -85,19 +87,44 @@ package final class Gateway: Sendable {
   }
 
   private func openPort(of key: ListenerKey) async -> Int? {
-    await workers.first?.submit { loop in loop.listeners[key].map { $0.socket?.descriptor.localPort() ?? 0 } } ?? nil
+    await workers.first?.submit { loop in loop.listeners[key].map { $0.sockets.first?.descriptor.localPort() ?? 0 } }
+      ?? nil
   }
 
   private func open(_ listener: Listener, counterID: Int) async throws(ListenError) -> Int {
-    if await !isPortOurs(listener.address) { try probe(listener.address) }
+    let inherited = inherited.take(listener.address, "\(listener.ordinal)")
+    if inherited.isEmpty, await !isPortOurs(listener.address) { try probe(listener.address) }
     if case .unix(let path) = listener.address {
-      try await open(path, of: listener, counterID: counterID)
+      try await open(path, of: listener, on: inherited, counterID: counterID)
       return 0
     }
+    if !inherited.isEmpty { return try await open(listener, on: inherited, counterID: counterID) }
     var port = Int(listener.address.port)
     for worker in workers {
       let wanted = port
       port = try await Self.result(listener, worker) { $0.listen(listener, port: wanted, counterID: counterID) }
+    }
+    return port
+  }
+
+  /// Sockets that are there already, spread over the workers: each accepts from some of them. Where they are fewer,
+  /// the others open more on the address, or share one that allows no more.
+  private func open(
+    _ listener: Listener, on inherited: [Descriptor], counterID: Int
+  ) async throws(ListenError) -> Int {
+    var port = 0
+    for (index, worker) in workers.enumerated() {
+      let own = stride(from: index, to: inherited.count, by: workers.count).map { inherited[$0] }
+      let shared = inherited[index % inherited.count]
+      let known = port
+      port = try await Self.result(listener, worker) { loop in
+        if !own.isEmpty { return loop.listen(listener, on: own, counterID: counterID) }
+        if shared.sharesAddress { return loop.listen(listener, port: known, counterID: counterID) }
+        guard let copy = shared.duplicate() else {
+          return .failure(ListenError(listener.address, reason: "no descriptor is left"))
+        }
+        return loop.listen(listener, on: [copy], counterID: counterID)
+      }
     }
     return port
   }
@@ -136,17 +163,24 @@ package final class Gateway: Sendable {
   private func isPortOurs(_ address: Address) async -> Bool {
     guard case .network(_, let port) = address else { return false }
     return await workers.first?.submit { loop in
-      loop.listeners.values.contains { $0.socket?.descriptor.localPort() == Int(port) }
+      loop.listeners.values.contains { listener in
+        listener.sockets.contains { $0.descriptor.localPort() == Int(port) }
+      }
     } ?? false
   }
 
   /// The first loop accepts for all.
-  private func open(_ path: String, of listener: Listener, counterID: Int) async throws(ListenError) {
+  private func open(
+    _ path: String, of listener: Listener, on inherited: [Descriptor], counterID: Int
+  ) async throws(ListenError) {
     let workers = workers
     for (index, worker) in workers.enumerated() {
       _ = try await Self.result(listener, worker) { loop in
-        if index == 0 { return loop.listen(listener, port: 0, counterID: counterID, spreadOver: workers) }
-        loop.listeners[listener.key] = LoopListener(socket: nil, counterID: counterID, listener: listener)
+        if index == 0, inherited.isEmpty {
+          return loop.listen(listener, port: 0, counterID: counterID, spreadOver: workers)
+        }
+        if index == 0 { return loop.listen(listener, on: inherited, counterID: counterID, spreadOver: workers) }
+        loop.listeners[listener.key] = LoopListener(sockets: [], counterID: counterID, listener: listener)
         return .success(0)
       }
     }
@@ -162,15 +196,39 @@ package final class Gateway: Sendable {
 
   /// On all loops before the first client is sent away: it may come again at once, and another loop would let it in.
   private func closeListeners(where isClosed: @escaping @Sendable (ListenerKey) -> Bool) async {
+    let closed = await stopListening(isHandedOver: false, where: isClosed)
+    for worker in workers { _ = await worker.submit { loop in closed.forEach(loop.retire) } }
+  }
+
+  /// - Returns: the listeners' ids in the counters.
+  private func stopListening(
+    isHandedOver: Bool, where isClosed: @escaping @Sendable (ListenerKey) -> Bool
+  ) async -> Set<Int> {
     var ids: Set<Int> = []
     for worker in workers {
       let closed = await worker.submit { loop in
-        loop.listeners.keys.filter(isClosed).compactMap { loop.stopListening($0) }
+        loop.listeners.keys.filter(isClosed).compactMap { loop.stopListening($0, isHandedOver: isHandedOver) }
       }
       ids.formUnion(closed ?? [])
     }
-    let closed = ids
-    for worker in workers { _ = await worker.submit { loop in closed.forEach(loop.retire) } }
+    return ids
+  }
+
+  /// Every socket that listens, with its ``InheritedSockets/name(_:_:)``. They stay this process's until
+  /// ``handOver()``.
+  package func listeningSockets() async -> [(name: String, number: Int32)] {
+    var sockets: [(name: String, number: Int32)] = []
+    for worker in workers {
+      let own = await worker.submit { loop in
+        loop.listeners.flatMap { key, listener in
+          listener.sockets.map { socket in
+            (name: InheritedSockets.name(key.address, "\(key.ordinal)"), number: socket.descriptor.number)
+          }
+        }
+      }
+      sockets += own ?? []
+    }
+    return sockets
   }
 
   // MARK: Snapshots
@@ -238,6 +296,24 @@ package final class Gateway: Sendable {
   }
 
   // MARK: The end
+
+  /// Another process accepts from the same sockets from now on. Clients that are connected are asked with their next
+  /// answer to connect again. Those that are idle stay until ``drain(timeout:)``.
+  package func handOver() async {
+    _ = await stopListening(isHandedOver: true) { _ in true }
+    for worker in workers { _ = await worker.submit { $0.worker.announceEnd() } }
+  }
+
+  /// Whether every worker still takes up work.
+  package func isAlive() async -> Bool {
+    for worker in workers where await worker.submit({ _ in true }) == nil { return false }
+    return true
+  }
+
+  /// The drain that is under way ends now, with whatever is left.
+  package func endDrain() {
+    for worker in workers { worker.post { $0.endDrain() } }
+  }
 
   /// Closes the listeners and idle connections, and lets the others finish. After `timeout` they are cut off. Log lines
   /// are all handed over when this returns.

@@ -172,7 +172,7 @@ struct ClientLeavesTests {
   func drain(_ way: Way) async throws {
     let (_, gateway, client) = try await Self.askWorkingServer(way)
     gateway.terminate()
-    _ = try await gateway.waitForLog("draining") { $0.contains("] draining") }
+    _ = try await gateway.waitForLog("draining") { $0.contains(" notice draining") }
     client.close()
     #expect(try await gateway.waitForExit() == 0)
   }

@@ -60,7 +60,7 @@ package final class GatewayProcess: Sendable {
       let child = try ChildProcess.start(
         command[0], Array(command.dropFirst()), in: folder, environment: environment)
       let (ports, adminPort) = try await child.output.wait(for: "the gateway to be ready") { output in
-        if output.standardError.contains(where: { $0.hasSuffix(" ready") }) {
+        if output.standardError.contains(where: { $0.contains(" notice ready: ") }) {
           return (listenerPorts(output.standardError), port(of: "admin", in: output.standardError).last ?? 0)
         }
         if let status = output.status {
@@ -158,7 +158,7 @@ package final class GatewayProcess: Sendable {
   private static func listenerPorts(_ lines: [String]) -> [Int] { port(of: "listening", in: lines) }
 
   private static func port(of event: String, in lines: [String]) -> [Int] {
-    lines.filter { $0.hasSuffix("] \(event)") }.compactMap { line in
+    lines.filter { $0.contains(" notice \(event) address=") }.compactMap { line in
       guard let address = line.components(separatedBy: "address=").last?.prefix(while: { $0 != " " }) else {
         return nil
       }

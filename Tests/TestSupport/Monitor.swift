@@ -93,6 +93,7 @@ package struct Gate: Sendable {
   private let monitor = Monitor(false)
   package init() {}
   package func open() { monitor.update { $0 = true } }
+  package var isOpen: Bool { monitor.current }
   package func wait(for awaited: String = "a gate to open") async throws {
     try await monitor.wait(for: awaited) { $0 ? () : nil }
   }

@@ -17,6 +17,7 @@ package struct GatewayConfiguration: Sendable, Equatable {
   /// nil for `admin: off`.
   package var admin: Admin? = Admin()
   package var accessLog = AccessLog()
+  package var log = OwnLogRules()
   package var limits = Limits()
   /// For refusals on routes that have no page of their own for the status, and where there is no route.
   package var errorPages = ErrorPages()

@@ -21,6 +21,7 @@ package struct Limits: Sendable, Equatable {
   /// Bytes a second that a request's body must bring on average. 0 is no bound.
   package var bodyRate = 0
   package var idleTimeout = Duration.seconds(75)
+  package var drainDelay = Duration.zero
   package var drainTimeout = Duration.seconds(30)
   /// A client that ends its sending side still waits for its answer.
   package var halfClose = false
@@ -73,8 +74,11 @@ extension Limits {
         "idle_timeout", \.idleTimeout, .duration(from: .milliseconds(100), to: .hours(24)),
         "How long a kept connection may be silent."),
       Setting(
+        "drain_delay", \.drainDelay, .duration(from: .zero, to: .hours(1)),
+        "How long after SIGTERM everything is still served while `/readyz` is 503, so that load balancers look away."),
+      Setting(
         "drain_timeout", \.drainTimeout, .duration(from: .zero, to: .hours(1)),
-        "How long running requests may take to finish after SIGTERM."),
+        "How long running requests may take to finish then."),
       Setting(
         "half_close", \.halfClose, .boolean,
         "Whether a client that ends its sending side may still wait for its answer."),

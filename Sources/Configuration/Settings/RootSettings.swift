@@ -23,6 +23,9 @@ extension GatewayConfiguration {
       Setting("admin", \.admin, .admin, "Metrics, health and reload.", otherwise: "on loopback"),
       Setting(
         "access_log", \.accessLog, .accessLog, "One line a request.", otherwise: "JSON on standard output"),
+      Setting(
+        "log", \.log, .mapping(OwnLogRules.settings), "The gateway's own log, on standard error.",
+        otherwise: "text, from `notice` on"),
       Setting("limits", \.limits, .mapping(Limits.settings), "What one client may take.", otherwise: "those below"),
       Setting(
         "compress", ValueType.compression.form,
@@ -82,7 +85,7 @@ extension SettingTable {
   package static let all: [SettingTable] = [
     GatewayConfiguration.settings.table, TrustedProxies.settings.table, Listener.settings.table,
     ListenerTLS.settings.table, CertificateFiles.settings.table, DNS.settings.table, Admin.settings.table,
-    AccessLog.settings.table, Limits.settings.table, Issuer.settings.table, Upstream.settings.table,
+    AccessLog.settings.table, OwnLogRules.settings.table, Limits.settings.table, Issuer.settings.table, Upstream.settings.table,
     Upstream.Server.settings.table, StickyCookie.settings.table, UpstreamTLS.settings.table,
     HealthCheck.settings.table, Ejection.settings.table, RequestQueue.settings.table, AdaptiveLimit.settings.table,
     Retry.settings.table, RateLimit.sharedSettings.table, Route.settings.table, Split.Share.settings.table,

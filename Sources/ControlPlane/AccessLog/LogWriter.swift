@@ -40,7 +40,8 @@ package final class LogWriter: Sendable {
   package static func prepare(_ destination: AccessLog.Destination) throws -> Prepared {
     switch destination {
     case .off: return Prepared(destination: destination, descriptor: -1)
-    case .standardOutput: return Prepared(destination: destination, descriptor: dup(STDOUT_FILENO))
+    case .standardOutput:
+      return Prepared(destination: destination, descriptor: fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3))
     case .file(let path):
       // SAFETY: the call reads the path, which lives as long as the call.
       let descriptor = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)

@@ -9,7 +9,7 @@ import Transport
 
 /// One address with pages of the gateway itself.
 final class AdminServer: Sendable {
-  enum Door {
+  enum Door: String {
     /// /metrics, /healthz, /readyz, /status and /reload, for those whom the configuration lets in.
     case all
     /// /metrics, /healthz and /readyz, which change nothing, for everyone who reaches them, by whatever name.
@@ -19,30 +19,34 @@ final class AdminServer: Sendable {
   /// As the configuration has it.
   let address: Address
   var port: Int { server.port }
+  /// Its listening socket.
+  let descriptor: Int32
   private let server: SmallHTTPServer
   private let rules: NIOLockedValueBox<Admin>
 
-  private init(address: Address, server: SmallHTTPServer, rules: NIOLockedValueBox<Admin>) {
+  private init(address: Address, descriptor: Int32, server: SmallHTTPServer, rules: NIOLockedValueBox<Admin>) {
     self.address = address
+    self.descriptor = descriptor
     self.server = server
     self.rules = rules
   }
 
   static func start(
-    _ door: Door, on address: Address, _ rules: Admin, for gateway: RunningGateway, connectionCountMax: Int
+    _ door: Door, on address: Address, _ rules: Admin, for gateway: RunningGateway, connectionCountMax: Int,
+    inherited: InheritedSockets
   ) async throws -> AdminServer {
     let rules = NIOLockedValueBox(rules)
+    let descriptor = try inherited.takeOne(address, door.rawValue) ?? listeningDescriptor(on: address)
     do {
       let server = try await SmallHTTPServer.start(
-        host: address.host, port: Int(address.port), group: MultiThreadedEventLoopGroup.singleton,
-        connectionCountMax: connectionCountMax
+        on: descriptor, group: MultiThreadedEventLoopGroup.singleton, connectionCountMax: connectionCountMax
       ) { request in
         switch door {
         case .all: await answer(request, rules.withLockedValue { $0 }, gateway)
         case .metrics: await answerMetrics(request, gateway)
         }
       }
-      return AdminServer(address: address, server: server, rules: rules)
+      return AdminServer(address: address, descriptor: descriptor, server: server, rules: rules)
     } catch let error as IOError {
       throw ListenError(address, code: error.errnoCode)
     } catch {
@@ -52,6 +56,9 @@ final class AdminServer: Sendable {
 
   /// Who is let in from now on.
   func take(_ admin: Admin) { rules.withLockedValue { $0 = admin } }
+
+  /// The address is free for another process. Who is connected is answered on.
+  func stopListening() async { await server.stopListening() }
 
   func stop() async { await server.stop(within: .seconds(1)) }
 
@@ -119,7 +126,7 @@ struct AdminServers: Sendable {
   /// Those of a configuration: the ones of before where the address is the same. A failure leaves those as they were.
   /// - Parameter connectionCountMax: of both together.
   func moved(
-    to admin: Admin?, for gateway: RunningGateway, connectionCountMax: Int
+    to admin: Admin?, for gateway: RunningGateway, connectionCountMax: Int, inherited: InheritedSockets
   ) async throws -> AdminServers {
     guard let admin else { return AdminServers() }
     let countMax = max(1, connectionCountMax / (admin.metrics == nil ? 1 : 2))
@@ -127,7 +134,8 @@ struct AdminServers: Sendable {
     {
       guard let address else { return nil }
       if let old, old.address == address { return old }
-      return try await AdminServer.start(door, on: address, admin, for: gateway, connectionCountMax: countMax)
+      return try await AdminServer.start(
+        door, on: address, admin, for: gateway, connectionCountMax: countMax, inherited: inherited)
     }
     var fresh = AdminServers()
     fresh.all = try await server(.all, on: admin.address, keeping: all)
@@ -139,6 +147,18 @@ struct AdminServers: Sendable {
     }
     fresh.all?.take(admin)
     return fresh
+  }
+
+  /// What another process may take over.
+  var listeningSockets: [(name: String, number: Int32)] {
+    [(all, AdminServer.Door.all), (metrics, .metrics)].compactMap { server, door in
+      server.map { (InheritedSockets.name($0.address, door.rawValue), $0.descriptor) }
+    }
+  }
+
+  func stopListening() async {
+    await all?.stopListening()
+    await metrics?.stopListening()
   }
 
   func stop(except kept: AdminServers = AdminServers()) async {

@@ -16,7 +16,8 @@ extension RunningGateway {
       upstreams: await upstreamStates(), resolutions: await resolutions(),
       reloadsSucceeded: reloadsSucceeded,
       reloadsFailed: reloadsFailed, droppedLogLines: UInt64(clamping: logWriter.droppedLineCount),
-      droppedOwnLogLines: UInt64(clamping: ownLog.droppedLineCount), memory: memory, version: version)
+      droppedOwnLogLines: UInt64(clamping: process.log.droppedLineCount), memory: memory,
+      version: process.version)
   }
 
   /// Look-ups of names by upstream and outcome.
@@ -40,7 +41,7 @@ extension RunningGateway {
     let upstreams = await upstreamStates()
     let traffic = TrafficStatus(await counters(), snapshot, listeners)
     let document = StatusDocument(
-      version: version, generation: snapshot.generation, draining: isDraining,
+      version: process.version, generation: snapshot.generation, draining: ending.hasBegun,
       uptimeSeconds: ContinuousClock.now.duration(to: startedAt).components.seconds * -1,
       requests: traffic.requests, serverErrors: traffic.serverErrors, listeners: traffic.listeners,
       routes: traffic.routes, latencyBoundsMs: traffic.latencyBounds, refusals: traffic.refusals,

@@ -6,7 +6,7 @@ internal import NIOHTTP1
 internal import NIOPosix
 internal import Synchronization
 
-/// A server that runs from ``start(host:port:group:bodyByteCountMax:connectionCountMax:handler:)`` until
+/// A server that runs from ``start(host:port:on:group:bodyByteCountMax:connectionCountMax:handler:)`` until
 /// ``stop(within:)``.
 package final class SmallHTTPServer: Sendable {
   /// Runs off the loop. Cancelled when the connection is gone.
@@ -24,8 +24,10 @@ package final class SmallHTTPServer: Sendable {
   }
 
   /// Listens at once. Throws what the system says when it may not.
+  /// - Parameter descriptor: a socket that listens already, in place of host and port. It is the server's from now on.
   package static func start(
-    host: String = "127.0.0.1", port: Int = 0, group: any EventLoopGroup, bodyByteCountMax: Int = 64 * 1024,
+    host: String = "127.0.0.1", port: Int = 0, on descriptor: Int32? = nil, group: any EventLoopGroup,
+    bodyByteCountMax: Int = 64 * 1024,
     connectionCountMax: Int = 512, handler: @escaping Handler
   ) async throws -> SmallHTTPServer {
     let connections = ConnectionRegister(loop: group.next(), countMax: connectionCountMax)
@@ -49,15 +51,23 @@ package final class SmallHTTPServer: Sendable {
             })
         }
       }
-    let listener = try await bootstrap.bind(host: host, port: port).get()
+    let listener =
+      if let descriptor {
+        try await bootstrap.withBoundSocket(descriptor).get()
+      } else {
+        try await bootstrap.bind(host: host, port: port).get()
+      }
     return SmallHTTPServer(
       port: listener.localAddress?.port ?? port, listener: listener, connections: connections)
   }
 
+  /// Takes no new connections. The address is free for another process.
+  package func stopListening() async { try? await listener.close() }
+
   /// Takes no new connections, lets running requests finish, and comes back when every connection is closed. Those that
   /// are still there after `within` are cut.
   package func stop(within: Duration = .seconds(5)) async {
-    try? await listener.close()
+    await stopListening()
     await connections.drain(within: within)
   }
 }

@@ -16,13 +16,12 @@ package typealias ConfigurationSource = @Sendable () -> Result<ConfigurationRead
 /// A gateway with its control plane. One per process.
 package actor RunningGateway {
   let log: Logger
-  let ownLog: OwnLog
+  let process: ProcessFacts
   private let machine: MachineLimits
-  let version: String
   private let read: ConfigurationSource
   let logWriter: LogWriter
   private let generation = NIOLockedValueBox(UInt64(0))
-  private var gateway: Gateway
+  let gateway: Gateway
   private var tls: TLSPreparation
   private(set) var certificates: [CertificateMetrics]
   /// As they were before they were read the last time.
@@ -32,10 +31,11 @@ package actor RunningGateway {
   private(set) var configuration: GatewayConfiguration
   let registry: KeySetRegistry
   let names: NameRegistry
-  private var admin = AdminServers()
+  private(set) var admin = AdminServers()
   private(set) var reloadsSucceeded: UInt64 = 0
   private(set) var reloadsFailed: UInt64 = 0
-  private(set) var isDraining = false
+  /// How far the process is on its way to its end.
+  var ending = GatewayEnding()
   private var lastReload: Task<String?, Never>?
   let startedAt = ContinuousClock.now
   /// Each listener with the port that it really has.
@@ -44,13 +44,15 @@ package actor RunningGateway {
 
   /// How long the listeners wait for the first answers of issuers.
   private static let firstKeysLimit = Duration.seconds(1)
+  private static let inheritedKeysLimit = Duration.seconds(20)
 
   /// Starts everything that a configuration names. Throws before anything answers when some of it is not available: an
   /// address in use, a log file that cannot be written.
   package static func start(
-    _ configuration: GatewayConfiguration, reading: @escaping ConfigurationSource, version: String, log ownLog: OwnLog
+    _ configuration: GatewayConfiguration, reading: @escaping ConfigurationSource, process: ProcessFacts
   ) async throws -> RunningGateway {
-    let log = ownLog.logger
+    process.log.take(configuration.log)
+    let log = process.log.logger
     let machine = MachineLimits.current
     let configuration = fitted(configuration, machine, log)
     var tls = TLSPreparation()
@@ -61,20 +63,22 @@ package actor RunningGateway {
       environment: .live(DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton)),
       stateDirectory: configuration.stateDirectory, log: log, publish: link.publish)
     await registry.apply(issuers: configuration.issuers)
-    async let firstKeys: Void = registry.askFirst(within: firstKeysLimit)
+    // The process before this one serves meanwhile.
+    let patience = process.inheritance.isSuccession ? inheritedKeysLimit : firstKeysLimit
+    async let firstKeys: Void = registry.askFirst(within: patience)
     let names = NameRegistry(log: log)
     let addresses = await names.apply(configuration.hostNames, servers: configuration.dnsServers)
     let snapshot = Snapshot(configuration.resolved(by: addresses), generation: 1)
     await firstKeys
     let running = try await RunningGateway(
       configuration, snapshot, await registry.snapshot(), registry, names, link, tls, prepared, signatures, machine,
-      reading: reading, version: version, log: ownLog)
+      reading: reading, process: process)
     // A set that came after `snapshot` was published to nobody.
     await registry.publishAll()
     do {
       try await running.open()
     } catch {
-      await running.gateway.stop()
+      running.gateway.stop()
       throw error
     }
     return running
@@ -84,14 +88,13 @@ package actor RunningGateway {
     _ configuration: GatewayConfiguration, _ snapshot: Snapshot, _ keySets: [KeySet?], _ registry: KeySetRegistry,
     _ names: NameRegistry, _ link: GatewayLink,
     _ tls: TLSPreparation, _ prepared: TLSPreparation.Prepared, _ signatures: [FileSignature],
-    _ machine: MachineLimits, reading: @escaping ConfigurationSource, version: String, log ownLog: OwnLog
+    _ machine: MachineLimits, reading: @escaping ConfigurationSource, process: ProcessFacts
   ) async throws {
-    let log = ownLog.logger
+    let log = process.log.logger
     self.log = log
-    self.ownLog = ownLog
+    self.process = process
     self.machine = machine
     logWriter = LogWriter(log: log, memoryByteCount: machine.memoryByteCount)
-    self.version = version
     self.configuration = configuration
     self.names = names
     self.registry = registry
@@ -115,7 +118,7 @@ package actor RunningGateway {
         upstreamChanged: { upstream, change in log.report(change, of: upstream) },
         roomShort: { shortage in log.report(shortage) }),
       socketsMax: machine.socketsMax(snapshot.configuration, workers: workers),
-      memoryByteCountMax: Self.memoryByteCountMax(configuration.limits))
+      memoryByteCountMax: Self.memoryByteCountMax(configuration.limits), inherited: process.inheritance.sockets)
     link.connect(gateway, generation: snapshot.generation)
   }
 
@@ -145,17 +148,16 @@ package actor RunningGateway {
       await admin.stop()
       throw error
     }
+    try closeUnusedSockets()
     for (listener, port) in listeners { announce(listener, port) }
     announce(admin.all, "admin")
     announce(admin.metrics, "metrics")
   }
 
-  func announceReady() async {
-    var metadata: Logger.Metadata = ["workers": "\(gateway.workerCount)", "version": "\(version)"]
-    // What `/readyz` says, too.
-    let missing = await obstacles()
-    if !missing.isEmpty { metadata["but"] = "\(missing.joined(separator: ", "))" }
-    log.notice("ready", metadata: metadata)
+  private func closeUnusedSockets() throws {
+    let names = process.inheritance.sockets.closeRest()
+    guard let name = names.first, process.inheritance.mustBeUsed else { return }
+    throw UnusedSocketError(name: name)
   }
 
   private func announce(_ listener: Listener, _ port: Int) {
@@ -193,7 +195,9 @@ package actor RunningGateway {
   }
 
   private func reloadNow() async -> String? {
-    if isDraining { return "the gateway is stopping" }
+    if ending.hasBegun { return "the gateway is stopping" }
+    process.manager.report(.reloading)
+    defer { process.manager.report(.ready(summary)) }
     let failure: String
     switch read() {
     case .failure(let errors): failure = errors.description
@@ -243,6 +247,7 @@ package actor RunningGateway {
     if configuration.stateDirectory != snapshot.configuration.stateDirectory {
       log.warning("'state_directory' changes at the next start only")
     }
+    process.log.take(configuration.log)
     link.announce(generation: fresh.generation)
     let keySets = await registry.apply(issuers: configuration.issuers)
     await gateway.install(fresh, keySets: keySets, contexts: prepared.contexts)
@@ -272,14 +277,15 @@ package actor RunningGateway {
 
   private func takeOverAddresses() async {
     let resolved = configuration.resolved(by: await names.addresses)
-    if isDraining || resolved.upstreams == snapshot.configuration.upstreams { return }
+    if ending.hasBegun || resolved.upstreams == snapshot.configuration.upstreams { return }
     let fresh = Snapshot(snapshot, resolved: resolved)
     await gateway.installServers(of: fresh)
     snapshot = fresh
   }
 
   private func movedAdmin(to settings: Admin?) async throws -> AdminServers {
-    try await admin.moved(to: settings, for: self, connectionCountMax: machine.adminConnectionsMax)
+    try await admin.moved(
+      to: settings, for: self, connectionCountMax: machine.adminConnectionsMax, inherited: process.inheritance.sockets)
   }
 
   private func moveAdmin(to settings: Admin?) async throws {
@@ -339,23 +345,10 @@ package actor RunningGateway {
   /// Why the gateway should get no traffic now. Empty when it is ready.
   func obstacles() async -> [String] {
     var obstacles: [String] = []
-    if isDraining { obstacles.append("draining") }
+    if ending.hasBegun { obstacles.append("draining") }
     for (issuer, keySet) in zip(snapshot.configuration.issuers, await registry.snapshot()) where keySet == nil {
       obstacles.append("issuer \(issuer.name) has no keys")
     }
     return obstacles
-  }
-
-  // MARK: The end
-
-  /// Stops taking connections, lets requests finish within `drain_timeout`, writes the last log lines.
-  package func drain() async {
-    if isDraining { return }
-    isDraining = true
-    log.notice("draining", metadata: ["timeout": "\(snapshot.configuration.limits.drainTimeout)"])
-    await gateway.drain(timeout: snapshot.configuration.limits.drainTimeout)
-    if await !logWriter.flush() { log.error("the access log's destination accepts nothing, its last lines are lost") }
-    await admin.stop()
-    log.notice("stopped")
   }
 }

@@ -1,5 +1,6 @@
 // Listening sockets. Every worker has its own for each address (SO_REUSEPORT), so the kernel spreads connections and
 // nothing is handed from one loop to another. A Unix socket can be bound once only: one loop accepts for all of them.
+// Sockets that the process was started with may be more than there are workers, or fewer.
 
 import Configuration
 import Proxy
@@ -7,17 +8,17 @@ import TLS
 
 /// A listener on one loop. An object, so that a connection finds it without a look into a table.
 final class LoopListener {
-  /// Nil where another loop accepts for this one.
-  let socket: ListeningSocket?
+  /// Empty where another loop accepts for this one.
+  let sockets: [ListeningSocket]
   /// The listener's id in the counters.
   let counterID: Int
   var listener: Listener
 
-  init(socket: ListeningSocket?, counterID: Int, listener: Listener) {
-    self.socket = socket
+  init(sockets: [ListeningSocket], counterID: Int, listener: Listener) {
+    self.sockets = sockets
     self.counterID = counterID
     self.listener = listener
-    socket?.known = self
+    for socket in sockets { socket.known = self }
   }
 
   /// Nothing comes before a client's first request.
@@ -72,16 +73,28 @@ extension WorkerLoop {
         return .failure(ListenError(listener.address, reason: "it is not an address of this machine"))
       }
       let descriptor = try Descriptor.listening(on: address, isShared: mailboxes.isEmpty)
-      let socket = ListeningSocket(descriptor, key: listener.key, loop: self, mailboxes: mailboxes)
-      guard watch(socket, isAccepting ? .input : []) else {
-        descriptor.close()
-        return .failure(ListenError(listener.address, reason: "out of memory"))
-      }
-      listeners[listener.key] = LoopListener(socket: socket, counterID: counterID, listener: listener)
-      return .success(descriptor.localPort())
+      return listen(listener, on: [descriptor], counterID: counterID, spreadOver: mailboxes)
     } catch {
       return .failure(ListenError(listener.address, code: error.code))
     }
+  }
+
+  /// Accepts from sockets that listen already, which are this loop's from now on.
+  func listen(
+    _ listener: Listener, on descriptors: [Descriptor], counterID: Int, spreadOver mailboxes: [Mailbox] = []
+  ) -> Result<Int, ListenError> {
+    var sockets: [ListeningSocket] = []
+    for descriptor in descriptors {
+      let socket = ListeningSocket(descriptor, key: listener.key, loop: self, mailboxes: mailboxes)
+      guard watch(socket, isAccepting ? .input : []) else {
+        sockets.forEach(forget)
+        for descriptor in descriptors { descriptor.close() }
+        return .failure(ListenError(listener.address, reason: "out of memory"))
+      }
+      sockets.append(socket)
+    }
+    listeners[listener.key] = LoopListener(sockets: sockets, counterID: counterID, listener: listener)
+    return .success(descriptors.first?.localPort() ?? 0)
   }
 
   /// A client connected.
@@ -153,13 +166,14 @@ extension WorkerLoop {
   }
 
   /// Stops listening. The connections live on until ``retire(_:)``.
+  /// - Parameter isHandedOver: another process has the sockets, too, and listens on.
   /// - Returns: the listener's id in the counters. Nil when nobody listens there.
-  func stopListening(_ key: ListenerKey) -> Int? {
+  func stopListening(_ key: ListenerKey, isHandedOver: Bool) -> Int? {
     guard let closed = listeners.removeValue(forKey: key) else { return nil }
-    if let socket = closed.socket {
+    for socket in closed.sockets {
       forget(socket)
       socket.descriptor.close()
-      if case .unix(let path) = key.address { SocketFile.remove(path) }
+      if !isHandedOver, case .unix(let path) = key.address { SocketFile.remove(path) }
     }
     return closed.counterID
   }

@@ -74,7 +74,7 @@ extension WorkerLoop {
     if isAccepting == self.isAccepting { return }
     self.isAccepting = isAccepting
     for listener in listeners.values {
-      if let socket = listener.socket { change(socket, to: isAccepting ? .input : []) }
+      for socket in listener.sockets { change(socket, to: isAccepting ? .input : []) }
     }
   }
 

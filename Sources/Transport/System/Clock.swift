@@ -7,7 +7,7 @@ package enum Clock {
   package static func unixMilliseconds() -> Int64 { read(CLOCK_REALTIME) / 1_000_000 }
 
   /// Nanoseconds since some moment before the process began.
-  static func steadyNanoseconds() -> Int64 { read(CLOCK_MONOTONIC) }
+  package static func steadyNanoseconds() -> Int64 { read(CLOCK_MONOTONIC) }
 
   private static func read(_ clock: clockid_t) -> Int64 {
     var now = timespec()

@@ -103,13 +103,18 @@ extension Descriptor {
   }
 
   /// The port that a listening socket really has. 0 for a Unix socket.
-  func localPort() -> Int {
+  func localPort() -> Int { localAddress()?.port ?? 0 }
+
+  /// The address of a socket as the configuration writes it. Nil for a family that it does not know.
+  func localName() -> String? { localAddress()?.name }
+
+  private func localAddress() -> SocketAddress? {
     var storage = sockaddr_storage()
     var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
     // SAFETY: as for accept.
-    _ = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+    let status = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe getsockname(number, $0, &size) }
     }
-    return SocketAddress(storage, size: size).port
+    return status == 0 ? SocketAddress(storage, size: size) : nil
   }
 }

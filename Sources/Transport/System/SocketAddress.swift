@@ -56,6 +56,21 @@ struct SocketAddress {
     }
   }
 
+  /// As ``Address/description`` writes it. Nil for another family, and for a Unix socket without a path.
+  var name: String? {
+    switch family {
+    case AF_INET, AF_INET6: return Address(host: peer.text, port: UInt16(clamping: port)).description
+    case AF_UNIX:
+      let path = read(as: sockaddr_un.self) { address in
+        // SAFETY: the field's bytes are read as they are.
+        unsafe withUnsafeBytes(of: address.sun_path) { unsafe Array($0) }
+      }
+      let text = String(decoding: path.prefix { $0 != 0 }, as: UTF8.self)
+      return text.isEmpty ? nil : Address.unix(path: text).description
+    default: return nil
+    }
+  }
+
   // SAFETY: the pointer is to this value's own storage and lives for the body's time.
   func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
     unsafe withUnsafePointer(to: storage) { pointer in

@@ -372,6 +372,9 @@ final class WorkerLoop {
     runCommands()
   }
 
+  /// Cuts off what a drain would still wait for.
+  func endDrain() { if drainDeadline != .max { drainDeadline = 0 } }
+
   private func finishDrain() {
     flushLog()
     for call in onDrained { call() }

@@ -7,8 +7,6 @@ import ControlPlane
 import Demo
 import Foundation
 import NIOPosix
-import ServiceLifecycle
-import UnixSignals
 
 struct Demo: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -43,16 +41,13 @@ struct Demo: AsyncParsableCommand {
     // Ends with the gateway, whether or not it came to speak.
     let announcement = Task { [script] in try await Self.announce(script) }
     defer { announcement.cancel() }
-    try await ServiceGroup(
-      services: [GatewayService(gateway, signals: signals)], gracefulShutdownSignals: [.sigterm, .sigint],
-      logger: Self.log.logger
-    ).run()
+    await GatewayService(gateway, signals: signals).run()
     await issuer.stop()
     await echo.stop()
     await Self.log.flush()
   }
 
-  private static let log = OwnLog(hasNotices: false)
+  private static let log = OwnLog(rules: OwnLogRules(level: .warning))
 
   private func startGateway(_ text: String) async throws -> RunningGateway {
     let read: ConfigurationSource = {
@@ -63,7 +58,8 @@ struct Demo: AsyncParsableCommand {
     let loaded = try readOrExit(read)
     do {
       return try await RunningGateway.start(
-        loaded.configuration, reading: read, version: Catraca.version, log: Self.log)
+        loaded.configuration, reading: read,
+        process: ProcessFacts(version: Catraca.version, file: "demo.conf", log: Self.log))
     } catch {
       await Self.log.flush()
       printError("catraca: cannot start: \(error)")

@@ -4,8 +4,7 @@ import ArgumentParser
 import Configuration
 import ControlPlane
 import Foundation
-import ServiceLifecycle
-import UnixSignals
+import Transport
 
 struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Start the gateway.")
@@ -14,32 +13,34 @@ struct Run: AsyncParsableCommand {
   var file = "gateway.conf"
 
   func run() async throws {
+    let environment = ProcessInfo.processInfo.environment
+    let inheritance: Inheritance
+    do {
+      inheritance = try Inheritance.read(environment)
+    } catch {
+      printError("catraca: cannot start: \(error)")
+      throw ExitCode(1)
+    }
     let log = OwnLog()
     let signals = await GatewayService.trapSignals()
     raiseDescriptorLimit()
     let file = file
     let read: ConfigurationSource = {
       ConfigurationReader.load(
-        path: file, environment: ProcessInfo.processInfo.environment, checkCertificates: CertificateCheck.findings)
+        path: file, environment: environment, checkCertificates: CertificateCheck.findings)
     }
     let loaded = try readOrExit(read)
-    let gateway: RunningGateway
     do {
-      gateway = try await RunningGateway.start(
-        loaded.configuration, reading: read, version: Catraca.version, log: log)
+      let gateway = try await RunningGateway.start(
+        loaded.configuration, reading: read,
+        process: ProcessFacts(
+          version: Catraca.version, file: file, log: log, environment: environment, arguments: CommandLine.arguments,
+          inheritance: inheritance))
+      await GatewayService(gateway, signals: signals).run()
     } catch {
       await log.flush()
       printError("catraca: cannot start: \(error)")
       throw ExitCode(1)
-    }
-    let services = ServiceGroup(
-      services: [GatewayService(gateway, signals: signals)], gracefulShutdownSignals: [.sigterm, .sigint],
-      logger: log.logger)
-    do {
-      try await services.run()
-    } catch {
-      await log.flush()
-      throw error
     }
     await log.flush()
   }

@@ -47,9 +47,9 @@ struct KeyOutageTests {
     #expect(try await door.verdict(issuer.token()) == "passed")
     let log = door.gateway.standardError
     let loaded = try #require(log.firstIndex { $0.hasSuffix("keys loaded") })
-    let listening = try #require(log.firstIndex { $0.hasSuffix("] listening") })
+    let listening = try #require(log.firstIndex { $0.contains(" notice listening ") })
     #expect(loaded < listening)
-    #expect(log.last { $0.hasSuffix("] ready") }?.contains("but=") == false)
+    #expect(log.last { $0.contains(" notice ready: ") }?.contains("but=") == false)
   }
 
   @Test("An issuer that does not answer holds the start up for a moment only, and the log says what is missing")
@@ -58,7 +58,7 @@ struct KeyOutageTests {
     issuer.server.putAll(.hang)
     let door = try await TokenDoor.start(issuers: issuer.configuration(name: "sleeper"), auth: "sleeper")
     #expect(try await door.verdict(issuer.token()) == "keys_unavailable")
-    let ready = try #require(door.gateway.standardError.last { $0.hasSuffix("] ready") })
+    let ready = try #require(door.gateway.standardError.last { $0.contains(" notice ready: ") })
     #expect(ready.contains("but=issuer sleeper has no keys"), "\(ready)")
   }
 

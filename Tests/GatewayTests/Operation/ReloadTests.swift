@@ -33,7 +33,7 @@ struct ReloadTests {
     #expect(try await client.get("/a").text == "one")
     try gateway.write(configuration: file("two"))
     gateway.signal(SIGHUP)
-    _ = try await gateway.waitForLog("reloaded") { $0.hasSuffix("] reloaded") }
+    _ = try await gateway.waitForLog("reloaded") { $0.contains(" notice reloaded ") }
     #expect(try await client.get("/a").text == "two")
     gateway.signal(SIGHUP)
     try await gateway.waitForMetrics("two reloads") { $0.sum("catraca_config_reloads_total", ["result": "ok"]) == 2 }
@@ -44,7 +44,7 @@ struct ReloadTests {
     let gateway = try await GatewayProcess.start(file("one"))
     gateway.signal(SIGHUP)
     gateway.signal(SIGUSR1)
-    _ = try await gateway.waitForLog("reloaded") { $0.hasSuffix("] reloaded") }
+    _ = try await gateway.waitForLog("reloaded") { $0.contains(" notice reloaded ") }
     _ = try await gateway.waitForLog("reopened") { $0.contains("access log reopened") }
     #expect(try await gateway.get("/a").text == "one")
   }
@@ -214,7 +214,7 @@ struct ReloadTests {
     try gateway.write(configuration: file("two", more: "admin: { address: \"127.0.0.2:0\" }"))
     #expect(try await gateway.reload().status == 200)
     let line = try await gateway.waitForLog("the new admin address") {
-      $0.contains("address=127.0.0.2:") && $0.hasSuffix("] admin")
+      $0.contains(" notice admin address=127.0.0.2:")
     }
     let port = try #require(line.firstMatch(of: /127\.0\.0\.2:(\d+)/)?.1)
     let curl = try await ChildProcess.run("curl", ["-s", "http://127.0.0.2:\(port)/healthz"])

@@ -90,7 +90,7 @@ struct StartTests {
       #expect(output.isEmpty)
       #expect(
         errors.contains("cannot start: cannot listen on 127.0.0.1:\(other.port): the address is in use"), "\(errors)")
-      #expect(!errors.contains("] ready"))
+      #expect(!errors.contains(" notice ready"))
     }
   }
 

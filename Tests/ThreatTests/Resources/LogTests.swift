@@ -40,7 +40,7 @@ struct LogTests {
     #expect(try await gateway.waitForExit() == 0)
     let said = gateway.standardError
     let order = ["listening", "ready", "TLS to an upstream failed", "draining", "stopped"].map { words in
-      said.firstIndex { $0.hasSuffix(words) }
+      said.firstIndex { $0.contains(" \(words)") }
     }
     #expect(order.allSatisfy { $0 != nil } && order.compactMap(\.self) == order.compactMap(\.self).sorted(), "\(said)")
   }

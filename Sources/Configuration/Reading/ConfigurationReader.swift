@@ -20,13 +20,15 @@ package enum ConfigurationReader {
   ///   - folder: Where relative paths begin.
   ///   - environment: For `${NAME}`.
   ///   - checkCertificates: Called once for each reference to files of TLS, which are not read here.
+  ///   - isComplete: Whether files and variables must be there. Without them, the result is good for its findings only.
   package static func read(
     text: String, file: String, folder: String, environment: [String: String],
     readFile: @escaping (String) throws -> [UInt8],
-    checkCertificates: @escaping (CertificateReference) -> [CertificateFinding] = { _ in [] }
+    checkCertificates: @escaping (CertificateReference) -> [CertificateFinding] = { _ in [] }, isComplete: Bool = true
   ) -> Result<Loaded, ConfigurationErrors> {
     let reading = Reading(
-      file: file, folder: folder, environment: environment, readFile: readFile, checkCertificates: checkCertificates)
+      file: file, folder: folder, environment: environment, readFile: readFile, checkCertificates: checkCertificates,
+      isComplete: isComplete)
     var configuration: GatewayConfiguration?
     if let root = YAMLSource.tree(of: text, reading: reading) { configuration = reading.gateway(root) }
     var seen: Set<Diagnostic> = []
@@ -40,24 +42,28 @@ package enum ConfigurationReader {
     return .success(Loaded(configuration: configuration, warnings: sorted, certificates: reading.certificates))
   }
 
-  /// The model of the file at `path`. Messages name it as it is given here, relative paths begin in its folder.
+  /// The model of the file at `path`. Messages name it as it is given here, or by `name`. Relative paths begin in its
+  /// folder.
   package static func load(
-    path: String, environment: [String: String],
-    checkCertificates: @escaping (CertificateReference) -> [CertificateFinding]
+    path: String, shownAs name: String? = nil, environment: [String: String],
+    checkCertificates: @escaping (CertificateReference) -> [CertificateFinding], isComplete: Bool = true
   ) -> Result<Loaded, ConfigurationErrors> {
+    let file = name ?? path
     let bytes: [UInt8]
     do {
       bytes = try readWholeFile(path)
     } catch {
-      return .failure(single("cannot be read: \(error)", path))
+      return .failure(single("cannot be read: \(error)", file))
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      return .failure(single("the file is not UTF-8 text", path, at: firstInvalidPosition(bytes)))
+      return .failure(single("the file is not UTF-8 text", file, at: firstInvalidPosition(bytes)))
     }
-    let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ""
+    // What has another name is no file of a folder.
+    let folder =
+      name != nil ? "" : path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ""
     return read(
-      text: text, file: path, folder: folder, environment: environment, readFile: readWholeFile,
-      checkCertificates: checkCertificates)
+      text: text, file: file, folder: folder, environment: environment, readFile: readWholeFile,
+      checkCertificates: checkCertificates, isComplete: isComplete)
   }
 
   private static func single(_ message: String, _ file: String, at position: SourcePosition = .start)

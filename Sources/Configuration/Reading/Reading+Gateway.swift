@@ -24,7 +24,7 @@ extension Reading {
     }
     checkAdmin(file, at: section["admin"]?.position ?? section["listeners"]?.position ?? section.position)
     // A misspelt reference would make its target look unused.
-    if errorCount == 0 {
+    if errorCount == 0, !lacksValues {
       warnUnused(section["issuers"], names.usedIssuers, "issuer")
       warnUnused(section["upstreams"], names.usedUpstreams, "upstream")
       warnUnused(section["rate_limits"], names.usedRateLimits, "rate_limit")

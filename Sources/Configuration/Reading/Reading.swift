@@ -17,11 +17,16 @@ final class Reading {
   var route = RouteContext()
   private var redaction = Redaction()
   private var unreadable: Set<SourcePosition> = []
+  /// Whether files and variables that are missing are mistakes.
+  private let isComplete: Bool
+  /// A value is left out because this machine does not have it.
+  private(set) var lacksValues = false
 
   init(
     file: String, folder: String, environment: [String: String], readFile: @escaping (String) throws -> [UInt8],
-    checkCertificates: @escaping (CertificateReference) -> [CertificateFinding] = { _ in [] }
+    checkCertificates: @escaping (CertificateReference) -> [CertificateFinding] = { _ in [] }, isComplete: Bool = true
   ) {
+    self.isComplete = isComplete
     self.file = file
     self.folder = folder
     self.environment = environment
@@ -41,6 +46,13 @@ final class Reading {
     unreadable.insert(position)
   }
 
+  /// A value that this machine does not have.
+  private func lack(_ position: SourcePosition, _ message: String) {
+    if isComplete { return errorInValue(position, message) }
+    unreadable.insert(position)
+    lacksValues = true
+  }
+
   func warn(_ position: SourcePosition, _ message: String) {
     diagnostics.append(Diagnostic(.warning, file: file, position: position, message: fit(message, at: position)))
   }
@@ -58,6 +70,7 @@ final class Reading {
   /// Notes files with certificates or keys, and reports at their positions what the caller finds wrong with them.
   func note(_ reference: CertificateReference) {
     certificates.append(reference)
+    if !isComplete { return }
     for finding in checkCertificates(reference) {
       switch finding.severity {
       case .error: error(finding.position, finding.message.visible)
@@ -127,7 +140,7 @@ extension Reading {
       return value
     }
     if parts.count == 2 { return String(parts[1]) }
-    errorInValue(position, "the environment has no variable \(name): set it, or write ${\(name):-default}")
+    lack(position, "the environment has no variable \(name): set it, or write ${\(name):-default}")
     return nil
   }
 
@@ -169,7 +182,7 @@ extension Reading {
       }
       return bytes
     } catch {
-      self.error(position, "the file \(path.quoted) cannot be read: \(error)")
+      lack(position, "the file \(path.quoted) cannot be read: \(error)")
       return nil
     }
   }

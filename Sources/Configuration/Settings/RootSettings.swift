@@ -85,8 +85,8 @@ extension SettingTable {
   package static let all: [SettingTable] = [
     GatewayConfiguration.settings.table, TrustedProxies.settings.table, Listener.settings.table,
     ListenerTLS.settings.table, CertificateFiles.settings.table, DNS.settings.table, Admin.settings.table,
-    AccessLog.settings.table, OwnLogRules.settings.table, Limits.settings.table, Issuer.settings.table, Upstream.settings.table,
-    Upstream.Server.settings.table, StickyCookie.settings.table, UpstreamTLS.settings.table,
+    AccessLog.settings.table, OwnLogRules.settings.table, Limits.settings.table, Issuer.settings.table,
+    Upstream.settings.table, Upstream.Server.settings.table, StickyCookie.settings.table, UpstreamTLS.settings.table,
     HealthCheck.settings.table, Ejection.settings.table, RequestQueue.settings.table, AdaptiveLimit.settings.table,
     Retry.settings.table, RateLimit.sharedSettings.table, Route.settings.table, Split.Share.settings.table,
     TokenRequirement.settings.table, RateLimit.routeSettings.table, CORS.settings.table,

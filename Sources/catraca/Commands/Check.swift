@@ -52,7 +52,7 @@ struct Check: ParsableCommand {
     let file = name == "-" ? "standard input" : name
     let result = ConfigurationReader.load(
       path: name == "-" ? "/dev/stdin" : name, shownAs: file, environment: ProcessInfo.processInfo.environment,
-      looksAtFiles: !noFiles, checkCertificates: CertificateCheck.findings)
+      checkCertificates: CertificateCheck.findings, isComplete: !noFiles)
     // Of a file that is read again for its lines. What cannot be read again has none.
     let text = name == "-" ? "" : (try? readWholeFile(name)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     switch result {
@@ -69,7 +69,9 @@ struct Check: ParsableCommand {
       switch format {
       case .text:
         printError("\(finding)")
-        if isatty(STDERR_FILENO) == 1, let excerpt = Excerpt.text(of: finding.place, in: lines) { printError(excerpt) }
+        if isatty(STDERR_FILENO) == 1, let excerpt = Excerpt.text(of: finding.position, in: lines) {
+          printError(excerpt)
+        }
       case .json: try output(FindingText.json(finding) + "\n")
       case .github: try output(FindingText.annotation(finding) + "\n")
       }

@@ -4,22 +4,22 @@ import Bytes
 import Configuration
 import JSON
 
-/// The line that a finding speaks of, with a mark under the place.
+/// The line that a finding speaks of, with a mark under its position.
 enum Excerpt {
-  /// LIMIT: a longer line is shown around the place.
+  /// LIMIT: a longer line is shown around the position.
   private static let scalarCountMax = 100
 
-  /// Nil for a place outside of the lines.
-  static func text(of place: Place, in lines: [Substring]) -> String? {
-    guard lines.indices.contains(place.line - 1) else { return nil }
-    let scalars = Array(lines[place.line - 1].unicodeScalars)
-    let column = min(max(place.column - 1, 0), scalars.count)
+  /// Nil for a position outside of the lines.
+  static func text(of position: SourcePosition, in lines: [Substring]) -> String? {
+    guard lines.indices.contains(position.line - 1) else { return nil }
+    let scalars = Array(lines[position.line - 1].unicodeScalars)
+    let column = min(max(position.column - 1, 0), scalars.count)
     let start = max(0, column - scalarCountMax / 2)
     let shown = scalars[start..<min(scalars.count, start + scalarCountMax)]
     var line = ""
     // A tab is one column here, as it is one scalar. Nothing may move a terminal's cursor.
     for scalar in shown { line.unicodeScalars.append(scalar.properties.generalCategory == .control ? " " : scalar) }
-    let number = "\(place.line)"
+    let number = "\(position.line)"
     return "  \(number) | \(line)\n  \(String(repeating: " ", count: number.count)) | "
       + String(repeating: " ", count: column - start) + "^"
   }
@@ -33,7 +33,7 @@ enum FindingText {
     JSONWriter.append(string: finding.severity == .error ? "error" : "warning", to: &line)
     line.append(",\"file\":")
     JSONWriter.append(string: finding.file, to: &line)
-    line.append(text: ",\"line\":\(finding.place.line),\"column\":\(finding.place.column),\"message\":")
+    line.append(text: ",\"line\":\(finding.position.line),\"column\":\(finding.position.column),\"message\":")
     JSONWriter.append(string: finding.message, to: &line)
     line.append("}")
     return String(decoding: line.span.copied(), as: UTF8.self)
@@ -43,7 +43,8 @@ enum FindingText {
   static func annotation(_ finding: Diagnostic) -> String {
     let kind = finding.severity == .error ? "error" : "warning"
     let file = escaped(finding.file).replacing(":", with: "%3A").replacing(",", with: "%2C")
-    return "::\(kind) file=\(file),line=\(finding.place.line),col=\(finding.place.column)::\(escaped(finding.message))"
+    return
+      "::\(kind) file=\(file),line=\(finding.position.line),col=\(finding.position.column)::\(escaped(finding.message))"
   }
 
   private static func escaped(_ text: String) -> String {

@@ -1,0 +1,92 @@
+// `catraca check` for people and for pipelines: several files, standard input, warnings that count, findings that
+// programs read, and a machine that has neither the files nor the variables.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Check")
+struct CheckTests {
+  private static let good = """
+    listeners: [{ address: "127.0.0.1:0" }]
+    routes: [{ path: /, auth: public, respond: { status: 200 } }]
+    """
+  /// An issuer that no route uses.
+  private static let doubtful =
+    good + "\nissuers: { login: { issuer: \"https://login.example.com/\", audiences: [api] } }\n"
+  private static let bad = "listeners: [{ address: \"127.0.0.1:0\" }]\nroutes: [{ path: orders, auth: public }]\n"
+
+  private func check(_ arguments: String..., files: [String: String]) async throws -> (
+    status: Int32, standardOutput: String, standardError: String
+  ) {
+    try await GatewayProcess.run(["check"] + arguments, files: files)
+  }
+
+  @Test("Several files are checked in one run, and one bad file is enough to fail")
+  func severalFiles() async throws {
+    let files = ["a.conf": Self.good, "b.conf": Self.bad, "c.conf": Self.good]
+    let ran = try await check("a.conf", "b.conf", "c.conf", files: files)
+    #expect(ran.status == 1)
+    #expect(ran.standardOutput.contains("a.conf: ok, 1 route") && ran.standardOutput.contains("c.conf: ok"))
+    #expect(ran.standardError.contains("b.conf:2:"))
+    #expect(try await check("a.conf", "c.conf", files: files).status == 0)
+  }
+
+  @Test("With --strict, a warning fails the check")
+  func strict() async throws {
+    let files = ["a.conf": Self.doubtful, "b.conf": Self.good]
+    let lenient = try await check("a.conf", files: files)
+    #expect(
+      lenient.status == 0 && lenient.standardError.contains("a.conf:3:") && lenient.standardError.contains("warning"))
+    #expect(try await check("--strict", "a.conf", files: files).status == 1)
+    #expect(try await check("--strict", "b.conf", files: files).status == 0)
+  }
+
+  @Test("Findings can be objects a line, or annotations of a workflow")
+  func formats() async throws {
+    let files = ["a.conf": Self.bad]
+    let json = try await check("--format", "json", "a.conf", files: files)
+    #expect(json.status == 1 && json.standardError.isEmpty)
+    for line in json.standardOutput.split(separator: "\n") {
+      let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      #expect(object?["file"] as? String == "a.conf" && object?["line"] as? Int == 2)
+      #expect(object?["severity"] as? String == "error" && (object?["message"] as? String)?.isEmpty == false)
+    }
+    #expect(!json.standardOutput.isEmpty)
+    let github = try await check("--format", "github", "a.conf", files: files)
+    #expect(github.status == 1)
+    for line in github.standardOutput.split(separator: "\n") {
+      #expect(line.hasPrefix("::error file=a.conf,line=2,col="), "\(line)")
+    }
+  }
+
+  @Test("With --no-files, the machine needs neither the files nor the variables, and mistakes are still found")
+  func withoutFiles() async throws {
+    let text = """
+      listeners:
+        - { address: "127.0.0.1:0", tls: { certificates: [{ certificate: none.crt, key: none.key }] } }
+      issuers: { login: { issuer: "${CATRACA_NO_SUCH}", audiences: [api], jwks: none.json } }
+      upstreams: { u: { servers: ["${CATRACA_NO_SUCH}:80"] } }
+      routes:
+        - { path: /a, auth: login, upstream: u }
+        - { path: /b, auth: public, respond: { status: 200, body: file:none.html } }
+      """
+    let files = ["a.conf": text, "b.conf": text.replacing("upstream: u }", with: "upstream: v }")]
+    #expect(try await check("a.conf", files: files).status == 1)
+    let ran = try await check("--no-files", "--strict", "a.conf", files: files)
+    #expect(ran.status == 0, "\(ran)")
+    let misspelt = try await check("--no-files", "b.conf", files: files)
+    #expect(misspelt.status == 1 && misspelt.standardError.contains("'v'"), "\(misspelt)")
+  }
+
+  @Test("Standard input is checked as -")
+  func standardInput() async throws {
+    for (text, status) in [(Self.good, 0), (Self.bad, 1)] as [(String, Int32)] {
+      let ran = try await GatewayProcess.run(
+        ["check", "-"], files: ["a.conf": text],
+        launcher: ["/bin/sh", "-c", "exec \"$0\" \"$@\" < a.conf"])
+      #expect(ran.status == status, "\(ran)")
+      #expect((ran.standardOutput + ran.standardError).contains("standard input:"), "\(ran)")
+    }
+  }
+}

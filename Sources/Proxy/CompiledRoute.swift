@@ -91,8 +91,8 @@ package final class CompiledRoute: Sendable {
     tokenIssuers = requirement?.issuers ?? []
     tokenSources = requirement?.sources ?? []
     isTokenOptional = requirement?.isOptional ?? false
-    access = AccessRules(scopes: requirement?.scopes ?? [], claims: requirement?.claims ?? [])
-    scopeText = requirement?.scopes.joined(separator: " ") ?? ""
+    access = AccessRules(scopes: requirement?.scopes ?? ScopeRequirement(), claims: requirement?.claims ?? [])
+    scopeText = requirement?.scopes.names.joined(separator: " ") ?? ""
     headerSources = FieldNameSet(
       tokenSources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
     isAuthorizationSource = tokenSources.contains(.authorization)

@@ -1,6 +1,8 @@
 // What a route that requires a token leaves, and a route that requires less gets: the path with or without the slash at
 // its end, requests without its header, methods that it does not name (T77). Many services run the same code for those.
 
+import Tokens
+
 extension Reading {
   func warnUncovered(_ routes: [LocatedRoute]) {
     let known = routes.filter(\.isShapeKnown)
@@ -41,7 +43,7 @@ extension Route {
     if action.upstreams.isEmpty { return false }
     guard case .token(let others) = other.auth else { return false }
     guard case .token(let own) = auth, !own.isOptional else { return true }
-    return !Set(own.issuers).isSubset(of: others.issuers) || !Set(own.scopes).isSuperset(of: others.scopes)
+    return !Set(own.issuers).isSubset(of: others.issuers) || !own.scopes.implies(others.scopes)
       || !others.claims.allSatisfy(own.claims.contains)
   }
 }

@@ -127,8 +127,8 @@ package enum Authentication: Sendable, Equatable {
 package struct TokenRequirement: Sendable, Equatable {
   /// Indices into ``GatewayConfiguration/issuers``, at least one.
   package var issuers: [Int]
-  /// All of them must be in `scope` or `scp`.
-  package var scopes: [String] = []
+  /// They must be in `scope` or `scp`.
+  package var scopes = ScopeRequirement()
   /// Each must hold.
   package var claims: [ClaimRequirement] = []
   /// Tried in this order. The first place that holds a token counts.

@@ -90,10 +90,11 @@ extension Reading {
   }
 
   private func claimValue(_ node: SourceNode, _ claim: String) -> ClaimRequirement.Value? {
+    if case .mapping = node.content { return claimPattern(node) }
     guard case .scalar(let scalar) = node.content, !node.isNull else {
       error(
         node.position,
-        "the value of the claim \(claim.quoted) must be text, a whole number, true or false, not "
+        "the value of the claim \(claim.quoted) must be text, a whole number, true, false or a pattern, not "
           + (node.isNull ? "nothing" : node.kind)
       )
       return nil
@@ -112,6 +113,17 @@ extension Reading {
       return nil
     }
     return .string(scalar.text)
+  }
+
+  private func claimPattern(_ node: SourceNode) -> ClaimRequirement.Value? {
+    guard let pattern = ClaimPattern.settings.read(node, self) else { return nil }
+    switch (pattern.prefix, pattern.suffix) {
+    case (let prefix?, nil): return .prefix(prefix)
+    case (nil, let suffix?): return .suffix(suffix)
+    default:
+      error(node.position, "a claim's pattern has one of 'prefix' and 'suffix': write { prefix: \"repo:acme/\" }")
+      return nil
+    }
   }
 
   fileprivate func tokenSources(_ node: SourceNode, _ what: String) -> [TokenSource] {
@@ -167,8 +179,18 @@ extension TokenSource {
   fileprivate static let forms: [RequestValueForm] = [.cookie, .query, .header]
 }
 
+extension ValueType where Value == ScopeRequirement {
+  static let scopes = ValueType(
+    .any(
+      of: [ValueType<[String]>.scopeNames.form, .mapping(TokenRequirement.scopeSettings.table)], "list, or `{ any: list }`")
+  ) { node, reading, what in
+    if case .mapping = node.content { return TokenRequirement.scopeSettings.read(node, reading) }
+    return ValueType<[String]>.scopeNames.read(node, reading, what).map { ScopeRequirement($0) }
+  }
+}
+
 extension ValueType where Value == [String] {
-  static let scopes = ValueType.names("list", item: "a scope", check: scopeProblem)
+  static let scopeNames = ValueType.names("list", item: "a scope", check: scopeProblem)
 
   /// RFC 6749 §3.3.
   private static func scopeProblem(_ scope: String) -> String? {
@@ -201,9 +223,11 @@ extension ValueType where Value == [ClaimRequirement] {
   static let claims = ValueType(form) { node, reading, what in reading.claims(node, what) }
 
   private static let form: ValueForm = {
-    let value: JSONValue = ["type": ["string", "integer", "boolean"]]
+    let value: JSONValue = [
+      "anyOf": [["type": ["string", "integer", "boolean"]], ValueForm.mapping(ClaimPattern.settings.table).json]
+    ]
     return ValueForm(
-      "claim: value or list",
+      "claim: value, pattern or list of these",
       [
         "type": "object",
         "additionalProperties": ["anyOf": [value, ["type": "array", "minItems": 1, "items": value]]],

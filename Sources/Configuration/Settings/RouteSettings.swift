@@ -1,5 +1,7 @@
 // The keys of a route. What they require of each other is checked once all of them are read.
 
+import Tokens
+
 extension Route {
   static let settings = Settings<Route>(
     "routes[]", title: "a route", example: "- path: /orders/*",
@@ -111,17 +113,45 @@ extension TokenRequirement {
         "A token of any of these. No two may have the same `issuer` value.",
         required: "write issuers: [NAME], or auth: public"),
       Setting(
-        "scopes", \.scopes, .scopes, "All of them must be in `scope` (text) or `scp` (list). Otherwise: 403."),
+        "scopes", \.scopes, .scopes,
+        "All of them must be in `scope` (text) or `scp` (list), or one of them with `{ any: [a, b] }`. Otherwise: 403."
+      ),
       Setting(
         "claims", \.claims, .claims,
         "Each must hold. A list here is a choice. A claim that is a list must contain one. `true` and `12` are not the "
-          + "texts `\"true\"` and `\"12\"`."),
+          + "texts `\"true\"` and `\"12\"`. `{ prefix: \"repo:acme/\" }` and `{ suffix: … }` compare an end of a text."),
       Setting(
         "tokens_from", \.sources, .tokenSources,
         "Where tokens are looked for. A token in two of them is refused."),
       Setting(
         "optional", \.isOptional, .boolean,
         "`true` lets a request without a token pass as anonymous. A bad token is refused all the same."),
+    ])
+}
+
+extension TokenRequirement {
+  /// `scopes:` as a mapping.
+  static let scopeSettings = Settings<ScopeRequirement>(
+    "routes[].auth.scopes", title: "'scopes'", example: "scopes: { any: [orders.read, orders.admin] }",
+    blank: ScopeRequirement(isAny: true),
+    [
+      Setting(
+        "any", \.names, .scopeNames, "One of them is enough. A bare list requires all of them.",
+        required: "write any: [orders.read, orders.admin]")
+    ])
+}
+
+/// The form of a claim's value that is compared with an end of the text.
+struct ClaimPattern: Sendable {
+  var prefix: String?
+  var suffix: String?
+
+  static let settings = Settings<ClaimPattern>(
+    "routes[].auth.claims{}", title: "the claim's pattern", example: "sub: { prefix: \"repo:acme/\" }",
+    blank: ClaimPattern(),
+    [
+      Setting("prefix", \.prefix, .line(), "How the claim's text begins."),
+      Setting("suffix", \.suffix, .line(), "How the claim's text ends."),
     ])
 }
 

@@ -92,6 +92,12 @@ package final class Caller {
     return true
   }
 
+  /// Whether one of the names is granted. Without any name, nothing is asked for.
+  package func hasScope(among names: [[UInt8]]) -> Bool {
+    for name in names where isGranted(name) { return true }
+    return names.isEmpty
+  }
+
   private func isGranted(_ name: [UInt8]) -> Bool {
     let bytes = self.bytes
     if Self.hasWord(name.span, in: bytes.span.extracting(credentialByteCount..<Int(wordsEnd))) { return true }
@@ -139,8 +145,20 @@ package final class Caller {
       case .string(let text): if claims.stringEquals(node, text.utf8.span) { return true }
       case .integer(let number): if claims.integer(at: node) == number { return true }
       case .boolean(let flag): if claims.boolean(at: node) == flag { return true }
+      case .prefix(let text): if textBegins(node, with: text.utf8.span) { return true }
+      case .suffix(let text): if textEnds(node, with: text.utf8.span) { return true }
       }
     }
     return false
+  }
+
+  private func textBegins(_ node: JSONDocument.Index, with beginning: Span<UInt8>) -> Bool {
+    guard let text = claims.stringBytes(at: node), text.count >= beginning.count else { return false }
+    return text.span.extracting(first: beginning.count).equals(beginning)
+  }
+
+  private func textEnds(_ node: JSONDocument.Index, with end: Span<UInt8>) -> Bool {
+    guard let text = claims.stringBytes(at: node), text.count >= end.count else { return false }
+    return text.span.extracting(last: end.count).equals(end)
   }
 }

@@ -30,6 +30,9 @@ package struct ClaimRequirement: Sendable, Equatable {
     case string(String)
     case integer(Int64)
     case boolean(Bool)
+    /// Text that begins or ends so. Never empty.
+    case prefix(String)
+    case suffix(String)
   }
 
   package var claim: ClaimPath
@@ -38,5 +41,27 @@ package struct ClaimRequirement: Sendable, Equatable {
   package init(claim: ClaimPath, values: [Value]) {
     self.claim = claim
     self.values = values
+  }
+}
+
+/// `scopes:` of a route.
+package struct ScopeRequirement: Sendable, Equatable {
+  package var names: [String]
+  /// One of them is enough.
+  package var isAny: Bool
+
+  package init(_ names: [String] = [], isAny: Bool = false) {
+    self.names = names
+    self.isAny = isAny
+  }
+
+  /// Whether a caller that has these always has the others, too.
+  package func implies(_ others: ScopeRequirement) -> Bool {
+    if others.names.isEmpty { return true }
+    let (own, theirs) = (Set(names), Set(others.names))
+    // One name is both all and any.
+    let isAny = isAny && own.count > 1
+    if others.isAny { return isAny ? own.isSubset(of: theirs) : !own.isDisjoint(with: theirs) }
+    return !isAny && own.isSuperset(of: theirs)
   }
 }

@@ -134,9 +134,9 @@ import Testing
   @Test("T30 Scopes are whole words of scope or elements of scp")
   func scopes() throws {
     let issuer = try TestIssuer()
-    func has(_ member: String, _ scopes: [String]) throws -> Bool {
+    func has(_ member: String, _ scopes: [String], isAny: Bool = false) throws -> Bool {
       let token = try issuer.verified(issuer.token(issuer.claims(",\(member)")))
-      return AccessRules(scopes: scopes, claims: []).refusal(of: token) == nil
+      return AccessRules(scopes: ScopeRequirement(scopes, isAny: isAny), claims: []).refusal(of: token) == nil
     }
     #expect(try has("\"scope\":\"orders:read orders:write\"", ["orders:read", "orders:write"]))
     #expect(try has("\"scope\":\"  a  b \"", ["b", "a"]))
@@ -153,6 +153,46 @@ import Testing
     ]
     for member in wrong { #expect(try !has(member, ["orders:read"]), "\(member)") }
     #expect(try !has("\"scope\":\"a\"", ["a", "b"]))
+    #expect(try has("\"scope\":\"openid b\"", ["a", "b"], isAny: true))
+    #expect(try has("\"scp\":[\"a\"]", ["a", "b"], isAny: true))
+    #expect(try !has("\"scope\":\"openid ab\"", ["a", "b"], isAny: true))
+  }
+
+  @Test(
+    "Scopes imply others only if each caller that has them has the others",
+    arguments: [
+      (["a"], false, [], false, true), (["a"], false, [], true, true), (["a", "b"], false, ["b"], false, true),
+      (["a"], false, ["a", "b"], false, false), (["a"], false, ["a", "b"], true, true),
+      (["c"], false, ["a", "b"], true, false), (["a", "b"], true, ["a"], false, false),
+      (["a", "b"], true, ["a", "b"], true, true), (["a", "b"], true, ["a", "b", "c"], true, true),
+      (["a", "b", "c"], true, ["a", "b"], true, false), (["a"], true, ["a"], false, true),
+      ([], false, ["a"], false, false),
+    ] as [([String], Bool, [String], Bool, Bool)])
+  func implied(own: [String], isAny: Bool, others: [String], isAnyOther: Bool, expected: Bool) {
+    let implies = ScopeRequirement(own, isAny: isAny).implies(ScopeRequirement(others, isAny: isAnyOther))
+    #expect(implies == expected)
+  }
+
+  @Test("A pattern is compared with an end of the text, byte by byte, in lists too")
+  func patterns() throws {
+    let issuer = try TestIssuer()
+    func holds(_ sub: String, _ value: ClaimRequirement.Value) throws -> Bool {
+      let token = try issuer.verified(issuer.token(issuer.claims(",\"repo\":\(sub)")))
+      let rules = AccessRules(
+        scopes: ScopeRequirement(), claims: [ClaimRequirement(claim: ClaimPath("repo"), values: [value])])
+      return rules.refusal(of: token) == nil
+    }
+    #expect(try holds("\"repo:acme/shop\"", .prefix("repo:acme/")))
+    #expect(try holds("\"repo:acme/\"", .prefix("repo:acme/")))
+    #expect(try holds("\"\\u0072epo:acme/shop\"", .prefix("repo:acme/")), "what is escaped is the same text")
+    #expect(try holds("[\"x\",\"repo:acme/shop\"]", .prefix("repo:acme/")))
+    #expect(try !holds("\"repo:acme-evil/shop\"", .prefix("repo:acme/")))
+    #expect(try !holds("\"xrepo:acme/\"", .prefix("repo:acme/")))
+    #expect(try !holds("\"repo\"", .prefix("repo:acme/")))
+    #expect(try !holds("7", .prefix("7")))
+    #expect(try holds("\"alice@example.com\"", .suffix("@example.com")))
+    #expect(try !holds("\"alice@example.com.evil\"", .suffix("@example.com")))
+    #expect(try !holds("\"\"", .suffix("@example.com")))
   }
 
   @Test("A route's claims hold by value and by type, in nested objects and in lists")
@@ -164,7 +204,8 @@ import Testing
           ",\"org\":{\"tier\":\"gold\",\"n\":5},\"org.id\":\"dotted\",\"https://x.example/roles\":[\"admin\",7,true],"
             + "\"verified\":true,\"a.b\":{\"c\":1},\"a\":{\"b\":{\"c\":2}},\"text\":\"g\\u006fld\",\"n\":null")))
     func holds(_ claim: String, _ values: ClaimRequirement.Value...) -> Bool {
-      let rules = AccessRules(scopes: [], claims: [ClaimRequirement(claim: ClaimPath(claim), values: values)])
+      let rules = AccessRules(
+        scopes: ScopeRequirement(), claims: [ClaimRequirement(claim: ClaimPath(claim), values: values)])
       return rules.refusal(of: token) == nil
     }
     #expect(holds("org.tier", .string("silver"), .string("gold")))
@@ -185,8 +226,8 @@ import Testing
     #expect(!holds("missing", .string("gold")))
     #expect(!holds("n", .string("null"), .integer(0), .boolean(false)))
     #expect(!holds("", .string("gold")))
-    #expect(AccessRules(scopes: ["a"], claims: []).refusal(of: token) == .scopeMissing)
-    let rules = AccessRules(scopes: [], claims: [ClaimRequirement(claim: ClaimPath("x"), values: [])])
+    #expect(AccessRules(scopes: ScopeRequirement(["a"]), claims: []).refusal(of: token) == .scopeMissing)
+    let rules = AccessRules(scopes: ScopeRequirement(), claims: [ClaimRequirement(claim: ClaimPath("x"), values: [])])
     #expect(rules.refusal(of: token) == .claimMismatch)
   }
 }

@@ -12,38 +12,20 @@ package final class CompiledRoute: Sendable {
   let counterID: Int
   package let name: String
   let isPublic: Bool
-  /// Whose tokens pass, where they are looked for, and whether one may be missing.
-  let tokenIssuers: [Int]
-  let tokenSources: [TokenSource]
-  let isTokenOptional: Bool
-  let access: AccessRules
-  /// The challenge's `scope` attribute.
-  let scopeText: String
-  let isAuthorizationSource: Bool
-  let isWebSocketProtocolSource: Bool
+  let token: TokenRules
   /// Who the caller is may follow from what browsers send for any page: a cookie, or the client's certificate.
   let isCredentialSentUnasked: Bool
-  let headerSources: FieldNameSet
-  /// Names of cookies and query parameters that may hold a token.
-  let cookieSources: [LenientName]
-  let querySources: [LenientName]
 
   let identity: IdentityRules
   let certificateFields: [(prefix: [UInt8], fact: ClientCertificateFact)]
   let isTokenForwarded: Bool
-  /// Removed from the request on the way up: `request_headers.remove` and the names that `set` replaces.
-  let requestDrops: FieldNameSet
+  /// `request_headers`, and the names that the gateway itself replaces.
+  let requestFields: CompiledHeaderRules
   /// A bit for each field that the file's rules replace or remove, so that the gateway does not write its own.
   let ruledFields: UInt64
-  /// Field lines to append, with their CRLFs.
-  let requestLines: [UInt8]
-  /// Fields of the upstream's answer that do not go on: those that rules replace or remove, and with `cors` its own.
-  let responseDrops: FieldNameSet
-  let responseLines: [UInt8]
-  /// Lines whose values have captures in them. See ``ClientRequest/fill(_:_:into:)``.
-  let requestTemplates: [FieldTemplate]
-  let responseTemplates: [FieldTemplate]
-  /// Whether the file's response rules speak of the type, so that a fixed answer does not.
+  /// `response_headers`, and with `cors` its own.
+  let responseFields: CompiledHeaderRules
+  /// Whether the file's response rules name the type, so that a fixed answer does not.
   let isTypeRuled: Bool
   let cors: CORSPolicy?
   /// Those that are asked before the token is looked at, and those that count by it.
@@ -52,11 +34,7 @@ package final class CompiledRoute: Sendable {
 
   /// What a path may have on this route.
   let keptOddities: PathOddities
-  let rewrite: Rewrite
-  /// Segments of the path that `strip_prefix` takes away. The route's own path begins with them.
-  let strippedSegmentCount: Int
-  /// Without a slash at its end.
-  let addPrefix: [UInt8]
+  let rewrite: CompiledRewrite
   let action: Action
   /// Whether the request goes to an upstream at all.
   let isProxied: Bool
@@ -88,47 +66,28 @@ package final class CompiledRoute: Sendable {
     name = route.name
     let requirement: TokenRequirement? = if case .token(let wanted) = route.auth { wanted } else { nil }
     isPublic = requirement == nil
-    tokenIssuers = requirement?.issuers ?? []
-    tokenSources = requirement?.sources ?? []
-    isTokenOptional = requirement?.isOptional ?? false
-    access = AccessRules(scopes: requirement?.scopes ?? ScopeRequirement(), claims: requirement?.claims ?? [])
-    scopeText = requirement?.scopes.names.joined(separator: " ") ?? ""
-    headerSources = FieldNameSet(
-      tokenSources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
-    isAuthorizationSource = tokenSources.contains(.authorization)
-    isWebSocketProtocolSource = tokenSources.contains(.webSocketProtocol)
+    token = TokenRules(requirement)
     self.identity = identity
     certificateFields = route.identity.headers.compactMap { header in
       if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }
     }
     isCredentialSentUnasked = !certificateFields.isEmpty || route.hasCookieSource
     isTokenForwarded = route.identity.isTokenForwarded
-    cookieSources = tokenSources.compactMap {
-      if case .value(.cookie(let name)) = $0 { LenientName(name) } else { nil }
-    }
-    querySources = tokenSources.compactMap { if case .value(.query(let name)) = $0 { LenientName(name) } else { nil } }
     let deadlineNames = route.deadlineHeader.map { [$0] } ?? []
-    requestDrops = FieldNameSet(route.requestHeaders.remove + route.requestHeaders.set.map(\.name) + deadlineNames)
+    requestFields = CompiledHeaderRules(route.requestHeaders, dropping: deadlineNames)
     ruledFields = (route.requestHeaders.remove + route.requestHeaders.set.map(\.name)).reduce(0) {
       $0 | foldedField(of: $1.utf8.span).bit
     }
-    requestLines = Self.lines(route.requestHeaders)
     cors = route.cors.map { CORSPolicy($0, methods: route.methods) }
     earlyRateLimits = rateLimits.filter { !$0.wantsToken }
     tokenRateLimits = rateLimits.filter(\.wantsToken)
-    responseDrops = FieldNameSet(
-      route.responseHeaders.remove + route.responseHeaders.set.map(\.name)
-        + (route.cors == nil ? [] : CORSPolicy.fieldNames) + ownFields)
-    responseLines = Self.lines(route.responseHeaders)
-    requestTemplates = Self.templates(route.requestHeaders)
-    responseTemplates = Self.templates(route.responseHeaders)
+    responseFields = CompiledHeaderRules(
+      route.responseHeaders, dropping: (route.cors == nil ? [] : CORSPolicy.fieldNames) + ownFields)
     isTypeRuled = (route.responseHeaders.remove + route.responseHeaders.set.map(\.name)).contains {
       $0.lowercased() == "content-type"
     }
     keptOddities = Self.keptOddities(of: route)
-    rewrite = route.rewrite
-    strippedSegmentCount = Self.prefix(route.rewrite.stripPrefix).count { $0 == 0x2F }
-    addPrefix = Self.prefix(route.rewrite.addPrefix)
+    rewrite = CompiledRewrite(route.rewrite)
     action = route.action
     isProxied = !route.action.upstreams.isEmpty
     upstream = route.action.upstreams.first ?? 0
@@ -150,20 +109,26 @@ package final class CompiledRoute: Sendable {
     let slash: PathOddities = route.encodedSlash == .keep ? .encodedSlash : []
     return route.isMerged ? slash : slash.union(.emptySegments)
   }
+}
+
+/// `rewrite`, `strip_prefix` and `add_prefix`.
+struct CompiledRewrite: Sendable {
+  /// The template that replaces the path. Empty without one.
+  let path: [TemplatePart]
+  /// Segments of the path that `strip_prefix` takes away. The route's own path begins with them.
+  let strippedSegmentCount: Int
+  /// Without a slash at its end.
+  let addPrefix: [UInt8]
+
+  init(_ rewrite: Rewrite) {
+    path = rewrite.path
+    strippedSegmentCount = Self.prefix(rewrite.stripPrefix).count { $0 == 0x2F }
+    addPrefix = Self.prefix(rewrite.addPrefix)
+  }
 
   private static func prefix(_ text: String?) -> [UInt8] {
     var bytes = Array((text ?? "").utf8)
     while bytes.last == 0x2F { bytes.removeLast() }
     return bytes
-  }
-
-  private static func lines(_ rules: HeaderRules) -> [UInt8] {
-    (rules.set + rules.add).filter(\.template.isEmpty).flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
-  }
-
-  private static func templates(_ rules: HeaderRules) -> [FieldTemplate] {
-    (rules.set + rules.add).filter { !$0.template.isEmpty }.map {
-      FieldTemplate(prefix: Array("\($0.name): ".utf8), value: $0.template)
-    }
   }
 }

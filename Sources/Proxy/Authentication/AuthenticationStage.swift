@@ -8,9 +8,9 @@ import Tokens
 extension Exchange {
   func authenticate() -> StageOutcome {
     guard let route, !route.isPublic else { return .next }
-    switch request.findToken(in: route.tokenSources) {
+    switch request.findToken(in: route.token.sources) {
     case .missing:
-      if route.isTokenOptional {
+      if route.token.isOptional {
         countAuthentication(.anonymous)
         return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
       }
@@ -52,18 +52,18 @@ extension Exchange {
     let isCurrent = snapshot.generation == worker.snapshot.generation
     if isCurrent,
       let known = worker.tokenCache.lookUp(
-        bytes, candidates: route.tokenIssuers, keySets: worker.keySets, now: now)
+        bytes, candidates: route.token.issuers, keySets: worker.keySets, now: now)
     {
       worker.counters.countTokenCache(isHit: true)
       return .caller(known)
     }
     worker.counters.countTokenCache(isHit: false)
     let credential = Credential(
-      bytes, issuers: route.tokenIssuers, rules: snapshot.issuerRules, byteCountMax: worker.verifier.tokenByteCountMax)
+      bytes, issuers: route.token.issuers, rules: snapshot.issuerRules, byteCountMax: worker.verifier.tokenByteCountMax)
     if case .opaque(let source) = credential { return .ask(source) }
     let begin = worker.steadyClock()
     let verdict = worker.verifier.verify(
-      bytes, candidates: route.tokenIssuers, issuers: snapshot.issuerRules,
+      bytes, candidates: route.token.issuers, issuers: snapshot.issuerRules,
       keySets: isCurrent ? worker.keySets : worker.keySets(for: snapshot), now: now)
     if case .caller(let caller) = verdict {
       remember(caller, route)
@@ -86,7 +86,7 @@ extension Exchange {
   private func authorize(_ caller: Caller, _ route: CompiledRoute) -> StageOutcome {
     self.caller = caller
     issuer = caller.issuer
-    if let refusal = route.access.refusal(of: caller) { return refuseToken(refusal) }
+    if let refusal = route.token.access.refusal(of: caller) { return refuseToken(refusal) }
     countAuthentication(.accepted)
     return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
   }

@@ -27,7 +27,9 @@ extension FieldFilter {
     while let pair = pairs.next(in: bytes) {
       let name = bytes.extracting(pair.name)
       let isForwarded = route.isTokenForwarded && verified == .cookie(pair.value)
-      if !isForwarded, route.cookieSources.contain(name) || route.cookieSources.contain(anyIn: pair.pair, of: bytes) {
+      if !isForwarded,
+        route.token.cookieSources.contain(name) || route.token.cookieSources.contain(anyIn: pair.pair, of: bytes)
+      {
         continue
       }
       if let stickyName, name.equals(stickyName) { continue }

@@ -16,7 +16,7 @@ struct FieldFilter {
 
   /// Whether cookies may be there that are not for the upstream.
   @inline(__always)
-  var isCookieCut: Bool { !route.cookieSources.isEmpty || stickyName != nil }
+  var isCookieCut: Bool { !route.token.cookieSources.isEmpty || stickyName != nil }
 
   /// Whether the page that the client comes from may have had a token in its query: on any route, since a page's
   /// pictures are on others (T90).
@@ -29,13 +29,13 @@ struct FieldFilter {
     switch field.folded {
     case .host, .xRequestID, .traceparent: return false
     case .tracestate: if !isTraceKept { return false }
-    case .authorization: if route.isAuthorizationSource, !request.isForwardedToken(field, route) { return false }
+    case .authorization: if route.token.isAuthorizationSource, !request.isForwardedToken(field, route) { return false }
     case .expect: return request.head.expectsContinue
     case .contentLength: if request.handshake.isRequested { return false }
     case .grpcTimeout: if isCallTimed { return false }
     case .secWebSocketKey: if request.head.connectProtocol != nil { return false }
     case .secWebSocketProtocol:
-      if route.isWebSocketProtocolSource, field.known != field.folded || !request.isProtocolForwarded(route) {
+      if route.token.isWebSocketProtocolSource, field.known != field.folded || !request.isProtocolForwarded(route) {
         return false
       }
     case .cookie: if isCookieCut { return false }
@@ -54,8 +54,8 @@ struct FieldFilter {
     {
       return false
     }
-    if !route.requestDrops.isEmpty, route.requestDrops.contains(name, hash: hash) { return false }
-    if !route.headerSources.isEmpty, route.headerSources.contains(name, hash: hash),
+    if !route.requestFields.drops.isEmpty, route.requestFields.drops.contains(name, hash: hash) { return false }
+    if !route.token.headerSources.isEmpty, route.token.headerSources.contains(name, hash: hash),
       !request.isForwardedToken(field, route)
     {
       return false
@@ -67,6 +67,6 @@ struct FieldFilter {
   @inline(__always)
   func rulesOut(_ field: FieldLine, named name: Span<UInt8>) -> Bool {
     field.isHopByHop || snapshot.identityDrops.contains(name, hash: field.foldedHash)
-      || route.requestDrops.contains(name, hash: field.foldedHash)
+      || route.requestFields.drops.contains(name, hash: field.foldedHash)
   }
 }

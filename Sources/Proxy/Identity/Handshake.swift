@@ -10,7 +10,7 @@ extension ClientRequest {
   mutating func writeHandshake(
     _ route: CompiledRoute, _ identifiers: inout RandomIdentifiers, into output: inout ByteQueue
   ) {
-    if route.isWebSocketProtocolSource, !isProtocolForwarded(route) { writeOfferedProtocols(into: &output) }
+    if route.token.isWebSocketProtocolSource, !isProtocolForwarded(route) { writeOfferedProtocols(into: &output) }
     if head.connectProtocol != nil { handshake.writeKey(&identifiers, into: &output) }
     output.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
   }

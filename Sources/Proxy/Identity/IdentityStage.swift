@@ -70,9 +70,9 @@ extension Exchange {
     // §8.2.2).
     if pool?.isMultiplexed ?? false, request.head.acceptsTrailers { upstreamHead.bytes.append("TE: trailers\r\n") }
     upstreamHead.writeVia(request.head.version)
-    upstreamHead.bytes.append(route.requestLines)
-    if !route.requestTemplates.isEmpty {
-      request.fill(route.requestTemplates, templateContext(route), into: &upstreamHead.bytes)
+    upstreamHead.bytes.append(route.requestFields.lines)
+    if !route.requestFields.templates.isEmpty {
+      request.fill(route.requestFields.templates, templateContext(route), into: &upstreamHead.bytes)
     }
     if let caller { route.identity.writeFields(of: caller, into: &upstreamHead.bytes) }
     if !route.certificateFields.isEmpty, let certificate = downstream?.client.security?.certificate {

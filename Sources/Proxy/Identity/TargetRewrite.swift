@@ -11,14 +11,14 @@ extension UpstreamHead {
   mutating func writePath(of target: borrowing NormalTarget, _ route: CompiledRoute) {
     let path = target.bytes.span.extracting(0..<target.pathCount)
     var start = 0
-    if route.strippedSegmentCount > 0, route.strippedSegmentCount <= target.segments.count {
+    if route.rewrite.strippedSegmentCount > 0, route.rewrite.strippedSegmentCount <= target.segments.count {
       // The route took these segments without their `;parameters` (T40), which go with them.
-      start = target.segments[route.strippedSegmentCount - 1].upperBound
+      start = target.segments[route.rewrite.strippedSegmentCount - 1].upperBound
       while start < path.count, path[start] != 0x2F { start += 1 }
     }
-    bytes.append(route.addPrefix)
+    bytes.append(route.rewrite.addPrefix)
     let rest = path.extracting(start..<path.count)
-    if rest.isEmpty, route.addPrefix.isEmpty { bytes.append("/") }
+    if rest.isEmpty, route.rewrite.addPrefix.isEmpty { bytes.append("/") }
     bytes.append(rest)
   }
 
@@ -86,7 +86,7 @@ extension CompiledRoute {
   ) {
     guard let query = target.query else { return }
     let bytes = target.bytes.span
-    if querySources.isEmpty {
+    if token.querySources.isEmpty {
       head.append(first)
       head.append(bytes.extracting(query))
       return
@@ -95,7 +95,7 @@ extension CompiledRoute {
     var isFirst = true
     while let pair = pairs.next(in: bytes) {
       let isForwarded = isTokenForwarded && verified == .query(pair.value)
-      if !isForwarded, querySources.contain(bytes.extracting(pair.name)) { continue }
+      if !isForwarded, token.querySources.contain(bytes.extracting(pair.name)) { continue }
       head.appendPair(pair.pair, of: bytes, isFirst: isFirst, first: first)
       isFirst = false
     }

@@ -37,7 +37,7 @@ extension GatewayAnswer {
     case .invalidToken: bearer + ", error=\"invalid_token\"\r\n"
     case .insufficientScope: bearer + ", error=\"insufficient_scope\"\r\n"
     case .insufficientScopeOfRoute:
-      bearer + ", error=\"insufficient_scope\"" + (route.map { ", scope=\"\($0.scopeText)\"" } ?? "") + "\r\n"
+      bearer + ", error=\"insufficient_scope\"" + (route.map { ", scope=\"\($0.token.scopeText)\"" } ?? "") + "\r\n"
     }
   }
 

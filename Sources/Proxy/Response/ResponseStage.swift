@@ -44,8 +44,8 @@ extension Exchange {
       if let plan = route.compression {
         framing = answer.compress(response, framing, plan, for: request.head, with: &worker.compressors)
       }
-      if !route.responseTemplates.isEmpty {
-        request.fill(route.responseTemplates, templateContext(route), into: &answer.addedLines)
+      if !route.responseFields.templates.isEmpty {
+        request.fill(route.responseFields.templates, templateContext(route), into: &answer.addedLines)
       }
     }
     downstream?.writeHead(response, framing: framing, of: self)
@@ -184,10 +184,10 @@ extension Exchange {
   /// The lines that the route's `response_headers` write.
   private var ruledLines: [UInt8] {
     guard let route else { return [] }
-    if route.responseTemplates.isEmpty { return route.responseLines }
+    if route.responseFields.templates.isEmpty { return route.responseFields.lines }
     var lines = ByteQueue()
-    request.fill(route.responseTemplates, templateContext(route), into: &lines)
-    return route.responseLines + lines.copied()
+    request.fill(route.responseFields.templates, templateContext(route), into: &lines)
+    return route.responseFields.lines + lines.copied()
   }
 
   // MARK: Lines of heads, for the codecs
@@ -235,7 +235,7 @@ extension Exchange {
     if takesNothingOut {
       answer.writeKept(trailers, nil, to: &lines)
     } else {
-      answer.writeKept(trailers, route?.responseDrops, to: &lines)
+      answer.writeKept(trailers, route?.responseFields.drops, to: &lines)
     }
   }
 
@@ -247,17 +247,17 @@ extension Exchange {
     if takesNothingOut {
       answer.writeKept(response, but: droppedBits, nil, to: &sink)
     } else {
-      answer.writeKept(response, but: droppedBits, route?.responseDrops, to: &sink)
+      answer.writeKept(response, but: droppedBits, route?.responseFields.drops, to: &sink)
     }
   }
 
   @inline(__always)
-  private var takesNothingOut: Bool { route?.responseDrops.isEmpty ?? true }
+  private var takesNothingOut: Bool { route?.responseFields.drops.isEmpty ?? true }
 
   /// The lines of the route's `response_headers`, and those that bind the client to a server.
   @inline(__always)
   private func writeRouteLines<Sink: HeadSink & ~Copyable>(to sink: inout Sink) {
-    if let route { sink.append(lines: route.responseLines) }
+    if let route { sink.append(lines: route.responseFields.lines) }
     if let server = delivery.serverToBind {
       sink.append(lines: isClientSecure ? server.secureBindingLines : server.bindingLines)
     }

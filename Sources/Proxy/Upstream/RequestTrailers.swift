@@ -28,6 +28,7 @@ extension Snapshot {
 extension CompiledRoute {
   /// Whether the route takes a field out of requests.
   fileprivate func cutsField(_ field: FieldLine, _ name: Span<UInt8>) -> Bool {
-    requestDrops.contains(name, hash: field.foldedHash) || headerSources.contains(name, hash: field.foldedHash)
+    requestFields.drops.contains(name, hash: field.foldedHash)
+      || token.headerSources.contains(name, hash: field.foldedHash)
   }
 }

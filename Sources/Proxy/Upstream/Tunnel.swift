@@ -40,10 +40,10 @@ enum TunnelEnding {
   ) -> TunnelEnding? {
     if route.webSocket == nil { return .routeWithdrawn }
     if route.isPublic { return nil }
-    guard let caller else { return route.isTokenOptional ? nil : .routeWithdrawn }
+    guard let caller else { return route.token.isOptional ? nil : .routeWithdrawn }
     let policy = old.configuration.issuers[caller.issuer].policy
-    let issuers = route.tokenIssuers.filter { fresh.configuration.issuers[$0].policy == policy }
-    if issuers.isEmpty || route.access.refusal(of: caller) != nil { return .routeWithdrawn }
+    let issuers = route.token.issuers.filter { fresh.configuration.issuers[$0].policy == policy }
+    if issuers.isEmpty || route.token.access.refusal(of: caller) != nil { return .routeWithdrawn }
     return issuers.contains { worker.isKept(caller.proof, by: $0) } ? nil : .keyWithdrawn
   }
 }

@@ -1,0 +1,35 @@
+// What `auth` of a route says of tokens, prepared.
+
+import Configuration
+import Tokens
+
+/// Whose tokens pass, where they are looked for, and whether one may be missing.
+struct TokenRules: Sendable {
+  let issuers: [Int]
+  let sources: [TokenSource]
+  let isOptional: Bool
+  let access: AccessRules
+  /// The challenge's `scope` attribute.
+  let scopeText: String
+  let isAuthorizationSource: Bool
+  let isWebSocketProtocolSource: Bool
+  let headerSources: FieldNameSet
+  /// Names of cookies and query parameters that may hold a token.
+  let cookieSources: [LenientName]
+  let querySources: [LenientName]
+
+  /// - Parameter requirement: nil where no token is looked at.
+  init(_ requirement: TokenRequirement?) {
+    issuers = requirement?.issuers ?? []
+    let sources = requirement?.sources ?? []
+    self.sources = sources
+    isOptional = requirement?.isOptional ?? false
+    access = AccessRules(scopes: requirement?.scopes ?? ScopeRequirement(), claims: requirement?.claims ?? [])
+    scopeText = requirement?.scopes.names.joined(separator: " ") ?? ""
+    isAuthorizationSource = sources.contains(.authorization)
+    isWebSocketProtocolSource = sources.contains(.webSocketProtocol)
+    headerSources = FieldNameSet(sources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
+    cookieSources = sources.compactMap { if case .value(.cookie(let name)) = $0 { LenientName(name) } else { nil } }
+    querySources = sources.compactMap { if case .value(.query(let name)) = $0 { LenientName(name) } else { nil } }
+  }
+}

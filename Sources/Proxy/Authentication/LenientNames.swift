@@ -1,5 +1,5 @@
 // Names of cookies and of query parameters as the most lenient service reads them. What such a service could take for
-// the token's place was verified, or it does not go on (T93).
+// the token's source was verified, or it does not go on (T93).
 
 import Bytes
 import HTTPWire

@@ -45,6 +45,7 @@ extension ClientRequest {
 }
 
 extension RequestHead {
+  @inline(__always)
   fileprivate var tokenInAuthorization: TokenSearch {
     guard count(of: .authorization) > 0, let field = first(.authorization) else { return .missing }
     if count(of: .authorization) > 1 { return .ambiguous }

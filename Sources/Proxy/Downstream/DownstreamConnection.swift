@@ -1,4 +1,4 @@
-// What every client connection has, whichever protocol it speaks: who is at its other end, and its place in the
+// What every client connection has, whichever protocol it speaks: who is at its other end, and its state in the
 // counters.
 
 import Bytes
@@ -52,15 +52,15 @@ package class DownstreamConnection: Connection {
   /// A new configuration or key set took over: tunnels and streams that it would not let in are ended.
   func reviewStreams(_ snapshot: Snapshot) {}
 
-  /// The gateway stops: open tunnels are ended with a word. False when there was none: the connection may be thrown
-  /// away.
+  /// The gateway stops: open tunnels are ended with a close frame. False when there was none: the connection may be
+  /// closed at once.
   func endTunnels() -> Bool { false }
 
   /// No request is under way, and nothing of one has come.
   var isUnused: Bool { false }
 
-  /// It is about to be closed for lack of room.
-  func sayGoodbye() {}
+  /// It is about to be closed for lack of room: where its protocol can say so, the client learns of it.
+  func announceClose() {}
 
   /// Idle connections are closed, the others after what they are at.
   func drain() {}

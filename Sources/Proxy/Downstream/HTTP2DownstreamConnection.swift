@@ -150,7 +150,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection, HTTP2Connection {
   override func deadlinePassed() {
     let now = worker.time.nanoseconds
     passDeadlines(at: now)
-    if now >= frameDeadline { return giveUp(.headerTimeout) }
+    if now >= frameDeadline { return end(.headerTimeout) }
     if now >= shutdownAt { shutDown() }
     if exchangeCount == 0 { trim() }
     if now >= idleAt { endIdle() }
@@ -158,8 +158,8 @@ final class HTTP2DownstreamConnection: DownstreamConnection, HTTP2Connection {
     flush()
   }
 
-  /// Ends the connection with a word why.
-  private func giveUp(_ reason: FailureReason) {
+  /// Ends the connection and reports the reason to the client.
+  private func end(_ reason: FailureReason) {
     session.fail(reason)
     // Though the client may take nothing: the close has a time of its own.
     fillOutput()
@@ -182,7 +182,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection, HTTP2Connection {
   override var isUnused: Bool { exchangeCount == 0 && session.openStreamCount == 0 }
 
   /// Streams that are on their way were not looked at, and may be sent again elsewhere (§6.8).
-  override func sayGoodbye() { session.shutDown() }
+  override func announceClose() { session.shutDown() }
 
   override func receivedEnd() {
     isInputEnded = true

@@ -34,8 +34,8 @@ extension Worker {
     idleClients.next(in: table, since: moment)
   }
 
-  /// A last word to a client whose connection is about to be closed, where its protocol has one.
-  package func prepareGivingUp(_ connection: DownstreamConnection) { connection.sayGoodbye() }
+  /// Announces to a client that its connection is about to be closed, where its protocol can.
+  package func announceClose(of connection: DownstreamConnection) { connection.announceClose() }
 
   /// The kept connection to a server that was not used for the longest time.
   package func longestIdleServer() -> UpstreamConnection? {

@@ -11,7 +11,7 @@ extension Exchange {
     guard let route, route.isProxied else { return .next }
     chooseUpstream(route)
     request.ensureID(from: &worker.randomIdentifiers)
-    if let left = request.head.maxForwards {
+    if request.head.method == .options, let left = request.head.maxForwards {
       if left == 0 { return .answer(GatewayAnswer(status: 204)) }
       request.maxForwardsLeft = left - 1
     }

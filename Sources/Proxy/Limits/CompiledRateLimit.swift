@@ -50,7 +50,7 @@ package struct RateLimiters: Sendable {
   private enum Owner: Hashable {
     case shared(String)
     /// By everything that distinguishes two routes, and the limit's index among those of its route.
-    case route(HostPattern, PathPattern, methods: [String], headers: [HeaderMatch], place: Int)
+    case route(HostPattern, PathPattern, methods: [String], headers: [HeaderMatch], index: Int)
   }
 
   private var limiters: [Identity: RateLimiter] = [:]
@@ -61,13 +61,13 @@ package struct RateLimiters: Sendable {
   init(_ configuration: GatewayConfiguration, after previous: RateLimiters?) {
     for route in configuration.routes {
       var compiled: [CompiledRateLimit] = []
-      for (place, use) in route.rateLimits.enumerated() {
+      for (index, use) in route.rateLimits.enumerated() {
         let limit: RateLimit
         let owner: Owner
         switch use {
         case .own(let own):
           limit = own
-          owner = .route(route.host, route.path, methods: route.methods, headers: route.headers, place: place)
+          owner = .route(route.host, route.path, methods: route.methods, headers: route.headers, index: index)
         case .shared(let index):
           limit = configuration.rateLimits[index]
           owner = .shared(limit.name)

@@ -34,7 +34,7 @@ struct MemoryShare {
   let bound: MemoryBound
   /// What this worker's connections hold.
   private(set) var byteCount = 0
-  private var toldByteCount = 0
+  private var reportedByteCount = 0
   /// New work is turned away: from seven eighths of the bound on, until three quarters are left.
   private(set) var isFull = false
   /// For so many ticks.
@@ -48,12 +48,12 @@ struct MemoryShare {
   mutating func move(by difference: Int) { byteCount += difference }
 
   /// Whether there may be something to do.
-  var hasMoved: Bool { isFull || abs(byteCount - toldByteCount) >= Self.pieceByteCount }
+  var hasMoved: Bool { isFull || abs(byteCount - reportedByteCount) >= Self.pieceByteCount }
 
   /// Reports to the others, and looks at the sum.
   mutating func settle(isTick: Bool = false) {
-    let used = bound.move(by: byteCount - toldByteCount)
-    toldByteCount = byteCount
+    let used = bound.move(by: byteCount - reportedByteCount)
+    reportedByteCount = byteCount
     let max = bound.byteCountMax
     isFull = isFull ? used > max / 4 * 3 : used > max / 8 * 7
     if !isFull { fullTickCount = 0 } else if isTick { fullTickCount += 1 }

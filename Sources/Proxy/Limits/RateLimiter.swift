@@ -10,7 +10,7 @@
 import Bytes
 
 /// The buckets of one limit. Its one question is asked with a time and answered at once. A stage may wait for its
-/// answer, so a store that a fleet shares could be asked in the same place.
+/// answer, so a store that a fleet shares could be asked instead.
 package final class RateLimiter: Sendable {
   /// How a request fared.
   struct Verdict: Equatable {
@@ -68,12 +68,12 @@ package final class RateLimiter: Sendable {
     let mark = Self.mark(of: tag)
     var hasEvicted = false
     while true {
-      let place = slot(of: tag, at: now, &hasEvicted) + Self.wayCount
-      var seen = words.load(place)
+      let index = slot(of: tag, at: now, &hasEvicted) + Self.wayCount
+      var seen = words.load(index)
       while seen & Self.markBits == mark {
         let debt = max(0, Self.time(of: seen) - now)
         if debt > capacity - interval { return verdict(false, debt: debt, hasEvicted) }
-        let found = words.exchange(place, from: seen, to: Self.moment(now &+ debt &+ interval, mark))
+        let found = words.exchange(index, from: seen, to: Self.moment(now &+ debt &+ interval, mark))
         if found == seen { return verdict(true, debt: debt + interval, hasEvicted) }
         seen = found
       }
@@ -133,7 +133,7 @@ package final class RateLimiter: Sendable {
     var free: Sight?
     var freeTime = Int64.max
     for step in 0..<Self.wayCount {
-      // Each key begins at a place of its own, so that new ones do not all go for the same slot.
+      // Each key begins at a slot of its own, so that new ones do not all go for the same slot.
       let slot = set + (Int(truncatingIfNeeded: tag) &+ step) & (Self.wayCount - 1)
       let sight = Sight(slot: slot, holder: words.load(slot), moment: words.load(slot + Self.wayCount))
       if sight.moment & Self.markBits == mark {

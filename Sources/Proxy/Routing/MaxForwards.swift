@@ -9,7 +9,6 @@ extension RequestHead {
 
   /// What an OPTIONS says in the right way. Anything else is passed on as it is.
   var maxForwards: UInt64? {
-    if method != .options { return nil }
     let bytes = bytes.span
     var found: UInt64?
     for index in fields.indices {

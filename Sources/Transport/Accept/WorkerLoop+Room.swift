@@ -83,7 +83,7 @@ extension WorkerLoop {
     let now = worker.time.nanoseconds
     if let idle = worker.longestIdleClient(since: now &- Self.idleNanoseconds), let socket = socket(of: idle) {
       worker.counters.countError(.idleGivenUp)
-      worker.prepareGivingUp(idle)
+      worker.announceClose(of: idle)
       socket.giveUp()
       return true
     }

@@ -18,24 +18,3 @@ enum Wait {
     }
   }
 }
-
-extension Exchange {
-  /// The wait's end has come, and what was waited for has not.
-  func waitEnded(_ wait: Wait) {
-    switch wait {
-    case .question(let question, _, _): refuse(unanswered(question))
-    case .permit: permitTimedOut()
-    case .retry: retryNow()
-    }
-  }
-
-  /// The exchange is over: nobody has to look for it any more.
-  func leaveWait() {
-    switch wait {
-    case .question: worker.questions.remove(self)
-    case .permit: delivery.pool?.leaveQueue(self)
-    case .retry, nil: break
-    }
-    wait = nil
-  }
-}

@@ -31,6 +31,13 @@ struct ResetRuleTests {
     #expect(checkedCount > 5)
   }
 
+  @Test("The exchange has at most 25 stored properties")
+  func exchange() throws {
+    let files = try Tree.sources.get()
+    let properties = files.flatMap { resets(in: $0) }.first { $0.type == "Exchange" }?.properties ?? []
+    #expect((1...25).contains(properties.count), "group them in values that reset themselves")
+  }
+
   private struct Reset {
     let type: String
     let line: SourceLine

@@ -1,5 +1,5 @@
-// What a passed deadline means for a slow client: the bytes that it has taken or sent since the last look distinguish
-// it from a stalled one.
+// What a passed deadline means: a wait is over, or the client is slow. The bytes that it has taken or sent since the
+// last look distinguish a slow client from a stalled one.
 
 import HTTPWire
 
@@ -41,5 +41,26 @@ extension Exchange {
   /// of gRPC from the beginning, it is a stream both ways, which lives as long as the server may be silent.
   private var bodyPatience: Int64 {
     answer.hasBegun || request.head.isGRPC ? max(snapshot.bodyTimeout, times.readTimeout) : snapshot.bodyTimeout
+  }
+
+  // MARK: Waits
+
+  /// The wait's end has come, and what was waited for has not.
+  func waitEnded(_ wait: Wait) {
+    switch wait {
+    case .question(let question, _, _): refuse(unanswered(question))
+    case .permit: permitTimedOut()
+    case .retry: retryNow()
+    }
+  }
+
+  /// The exchange is over: nobody has to look for it any more.
+  func leaveWait() {
+    switch wait {
+    case .question: worker.questions.remove(self)
+    case .permit: delivery.pool?.leaveQueue(self)
+    case .retry, nil: break
+    }
+    wait = nil
   }
 }

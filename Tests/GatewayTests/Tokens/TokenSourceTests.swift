@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 import Tokens
 
-@Suite("Places of tokens", .timeLimit(.minutes(10)))
-struct TokenPlaceTests {
+@Suite("Sources of tokens", .timeLimit(.minutes(10)))
+struct TokenSourceTests {
   private static let sources =
     "tokens_from: [authorization, \"cookie:sid\", \"query:access_token\", \"header:X-Token\"]"
 

@@ -40,7 +40,7 @@ struct SocketTests {
       let seat = try room.clientSeat().get()
       let isAccepted = await mailbox.submit { loop in
         guard let listener = loop.worker.snapshot.configuration.listeners.first else { return false }
-        let known = LoopListener(socket: nil, counterID: 0, listener: listener)
+        let known = LoopListener(sockets: [], counterID: 0, listener: listener)
         loop.accepted(server, from: PeerAddress(high: 0, low: 0xFFFF_7F00_0001), at: listener.key, known, seat)
         loop.runCommands()
         return true

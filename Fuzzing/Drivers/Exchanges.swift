@@ -74,7 +74,7 @@ private func checkRequests(_ bytes: [UInt8]) throws {
       try expect(names.count < 2 || names[0] != Array("closed".utf8), "a closed path is open")
       rest.removeFirst(count)
       // What follows is not HTTP.
-      if head.wantsUpgrade { return }
+      if head.asksForUpgrade { return }
       try removeBody(head.framing, from: &rest)
     }
   }

@@ -79,8 +79,8 @@ package final class CompiledRoute: Sendable {
       $0 | foldedField(of: $1.utf8.span).bit
     }
     cors = route.cors.map { CORSPolicy($0, methods: route.methods) }
-    earlyRateLimits = rateLimits.filter { !$0.wantsToken }
-    tokenRateLimits = rateLimits.filter(\.wantsToken)
+    earlyRateLimits = rateLimits.filter { !$0.requiresToken }
+    tokenRateLimits = rateLimits.filter(\.requiresToken)
     responseFields = CompiledHeaderRules(
       route.responseHeaders, dropping: (route.cors == nil ? [] : CORSPolicy.fieldNames) + ownFields)
     isTypeRuled = (route.responseHeaders.remove + route.responseHeaders.set.map(\.name)).contains {

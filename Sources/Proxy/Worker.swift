@@ -185,10 +185,10 @@ package final class Worker {
     if !connection.isClosed { connection.connected() }
   }
 
-  /// - Parameter isOwnWant: it was the gateway that had no means of connecting: nothing was learned about the server.
-  package func connectFailed(_ connection: UpstreamConnection, isOwnWant: Bool = false, at time: Time) {
+  /// - Parameter isOwnShortage: it was the gateway that had no means of connecting: nothing was learned about the server.
+  package func connectFailed(_ connection: UpstreamConnection, isOwnShortage: Bool = false, at time: Time) {
     self.time = time
-    if !connection.isClosed { connection.connectFailed(isOwnWant ? .resourcesExhausted : .upstreamConnectFailed) }
+    if !connection.isClosed { connection.connectFailed(isOwnShortage ? .resourcesExhausted : .upstreamConnectFailed) }
     disconnect(connection)
   }
 

@@ -92,8 +92,9 @@ final class CertificateChain {
       return ()
     }
     guard TLSError.isEndOfPEM else {
-      let place = unsafe certificates.count + 1
-      throw TLSError(file: path, "certificate \(place) cannot be read: \(TLSError.drainingQueue(otherwise: "").reason)")
+      let number = unsafe certificates.count + 1
+      throw TLSError(
+        file: path, "certificate \(number) cannot be read: \(TLSError.drainingQueue(otherwise: "").reason)")
     }
     ERR_clear_error()
     if unsafe certificates.isEmpty { throw TLSError(file: path, "no certificate found") }

@@ -22,9 +22,9 @@ final class RevocationLists {
       return ()
     }
     guard TLSError.isEndOfPEM else {
-      let place = unsafe pointers.count + 1
+      let number = unsafe pointers.count + 1
       let reason = TLSError.drainingQueue(otherwise: "").reason
-      throw TLSError(file: path, "revocation list \(place) cannot be read: \(reason)")
+      throw TLSError(file: path, "revocation list \(number) cannot be read: \(reason)")
     }
     ERR_clear_error()
     if unsafe pointers.isEmpty { throw TLSError(file: path, "no revocation list found") }

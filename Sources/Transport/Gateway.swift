@@ -8,7 +8,7 @@ package import Tokens
 /// The running data plane.
 package final class Gateway: Sendable {
   private let workers: [Mailbox]
-  private let room: Room
+  private let budget: DescriptorBudget
   private let inherited: InheritedSockets
   /// What all connections hold, and may.
   package let memory: MemoryBound
@@ -20,7 +20,7 @@ package final class Gateway: Sendable {
     socketsMax: Int, memoryByteCountMax: Int = .max, inherited: InheritedSockets = .none
   ) async throws -> Gateway {
     var workers: [Mailbox] = []
-    let room = Room(socketsMax: socketsMax)
+    let budget = DescriptorBudget(socketsMax: socketsMax)
     let memory = MemoryBound(byteCountMax: memoryByteCountMax, workerCount: count)
     let clientConnections = ClientConnections()
     for number in 0..<count {
@@ -28,7 +28,7 @@ package final class Gateway: Sendable {
       try WorkerThread.start(name: "worker-\(number)") {
         let loop = try? WorkerLoop(
           mailbox: mailbox, snapshot: snapshot, keySets: keySets, contexts: contexts, outlets: outlets,
-          clientConnections: clientConnections, room: room, memory: memory, isFirst: number == 0)
+          clientConnections: clientConnections, budget: budget, memory: memory, isFirst: number == 0)
         loop?.run()
         _ = mailbox.close()
       }
@@ -38,13 +38,13 @@ package final class Gateway: Sendable {
       let peers = workers.filter { $0 !== worker }
       worker.post { $0.peers = peers }
     }
-    room.set(workers: workers)
-    return Gateway(workers, room, memory, inherited)
+    budget.set(workers: workers)
+    return Gateway(workers, budget, memory, inherited)
   }
 
-  private init(_ workers: [Mailbox], _ room: Room, _ memory: MemoryBound, _ inherited: InheritedSockets) {
+  private init(_ workers: [Mailbox], _ budget: DescriptorBudget, _ memory: MemoryBound, _ inherited: InheritedSockets) {
     self.workers = workers
-    self.room = room
+    self.budget = budget
     self.memory = memory
     self.inherited = inherited
   }
@@ -81,8 +81,8 @@ package final class Gateway: Sendable {
       throw error
     }
     // LIMIT: `limits.connections`, over all workers: past it new ones wait in the kernel's accept queue.
-    room.set(clientsMax: snapshot.configuration.limits.connections)
-    for worker in workers { worker.post { $0.lookForRoom() } }
+    budget.set(clientsMax: snapshot.configuration.limits.connections)
+    for worker in workers { worker.post { $0.lookForSlots() } }
     return opened
   }
 

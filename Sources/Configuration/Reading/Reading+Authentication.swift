@@ -182,7 +182,8 @@ extension TokenSource {
 extension ValueType where Value == ScopeRequirement {
   static let scopes = ValueType(
     .any(
-      of: [ValueType<[String]>.scopeNames.form, .mapping(TokenRequirement.scopeSettings.table)], "list, or `{ any: list }`")
+      of: [ValueType<[String]>.scopeNames.form, .mapping(TokenRequirement.scopeSettings.table)],
+      "list, or `{ any: list }`")
   ) { node, reading, what in
     if case .mapping = node.content { return TokenRequirement.scopeSettings.read(node, reading) }
     return ValueType<[String]>.scopeNames.read(node, reading, what).map { ScopeRequirement($0) }

@@ -72,7 +72,7 @@ package struct UpstreamState: Sendable {
 
 extension Logger {
   /// One line a minute at most.
-  func report(_ shortage: RoomShortage) {
+  func report(_ shortage: SlotShortage) {
     let reason =
       switch shortage {
       case .connections: "limits.connections is reached"

@@ -302,9 +302,9 @@ package actor KeySetRegistry {
 
   private func forget(_ waiterID: Int, of entryID: Int) {
     guard let index = entries.firstIndex(where: { $0.id == entryID }),
-      let place = entries[index].waiters.firstIndex(where: { $0.id == waiterID })
+      let position = entries[index].waiters.firstIndex(where: { $0.id == waiterID })
     else { return }
-    entries[index].waiters.remove(at: place).continuation.resume(returning: .notNow)
+    entries[index].waiters.remove(at: position).continuation.resume(returning: .notNow)
   }
 
   // MARK: Sameness

@@ -169,9 +169,9 @@ package struct DNSReader {
 
   // MARK: Parts
 
-  private func number(at place: Int) -> UInt16? {
-    guard place >= 0, place + 2 <= bytes.count else { return nil }
-    return UInt16(bytes[place]) << 8 | UInt16(bytes[place + 1])
+  private func number(at position: Int) -> UInt16? {
+    guard position >= 0, position + 2 <= bytes.count else { return nil }
+    return UInt16(bytes[position]) << 8 | UInt16(bytes[position + 1])
   }
 
   private mutating func number() -> UInt16? {
@@ -184,29 +184,29 @@ package struct DNSReader {
   /// that it comes to an end.
   private mutating func name() -> DNSName? {
     var result: [UInt8] = []
-    var place = offset
+    var position = offset
     var first = offset
     var pointerCount = 0
-    while place < bytes.count {
-      let length = Int(bytes[place])
+    while position < bytes.count {
+      let length = Int(bytes[position])
       switch length {
       case 0:
         result.append(0)
-        if pointerCount == 0 { offset = place + 1 }
+        if pointerCount == 0 { offset = position + 1 }
         return DNSName(bytes: result)
       case 1...63:
-        guard place + 1 + length <= bytes.count, result.count + 1 + length < 255 else { return nil }
+        guard position + 1 + length <= bytes.count, result.count + 1 + length < 255 else { return nil }
         result.append(UInt8(length))
-        result += bytes[(place + 1)...(place + length)].map(DNSName.folded)
-        place += 1 + length
+        result += bytes[(position + 1)...(position + length)].map(DNSName.folded)
+        position += 1 + length
       case 0xC0...:
-        guard let pointer = number(at: place) else { return nil }
+        guard let pointer = number(at: position) else { return nil }
         let target = Int(pointer & 0x3FFF)
         guard target < first, pointerCount < Self.pointerCountMax else { return nil }
-        if pointerCount == 0 { offset = place + 2 }
+        if pointerCount == 0 { offset = position + 2 }
         pointerCount += 1
         first = target
-        place = target
+        position = target
       default: return nil
       }
     }

@@ -116,7 +116,7 @@ package actor RunningGateway {
           log.warning("TLS to an upstream failed", metadata: ["upstream": "\(upstream)", "error": "\(reason)"])
         },
         upstreamChanged: { upstream, change in log.report(change, of: upstream) },
-        roomShort: { shortage in log.report(shortage) }),
+        slotsShort: { shortage in log.report(shortage) }),
       socketsMax: machine.socketsMax(snapshot.configuration, workers: workers),
       memoryByteCountMax: Self.memoryByteCountMax(configuration.limits), inherited: process.inheritance.sockets)
     link.connect(gateway, generation: snapshot.generation)

@@ -158,7 +158,7 @@ extension RequestHead {
   }
 
   /// Whether the client asks to leave HTTP/1.1: an Upgrade field that Connection names (RFC 9110 §7.8).
-  package var wantsUpgrade: Bool { version == .http11 && facts.has(.upgrade) && facts.options.contains(.upgrade) }
+  package var asksForUpgrade: Bool { version == .http11 && facts.has(.upgrade) && facts.options.contains(.upgrade) }
 
   /// Whether the request is a call of gRPC, with any encoding of its messages. Over HTTP/1 there is none.
   package var isGRPC: Bool {

@@ -90,7 +90,7 @@ struct SegmentWriter {
     }
     let count = UTF8Sequence.byteCount(sequence.span.extracting(0..<known), at: 0)
     if count == 0 { return .notUTF8 }
-    for place in 0..<count { appendEncoded(sequence[place], to: &bytes) }
+    for index in 0..<count { appendEncoded(sequence[index], to: &bytes) }
     index += 3 * count
     return nil
   }

@@ -9,7 +9,7 @@ package final class CompiledRateLimit: Sendable {
   let limiter: RateLimiter
   let isDryRun: Bool
   /// Whether it can be asked only once the token is known.
-  let wantsToken: Bool
+  let requiresToken: Bool
   /// `RateLimit-Policy: …` and `RateLimit: …` up to the numbers of the moment. Empty where clients do not receive them.
   let fieldLines: [UInt8]
 
@@ -17,7 +17,7 @@ package final class CompiledRateLimit: Sendable {
     key = limit.key
     self.limiter = limiter
     isDryRun = limit.isDryRun
-    if case .value(.claim) = limit.key { wantsToken = true } else { wantsToken = false }
+    if case .value(.claim) = limit.key { requiresToken = true } else { requiresToken = false }
     // draft-ietf-httpapi-ratelimit-headers-10 §3, §4. Each limit has lines of its own, which are one list all the same.
     let policy = "\"\(limit.name)\";q=\(limit.requests);w=\(limit.per.components.seconds)"
     fieldLines =

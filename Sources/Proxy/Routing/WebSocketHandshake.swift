@@ -45,7 +45,7 @@ extension ClientRequest {
 
 extension RequestHead {
   fileprivate var asksForWebSocket: Bool {
-    guard wantsUpgrade, let field = first(.upgrade) else { return false }
+    guard asksForUpgrade, let field = first(.upgrade) else { return false }
     return bytes.span.extracting(field.value).equalsIgnoringCase("websocket")
   }
 

@@ -11,7 +11,7 @@ import Bytes
 package final class TokenCache {
   /// What a hit looks at.
   private struct Entry {
-    /// nil while the place is free.
+    /// nil while the node is free.
     var caller: Caller?
     /// The caller's own bytes, shared with it: one step less on the way to the compare.
     var bytes: [UInt8]
@@ -25,7 +25,7 @@ package final class TokenCache {
   }
 
   /// The rest of an entry, at the same index. Links are indices, too. -1 means none.
-  private struct Place {
+  private struct Node {
     var hash: UInt64
     var byteCount: Int
     var previous: Int32 = -1
@@ -45,7 +45,7 @@ package final class TokenCache {
   package private(set) var count = 0
 
   private var entries: [Entry] = []
-  private var places: [Place] = []
+  private var nodes: [Node] = []
   private var free: [Int32] = []
   private var probation = List()
   private var kept = List()
@@ -55,8 +55,8 @@ package final class TokenCache {
   private let key0: UInt64
   private let key1: UInt64
 
-  /// What an entry costs beside its caller: its place, its share of a table that is at most half full, the free list.
-  private static let overhead = MemoryLayout<Entry>.stride + MemoryLayout<Place>.stride + 4 * 8 + 4
+  /// What an entry costs beside its caller: its node, its share of a table that is at most half full, the free list.
+  private static let overhead = MemoryLayout<Entry>.stride + MemoryLayout<Node>.stride + 4 * 8 + 4
 
   package init(byteCountMax: Int) {
     self.byteCountMax = byteCountMax
@@ -122,16 +122,16 @@ package final class TokenCache {
     // No set is known to hold the key yet: the first hit looks.
     let entry = Entry(
       caller: caller, bytes: bytes, keySetGeneration: 0, credentialByteCount: UInt32(truncatingIfNeeded: text.count))
-    let place = Place(hash: hash, byteCount: cost)
+    let node = Node(hash: hash, byteCount: cost)
     let index: Int
     if let known = free.popLast() {
       index = Int(known)
       entries[index] = entry
-      places[index] = place
+      nodes[index] = node
     } else {
       index = entries.count
       entries.append(entry)
-      places.append(place)
+      nodes.append(node)
     }
     put(index)
     append(index, isKept: false)
@@ -142,7 +142,7 @@ package final class TokenCache {
   package func removeAll(byteCountMax: Int) {
     self.byteCountMax = byteCountMax
     entries.removeAll()
-    places.removeAll()
+    nodes.removeAll()
     free.removeAll()
     probation = List()
     kept = List()
@@ -180,7 +180,7 @@ package final class TokenCache {
 
   private func put(_ index: Int) {
     let mask = table.count - 1
-    let hash = places[index].hash
+    let hash = nodes[index].hash
     var slot = Int(truncatingIfNeeded: hash) & mask
     while table[slot] != 0 { slot = (slot + 1) & mask }
     table[slot] = (hash & 0xFFFF_FFFF_0000_0000) | UInt64(index + 1)
@@ -189,14 +189,14 @@ package final class TokenCache {
   /// Takes the entry's cell out and moves back those behind it that it had pushed on.
   private func take(_ index: Int) {
     let mask = table.count - 1
-    var hole = Int(truncatingIfNeeded: places[index].hash) & mask
+    var hole = Int(truncatingIfNeeded: nodes[index].hash) & mask
     while table[hole] & 0xFFFF_FFFF != UInt64(index + 1) {
       if table[hole] == 0 { return }
       hole = (hole + 1) & mask
     }
     var slot = (hole + 1) & mask
     while table[slot] != 0 {
-      let home = Int(truncatingIfNeeded: places[Int(table[slot] & 0xFFFF_FFFF) - 1].hash) & mask
+      let home = Int(truncatingIfNeeded: nodes[Int(table[slot] & 0xFFFF_FFFF) - 1].hash) & mask
       if (slot - home) & mask >= (slot - hole) & mask {
         table[hole] = table[slot]
         hole = slot
@@ -216,22 +216,22 @@ package final class TokenCache {
     var list = isKept ? kept : probation
     entries[index].isKept = isKept
     entries[index].hitCount = isKept ? entries[index].hitCount : 0
-    places[index].previous = list.last
-    places[index].next = -1
-    let place = Int32(truncatingIfNeeded: index)
-    if list.last >= 0 { places[Int(list.last)].next = place } else { list.first = place }
-    list.last = place
-    list.byteCount += places[index].byteCount
+    nodes[index].previous = list.last
+    nodes[index].next = -1
+    let node = Int32(truncatingIfNeeded: index)
+    if list.last >= 0 { nodes[Int(list.last)].next = node } else { list.first = node }
+    list.last = node
+    list.byteCount += nodes[index].byteCount
     if isKept { kept = list } else { probation = list }
   }
 
   private func unlink(_ index: Int) {
-    let place = places[index]
+    let node = nodes[index]
     let isKept = entries[index].isKept
     var list = isKept ? kept : probation
-    if place.previous >= 0 { places[Int(place.previous)].next = place.next } else { list.first = place.next }
-    if place.next >= 0 { places[Int(place.next)].previous = place.previous } else { list.last = place.previous }
-    list.byteCount -= place.byteCount
+    if node.previous >= 0 { nodes[Int(node.previous)].next = node.next } else { list.first = node.next }
+    if node.next >= 0 { nodes[Int(node.next)].previous = node.previous } else { list.last = node.previous }
+    list.byteCount -= node.byteCount
     if isKept { kept = list } else { probation = list }
   }
 

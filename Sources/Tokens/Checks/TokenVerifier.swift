@@ -98,15 +98,15 @@ package final class TokenVerifier {
   private func isSignatureValid(
     _ parts: UnverifiedToken, _ token: Span<UInt8>, _ key: VerificationKey, _ algorithm: SignatureAlgorithm
   ) -> Bool {
-    let place = key.serial << 4 | algorithm.index
-    if let verifier = signatureVerifiers[place] {
+    let slot = key.serial << 4 | algorithm.index
+    if let verifier = signatureVerifiers[slot] {
       return verifier.isValid(parts.signature.span, over: token.extracting(parts.signedPart))
     }
     guard let verifier = SignatureVerifier(key: key.publicKey, scheme: algorithm.scheme) else { return false }
     if signatureVerifiers.count >= Self.signatureVerifierCountMax {
       signatureVerifiers.removeAll(keepingCapacity: true)
     }
-    signatureVerifiers[place] = verifier
+    signatureVerifiers[slot] = verifier
     return verifier.isValid(parts.signature.span, over: token.extracting(parts.signedPart))
   }
 }

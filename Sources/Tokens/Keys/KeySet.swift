@@ -104,11 +104,11 @@ package final class KeySet: Sendable {
   /// The key for a token: the first with this `kid` that may verify the algorithm.
   package func key(id: Span<UInt8>, for algorithm: SignatureAlgorithm) -> VerificationKey? {
     let hash = Self.hash(id)
-    var place = lowerBound(hash)
-    while place < table.count, table[place].hash == hash {
-      let key = keys[table[place].position]
+    var index = lowerBound(hash)
+    while index < table.count, table[index].hash == hash {
+      let key = keys[table[index].position]
       if key.mayVerify(algorithm), let keyID = key.keyID, keyID.span.equals(id) { return key }
-      place += 1
+      index += 1
     }
     return nil
   }
@@ -134,10 +134,10 @@ package final class KeySet: Sendable {
   /// Whether any key bears this `kid`, whatever it may verify.
   package func hasKey(id: Span<UInt8>) -> Bool {
     let hash = Self.hash(id)
-    var place = lowerBound(hash)
-    while place < table.count, table[place].hash == hash {
-      if let keyID = keys[table[place].position].keyID, keyID.span.equals(id) { return true }
-      place += 1
+    var index = lowerBound(hash)
+    while index < table.count, table[index].hash == hash {
+      if let keyID = keys[table[index].position].keyID, keyID.span.equals(id) { return true }
+      index += 1
     }
     return false
   }
@@ -148,11 +148,11 @@ package final class KeySet: Sendable {
       return keys.contains { $0 === other || $0.isInterchangeable(with: other) }
     }
     let hash = Self.hash(keyID.span)
-    var place = lowerBound(hash)
-    while place < table.count, table[place].hash == hash {
-      let key = keys[table[place].position]
+    var index = lowerBound(hash)
+    while index < table.count, table[index].hash == hash {
+      let key = keys[table[index].position]
       if key === other || key.isInterchangeable(with: other) { return true }
-      place += 1
+      index += 1
     }
     return false
   }

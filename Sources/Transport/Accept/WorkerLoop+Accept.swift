@@ -32,7 +32,7 @@ final class ListeningSocket: Watched {
   fileprivate weak var known: LoopListener?
   /// The loops that clients are spread over. Empty: they stay here.
   private let mailboxes: [Mailbox]
-  private var turn = 0
+  private var lastMailbox = 0
 
   init(_ descriptor: Descriptor, key: ListenerKey, loop: WorkerLoop, mailboxes: [Mailbox] = []) {
     self.loop = loop
@@ -43,21 +43,23 @@ final class ListeningSocket: Watched {
 
   override func ready(_ readiness: Readiness) {
     // LIMIT: so many are accepted before others have their turn.
-    for turn in 0..<16 where loop.isAccepting && token != 0 {
-      guard let seat = loop.seatForClient(isFirst: turn == 0) else { return }
+    for round in 0..<16 where loop.isAccepting && token != 0 {
+      guard let slot = loop.slotForClient(isFirst: round == 0) else { return }
       switch descriptor.accept() {
-      case .client(let client, let peer): take(client, peer, seat)
+      case .client(let client, let peer): take(client, peer, slot)
       case .none: return
       case .starved: return loop.starve()
       }
     }
   }
 
-  private func take(_ client: Descriptor, _ peer: PeerAddress, _ seat: Seat) {
-    if mailboxes.isEmpty { return loop.accepted(client, from: peer, at: key, known, seat) }
-    turn = (turn + 1) % mailboxes.count
+  private func take(_ client: Descriptor, _ peer: PeerAddress, _ slot: ConnectionSlot) {
+    if mailboxes.isEmpty { return loop.accepted(client, from: peer, at: key, known, slot) }
+    lastMailbox = (lastMailbox + 1) % mailboxes.count
     let key = key
-    if !mailboxes[turn].post({ $0.accepted(client, from: peer, at: key, $0.listeners[key], seat) }) { client.close() }
+    if !mailboxes[lastMailbox].post({ $0.accepted(client, from: peer, at: key, $0.listeners[key], slot) }) {
+      client.close()
+    }
   }
 }
 
@@ -99,7 +101,7 @@ extension WorkerLoop {
 
   /// A client connected.
   func accepted(
-    _ client: Descriptor, from peer: PeerAddress, at key: ListenerKey, _ known: LoopListener?, _ seat: Seat
+    _ client: Descriptor, from peer: PeerAddress, at key: ListenerKey, _ known: LoopListener?, _ slot: ConnectionSlot
   ) {
     guard let known else { return client.close() }
     // What follows a PROXY header comes from the client that it names.
@@ -110,7 +112,7 @@ extension WorkerLoop {
     }
     let socket = Socket(
       client, loop: self, opening: opening, isHeaderDue: known.listener.hasProxyProtocol, admission: admission,
-      seat: seat, secure: secure)
+      slot: slot, secure: secure)
     guard watch(socket, [.input, .inputEnd, .edge]) else { return client.close() }
     if isPlain {
       socket.becomeConnection(of: peer, listener: known.counterID, security: nil)

@@ -19,17 +19,17 @@ extension WorkerLoop {
     }
     // No name comes here: the control plane has resolved them.
     guard let target = SocketAddress(address) else { return noteFailed(connection) }
-    guard let seat = seatForServer() else { return noteFailed(connection, isOwnWant: true) }
+    guard let slot = slotForServer() else { return noteFailed(connection, isOwnShortage: true) }
     do throws(SystemError) {
       let descriptor = try Descriptor.connecting(to: target)
-      let socket = Socket(descriptor, loop: self, connection: connection, seat: seat, secure: secure)
+      let socket = Socket(descriptor, loop: self, connection: connection, slot: slot, secure: secure)
       guard watch(socket, [.input, .inputEnd, .output, .edge]) else {
         descriptor.close()
-        return noteFailed(connection, isOwnWant: true)
+        return noteFailed(connection, isOwnShortage: true)
       }
       attach(socket, to: connection)
     } catch {
-      noteFailed(connection, isOwnWant: error.isOwnWant)
+      noteFailed(connection, isOwnShortage: error.isOwnShortage)
     }
   }
 

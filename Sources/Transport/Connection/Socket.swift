@@ -19,7 +19,7 @@ final class Socket: Watched {
   /// Of a client, until the socket is gone.
   var admission: Admission?
   /// Until the socket is gone.
-  private var seat: Seat?
+  private var slot: ConnectionSlot?
   var secure: SecureLayer?
   /// So much of a body is relayed at a time: more as long as the other side takes all of it.
   var relayByteCount = BodyBlock.contentByteCount
@@ -31,9 +31,12 @@ final class Socket: Watched {
   private static let readsMax = 16
 
   /// A socket whose connection exists already: one to an upstream, which is being connected.
-  init(_ descriptor: Descriptor, loop: WorkerLoop, connection: UpstreamConnection, seat: Seat, secure: SecureLayer?) {
+  init(
+    _ descriptor: Descriptor, loop: WorkerLoop, connection: UpstreamConnection, slot: ConnectionSlot,
+    secure: SecureLayer?
+  ) {
     self.loop = loop
-    self.seat = seat
+    self.slot = slot
     worker = loop.worker
     self.connection = connection
     upstream = connection
@@ -44,11 +47,12 @@ final class Socket: Watched {
 
   /// A socket that was accepted. Its connection is made when the PROXY header and the handshake are through.
   init(
-    _ descriptor: Descriptor, loop: WorkerLoop, opening: Opening?, isHeaderDue: Bool, admission: Admission, seat: Seat,
+    _ descriptor: Descriptor, loop: WorkerLoop, opening: Opening?, isHeaderDue: Bool, admission: Admission,
+    slot: ConnectionSlot,
     secure: SecureLayer?
   ) {
     self.admission = admission
-    self.seat = seat
+    self.slot = slot
     self.loop = loop
     worker = loop.worker
     upstream = nil
@@ -102,7 +106,7 @@ final class Socket: Watched {
   private func finishConnecting() {
     let code = descriptor.connectError()
     if code == 0 { return perform(state.connected()) }
-    connectFailed(isOwnWant: SystemError(code: code).isOwnWant)
+    connectFailed(isOwnShortage: SystemError(code: code).isOwnShortage)
   }
 
   /// Reads what is there, for as long as the connection accepts it.
@@ -288,8 +292,8 @@ final class Socket: Watched {
   }
 
   /// A server was not reached, or not by TLS.
-  func connectFailed(isOwnWant: Bool = false) {
-    if state.close() != nil { end(.connectFailed(isOwnWant: isOwnWant)) }
+  func connectFailed(isOwnShortage: Bool = false) {
+    if state.close() != nil { end(.connectFailed(isOwnShortage: isOwnShortage)) }
   }
 
   /// The socket goes, whichever side closed it, and everybody learns of it.
@@ -297,15 +301,15 @@ final class Socket: Watched {
     loop.forget(self)
     descriptor.close()
     admission = nil
-    seat = nil
+    slot = nil
     if opening != nil { endOpening(ending) }
     guard let connection else { return }
     self.connection = nil
     loop.detach(connection)
     guard let upstream else { return worker.disconnected(connection, at: loop.now()) }
     switch ending {
-    case .connectFailed(let isOwnWant):
-      worker.connectFailed(upstream, isOwnWant: isOwnWant, at: loop.now())
+    case .connectFailed(let isOwnShortage):
+      worker.connectFailed(upstream, isOwnShortage: isOwnShortage, at: loop.now())
     case .upstreamHandshakeCut:
       loop.reportUpstreamHandshake(upstream, "the connection was closed during the handshake")
       worker.connectFailed(upstream, at: loop.now())

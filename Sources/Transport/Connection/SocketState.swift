@@ -91,7 +91,7 @@ struct SocketState: Hashable {
     case handshakeUnfinished
     case handshakeTimedOut
     /// A server was not reached.
-    case connectFailed(isOwnWant: Bool)
+    case connectFailed(isOwnShortage: Bool)
     /// A server's handshake was cut off.
     case upstreamHandshakeCut
     /// The connection is gone.

@@ -7,7 +7,7 @@ struct SystemError: Error, CustomStringConvertible {
   let code: CInt
 
   /// The process or the machine lacks something, whatever was asked for.
-  var isOwnWant: Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].contains(code) }
+  var isOwnShortage: Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].contains(code) }
 
   var description: String {
     // SAFETY: strerror gives a text that lasts until the next call on this thread. It is copied here.

@@ -18,20 +18,20 @@ package struct WorkerOutlets: Sendable {
   /// A server's state has changed. Reported once, by whichever worker saw it first.
   package var upstreamChanged: @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void
   /// There is no room for another connection: reported once a minute at most.
-  package var roomShort: @Sendable (RoomShortage) -> Void
+  package var slotsShort: @Sendable (SlotShortage) -> Void
 
   package init(
     log: @escaping @Sendable ([UInt8]) -> Void,
     ask: @escaping @Sendable (Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void,
     upstreamHandshakeFailed: @escaping @Sendable (_ upstream: String, _ reason: String) -> Void,
     upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void,
-    roomShort: @escaping @Sendable (RoomShortage) -> Void
+    slotsShort: @escaping @Sendable (SlotShortage) -> Void
   ) {
     self.log = log
     self.ask = ask
     self.upstreamHandshakeFailed = upstreamHandshakeFailed
     self.upstreamChanged = upstreamChanged
-    self.roomShort = roomShort
+    self.slotsShort = slotsShort
   }
 }
 
@@ -42,7 +42,7 @@ final class WorkerLoop {
   /// Shared by all loops.
   let clientConnections: ClientConnections
   /// Shared by all loops.
-  let room: Room
+  let budget: DescriptorBudget
   let outlets: WorkerOutlets
   private let poller: Poller
   private var watched = WatchTable()
@@ -50,7 +50,7 @@ final class WorkerLoop {
   private var unfinished: [Socket] = []
   private var sockets: [Socket?] = []
   private var drained: [Connection] = []
-  private var failed: [(connection: UpstreamConnection, isOwnWant: Bool)] = []
+  private var failed: [(connection: UpstreamConnection, isOwnShortage: Bool)] = []
   private var isRunningCommands = false
   private var isStopped = false
   private var time: Time
@@ -76,7 +76,7 @@ final class WorkerLoop {
   var peers: [Mailbox] = []
   var isAccepting = true
   /// There is no room for another client. Checked again at the next tick at the latest.
-  var isWaitingForRoom = false
+  var isWaitingForSlot = false
   private let memory: MemoryBound
   /// In one of the loops.
   private var memoryTrimmer: MemoryTrimmer?
@@ -91,10 +91,10 @@ final class WorkerLoop {
 
   init(
     mailbox: Mailbox, snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts, outlets: WorkerOutlets,
-    clientConnections: ClientConnections, room: Room, memory: MemoryBound, isFirst: Bool
+    clientConnections: ClientConnections, budget: DescriptorBudget, memory: MemoryBound, isFirst: Bool
   ) throws(SystemError) {
     self.mailbox = mailbox
-    self.room = room
+    self.budget = budget
     self.clientConnections = clientConnections
     self.contexts = contexts
     self.outlets = outlets
@@ -153,7 +153,7 @@ final class WorkerLoop {
     _ = worker.settleMemory(isTick: true)
     memoryTrimmer?.look(at: memory.byteCount)
     endLateOpenings()
-    if isWaitingForRoom { lookForRoom() }
+    if isWaitingForSlot { lookForSlots() }
     if time.nanoseconds >= drainDeadline {
       drainDeadline = .max
       worker.abortAll()
@@ -268,9 +268,9 @@ final class WorkerLoop {
 
   func noteDrained(_ connection: Connection) { drained.append(connection) }
 
-  /// - Parameter isOwnWant: the gateway had no means of connecting, whatever the server.
-  func noteFailed(_ connection: UpstreamConnection, isOwnWant: Bool = false) {
-    failed.append((connection, isOwnWant))
+  /// - Parameter isOwnShortage: the gateway had no means of connecting, whatever the server.
+  func noteFailed(_ connection: UpstreamConnection, isOwnShortage: Bool = false) {
+    failed.append((connection, isOwnShortage))
   }
 
   // MARK: Commands
@@ -286,8 +286,8 @@ final class WorkerLoop {
       if !worker.commands.isEmpty { runQueue() }
       if let connection = drained.popLast() {
         worker.drained(connection, at: now())
-      } else if let (connection, isOwnWant) = failed.popLast() {
-        worker.connectFailed(connection, isOwnWant: isOwnWant, at: now())
+      } else if let (connection, isOwnShortage) = failed.popLast() {
+        worker.connectFailed(connection, isOwnShortage: isOwnShortage, at: now())
       } else if worker.commands.isEmpty, worker.flushes.isEmpty, !worker.isMemoryDue || !worker.settleMemory() {
         break
       }

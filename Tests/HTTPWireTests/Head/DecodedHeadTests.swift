@@ -36,7 +36,7 @@ struct DecodedHeadTests {
     #expect(built.target == parsed.target && built.pathAndQuery == parsed.pathAndQuery && built.form == parsed.form)
     #expect(built.method == parsed.method && built.authority == parsed.authority && built.framing == parsed.framing)
     #expect(built.hopByHop == parsed.hopByHop)
-    #expect(built.version == .http2 && built.isPersistent && !built.wantsUpgrade)
+    #expect(built.version == .http2 && built.isPersistent && !built.asksForUpgrade)
   }
 
   @Test("The bytes are a head as HTTP/1 writes it, whose lines can be copied as runs")

@@ -128,10 +128,10 @@ struct RequestFramingTests {
 
   @Test("An upgrade is requested only when Connection names it")
   func upgrade() {
-    #expect(readRequest(request(fields: "Connection: Upgrade", "Upgrade: websocket")).wantsUpgrade)
-    #expect(!readRequest(request(fields: "Upgrade: websocket")).wantsUpgrade)
-    #expect(!readRequest(request(fields: "Connection: upgrade")).wantsUpgrade)
-    #expect(!readRequest(request("GET / HTTP/1.0", fields: "Connection: upgrade", "Upgrade: websocket")).wantsUpgrade)
+    #expect(readRequest(request(fields: "Connection: Upgrade", "Upgrade: websocket")).asksForUpgrade)
+    #expect(!readRequest(request(fields: "Upgrade: websocket")).asksForUpgrade)
+    #expect(!readRequest(request(fields: "Connection: upgrade")).asksForUpgrade)
+    #expect(!readRequest(request("GET / HTTP/1.0", fields: "Connection: upgrade", "Upgrade: websocket")).asksForUpgrade)
   }
 
   @Test("T53 A head of too many bytes or fields is refused at its bound, not before")

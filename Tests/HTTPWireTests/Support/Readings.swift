@@ -19,7 +19,7 @@ struct RequestReading: Equatable {
   var authority: String?
   var isPersistent = false
   var expectsContinue = false
-  var wantsUpgrade = false
+  var asksForUpgrade = false
   var fields: [String] = []
   var hopByHop: [String] = []
 
@@ -36,7 +36,7 @@ struct RequestReading: Equatable {
     authority = head.authority.map { text(span, $0) }
     isPersistent = head.isPersistent
     expectsContinue = head.expectsContinue
-    wantsUpgrade = head.wantsUpgrade
+    asksForUpgrade = head.asksForUpgrade
     for field in head.fields {
       fields.append(text(span, field.name) + "=" + text(span, field.value))
       if field.isHopByHop { hopByHop.append(text(span, field.name)) }

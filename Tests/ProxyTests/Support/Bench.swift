@@ -82,7 +82,7 @@ final class Bench {
     guard socket.isConnecting, let upstream = socket.connection as? UpstreamConnection else { return }
     socket.isConnecting = false
     if refusing.contains(socket.address) || wanting.contains(socket.address) {
-      worker.connectFailed(upstream, isOwnWant: wanting.contains(socket.address), at: now)
+      worker.connectFailed(upstream, isOwnShortage: wanting.contains(socket.address), at: now)
       forget(socket)
     } else {
       socket.isOpen = true

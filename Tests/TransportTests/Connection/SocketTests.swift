@@ -16,7 +16,7 @@ struct SocketTests {
     /// A hang is a failure and not a hang of the run.
     private static let hangSeconds: CInt = 300
     private let mailbox: Mailbox
-    let room = Room(socketsMax: 1)
+    let budget = DescriptorBudget(socketsMax: 1)
     private let number: CInt
     private var isClosed = false
 
@@ -37,11 +37,11 @@ struct SocketTests {
         try? makeLoop(mailbox, bodyByteCount: SocketTests.bodyByteCount).run()
         _ = mailbox.close()
       }
-      let seat = try room.clientSeat().get()
+      let slot = try budget.clientSlot().get()
       let isAccepted = await mailbox.submit { loop in
         guard let listener = loop.worker.snapshot.configuration.listeners.first else { return false }
         let known = LoopListener(sockets: [], counterID: 0, listener: listener)
-        loop.accepted(server, from: PeerAddress(high: 0, low: 0xFFFF_7F00_0001), at: listener.key, known, seat)
+        loop.accepted(server, from: PeerAddress(high: 0, low: 0xFFFF_7F00_0001), at: listener.key, known, slot)
         loop.runCommands()
         return true
       }
@@ -78,13 +78,13 @@ struct SocketTests {
       isClosed = true
     }
 
-    /// Returns once the gateway's socket has given its seat back. False when it does not.
+    /// Returns once the gateway's socket has given its slot back. False when it does not.
     func isSeatGivenBack() throws -> Bool {
       let waiter = try Mailbox()
-      room.set(workers: [waiter])
-      room.noteWaiting()
+      budget.set(workers: [waiter])
+      budget.noteWaiting()
       // It may have been given back before there was somebody who waits.
-      if case .success = room.clientSeat() { return true }
+      if case .success = budget.clientSlot() { return true }
       var bell = pollfd(fd: waiter.bell.descriptor.number, events: Int16(POLLIN), revents: 0)
       return unsafe poll(&bell, 1, Self.hangSeconds * 1000) == 1
     }
@@ -115,7 +115,7 @@ struct SocketTests {
     #expect(try client.isSeatGivenBack())
   }
 
-  @Test("A client that leaves in the middle of an answer gives its seat back")
+  @Test("A client that leaves in the middle of an answer gives its slot back")
   func leaves() async throws {
     let client = try await Client()
     client.send(Self.request)
@@ -124,7 +124,7 @@ struct SocketTests {
     #expect(try client.isSeatGivenBack())
   }
 
-  @Test("A client that leaves without a word gives its seat back")
+  @Test("A client that leaves without a word gives its slot back")
   func leavesAtOnce() async throws {
     let client = try await Client()
     client.close()

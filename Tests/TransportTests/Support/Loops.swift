@@ -29,7 +29,7 @@ func makeSnapshot(bodyByteCount: Int = 1) throws -> Snapshot {
 func makeOutlets() -> WorkerOutlets {
   WorkerOutlets(
     log: { _ in }, ask: { _, _, _ in }, upstreamHandshakeFailed: { _, _ in }, upstreamChanged: { _, _ in },
-    roomShort: { _ in })
+    slotsShort: { _ in })
 }
 
 /// A loop that runs where the test does, when the test says so.
@@ -37,7 +37,7 @@ func makeLoop(_ mailbox: Mailbox, bodyByteCount: Int = 1) throws -> WorkerLoop {
   try WorkerLoop(
     mailbox: mailbox, snapshot: try makeSnapshot(bodyByteCount: bodyByteCount), keySets: [], contexts: TLSContexts(),
     outlets: makeOutlets(),
-    clientConnections: ClientConnections(), room: Room(socketsMax: 100),
+    clientConnections: ClientConnections(), budget: DescriptorBudget(socketsMax: 100),
     memory: MemoryBound(byteCountMax: .max, workerCount: 1),
     isFirst: true)
 }

@@ -120,7 +120,7 @@ final class ModelSocket {
     switch state.sessionFailed() {
     case .nothing: break
     case .refuseClient: perform(state.closeOutput())
-    case .failHandshake: if state.close() != nil { note(.connectFailed(isOwnWant: false)) }
+    case .failHandshake: if state.close() != nil { note(.connectFailed(isOwnShortage: false)) }
     case .abort: perform(.abort)
     }
   }
@@ -190,7 +190,7 @@ final class ModelSocket {
 
   private func finishConnecting() {
     if !isRefused { return perform(state.connected()) }
-    if state.close() != nil { note(.connectFailed(isOwnWant: false)) }
+    if state.close() != nil { note(.connectFailed(isOwnShortage: false)) }
   }
 
   private func reportEnd() {

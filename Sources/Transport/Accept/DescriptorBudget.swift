@@ -1,11 +1,11 @@
 // How many sockets the process may have, over all workers: `limits.connections` for clients, and for clients and
-// servers together what descriptors there are. A worker takes a seat before it makes a socket. A worker that finds none
-// left closes an idle connection, or waits until a seat is returned.
+// servers together what descriptors there are. A worker takes a slot before it makes a socket. A worker that finds none
+// left closes an idle connection, or waits until a slot is returned.
 
 import Synchronization
 
 /// One a process.
-final class Room: Sendable {
+final class DescriptorBudget: Sendable {
   /// What is full.
   enum Shortage: Sendable {
     /// `limits.connections`.
@@ -19,7 +19,7 @@ final class Room: Sendable {
   private let sockets = Atomic<Int>(0)
   private let clientsMax = Atomic<Int>(.max)
   private let socketsMax: Int
-  /// A part of the sockets is never servers': new clients are accepted, and learn that there is no room.
+  /// A part of the sockets is never servers': new clients are accepted, and learn that there is no budget.
   private var serversMax: Int { socketsMax - socketsMax / 8 }
   private let isWaitedFor = Atomic<Bool>(false)
   private let lastReportAt = Atomic<Int64>(.min)
@@ -32,26 +32,26 @@ final class Room: Sendable {
 
   func set(clientsMax: Int) { self.clientsMax.store(clientsMax, ordering: .relaxed) }
 
-  /// Workers that wait for a seat learn of it by their mailboxes.
+  /// Workers that wait for a slot learn of it by their mailboxes.
   func set(workers: [Mailbox]) { self.workers.withLock { $0 = workers } }
 
-  func clientSeat() -> Result<Seat, Shortage> {
+  func clientSlot() -> Result<ConnectionSlot, Shortage> {
     guard Self.take(clients, below: clientsMax.load(ordering: .relaxed)) else { return .failure(.connections) }
     guard Self.take(sockets, below: socketsMax) else {
       clients.wrappingSubtract(1, ordering: .sequentiallyConsistent)
       return .failure(.sockets)
     }
-    return .success(Seat(self, isClient: true))
+    return .success(ConnectionSlot(self, isClient: true))
   }
 
   /// Nil when there is none.
-  func serverSeat() -> Seat? {
+  func serverSlot() -> ConnectionSlot? {
     guard Self.take(servers, below: serversMax) else { return nil }
     guard Self.take(sockets, below: socketsMax) else {
       servers.wrappingSubtract(1, ordering: .sequentiallyConsistent)
       return nil
     }
-    return Seat(self, isClient: false)
+    return ConnectionSlot(self, isClient: false)
   }
 
   private static func take(_ count: borrowing Atomic<Int>, below max: Int) -> Bool {
@@ -76,10 +76,10 @@ final class Room: Sendable {
     guard isWaitedFor.load(ordering: .sequentiallyConsistent), isWaitedFor.exchange(false, ordering: .relaxed) else {
       return
     }
-    for worker in workers.withLock(\.self) { worker.post { $0.lookForRoom() } }
+    for worker in workers.withLock(\.self) { worker.post { $0.lookForSlots() } }
   }
 
-  /// A worker waits for a seat: the next one that is returned is announced to all.
+  /// A worker waits for a slot: the next one that is returned is announced to all.
   func noteWaiting() { isWaitedFor.store(true, ordering: .sequentiallyConsistent) }
 
   /// True for the worker that reports that room is short.
@@ -90,17 +90,17 @@ final class Room: Sendable {
   }
 }
 
-extension Room.Shortage: Error {}
+extension DescriptorBudget.Shortage: Error {}
 
 /// The right to one socket: given back when the last holder lets go of it.
-final class Seat: Sendable {
-  private let room: Room
+final class ConnectionSlot: Sendable {
+  private let budget: DescriptorBudget
   private let isClient: Bool
 
-  fileprivate init(_ room: Room, isClient: Bool) {
-    self.room = room
+  fileprivate init(_ budget: DescriptorBudget, isClient: Bool) {
+    self.budget = budget
     self.isClient = isClient
   }
 
-  deinit { room.leave(isClient: isClient) }
+  deinit { budget.leave(isClient: isClient) }
 }

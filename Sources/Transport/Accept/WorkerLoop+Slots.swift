@@ -4,7 +4,7 @@
 import Proxy
 
 /// Why the gateway has no room, for its log.
-package enum RoomShortage: Sendable {
+package enum SlotShortage: Sendable {
   /// `limits.connections` is reached.
   case connections
   /// All descriptors that are meant for clients and servers are taken, or the system gives no more.
@@ -17,28 +17,29 @@ extension WorkerLoop {
   /// How long a handshake may take before it is ended, where no idle connection is left.
   private static let openingNanoseconds: Int64 = 1_000_000_000
 
-  /// A seat for a client who waits to be accepted. Nil when there is none: then clients wait.
+  /// A slot for a client who waits to be accepted. Nil when there is none: then clients wait.
   /// - Parameter isFirst: a client waits for certain, so that a connection may be closed for it.
-  func seatForClient(isFirst: Bool) -> Seat? {
-    switch room.clientSeat() {
-    case .success(let seat): return seat
+  func slotForClient(isFirst: Bool) -> ConnectionSlot? {
+    switch budget.clientSlot() {
+    case .success(let slot): return slot
     case .failure(let shortage):
       guard isFirst else { return nil }
-      let kind: RoomShortage = shortage == .connections ? .connections : .descriptors
+      let kind: SlotShortage = shortage == .connections ? .connections : .descriptors
       report(kind)
-      if giveUpIdleClient() || shortage == .sockets && giveUpIdleServer(), case .success(let seat) = room.clientSeat() {
-        return seat
+      if giveUpIdleClient() || shortage == .sockets && giveUpIdleServer(), case .success(let slot) = budget.clientSlot()
+      {
+        return slot
       }
       waitForRoom()
       return nil
     }
   }
 
-  /// A seat for a connection to a server. Nil when there is none.
-  func seatForServer() -> Seat? {
-    if let seat = room.serverSeat() { return seat }
+  /// A slot for a connection to a server. Nil when there is none.
+  func slotForServer() -> ConnectionSlot? {
+    if let slot = budget.serverSlot() { return slot }
     report(.descriptors)
-    return giveUpIdleServer() || giveUpIdleClient() ? room.serverSeat() : nil
+    return giveUpIdleServer() || giveUpIdleClient() ? budget.serverSlot() : nil
   }
 
   /// There is no descriptor for another client, whatever was calculated.
@@ -49,11 +50,11 @@ extension WorkerLoop {
     waitForRoom()
   }
 
-  /// Stops accepting until a seat is given back, or the next tick. Other workers may have connections that are idle.
+  /// Stops accepting until a slot is given back, or the next tick. Other workers may have connections that are idle.
   private func waitForRoom() {
-    isWaitingForRoom = true
+    isWaitingForSlot = true
     updateAccepting()
-    room.noteWaiting()
+    budget.noteWaiting()
     for peer in peers {
       peer.post { loop in
         _ = loop.giveUpIdleClient()
@@ -62,15 +63,15 @@ extension WorkerLoop {
     }
   }
 
-  /// A seat was given back, or it is time to look again.
-  func lookForRoom() {
-    isWaitingForRoom = false
+  /// A slot was given back, or it is time to look again.
+  func lookForSlots() {
+    isWaitingForSlot = false
     updateAccepting()
   }
 
   /// Stops or goes on accepting.
   func updateAccepting() {
-    let isAccepting = !isWaitingForRoom
+    let isAccepting = !isWaitingForSlot
     if isAccepting == self.isAccepting { return }
     self.isAccepting = isAccepting
     for listener in listeners.values {
@@ -100,7 +101,7 @@ extension WorkerLoop {
     return true
   }
 
-  private func report(_ shortage: RoomShortage) {
-    if room.mayReport(at: worker.time.nanoseconds) { outlets.roomShort(shortage) }
+  private func report(_ shortage: SlotShortage) {
+    if budget.mayReport(at: worker.time.nanoseconds) { outlets.slotsShort(shortage) }
   }
 }

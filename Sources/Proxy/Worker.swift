@@ -185,7 +185,8 @@ package final class Worker {
     if !connection.isClosed { connection.connected() }
   }
 
-  /// - Parameter isOwnShortage: it was the gateway that had no means of connecting: nothing was learned about the server.
+  /// - Parameter isOwnShortage: it was the gateway that had no means of connecting. Nothing was learned about the
+  ///   server.
   package func connectFailed(_ connection: UpstreamConnection, isOwnShortage: Bool = false, at time: Time) {
     self.time = time
     if !connection.isClosed { connection.connectFailed(isOwnShortage ? .resourcesExhausted : .upstreamConnectFailed) }

@@ -20,8 +20,8 @@ struct UnusedSocketError: Error, CustomStringConvertible {
   let name: String
 
   var description: String {
-    "the service manager passed a socket for \(name), which is no listener's address: name it in 'listeners', or take "
-      + "it out of the socket unit"
+    "the service manager passed a socket for \(name), and no listener has that address: name it in 'listeners', or "
+      + "take it out of the socket unit"
   }
 }
 

@@ -10,11 +10,11 @@ struct ChildProcess: Sendable {
   static func start(
     _ path: String, _ arguments: [String], _ environment: [String: String], _ copies: [(from: Int32, to: Int32)]
   ) throws(SystemError) -> ChildProcess {
+    // SAFETY: the calls get structures of ours, which are destroyed behind their last use. The texts live until they
+    // are freed behind it.
     var processID: pid_t = 0
     var actions = unsafe posix_spawn_file_actions_t()
     var attributes = posix_spawnattr_t()
-    // SAFETY: the calls get structures of ours, which are destroyed behind their last use. The texts live until they
-    // are freed behind it.
     unsafe posix_spawn_file_actions_init(&actions)
     unsafe posix_spawnattr_init(&attributes)
     defer {

@@ -52,7 +52,7 @@ struct ServiceManagerTests {
       listeners: [{ address: "127.0.0.1:0" }]
       routes: [{ path: "/*", auth: public, respond: { status: 200, body: ok } }]
       """
-    for (kind, words) in [("listening", "is no listener's address"), ("bound", "is not a listening socket")] {
+    for (kind, words) in [("listening", "no listener has that address"), ("bound", "is not a listening socket")] {
       do {
         _ = try await start(configuration, sockets: 1, kind: kind)
         Issue.record("it started with a socket that is \(kind)")

@@ -337,7 +337,7 @@ extension ForeignWord {
       "limits.drain_timeout", "write drain_timeout: 30s in 'limits'", "graceful_timeout", "shutdown_timeout",
       "graceTimeOut", "worker_shutdown_timeout", "grace_period", "drain_time"),
     ours("limits.streams", "write streams: 100 in 'limits'", "http2_max_concurrent_streams", "max_concurrent_streams"),
-    nothing(
-      "the gateway's own log has one form", in: [root], "log_level", "error_log", "logging", "loglevel", "logger"),
+    ours(
+      "log.level", "write log: { level: info }", in: [root], "log_level", "error_log", "logging", "loglevel", "logger"),
   ]
 }

@@ -27,10 +27,10 @@ extension UpstreamHead {
   mutating func writeUnmergedPath(of request: borrowing ClientRequest, _ route: CompiledRoute) -> Bool {
     let path = request.target.bytes.span.extracting(0..<request.target.pathCount)
     let raw = request.head.bytes.span.extracting(request.head.pathAndQueryRange)
-    bytes.append(route.addPrefix)
+    bytes.append(route.rewrite.addPrefix)
     var segments = UnmergedSegments()
-    var strippedCount = route.strippedSegmentCount
-    var isFirst = route.addPrefix.isEmpty
+    var strippedCount = route.rewrite.strippedSegmentCount
+    var isFirst = route.rewrite.addPrefix.isEmpty
     while let segment = segments.next(in: path, raw) {
       if strippedCount > 0 {
         strippedCount -= 1

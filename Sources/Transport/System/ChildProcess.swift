@@ -34,6 +34,7 @@ struct ChildProcess: Sendable {
     unsafe texts.append(nil)
     unsafe variables.append(nil)
     let code = unsafe posix_spawn(&processID, path, &actions, &attributes, &texts, &variables)
+    // SAFETY: each text was made by strdup above and is freed once.
     for index in unsafe texts.indices { unsafe free(texts[index]) }
     for index in unsafe variables.indices { unsafe free(variables[index]) }
     if code != 0 { throw SystemError(code: code) }

@@ -88,8 +88,8 @@ struct DrainTests {
     #expect(gateway.accessLog.first?.contains("\"path\":\"/slow\"") == true)
   }
 
-  /// A gateway with one request that gets no answer.
-  private func stuck(_ limits: String) async throws -> (GatewayProcess, RawClient) {
+  /// A gateway with one request that gets no answer, as long as its upstream is there.
+  private func stuck(_ limits: String) async throws -> (GatewayProcess, RawClient, TestUpstream) {
     let begun = Gate()
     let upstream = try await TestUpstream.start { connection in
       _ = try await connection.receiveRequest()
@@ -107,12 +107,12 @@ struct DrainTests {
     let client = try await gateway.connect()
     try await client.send("GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n")
     try await begun.wait()
-    return (gateway, client)
+    return (gateway, client, upstream)
   }
 
   @Test("A second signal ends what is left at once, and its line is written", arguments: [SIGTERM, SIGINT])
   func secondSignal(_ signal: Int32) async throws {
-    let (gateway, client) = try await stuck("drain_timeout: 1h")
+    let (gateway, client, upstream) = try await stuck("drain_timeout: 1h")
     gateway.signal(SIGTERM)
     let line = try await gateway.waitForLog("draining") { $0.contains(" notice draining") }
     #expect(line.contains("active=1") && line.contains("second signal"), "\(line)")
@@ -121,11 +121,12 @@ struct DrainTests {
     try await client.waitUntilGone()
     #expect(try await gateway.waitForExit() == 0)
     #expect(gateway.accessLog.count { $0.contains("\"path\":\"/stuck\"") } == 1)
+    withExtendedLifetime(upstream) {}
   }
 
   @Test("During drain_delay everything is served while /readyz is 503, and a second signal ends the delay")
   func delay() async throws {
-    let (gateway, client) = try await stuck("drain_timeout: 1h, drain_delay: 1h")
+    let (gateway, client, upstream) = try await stuck("drain_timeout: 1h, drain_delay: 1h")
     gateway.terminate()
     _ = try await gateway.waitForLog("what comes") { $0.contains(" notice draining soon ") }
     #expect(try await gateway.admin("/readyz").status == 503)
@@ -136,11 +137,12 @@ struct DrainTests {
     gateway.terminate()
     try await client.waitUntilGone()
     #expect(try await gateway.waitForExit() == 0)
+    withExtendedLifetime(upstream) {}
   }
 
   @Test("While one process drains, another one starts with the same file")
   func nextProcess() async throws {
-    let (gateway, client) = try await stuck("drain_timeout: 1h")
+    let (gateway, client, upstream) = try await stuck("drain_timeout: 1h")
     gateway.terminate()
     _ = try await gateway.waitForLog("draining") { $0.contains(" notice draining") }
     let next = try await GatewayProcess.start(
@@ -154,6 +156,7 @@ struct DrainTests {
     gateway.terminate()
     try await client.waitUntilGone()
     #expect(try await gateway.waitForExit() == 0)
+    withExtendedLifetime(upstream) {}
   }
 
   @Test("With nothing under way it ends at once, and every line of a burst just before is there")

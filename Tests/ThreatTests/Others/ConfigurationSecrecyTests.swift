@@ -17,7 +17,7 @@ import Tokens
     try await door.gateway.waitUntilReady()
     pages.append(try await door.gateway.admin("/status").text)
     for page in pages { #expect(page.contains("\(issuer.url)/keys?") && !page.contains("query-secret"), "\(page)") }
-    _ = try await door.gateway.waitForLog("the keys") { $0.contains("/keys?…") && $0.hasSuffix("keys loaded") }
+    _ = try await door.gateway.waitForLog("the keys") { $0.contains("/keys?…") && $0.contains(" keys loaded ") }
     for line in door.gateway.standardError { #expect(!line.contains("query-secret"), "\(line)") }
   }
 

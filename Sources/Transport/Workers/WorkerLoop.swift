@@ -81,6 +81,7 @@ final class WorkerLoop {
   /// In one of the loops.
   private var memoryTrimmer: MemoryTrimmer?
   private var drainDeadline = Int64.max
+  private var isDrainCut = false
   private var onDrained: [@Sendable () -> Void] = []
 
   /// LIMIT: access log lines are handed over when this much waits, and at every tick.
@@ -366,14 +367,17 @@ final class WorkerLoop {
 
   /// Begins to end: `whenDone` is called when no client's connection is left, which is soon after the deadline.
   func drain(until deadline: Int64, whenDone: @escaping @Sendable () -> Void) {
-    drainDeadline = deadline
+    drainDeadline = isDrainCut ? 0 : deadline
     onDrained.append(whenDone)
     worker.drain()
     runCommands()
   }
 
-  /// Cuts off what a drain would still wait for.
-  func endDrain() { if drainDeadline != .max { drainDeadline = 0 } }
+  /// Cuts off what a drain waits for, or will wait for when it begins.
+  func endDrain() {
+    isDrainCut = true
+    if drainDeadline != .max { drainDeadline = 0 }
+  }
 
   private func finishDrain() {
     flushLog()

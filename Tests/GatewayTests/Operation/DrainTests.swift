@@ -124,7 +124,7 @@ struct DrainTests {
     withExtendedLifetime(upstream) {}
   }
 
-  @Test("During drain_delay everything is served while /readyz is 503, and a second signal ends the delay")
+  @Test("During drain_delay everything is served while /readyz is 503, and a second signal ends it with all the rest")
   func delay() async throws {
     let (gateway, client, upstream) = try await stuck("drain_timeout: 1h, drain_delay: 1h")
     gateway.terminate()
@@ -132,8 +132,6 @@ struct DrainTests {
     #expect(try await gateway.admin("/readyz").status == 503)
     #expect(try await gateway.get("/").text == "ok")
     #expect(try await gateway.admin("/healthz").status == 200)
-    gateway.terminate()
-    _ = try await gateway.waitForLog("the drain") { $0.contains(" notice draining: ") }
     gateway.terminate()
     try await client.waitUntilGone()
     #expect(try await gateway.waitForExit() == 0)

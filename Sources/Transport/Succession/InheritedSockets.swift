@@ -21,14 +21,12 @@ package final class InheritedSockets: Sendable {
 
   /// Those that a service manager passed, by the addresses that they have.
   package static func passed(_ numbers: Range<Int32>) throws(InheritanceError) -> InheritedSockets {
-    var entries: [Entry] = []
+    var named: [(name: String, number: Int32)] = []
     for number in numbers {
-      let descriptor = Descriptor(number: number)
-      guard descriptor.isListening, let name = descriptor.localName() else { throw InheritanceError(number: number) }
-      descriptor.becomeOurs()
-      entries.append(Entry(name: name, descriptor: descriptor))
+      guard let name = Descriptor(number: number).localName() else { throw InheritanceError(number: number) }
+      named.append((name, number))
     }
-    return InheritedSockets(entries)
+    return try handedOver(named)
   }
 
   /// What a socket is called from one process to the next: by what the configuration says of it, which may be port 0.

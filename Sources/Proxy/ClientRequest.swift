@@ -17,6 +17,8 @@ struct ClientRequest: ~Copyable {
   /// The 32 digits of the trace id, when one is known.
   var traceID = ByteQueue()
   var tokenPosition = TokenPosition.none
+  /// At ``TokenPosition/basic(_:)``: the token is not in the head as it is.
+  var basicToken: [UInt8] = []
   /// Of an OPTIONS request, as the upstream gets it.
   var maxForwardsLeft: UInt64?
 
@@ -30,6 +32,7 @@ struct ClientRequest: ~Copyable {
     handshake.reset()
     id.removeAll()
     traceID.removeAll()
+    if case .basic = tokenPosition { basicToken = [] }
     tokenPosition = .none
     maxForwardsLeft = nil
   }

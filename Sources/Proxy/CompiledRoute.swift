@@ -13,7 +13,8 @@ package final class CompiledRoute: Sendable {
   package let name: String
   let isPublic: Bool
   let token: TokenRules
-  /// Who the caller is may follow from what browsers send for any page: a cookie, or the client's certificate.
+  /// Who the caller is may follow from what browsers send for any page: a cookie, a password, or the client's
+  /// certificate.
   let isCredentialSentUnasked: Bool
 
   let identity: IdentityRules
@@ -71,7 +72,7 @@ package final class CompiledRoute: Sendable {
     certificateFields = route.identity.headers.compactMap { header in
       if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }
     }
-    isCredentialSentUnasked = !certificateFields.isEmpty || route.hasCookieSource
+    isCredentialSentUnasked = !certificateFields.isEmpty || route.isTokenSentUnasked
     isTokenForwarded = route.identity.isTokenForwarded
     let deadlineNames = route.deadlineHeader.map { [$0] } ?? []
     requestFields = CompiledHeaderRules(route.requestHeaders, dropping: deadlineNames)

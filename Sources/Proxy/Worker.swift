@@ -51,7 +51,7 @@ package final class Worker {
   /// Memory that is received into, and that bodies go out from.
   // LIMIT: some clients at a time that do not take a piece of a body at once.
   private var bodyBlocks = BlockPool(byteCount: BodyBlock.byteCount, countMax: 4)
-  let verifier = TokenVerifier()
+  let verifier: TokenVerifier
   /// Measures how long something takes within one event, and nothing else: decisions use ``time``.
   let steadyClock: () -> Int64
   let tokenCache: TokenCache
@@ -85,6 +85,7 @@ package final class Worker {
     self.keySets = keySets
     self.time = time
     counters = Counters()
+    verifier = TokenVerifier(tokenByteCountMax: snapshot.configuration.limits.tokenSize)
     tokenCache = TokenCache(byteCountMax: snapshot.configuration.limits.tokenCache ?? Limits.tokenCacheDefault)
     questions = Questions(issuerCount: snapshot.configuration.issuers.count)
     randomIdentifiers = RandomIdentifiers(seed: seed)
@@ -238,6 +239,7 @@ package final class Worker {
     for pool in kept.values { pool.retire() }
     healthChecks?.install(snapshot)
     // Rules may have changed under every remembered token.
+    verifier.tokenByteCountMax = snapshot.configuration.limits.tokenSize
     tokenCache.removeAll(byteCountMax: snapshot.configuration.limits.tokenCache ?? Limits.tokenCacheDefault)
     reviewStreams()
     for exchange in questions.takeForKeys(issuerCount: snapshot.configuration.issuers.count) { exchange.answered(nil) }

@@ -4,6 +4,7 @@
 package struct Limits: Sendable, Equatable {
   package var headerSize = 32 * 1024
   package var headers = 100
+  package var tokenSize = 16 * 1024
   package var bodySize: UInt64 = 10 * 1024 * 1024
   package var connections = 10_000
   /// Of one client, over all workers. 0 is no bound.
@@ -34,11 +35,15 @@ package struct Limits: Sendable, Equatable {
 extension Limits {
   static let settings = Settings<Limits>(
     "limits", title: "'limits'", example: "limits: { body_size: 10MiB }", blank: Limits(),
+    finish: { limits, section in section.reading.check(limits, section) },
     [
       Setting(
         "header_size", \.headerSize, .size(from: .kibi(1), to: .mebi(1)),
         "The whole request head. A larger one is answered 431."),
       Setting("headers", \.headers, .integer(10...1000), "Header fields of a request. More are answered 431."),
+      Setting(
+        "token_size", \.tokenSize, .size(from: .kibi(1), to: .mebi(1)),
+        "A token. A longer one is answered 401 `token_too_large`."),
       Setting(
         "body_size", \.bodySize, .bodySize,
         "A request's body. A larger one is answered 413. A route may set its own."),
@@ -83,6 +88,16 @@ extension Limits {
         "half_close", \.halfClose, .boolean,
         "Whether a client that ends its sending side may still wait for its answer."),
     ])
+}
+
+extension Reading {
+  fileprivate func check(_ limits: Limits, _ section: Section) {
+    if let node = section["token_size"], limits.tokenSize > limits.headerSize {
+      error(
+        node.position,
+        "'token_size' is larger than 'header_size', so no such token could arrive: raise 'header_size' as well")
+    }
+  }
 }
 
 extension ValueType where Value == UInt64 {

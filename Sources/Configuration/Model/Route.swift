@@ -50,10 +50,15 @@ package struct Route: Sendable, Equatable {
     self.action = action
   }
 
-  /// Whether a token may come in a cookie, which browsers send whatever page asks.
-  package var hasCookieSource: Bool {
+  /// Whether a token may come in what browsers send whatever page asks: a cookie, or the password that they remember.
+  package var isTokenSentUnasked: Bool {
     guard case .token(let requirement) = auth else { return false }
-    return requirement.sources.contains { if case .value(.cookie) = $0 { true } else { false } }
+    return requirement.sources.contains { source in
+      switch source {
+      case .basic, .value(.cookie): true
+      case .authorization, .webSocketProtocol, .value: false
+      }
+    }
   }
 }
 
@@ -143,6 +148,8 @@ package struct TokenRequirement: Sendable, Equatable {
 package enum TokenSource: Sendable, Hashable {
   /// A bearer token in Authorization.
   case authorization
+  /// The password of Basic credentials in Authorization, or the user name where the password is empty.
+  case basic
   /// A cookie, a query parameter or a header. The whole value is the token.
   case value(RequestValue)
   /// Offered as `bearer, TOKEN` in Sec-WebSocket-Protocol. Only on a route with ``Route/webSocket``.

@@ -173,7 +173,7 @@ extension Reading {
 extension TokenSource {
   /// Where a token may be besides values of a request.
   fileprivate static let keywords: [(name: String, source: TokenSource)] = [
-    ("authorization", .authorization), ("websocket_protocol", .webSocketProtocol),
+    ("authorization", .authorization), ("basic", .basic), ("websocket_protocol", .webSocketProtocol),
   ]
 
   fileprivate static let forms: [RequestValueForm] = [.cookie, .query, .header]

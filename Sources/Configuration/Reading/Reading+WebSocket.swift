@@ -16,13 +16,13 @@ extension Reading {
         "a WebSocket requires HTTP/1.1, and the upstream \(name.quoted) has 'protocol: http2': "
           + "write an upstream with protocol: http1")
     }
-    if route.hasCookieSource, let cors = route.cors,
+    if route.isTokenSentUnasked, let cors = route.cors,
       let open = [CORS.Origin.any, .exact("null")].first(where: cors.origins.contains)
     {
       let name = if case .any = open { "*" } else { "null" }
       warn(
         section.keyPosition("cors"),
-        "with the origin '\(name)' any page may open this WebSocket with the cookie of its visitor: "
+        "with the origin '\(name)' any page may open this WebSocket with its visitor's credentials: "
           + "list origins in 'cors'"
       )
     }

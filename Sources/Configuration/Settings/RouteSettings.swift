@@ -122,7 +122,8 @@ extension TokenRequirement {
           + "texts `\"true\"` and `\"12\"`. `{ prefix: \"repo:acme/\" }` and `{ suffix: … }` compare an end of a text."),
       Setting(
         "tokens_from", \.sources, .tokenSources,
-        "Where tokens are looked for. A token in two of them is refused."),
+        "Where tokens are looked for. A token in two of them is refused. `basic` is the password of "
+          + "`Authorization: Basic`."),
       Setting(
         "optional", \.isOptional, .boolean,
         "`true` lets a request without a token pass as anonymous. A bad token is refused all the same."),

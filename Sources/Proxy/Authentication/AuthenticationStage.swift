@@ -15,7 +15,7 @@ extension Exchange {
         return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
       }
       return refuseToken(.tokenMissing)
-    case .malformed, .empty: return refuseToken(.tokenMalformed)
+    case .malformed: return refuseToken(.tokenMalformed)
     case .ambiguous: return refuseToken(.tokenAmbiguous)
     case .found(let position):
       request.tokenPosition = position
@@ -25,13 +25,7 @@ extension Exchange {
 
   /// - Parameter mayAsk: false after an answer, so that no request asks twice.
   private func check(_ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
-    let verdict: Verdict
-    switch request.tokenPosition {
-    case .none: return refuseToken(.tokenMissing)
-    case .field(let range), .cookie(let range): verdict = check(request.head.bytes.span.extracting(range), route)
-    case .query(let range): verdict = check(request.target.bytes.span.extracting(range), route)
-    }
-    return obey(verdict, route, mayAsk: mayAsk)
+    obey(check(request.token, route), route, mayAsk: mayAsk)
   }
 
   private func obey(_ verdict: Verdict, _ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
@@ -100,13 +94,8 @@ extension Exchange {
 
   /// Waits for an answer, unless the worker has too much to ask already.
   private func ask(_ source: Question.Source) -> StageOutcome {
-    let refusal: TokenRefusal?
-    switch (source, request.tokenPosition) {
-    case (.keySet, _), (_, .none): refusal = ask(source, about: Span())
-    case (_, .field(let range)), (_, .cookie(let range)):
-      refusal = ask(source, about: request.head.bytes.span.extracting(range))
-    case (_, .query(let range)): refusal = ask(source, about: request.target.bytes.span.extracting(range))
-    }
+    let refusal =
+      if case .keySet = source { ask(source, about: Span()) } else { ask(source, about: request.token) }
     if let refusal { return refuseToken(refusal) }
     return .wait
   }
@@ -128,16 +117,7 @@ extension Exchange {
   func verdict(on statement: Statement, from source: Question.Source) -> Verdict {
     guard let route else { return .refused(.tokenMissing, issuer: nil) }
     let now = worker.time.unixSeconds
-    let verdict: Verdict
-    switch request.tokenPosition {
-    case .none: return .refused(.tokenMissing, issuer: nil)
-    case .field(let range), .cookie(let range):
-      verdict = statement.verdict(
-        on: request.head.bytes.span.extracting(range), from: source, issuers: snapshot.issuerRules, now: now)
-    case .query(let range):
-      verdict = statement.verdict(
-        on: request.target.bytes.span.extracting(range), from: source, issuers: snapshot.issuerRules, now: now)
-    }
+    let verdict = statement.verdict(on: request.token, from: source, issuers: snapshot.issuerRules, now: now)
     if case .caller(let caller) = verdict { remember(caller, route) }
     return verdict
   }

@@ -9,6 +9,8 @@ enum TokenPosition: Equatable {
   case none
   /// In the value of a field: `Authorization`, or a header of its own.
   case field(Range<Int>)
+  /// In the Basic credentials that a field's value holds.
+  case basic(Range<Int>)
   /// In a Cookie field's value.
   case cookie(Range<Int>)
   /// In the normal target's query.
@@ -17,15 +19,15 @@ enum TokenPosition: Equatable {
 
 extension ClientRequest {
   /// Looks at all sources of a route. Two tokens, in one source or in two, are an error (RFC 6750 §2), because
-  /// nobody knows which of them an upstream would believe. An empty value does not count where there is a token beside
-  /// it.
+  /// nobody knows which of them an upstream would believe. An empty value is none.
   @inline(__always)
-  func findToken(in sources: [TokenSource]) -> TokenSearch {
+  mutating func findToken(in sources: [TokenSource]) -> TokenSearch {
     var found = TokenSearch.missing
     for source in sources {
       let next: TokenSearch
       switch source {
-      case .authorization: next = head.tokenInAuthorization
+      case .authorization: next = head.credentials(of: "bearer")
+      case .basic: next = findTokenInBasic()
       case .value(.cookie(let name)): next = TokenSearch(head.search(cookie: name.utf8.span), TokenPosition.cookie)
       case .value(.query(let name)): next = TokenSearch(target.search(query: name.utf8.span), TokenPosition.query)
       case .value(.header(let name)): next = TokenSearch(head.search(header: name.utf8.span), TokenPosition.field)
@@ -35,8 +37,7 @@ extension ClientRequest {
       }
       switch (found, next) {
       case (_, .missing): break
-      case (.missing, _), (.empty, _): found = next
-      case (_, .empty): break
+      case (.missing, _): found = next
       default: return .ambiguous
       }
     }
@@ -44,23 +45,38 @@ extension ClientRequest {
   }
 }
 
+extension ClientRequest {
+  /// The bytes of the token that was found. None where there is none.
+  var token: Span<UInt8> {
+    @_lifetime(borrow self)
+    get {
+      switch tokenPosition {
+      case .none: head.bytes.span.extracting(0..<0)
+      case .field(let range), .cookie(let range): head.bytes.span.extracting(range)
+      case .query(let range): target.bytes.span.extracting(range)
+      case .basic: basicToken.span
+      }
+    }
+  }
+}
+
 extension RequestHead {
+  /// What follows a scheme in Authorization.
   @inline(__always)
-  fileprivate var tokenInAuthorization: TokenSearch {
+  func credentials(of scheme: StaticString) -> TokenSearch {
     guard count(of: .authorization) > 0, let field = first(.authorization) else { return .missing }
     if count(of: .authorization) > 1 { return .ambiguous }
     let bytes = bytes.span
     let value = field.value
     // RFC 9110 §11.1: the scheme is case-insensitive. Other schemes are not for us.
-    var start = value.lowerBound + 6
-    guard start <= value.upperBound,
-      bytes.extracting(value.lowerBound..<start).equalsIgnoringCase("bearer"),
-      start == value.upperBound || !Self.isLetterOrDigit(bytes[start])
+    var start = value.lowerBound + scheme.utf8CodeUnitCount
+    guard start < value.upperBound,
+      bytes.extracting(value.lowerBound..<start).equalsIgnoringCase(scheme), !Self.isLetterOrDigit(bytes[start])
     else { return .missing }
     // §11.4: spaces, and no tab, comma or sign of equality, at which services split as well (T80).
+    if bytes[start] != 0x20 { return .malformed }
     while start < value.upperBound, bytes[start] == 0x20 { start += 1 }
-    if start == value.lowerBound + 6 { return .malformed }
-    return start == value.upperBound ? .malformed : .found(.field(start..<value.upperBound))
+    return start == value.upperBound ? .missing : .found(.field(start..<value.upperBound))
   }
 
   private static func isLetterOrDigit(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 }
@@ -68,17 +84,15 @@ extension RequestHead {
 
 /// What looking for a token gave.
 enum TokenSearch: Equatable {
+  /// Or there is nothing in the source.
   case missing
-  /// The source is there, with nothing in it.
-  case empty
   case malformed
   case ambiguous
   case found(TokenPosition)
 
   init(_ value: ValueSearch, _ position: (Range<Int>) -> TokenPosition) {
     switch value {
-    case .missing: self = .missing
-    case .empty: self = .empty
+    case .missing, .empty: self = .missing
     case .ambiguous: self = .ambiguous
     case .found(let range): self = .found(position(range))
     }

@@ -11,7 +11,9 @@ struct TokenRules: Sendable {
   let access: AccessRules
   /// The challenge's `scope` attribute.
   let scopeText: String
+  /// Whether Authorization may hold a token, as Bearer or as Basic.
   let isAuthorizationSource: Bool
+  let isBasicSource: Bool
   let isWebSocketProtocolSource: Bool
   let headerSources: FieldNameSet
   /// Names of cookies and query parameters that may hold a token.
@@ -26,7 +28,8 @@ struct TokenRules: Sendable {
     isOptional = requirement?.isOptional ?? false
     access = AccessRules(scopes: requirement?.scopes ?? ScopeRequirement(), claims: requirement?.claims ?? [])
     scopeText = requirement?.scopes.names.joined(separator: " ") ?? ""
-    isAuthorizationSource = sources.contains(.authorization)
+    isBasicSource = sources.contains(.basic)
+    isAuthorizationSource = isBasicSource || sources.contains(.authorization)
     isWebSocketProtocolSource = sources.contains(.webSocketProtocol)
     headerSources = FieldNameSet(sources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
     cookieSources = sources.compactMap { if case .value(.cookie(let name)) = $0 { LenientName(name) } else { nil } }

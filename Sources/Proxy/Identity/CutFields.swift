@@ -9,8 +9,12 @@ extension ClientRequest {
   /// could look for one, only this stays (T80).
   @inline(__always)
   func isForwardedToken(_ field: FieldLine, _ route: CompiledRoute) -> Bool {
-    guard route.isTokenForwarded, case .field(let token) = tokenPosition else { return false }
-    return field.value.lowerBound <= token.lowerBound && token.upperBound <= field.value.upperBound
+    if !route.isTokenForwarded { return false }
+    switch tokenPosition {
+    case .field(let token), .basic(let token):
+      return field.value.lowerBound <= token.lowerBound && token.upperBound <= field.value.upperBound
+    case .none, .cookie, .query: return false
+    }
   }
 }
 

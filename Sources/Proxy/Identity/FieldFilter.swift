@@ -29,7 +29,12 @@ struct FieldFilter {
     switch field.folded {
     case .host, .xRequestID, .traceparent: return false
     case .tracestate: if !isTraceKept { return false }
-    case .authorization: if route.token.isAuthorizationSource, !request.isForwardedToken(field, route) { return false }
+    case .authorization:
+      if route.token.isAuthorizationSource, !request.isForwardedToken(field, route),
+        !request.isBasicOfService(field, route)
+      {
+        return false
+      }
     case .expect: return request.head.expectsContinue
     case .contentLength: if request.handshake.isRequested { return false }
     case .grpcTimeout: if isCallTimed { return false }

@@ -16,11 +16,13 @@ extension TokenRefusal {
       .invalidToken(
         """
         Not a compact JWS of three strict base64url parts with two JSON objects. Also duplicate members, bad UTF-8, \
-        too much nesting, `b64`, or `Authorization` that begins with the word `Bearer` without a space and a token \
-        after it.
+        too much nesting, `b64`, or `Authorization` in which something other than a space follows `Bearer`. On a route \
+        with `basic`, also what is not base64 of a name, a colon and a password.
         """, advice: "Send the access token exactly as the issuer gave it. Opaque and encrypted tokens do not pass.")
     case .tokenTooLarge:
-      .invalidToken("Longer than 16 KiB.", advice: "Have the issuer put fewer claims into the token.")
+      .invalidToken(
+        "Longer than `limits.token_size`.",
+        advice: "Have the issuer put fewer claims into the token, or raise `limits.token_size`.")
     case .criticalHeaderUnknown:
       .invalidToken(
         "The token's header has `crit`.", advice: "Have the issuer leave `crit` out: no extension is understood.")

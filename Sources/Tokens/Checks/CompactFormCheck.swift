@@ -49,7 +49,9 @@ enum CompactFormCheck {
   private static func readObject(_ part: Span<UInt8>) throws(TokenRefusal) -> JSONDocument {
     guard let bytes = Base64URL.decode(part) else { throw .tokenMalformed }
     let document: JSONDocument
-    do { document = try JSONDocument(bytes) } catch { throw .tokenMalformed }
+    // LIMIT: what is in a long token beyond some names of groups is text, not more members.
+    let limits = JSONLimits(nodeCountMax: max(4096, bytes.count / 16))
+    do { document = try JSONDocument(bytes, limits: limits) } catch { throw .tokenMalformed }
     guard document.kind(document.root) == .object else { throw .tokenMalformed }
     return document
   }

@@ -7,7 +7,7 @@ import JSON
 
 /// One a worker: it keeps the worker's prepared contexts for each key.
 package final class TokenVerifier {
-  package let tokenByteCountMax: Int
+  package var tokenByteCountMax: Int
   private var knownHeader = CompactFormCheck.KnownHeader()
   private var signatureVerifiers: [UInt64: SignatureVerifier] = [:]
   /// LIMIT: keys with prepared contexts. Beyond it all are freed, and prepared again as they are needed.

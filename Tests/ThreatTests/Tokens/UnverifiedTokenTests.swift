@@ -27,14 +27,14 @@ import Tokens
     ("query", { "/door?access_token=\($0)" }, { _ in [] }), ("header", { _ in "/door" }, { ["X-Token: \($0)"] }),
   ]
 
-  @Test("T80: A value that begins with the word Bearer is a token or is refused, on optional routes too")
+  @Test("T80: What follows the word Bearer is a token or is refused, on optional routes too")
   func bearerWord() async throws {
     let key = try TestKey(.es256)
     let door = try await start(key, isOptional: true)
     let token = TokenDoor.token(key)
     let values = [
-      "Bearer\t\(token)", "Bearer=\(token)", "Bearer,\(token)", "bearer\t\(token)", "BEARER:\(token)", "Bearer",
-      "bEaReR", "Bearer\"\(token)\"", "Bearer/\(token)", "Bearer.\(token)", "Bearer-\(token)", "Bearer_\(token)",
+      "Bearer\t\(token)", "Bearer=\(token)", "Bearer,\(token)", "bearer\t\(token)", "BEARER:\(token)",
+      "Bearer\"\(token)\"", "Bearer/\(token)", "Bearer.\(token)", "Bearer-\(token)", "Bearer_\(token)",
       "Bearer \t\(token)", "Bearer \(token),", "Bearer \(token) \(token)", "Bearer a b", "Bearer \u{B}\(token)",
     ]
     for value in values {
@@ -44,6 +44,11 @@ import Tokens
       #expect(response.code == expected, "\(value.prefix(12).debugDescription)")
     }
     #expect(door.upstream.requests.isEmpty)
+    for value in ["Bearer", "bEaReR", "Bearer  "] {
+      #expect(try await door.gateway.get("/door", ["Authorization: \(value)"]).status == 200)
+      let request = try #require(door.upstream.requests.last)
+      #expect(request.values(of: "Authorization").isEmpty && request["X-User"] == nil, "\(value)")
+    }
     // Spaces in any number are between scheme and token (RFC 9110 §11.4).
     for value in ["Bearer \(token)", "bearer   \(token)"] {
       #expect(try await door.gateway.get("/door", ["Authorization: \(value)"]).status == 200)
@@ -55,13 +60,34 @@ import Tokens
   func otherSchemes() async throws {
     let key = try TestKey(.es256)
     let door = try await start(key, isOptional: true)
-    for value in ["\"Bearer\" a.b.c", "JWT a.b.c", "Bearerish a.b.c", "Basic YTpi", "a.b.c", ", Bearer a.b.c"] {
+    let values = [
+      "\"Bearer\" a.b.c", "JWT a.b.c", "Bearerish a.b.c", "a.b.c", ", Bearer a.b.c", "Basic a.b.c", "Basic\tYTpi",
+      "Basic YTpi, Bearer a.b.c", "Basic YTpi Bearer", "Basic YT==pi", "Basic", "Basic YTpi\u{E9}", "Basic=YTpi",
+      "BasicYTpi",
+    ]
+    for value in values {
       let response = try await door.gateway.get("/door", ["Authorization: \(value)", "X-Kept: 1"])
       #expect(response.status == 200, "\(value)")
       let request = try #require(door.upstream.requests.last)
       #expect(request["X-Kept"] == "1" && request["X-User"] == nil)
       #expect(request.values(of: "Authorization").isEmpty, "\(value)")
     }
+  }
+
+  @Test("T80: Basic credentials that are the service's own go on, since no token fits into them")
+  func basicOfService() async throws {
+    let key = try TestKey(.es256)
+    let door = try await start(key, isOptional: true, isForwarding: false)
+    for value in ["Basic YTpi", "basic   YTpiYw==", "BASIC a+/=", "Basic YTp4"] {
+      #expect(try await door.gateway.get("/door", ["Authorization: \(value)"]).status == 200)
+      let request = try #require(door.upstream.requests.last)
+      #expect(request["Authorization"] == value && request["X-User"] == nil)
+    }
+    let token = TokenDoor.token(key)
+    let both = try await door.gateway.get("/door", ["Authorization: Basic YTpi", "X-Token: \(token)"])
+    #expect(both.status == 200)
+    let request = try #require(door.upstream.requests.last)
+    #expect(request["Authorization"] == "Basic YTpi" && request["X-User"] == "alice" && request["X-Token"] == nil)
   }
 
   @Test("T80: A token in two places is refused, whichever of them is good, and goes nowhere", arguments: [true, false])

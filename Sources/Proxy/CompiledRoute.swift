@@ -26,6 +26,8 @@ package final class CompiledRoute: Sendable {
   let ruledFields: UInt64
   /// `response_headers`, and with `cors` its own.
   let responseFields: CompiledHeaderRules
+  /// What of them counts for answers that the gateway makes for reasons of its own.
+  let ownAnswerFields: CompiledHeaderRules
   /// Whether the file's response rules name the type, so that a fixed answer does not.
   let isTypeRuled: Bool
   let cors: CORSPolicy?
@@ -57,10 +59,12 @@ package final class CompiledRoute: Sendable {
   /// Nil lets no WebSocket through.
   let webSocket: WebSocket?
 
-  /// - Parameter ownFields: that listeners write into answers, so that no upstream does.
+  /// - Parameters:
+  ///   - ownFields: that the gateway writes into answers, so that no upstream does.
+  ///   - requestIDHeader: that no client's goes on, unless it is X-Request-Id, which is known.
   init(
     _ route: Route, index: Int, identity: IdentityRules, defaultBodySize: UInt64, rateLimits: [CompiledRateLimit],
-    names: CounterNames, ownFields: [String]
+    names: CounterNames, ownFields: [String], requestIDHeader: String
   ) {
     self.index = index
     counterID = names.routeID(index)
@@ -74,16 +78,16 @@ package final class CompiledRoute: Sendable {
     }
     isCredentialSentUnasked = !certificateFields.isEmpty || route.isTokenSentUnasked
     isTokenForwarded = route.identity.isTokenForwarded
-    let deadlineNames = route.deadlineHeader.map { [$0] } ?? []
-    requestFields = CompiledHeaderRules(route.requestHeaders, dropping: deadlineNames)
-    ruledFields = (route.requestHeaders.remove + route.requestHeaders.set.map(\.name)).reduce(0) {
-      $0 | foldedField(of: $1.utf8.span).bit
-    }
+    let isIDKnown = requestIDHeader == RequestIDRules.standardHeader
+    let ownNames = (route.deadlineHeader.map { [$0] } ?? []) + (isIDKnown ? [] : [requestIDHeader])
+    requestFields = CompiledHeaderRules(route.requestHeaders, dropping: ownNames)
+    ruledFields = Self.ruledFields(of: route, requestIDHeader: isIDKnown ? nil : requestIDHeader)
     cors = route.cors.map { CORSPolicy($0, methods: route.methods) }
     earlyRateLimits = rateLimits.filter { !$0.requiresToken }
     tokenRateLimits = rateLimits.filter(\.requiresToken)
     responseFields = CompiledHeaderRules(
       route.responseHeaders, dropping: (route.cors == nil ? [] : CORSPolicy.fieldNames) + ownFields)
+    ownAnswerFields = CompiledHeaderRules(route.responseHeaders.ofOwnAnswers, dropping: [])
     isTypeRuled = (route.responseHeaders.remove + route.responseHeaders.set.map(\.name)).contains {
       $0.lowercased() == "content-type"
     }
@@ -105,6 +109,15 @@ package final class CompiledRoute: Sendable {
   }
 
   func isRuled(_ known: KnownField) -> Bool { ruledFields & known.bit != 0 }
+
+  /// - Parameter requestIDHeader: which has the bit of X-Request-Id. Nil where that is the header.
+  private static func ruledFields(of route: Route, requestIDHeader: String?) -> UInt64 {
+    let names = (route.requestHeaders.remove + route.requestHeaders.set.map(\.name)).map { $0.lowercased() }
+    let bits = names.reduce(0) { $0 | foldedField(of: $1.utf8.span).bit }
+    guard let requestIDHeader else { return bits }
+    let idBit = names.contains(requestIDHeader.lowercased()) ? KnownField.xRequestID.bit : 0
+    return bits & ~KnownField.xRequestID.bit | idBit
+  }
 
   private static func keptOddities(of route: Route) -> PathOddities {
     let slash: PathOddities = route.encodedSlash == .keep ? .encodedSlash : []

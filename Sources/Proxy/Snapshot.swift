@@ -11,6 +11,11 @@ package final class Snapshot: Sendable {
   package let routes: [CompiledRoute]
   let routeTable: RouteTable
   let listeners: ListenerTable
+  let requestID: RequestIDFields
+  /// `response_headers` of the file, for answers that are of no route.
+  let ownAnswerFields: CompiledHeaderRules
+  /// Whether any answer has lines of its listener, or its request's id.
+  let changesAnswers: Bool
   private let rateLimiters: RateLimiters
   /// Whether any route answers preflights.
   let hasCORS: Bool
@@ -48,7 +53,13 @@ package final class Snapshot: Sendable {
     self.generation = generation
     self.configuration = configuration
     listeners = ListenerTable(configuration, names)
-    let ownFields = listeners.changesAnswers ? [ListenerTable.strictTransportName] : []
+    requestID = RequestIDFields(configuration.requestID)
+    let requestIDHeader = configuration.requestID?.header ?? RequestIDRules.standardHeader
+    ownAnswerFields = CompiledHeaderRules(configuration.responseHeaders, dropping: [])
+    changesAnswers = listeners.changesAnswers || requestID.isInEveryAnswer
+    let ownFields =
+      (listeners.changesAnswers ? [ListenerTable.strictTransportName] : [])
+      + (requestID.isInEveryAnswer ? [requestIDHeader] : [])
     let known = Dictionary(
       (previous?.sharing ?? []).map { ($0.upstream.name, $0) }, uniquingKeysWith: { first, _ in first })
     sharing = configuration.upstreams.map { UpstreamSharing($0, after: known[$0.name]) }
@@ -63,7 +74,8 @@ package final class Snapshot: Sendable {
       identities[route.identity] = identity
       return CompiledRoute(
         route, index: index, identity: identity, defaultBodySize: limits.bodySize,
-        rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields)
+        rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
+        requestIDHeader: requestIDHeader)
     }
     routeTable = RouteTable(configuration.routes)
     errorPages = ErrorPageTable(configuration.errorPages)
@@ -92,6 +104,9 @@ package final class Snapshot: Sendable {
     sharing = zip(configuration.upstreams, other.sharing).map { UpstreamSharing($0, after: $1) }
     routes = other.routes
     listeners = other.listeners
+    requestID = other.requestID
+    ownAnswerFields = other.ownAnswerFields
+    changesAnswers = other.changesAnswers
     routeTable = RouteTable(configuration.routes)
     errorPages = other.errorPages
     issuerRules = other.issuerRules

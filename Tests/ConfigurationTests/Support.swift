@@ -72,6 +72,7 @@ private func isDefault(_ value: Any) -> Bool {
   case let value as Identity: value == Identity()
   case let value as Rewrite: value == Rewrite()
   case let value as HeaderRules: value == HeaderRules()
+  case let value as ChallengeRules: value == ChallengeRules()
   case let value as ErrorPages: value == ErrorPages()
   default: false
   }

@@ -17,10 +17,12 @@ extension Reading {
   func checkStrictTransport(_ route: Route, section: Section) {
     let rules = route.responseHeaders
     guard names.hasStrictTransport, let node = section["response_headers"],
-      (rules.set + rules.add).contains(where: { $0.name.lowercased() == "strict-transport-security" })
+      (rules.set + rules.add).contains(where: { Self.isStrictTransport($0.name) })
     else { return }
     error(node.position, "a listener's 'hsts' already sets Strict-Transport-Security: remove one")
   }
+
+  static func isStrictTransport(_ name: String) -> Bool { name.lowercased() == "strict-transport-security" }
 
   private func checkUnmerged(_ route: Route, at position: SourcePosition, _ section: Section) {
     if !section.has("upstream"), !section.has("upstreams") {

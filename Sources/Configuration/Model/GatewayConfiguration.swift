@@ -19,6 +19,10 @@ package struct GatewayConfiguration: Sendable, Equatable {
   package var accessLog = AccessLog()
   package var log = OwnLogRules()
   package var limits = Limits()
+  /// nil for ids that clients see in refusals only.
+  package var requestID: RequestIDRules?
+  /// For answers that are of no route.
+  package var responseHeaders = HeaderRules()
   /// For refusals on routes that have no page of their own for the status, and where there is no route.
   package var errorPages = ErrorPages()
   /// In the file's order. An index into it is an issuer's number for metrics and caches.

@@ -140,8 +140,17 @@ package struct TokenRequirement: Sendable, Equatable {
   package var sources: [TokenSource] = [.authorization]
   /// Whether a request without a token passes as anonymous. A bad token is refused all the same.
   package var isOptional = false
+  package var challenge = ChallengeRules()
 
   package init(issuers: [Int]) { self.issuers = issuers }
+}
+
+/// `challenge:` of a route's `auth`. Neither text has a quote or a backslash.
+package struct ChallengeRules: Sendable, Equatable {
+  package var realm = "catraca"
+  package var service: String?
+
+  package init() {}
 }
 
 /// Where a route looks for tokens.
@@ -215,30 +224,6 @@ package enum TemplatePart: Sendable, Equatable {
   case host
   /// `{client_ip}`, `{claim:NAME}` and so on.
   case value(RequestValue)
-}
-
-package struct HeaderRules: Sendable, Equatable {
-  package struct Field: Sendable, Equatable {
-    package var name: String
-    /// As it is sent, unless there is a template.
-    package var value: String
-    /// The value with the route's segments in it. Empty where there are none.
-    package var template: [TemplatePart] = []
-
-    package init(name: String, value: String) {
-      self.name = name
-      self.value = value
-    }
-  }
-
-  /// Replaces every field of that name.
-  package var set: [Field] = []
-  /// Appended beside fields of that name.
-  package var add: [Field] = []
-  /// Lower case.
-  package var remove: [String] = []
-
-  package init() {}
 }
 
 package enum Action: Sendable, Equatable {

@@ -179,6 +179,20 @@ extension TokenSource {
   fileprivate static let forms: [RequestValueForm] = [.cookie, .query, .header]
 }
 
+extension ValueType where Value == String {
+  /// What fits between two quotes of a challenge (RFC 9110 §5.6.4) as it is.
+  static let challengeText = ValueType(
+    .text("text"), write: { .text($0) },
+    read: { node, reading, what in
+      guard let text = reading.line(node, what) else { return nil }
+      if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+        return text
+      }
+      reading.error(node.position, "\(what) must be plain ASCII without quotes and backslashes, not \(text.quoted)")
+      return nil
+    })
+}
+
 extension ValueType where Value == ScopeRequirement {
   static let scopes = ValueType(
     .any(

@@ -23,6 +23,7 @@ extension Reading {
       }
     }
     checkAdmin(file, at: section["admin"]?.position ?? section["listeners"]?.position ?? section.position)
+    checkRequestID(file, at: section["request_id"]?.position)
     // A misspelt reference would make its target look unused.
     if errorCount == 0, !lacksValues {
       warnUnused(section["issuers"], names.usedIssuers, "issuer")

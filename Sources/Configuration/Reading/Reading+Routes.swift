@@ -69,6 +69,7 @@ extension Reading {
     checkUseOfUpstream(section)
     checkTokenSources(route, section: section)
     checkStrictTransport(route, section: section)
+    warnOfChallenge(route, section: section)
     if let node = section["identity"] { warnWithoutCertificate(route, at: node.position) }
     checkIdentity(route, section: section)
     checkCORSHeaders(route, section: section)

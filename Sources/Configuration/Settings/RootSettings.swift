@@ -28,6 +28,13 @@ extension GatewayConfiguration {
         otherwise: "text, from `notice` on"),
       Setting("limits", \.limits, .mapping(Limits.settings), "What one client may take.", otherwise: "those below"),
       Setting(
+        "request_id", \.requestID, .mapping(RequestIDRules.settings),
+        "The id of each request. With it, every response has the id.", otherwise: "`X-Request-Id`, and in refusals only"
+      ),
+      Setting(
+        "response_headers", \.responseHeaders, .mapping(HeaderRules.gatewaySettings),
+        "Header fields of what the gateway answers where no route matches."),
+      Setting(
         "compress", ValueType.compression.form,
         "Whether responses of upstreams are compressed. A route may set its own.",
         defaultValue: { _ in .boolean(false) },
@@ -85,11 +92,13 @@ extension SettingTable {
   package static let all: [SettingTable] = [
     GatewayConfiguration.settings.table, TrustedProxies.settings.table, Listener.settings.table,
     ListenerTLS.settings.table, CertificateFiles.settings.table, DNS.settings.table, Admin.settings.table,
-    AccessLog.settings.table, OwnLogRules.settings.table, Limits.settings.table, Issuer.settings.table,
+    AccessLog.settings.table, OwnLogRules.settings.table, RequestIDRules.settings.table,
+    HeaderRules.gatewaySettings.table, Limits.settings.table, Issuer.settings.table,
     Upstream.settings.table, Upstream.Server.settings.table, StickyCookie.settings.table, UpstreamTLS.settings.table,
     HealthCheck.settings.table, Ejection.settings.table, RequestQueue.settings.table, AdaptiveLimit.settings.table,
     Retry.settings.table, RateLimit.sharedSettings.table, Route.settings.table, Split.Share.settings.table,
-    TokenRequirement.settings.table, TokenRequirement.scopeSettings.table, ClaimPattern.settings.table,
+    TokenRequirement.settings.table, TokenRequirement.scopeSettings.table, ChallengeRules.settings.table,
+    ClaimPattern.settings.table,
     RateLimit.routeSettings.table, CORS.settings.table,
     CompressionRules.settings.table, Page.settings.table, Maintenance.settings.table, Identity.settings.table,
     Rewrite.settings.table, HeaderRules.requestSettings.table, HeaderRules.responseSettings.table,

@@ -57,7 +57,7 @@ extension Route {
       "Changes of the header fields of requests."),
     Setting(
       "response_headers", \.responseHeaders, .mapping(HeaderRules.responseSettings),
-      "Changes of the header fields of responses."),
+      "Changes of the header fields of responses, the gateway's own included."),
   ]
 
   /// Where the route ends: it has one of these.
@@ -127,6 +127,21 @@ extension TokenRequirement {
       Setting(
         "optional", \.isOptional, .boolean,
         "`true` lets a request without a token pass as anonymous. A bad token is refused all the same."),
+      Setting(
+        "challenge", \.challenge, .mapping(ChallengeRules.settings), "What `WWW-Authenticate` of a refusal says."),
+    ])
+}
+
+extension ChallengeRules {
+  static let settings = Settings<ChallengeRules>(
+    "routes[].auth.challenge", title: "'challenge'",
+    example: "challenge: { realm: \"https://auth.example.com/token\" }",
+    blank: ChallengeRules(),
+    [
+      Setting(
+        "realm", \.realm, .challengeText,
+        "For clients of container registries, the URL of the token service."),
+      Setting("service", \.service, .challengeText, "The name that the token service knows this service by."),
     ])
 }
 
@@ -177,6 +192,12 @@ extension Identity {
 extension HeaderRules {
   static let requestSettings = settings("routes[].request_headers", title: "'request_headers'")
   static let responseSettings = settings("routes[].response_headers", title: "'response_headers'")
+
+  /// Of the whole file. There is nothing that could be replaced or removed.
+  static let gatewaySettings = Settings<HeaderRules>(
+    "response_headers", title: "'response_headers'", example: "{ set: { X-Frame-Options: DENY } }",
+    blank: HeaderRules(), finish: { rules, section in section.reading.checkOwnAnswers(rules, section) },
+    [Setting("set", \.set, .ruleFields, "Is in each of these responses.")])
 
   private static func settings(_ path: String, title: String) -> Settings<HeaderRules> {
     Settings<HeaderRules>(

@@ -168,6 +168,17 @@ extension RequestHead {
     return type.count == 16 || type[16] == UInt8(ascii: "+") || type[16] == UInt8(ascii: ";")
   }
 
+  /// Whether the request is a call of gRPC-Web, which any version of HTTP carries. Nil where it is not.
+  package var webCall: WebCall? {
+    guard count(of: .contentType) == 1, let field = first(.contentType) else { return nil }
+    let type = bytes.span.extracting(field.value)
+    guard type.count >= 20, type.extracting(0..<20).equalsIgnoringCase("application/grpc-web") else { return nil }
+    let isText = type.count >= 25 && type.extracting(20..<25).equalsIgnoringCase("-text")
+    let end = isText ? 25 : 20
+    guard type.count == end || type[end] == UInt8(ascii: "+") || type[end] == UInt8(ascii: ";") else { return nil }
+    return isText ? .text : .binary
+  }
+
   /// The number of lines of a field.
   package func count(of known: KnownField) -> Int { countFields(known, fields, facts) }
 
@@ -176,4 +187,11 @@ extension RequestHead {
 
   /// The first line of a field.
   package func first(_ known: KnownField) -> FieldLine? { firstField(known, fields, facts) }
+}
+
+/// How a call of gRPC-Web encodes its messages.
+package enum WebCall: Sendable {
+  case binary
+  /// In base64.
+  case text
 }

@@ -45,7 +45,7 @@ extension Exchange {
 
   private func writeLogLine(_ formatter: AccessLogFormatter, status: Int, elapsed: UInt64) {
     // Answers of the gateway's own need no id until here.
-    request.ensureID(from: &worker.randomIdentifiers)
+    request.ensureID(by: snapshot, from: &worker.randomIdentifiers)
     worker.logEntry.reset()
     worker.logEntry.set(.time, UInt64(bitPattern: times.startedUnixMilliseconds))
     worker.logEntry.set(.status, UInt64(clamping: status))
@@ -55,7 +55,7 @@ extension Exchange {
     setRequestTexts(request.head.bytes.span)
     setUpstreamTexts()
     if let refusal = answer.refusal { worker.logEntry.set(.reason, refusal.code) }
-    if request.head.isGRPC, let status = answer.loggedGRPCStatus {
+    if let status = answer.loggedGRPCStatus, request.head.isGRPC || request.head.webCall != nil {
       worker.logEntry.set(.grpcStatus, UInt64(clamping: status))
     }
     if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {

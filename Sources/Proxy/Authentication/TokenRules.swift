@@ -11,6 +11,7 @@ struct TokenRules: Sendable {
   let access: AccessRules
   /// The challenge's `scope` attribute.
   let scopeText: String
+  let challenge: ChallengeLines
   /// Whether Authorization may hold a token, as Bearer or as Basic.
   let isAuthorizationSource: Bool
   let isBasicSource: Bool
@@ -30,6 +31,7 @@ struct TokenRules: Sendable {
     scopeText = requirement?.scopes.names.joined(separator: " ") ?? ""
     isBasicSource = sources.contains(.basic)
     isAuthorizationSource = isBasicSource || sources.contains(.authorization)
+    challenge = ChallengeLines(requirement?.challenge ?? ChallengeRules(), takesBasic: isBasicSource)
     isWebSocketProtocolSource = sources.contains(.webSocketProtocol)
     headerSources = FieldNameSet(sources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
     cookieSources = sources.compactMap { if case .value(.cookie(let name)) = $0 { LenientName(name) } else { nil } }

@@ -27,7 +27,8 @@ struct FieldFilter {
   @inline(__always)
   func keeps(_ field: FieldLine, named name: Span<UInt8>, of request: borrowing ClientRequest) -> Bool {
     switch field.folded {
-    case .host, .xRequestID, .traceparent: return false
+    case .host, .traceparent: return false
+    case .xRequestID: if snapshot.requestID.name.isEmpty { return false }
     case .tracestate: if !isTraceKept { return false }
     case .authorization:
       if route.token.isAuthorizationSource, !request.isForwardedToken(field, route),

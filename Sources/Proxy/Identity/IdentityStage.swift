@@ -10,7 +10,7 @@ extension Exchange {
   func establishIdentity() -> StageOutcome {
     guard let route, route.isProxied else { return .next }
     chooseUpstream(route)
-    request.ensureID(from: &worker.randomIdentifiers)
+    request.ensureID(by: snapshot, from: &worker.randomIdentifiers)
     if request.head.method == .options, let left = request.head.maxForwards {
       if left == 0 { return .answer(GatewayAnswer(status: 204)) }
       request.maxForwardsLeft = left - 1
@@ -60,7 +60,8 @@ extension Exchange {
     if let client = downstream?.client {
       upstreamHead.writeForwardedFields(of: request, from: client, route, snapshot)
     }
-    request.writeTracing(route, isTraceKept: isTraceKept, &worker.randomIdentifiers, into: &upstreamHead.bytes)
+    request.writeTracing(
+      route, snapshot, isTraceKept: isTraceKept, &worker.randomIdentifiers, into: &upstreamHead.bytes)
     if request.handshake.isRequested {
       request.writeHandshake(route, &worker.randomIdentifiers, into: &upstreamHead.bytes)
     } else if case .chunked = request.head.framing {

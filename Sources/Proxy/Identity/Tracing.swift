@@ -1,21 +1,64 @@
 // X-Request-Id, kept or made, and traceparent (W3C Trace Context), passed on or made.
 
 import Bytes
+import Configuration
 import HTTPWire
+
+/// `request_id`, prepared.
+struct RequestIDFields: Sendable {
+  /// The header's name in lower case. Empty for X-Request-Id, of which heads keep a bit.
+  let name: [UInt8]
+  /// The line's beginning.
+  let prefix: [UInt8]
+  let trust: RequestIDRules.Trust
+  /// Whether X-Request-Id is the header, and anyone's is kept.
+  let isUsual: Bool
+  /// Otherwise only refusals have the id.
+  let isInEveryAnswer: Bool
+
+  init(_ rules: RequestIDRules?) {
+    let known = rules ?? RequestIDRules()
+    let isStandard = known.header == RequestIDRules.standardHeader
+    name = isStandard ? [] : Array(known.header.lowercased().utf8)
+    prefix = Array("\(known.header): ".utf8)
+    trust = known.trust
+    isUsual = isStandard && known.trust == .anyone
+    isInEveryAnswer = rules != nil
+  }
+}
 
 extension ClientRequest {
   /// LIMIT: a client's request id is kept up to this length, if it is plain: it goes into logs, bodies and other
   /// services.
   private static var idByteCountMax: Int { 128 }
 
-  mutating func ensureID(from identifiers: inout RandomIdentifiers) {
+  mutating func ensureID(by snapshot: Snapshot, from identifiers: inout RandomIdentifiers) {
     if !id.isEmpty { return }
-    if head.count(of: .xRequestID) == 1, let field = head.first(.xRequestID) {
-      Self.keepID(of: head, at: field.value, in: &id)
-      if !id.isEmpty { return }
+    if snapshot.requestID.isUsual {
+      if head.count(of: .xRequestID) == 1, let field = head.first(.xRequestID) {
+        Self.keepID(of: head, at: field.value, in: &id)
+      }
+    } else {
+      keepID(by: snapshot.requestID)
     }
+    if !id.isEmpty { return }
     id.append(hexadecimal: identifiers.next(), width: 16)
     id.append(hexadecimal: identifiers.next(), width: 16)
+  }
+
+  private mutating func keepID(by rules: RequestIDFields) {
+    switch rules.trust {
+    case .anyone: break
+    case .trustedProxies: if !peer.isTrusted { return }
+    case .nobody: return
+    }
+    if rules.name.isEmpty {
+      if head.count(of: .xRequestID) == 1, let field = head.first(.xRequestID) {
+        Self.keepID(of: head, at: field.value, in: &id)
+      }
+    } else if case .found(let value) = head.search(header: rules.name.span) {
+      Self.keepID(of: head, at: value, in: &id)
+    }
   }
 
   private static func keepID(of head: borrowing RequestHead, at range: Range<Int>, in id: inout ByteQueue) {
@@ -23,13 +66,24 @@ extension ClientRequest {
     if value.count <= idByteCountMax, isPlain(value) { id.append(value) }
   }
 
+  func appendIDLine(of snapshot: Snapshot, to output: inout ByteQueue) {
+    output.append(snapshot.requestID.prefix)
+    output.append(id.span)
+    output.append("\r\n")
+  }
+
   /// - Parameter isTraceKept: whether the client's trace goes on. See ``RequestHead/hasTrace``.
   @inline(__always)
   mutating func writeTracing(
-    _ route: CompiledRoute, isTraceKept: Bool, _ identifiers: inout RandomIdentifiers, into output: inout ByteQueue
+    _ route: CompiledRoute, _ snapshot: Snapshot, isTraceKept: Bool, _ identifiers: inout RandomIdentifiers,
+    into output: inout ByteQueue
   ) {
     if !route.isRuled(.xRequestID) {
-      output.append("X-Request-Id: ")
+      if snapshot.requestID.isUsual {
+        output.append("X-Request-Id: ")
+      } else {
+        output.append(snapshot.requestID.prefix)
+      }
       output.append(id.span)
       output.append("\r\n")
     }

@@ -12,6 +12,8 @@ struct GatewayAnswer {
   var body: [UInt8] = []
   /// A gRPC answer: its head is its trailers, and nothing follows.
   var isTrailersOnly = false
+  /// What the route's `respond` or `redirect` says: its header rules count as for an upstream's answer.
+  var isOfRoute = false
 
   /// RFC 9110 §15: no content and no Content-Length in these.
   var isBodyless: Bool { isTrailersOnly || status == 204 || status == 304 || status < 200 }
@@ -23,18 +25,14 @@ struct GatewayAnswer {
 
 extension GatewayAnswer {
   /// - Parameter isTyped: the route's own lines have the Content-Type.
-  init(_ response: FixedResponse, isTyped: Bool, ruledLines: [UInt8]) {
-    self.init(status: response.status, body: Array(response.body.utf8))
+  init(_ response: FixedResponse, isTyped: Bool) {
+    self.init(status: response.status, body: Array(response.body.utf8), isOfRoute: true)
     if !isBodyless, !isTyped { fieldLines = Array("Content-Type: \(response.contentType)\r\n".utf8) }
-    fieldLines += ruledLines
   }
 
   /// RFC 9110 §15.4. What `/*` matched and the query are appended. Both are in normal form and hold no CR or LF.
   /// - Parameter target: where the redirect leads, filled in.
-  init(
-    _ redirect: Redirect, to target: [UInt8], of request: borrowing ClientRequest, _ route: CompiledRoute,
-    ruledLines: [UInt8]
-  ) {
+  init(_ redirect: Redirect, to target: [UInt8], of request: borrowing ClientRequest, _ route: CompiledRoute) {
     var location = target
     if !request.match.rest.isEmpty, !redirect.template.contains(.rest) {
       if location.last == 0x2F { location.removeLast() }
@@ -46,7 +44,7 @@ extension GatewayAnswer {
       of: request.target, verified: request.tokenPosition, first: location.contains(0x3F) ? "&" : "?", into: &query)
     location += query.copied()
     self.init(
-      status: redirect.status, fieldLines: Array("Location: ".utf8) + location + Array("\r\n".utf8) + ruledLines)
+      status: redirect.status, fieldLines: Array("Location: ".utf8) + location + Array("\r\n".utf8), isOfRoute: true)
   }
 }
 

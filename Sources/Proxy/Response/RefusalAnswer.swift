@@ -12,7 +12,7 @@ extension GatewayAnswer {
     self.init(status: refusal.status)
     let record = refusal.record
     let lines =
-      "Cache-Control: no-store\r\n" + Self.challengeLine(record.challenge, route)
+      "Cache-Control: no-store\r\n" + ChallengeLines.lines(of: record.challenge, route)
       + Self.extraLine(record.extraField, request, route, snapshot)
     let requestID = request.id.text()
     if let page = ErrorPage.page(for: refusal, of: request.head, route, snapshot) {
@@ -27,18 +27,6 @@ extension GatewayAnswer {
       "{\"type\":\"about:blank\",\"title\":\"\(reason)\",\"status\":\(status),"
       + "\"code\":\"\(refusal.code)\",\"request_id\":\"\(requestID)\"}\n"
     body = Array(text.utf8)
-  }
-
-  private static func challengeLine(_ challenge: Challenge, _ route: CompiledRoute?) -> String {
-    let bearer = "WWW-Authenticate: Bearer realm=\"catraca\""
-    return switch challenge {
-    case .none: ""
-    case .bearer: bearer + "\r\n"
-    case .invalidToken: bearer + ", error=\"invalid_token\"\r\n"
-    case .insufficientScope: bearer + ", error=\"insufficient_scope\"\r\n"
-    case .insufficientScopeOfRoute:
-      bearer + ", error=\"insufficient_scope\"" + (route.map { ", scope=\"\($0.token.scopeText)\"" } ?? "") + "\r\n"
-    }
   }
 
   private static func extraLine(

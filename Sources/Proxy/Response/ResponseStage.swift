@@ -157,14 +157,17 @@ extension Exchange {
   }
 
   func refusalAnswer(for refusal: Refusal) -> GatewayAnswer {
-    request.ensureID(from: &worker.randomIdentifiers)
-    if !request.head.isGRPC { return GatewayAnswer(refusing: request, refusal, route, snapshot) }
-    answer.grpcStatus = refusal.record.grpcStatus.rawValue
-    return GatewayAnswer(refusingCall: refusal, requestID: request.id.text())
+    request.ensureID(by: snapshot, from: &worker.randomIdentifiers)
+    let webCall = request.head.webCall
+    if webCall != nil || request.head.isGRPC {
+      answer.grpcStatus = refusal.record.grpcStatus.rawValue
+      return GatewayAnswer(refusingCall: refusal, webCall)
+    }
+    return GatewayAnswer(refusing: request, refusal, route, snapshot)
   }
 
   func fixedAnswer(_ response: FixedResponse) -> GatewayAnswer {
-    GatewayAnswer(response, isTyped: route?.isTypeRuled ?? false, ruledLines: ruledLines)
+    GatewayAnswer(response, isTyped: route?.isTypeRuled ?? false)
   }
 
   func redirectOutcome(_ redirect: Redirect) -> StageOutcome {
@@ -177,17 +180,7 @@ extension Exchange {
     } else if !request.fill(redirect.template, templateContext(route), as: .url, into: &target) {
       return .refuse(.gateway(.pathNotNormal))
     }
-    return .answer(
-      GatewayAnswer(redirect, to: target.copied(), of: request, route, ruledLines: ruledLines))
-  }
-
-  /// The lines that the route's `response_headers` write.
-  private var ruledLines: [UInt8] {
-    guard let route else { return [] }
-    if route.responseFields.templates.isEmpty { return route.responseFields.lines }
-    var lines = ByteQueue()
-    request.fill(route.responseFields.templates, templateContext(route), into: &lines)
-    return route.responseFields.lines + lines.copied()
+    return .answer(GatewayAnswer(redirect, to: target.copied(), of: request, route))
   }
 
   // MARK: Lines of heads, for the codecs
@@ -201,7 +194,7 @@ extension Exchange {
     if !response.has(.date) { sink.append(worker.dateField) }
     writeRouteLines(to: &sink)
     answer.writeAdded(to: &sink)
-    writeListenerLines(to: &sink)
+    writeGatewayLines(to: &sink)
   }
 
   /// The lines of an interim head (RFC 9110 §15.2).
@@ -216,7 +209,7 @@ extension Exchange {
     writeKept(response, but: ClientAnswer.interimBits | acceptBit, to: &sink)
     if request.isBearerAnswered(by: response) { sink.append(lines: Self.bearerLine) }
     writeRouteLines(to: &sink)
-    writeListenerLines(to: &sink)
+    writeGatewayLines(to: &sink)
   }
 
   private static let bearerLine = Array("Sec-WebSocket-Protocol: bearer\r\n".utf8)
@@ -225,9 +218,38 @@ extension Exchange {
   func writeLines<Sink: HeadSink & ~Copyable>(of made: GatewayAnswer, to sink: inout Sink) {
     sink.append(worker.dateField)
     sink.append(lines: made.fieldLines)
+    writeRuledLines(of: made, to: &sink)
     answer.writeAdded(to: &sink)
-    writeListenerLines(to: &sink)
+    writeGatewayLines(to: &sink)
+    if answer.refusal != nil, !snapshot.requestID.isInEveryAnswer { writeIDLine(to: &sink) }
     if !made.isBodyless { sink.append(contentLength: made.body.count) }
+  }
+
+  /// What `response_headers` write into an answer of the gateway's own: those of its route, or those for what is of no
+  /// route.
+  private func writeRuledLines<Sink: HeadSink & ~Copyable>(of made: GatewayAnswer, to sink: inout Sink) {
+    guard let route else { return sink.append(lines: snapshot.ownAnswerFields.lines) }
+    let rules = made.isOfRoute ? route.responseFields : route.ownAnswerFields
+    sink.append(lines: rules.lines)
+    if rules.templates.isEmpty { return }
+    var lines = ByteQueue()
+    request.fill(rules.templates, templateContext(route), into: &lines)
+    if !lines.isEmpty { sink.append(lines: lines.span) }
+  }
+
+  /// Lines that the whole configuration has for every final head.
+  @inline(__always)
+  private func writeGatewayLines<Sink: HeadSink & ~Copyable>(to sink: inout Sink) {
+    if !snapshot.changesAnswers { return }
+    writeListenerLines(to: &sink)
+    if snapshot.requestID.isInEveryAnswer { writeIDLine(to: &sink) }
+  }
+
+  private func writeIDLine<Sink: HeadSink & ~Copyable>(to sink: inout Sink) {
+    request.ensureID(by: snapshot, from: &worker.randomIdentifiers)
+    var line = ByteQueue()
+    request.appendIDLine(of: snapshot, to: &line)
+    sink.append(lines: line.span)
   }
 
   /// The trailers of the server's answer that go on.

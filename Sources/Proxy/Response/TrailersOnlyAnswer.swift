@@ -1,18 +1,27 @@
 // How the gateway refuses a call of gRPC. Its client reads `grpc-status` and nothing else, so a refusal is a 200 whose
-// head is its trailers. The code says no more than the body of any other refusal.
+// head is its trailers, for gRPC-Web as well. The code says no more than the body of any other refusal.
 
 import Bytes
 import HTTPWire
 
 extension GatewayAnswer {
-  /// - Parameter requestID: letters, digits and a few marks.
-  init(refusingCall refusal: Refusal, requestID: String) {
-    self.init(status: 200, isTrailersOnly: true)
+  /// - Parameter webCall: nil for gRPC itself.
+  init(refusingCall refusal: Refusal, _ webCall: WebCall?) {
+    // HTTP/1 ends what has no length with the connection.
+    self.init(status: 200, isTrailersOnly: webCall == nil)
+    let type =
+      switch webCall {
+      case nil: "application/grpc"
+      case .binary: "application/grpc-web+proto"
+      case .text: "application/grpc-web-text+proto"
+      }
     // A code needs no percent-encoding: it is made of letters and underscores.
     let lines =
-      "Content-Type: application/grpc\r\nGrpc-Status: \(refusal.record.grpcStatus.rawValue)\r\n"
-      + "Grpc-Message: \(refusal.code)\r\nX-Request-Id: \(requestID)\r\n"
-    fieldLines = Array(lines.utf8)
+      "Content-Type: \(type)\r\nGrpc-Status: \(refusal.record.grpcStatus.rawValue)\r\n"
+      + "Grpc-Message: \(refusal.code)\r\n"
+    // Without this a page of another origin reads neither.
+    let exposed = webCall == nil ? "" : "Access-Control-Expose-Headers: Grpc-Status, Grpc-Message\r\n"
+    fieldLines = Array((lines + exposed).utf8)
   }
 }
 

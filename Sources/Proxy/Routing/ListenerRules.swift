@@ -82,7 +82,6 @@ extension Exchange {
   }
 
   /// The lines of the client's listener, for every final head.
-  @inline(__always)
   func writeListenerLines<Sink: HeadSink & ~Copyable>(to sink: inout Sink) {
     if snapshot.listeners.changesAnswers, let downstream {
       sink.append(lines: snapshot.listeners[downstream.client.listener].fieldLines)

@@ -7,19 +7,34 @@ import TestSupport
 enum PythonPackages {
   /// A python3 that has `websockets` (13 or later) and `h2`. Nil, with a line that says so, where they are not
   /// available.
-  static let webSockets = Task { () -> String? in
-    let check = ["-c", "import h2.connection, websockets.asyncio.client"]
+  static let webSockets = Task {
+    await python(
+      "python-websockets", that: "import h2.connection, websockets.asyncio.client", from: ["websockets>=13", "h2"])
+  }
+
+  /// One that has `sonora`, a client of gRPC-Web.
+  static let webCalls = Task {
+    await python("python-grpc-web", that: "import grpc, sonora.client", from: ["sonora", "grpcio"])
+  }
+
+  /// One that has WsgiDAV and a server for it.
+  static let webDAV = Task {
+    await python("python-webdav", that: "import cheroot, wsgidav", from: ["wsgidav", "cheroot"])
+  }
+
+  private static func python(_ name: String, that imports: String, from packages: [String]) async -> String? {
+    let check = ["-c", imports]
     if await passes("python3", check) { return "python3" }
     let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().appending(path: ".build/python-websockets")
+      .deletingLastPathComponent().deletingLastPathComponent().appending(path: ".build/\(name)")
     let python = folder.appending(path: "bin/python").path
     if await passes(python, check) { return python }
     if await passes("python3", ["-m", "venv", folder.path]),
-      await passes(python, ["-m", "pip", "install", "--quiet", "websockets>=13", "h2"]), await passes(python, check)
+      await passes(python, ["-m", "pip", "install", "--quiet"] + packages), await passes(python, check)
     {
       return python
     }
-    print("Skipped: python3 has no websockets and h2 here (pip install websockets h2).")
+    print("Skipped: python3 lacks packages here (pip install \(packages.joined(separator: " "))).")
     return nil
   }
 

@@ -128,7 +128,7 @@ struct GRPCRefusalTests {
   @Test(
     "What is not a call is refused as ever",
     arguments: [
-      "application/grpc-web", "application/grpc-web+proto", "application/grpcx", "application/json",
+      "application/grpc-webs", "application/grpc-web-texts", "application/grpcx", "application/json",
       "text/application/grpc", "application/grpc, application/grpc",
     ])
   func noCalls(_ type: String) throws {
@@ -149,6 +149,37 @@ struct GRPCRefusalTests {
     let bench = try CallBench("routes: [{ path: /only, auth: public, upstream: app }]")
     let stream = try bench.call("POST /x HTTP/1.1\r\nHost: h\r\nContent-Type: \(type)\r\n\r\n")
     try bench.expectRefusal(stream, 12, "route_not_found")
+  }
+
+  @Test(
+    "A call of gRPC-Web is refused by a head with its status, over both protocols",
+    arguments: [
+      ("application/grpc-web", "application/grpc-web+proto"),
+      ("application/grpc-web+json", "application/grpc-web+proto"),
+      ("Application/grpc-web-text;charset=utf-8", "application/grpc-web-text+proto"),
+      ("application/grpc-web-text+proto", "application/grpc-web-text+proto"),
+    ])
+  func webCalls(_ type: String, _ expected: String) throws {
+    let issuer = try BenchIssuer()
+    let calls = try CallBench(
+      issuer.section + "\nroutes: [{ path: /*, auth: login, upstream: app, cors: { origins: [\"https://p.test\"] } }]",
+      issuer: issuer)
+    let fields = ["Host: h", "Origin: https://p.test", "Content-Type: \(type)"].map { $0 + "\r\n" }.joined()
+    let stream = try calls.call("POST /s/m HTTP/1.1\r\n\(fields)\r\n")
+    let seen = try #require(calls.client.streams[stream])
+    #expect(seen.isHeadLast && seen.head.first == "200", "\(seen.head)")
+    for line in [
+      "content-type: \(expected)", "grpc-status: 16", "grpc-message: token_missing",
+      "access-control-expose-headers: Grpc-Status, Grpc-Message", "access-control-allow-origin: https://p.test",
+    ] { #expect(seen.head.contains(line), "\(line) in \(seen.head)") }
+    #expect(calls.bench.logLines.last?.contains("\"grpc_status\":16,") == true)
+    let client = calls.bench.connect()
+    client.send("POST /s/m HTTP/1.1\r\n\(fields)Content-Length: 0\r\n\r\n")
+    #expect(status(client.text) == 200)
+    #expect(values("grpc-status", in: client.text) == ["16"])
+    #expect(values("content-type", in: client.text) == [expected])
+    #expect(values("content-length", in: client.text) == ["0"])
+    calls.bench.expectNothingHeld()
   }
 
   @Test("Over HTTP/1.1 there is no gRPC: the type changes nothing, and neither does a timeout")

@@ -1,0 +1,33 @@
+// What `WWW-Authenticate` of a refusal says (RFC 6750 §3): the route's own realm and service, the error, and the scopes
+// that are missing.
+
+import Configuration
+
+/// The challenge of a route, prepared up to what differs between refusals.
+struct ChallengeLines: Sendable {
+  private let bearer: String
+  /// Behind a 401, for programs that send a password only when they are asked for one (RFC 7617 §2).
+  private let basic: String
+
+  init(_ rules: ChallengeRules, takesBasic: Bool) {
+    // Checked to have neither quotes nor backslashes.
+    let service = rules.service.map { ",service=\"\($0)\"" } ?? ""
+    bearer = "WWW-Authenticate: Bearer realm=\"\(rules.realm)\"\(service)"
+    basic = takesBasic ? "WWW-Authenticate: Basic realm=\"\(rules.realm)\", charset=\"UTF-8\"\r\n" : ""
+  }
+
+  private static let standard = ChallengeLines(ChallengeRules(), takesBasic: false)
+
+  static func lines(of challenge: Challenge, _ route: CompiledRoute?) -> String {
+    let own = route?.token.challenge ?? standard
+    let bearer = own.bearer
+    return switch challenge {
+    case .none: ""
+    case .bearer: bearer + "\r\n" + own.basic
+    case .invalidToken: bearer + ", error=\"invalid_token\"\r\n" + own.basic
+    case .insufficientScope: bearer + ", error=\"insufficient_scope\"\r\n"
+    case .insufficientScopeOfRoute:
+      bearer + ", error=\"insufficient_scope\"" + (route.map { ", scope=\"\($0.token.scopeText)\"" } ?? "") + "\r\n"
+    }
+  }
+}

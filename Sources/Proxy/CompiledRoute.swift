@@ -13,6 +13,8 @@ package final class CompiledRoute: Sendable {
   package let name: String
   let isPublic: Bool
   let token: TokenRules
+  /// Nil lets clients of every address pass.
+  let clients: ClientList?
   /// Who the caller is may follow from what browsers send for any page: a cookie, a password, or the client's
   /// certificate.
   let isCredentialSentUnasked: Bool
@@ -72,6 +74,7 @@ package final class CompiledRoute: Sendable {
     let requirement: TokenRequirement? = if case .token(let wanted) = route.auth { wanted } else { nil }
     isPublic = requirement == nil
     token = TokenRules(requirement)
+    clients = route.clients
     self.identity = identity
     certificateFields = route.identity.headers.compactMap { header in
       if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }

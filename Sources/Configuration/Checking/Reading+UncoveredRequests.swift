@@ -1,5 +1,6 @@
-// What a route that requires a token leaves, and a route that requires less gets: the path with or without the slash at
-// its end, requests without its header, methods that it does not name (T77). Many services run the same code for those.
+// What a route that requires a token or an address leaves, and a route that requires less gets: the path with or
+// without the slash at its end, requests without its header, methods that it does not name (T77). Many services run
+// the same code for those.
 
 import Tokens
 
@@ -8,7 +9,7 @@ extension Reading {
     let known = routes.filter(\.isShapeKnown)
     let tree = RouteTree(known.map(\.route))
     var takers: [Int: [(strict: Int, what: String)]] = [:]
-    for (index, located) in known.enumerated() where located.route.auth.requiresToken {
+    for (index, located) in known.enumerated() where located.route.isRestricted {
       var seen: Set<Int> = []
       for (what, route) in tree.leftovers(of: index)
       where !known[route].isUnprotectedMeant && known[route].route.requiresLess(than: located.route)
@@ -38,9 +39,13 @@ extension Authentication {
 }
 
 extension Route {
+  /// Whether somebody may not pass.
+  fileprivate var isRestricted: Bool { auth.requiresToken || clients != nil }
+
   /// Whether somebody whom the other route would refuse reaches an upstream by this one.
   fileprivate func requiresLess(than other: Route) -> Bool {
     if action.upstreams.isEmpty { return false }
+    if let others = other.clients, others != clients { return true }
     guard case .token(let others) = other.auth else { return false }
     guard case .token(let own) = auth, !own.isOptional else { return true }
     return !Set(own.issuers).isSubset(of: others.issuers) || !own.scopes.implies(others.scopes)

@@ -50,6 +50,9 @@ package struct AddressRange: Sendable, Equatable {
     self.prefixLength = prefixLength
   }
 
+  /// Whether all addresses of IPv4 or of IPv6 lie in the block.
+  var containsAll: Bool { prefixLength == 0 || prefixLength == 96 && high == 0 && low == 0xFFFF_0000_0000 }
+
   /// Whether an address (IPv4 in mapped form) lies in the block.
   package func contains(high: UInt64, low: UInt64) -> Bool {
     let highBits = min(prefixLength, 64)

@@ -17,6 +17,8 @@ package struct Route: Sendable, Equatable {
   /// Whether an empty segment is left out of a path. Otherwise it is sent as it came, and matched without it.
   package var isMerged = true
   package var auth: Authentication
+  /// nil lets clients of every address pass.
+  package var clients: ClientList?
   package var identity = Identity()
   package var rewrite = Rewrite()
   package var requestHeaders = HeaderRules()
@@ -163,6 +165,15 @@ package enum TokenSource: Sendable, Hashable {
   case value(RequestValue)
   /// Offered as `bearer, TOKEN` in Sec-WebSocket-Protocol. Only on a route with ``Route/webSocket``.
   case webSocketProtocol
+}
+
+/// `clients:` of a route: the addresses that may pass. One that is denied may not, whatever else is allowed.
+package struct ClientList: Sendable, Equatable {
+  /// Empty allows all that are not denied.
+  package var allowed: [AddressRange] = []
+  package var denied: [AddressRange] = []
+
+  package init() {}
 }
 
 package struct Identity: Sendable, Hashable {

@@ -133,8 +133,8 @@ extension ForeignWord {
     ours(
       "routes[].listeners", "write listeners: [NAME], the 'name' of each", in: [route], "entryPoints", "protocols",
       "snis", "schemes", "gateways"),
-    nothing(
-      "routes have no list of clients. Refuse addresses in a firewall", in: [root, route, listener], "allow",
+    ours(
+      "routes[].clients", "write clients: [10.0.0.0/8, \"!10.0.0.5\"] in a route", in: [root, route, listener], "allow",
       "deny", "ip_allow", "ip_deny", "ip_whitelist", "ip_restriction", "allowlist", "denylist", "ipAllowList",
       "ipWhiteList", "whitelist", "blacklist", "source_ranges", "remote_ip"),
   ]

@@ -147,17 +147,20 @@ extension Reading {
 
   /// A CIDR block or a single address.
   func addressRange(_ node: SourceNode, _ what: String) -> AddressRange? {
-    guard let text = line(node, what) else { return nil }
+    line(node, what).flatMap { addressRange($0, what, at: node.position) }
+  }
+
+  func addressRange(_ text: String, _ what: String, at position: SourcePosition) -> AddressRange? {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count <= 2, let address = IPAddress(String(parts[0])) else {
-      error(node.position, "\(what) must be an address or a block such as 10.0.0.0/8 or fd00::/8, not \(text.quoted)")
+      error(position, "\(what) must be an address or a block such as 10.0.0.0/8 or fd00::/8, not \(text.quoted)")
       return nil
     }
     let bits = address.isIPv4 ? 32 : 128
     var length = bits
     if parts.count == 2 {
       guard let value = decimal(String(parts[1])), (0...bits).contains(value) else {
-        error(node.position, "\(what) has no prefix length from 0 to \(bits) in \(text.quoted)")
+        error(position, "\(what) has no prefix length from 0 to \(bits) in \(text.quoted)")
         return nil
       }
       length = value
@@ -167,12 +170,9 @@ extension Reading {
     let lowMask = mapped <= 64 ? 0 : UInt64.max << UInt64(128 - mapped)
     if address.high & ~highMask != 0 || address.low & ~lowMask != 0 {
       error(
-        node.position,
+        position,
         "\(text.quoted) has bits set beyond its prefix length: write the block's first address, or a longer prefix")
       return nil
-    }
-    if length == 0 {
-      warn(node.position, "\(text.quoted) contains every address: any client can then claim any other address")
     }
     return AddressRange(high: address.high, low: address.low, prefixLength: mapped)
   }

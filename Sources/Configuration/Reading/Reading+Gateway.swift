@@ -104,7 +104,15 @@ extension ValueType where Value == [AddressRange] {
     .list(of: .text("address"), "list of addresses and CIDR blocks", isEmptyAllowed: true)
   ) { node, reading, what in
     reading.list(node, what, isEmptyAllowed: true).map { items in
-      items.compactMap { reading.addressRange($0, "a trusted proxy") }
+      items.compactMap { item in
+        let range = reading.addressRange(item, "a trusted proxy")
+        if let range, range.containsAll {
+          reading.warn(
+            item.position,
+            "\(item.text?.quoted ?? "this") contains every address: any client can then claim any other address")
+        }
+        return range
+      }
     }
   }
 }

@@ -31,6 +31,8 @@ extension YAMLSource {
       reading.error(
         SourcePosition(line: position.line, column: max(1, position.column - 1)),
         "a value that begins with '&' must be quoted")
+    case (_, "while scanning a tag", _), (_, "while parsing a tag", _):
+      reading.error(position, quotedMark)
     case (_, _, "\t"):
       reading.error(position, "a tab is not allowed here: indent with spaces")
     case (_, _, "@"), (_, _, "`"), (_, _, "%"):
@@ -69,6 +71,9 @@ extension YAMLSource {
       reading.error(position, "this is not YAML: \(before)\(problem)")
     }
   }
+
+  /// Tags of YAML begin so. Of values, only addresses that a route denies do.
+  var quotedMark: String { "a value that begins with '!' must be quoted: \"!10.0.0.5\"" }
 
   private static func line(_ number: Int, of text: String) -> Substring {
     let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)

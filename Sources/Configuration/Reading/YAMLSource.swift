@@ -197,6 +197,10 @@ struct YAMLSource {
 
   private mutating func convert(_ scalar: Node.Scalar, position: SourcePosition, depth: Int) -> SourceNode? {
     var isPlain = scalar.style == .plain || scalar.style == .any
+    if isPlain, scalar.string.isEmpty, scalar.tag.rawValue.hasPrefix("!") {
+      reading.errorInValue(position, quotedMark)
+      return SourceNode(position: position, content: .scalar(.init(text: "", isPlain: false)))
+    }
     if isPlain, scalar.string.unicodeScalars.first == star { return expand(scalar.string, at: position, depth: depth) }
     guard let (text, isSubstituted) = reading.substituteVariables(in: restored(scalar.string), at: position) else {
       // Already reported. Text that fits nowhere else would only add noise.

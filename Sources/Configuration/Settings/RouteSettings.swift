@@ -39,6 +39,10 @@ extension Route {
       "auth", \.auth, .authentication, "Who may pass: `public` is anyone.",
       required: "write auth: NAME-OF-AN-ISSUER, or auth: public to let anyone pass"),
     Setting(
+      "clients", \.clients, .clients,
+      "Clients whose addresses may pass. Others get 403 `client_not_allowed`. `\"!10.0.0.5\"` denies an address, whatever "
+        + "else is listed.", otherwise: "any"),
+    Setting(
       "unprotected", ValueForm("`allowed`", ["enum": ["allowed"]]),
       "Silences the warning that this route takes what stricter routes leave.",
       read: { node, reading, _ in reading.isAllowed(node, "'unprotected'") }),

@@ -39,6 +39,11 @@ extension GatewayRefusal {
       .init(
         429, .resourceExhausted, "A `rate_limit` of the route has nothing left for this caller. With `Retry-After`.",
         advice: "Wait as long as `Retry-After` says. If callers are right, raise the limit's `requests` or `burst`.")
+    case .clientNotAllowed:
+      .init(
+        403, .permissionDenied,
+        "The route's `clients` do not list the client's address, or deny it, or the address cannot be known.",
+        advice: "Add the address to `clients`. Behind a proxy, list the proxy in `trusted_proxies`.")
     case .originNotAllowed:
       .init(
         403, .permissionDenied,

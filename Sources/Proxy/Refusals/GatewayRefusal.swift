@@ -10,6 +10,7 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case headerTimeout = "header_timeout"
   case bodyTimeout = "body_timeout"
   case rateLimited = "rate_limited"
+  case clientNotAllowed = "client_not_allowed"
   case originNotAllowed = "origin_not_allowed"
   case maintenance
   case memoryExhausted = "memory_exhausted"

@@ -18,6 +18,7 @@ extension Exchange {
       let found = snapshot.routes[index]
       route = found
       if let cors = found.cors { cors.writeOriginFields(for: request.head, into: &answer.addedLines) }
+      if let clients = found.clients, !clients.allows(clientAddress) { return .refuse(.gateway(.clientNotAllowed)) }
       if !request.target.oddities.isEmpty, let outcome = refuseOddPath(found) { return outcome }
       if let maintenance = found.maintenance, maintenance.isClosed(for: clientAddress) {
         return .refuse(.gateway(.maintenance))
@@ -41,6 +42,9 @@ extension Exchange {
       let cors = snapshot.routes[index].cors
     else { return nil }
     route = snapshot.routes[index]
+    if let clients = snapshot.routes[index].clients, !clients.allows(clientAddress) {
+      return .refuse(.gateway(.clientNotAllowed))
+    }
     guard cors.writePreflightFields(for: request.head, into: &answer.addedLines) else {
       return .refuse(.gateway(.originNotAllowed))
     }

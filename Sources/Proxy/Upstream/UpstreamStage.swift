@@ -340,7 +340,9 @@ extension Exchange {
 
   /// A new configuration or key set took over: a tunnel stays if a new handshake would be let through.
   func reviewTunnel(_ fresh: Snapshot) {
-    if case .route(let index) = request.matchRoute(in: fresh), fresh.routes.indices.contains(index) {
+    if case .route(let index) = request.matchRoute(in: fresh), fresh.routes.indices.contains(index),
+      fresh.routes[index].clients?.allows(clientAddress) ?? true
+    {
       let ending = TunnelEnding.objection(to: caller, of: snapshot, on: fresh.routes[index], of: fresh, worker)
       if let ending { endTunnel(ending) }
     } else {

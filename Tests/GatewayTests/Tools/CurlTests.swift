@@ -3,6 +3,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Tokens
 
 @Suite("curl", .needs("curl"))
 struct CurlTests {
@@ -68,5 +69,55 @@ struct CurlTests {
     #expect(old.hasSuffix("[200]"))
     #expect(upstream.requests.map(\.method) == ["HEAD", "GET"])
     #expect(upstream.requests[1]["Via"] == "1.0 catraca")
+  }
+
+  @Test("The clients of a route are those whom nginx lets in by allow and deny", .needs("nginx"))
+  func clients() async throws {
+    let server = try await ForeignServer.nginx()
+    let gateway = try await GatewayProcess.start(
+      """
+      trusted_proxies: [127.0.0.7]
+      routes:
+        - { path: /inside, auth: public, clients: [127.0.0.4/30, "!127.0.0.5"], respond: { status: 200 } }
+      """)
+    func status(_ port: Int, from address: String, _ more: [String] = []) async throws -> String {
+      let result = try await ChildProcess.run(
+        "curl",
+        ["-sS", "--noproxy", "*", "--interface", address, "-o", "/dev/null", "-w", "%{http_code}"] + more
+          + ["http://127.0.0.1:\(port)/inside"])
+      return result.standardOutput
+    }
+    for (address, expected) in [("127.0.0.3", "403"), ("127.0.0.4", "200"), ("127.0.0.5", "403"), ("127.0.0.6", "200")]
+    {
+      #expect(try await status(server.port, from: address) == expected, "nginx, \(address)")
+      #expect(try await status(gateway.port, from: address) == expected, "\(address)")
+      let forwarded = ["-H", "X-Forwarded-For: \(address)"]
+      #expect(try await status(gateway.port, from: "127.0.0.7", forwarded) == expected, "\(address) by a proxy")
+      #expect(try await status(gateway.port, from: "127.0.0.1", forwarded) == "403", "\(address), as anybody says")
+    }
+    let line = try await gateway.waitForAccessLog(containing: "client_not_allowed")
+    #expect(line.contains("\"status\":403"))
+  }
+
+  @Test("curl and wget send a token as a password, or as a user name")
+  func basic() async throws {
+    let key = try TestKey(.es256)
+    let door = try await TokenDoor.start(
+      jwks: [key.jwk()], auth: "{ issuers: [login], tokens_from: [authorization, basic] }",
+      route: ["identity: { headers: { X-User: sub } }"])
+    let token = TokenDoor.token(key)
+    for credentials in ["x:\(token)", "\(token):", ":\(token)"] {
+      let output = try await Self.curl(door.gateway, ["-u", credentials, "GATEWAY/door"])
+      #expect(output.contains("X-User: alice") && !output.contains("Authorization"), "\(credentials.count)")
+    }
+    let wget = try await ChildProcess.run(
+      "wget",
+      [
+        "-q", "-O", "-", "--no-proxy", "--auth-no-challenge", "--user", "x", "--password", token,
+        "http://127.0.0.1:\(door.gateway.port)/door",
+      ])
+    #expect(wget.standardOutput.contains("X-User: alice"), "\(wget.standardError)")
+    let wrong = try await Self.curl(door.gateway, ["-u", "x:secret", "GATEWAY/door"])
+    #expect(wrong.contains("token_malformed"))
   }
 }

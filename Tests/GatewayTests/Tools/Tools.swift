@@ -56,6 +56,7 @@ struct ForeignServer {
             listen 127.0.0.1:\(port); root \(path);
             location = /hello { return 200 "hello from nginx, $http_x_forwarded_for"; }
             location = /host { return 200 "$http_host, asked for $http_x_forwarded_host"; }
+            location = /inside { deny 127.0.0.5; allow 127.0.0.4/30; deny all; alias \(path)/file.txt; }
             location = /close { keepalive_timeout 0; return 200 "closing"; }
           }
         }

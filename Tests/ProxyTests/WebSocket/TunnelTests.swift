@@ -304,9 +304,17 @@ struct TunnelTests {
       "another audience", false,
       { WebSocketConfigurations.guarded($0).replacing("audiences: [a]", with: "audiences: [b]") }
     ),
+    (
+      "clients with its address", true,
+      { WebSocketConfigurations.guarded($0).replacing("path: /*", with: "path: /*\n  clients: [192.0.2.0/24]") }
+    ),
+    (
+      "clients without its address", false,
+      { WebSocketConfigurations.guarded($0).replacing("path: /*", with: "path: /*\n  clients: [\"!192.0.2.7\"]") }
+    ),
   ]
 
-  @Test("A reload ends a tunnel with 1001 exactly where a new handshake would not be let through", arguments: 0..<10)
+  @Test("A reload ends a tunnel with 1001 exactly where a new handshake would not be let through", arguments: 0..<12)
   func reload(_ index: Int) throws {
     let (what, isKept, text) = Self.keeping[index]
     let issuer = try BenchIssuer()

@@ -235,22 +235,20 @@ public struct ByteQueue: ~Copyable {
     }
   }
 
-  /// Eight digits a step: each of four bits becomes a byte, and that byte a digit.
+  /// Sixteen digits in one step: each of four bits becomes a byte, and that byte a digit.
   private mutating func appendAllDigits(of value: UInt64) {
     reserve(16)
-    var shift: UInt64 = 64
-    while shift > 0 {
-      shift -= 32
-      let half = value >> shift & 0xFFFF_FFFF
-      var bytes = (half | half << 16) & 0x0000_FFFF_0000_FFFF
-      bytes = (bytes | bytes << 8) & 0x00FF_00FF_00FF_00FF
-      bytes = (bytes | bytes << 4) & 0x0F0F_0F0F_0F0F_0F0F
-      let letters = (bytes &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-      let digits = bytes &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
-      // SAFETY: reserve made room for 16 bytes behind the old end.
-      unsafe UnsafeMutableRawPointer(base.unsafelyUnwrapped + end).storeBytes(of: digits.bigEndian, as: UInt64.self)
-      end += 8
-    }
+    // SAFETY: eight bytes either way, and each of them may have any value.
+    let bytes = unsafe unsafeBitCast(value.bigEndian, to: SIMD8<UInt8>.self)
+    var digits = SIMD16<UInt8>()
+    digits.evenHalf = bytes &>> 4
+    digits.oddHalf = bytes & 15
+    // The letter a comes 39 places behind where the digit for ten would be.
+    let letters = (0 &- ((digits &+ 6) &>> 4)) & 39
+    digits = digits &+ 48 &+ letters
+    // SAFETY: reserve made room for 16 bytes behind the old end.
+    unsafe UnsafeMutableRawPointer(base.unsafelyUnwrapped + end).storeBytes(of: digits, as: SIMD16<UInt8>.self)
+    end += 16
   }
 
   /// Drops the first `count` bytes, at most all of them.

@@ -128,6 +128,10 @@ package final class Snapshot: Sendable {
     ipv6PrefixLength = other.ipv6PrefixLength
   }
 
+  /// Whether the page that a client comes from may have had a token in its query: on any route, since a page's pictures
+  /// are on others (T90).
+  var isRefererCut: Bool { !queryTokenNames.isEmpty }
+
   private static func queryTokenNames(_ route: Route) -> [String] {
     guard case .token(let requirement) = route.auth else { return [] }
     return requirement.sources.compactMap { if case .value(.query(let name)) = $0 { name } else { nil } }

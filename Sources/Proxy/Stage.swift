@@ -6,7 +6,18 @@ package enum Stage: UInt8, Sendable, CaseIterable {
   case downstream, routing, limits, authentication, identity, balancing, upstream, response, accessLog
 
   /// The one after this one. The last is its own successor.
-  var next: Stage { Stage(rawValue: rawValue + 1) ?? self }
+  var next: Stage {
+    switch self {
+    case .downstream: .routing
+    case .routing: .limits
+    case .limits: .authentication
+    case .authentication: .identity
+    case .identity: .balancing
+    case .balancing: .upstream
+    case .upstream: .response
+    case .response, .accessLog: .accessLog
+    }
+  }
 }
 
 /// What a stage says when it is done.

@@ -40,7 +40,7 @@ package struct RequestHead: HeadLines, ~Copyable {
   /// Forgets the head and keeps its memory.
   package mutating func reset() {
     bytes.removeAll()
-    fields.removeAll(keepingCapacity: true)
+    fields.removeFew()
     facts = FieldFacts()
     scanner = LineScanner()
     stage = .start

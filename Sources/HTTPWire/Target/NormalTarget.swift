@@ -39,7 +39,7 @@ package struct NormalTarget: ~Copyable {
   /// Forgets the target and keeps its memory.
   package mutating func reset() {
     bytes.removeAll()
-    if !segments.isEmpty { segments.removeAll(keepingCapacity: true) }
+    segments.removeFew()
     pathCount = 0
     query = nil
     hasTrailingSlash = false

@@ -6,7 +6,7 @@ import Configuration
 extension Exchange {
   /// Which upstream the request goes to. That comes before the server, and before the request is written: upstreams
   /// speak different protocols.
-  func chooseUpstream(_ route: CompiledRoute) {
+  func chooseUpstream(_ route: CompiledRoute, of snapshot: Snapshot) {
     guard let split = route.split else {
       delivery.pool = worker.pool(at: route.upstream, of: snapshot)
       return

@@ -18,21 +18,28 @@ extension ClientRequest {
   }
 }
 
-extension FieldFilter {
+extension CompiledRoute {
+  /// Whether a field would not go on in any case.
+  @inline(__always)
+  private func rulesOut(_ field: FieldLine, named name: Span<UInt8>, _ snapshot: Snapshot) -> Bool {
+    field.isHopByHop || snapshot.identityDrops.contains(name, hash: field.foldedHash)
+      || requestFields.drops.contains(name, hash: field.foldedHash)
+  }
+
   /// The Cookie field without the pairs in which a service might find a token that was not verified, and without the
   /// gateway's own. Nothing if that was all of it.
-  @inline(__always)
   func writeCutCookie(
-    _ field: FieldLine, of bytes: Span<UInt8>, verified: TokenPosition, into output: inout ByteQueue
+    _ field: FieldLine, of bytes: Span<UInt8>, verified: TokenPosition, butSticky stickyName: [UInt8]?,
+    _ snapshot: Snapshot, into output: inout ByteQueue
   ) {
-    if rulesOut(field, named: bytes.extracting(field.name)) { return }
+    if rulesOut(field, named: bytes.extracting(field.name), snapshot) { return }
     var pairs = CookiePairs(field.value)
     var hasWritten = false
     while let pair = pairs.next(in: bytes) {
       let name = bytes.extracting(pair.name)
-      let isForwarded = route.isTokenForwarded && verified == .cookie(pair.value)
+      let isForwarded = isTokenForwarded && verified == .cookie(pair.value)
       if !isForwarded,
-        route.token.cookieSources.contain(name) || route.token.cookieSources.contain(anyIn: pair.pair, of: bytes)
+        token.cookieSources.contain(name) || token.cookieSources.contain(anyIn: pair.pair, of: bytes)
       {
         continue
       }
@@ -45,9 +52,10 @@ extension FieldFilter {
   }
 
   /// The Referer field without the tokens in its query.
-  @inline(__always)
-  func writeCutReferer(_ field: FieldLine, of bytes: Span<UInt8>, into output: inout ByteQueue) {
-    if rulesOut(field, named: bytes.extracting(field.name)) { return }
+  func writeCutReferer(
+    _ field: FieldLine, of bytes: Span<UInt8>, _ snapshot: Snapshot, into output: inout ByteQueue
+  ) {
+    if rulesOut(field, named: bytes.extracting(field.name), snapshot) { return }
     output.append("Referer: ")
     let mark = bytes.extracting(field.value).firstIndex(of: UInt8(ascii: "?"))
     let query = field.value.lowerBound + (mark ?? field.value.count)..<field.value.upperBound

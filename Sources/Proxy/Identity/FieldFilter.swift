@@ -3,10 +3,9 @@
 import Bytes
 import HTTPWire
 
-/// The rules of one request. All of it is inlined where the head is written, so that making one costs nothing.
+/// What one request decides of them. The route and the snapshot are handed to each question: a filter that held them
+/// would count its references for every request.
 struct FieldFilter {
-  let route: CompiledRoute
-  let snapshot: Snapshot
   /// The name of the gateway's own cookie.
   let stickyName: [UInt8]?
   /// Whether the client's trace goes on.
@@ -16,16 +15,14 @@ struct FieldFilter {
 
   /// Whether cookies may be there that are not for the upstream.
   @inline(__always)
-  var isCookieCut: Bool { !route.token.cookieSources.isEmpty || stickyName != nil }
-
-  /// Whether the page that the client comes from may have had a token in its query: on any route, since a page's
-  /// pictures are on others (T90).
-  @inline(__always)
-  var isRefererCut: Bool { !snapshot.queryTokenNames.isEmpty }
+  func isCookieCut(_ route: CompiledRoute) -> Bool { !route.token.cookieSources.isEmpty || stickyName != nil }
 
   /// Asked of the folded name: what a server may take for another field fares like that one (T76).
   @inline(__always)
-  func keeps(_ field: FieldLine, named name: Span<UInt8>, of request: borrowing ClientRequest) -> Bool {
+  func keeps(
+    _ field: FieldLine, named name: Span<UInt8>, of request: borrowing ClientRequest, _ route: CompiledRoute,
+    _ snapshot: Snapshot
+  ) -> Bool {
     switch field.folded {
     case .host, .traceparent: return false
     case .xRequestID: if snapshot.requestID.name.isEmpty { return false }
@@ -44,8 +41,8 @@ struct FieldFilter {
       if route.token.isWebSocketProtocolSource, field.known != field.folded || !request.isProtocolForwarded(route) {
         return false
       }
-    case .cookie: if isCookieCut { return false }
-    case .referer: if isRefererCut { return false }
+    case .cookie: if isCookieCut(route) { return false }
+    case .referer: if snapshot.isRefererCut { return false }
     case .xForwardedFor, .forwarded: return false
     case .xForwardedProto, .xForwardedHost: if !request.peer.isTrusted { return false }
     default: if request.maxForwardsLeft != nil, request.head.isMaxForwards(field, name) { return false }
@@ -67,12 +64,5 @@ struct FieldFilter {
       return false
     }
     return true
-  }
-
-  /// Whether the field would not go on in any case.
-  @inline(__always)
-  func rulesOut(_ field: FieldLine, named name: Span<UInt8>) -> Bool {
-    field.isHopByHop || snapshot.identityDrops.contains(name, hash: field.foldedHash)
-      || route.requestFields.drops.contains(name, hash: field.foldedHash)
   }
 }

@@ -9,7 +9,8 @@ import Tokens
 extension Exchange {
   func establishIdentity() -> StageOutcome {
     guard let route, route.isProxied else { return .next }
-    chooseUpstream(route)
+    let snapshot = snapshot
+    chooseUpstream(route, of: snapshot)
     request.ensureID(by: snapshot, from: &worker.randomIdentifiers)
     if request.head.method == .options, let left = request.head.maxForwards {
       if left == 0 { return .answer(GatewayAnswer(status: 204)) }
@@ -17,7 +18,7 @@ extension Exchange {
     }
     upstreamHead.begin(request.head)
     guard writeTarget(route) else { return .refuse(.gateway(.pathNotNormal)) }
-    writeFields(route, delivery.pool)
+    writeFields(route, snapshot, delivery.pool)
     return .next
   }
 
@@ -43,15 +44,13 @@ extension Exchange {
   }
 
   @inline(__always)
-  private func writeFields(_ route: CompiledRoute, _ pool: UpstreamPool?) {
+  private func writeFields(_ route: CompiledRoute, _ snapshot: Snapshot, _ pool: UpstreamPool?) {
     upstreamHead.writeHost(of: request.head, for: pool)
     let isTraceKept = request.head.hasTrace
     let isCallTimed = isCallTimed
     upstreamHead.writeKeptFields(
       of: request,
-      FieldFilter(
-        route: route, snapshot: snapshot, stickyName: pool?.sticky?.name, isTraceKept: isTraceKept,
-        isCallTimed: isCallTimed))
+      FieldFilter(stickyName: pool?.sticky?.name, isTraceKept: isTraceKept, isCallTimed: isCallTimed), route, snapshot)
     if let left = request.maxForwardsLeft {
       upstreamHead.bytes.append("Max-Forwards: ")
       upstreamHead.bytes.append(decimal: left)

@@ -65,19 +65,24 @@ struct UpstreamHead: ~Copyable {
 
   /// Copies what may pass, neighbouring lines as one run.
   @inline(__always)
-  mutating func writeKeptFields(of request: borrowing ClientRequest, _ filter: FieldFilter) {
+  mutating func writeKeptFields(
+    of request: borrowing ClientRequest, _ filter: FieldFilter, _ route: CompiledRoute, _ snapshot: Snapshot
+  ) {
     let sent = request.head.bytes.span
     let count = request.head.fields.count
     var first = 0
     for index in 0..<count {
       let field = request.head.fields[index]
-      if filter.keeps(field, named: sent.extracting(field.name), of: request) { continue }
+      if filter.keeps(field, named: sent.extracting(field.name), of: request, route, snapshot) { continue }
       if first < index { copy(first..<index, of: request.head) }
       first = index + 1
-      if field.known == .cookie, filter.isCookieCut {
-        filter.writeCutCookie(field, of: sent, verified: request.tokenPosition, into: &bytes)
+      if field.known == .cookie, filter.isCookieCut(route) {
+        route.writeCutCookie(
+          field, of: sent, verified: request.tokenPosition, butSticky: filter.stickyName, snapshot, into: &bytes)
       }
-      if field.known == .referer, filter.isRefererCut { filter.writeCutReferer(field, of: sent, into: &bytes) }
+      if field.known == .referer, snapshot.isRefererCut {
+        route.writeCutReferer(field, of: sent, snapshot, into: &bytes)
+      }
     }
     if first < count { copy(first..<count, of: request.head) }
   }

@@ -307,7 +307,7 @@ final class WorkerLoop {
         worker.flushFailed(at: index)
       }
     }
-    if next > 0 { worker.flushes.removeAll(keepingCapacity: true) }
+    worker.flushes.removeFew()
   }
 
   private func runQueue() {
@@ -317,7 +317,7 @@ final class WorkerLoop {
       next += 1
       run(command)
     }
-    worker.commands.removeAll(keepingCapacity: true)
+    worker.commands.removeFew()
   }
 
   private func run(_ command: Command) {

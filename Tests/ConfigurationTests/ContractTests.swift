@@ -65,7 +65,7 @@ struct ContractTests {
         if isTaken { rest.append(line) }
       }
       let whole = block + rest.joined(separator: "\n") + "\n"
-      let errors = World.messages(whole).filter { !$0.contains(": warning: ") }
+      let errors = World.messages(whole, ["routes.d/more.conf": "x-a: 1\n"]).filter { !$0.contains(": warning: ") }
       #expect(errors.isEmpty, "\(whole)\(errors)")
     }
   }
@@ -190,7 +190,11 @@ struct ContractTests {
     let authority = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
     let loaded = try ConfigurationReader.read(
       text: try wholeExample(), file: "gateway.conf.example", folder: "/nowhere", environment: [:],
-      readFile: { Array(($0.hasSuffix("/admin") ? "a-secret-of-the-operator" : authority).utf8) }
+      readFile: { path in
+        let routes = "routes: [{ path: /more, auth: public, redirect: { to: /health } }]"
+        return Array(
+          (path.hasSuffix(".conf") ? routes : path.hasSuffix("/admin") ? "a-secret-of-the-operator" : authority).utf8)
+      }, listFolder: { _ in ["more.conf"] }
     ).get()
     #expect(loaded.warnings == [])
     #expect(loaded.certificates.count == 6)

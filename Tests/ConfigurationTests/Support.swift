@@ -39,27 +39,36 @@ enum World {
     "API_KEY": "a secret of 24 characters",
   ]
 
-  static func read(_ text: String, environment: [String: String] = environment) -> Result<
-    ConfigurationReader.Loaded, ConfigurationErrors
-  > {
-    ConfigurationReader.read(
-      text: text, file: "gateway.conf", folder: "/etc/catraca", environment: environment,
+  /// - Parameter others: files beside those of all cases, by their path in the configuration's folder.
+  static func read(
+    _ text: String, _ others: [String: String] = [:], environment: [String: String] = environment
+  ) -> Result<ConfigurationReader.Loaded, ConfigurationErrors> {
+    let folder = "/etc/catraca"
+    let files = files.merging(others.map { (folder + "/" + $0, $1) }) { $1 }
+    return ConfigurationReader.read(
+      text: text, file: "gateway.conf", folder: folder, path: folder + "/gateway.conf", environment: environment,
       readFile: { path in
         guard let text = files[path] else { throw FileReadError(description: "No such file or directory") }
         return Array(text.utf8)
+      },
+      listFolder: { path in
+        let names = (files.keys + [folder + "/gateway.conf"]).filter { $0.hasPrefix(path + "/") }
+          .map { String($0.dropFirst(path.count + 1)) }.filter { !$0.contains("/") }
+        if names.isEmpty { throw FileReadError(description: "No such file or directory") }
+        return names
       })
   }
 
   /// The messages of a text, errors and warnings, or none.
-  static func messages(_ text: String) -> [String] {
-    switch read(text) {
+  static func messages(_ text: String, _ others: [String: String] = [:]) -> [String] {
+    switch read(text, others) {
     case .success(let loaded): loaded.warnings.map(\.description)
     case .failure(let errors): errors.diagnostics.map(\.description)
     }
   }
 
-  static func configuration(_ text: String) -> GatewayConfiguration? {
-    guard case .success(let loaded) = read(text) else { return nil }
+  static func configuration(_ text: String, _ others: [String: String] = [:]) -> GatewayConfiguration? {
+    guard case .success(let loaded) = read(text, others) else { return nil }
     return loaded.configuration
   }
 }

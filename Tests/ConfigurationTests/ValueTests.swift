@@ -107,7 +107,7 @@ struct ValueTests {
     for (folder, path, expected) in cases {
       let reading = Reading(
         file: "f", folder: folder, environment: [:], readFile: { throw FileReadError(description: $0) })
-      #expect(reading.resolve(path: path) == expected)
+      #expect(reading.resolve(path: path, at: .start) == expected)
     }
   }
 

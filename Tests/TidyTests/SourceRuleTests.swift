@@ -62,6 +62,7 @@ struct SourceRuleTests {
   private static let unsafeTargets: Set = ["Bytes", "Cryptography", "TLS", "HTTP2", "Compression"]
   private static let unsafeFiles: Set = [
     "Sources/Configuration/Reading/ConfigurationReader.swift",
+    "Sources/Configuration/Reading/FileSignature.swift",
     "Sources/ControlPlane/AccessLog/LineWriter.swift",
     "Sources/ControlPlane/AccessLog/LogWriter.swift",
     "Sources/ControlPlane/KeySets/SystemFiles.swift",

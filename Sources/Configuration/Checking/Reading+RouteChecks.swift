@@ -33,7 +33,7 @@ extension Reading {
   }
 
   private func checkDuplicates(_ routes: [LocatedRoute]) {
-    var taken: [RequestShape: [(methods: [String], listeners: [Int], line: Int)]] = [:]
+    var taken: [RequestShape: [(methods: [String], listeners: [Int], position: SourcePosition)]] = [:]
     for located in routes where located.isShapeKnown {
       let key = RequestShape(located.route)
       let methods = located.route.methods
@@ -48,25 +48,26 @@ extension Reading {
         let what = isSame ? "the same requests" : shared.joined(separator: ", ") + " on the same host and path"
         error(
           located.pathPosition,
-          "this route and the one on line \(other.line) match \(what): "
+          "this route and the one on \(place(of: other.position, from: located.pathPosition)) match \(what): "
             + "distinguish them by host, path, methods, headers or listeners"
         )
         break
       }
-      taken[key, default: []].append((methods, listeners, located.position.line))
+      taken[key, default: []].append((methods, listeners, located.position))
     }
   }
 
   private func checkNames(_ routes: [LocatedRoute]) {
-    var seen: [String: Int] = [:]
+    var seen: [String: SourcePosition] = [:]
     for located in routes {
       guard let position = located.namePosition else { continue }
-      if let line = seen[located.route.name] {
+      if let first = seen[located.route.name] {
         warn(
           position,
-          "the route on line \(line) is named \(located.route.name.quoted) too: metrics count both as one")
+          "the route on \(place(of: first, from: position)) is named \(located.route.name.quoted) too: metrics count both as one"
+        )
       } else {
-        seen[located.route.name] = position.line
+        seen[located.route.name] = position
       }
     }
   }

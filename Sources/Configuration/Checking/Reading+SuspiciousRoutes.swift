@@ -97,7 +97,8 @@ extension Reading {
       }
       warn(
         located.pathPosition,
-        "HEAD requests for this path go to the route on line \(other.position.line), which requires a token: "
+        "HEAD requests for this path go to the route on \(place(of: other.position, from: located.pathPosition)), "
+          + "which requires a token: "
           + "write methods: [\((methods + ["HEAD"]).joined(separator: ", ").shown)]")
     }
   }

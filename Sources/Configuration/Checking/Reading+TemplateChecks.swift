@@ -16,6 +16,8 @@ extension Reading {
     if case .redirect(let redirect) = route.action { templates.append(("redirect", redirect.template)) }
     for (key, parts) in templates {
       for case .value(let value) in parts {
+        // Without claims the header is left out, as it is for a request without this one.
+        if case .claim = value, self.route.isPublic, self.route.inherited.contains(key) { continue }
         if let problem = problem(of: value, in: route) { error(section.keyPosition(key), problem) }
       }
     }

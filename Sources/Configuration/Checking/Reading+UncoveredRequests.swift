@@ -22,9 +22,10 @@ extension Reading {
       guard let first = taken.first else { continue }
       let located = known[route]
       let more = taken.count == 1 ? "" : ", and the same for \(taken.count - 1) more"
+      let position = located.sourcesPosition ?? located.position
       warn(
-        located.sourcesPosition ?? located.position,
-        "this route requires less than the one on line \(known[first.strict].position.line) "
+        position,
+        "this route requires less than the one on \(place(of: known[first.strict].position, from: position)) "
           + "and matches what that one does not: \(first.what)\(more). "
           + "Add a route for that, or write 'unprotected: allowed' here")
     }

@@ -64,7 +64,7 @@ extension ValueType where Value == AccessLog.Destination {
         switch path {
         case "stdout": .standardOutput
         case "off": .off
-        default: .file(reading.resolve(path: path))
+        default: .file(reading.resolve(path: path, at: node.position))
         }
       }
     })

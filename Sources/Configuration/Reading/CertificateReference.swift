@@ -2,7 +2,7 @@
 // certificates checks whether they exist, fit together and have not expired. Its findings are reported at the position
 // of the path.
 
-/// A path in the file, absolute or relative to the file's folder (already resolved).
+/// A path in a configuration file, relative to that file's folder until it was resolved.
 package struct LocatedPath: Sendable, Hashable {
   package var path: String
   package var position: SourcePosition

@@ -12,34 +12,41 @@ package enum ConfigurationReader {
     package var warnings: [Diagnostic]
     /// Files of TLS that the configuration names, in the order of reading.
     package var certificates: [CertificateReference]
+    package var sources: ConfigurationSources
   }
 
   /// The model of one text. Collects all errors. Reads only the files that the text names, through `readFile`.
   /// - Parameters:
   ///   - file: The name that messages begin with.
   ///   - folder: Where relative paths begin.
+  ///   - path: The path of the text, where it is that of a file.
   ///   - environment: For `${NAME}`.
   ///   - checkCertificates: Called once for each reference to files of TLS, which are not read here.
   ///   - isComplete: Whether files and variables must be there. Without them, the result is good for its findings only.
   package static func read(
-    text: String, file: String, folder: String, environment: [String: String],
+    text: String, file: String, folder: String, path: String? = nil, environment: [String: String],
     readFile: @escaping (String) throws -> [UInt8],
+    listFolder: @escaping (String) throws -> [String] = { _ in throw FileReadError(description: "there are none") },
+    signature: @escaping (String) -> FileSignature = { _ in .missing },
     checkCertificates: @escaping (CertificateReference) -> [CertificateFinding] = { _ in [] }, isComplete: Bool = true
   ) -> Result<Loaded, ConfigurationErrors> {
     let reading = Reading(
-      file: file, folder: folder, environment: environment, readFile: readFile, checkCertificates: checkCertificates,
-      isComplete: isComplete)
+      file: file, folder: folder, environment: environment, readFile: readFile, listFolder: listFolder,
+      signature: signature, checkCertificates: checkCertificates, isComplete: isComplete)
     var configuration: GatewayConfiguration?
-    if let root = YAMLSource.tree(of: text, reading: reading) { configuration = reading.gateway(root) }
+    if let root = Inclusion.tree(of: text, path: path, reading: reading) { configuration = reading.gateway(root) }
     var seen: Set<Diagnostic> = []
     let sorted = reading.diagnostics.enumerated()
       .sorted { ($0.element.position, $0.offset) < ($1.element.position, $1.offset) }
       .map(\.element)
       .filter { seen.insert($0).inserted }
+    let sources = reading.sources
     guard let configuration, !sorted.contains(where: { $0.severity == .error }) else {
-      return .failure(ConfigurationErrors(diagnostics: sorted))
+      return .failure(ConfigurationErrors(diagnostics: sorted, sources: sources))
     }
-    return .success(Loaded(configuration: configuration, warnings: sorted, certificates: reading.certificates))
+    return .success(
+      Loaded(
+        configuration: configuration, warnings: sorted, certificates: reading.certificates, sources: sources))
   }
 
   /// The model of the file at `path`. Messages name it as it is given here, or by `name`. Relative paths begin in its
@@ -49,27 +56,40 @@ package enum ConfigurationReader {
     checkCertificates: @escaping (CertificateReference) -> [CertificateFinding], isComplete: Bool = true
   ) -> Result<Loaded, ConfigurationErrors> {
     let file = name ?? path
+    // Before it is read: what changes meanwhile is then seen as changed.
+    let signature = FileSignature(ofFileAt: path)
+    var sources = ConfigurationSources()
+    sources.files[path] = signature
     let bytes: [UInt8]
     do {
       bytes = try readWholeFile(path)
     } catch {
-      return .failure(single("cannot be read: \(error)", file))
+      return .failure(single("cannot be read: \(error)", file, sources))
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      return .failure(single("the file is not UTF-8 text", file, at: firstInvalidPosition(bytes)))
+      return .failure(single("the file is not UTF-8 text", file, sources, at: firstInvalidPosition(bytes)))
     }
     // What has another name is no file of a folder.
-    let folder =
-      name != nil ? "" : path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ""
-    return read(
-      text: text, file: file, folder: folder, environment: environment, readFile: readWholeFile,
-      checkCertificates: checkCertificates, isComplete: isComplete)
+    let isFile = file == path
+    let result = read(
+      text: text, file: file, folder: isFile ? FilePattern.cut(path).folder : "", path: isFile ? path : nil,
+      environment: environment, readFile: readWholeFile, listFolder: namesInFolder,
+      signature: FileSignature.init(ofFileAt:), checkCertificates: checkCertificates, isComplete: isComplete)
+    switch result {
+    case .success(var loaded):
+      loaded.sources.files[path] = signature
+      return .success(loaded)
+    case .failure(var errors):
+      errors.sources.files[path] = signature
+      return .failure(errors)
+    }
   }
 
-  private static func single(_ message: String, _ file: String, at position: SourcePosition = .start)
-    -> ConfigurationErrors
-  {
-    ConfigurationErrors(diagnostics: [Diagnostic(.error, file: file, position: position, message: message)])
+  private static func single(
+    _ message: String, _ file: String, _ sources: ConfigurationSources, at position: SourcePosition = .start
+  ) -> ConfigurationErrors {
+    ConfigurationErrors(
+      diagnostics: [Diagnostic(.error, file: file, position: position, message: message)], sources: sources)
   }
 
   /// Where text ends that is UTF-8.
@@ -113,6 +133,28 @@ package func readWholeFile(_ path: String) throws -> [UInt8] {
     result += chunk[0..<count]
   }
   throw FileReadError(description: "larger than 16 MiB")
+}
+
+/// The names in a folder, in no order.
+func namesInFolder(_ path: String) throws -> [String] {
+  // SAFETY: the stream is closed on every way out. A name ends with a zero (POSIX) and is copied at once.
+  guard let stream = unsafe opendir(path) else { throw FileReadError(description: errorText(errno)) }
+  defer { unsafe closedir(stream) }
+  var names: [String] = []
+  errno = 0
+  // LIMIT: each is compared with a pattern.
+  while names.count <= 100_000 {
+    // SAFETY: as above.
+    guard let entry = unsafe readdir(stream) else {
+      if errno == 0 { return names }
+      throw FileReadError(description: errorText(errno))
+    }
+    let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+      unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    if name != ".", name != ".." { names.append(name) }
+  }
+  throw FileReadError(description: "more than 100000 files")
 }
 
 private func errorText(_ code: Int32) -> String {

@@ -14,7 +14,9 @@ struct ForeignWord: Sendable {
 
   /// What a table is answered that does not have a key, or nil.
   static func answer(to key: String, in table: SettingTable) -> String? {
-    guard let record = byWord[folded(key)]?.first(where: { $0.sections.isEmpty || $0.sections.contains(table.path) })
+    // `defaults` has the keys of routes.
+    let section = table.path == "defaults" ? route : table.path
+    guard let record = byWord[folded(key)]?.first(where: { $0.sections.isEmpty || $0.sections.contains(section) })
     else { return nil }
     return "\(table.title) has no key \(key.quoted)\(record.key == nil ? ", nor another for it" : ""): \(record.advice)"
   }
@@ -56,7 +58,10 @@ extension ForeignWord {
   private static let limits = "limits"
 
   private static let file: [ForeignWord] = [
-    nothing("the configuration is one file", in: [root], "include", "import", "includes"),
+    ours("include", "write include: routes.d/*.conf", in: [root], "import", "includes", "conf_dir", "config_dir"),
+    ours(
+      "defaults", "write defaults: { timeout: 30s } at the top of the file", in: [root, route], "globals", "global",
+      "common", "default", "route_defaults", "base", "inherit"),
     nothing("the file needs no version", in: [root], "version", "_format_version", "apiVersion"),
     nothing(
       "listeners, upstreams and routes are at the top of the file", in: [root], "http", "server", "servers", "stream",

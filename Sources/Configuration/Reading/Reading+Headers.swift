@@ -5,7 +5,13 @@ import Tokens
 extension Reading {
   /// What the keys of `identity` require of each other and of the route.
   func finish(_ identity: inout Identity, _ section: Section) {
-    if route.isPublic { checkPublic(identity, section) }
+    if route.isPublic, route.inherited.contains("identity") {
+      // What a route without claims leaves out.
+      identity.headers.removeAll { if case .claim = $0.source { true } else { false } }
+      identity.payloadHeader = nil
+    } else if route.isPublic {
+      checkPublic(identity, section)
+    }
     if let name = identity.payloadHeader, let node = section["payload"],
       identity.headers.contains(where: { FieldRules.folded($0.name) == FieldRules.folded(name) })
     {

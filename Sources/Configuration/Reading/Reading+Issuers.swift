@@ -128,7 +128,7 @@ extension Reading {
       guard let location = line(node, what) else { return nil }
       if location.contains("://") { return .url(location) }
       let path = location.hasPrefix("file:") ? String(location.dropFirst("file:".count)) : location
-      return .file(resolve(path: path))
+      return .file(resolve(path: path, at: node.position))
     }
   }
 
@@ -237,7 +237,7 @@ extension ValueType where Value == String {
   /// A file whose certificates are trusted, which is read at once.
   static let trustFile = ValueType(.text("PEM file")) { node, reading, what in
     guard let path = reading.line(node, what) else { return nil }
-    let file = reading.resolve(path: path)
+    let file = reading.resolve(path: path, at: node.position)
     if let bytes = reading.contents(of: path, at: node.position),
       !String(decoding: bytes, as: UTF8.self).contains("-----BEGIN CERTIFICATE-----")
     {

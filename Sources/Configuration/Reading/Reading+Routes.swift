@@ -21,6 +21,8 @@ struct RouteContext {
   var pattern: PathPattern?
   /// Whether it verifies no token, so that it has no claims.
   var isPublic = false
+  /// The keys that it has from a group or from `defaults`.
+  var inherited: Set<String> = []
 }
 
 extension Reading {
@@ -34,16 +36,36 @@ extension Reading {
       error(node.position, "\(what) has more than 100000 routes")
       return []
     }
-    let routes = items.compactMap { route($0) }
+    for node in defaults {
+      let count = diagnostics.count
+      route = RouteContext()
+      _ = Route.defaultSettings.read(node, self)
+      noteFindings(since: count)
+    }
+    let routes = items.compactMap { item in
+      let count = diagnostics.count
+      let route = route(item)
+      if diagnostics.count > count { nameHeir(item, since: count) }
+      return route
+    }
     checkRoutes(routes)
     return routes.map(\.route)
+  }
+
+  private func nameHeir(_ node: SourceNode, since count: Int) {
+    var own: Set<SourcePosition> = []
+    var inherited: Set<SourcePosition> = []
+    node.forEachPosition { position, isInherited in
+      if isInherited { inherited.insert(position) } else { own.insert(position) }
+    }
+    nameHeir(node.position, since: count) { inherited.contains($0) && !own.contains($0) }
   }
 
   private func route(_ node: SourceNode) -> LocatedRoute? {
     let settings = Route.settings
     guard var section = Section(node, settings.table, self) else { return nil }
     var route = settings.blank
-    self.route = RouteContext()
+    self.route = RouteContext(inherited: section.inherited)
     section = settings.take(section, into: &route)
     if route.name.isEmpty { route.name = route.path.description }
     if !section.has("compress") { route.compress = names.compress }
@@ -54,10 +76,10 @@ extension Reading {
       return nil
     }
     return LocatedRoute(
-      route: route, position: section.position, pathPosition: section["path"]?.position ?? section.position,
+      route: route, position: section.position, pathPosition: section.ownPosition("path"),
       namePosition: section["name"]?.position, headersPosition: section["headers"]?.position,
       requestHeadersPosition: section["request_headers"]?.position,
-      sourcesPosition: section["auth"]?.position,
+      sourcesPosition: section.ownPosition("auth"),
       isShapeKnown: section.refused.isDisjoint(with: ["host", "methods", "headers", "listeners"]),
       isUnprotectedMeant: section.has("unprotected"))
   }
@@ -193,9 +215,20 @@ extension Reading {
 // MARK: Values
 
 extension ValueType where Value == [Route] {
+  /// At the top of a file a route is whole, or a group.
   static let routes = ValueType(
-    .list(of: .mapping(Route.settings.table), "list", isUnique: false)
+    .list(
+      of: ValueForm(
+        "mapping",
+        [
+          "$ref": "#/$defs/route",
+          "anyOf": [["required": ["routes"]], .object(Route.settings.table.requirements)],
+        ]), "list", isUnique: false)
   ) { node, reading, what in reading.routes(node, what) }
+}
+
+extension ValueForm {
+  static let groupedRoutes = list(of: ValueForm("mapping", ["$ref": "#/$defs/route"]), "list", isUnique: false)
 }
 
 extension ValueType where Value == String {

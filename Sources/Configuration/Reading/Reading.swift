@@ -3,14 +3,23 @@
 
 /// The state of one run. Never leaves the reader.
 final class Reading {
-  let file: String
-  let folder: String
+  /// By their index in positions: the configuration file, and what it includes.
+  private(set) var files: [SourceFile]
   let environment: [String: String]
   let readFile: (String) throws -> [UInt8]
+  let listFolder: (String) throws -> [String]
+  private let signature: (String) -> FileSignature
   private let checkCertificates: (CertificateReference) -> [CertificateFinding]
   private(set) var certificates: [CertificateReference] = []
   private(set) var diagnostics: [Diagnostic] = []
   private(set) var errorCount = 0
+  private(set) var sources = ConfigurationSources()
+  /// Of all files, aliases and inherited keys as often as they count.
+  var nodeCount = 0
+  /// `defaults` of each file that has them.
+  var defaults: [SourceNode] = []
+  /// What was said about inherited values.
+  private var inheritedFindings: Set<Finding> = []
   /// What the sections say that were read so far.
   var names = Names()
   /// What the route says that is being read.
@@ -24,20 +33,23 @@ final class Reading {
 
   init(
     file: String, folder: String, environment: [String: String], readFile: @escaping (String) throws -> [UInt8],
+    listFolder: @escaping (String) throws -> [String] = { _ in throw FileReadError(description: "there are none") },
+    signature: @escaping (String) -> FileSignature = { _ in .missing },
     checkCertificates: @escaping (CertificateReference) -> [CertificateFinding] = { _ in [] }, isComplete: Bool = true
   ) {
     self.isComplete = isComplete
-    self.file = file
-    self.folder = folder
+    files = [SourceFile(name: file, folder: folder)]
     self.environment = environment
     self.readFile = readFile
+    self.listFolder = listFolder
+    self.signature = signature
     self.checkCertificates = checkCertificates
   }
 
   func error(_ position: SourcePosition, _ message: String) {
     if unreadable.contains(position) { return }
     errorCount += 1
-    diagnostics.append(Diagnostic(.error, file: file, position: position, message: fit(message, at: position)))
+    add(.error, position, message)
   }
 
   /// One error for a value that is not available at all. What else is said about it would be noise.
@@ -54,7 +66,12 @@ final class Reading {
   }
 
   func warn(_ position: SourcePosition, _ message: String) {
-    diagnostics.append(Diagnostic(.warning, file: file, position: position, message: fit(message, at: position)))
+    add(.warning, position, message)
+  }
+
+  private func add(_ severity: Diagnostic.Severity, _ position: SourcePosition, _ message: String) {
+    let name = files[position.file].name
+    diagnostics.append(Diagnostic(severity, file: name, position: position, message: fit(message, at: position)))
   }
 
   /// T59, T89: the contents of a variable or a secret's file may be secret, so its name is shown instead. The result is
@@ -66,6 +83,18 @@ final class Reading {
 
   /// Whether a variable or a file has put text into the value here.
   func isSubstituted(_ position: SourcePosition) -> Bool { redaction.isSubstituted(position) }
+
+  /// Takes another file in.
+  /// - Returns: its index in positions.
+  func addFile(_ file: SourceFile) -> Int {
+    files.append(file)
+    return files.count - 1
+  }
+
+  /// Where a line is, for a message about another one.
+  func place(of other: SourcePosition, from position: SourcePosition) -> String {
+    "line \(other.line)" + (other.file == position.file ? "" : " of \(files[other.file].name)")
+  }
 
   /// Notes files with certificates or keys, and reports at their positions what the caller finds wrong with them.
   func note(_ reference: CertificateReference) {
@@ -79,11 +108,43 @@ final class Reading {
     }
   }
 
-  /// Absolute, or relative to the configuration file's folder.
-  func resolve(path: String) -> String {
+  /// Absolute, or relative to the folder of the file that names it.
+  func resolve(path: String, at position: SourcePosition) -> String {
     if path.hasPrefix("/") { return path }
+    let folder = files[position.file].folder
     if folder.isEmpty || folder == "." { return path }
     return folder.hasSuffix("/") ? folder + path : folder + "/" + path
+  }
+}
+
+// MARK: Inherited values
+
+extension Reading {
+  /// A message at a position.
+  private struct Finding: Hashable {
+    var position: SourcePosition
+    var message: String
+  }
+
+  /// What was found since `count` about values that others inherit. It is not said again for those.
+  func noteFindings(since count: Int) {
+    for finding in diagnostics[count...] {
+      inheritedFindings.insert(Finding(position: finding.position, message: finding.message))
+    }
+  }
+
+  /// What was found since `count` about values that a route inherits is said for the first such route, by its line.
+  func nameHeir(_ heir: SourcePosition, since count: Int, isInherited: (SourcePosition) -> Bool) {
+    let found = diagnostics[count...]
+    diagnostics.removeSubrange(count...)
+    for var finding in found {
+      if isInherited(finding.position) {
+        let isNew = inheritedFindings.insert(Finding(position: finding.position, message: finding.message)).inserted
+        if !isNew { continue }
+        finding.message += " (the route on \(place(of: heir, from: finding.position)) inherits this)"
+      }
+      diagnostics.append(finding)
+    }
   }
 }
 
@@ -169,11 +230,27 @@ extension Reading {
 
   /// A file named in the configuration. Nil after an error was reported.
   func contents(of path: String, at position: SourcePosition) -> [UInt8]? {
-    contents(ofResolved: resolve(path: path), at: position)
+    contents(ofResolved: resolve(path: path, at: position), at: position)
   }
 
-  func contents(ofResolved path: String, at position: SourcePosition) -> [UInt8]? {
+  /// The files that match. Nil after an error was reported.
+  func paths(matching pattern: FilePattern, at position: SourcePosition) -> [String]? {
+    sources.matches[pattern] = []
     do {
+      let paths = pattern.paths(among: try listFolder(pattern.listedFolder))
+      sources.matches[pattern] = paths
+      return paths
+    } catch {
+      errorInValue(position, "the folder \(pattern.folder.quoted) cannot be read: \(error)")
+      return nil
+    }
+  }
+
+  /// - Parameter isOfMachine: whether a machine that the file is not for may be without it.
+  func contents(ofResolved path: String, at position: SourcePosition, isOfMachine: Bool = true) -> [UInt8]? {
+    do {
+      // Before it is read: what changes meanwhile is then seen as changed.
+      if sources.files[path] == nil { sources.files[path] = signature(path) }
       let bytes = try readFile(path)
       // LIMIT: what is read whole while checking.
       if bytes.count > 4 * 1024 * 1024 {
@@ -182,7 +259,8 @@ extension Reading {
       }
       return bytes
     } catch {
-      lack(position, "the file \(path.quoted) cannot be read: \(error)")
+      let message = "the file \(path.quoted) cannot be read: \(error)"
+      if isOfMachine { lack(position, message) } else { errorInValue(position, message) }
       return nil
     }
   }

@@ -7,6 +7,8 @@ struct Section {
   let reading: Reading
   /// Keys that are missing although they must be there, or have an error in their values.
   var refused: Set<String> = []
+  /// Keys whose values come from a group or from `defaults`.
+  private(set) var inherited: Set<String> = []
   private var values: [String: SourceNode] = [:]
   private var keyPositions: [String: SourcePosition] = [:]
 
@@ -22,6 +24,7 @@ struct Section {
     self.reading = reading
     for entry in entries where !table.ignores(entry.key) {
       keyPositions[entry.key] = entry.keyPosition
+      if entry.isInherited { inherited.insert(entry.key) }
       guard let setting = table.key(entry.key) else {
         reading.error(entry.keyPosition, Self.unknown(entry.key, in: table))
         continue
@@ -60,6 +63,11 @@ struct Section {
   func has(_ key: String) -> Bool { keyPositions[key] != nil }
 
   func keyPosition(_ key: String) -> SourcePosition { keyPositions[key] ?? position }
+
+  /// Where a value is, or its section when that inherits it.
+  func ownPosition(_ key: String) -> SourcePosition {
+    inherited.contains(key) ? position : values[key]?.position ?? position
+  }
 
   /// Whether the file has every key that must be there, without an error.
   var isWhole: Bool { !table.keys.contains { $0.isRequired && refused.contains($0.name) } }

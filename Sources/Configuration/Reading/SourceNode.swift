@@ -22,6 +22,31 @@ struct SourceNode {
     var key: String
     var keyPosition: SourcePosition
     var value: SourceNode
+    /// A route has it from a group or from `defaults`.
+    var isInherited = false
+  }
+
+  /// It and all below it.
+  var count: Int {
+    switch content {
+    case .scalar: 1
+    case .list(let items): items.reduce(1) { $0 + $1.count }
+    case .mapping(let entries): entries.reduce(1) { $0 + $1.value.count }
+    }
+  }
+
+  /// Calls `body` with the positions of what is here and below, and whether it is inherited.
+  func forEachPosition(isInherited: Bool = false, _ body: (SourcePosition, Bool) -> Void) {
+    body(position, isInherited)
+    switch content {
+    case .scalar: break
+    case .list(let items): for item in items { item.forEachPosition(isInherited: isInherited, body) }
+    case .mapping(let entries):
+      for entry in entries {
+        body(entry.keyPosition, isInherited || entry.isInherited)
+        entry.value.forEachPosition(isInherited: isInherited || entry.isInherited, body)
+      }
+    }
   }
 
   /// `key:` with nothing behind it, `~` or `null` (YAML 1.2 §10.3.2).

@@ -10,26 +10,27 @@ extension YAMLSource {
       // A quote that is never closed is best looked for where it begins.
       let isOpenQuote = problem == "found unexpected end of stream"
       let mark = isOpenQuote ? context?.mark ?? mark : mark
-      let position = Self.clamp(SourcePosition(line: mark.line, column: mark.column), in: text)
+      let position = Self.clamp(position(line: mark.line, column: mark.column), in: text)
       reportProblem(problem, context: context?.text ?? "", at: position, text: text)
     case .reader(let problem, _, _, _):
-      reportProblem(problem, context: "", at: .start, text: text)
+      reportProblem(problem, context: "", at: position(line: 1, column: 1), text: text)
     default:
-      reportProblem("the file cannot be read as YAML", context: "", at: .start, text: text)
+      reportProblem("the file cannot be read as YAML", context: "", at: position(line: 1, column: 1), text: text)
     }
   }
 
   private func reportProblem(_ problem: String, context: String, at position: SourcePosition, text: String) {
-    if let format = ForeignFormat(of: text) { return reading.error(.start, format.advice) }
+    if let format = ForeignFormat(of: text) { return reading.error(self.position(line: 1, column: 1), format.advice) }
     let next = Self.scalar(at: position, in: text)
     switch (problem, context, next) {
     case (_, "while scanning an alias", _):
       // The mark follows the star.
-      let star = SourcePosition(line: position.line, column: max(1, position.column - 1))
-      reading.error(star, "a value that begins with '*' must be quoted: \"*.example.com\"")
+      reading.error(
+        self.position(line: position.line, column: max(1, position.column - 1)),
+        "a value that begins with '*' must be quoted: \"*.example.com\"")
     case (_, "while scanning an anchor", _):
       reading.error(
-        SourcePosition(line: position.line, column: max(1, position.column - 1)),
+        self.position(line: position.line, column: max(1, position.column - 1)),
         "a value that begins with '&' must be quoted")
     case (_, "while scanning a tag", _), (_, "while parsing a tag", _):
       reading.error(position, quotedMark)
@@ -115,16 +116,16 @@ extension YAMLSource {
     if lengths.count > 1, lengths.last == 0 { lengths.removeLast() }
     let line = min(max(position.line, 1), lengths.count)
     let column = line < position.line ? lengths[line - 1] + 1 : min(max(position.column, 1), lengths[line - 1] + 1)
-    return SourcePosition(line: line, column: column)
+    return SourcePosition(file: position.file, line: line, column: column)
   }
 
   private static func scalar(at position: SourcePosition, in text: String) -> Unicode.Scalar? {
-    var here = SourcePosition.start
+    var here = SourcePosition(file: position.file, line: 1, column: 1)
     var wasReturn = false
     for scalar in text.unicodeScalars {
       if here == position { return scalar }
       if scalar.isLineBreak {
-        if !(wasReturn && scalar == "\n") { here = SourcePosition(line: here.line + 1, column: 1) }
+        if !(wasReturn && scalar == "\n") { here = SourcePosition(file: here.file, line: here.line + 1, column: 1) }
       } else {
         here.column += 1
       }

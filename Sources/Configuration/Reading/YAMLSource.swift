@@ -23,45 +23,57 @@ struct YAMLSource {
   }
 
   let reading: Reading
+  /// Its index in positions.
+  let file: Int
   /// Nodes know their anchors as long as it lives.
   private var parser: Yams.Parser?
   /// Replaces `*` in what Yams reads.
   let star: Unicode.Scalar
   private var renamed: [(position: SourcePosition, key: String)] = []
-  private var nodeCount = 0
   private var isOverfull = false
   /// By name, as far as the file was read.
   private var anchors: [String: Anchored] = [:]
   /// Of the nodes converted since it was set to 0.
   private var deepest = 0
 
-  private init(reading: Reading, star: Unicode.Scalar) {
+  private init(reading: Reading, file: Int, star: Unicode.Scalar) {
     self.reading = reading
+    self.file = file
     self.star = star
   }
 
   /// The file's root, or nil after at least one error was reported.
-  static func tree(of original: String, reading: Reading) -> SourceNode? {
+  static func tree(of original: String, file: Int = 0, reading: Reading) -> SourceNode? {
+    let start = SourcePosition(file: file, line: 1, column: 1)
     // A byte order mark is allowed (YAML 1.2 §5.2), and counts for no column.
     let text = original.unicodeScalars.first == "\u{FEFF}" ? String(original.unicodeScalars.dropFirst()) : original
     if text.utf8.count > textBytesMax {
-      reading.error(.start, "the file is larger than 4 MiB")
+      reading.error(start, "the file is larger than 4 MiB")
       return nil
     }
-    if let position = Self.unprintablePosition(in: text) {
+    if var position = Self.unprintablePosition(in: text) {
+      position.file = file
       reading.error(
         position, "a control character is not allowed here: remove it, or write it as an escape in double quotes")
       return nil
     }
-    var source = YAMLSource(reading: reading, star: Self.unusedScalar(in: text))
+    var source = YAMLSource(reading: reading, file: file, star: Self.unusedScalar(in: text))
     guard let root = source.compose(text) else { return nil }
     guard let node = source.convert(root, depth: 0) else { return nil }
     if node.isNull {
-      reading.error(.start, "the file is empty: write at least 'listeners' and 'routes'")
+      source.reportEmpty()
       return nil
     }
     return node
   }
+
+  private func reportEmpty() {
+    reading.error(
+      position(line: 1, column: 1),
+      "the file is empty: write at least " + (file == 0 ? "'listeners' and 'routes'" : "'routes'"))
+  }
+
+  func position(line: Int, column: Int) -> SourcePosition { SourcePosition(file: file, line: line, column: column) }
 
   /// One of the private ones above those that mark renamed keys.
   private static func unusedScalar(in text: String) -> Unicode.Scalar {
@@ -83,13 +95,13 @@ struct YAMLSource {
         // No resolver: `no`, `on` and `yes` stay text, as YAML 1.2 has it. What `true` and `12` are decides who asks.
         parser = try Yams.Parser(yaml: text, resolver: .basic, encoding: .utf8)
         guard let root = try parser?.singleRoot() else {
-          reading.error(.start, "the file is empty: write at least 'listeners' and 'routes'")
+          reportEmpty()
           return nil
         }
         return root
       } catch let error as YamlError {
         if case .duplicatedKeysInMapping(let keys, let context) = error {
-          let position = SourcePosition(line: context.mark.line, column: context.mark.column)
+          let position = position(line: context.mark.line, column: context.mark.column)
           if let next = renameFirst(of: keys, at: position, in: text) {
             text = next
             continue
@@ -102,7 +114,7 @@ struct YAMLSource {
         report(error, text: original)
         return nil
       } catch {
-        reading.error(.start, "the file cannot be read as YAML")
+        reading.error(position(line: 1, column: 1), "the file cannot be read as YAML")
         return nil
       }
     }
@@ -149,9 +161,9 @@ struct YAMLSource {
   // MARK: Tree
 
   private mutating func convert(_ node: Node, depth: Int) -> SourceNode? {
-    let position = Self.position(of: node) ?? .start
+    let position = position(of: node)
     if !count(1, depth: depth, at: position) { return nil }
-    let before = (count: nodeCount - 1, deepest: deepest)
+    let before = (count: reading.nodeCount - 1, deepest: deepest)
     deepest = depth
     defer { deepest = max(deepest, before.deepest) }
     let result: SourceNode?
@@ -171,19 +183,19 @@ struct YAMLSource {
       return nil
     }
     if let name = node.anchor?.rawValue, let result {
-      anchors[name] = Anchored(node: result, nodeCount: nodeCount - before.count, height: deepest - depth)
+      anchors[name] = Anchored(node: result, nodeCount: reading.nodeCount - before.count, height: deepest - depth)
     }
     return result
   }
 
-  private static func position(of node: Node) -> SourcePosition? {
-    node.mark.map { SourcePosition(line: $0.line, column: $0.column) }
+  private func position(of node: Node) -> SourcePosition {
+    position(line: node.mark?.line ?? 1, column: node.mark?.column ?? 1)
   }
 
   /// False, after an error, when there would be too many nodes or levels.
   private mutating func count(_ added: Int, depth: Int, at position: SourcePosition) -> Bool {
-    nodeCount += added
-    if nodeCount <= Self.nodeCountMax, depth <= Self.depthMax { return true }
+    reading.nodeCount += added
+    if reading.nodeCount <= Self.nodeCountMax, depth <= Self.depthMax { return true }
     if !isOverfull {
       reading.error(
         position,
@@ -239,7 +251,7 @@ struct YAMLSource {
     var seen: [String: SourcePosition] = [:]
     var firstRenamed: [String: SourcePosition] = [:]
     for (keyNode, valueNode) in mapping {
-      let keyPosition = Self.position(of: keyNode) ?? position
+      let keyPosition = self.position(of: keyNode)
       guard let name = key(keyNode, at: keyPosition) else { continue }
       if let original = renamed.first(where: { $0.position == keyPosition && Self.isRenaming(of: $0.key, name) }) {
         let key = restored(original.key)

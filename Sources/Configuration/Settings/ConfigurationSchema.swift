@@ -14,6 +14,8 @@ package enum ConfigurationSchema {
   }
 
   private static let definitions: JSONValue = [
+    // What a route inherits is not there, so that nothing is required here.
+    "route": JSONValue.object([(name: "type", value: "object")] + Route.settings.table.keySchema).withoutRequirements,
     "text": ["type": ["string", "number"]],
     "variable": [
       "description": "A value from the environment: ${NAME} or ${NAME:-default}.", "type": "string",

@@ -9,6 +9,20 @@ package indirect enum JSONValue: Sendable {
   case number(String)
   case boolean(Bool)
 
+  /// A schema in which every key may be left out, at any depth.
+  var withoutRequirements: JSONValue {
+    switch self {
+    case .object(let members):
+      .object(
+        members.compactMap { name, value in
+          if name == "required", case .list = value { return nil }
+          return (name: name, value: value.withoutRequirements)
+        })
+    case .list(let items): .list(items.map(\.withoutRequirements))
+    case .text, .number, .boolean: self
+    }
+  }
+
   /// Indented by two spaces, one member or item a line.
   package var formatted: String { formatted(indent: "") }
 

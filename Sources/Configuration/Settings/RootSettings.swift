@@ -6,6 +6,10 @@ extension GatewayConfiguration {
     finish: { file, section in section.reading.finish(&file, section) },
     [
       Setting(
+        "include", ValueType.includedFiles.form,
+        "Other files of this format, whose sections are added to those here. `routes.d/*.conf` is each that matches.",
+        read: Inherited.isFilledIn),
+      Setting(
         "workers", \.workers, .workers, "Event-loop threads. `auto` is one a core that the process may use."),
       Setting(
         "state_directory", \.stateDirectory, .path("path"),
@@ -55,6 +59,10 @@ extension GatewayConfiguration {
       Setting("issuers", \.issuers, .issuers, "Who signs tokens."),
       Setting("upstreams", \.upstreams, .upstreams, "The services behind the gateway."),
       Setting("rate_limits", \.rateLimits, .sharedRateLimits, "Rate limits that several routes share."),
+      Setting(
+        "defaults", ValueForm.mapping(Route.defaultSettings.table).withoutRequirements,
+        "What routes inherit: every key of a route except those that match requests, `auth` and the actions.",
+        read: Inherited.isFilledIn),
       Setting(
         "routes", \.routes, .routes, "Which requests go where, and who may pass.",
         required: "without one every request is answered 404"),

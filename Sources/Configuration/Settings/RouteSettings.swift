@@ -105,7 +105,18 @@ extension Route {
       otherwise: "as at the top of the file"),
     Setting("websocket", \.webSocket, .webSocket, "Whether clients may open WebSockets to the upstream."),
     Setting("mirror", \.mirror, .mapping(Mirroring.settings), "Copies of requests for another upstream."),
+    Setting(
+      "routes", .groupedRoutes, "Makes this a group, which takes no requests itself: these inherit its other keys.",
+      read: Inherited.isFilledIn),
+    Setting(
+      "without", .list(of: .text("key"), "list of keys"),
+      "What is not inherited from the group around the route, or from `defaults`.", read: Inherited.isFilledIn),
   ]
+}
+
+/// Keys that are used up before the rest is read.
+enum Inherited {
+  static func isFilledIn<Model>(_ node: SourceNode, _ reading: Reading, _ model: inout Model) -> Bool { true }
 }
 
 extension TokenRequirement {

@@ -29,6 +29,11 @@ struct Settings<Model: Sendable>: Sendable {
       rules: rules.map { (name: $0.key, value: $0.value) })
   }
 
+  /// Some of the keys, in another place, where nothing follows from several of them.
+  func subset(_ path: String, title: String, example: String, _ isTaken: (String) -> Bool) -> Settings {
+    Settings(path, title: title, example: example, blank: blank, records.filter { isTaken($0.key.name) })
+  }
+
   /// The model of a mapping. Nil after an error in a key that must be there, or when it is not a mapping.
   func read(_ node: SourceNode, _ reading: Reading, example: String? = nil) -> Model? {
     guard let section = Section(node, table, reading, example: example) else { return nil }
@@ -100,12 +105,17 @@ package struct SettingTable: Sendable {
   private var isTopLevel: Bool { !path.contains(".") }
 
   /// The members of its schema that say which keys it has.
-  var schema: [(name: String, value: JSONValue)] {
+  var schema: [(name: String, value: JSONValue)] { keySchema + requirements }
+
+  /// Which keys there may be.
+  var keySchema: [(name: String, value: JSONValue)] {
     let properties = keys.map { (name: $0.name, value: $0.schema) }
+    return [(name: "properties", value: .object(properties)), (name: "additionalProperties", value: false)]
+  }
+
+  /// Which keys there must be.
+  var requirements: [(name: String, value: JSONValue)] {
     let required = keys.filter(\.isRequired).map { JSONValue.text($0.name) }
-    var result: [(name: String, value: JSONValue)] = [(name: "properties", value: .object(properties))]
-    result.append((name: "additionalProperties", value: false))
-    if !required.isEmpty { result.append((name: "required", value: .list(required))) }
-    return result + rules
+    return (required.isEmpty ? [] : [(name: "required", value: .list(required))]) + rules
   }
 }

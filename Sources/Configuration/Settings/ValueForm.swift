@@ -89,6 +89,13 @@ extension ValueForm {
     ValueForm(words, ["type": "object"], table)
   }
 
+  /// A mapping of which parts may be in other places.
+  var withoutRequirements: ValueForm {
+    var form = self
+    if case .object(let members) = json.withoutRequirements { form.schema = members }
+    return form
+  }
+
   /// Free names, each with a mapping.
   static func mappings(_ words: String, names: JSONValue, _ value: ValueForm) -> ValueForm {
     ValueForm(words, ["type": "object", "propertyNames": names, "additionalProperties": value.json])

@@ -51,9 +51,11 @@ extension ValueType where Value == String {
     ValueType(.text(words), write: { .text($0) }, read: { $1.line($0, $2) })
   }
 
-  /// A file or folder. What is relative begins in the folder of the configuration file.
+  /// A file or folder. What is relative begins in the folder of the file that names it.
   static func path(_ words: String) -> ValueType {
-    ValueType(.text(words)) { node, reading, what in reading.line(node, what).map(reading.resolve(path:)) }
+    ValueType(.text(words)) { node, reading, what in
+      reading.line(node, what).map { reading.resolve(path: $0, at: node.position) }
+    }
   }
 }
 

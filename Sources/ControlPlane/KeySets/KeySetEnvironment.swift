@@ -1,5 +1,6 @@
 // Everything outside that key sets depend on, as values: time, chance, the network and the disk. Tests bring their own.
 
+package import Configuration
 import Glibc
 package import TLS
 
@@ -49,12 +50,6 @@ package struct KeySetEnvironment: Sendable {
       },
       files: SystemFiles())
   }
-}
-
-/// What distinguishes one state of a file from another.
-package enum FileSignature: Sendable, Equatable {
-  case missing
-  case present(inode: UInt64, byteCount: Int64, modifiedSeconds: Int64, modifiedNanoseconds: Int64)
 }
 
 /// The few things that are done with files.

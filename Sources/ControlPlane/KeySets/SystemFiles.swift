@@ -1,6 +1,7 @@
 // Files of the operating system, through its own calls: a file's signature, a bounded read, an atomic replacement.
 // Invariant: every descriptor opened here is closed here. A temporary file is renamed or removed.
 
+import Configuration
 import Glibc
 
 // The system calls that methods of the same name would hide.
@@ -18,19 +19,7 @@ private func writeBytes(_ descriptor: Int32, _ from: UnsafeRawPointer?, _ count:
 
 /// ``KeySetFiles`` on the real disk.
 struct SystemFiles: KeySetFiles {
-  func signature(of path: String) -> FileSignature {
-    var status = stat()
-    // SAFETY: the path lives through the call, which fills `status`.
-    guard unsafe stat(path, &status) == 0 else { return .missing }
-    #if canImport(Glibc)
-      let modified = status.st_mtim
-    #else
-      let modified = status.st_mtimespec
-    #endif
-    return .present(
-      inode: UInt64(status.st_ino), byteCount: Int64(status.st_size), modifiedSeconds: Int64(modified.tv_sec),
-      modifiedNanoseconds: Int64(modified.tv_nsec))
-  }
+  func signature(of path: String) -> FileSignature { FileSignature(ofFileAt: path) }
 
   func read(_ path: String, byteCountMax: Int) throws(FileError) -> [UInt8] {
     try read(path, byteCountMax: byteCountMax, flags: 0) { _ in nil }

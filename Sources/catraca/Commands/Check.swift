@@ -42,7 +42,6 @@ struct Check: ParsableCommand {
 
   private struct Checked {
     let file: String
-    let text: String
     let findings: [Diagnostic]
     /// Nil for a file with errors.
     let routeCount: Int?
@@ -53,29 +52,34 @@ struct Check: ParsableCommand {
     let result = ConfigurationReader.load(
       path: name == "-" ? "/dev/stdin" : name, shownAs: file, environment: ProcessInfo.processInfo.environment,
       checkCertificates: CertificateCheck.findings, isComplete: !noFiles)
-    // Of a file that is read again for its lines. What cannot be read again has none.
-    let text = name == "-" ? "" : (try? readWholeFile(name)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     switch result {
     case .success(let loaded):
-      return Checked(
-        file: file, text: text, findings: loaded.warnings, routeCount: loaded.configuration.routes.count)
-    case .failure(let errors): return Checked(file: file, text: text, findings: errors.diagnostics, routeCount: nil)
+      return Checked(file: file, findings: loaded.warnings, routeCount: loaded.configuration.routes.count)
+    case .failure(let errors): return Checked(file: file, findings: errors.diagnostics, routeCount: nil)
     }
   }
 
   private func write(_ checked: Checked) throws {
-    let lines = checked.text.split(separator: "\n", omittingEmptySubsequences: false)
+    var lines: [Substring] = []
+    var linesFile: String?
     for finding in checked.findings {
       switch format {
       case .text:
         printError("\(finding)")
-        if isatty(STDERR_FILENO) == 1, let excerpt = Excerpt.text(of: finding.position, in: lines) {
-          printError(excerpt)
-        }
+        guard isatty(STDERR_FILENO) == 1 else { continue }
+        if linesFile != finding.file { lines = Self.lines(of: finding.file) }
+        linesFile = finding.file
+        if let excerpt = Excerpt.text(of: finding.position, in: lines) { printError(excerpt) }
       case .json: try output(FindingText.json(finding) + "\n")
       case .github: try output(FindingText.annotation(finding) + "\n")
       }
     }
+  }
+
+  /// Of a file that is read again for them. What cannot be read again has none.
+  private static func lines(of file: String) -> [Substring] {
+    let text = (try? readWholeFile(file)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    return text.split(separator: "\n", omittingEmptySubsequences: false)
   }
 
   private func output(_ text: String) throws {

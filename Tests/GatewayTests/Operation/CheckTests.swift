@@ -32,6 +32,18 @@ struct CheckTests {
     #expect(try await check("a.conf", "c.conf", files: files).status == 0)
   }
 
+  @Test("Included files are checked with the file that names them, each with its own lines")
+  func includedFiles() async throws {
+    let main = "include: routes.d/*.conf\n" + Self.good
+    let files = ["a.conf": main, "routes.d/one.conf": "routes:\n  - { path: /one, auth: public }\n"]
+    let ran = try await check("a.conf", files: files)
+    #expect(ran.status == 1)
+    #expect(ran.standardError.hasPrefix("routes.d/one.conf:2:5: a route has no action"), "\(ran)")
+    let whole = files["routes.d/one.conf"]?.replacing("public }", with: "public, respond: { status: 204 } }") ?? ""
+    let good = try await check("a.conf", files: files.merging(["routes.d/one.conf": whole]) { $1 })
+    #expect(good.standardOutput.contains("a.conf: ok, 2 routes"))
+  }
+
   @Test("With --strict, a warning fails the check")
   func strict() async throws {
     let files = ["a.conf": Self.doubtful, "b.conf": Self.good]

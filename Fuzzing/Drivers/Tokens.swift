@@ -59,10 +59,11 @@ private func verify(_ bytes: [UInt8], _ world: TokenWorld, header: [UInt8]? = ni
   let verifier = TokenVerifier(tokenByteCountMax: 8192)
   let outcome = verifier.verify(bytes.span, candidates: [0], issuers: [world.rules], keySets: [world.keys], now: now)
   guard case .caller(let token) = outcome else {
-    if case .refused(let refusal, _) = outcome {
+    if case .refused(let refusal, _, let subject) = outcome {
+      try expect(subject == nil || header != nil, "a subject that nobody signed")
       let again = verifier.verify(
         bytes.span, candidates: [0], issuers: [world.rules], keySets: [world.keys], now: now)
-      if case .refused(refusal, _) = again { return }
+      if case .refused(refusal, _, subject) = again { return }
       throw Fault("refused for another reason the second time")
     }
     return

@@ -11,7 +11,7 @@ extension GeneratedDocument {
     path: "docs/CONFIGURATION.md",
     parts: SettingTable.all.filter { !twins.contains($0.path) }.map {
       ($0.path.isEmpty ? "top" : $0.path, keys(of: $0))
-    })
+    } + [("log names", logNames)])
 
   static let example = GeneratedDocument(
     path: "gateway.conf.example", marks: .yaml,
@@ -32,6 +32,13 @@ extension GeneratedDocument {
         ]
       })
   }
+
+  /// What each field of the access log is called by others.
+  private static let logNames = table(
+    ["field", "`ecs`", "`otel`"],
+    AccessLogField.allCases.map { field in
+      ["`\(field.name)`", "`\(field.record.ecs.name)`", "`\(field.record.otel.name)`"]
+    })
 
   /// Each key with its default, and its meaning behind it.
   private static func lines(of settings: SettingTable) -> String {

@@ -94,7 +94,7 @@ package final class Snapshot: Sendable {
     trust = ForwardingTrust(configuration)
     queryTokenNames = Set(configuration.routes.flatMap { Self.queryTokenNames($0) }).sorted().map(LenientName.init)
     logFormatter =
-      configuration.accessLog.destination == .off ? nil : AccessLogFormatter(configuration.accessLog.format)
+      configuration.accessLog.destination == .off ? nil : AccessLogFormatter(configuration.accessLog)
   }
 
   /// The same with other servers, as when names lead elsewhere.

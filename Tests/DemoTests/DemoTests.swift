@@ -26,7 +26,7 @@ private let group = MultiThreadedEventLoopGroup.singleton
     let verifier = TokenVerifier()
     switch verifier.verify(compact.span, candidates: [0], issuers: [rules], keySets: [set], now: Int64(time(nil))) {
     case .caller: return "verified"
-    case .refused(let reason, _): return reason.rawValue
+    case .refused(let reason, _, _): return reason.rawValue
     case .ask: return "key_unknown"
     }
   }

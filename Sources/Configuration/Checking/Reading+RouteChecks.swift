@@ -6,6 +6,7 @@ extension Reading {
     checkDuplicates(routes)
     checkNames(routes)
     checkClientHeaders(routes)
+    checkLoggedValues(routes)
     warnUncovered(routes)
     warnOfSuspicions(routes)
   }

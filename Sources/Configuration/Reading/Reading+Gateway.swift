@@ -61,6 +61,15 @@ extension Reading {
     /// nil for one that was refused.
     var rateLimits: [(name: String, limit: RateLimit?)] = []
     var usedRateLimits: Set<String> = []
+    /// Values of requests that the access log has.
+    var loggedValues: [LoggedValue] = []
+
+    struct LoggedValue {
+      var value: Configuration.LoggedValue
+      /// As it was written.
+      var text: String
+      var position: SourcePosition
+    }
   }
 
   private func warnUnused(_ node: SourceNode?, _ used: Set<String>, _ kind: String) {

@@ -2,23 +2,27 @@
 // used again, so that filling it allocates nothing once warm.
 //
 // Invariant: no token and no query ever gets in here (T59): paths and referers are cut at `?` and `#`, as tokens may
-// follow there, and there is no field for a credential.
+// follow there, and there is no field for a credential. Values of a request are those that the file names, which the
+// check of the file keeps to places without tokens.
 
 import Bytes
 package import Configuration
 
 /// The content of an access log line. Texts are copied. What was not set, or is empty, is absent from the line.
 package struct AccessLogEntry: ~Copyable {
-  /// A bit for each field that was set, by its raw value.
+  /// A bit for each field that was set, by its place: the fields by their raw values, and behind them the values of
+  /// requests that the log has, in the order of the formatter.
   private(set) var present: UInt64 = 0
-  /// Numbers by their field's raw value. For a text, where it is in `texts`: its start above, its end below.
+  /// Numbers by their place. For a text, where it is in `texts`: its start above, its end below.
   private var values = InlineArray<64, UInt64>(repeating: 0)
   private var texts = ByteQueue()
-  private let textFields = AccessLogField.bits { $0.kind == .text || $0.kind == .path }
+  private let textFields = AccessLogField.bits { $0.kind.isText } | ~0 << UInt64(AccessLogField.count)
   private let pathFields = AccessLogField.bits { $0.kind == .path }
 
   // LIMIT: a text is cut at this length, so that no request makes a line of more than some 200 KiB.
   static var textByteCountMax: Int { 8192 }
+  // LIMIT: a value of a request is cut at this length, as there may be several of a client's choice.
+  static var valueByteCountMax: Int { 1024 }
 
   package init() {}
 
@@ -45,6 +49,17 @@ package struct AccessLogEntry: ~Copyable {
 
   package mutating func set(_ field: AccessLogField, _ text: String) {
     set(field, text.utf8.span)
+  }
+
+  /// Sets a value of the request.
+  /// - Parameter index: among those of the formatter.
+  package mutating func set(value index: Int, _ text: Span<UInt8>) {
+    let place = AccessLogField.count + index
+    guard place < 64, !text.isEmpty else { return }
+    present |= 1 << UInt64(truncatingIfNeeded: place)
+    let start = texts.count
+    texts.append(text.extracting(first: Self.valueByteCountMax))
+    values[place] = UInt64(truncatingIfNeeded: start << 32 | texts.count)
   }
 
   /// Sets a short text of the gateway's own, made of two parts.

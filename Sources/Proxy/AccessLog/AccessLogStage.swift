@@ -62,6 +62,8 @@ extension Exchange {
       worker.logEntry.set(.issuer, snapshot.configuration.issuers[issuer].name)
     }
     if let caller { setSubject(caller) }
+    if let subject = answer.refusedSubject { worker.logEntry.set(.refusedSubject, subject.span) }
+    if !formatter.values.isEmpty { setValues(formatter.values) }
     formatter.append(worker.logEntry, to: &worker.logBuffer)
   }
 

@@ -107,6 +107,15 @@ extension ByteQueue {
     append(UInt8(ascii: "."))
     appendPadded(Int64(microseconds % 1000), digits: 3)
   }
+
+  /// Nanoseconds as seconds with six decimals.
+  mutating func appendSeconds(_ nanoseconds: UInt64) {
+    let microseconds = nanoseconds / 1000
+    appendNumber(microseconds / 1_000_000)
+    append(UInt8(ascii: "."))
+    appendPadded(Int64(microseconds / 1000 % 1000), digits: 3)
+    appendPadded(Int64(microseconds % 1000), digits: 3)
+  }
 }
 
 extension Span where Element == UInt8 {

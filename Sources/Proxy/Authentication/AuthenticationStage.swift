@@ -31,8 +31,9 @@ extension Exchange {
   private func obey(_ verdict: Verdict, _ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
     switch verdict {
     case .caller(let caller): return authorize(caller, route)
-    case .refused(let refusal, let issuer):
+    case .refused(let refusal, let issuer, let subject):
       self.issuer = issuer
+      answer.refusedSubject = subject
       return refuseToken(refusal)
     case .ask(let source):
       issuer = source.issuer

@@ -21,6 +21,9 @@ struct ClientAnswer: ~Copyable {
   var byteCount: UInt64 = 0
   /// Why the gateway answers in the server's place, or cuts its answer short.
   var refusal: Refusal?
+  /// `sub` of a token that an issuer has signed and that was refused all the same. For the log only: nobody has proved
+  /// to be this caller.
+  var refusedSubject: [UInt8]?
   /// How a gRPC call ended, by the server's trailers or by ours.
   var grpcStatus: Int?
   var compression = AnswerCompression()

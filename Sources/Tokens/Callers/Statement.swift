@@ -32,7 +32,7 @@ package struct Statement: Sendable {
           credential: credential, issuer: issuer, proof: .answer(source, freshUntil: freshUntil), claims: claims,
           payloadPart: nil, validity: validity, subject: subject))
     } catch {
-      return .refused(error, issuer: issuer)
+      return .refused(error, issuer: issuer, subject: ClaimsCheck.subjectText(claims))
     }
   }
 }

@@ -2,8 +2,9 @@
 
 package enum Verdict {
   case caller(Caller)
-  /// `issuer` is its index, once that is known.
-  case refused(TokenRefusal, issuer: Int?)
+  /// `issuer` is its index, once that is known. `subject` is whom the issuer named, where the issuer's word was proved
+  /// before something else was wrong. It says nothing of who sent the request, as an expired token may be anybody's.
+  case refused(TokenRefusal, issuer: Int?, subject: [UInt8]? = nil)
   /// Only the source can tell.
   case ask(Question.Source)
 }

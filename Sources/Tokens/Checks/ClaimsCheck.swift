@@ -37,6 +37,11 @@ enum ClaimsCheck {
     return node
   }
 
+  /// `sub` of claims of which something else is wrong.
+  static func subjectText(_ payload: JSONDocument) -> [UInt8]? {
+    payload.member(sub, of: payload.root).flatMap { payload.stringBytes(at: $0) }
+  }
+
   /// A claim that is null counts as absent.
   static func checkRequired(_ payload: JSONDocument, _ rules: IssuerRules) throws(TokenRefusal) {
     for path in rules.requiredClaims {

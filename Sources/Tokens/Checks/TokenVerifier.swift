@@ -23,6 +23,8 @@ package final class TokenVerifier {
     _ token: Span<UInt8>, candidates: [Int], issuers: [IssuerRules], keySets: [KeySet?], now: Int64
   ) -> Verdict {
     var issuer: Int?
+    /// The claims, once a key of the issuer has proved them.
+    var proved: JSONDocument?
     do throws(TokenRefusal) {
       let parts = try CompactFormCheck.parse(token, byteCountMax: tokenByteCountMax, known: &knownHeader)
       let keyID = try HeaderCheck.keyID(parts.header)
@@ -49,6 +51,7 @@ package final class TokenVerifier {
         }
         key = found
       }
+      proved = parts.payload
       let validity = try TimeCheck.validity(parts.payload, rules, now: now)
       try ClaimsCheck.checkAudience(parts.payload, rules)
       let subject = try ClaimsCheck.subject(parts.payload)
@@ -58,7 +61,7 @@ package final class TokenVerifier {
           credential: token, issuer: candidate, proof: .signature(key, algorithm), claims: parts.payload,
           payloadPart: parts.payloadPart, validity: validity, subject: subject))
     } catch {
-      return .refused(error, issuer: issuer)
+      return .refused(error, issuer: issuer, subject: proved.flatMap(ClaimsCheck.subjectText))
     }
   }
 

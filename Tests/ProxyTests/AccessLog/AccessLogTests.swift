@@ -24,7 +24,8 @@ func makeEntry() -> AccessLogEntry {
     (.clientIP, "192.0.2.7"), (.method, "GET"), (.host, "api.example.com"), (.path, "/orders/1"),
     (.protocol, "HTTP/1.1"), (.tlsVersion, "TLSv1.3"), (.tlsCipher, "TLS_AES_128_GCM_SHA256"), (.alpn, "http/1.1"),
     (.route, "orders"), (.upstream, "orders-up"), (.server, "10.0.0.1:9000"),
-    (.issuer, "login"), (.subject, "user-1"), (.reason, "token_expired"), (.requestID, "01HF"),
+    (.issuer, "login"), (.subject, "user-1"),
+    (.refusedSubject, "user-2"), (.reason, "token_expired"), (.requestID, "01HF"),
     (.traceID, "4bf92f3577b34da6a3ce929d0e0e4736"), (.userAgent, "curl/8.0"), (.referer, "https://example.com/start"),
   ]
   entry.set(.attempts, 2)
@@ -32,10 +33,16 @@ func makeEntry() -> AccessLogEntry {
   return entry
 }
 
-func line(_ entry: borrowing AccessLogEntry, _ format: AccessLog.Format) -> String {
+func line(
+  _ entry: borrowing AccessLogEntry, _ format: AccessLog.Format, fields: [AccessLog.Member]? = nil
+) -> String {
   var output = ByteQueue()
-  AccessLogFormatter(format).append(entry, to: &output)
+  AccessLogFormatter(AccessLog(format, fields: fields)).append(entry, to: &output)
   return output.span.text()
+}
+
+extension AccessLog.TemplatePart {
+  static func field(_ field: AccessLogField) -> Self { .source(.field(field)) }
 }
 
 @Suite("Access log")
@@ -48,7 +55,7 @@ struct AccessLogTests {
       + #""tls_resumed":false,"alpn":"http/1.1","status":200,"request_bytes":0,"response_bytes":12345,"#
       + #""duration_ms":1.234,"route":"orders","upstream":"orders-up","server":"10.0.0.1:9000","upstream_status":201,"attempts":2,"#
       + #""upstream_connect_ms":0.250,"upstream_response_ms":1000.000,"grpc_status":0,"issuer":"login","subject":"user-1","#
-      + #""reason":"token_expired","request_id":"01HF","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","#
+      + #""refused_subject":"user-2","reason":"token_expired","request_id":"01HF","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","#
       + #""user_agent":"curl/8.0","referer":"https://example.com/start"}"# + "\n"
     #expect(line(makeEntry(), .json) == expected)
   }
@@ -99,7 +106,7 @@ struct AccessLogTests {
     #expect(
       line(entry, .json)
         == #"{"time":"1970-01-01T00:00:00.000Z","request_bytes":0,"response_bytes":0,"duration_ms":0.000}"# + "\n")
-    #expect(line(entry, .combined) == #"- - - [01/Jan/1970:00:00:00 +0000] "- - -" - - "-" "-""# + "\n")
+    #expect(line(entry, .combined) == #"- - - [01/Jan/1970:00:00:00 +0000] "- - -" - - "-" "-" "-""# + "\n")
     let fields = AccessLogField.allCases.filter { ![.time, .requestBytes, .responseBytes, .duration].contains($0) }
     #expect(line(entry, .template(fields.map { .field($0) })) == String(repeating: "-", count: fields.count) + "\n")
   }
@@ -109,7 +116,57 @@ struct AccessLogTests {
     #expect(
       line(makeEntry(), .combined)
         == #"192.0.2.7 - user-1 [23/Nov/2026:16:41:22 +0000] "GET /orders/1 HTTP/1.1" 200 12345 "#
-        + #""https://example.com/start" "curl/8.0""# + "\n")
+        + #""https://example.com/start" "curl/8.0" "token_expired""# + "\n")
+  }
+
+  @Test("The names of Elastic come with their units and forms, and say which version of the schema they are of")
+  func ecs() {
+    let expected =
+      #"{"ecs.version":"8.11.0","event.dataset":"catraca.access","@timestamp":"2026-11-23T16:41:22.007Z","#
+      + #""client.address":"192.0.2.7","http.request.method":"GET","url.domain":"api.example.com","#
+      + #""url.path":"/orders/1","http.version":"1.1","tls.version":"1.3","tls.cipher":"TLS_AES_128_GCM_SHA256","#
+      + #""tls.resumed":false,"tls.next_protocol":"http/1.1","http.response.status_code":200,"#
+      + #""http.request.body.bytes":0,"http.response.body.bytes":12345,"event.duration":1234567,"#
+      + #""catraca.route":"orders","catraca.upstream":"orders-up","catraca.server":"10.0.0.1:9000","#
+      + #""catraca.upstream_status":201,"catraca.attempts":2,"catraca.upstream_connect_ms":0.250,"#
+      + #""catraca.upstream_response_ms":1000.000,"catraca.grpc_status":0,"catraca.issuer":"login","#
+      + #""user.id":"user-1","catraca.refused_subject":"user-2","event.reason":"token_expired","#
+      + #""http.request.id":"01HF","trace.id":"4bf92f3577b34da6a3ce929d0e0e4736","#
+      + #""user_agent.original":"curl/8.0","http.request.referrer":"https://example.com/start"}"# + "\n"
+    #expect(line(makeEntry(), .ecs) == expected)
+  }
+
+  @Test("The names of OpenTelemetry come with their units and forms")
+  func otel() {
+    let text = line(makeEntry(), .otel)
+    #expect(text.hasPrefix(#"{"timestamp":"2026-11-23T16:41:22.007Z","client.address":"192.0.2.7","#))
+    for member in [
+      #""server.address":"api.example.com""#, #""network.protocol.version":"1.1""#,
+      #""tls.protocol.version":"1.3""#, #""http.server.request.duration":0.001234"#,
+      #""http.response.body.size":12345"#, #""rpc.grpc.status_code":0"#, #""error.type":"token_expired""#,
+      #""user.id":"user-1""#, #""trace_id":"4bf92f3577b34da6a3ce929d0e0e4736""#,
+    ] { #expect(text.contains("," + member), "\(member)") }
+  }
+
+  @Test("Names of others take a host without its port and without brackets, whatever the client wrote")
+  func hosts() {
+    for (host, expected) in [("a.test:8080", "a.test"), ("[::1]:80", "::1"), ("a\"b", "a"), (":", "")] {
+      var entry = AccessLogEntry()
+      entry.set(.host, host)
+      #expect(line(entry, .ecs).contains("\"url.domain\":\"\(expected)\""), "\(host)")
+    }
+  }
+
+  @Test("A chosen list is all that a line has, under the names that it gives")
+  func chosen() {
+    let fields = [
+      AccessLog.Member(source: .field(.status)), AccessLog.Member(source: .field(.clientIP), name: "client"),
+      AccessLog.Member(source: .field(.attempts)),
+    ]
+    #expect(line(makeEntry(), .json, fields: fields) == #"{"client":"192.0.2.7","status":200,"attempts":2}"# + "\n")
+    #expect(line(AccessLogEntry(), .json, fields: fields) == "{}\n")
+    let ecs = #"{"ecs.version":"8.11.0","event.dataset":"catraca.access","client":"192.0.2.7","#
+    #expect(line(makeEntry(), .ecs, fields: fields).hasPrefix(ecs))
   }
 
   @Test("A template gives its text and fields in its order")

@@ -8,7 +8,7 @@ import Tokens
   @Test(
     "T59 No token, in whatever place and whatever becomes of it, is in a log, a metric or an answer",
     arguments: [
-      "json", "combined",
+      "json", "otel", "combined",
       "\"{time} {client_ip} {method} {host} {path} {status} {route} {reason} {referer} {user_agent} {subject}\"",
     ])
   func tokens(_ format: String) async throws {

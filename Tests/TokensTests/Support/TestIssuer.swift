@@ -83,7 +83,7 @@ struct TestIssuer {
 func describe(_ outcome: Verdict) -> String {
   switch outcome {
   case .caller: "verified"
-  case .refused(let refusal, _): refusal.rawValue
+  case .refused(let refusal, _, _): refusal.rawValue
   case .ask: "keyUnknown"
   }
 }

@@ -30,6 +30,8 @@ package final class CompiledRoute: Sendable {
   let responseFields: CompiledHeaderRules
   /// What of them counts for answers that the gateway makes for reasons of its own.
   let ownAnswerFields: CompiledHeaderRules
+  /// Whether fields of an upstream's answer are left out or changed, besides Location.
+  let changesAnswerFields: Bool
   /// Whether the file's response rules name the type, so that a fixed answer does not.
   let isTypeRuled: Bool
   let cors: CORSPolicy?
@@ -82,7 +84,9 @@ package final class CompiledRoute: Sendable {
     isCredentialSentUnasked = !certificateFields.isEmpty || route.isTokenSentUnasked
     isTokenForwarded = route.identity.isTokenForwarded
     let isIDKnown = requestIDHeader == RequestIDRules.standardHeader
-    let ownNames = (route.deadlineHeader.map { [$0] } ?? []) + (isIDKnown ? [] : [requestIDHeader])
+    rewrite = CompiledRewrite(route.rewrite, route.requestHeaders)
+    let ownNames =
+      (route.deadlineHeader.map { [$0] } ?? []) + (isIDKnown ? [] : [requestIDHeader]) + rewrite.ownNames
     requestFields = CompiledHeaderRules(route.requestHeaders, dropping: ownNames)
     ruledFields = Self.ruledFields(of: route, requestIDHeader: isIDKnown ? nil : requestIDHeader)
     cors = route.cors.map { CORSPolicy($0, methods: route.methods) }
@@ -91,11 +95,11 @@ package final class CompiledRoute: Sendable {
     responseFields = CompiledHeaderRules(
       route.responseHeaders, dropping: (route.cors == nil ? [] : CORSPolicy.fieldNames) + ownFields)
     ownAnswerFields = CompiledHeaderRules(route.responseHeaders.ofOwnAnswers, dropping: [])
+    changesAnswerFields = !responseFields.drops.isEmpty || rewrite.responses == .all
     isTypeRuled = (route.responseHeaders.remove + route.responseHeaders.set.map(\.name)).contains {
       $0.lowercased() == "content-type"
     }
     keptOddities = Self.keptOddities(of: route)
-    rewrite = CompiledRewrite(route.rewrite)
     action = route.action
     isProxied = !route.action.upstreams.isEmpty
     upstream = route.action.upstreams.first ?? 0
@@ -125,27 +129,5 @@ package final class CompiledRoute: Sendable {
   private static func keptOddities(of route: Route) -> PathOddities {
     let slash: PathOddities = route.encodedSlash == .keep ? .encodedSlash : []
     return route.isMerged ? slash : slash.union(.emptySegments)
-  }
-}
-
-/// `rewrite`, `strip_prefix` and `add_prefix`.
-struct CompiledRewrite: Sendable {
-  /// The template that replaces the path. Empty without one.
-  let path: [TemplatePart]
-  /// Segments of the path that `strip_prefix` takes away. The route's own path begins with them.
-  let strippedSegmentCount: Int
-  /// Without a slash at its end.
-  let addPrefix: [UInt8]
-
-  init(_ rewrite: Rewrite) {
-    path = rewrite.path
-    strippedSegmentCount = Self.prefix(rewrite.stripPrefix).count { $0 == 0x2F }
-    addPrefix = Self.prefix(rewrite.addPrefix)
-  }
-
-  private static func prefix(_ text: String?) -> [UInt8] {
-    var bytes = Array((text ?? "").utf8)
-    while bytes.last == 0x2F { bytes.removeLast() }
-    return bytes
   }
 }

@@ -220,6 +220,10 @@ package struct Rewrite: Sendable, Equatable {
   package var stripPrefix: String?
   package var addPrefix: String?
   package var path: [TemplatePart] = []
+  /// Whether addresses and paths in answers are mapped back. Nil maps the upstream's own scheme and authority alone.
+  package var mapsResponses: Bool?
+  /// Whether the address of `Destination` is mapped, and must be one of the route.
+  package var mapsDestination = false
 
   package init() {}
 }

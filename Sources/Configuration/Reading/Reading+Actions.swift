@@ -101,6 +101,12 @@ extension Reading {
       error(
         section.keyPosition("path"), "'path' replaces the whole path: remove it, or 'strip_prefix' and 'add_prefix'")
     }
+    if rewrite.mapsResponses == true, !section.has("strip_prefix"), !section.has("add_prefix") {
+      error(
+        section.keyPosition("responses"),
+        "'responses: true' undoes 'strip_prefix' and 'add_prefix', and there is neither: remove it, or write one")
+    }
+    if rewrite.mapsDestination { checkDestination(section) }
     guard let prefix = rewrite.stripPrefix, let pattern = route.pattern, let node = section["strip_prefix"] else {
       return
     }
@@ -109,6 +115,18 @@ extension Reading {
       error(
         node.position,
         "the route's path \(pattern.description.quoted) does not begin with \(prefix.quoted), so nothing is stripped")
+    }
+  }
+
+  private func checkDestination(_ section: Section) {
+    let position = section.keyPosition("destination")
+    if section.has("path") {
+      error(position, "'destination' is changed as prefixes are, and 'path' is a template: remove one")
+    } else if let pattern = route.pattern, !pattern.isPrefix {
+      let path = PathPattern(segments: pattern.segments, isPrefix: true, hasTrailingSlash: false)
+      error(
+        position,
+        "'destination' must be an address of this route, whose path is only one: write \(path.description.quoted)")
     }
   }
 

@@ -237,6 +237,13 @@ extension Rewrite {
       Setting(
         "path", \.path, .pathTemplate,
         "The whole path instead: `{name}` is a segment of the route's path, `{*}` what `/*` matched."),
+      Setting(
+        "responses", \.mapsResponses, .boolean,
+        "Whether `Location`, `Content-Location`, `Refresh` and the paths of cookies are changed back in responses.",
+        otherwise: "only the upstream's own scheme and host in `Location`"),
+      Setting(
+        "destination", \.mapsDestination, .boolean,
+        "Whether `Destination` (WebDAV, Subversion) is changed as the path is. An address of another route is refused."),
     ])
 }
 

@@ -30,6 +30,30 @@ extension UpstreamHead {
     }
   }
 
+  /// What the gateway took from the front of the path, behind what a trusted proxy took.
+  mutating func writeForwardedPrefix(of request: borrowing ClientRequest, _ route: CompiledRoute, _ snapshot: Snapshot)
+  {
+    bytes.append("X-Forwarded-Prefix: ")
+    if request.peer.isTrusted, snapshot.trust.believes(Self.prefixName.span) { writePrefix(of: request.head) }
+    bytes.append(route.rewrite.stripPrefix)
+    bytes.append("\r\n")
+  }
+
+  private mutating func writePrefix(of head: borrowing RequestHead) {
+    let sent = head.bytes.span
+    for index in head.fields.indices {
+      let field = head.fields[index]
+      guard field.known == .other, sent.extracting(field.name).equalsIgnoringCase("x-forwarded-prefix") else {
+        continue
+      }
+      bytes.append(sent.extracting(field.value))
+      while bytes.span[bytes.count - 1] == 0x2F { bytes.truncate(to: bytes.count - 1) }
+      return
+    }
+  }
+
+  private static let prefixName = Array("x-forwarded-prefix".utf8)
+
   /// Behind a list that ends in a comma. A peer on a Unix socket has no address of its own to add.
   @inline(__always)
   private mutating func writeAddress(of client: Client) {

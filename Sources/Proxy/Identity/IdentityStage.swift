@@ -18,6 +18,7 @@ extension Exchange {
     }
     upstreamHead.begin(request.head)
     guard writeTarget(route) else { return .refuse(.gateway(.pathNotNormal)) }
+    if route.rewrite.mapsDestination, let refusal = mapDestination(route) { return .refuse(refusal) }
     writeFields(route, snapshot, delivery.pool)
     return .next
   }
@@ -32,7 +33,7 @@ extension Exchange {
       if request.target.oddities.contains(.emptySegments) {
         guard upstreamHead.writeUnmergedPath(of: request, route) else { return false }
       } else if route.rewrite.path.isEmpty {
-        upstreamHead.writePath(of: request.target, route)
+        upstreamHead.bytes.appendPath(of: request.target, route)
       } else if !request.fill(route.rewrite.path, templateContext(route), as: .url, into: &upstreamHead.bytes) {
         return false
       }
@@ -59,6 +60,7 @@ extension Exchange {
     if let client = downstream?.client {
       upstreamHead.writeForwardedFields(of: request, from: client, route, snapshot)
     }
+    if route.rewrite.isPrefixTold { upstreamHead.writeForwardedPrefix(of: request, route, snapshot) }
     request.writeTracing(
       route, snapshot, isTraceKept: isTraceKept, &worker.randomIdentifiers, into: &upstreamHead.bytes)
     if request.handshake.isRequested {
@@ -78,7 +80,8 @@ extension Exchange {
     if !route.certificateFields.isEmpty, let certificate = downstream?.client.security?.certificate {
       route.writeFields(of: certificate, into: &upstreamHead.bytes)
     }
-    let isWrittenAgain = isCallTimed || !route.deadlinePrefix.isEmpty || upstreamHead.isHostOfServer
+    let isWrittenAgain =
+      isCallTimed || !route.deadlinePrefix.isEmpty || upstreamHead.isHostOfServer || !upstreamHead.destination.isEmpty
     upstreamHead.attemptStart = isWrittenAgain ? upstreamHead.bytes.count : 0
     upstreamHead.bytes.append("\r\n")
   }
@@ -101,6 +104,7 @@ extension Exchange {
     guard let route else { return }
     upstreamHead.bytes.truncate(to: upstreamHead.attemptStart)
     if upstreamHead.isHostOfServer, let server = delivery.server { upstreamHead.writeHost(server.authority) }
+    if !upstreamHead.destination.isEmpty { writeDestination() }
     let left = max(0, times.routeDeadline &- worker.time.nanoseconds)
     upstreamHead.writeDeadline(left: left, isCallTimed: isCallTimed, route)
     upstreamHead.bytes.append("\r\n")

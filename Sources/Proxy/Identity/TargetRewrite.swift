@@ -5,10 +5,10 @@ import Bytes
 import Configuration
 import HTTPWire
 
-extension UpstreamHead {
+extension ByteQueue {
   /// The path without what the route strips, behind what it adds.
   @inline(__always)
-  mutating func writePath(of target: borrowing NormalTarget, _ route: CompiledRoute) {
+  mutating func appendPath(of target: borrowing NormalTarget, _ route: CompiledRoute) {
     let path = target.bytes.span.extracting(0..<target.pathCount)
     var start = 0
     if route.rewrite.strippedSegmentCount > 0, route.rewrite.strippedSegmentCount <= target.segments.count {
@@ -16,12 +16,14 @@ extension UpstreamHead {
       start = target.segments[route.rewrite.strippedSegmentCount - 1].upperBound
       while start < path.count, path[start] != 0x2F { start += 1 }
     }
-    bytes.append(route.rewrite.addPrefix)
+    append(route.rewrite.addPrefix)
     let rest = path.extracting(start..<path.count)
-    if rest.isEmpty, route.rewrite.addPrefix.isEmpty { bytes.append("/") }
-    bytes.append(rest)
+    if rest.isEmpty, route.rewrite.addPrefix.isEmpty { append("/") }
+    append(rest)
   }
+}
 
+extension UpstreamHead {
   /// The same with the empty segments that the client wrote. False if the path would begin with two slashes, behind
   /// which many servers read a host.
   mutating func writeUnmergedPath(of request: borrowing ClientRequest, _ route: CompiledRoute) -> Bool {

@@ -11,12 +11,15 @@ struct UpstreamHead: ~Copyable {
   var attemptStart = 0
   /// Whether the Host is among them.
   var isHostOfServer = false
+  /// Path and query of `Destination`, which is among them. Empty without one that is mapped.
+  var destination: [UInt8] = []
 
   mutating func reset() {
     bytes.removeAll()
     if bytes.allocatedByteCount > Exchange.keptByteCount { bytes.releaseStorage() }
     attemptStart = 0
     isHostOfServer = false
+    if !destination.isEmpty { destination = [] }
   }
 
   /// Begins the head that is made of a client's.

@@ -51,6 +51,13 @@ extension GatewayRefusal {
         A preflight or a WebSocket handshake from an origin that the route's `cors` does not list. Without `cors`, a \
         handshake from another host's page where a cookie may hold the token.
         """, advice: "Add the page's origin to `cors.origins` of the route.")
+    case .destinationNotAllowed:
+      .init(
+        403, .permissionDenied,
+        """
+        `Destination` is not one address of the route, which has `rewrite.destination`: another host, a path of another \
+        route, or one that is not in normal form.
+        """, advice: "Move and copy within the paths of one route.")
     case .maintenance:
       .init(
         503, .unavailable, with: .retryAfterMaintenance, "The route is closed by `maintenance`. With `Retry-After`.",

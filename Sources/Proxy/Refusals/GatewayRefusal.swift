@@ -12,6 +12,7 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case rateLimited = "rate_limited"
   case clientNotAllowed = "client_not_allowed"
   case originNotAllowed = "origin_not_allowed"
+  case destinationNotAllowed = "destination_not_allowed"
   case maintenance
   case memoryExhausted = "memory_exhausted"
   case routeTimeout = "route_timeout"

@@ -26,6 +26,24 @@ extension ClientAnswer {
     if first < count { sink.append(first..<count, of: response) }
   }
 
+  /// The same with the addresses in them as the client reaches them.
+  func writeKept<Sink: HeadSink & ~Copyable>(
+    _ response: borrowing ResponseHead, but droppedBits: UInt64, _ drops: FieldNameSet?, _ mapping: AddressMapping,
+    to sink: inout Sink
+  ) {
+    let bytes = response.bytes.span
+    for index in response.fields.indices {
+      let field = response.fields[index]
+      if droppedBits & field.folded.bit != 0 || isDropped(field, of: bytes, drops) { continue }
+      var line = ByteQueue()
+      if mapping.write(field, of: bytes, into: &line) {
+        sink.append(lines: line.span)
+      } else {
+        sink.append(index..<index + 1, of: response)
+      }
+    }
+  }
+
   /// Writes those trailers of a server's answer that go on.
   func writeKept(_ trailers: borrowing FieldSection, _ drops: FieldNameSet?, to lines: inout ByteQueue) {
     let bytes = trailers.bytes.span

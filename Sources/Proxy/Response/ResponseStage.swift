@@ -190,7 +190,11 @@ extension Exchange {
     of response: borrowing ResponseHead, framing: BodyFraming, to sink: inout Sink
   ) {
     let droppedBits = answer.droppedBits(of: response, framing, for: request.head.method)
-    writeKept(response, but: droppedBits, to: &sink)
+    if response.has(.location) || !takesAnswersAsTheyAre, let mapping = addressMapping(of: response) {
+      answer.writeKept(response, but: droppedBits, route?.responseFields.drops, mapping, to: &sink)
+    } else {
+      writeKept(response, but: droppedBits, to: &sink)
+    }
     if !response.has(.date) { sink.append(worker.dateField) }
     writeRouteLines(to: &sink)
     answer.writeAdded(to: &sink)
@@ -254,19 +258,19 @@ extension Exchange {
 
   /// The trailers of the server's answer that go on.
   func writeKept(_ trailers: borrowing FieldSection, to lines: inout ByteQueue) {
-    if takesNothingOut {
+    if takesAnswersAsTheyAre {
       answer.writeKept(trailers, nil, to: &lines)
     } else {
       answer.writeKept(trailers, route?.responseFields.drops, to: &lines)
     }
   }
 
-  /// Almost no route takes a field out: no reference to it is taken for that.
+  /// Almost no route changes fields: no reference to it is taken for that.
   @inline(__always)
   private func writeKept<Sink: HeadSink & ~Copyable>(
     _ response: borrowing ResponseHead, but droppedBits: UInt64, to sink: inout Sink
   ) {
-    if takesNothingOut {
+    if takesAnswersAsTheyAre {
       answer.writeKept(response, but: droppedBits, nil, to: &sink)
     } else {
       answer.writeKept(response, but: droppedBits, route?.responseFields.drops, to: &sink)
@@ -274,7 +278,7 @@ extension Exchange {
   }
 
   @inline(__always)
-  private var takesNothingOut: Bool { route?.responseFields.drops.isEmpty ?? true }
+  private var takesAnswersAsTheyAre: Bool { !(route?.changesAnswerFields ?? false) }
 
   /// The lines of the route's `response_headers`, and those that bind the client to a server.
   @inline(__always)
@@ -286,5 +290,5 @@ extension Exchange {
   }
 
   /// Whether the client speaks TLS, to us or to a trusted proxy that says so.
-  private var isClientSecure: Bool { downstream?.client.security != nil || request.isForwardedSecure }
+  var isClientSecure: Bool { downstream?.client.security != nil || request.isForwardedSecure }
 }

@@ -17,11 +17,6 @@ enum PythonPackages {
     await python("python-grpc-web", that: "import grpc, sonora.client", from: ["sonora", "grpcio"])
   }
 
-  /// One that has WsgiDAV and a server for it.
-  static let webDAV = Task {
-    await python("python-webdav", that: "import cheroot, wsgidav", from: ["wsgidav", "cheroot"])
-  }
-
   private static func python(_ name: String, that imports: String, from packages: [String]) async -> String? {
     let check = ["-c", imports]
     if await passes("python3", check) { return "python3" }

@@ -1,5 +1,6 @@
-// What has come of a request's body.
+// What has come of a request's body, and what of it is kept for another attempt.
 
+import Bytes
 import HTTPWire
 
 struct RequestBody: ~Copyable {
@@ -14,6 +15,21 @@ struct RequestBody: ~Copyable {
   /// Where the body is, when it is chunked.
   var chunks = ChunkedDecoder()
   var trailers = FieldSection()
+  /// All that has come, while ``isKept``.
+  var kept = ByteQueue()
+  /// LIMIT: `buffer` of the upstream's `retry`. 0 once the body is not kept any more.
+  var keptByteCountMax = 0
+  /// The next connection gets ``kept`` before anything else.
+  var isReplayDue = false
+
+  /// Whether the body could be sent once more as far as it has come.
+  var isKept: Bool { keptByteCountMax > 0 }
+
+  mutating func releaseKept() {
+    keptByteCountMax = 0
+    isReplayDue = false
+    kept.releaseStorage()
+  }
 
   /// The next piece of a chunked body.
   mutating func nextChunk(_ bytes: Span<UInt8>, offset: inout Int, limits: HeadLimits) -> ChunkEvent {
@@ -43,5 +59,8 @@ struct RequestBody: ~Copyable {
     isComplete = false
     chunks = ChunkedDecoder()
     trailers.reset()
+    if isKept { kept.releaseStorage() }
+    keptByteCountMax = 0
+    isReplayDue = false
   }
 }

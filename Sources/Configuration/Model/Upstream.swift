@@ -89,6 +89,8 @@ package struct Retry: Sendable, Equatable {
     case connectFailure = "connect_failure"
     case resetBeforeResponse = "reset_before_response"
     case responseTimeout = "response_timeout"
+    /// A gRPC call that is answered UNAVAILABLE, or whose connection breaks, before a message has come.
+    case unavailable
   }
 
   /// How often one request may be sent again, 1...5.
@@ -100,6 +102,8 @@ package struct Retry: Sendable, Equatable {
   package var budget = 20
   /// The base of the wait before the same server is asked again.
   package var backoff = Duration.milliseconds(100)
+  /// Bytes of a request's body that are kept until its answer begins. 0 keeps none.
+  package var buffer = 0
 
   package init() {}
 }
@@ -229,7 +233,7 @@ extension Retry {
       Setting("attempts", \.attempts, .integer(1...5), "How often one request may be sent again."),
       Setting(
         "on", .retryConditions,
-        "After which failures: those two, `response_timeout`, and statuses from 500 to 599.",
+        "After which failures: those two, `response_timeout`, `unavailable` (gRPC), and statuses from 500 to 599.",
         defaultValue: { .list($0.conditions.map(\.rawValue)) },
         read: { node, reading, retry in reading.conditions(node, of: &retry) }),
       Setting(
@@ -238,6 +242,9 @@ extension Retry {
       Setting(
         "backoff", \.backoff, .duration(from: .milliseconds(1), to: .seconds(10)),
         "The wait before a server is asked again that already failed this request."),
+      Setting(
+        "buffer", \.buffer, .size(from: 0, to: 1 << 20),
+        "A request's body up to this size is kept until the response begins, so that it can be sent again."),
     ])
 }
 

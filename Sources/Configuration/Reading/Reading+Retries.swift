@@ -19,6 +19,18 @@ extension Reading {
     return true
   }
 
+  /// A call has a body, and calls are made over HTTP/2.
+  func checkUnavailable(_ upstream: Upstream, _ section: Section) {
+    guard let retry = upstream.retry, retry.conditions.contains(.unavailable), let node = section["retry"],
+      let position = node.entry("on")?.value.items.first(where: { $0.text == "unavailable" })?.position
+    else { return }
+    if upstream.protocol != .http2, !section.refused.contains("protocol") {
+      error(position, "'unavailable' is a status of gRPC: write protocol: http2, or remove it")
+    } else if retry.buffer == 0 {
+      error(position, "'unavailable' requires 'buffer', because a call has a body: write buffer: 64KiB in 'retry'")
+    }
+  }
+
   private static func serverError(_ text: String) -> Int? {
     decimal(text).flatMap { (500...599).contains($0) ? $0 : nil }
   }

@@ -33,6 +33,9 @@ protocol DownstreamStream: AnyObject {
   /// More of the request's body may be taken now: the upstream has room, or has been chosen.
   func resumeInput()
 
+  /// The exchange keeps more of the request's body, or none: it counts for the connection.
+  func settleKeptBody()
+
   /// Writes an interim head (RFC 9110 §15.2).
   func writeInformational(_ response: borrowing ResponseHead, of exchange: Exchange)
   /// Writes an upstream's final head. Its framing is made again for this client.
@@ -53,5 +56,6 @@ protocol DownstreamStream: AnyObject {
 extension DownstreamStream {
   var isClientRequest: Bool { true }
   var peerAddress: PeerAddress { client.address }
+  func settleKeptBody() {}
   func writeBody(moving bytes: inout ByteQueue) { writeBody(bytes.span) }
 }

@@ -116,8 +116,11 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     if let exchange, exchange.request.head.bytes.count > Exchange.keptByteCount {
       byteCount += exchange.request.head.bytes.count + exchange.upstreamHead.bytes.count
     }
+    if let exchange, exchange.request.body.isKept { byteCount += exchange.request.body.kept.allocatedByteCount }
     return byteCount
   }
+
+  func settleKeptBody() { settleHeld() }
 
   private func boundInput() {
     if input.count >= Self.pipelinedByteCountMax, state != .head { pauseReading() }

@@ -57,7 +57,15 @@ final class HTTP2DownstreamStream: DownstreamStream, HTTP2Stream {
 
   private func countRequest() {
     requestByteCount =
-      exchange.map { $0.request.head.bytes.count + $0.upstreamHead.bytes.count + held.allocatedByteCount } ?? 0
+      exchange.map {
+        $0.request.head.bytes.count + $0.upstreamHead.bytes.count + $0.request.body.kept.allocatedByteCount
+          + held.allocatedByteCount
+      } ?? 0
+  }
+
+  func settleKeptBody() {
+    countRequest()
+    connection.settleHeld()
   }
 
   func receivedBody(_ bytes: Span<UInt8>) {

@@ -27,6 +27,7 @@ extension Exchange {
   /// - Parameter isEnd: nothing follows the head, not even trailers, whatever its framing says.
   func receivedResponseHead(_ response: borrowing ResponseHead, framing: BodyFraming, isEnd: Bool = false) {
     answer.hasBegun = true
+    if request.body.isKept { releaseKeptBody() }
     switch framing {
     case .none, .length: break
     case .chunked, .untilClose: answer.isOpenEnded = !isEnd

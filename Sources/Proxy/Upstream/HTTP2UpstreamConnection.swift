@@ -70,7 +70,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection, HTTP2Connection {
     worker.headerList.reset()
     guard
       worker.headerList.setRequest(head: exchange.upstreamHead.bytes.span, scheme: pool.isSecure ? "https" : "http"),
-      let id = session.submitRequest(&worker.headerList, isEnd: exchange.request.body.isComplete)
+      let id = session.submitRequest(
+        &worker.headerList, isEnd: exchange.request.body.isComplete && !exchange.request.body.isReplayDue)
     else {
       return stream.lost(isUnprocessed: true)
     }

@@ -13,6 +13,8 @@ enum RetryCause {
   case connectFailure
   case resetBeforeResponse
   case responseTimeout
+  /// Of a gRPC call: its status, or a reset.
+  case unavailable
   /// A head, held back.
   case status(Int)
 
@@ -37,6 +39,8 @@ struct RetryPolicy {
   let statuses: [Int]
   let budgetPercent: Int
   let backoff: Int64
+  /// Bytes of a body. 0 keeps none.
+  let keptByteCountMax: Int
 
   /// LIMIT: so many requests of an upstream may be on a retry in each worker whatever its budget, so that a quiet
   /// service can retry at all.
@@ -49,6 +53,7 @@ struct RetryPolicy {
     statuses = known.statuses
     budgetPercent = known.budget
     backoff = known.backoff.nanoseconds
+    keptByteCountMax = known.buffer
   }
 
   func covers(_ cause: RetryCause) -> Bool {
@@ -56,6 +61,7 @@ struct RetryPolicy {
     case .connectFailure: conditions.contains(.connectFailure)
     case .resetBeforeResponse: conditions.contains(.resetBeforeResponse)
     case .responseTimeout: conditions.contains(.responseTimeout)
+    case .unavailable: conditions.contains(.unavailable)
     case .status(let status): statuses.contains(status)
     }
   }
@@ -63,11 +69,13 @@ struct RetryPolicy {
 
 extension RetryCause {
   var isUnsent: Bool { if case .connectFailure = self { true } else { false } }
+  /// Whether the file says that such a failure may be repeated whatever the method.
+  var isUnavailable: Bool { if case .unavailable = self { true } else { false } }
 }
 
 extension ClientRequest {
-  /// Whether nothing would be missing if it was sent again: no byte of a body was handed over.
-  var isWhole: Bool { body.byteCount == 0 && body.isComplete }
+  /// Whether nothing would be missing if it was sent again: no byte of a body was handed over, or all of them are kept.
+  var isWhole: Bool { body.byteCount == 0 && body.isComplete || body.isKept }
   /// Whether a server may receive it twice (RFC 9110 §9.2.2).
   var isRepeatable: Bool { head.method.isIdempotent || handshake.isRequested }
 }
@@ -79,14 +87,37 @@ extension ResponseHead {
     guard let field = first(.retryAfter) else { return 0 }
     let value = bytes.span.extracting(field.value)
     // LIMIT: four digits, which no backoff reaches.
-    guard !value.isEmpty, value.count <= 4 else { return .max }
-    var seconds: Int64 = 0
-    for index in value.indices {
-      let digit = value[index] &- UInt8(ascii: "0")
-      guard digit < 10 else { return .max }
-      seconds = seconds * 10 + Int64(digit)
+    return Self.number(value, digitCountMax: 4).map { $0 * 1_000_000_000 } ?? .max
+  }
+
+  /// The same for a gRPC call. A negative number forbids another attempt.
+  var callRetryAfter: Int64 {
+    let bytes = bytes.span
+    for index in fields.indices {
+      let field = fields[index]
+      guard field.known == .other, bytes.extracting(field.name).equalsIgnoringCase("grpc-retry-pushback-ms") else {
+        continue
+      }
+      return Self.number(bytes.extracting(field.value), digitCountMax: 7).map { $0 * 1_000_000 } ?? .max
     }
-    return seconds * 1_000_000_000
+    return 0
+  }
+
+  private static func number(_ text: Span<UInt8>, digitCountMax: Int) -> Int64? {
+    guard !text.isEmpty, text.count <= digitCountMax else { return nil }
+    var number: Int64 = 0
+    for index in text.indices {
+      let digit = text[index] &- UInt8(ascii: "0")
+      guard digit < 10 else { return nil }
+      number = number * 10 + Int64(digit)
+    }
+    return number
+  }
+
+  /// Whether a gRPC call ended with UNAVAILABLE.
+  var isUnavailable: Bool {
+    guard count(of: .grpcStatus) == 1, let field = first(.grpcStatus) else { return false }
+    return bytes.span.extracting(field.value).equalsIgnoringCase("14")
   }
 }
 

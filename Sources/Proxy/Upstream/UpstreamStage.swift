@@ -15,6 +15,7 @@ extension Exchange {
       if upstreamHead.attemptStart > 0 { writeAttemptFields() }
       delivery.mirror = MirrorStream.start(mirror, of: self, on: route)
     }
+    if pool.retry.keptByteCountMax > 0 { keepBody(for: pool) }
     if let refusal = attempt(pool, at: server) { return .refuse(.gateway(refusal)) }
     return .next
   }
@@ -37,6 +38,7 @@ extension Exchange {
   }
 
   func upstreamConnected() {
+    if request.body.isReplayDue { return replayBody() }
     if !request.body.isComplete { downstream?.resumeInput() }
   }
 
@@ -51,9 +53,9 @@ extension Exchange {
   }
 
   /// A request that was sent before continues where it is. A body that is still to come is requested, unless the
-  /// connection will do so itself. One that is over is ended on the new connection as well.
+  /// connection will do so itself. One that is over is ended on the new connection as well, behind what is kept of it.
   private func continueRequest() {
-    if request.body.isComplete {
+    if request.body.isComplete, !request.body.isReplayDue {
       receivedBodyEnd()
     } else if delivery.stream?.isConnected ?? false {
       upstreamConnected()
@@ -101,6 +103,7 @@ extension Exchange {
   func receivedBody(_ bytes: Span<UInt8>) {
     if tunnel != nil { return passToServer(bytes) }
     if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
+    if request.body.isKept { keep(bytes) }
     delivery.mirror?.receivedBody(bytes)
     writeUpstream(bytes)
   }
@@ -108,6 +111,7 @@ extension Exchange {
   func receivedBody(moving bytes: inout ByteQueue) {
     guard tunnel == nil, let stream = delivery.stream else { return receivedBody(bytes.span) }
     if isOverBodyLimit(adding: bytes.count) { return refuse(.gateway(.bodyTooLarge)) }
+    if request.body.isKept { keep(bytes.span) }
     delivery.mirror?.receivedBody(bytes.span)
     stream.writeBody(moving: &bytes)
     holdClientBack(for: stream)
@@ -143,7 +147,7 @@ extension Exchange {
 
   /// The server's connection, if the request's body goes there as it comes.
   var requestRelayTarget: Connection? {
-    guard tunnel == nil, delivery.mirror == nil, isAcceptingBody,
+    guard tunnel == nil, delivery.mirror == nil, isAcceptingBody, !request.body.isKept,
       let server = delivery.stream as? HTTP1UpstreamConnection, server.takesBodyAsIs
     else { return nil }
     return server
@@ -167,7 +171,7 @@ extension Exchange {
     leaveServer(.failed(refusal))
     if answer.hasBegun {
       refuse(.gateway(refusal == .upstreamTimeout ? refusal : .upstreamTruncated))
-    } else if let cause = RetryCause(refusal), planRetry(after: cause) {
+    } else if let cause = retryCause(of: refusal), planRetry(after: cause) {
       retry()
     } else {
       refuse(.gateway(refusal))
@@ -189,14 +193,16 @@ extension Exchange {
     delivery.attempts.hasRetriedReuse = true
     delivery.attempts.count += 1
     worker.counters.countRetry(upstream: pool.counterID)
+    prepareReplay()
     begin(on: stream)
     continueRequest()
   }
 
   /// Decides on another attempt, and where and when it is made: ``retry()`` makes it. What was never sent may go
   /// anywhere, whatever its method.
-  private func planRetry(after cause: RetryCause, retryAfter: Int64 = 0) -> Bool {
-    let isSafe = !answer.hasBegun && !answer.isInterimSent && request.isWhole && request.isRepeatable
+  func planRetry(after cause: RetryCause, retryAfter: Int64 = 0) -> Bool {
+    let isSafe =
+      !answer.hasBegun && !answer.isInterimSent && request.isWhole && (request.isRepeatable || cause.isUnavailable)
     guard downstream?.isClientRequest ?? false, isSafe || cause.isUnsent, delivery.mayRetry(after: cause),
       let pool = delivery.pool,
       let next = pool.nextServer(for: self),
@@ -220,6 +226,7 @@ extension Exchange {
       return refuse(.gateway(.upstreamConnectFailed))
     }
     wait = nil
+    prepareReplay()
     guard let server = enter(planned, orAnotherOf: pool) else { return refuse(.gateway(.upstreamOverloaded)) }
     if let refusal = attempt(pool, at: server) { return refuse(.gateway(refusal)) }
     continueRequest()
@@ -241,9 +248,8 @@ extension Exchange {
 
   /// Whether the server's answer is dropped for another attempt.
   func holdsBack(_ response: borrowing ResponseHead) -> Bool {
-    guard response.status >= 500, let pool = delivery.pool, pool.retry.statuses.contains(response.status) else {
-      return false
-    }
+    if response.status < 500 { return response.has(.grpcStatus) && holdsCallBack(response) }
+    guard let pool = delivery.pool, pool.retry.statuses.contains(response.status) else { return false }
     return planRetry(after: .status(response.status), retryAfter: response.retryAfter)
   }
 

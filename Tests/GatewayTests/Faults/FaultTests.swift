@@ -59,6 +59,36 @@ struct FaultTests {
     _ = again
   }
 
+  @Test("A PUT goes to another server with its whole body when its first server is killed, and a POST does not")
+  func keptBody() async throws {
+    let first = try await FaultyServer.start(.silent)
+    let second = try await TestUpstream.start { connection in
+      while true {
+        let request = try await connection.receiveRequest()
+        try await connection.answer("\(request.method) \(request.body.count)", to: request)
+      }
+    }
+    let gateway = try await GatewayProcess.start(
+      Self.configuration([first.address, second.address], "retry: { buffer: 256KiB }, response_timeout: 5m"))
+    var clients: [RawClient] = []
+    for method in ["PUT", "POST"] {
+      let client = try await gateway.connect()
+      try await client.send("\(method) /\(method) HTTP/1.1\r\nHost: test\r\nContent-Length: 200000\r\n\r\n")
+      try await client.send(String(repeating: "x", count: 200_000))
+      clients.append(client)
+      let count = Double(clients.count)
+      try await gateway.waitUntil("\(method) to be at the silent server") {
+        try await gateway.metrics().sum("catraca_upstream_connections", ["state": "active"]) == count
+      }
+      // Every other request is for the server that answers.
+      #expect(try await gateway.get("/\(method)").text == "GET 0")
+    }
+    try await first.kill()
+    #expect(try await clients[0].receiveResponse(to: "PUT").text == "PUT 200000")
+    #expect(try await clients[1].receiveResponse(to: "POST").code == "upstream_closed")
+    _ = try await gateway.waitForAccessLog(containing: "\"path\":\"/PUT\"", "\"attempts\":2")
+  }
+
   @Test("A server that accepts and never answers: requests move on, it is put out, and comes back when it answers")
   func silent() async throws {
     let first = try await FaultyServer.start(.silent)

@@ -36,7 +36,7 @@ enum GRPCPrograms {
 
   /// Answers every service alike, by the method's name. Says its port, and when a `Wait` ends.
   static let server = """
-    import concurrent.futures, json, os, sys, threading
+    import concurrent.futures, itertools, json, os, sys, threading
     import grpc
 
     def unary(request, context):
@@ -49,6 +49,12 @@ enum GRPCPrograms {
     def fail(request, context):
         context.set_trailing_metadata((("grpc-status-details-bin", bytes([8, 9, 255])),))
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, "100% no \\u00e9lan")
+    turns = itertools.count(1)
+    def flaky(request, context):
+        turn = next(turns)
+        if turn % 2 == 1:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "try again")
+        return b"%d %d" % (turn, len(request))
     def repeat(request, context):
         for number in range(int(request)):
             yield b"%d" % number
@@ -75,6 +81,7 @@ enum GRPCPrograms {
 
     kinds = {
         "Unary": grpc.unary_unary_rpc_method_handler(unary), "Who": grpc.unary_unary_rpc_method_handler(who),
+        "Flaky": grpc.unary_unary_rpc_method_handler(flaky),
         "Fail": grpc.unary_unary_rpc_method_handler(fail), "Repeat": grpc.unary_stream_rpc_method_handler(repeat),
         "Die": grpc.stream_stream_rpc_method_handler(die), "Wait": grpc.unary_stream_rpc_method_handler(wait),
         "Sum": grpc.stream_unary_rpc_method_handler(sum_up), "Chat": grpc.stream_stream_rpc_method_handler(chat),
@@ -184,6 +191,13 @@ enum GRPCPrograms {
                         begun += 1
                 end = outcome(count).split()[0]
             say(name, end)
+
+    def flaky():
+        say("plain", outcome(lambda: unary("/open.Echo/Flaky")(b"", timeout=limit)))
+        say("plain", unary("/open.Echo/Flaky")(b"", timeout=limit).decode())
+        say("again", unary("/again.Echo/Flaky")(b"x" * 50000, timeout=limit).decode())
+        say("again", unary("/again.Echo/Flaky")(b"", timeout=limit).decode())
+        say("large", outcome(lambda: unary("/again.Echo/Flaky")(b"x" * 200000, timeout=limit)))
 
     def cancel():
         call = server_stream("/open.Echo/Wait")(b"cancel", timeout=limit)

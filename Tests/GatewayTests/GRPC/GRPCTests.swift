@@ -36,6 +36,11 @@ private struct CallDoor {
       \(issuerConfiguration(issuer: issuer, jwks: "keys.json"))
       upstreams:
         echo: { servers: ["127.0.0.1:\(port)"], protocol: http2, connect_timeout: 1m\(tls) }
+        again:
+          servers: ["127.0.0.1:\(port)"]
+          protocol: http2
+          connect_timeout: 1m
+          retry: { buffer: 64KiB, on: [unavailable], backoff: 10ms }\(tls.replacing(", tls", with: "\n    tls"))
         dead: { servers: ["127.0.0.1:\(try closedPort())"], protocol: http2 }
       routes:
         - path: /test.Echo/*
@@ -43,6 +48,7 @@ private struct CallDoor {
           identity: { headers: { X-User-Id: sub } }
           upstream: echo
         - { path: /open.Echo/*, auth: public, upstream: echo }
+        - { path: /again.Echo/*, auth: public, upstream: again }
         - { path: /small.Echo/*, auth: public, upstream: echo, body_size: 1KiB }
         - { path: /brief.Echo/*, auth: public, upstream: echo, timeout: 500ms }
         - { path: /dead.Echo/*, auth: public, upstream: dead }
@@ -124,6 +130,17 @@ struct GRPCTests {
     let line = try await door.gateway.waitForAccessLog(containing: "token_expired")
     #expect(line.contains("\"status\":200,") && line.contains("\"grpc_status\":16,"), "\(line)")
     #expect(try await door.gateway.metrics().sum("catraca_auth_total", ["result": "token_missing"]) == 2)
+  }
+
+  @Test("A call that the server does not take is made again with its message, where the file says so and it is kept")
+  func flaky() async throws {
+    let door = try await CallDoor.start()
+    #expect(
+      try await door.run("flaky") == [
+        "plain UNAVAILABLE try again", "plain 2 0", "again 4 50000", "again 6 0", "large UNAVAILABLE try again",
+      ])
+    let line = try await door.gateway.waitForAccessLog(containing: "/again.Echo/Flaky", "\"attempts\":2")
+    #expect(line.contains("\"grpc_status\":0,"), "\(line)")
   }
 
   @Test("A deadline ends the call at the client and at the server")

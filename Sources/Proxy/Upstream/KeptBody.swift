@@ -1,0 +1,69 @@
+// Request bodies that are kept until their answer begins, so that a failure in between loses nothing of them.
+//
+// Invariant: what is kept is the whole body as far as it has come, or nothing.
+
+import Bytes
+import HTTPWire
+
+extension Exchange {
+  /// Keeps the body that is still to come, where the request may be sent again with it.
+  func keepBody(for pool: UpstreamPool) {
+    let max = pool.retry.keptByteCountMax
+    guard !request.body.isComplete, !request.handshake.isRequested, downstream?.isClientRequest ?? false,
+      !worker.isMemoryFull
+    else { return }
+    // A server of HTTP/2 may say of any request that it has not looked at it.
+    guard request.isRepeatable || pool.isMultiplexed else { return }
+    if case .length(let count) = request.head.framing, count > UInt64(max) { return }
+    request.body.keptByteCountMax = max
+  }
+
+  func keep(_ bytes: Span<UInt8>) {
+    // LIMIT: `buffer`, and `limits.memory`: a body that is larger is not sent again.
+    if request.body.kept.count + bytes.count > request.body.keptByteCountMax || worker.isMemoryFull {
+      return releaseKeptBody()
+    }
+    request.body.kept.append(bytes)
+    downstream?.settleKeptBody()
+  }
+
+  func releaseKeptBody() {
+    if request.body.kept.isEmpty { return request.body.releaseKept() }
+    request.body.releaseKept()
+    downstream?.settleKeptBody()
+  }
+
+  /// Before another attempt.
+  func prepareReplay() { request.body.isReplayDue = !request.body.kept.isEmpty }
+
+  /// The new connection is there: it gets what the one before it got.
+  func replayBody() {
+    request.body.isReplayDue = false
+    // Taken out while it is read.
+    var kept = ByteQueue()
+    swap(&kept, &request.body.kept)
+    writeUpstream(kept.span)
+    if request.body.isKept { swap(&kept, &request.body.kept) }
+    if request.body.isComplete {
+      receivedBodyEnd()
+    } else if !(delivery.stream?.isOutputFull ?? true) {
+      downstream?.resumeInput()
+    }
+  }
+
+  /// Whether a call's answer is dropped for another attempt.
+  func holdsCallBack(_ response: borrowing ResponseHead) -> Bool {
+    guard let pool = delivery.pool, pool.retry.covers(.unavailable), request.head.isGRPC, response.isUnavailable else {
+      return false
+    }
+    return planRetry(after: .unavailable, retryAfter: response.callRetryAfter)
+  }
+
+  /// What a failure at a server is to the upstream's rules.
+  func retryCause(of refusal: GatewayRefusal) -> RetryCause? {
+    if refusal == .upstreamClosed, delivery.pool?.retry.covers(.unavailable) ?? false, request.head.isGRPC {
+      return .unavailable
+    }
+    return RetryCause(refusal)
+  }
+}

@@ -137,6 +137,9 @@ package final class Snapshot: Sendable {
     return requirement.sources.compactMap { if case .value(.query(let name)) = $0 { name } else { nil } }
   }
 
+  /// The header lines of an answer that is of no route.
+  package var ownAnswerLines: [UInt8] { ownAnswerFields.lines }
+
   package var headerTimeoutNanoseconds: Int64 { headerTimeout }
 
   /// Whether a client that has ended its side may still wait for an answer. If not, it has left.

@@ -98,6 +98,9 @@ extension ForeignWord {
       "trusted_proxies", "write trusted_proxies: [10.0.0.0/8]", in: [root, listener, route],
       "set_real_ip_from", "real_ip_header", "trusted_ips", "trustedIPs", "forwardedHeaders", "real_ip_recursive",
       "xff_num_trusted_hops", "use_remote_address", "trust_proxy"),
+    ours(
+      "request_id", "write request_id: { header: X-Request-Id } at the top of the file", in: [root, route],
+      "correlation_id", "generate_request_id", "preserve_external_request_id", "always_set_request_id_in_response"),
     ours("dns", "write dns: { servers: [10.0.0.53:53] }", "resolver", "resolvers", "nameserver", "nameservers"),
     ours(
       "access_log", "write access_log: { path: stdout }", in: [root], "accessLog", "accesslogs", "log_format",
@@ -213,6 +216,9 @@ extension ForeignWord {
     ours(
       "routes[].rewrite.add_prefix", "write rewrite: { add_prefix: /v2 }", in: [route], "add_prefix", "addPrefix",
       "prefix_rewrite"),
+    ours(
+      "routes[].rewrite.responses", "write rewrite: { strip_prefix: /orders, responses: true }", in: [route, rewrite],
+      "proxy_redirect", "proxy_cookie_path", "ProxyPassReverse", "ProxyPassReverseCookiePath"),
     ours(
       "routes[].rewrite.path", "write path: /new", in: [rewrite], "to", "replace", "replacement", "uri",
       "regex", "replace_path"),

@@ -109,6 +109,10 @@ struct AddressMapping {
     let path = rest.extracting(0..<end)
     guard path.isWithin(rewrite.addPrefix.span) else { return false }
     let below = path.extracting(rewrite.addPrefix.count..<end)
+    // Browsers read a host behind two slashes, whichever way they lean, and leave tabs out: it stays below the prefix.
+    if rewrite.stripPrefix.isEmpty, below.count > 1, below[1] == 0x2F || below[1] == 0x5C || below[1] == 0x09 {
+      return false
+    }
     line.append(rewrite.stripPrefix)
     line.append(below)
     if rewrite.stripPrefix.isEmpty, below.isEmpty { line.append("/") }

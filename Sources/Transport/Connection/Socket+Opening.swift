@@ -102,7 +102,7 @@ extension Socket {
   /// Answers the client why it is not accepted, and reads on for a moment: a close with unread input would reset the
   /// connection, and the client could lose the alert or the answer.
   private func refuse(_ error: TLSError) {
-    if error.isPlainHTTP { writeOnce(Self.plainHTTPAnswer) } else { flush() }
+    if error.isPlainHTTP { writeOnce(plainHTTPAnswer) } else { flush() }
     loop.worker.counters.countHandshake(error.result.rawValue)
     opening?.deadline = loop.now().nanoseconds &+ Self.lingerNanoseconds
     perform(state.closeOutput())
@@ -133,13 +133,12 @@ extension Socket {
   }
 
   /// A word for who speaks HTTP where TLS is expected, as other servers have it.
-  private static let plainHTTPAnswer: [UInt8] = {
+  private var plainHTTPAnswer: [UInt8] {
     let body =
       "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"code\":\"\(GatewayRefusal.tlsRequired.rawValue)\","
       + "\"detail\":\"This port speaks HTTPS: write https:// in front of the address.\"}\n"
-    let head =
-      "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n"
-      + "Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n"
-    return Array((head + body).utf8)
-  }()
+    let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n"
+    let end = "Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n"
+    return Array(head.utf8) + loop.worker.snapshot.ownAnswerLines + Array((end + body).utf8)
+  }
 }

@@ -16,14 +16,17 @@ struct HostileHandshakeTests {
     let listeners = ["10m", timeout].map {
       "  - { address: \"127.0.0.1:0\", tls: { certificates: [\(pair)], handshake_timeout: \($0) } }\n"
     }
-    let process = try await GatewayProcess.start("listeners:\n" + listeners.joined() + SecureGateway.answering)
+    let process = try await GatewayProcess.start(
+      "response_headers: { set: { X-Frame-Options: DENY } }\nlisteners:\n" + listeners.joined()
+        + SecureGateway.answering)
     return SecureGateway(certificates: certificates, process: process)
   }
 
   @Test("Plain HTTP on a TLS port gets a 400 that says what to do, also with a body that nobody reads")
   func plainHTTP() async throws {
-    let gateway = try await SecureGateway.start()
+    let gateway = try await Self.start(timeout: "10m")
     let refused = try await gateway.process.get("/")
+    #expect(refused["X-Frame-Options"] == "DENY")
     #expect(refused.status == 400 && refused.code == "tls_required" && refused.text.contains("https://"))
     #expect(refused["Connection"] == "close" && refused["Content-Length"] == "\(refused.body.count)")
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {

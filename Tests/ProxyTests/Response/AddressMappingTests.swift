@@ -132,6 +132,17 @@ struct AddressMappingTests {
   }
 
   @Test(
+    "No path becomes another host where a prefix is taken away",
+    arguments: ["/v2//evil.test/", "/v2/\\evil.test/", "/v2/\t/evil.test/"])
+  func otherHost(_ sent: String) throws {
+    let bench = try bench("add_prefix: /v2, responses: true")
+    #expect(try location(bench, sent) == sent)
+    bench.expectNothingHeld()
+    let stripped = try self.bench("strip_prefix: /app, add_prefix: /v2, responses: true")
+    #expect(try location(stripped, sent) == sent.replacing("/v2", with: "/app"))
+  }
+
+  @Test(
     "The paths of cookies are those of the client",
     arguments: [
       ("", "a=b; Path=/", "a=b; Path=/app/"), ("", "a=b;path=/x;Secure", "a=b;path=/app/x;Secure"),

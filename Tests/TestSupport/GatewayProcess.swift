@@ -50,13 +50,13 @@ package final class GatewayProcess: Sendable {
   /// - Parameter launcher: a command that runs the gateway's, which is put behind it.
   package static func start(
     _ configuration: String, files: [String: String] = [:], environment: [String: String] = [:],
-    launcher: [String] = []
+    launcher: [String] = [], arguments: [String] = []
   ) async throws -> GatewayProcess {
     let slot = try await TestSlots.take()
     let serverPorts = ServerPorts(configuration)
     let folder = try makeFolder(configuration, files)
     do {
-      let command = try launcher + [binary(), "run", "gateway.conf"]
+      let command = try launcher + [binary(), "run", "gateway.conf"] + arguments
       let child = try ChildProcess.start(
         command[0], Array(command.dropFirst()), in: folder, environment: environment)
       let (ports, adminPort) = try await child.output.wait(for: "the gateway to be ready") { output in

@@ -14,8 +14,9 @@ extension RunningGateway {
     return MetricsPage(
       counters: await counters(), names: snapshot.counterNames, keySets: keySets, certificates: certificates,
       upstreams: await upstreamStates(), resolutions: await resolutions(),
-      reloadsSucceeded: reloadsSucceeded,
-      reloadsFailed: reloadsFailed, droppedLogLines: UInt64(clamping: logWriter.droppedLineCount),
+      reloadsSucceeded: reloads.succeededCount,
+      reloadsFailed: reloads.failedCount, isLastReloadGood: reloads.errors.isEmpty,
+      droppedLogLines: UInt64(clamping: logWriter.droppedLineCount),
       droppedOwnLogLines: UInt64(clamping: process.log.droppedLineCount), memory: memory,
       version: process.version)
   }
@@ -41,7 +42,8 @@ extension RunningGateway {
     let upstreams = await upstreamStates()
     let traffic = TrafficStatus(await counters(), snapshot, listeners)
     let document = StatusDocument(
-      version: process.version, generation: snapshot.generation, draining: ending.hasBegun,
+      version: process.version, generation: snapshot.generation,
+      configuration: ConfigurationStatus(file: process.file, reloads), draining: ending.hasBegun,
       uptimeSeconds: ContinuousClock.now.duration(to: startedAt).components.seconds * -1,
       requests: traffic.requests, serverErrors: traffic.serverErrors, listeners: traffic.listeners,
       routes: traffic.routes, latencyBoundsMs: traffic.latencyBounds, refusals: traffic.refusals,
@@ -58,6 +60,7 @@ extension RunningGateway {
 private struct StatusDocument: Encodable {
   var version: String
   var generation: UInt64
+  var configuration: ConfigurationStatus
   var draining: Bool
   var uptimeSeconds: Int64
   var requests: UInt64

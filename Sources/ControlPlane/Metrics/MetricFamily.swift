@@ -36,6 +36,7 @@ enum MetricFamily: String, CaseIterable {
   case keySetAge = "catraca_jwks_age_seconds"
   case keySetKeys = "catraca_jwks_keys"
   case reloads = "catraca_config_reloads_total"
+  case lastReload = "catraca_config_last_reload_successful"
   case buildInfo = "catraca_build_info"
 
   enum Kind: String {
@@ -46,7 +47,8 @@ enum MetricFamily: String, CaseIterable {
     switch self {
     case .requestDuration, .upstreamDuration, .tokenVerification: .histogram
     case .connections, .certificateExpiry, .upstreamConnections, .keySetAge, .keySetKeys, .buildInfo,
-      .memory, .memoryLimit, .upstreamHealthy, .upstreamPanic, .upstreamActive, .upstreamQueued, .upstreamLimit:
+      .lastReload, .memory, .memoryLimit, .upstreamHealthy, .upstreamPanic, .upstreamActive, .upstreamQueued,
+      .upstreamLimit:
       .gauge
     default: .counter
     }
@@ -88,6 +90,7 @@ enum MetricFamily: String, CaseIterable {
     case .keySetAge: "Time since the key set was last fetched successfully."
     case .keySetKeys: "Usable keys in the key set."
     case .reloads: "Reloads of the configuration by outcome."
+    case .lastReload: "1 unless the last attempt to reload the configuration failed."
     case .buildInfo: "Always 1. The version is in the label."
     }
   }

@@ -40,6 +40,8 @@ package struct MetricsPage: Sendable {
   package var resolutions: [(upstream: String, results: [String: UInt64])]
   package var reloadsSucceeded: UInt64
   package var reloadsFailed: UInt64
+  /// Whether the running configuration is the one on disk, as far as that was read.
+  package var isLastReloadGood: Bool
   /// Access log lines that the log's destination did not accept in time.
   package var droppedLogLines: UInt64
   /// Lines of the gateway's own log that standard error did not accept in time.
@@ -52,7 +54,8 @@ package struct MetricsPage: Sendable {
     counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [],
     certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [],
     resolutions: [(upstream: String, results: [String: UInt64])] = [], reloadsSucceeded: UInt64 = 0,
-    reloadsFailed: UInt64 = 0, droppedLogLines: UInt64 = 0, droppedOwnLogLines: UInt64 = 0,
+    reloadsFailed: UInt64 = 0, isLastReloadGood: Bool = true, droppedLogLines: UInt64 = 0,
+    droppedOwnLogLines: UInt64 = 0,
     memory: (used: Int, limit: Int) = (0, 0), version: String
   ) {
     self.counters = counters
@@ -63,6 +66,7 @@ package struct MetricsPage: Sendable {
     self.resolutions = resolutions
     self.reloadsSucceeded = reloadsSucceeded
     self.reloadsFailed = reloadsFailed
+    self.isLastReloadGood = isLastReloadGood
     self.droppedLogLines = droppedLogLines
     self.droppedOwnLogLines = droppedOwnLogLines
     self.memory = memory
@@ -203,6 +207,8 @@ package struct MetricsPage: Sendable {
     text.family(.reloads)
     text.sample([("result", "ok")], reloadsSucceeded)
     text.sample([("result", "error")], reloadsFailed)
+    text.family(.lastReload)
+    text.sample([], gauge: isLastReloadGood ? 1 : 0)
     text.family(.buildInfo)
     text.sample([("version", version)], 1)
   }

@@ -7,10 +7,13 @@ package import UnixSignals
 package struct GatewayService: Sendable {
   private let gateway: RunningGateway
   private let signals: UnixSignalsSequence
+  /// Whether the configuration is read again when it changes.
+  private let isWatching: Bool
 
-  package init(_ gateway: RunningGateway, signals: UnixSignalsSequence) {
+  package init(_ gateway: RunningGateway, signals: UnixSignalsSequence, isWatching: Bool = false) {
     self.gateway = gateway
     self.signals = signals
+    self.isWatching = isWatching
   }
 
   /// To be called before anything else: a signal that nobody waits for ends the process. Those that come while it
@@ -27,6 +30,7 @@ package struct GatewayService: Sendable {
       group.addTask { await gateway.run() }
       group.addTask { await gateway.watchCertificates() }
       group.addTask { await gateway.reportLife() }
+      if isWatching { group.addTask { await gateway.followSources() } }
       group.addTask { await obey(end) }
       // Keys are still looked after while the last requests run.
       for await _ in ended { break }

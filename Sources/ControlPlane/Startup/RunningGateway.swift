@@ -2,6 +2,7 @@
 // the end. Nothing in it is in the request path.
 
 package import Configuration
+import Foundation
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -32,8 +33,7 @@ package actor RunningGateway {
   let registry: KeySetRegistry
   let names: NameRegistry
   private(set) var admin = AdminServers()
-  private(set) var reloadsSucceeded: UInt64 = 0
-  private(set) var reloadsFailed: UInt64 = 0
+  private(set) var reloads = ReloadRecord()
   /// How far the process is on its way to its end.
   var ending = GatewayEnding()
   private var lastReload: Task<String?, Never>?
@@ -49,12 +49,12 @@ package actor RunningGateway {
   /// Starts everything that a configuration names. Throws before anything answers when some of it is not available: an
   /// address in use, a log file that cannot be written.
   package static func start(
-    _ configuration: GatewayConfiguration, reading: @escaping ConfigurationSource, process: ProcessFacts
+    _ loaded: ConfigurationReader.Loaded, reading: @escaping ConfigurationSource, process: ProcessFacts
   ) async throws -> RunningGateway {
-    process.log.take(configuration.log)
+    process.log.take(loaded.configuration.log)
     let log = process.log.logger
     let machine = MachineLimits.current
-    let configuration = fitted(configuration, machine, log)
+    let configuration = fitted(loaded.configuration, machine, log)
     var tls = TLSPreparation()
     let signatures = signatures(of: configuration)
     let prepared = try tls.prepare(configuration)
@@ -76,7 +76,7 @@ package actor RunningGateway {
     // A set that came after `snapshot` was published to nobody.
     await registry.publishAll()
     do {
-      try await running.open()
+      try await running.open(loaded.sources)
     } catch {
       running.gateway.stop()
       throw error
@@ -139,7 +139,8 @@ package actor RunningGateway {
     return fitted
   }
 
-  private func open() async throws {
+  private func open(_ sources: ConfigurationSources) async throws {
+    reloads.sources = sources
     try logWriter.open(snapshot.configuration.accessLog.destination)
     admin = try await movedAdmin(to: snapshot.configuration.admin)
     do {
@@ -199,20 +200,24 @@ package actor RunningGateway {
     process.manager.report(.reloading)
     defer { process.manager.report(.ready(summary)) }
     let failure: String
+    let time = Int64(Date.now.timeIntervalSince1970)
     switch read() {
-    case .failure(let errors): failure = errors.description
+    case .failure(let errors):
+      failure = errors.description
+      reloads.sources = errors.sources
     case .success(let loaded):
+      reloads.sources = loaded.sources
       for warning in loaded.warnings { log.warning("\(warning)") }
       do {
         try await takeOver(loaded.configuration)
-        reloadsSucceeded += 1
+        reloads.note(failure: nil, at: time)
         log.notice("reloaded", metadata: ["generation": "\(snapshot.generation)"])
         return nil
       } catch {
         failure = "\(error)"
       }
     }
-    reloadsFailed += 1
+    reloads.note(failure: failure, at: time)
     // Each finding is a line of its own, as at the start.
     for finding in failure.split(separator: "\n") { log.error("\(finding)") }
     log.error("reload refused, the running configuration stays")

@@ -58,7 +58,7 @@ struct Demo: AsyncParsableCommand {
     let loaded = try readOrExit(read)
     do {
       return try await RunningGateway.start(
-        loaded.configuration, reading: read,
+        loaded, reading: read,
         process: ProcessFacts(version: Catraca.version, file: "demo.conf", log: Self.log))
     } catch {
       await Self.log.flush()

@@ -12,6 +12,9 @@ struct Run: AsyncParsableCommand {
   @Argument(help: "The configuration file.")
   var file = "gateway.conf"
 
+  @Flag(help: "Reload when the configuration file, or a file that it includes or names, changes.")
+  var watch = false
+
   func run() async throws {
     let environment = ProcessInfo.processInfo.environment
     let inheritance: Inheritance
@@ -32,11 +35,11 @@ struct Run: AsyncParsableCommand {
     let loaded = try readOrExit(read)
     do {
       let gateway = try await RunningGateway.start(
-        loaded.configuration, reading: read,
+        loaded, reading: read,
         process: ProcessFacts(
           version: Catraca.version, file: file, log: log, environment: environment, arguments: CommandLine.arguments,
           inheritance: inheritance))
-      await GatewayService(gateway, signals: signals).run()
+      await GatewayService(gateway, signals: signals, isWatching: watch).run()
     } catch {
       await log.flush()
       printError("catraca: cannot start: \(error)")

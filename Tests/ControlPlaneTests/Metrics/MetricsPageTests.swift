@@ -65,7 +65,8 @@ struct MetricsPageTests {
       },
       upstreams: [UpstreamState(snapshot.configuration.upstreams[0], snapshot.sharing[0], loads: loads + loads, at: 0)],
       resolutions: [("orders", ["ok": 2, "failed": 1])],
-      reloadsSucceeded: 4, reloadsFailed: 1, droppedLogLines: 5, droppedOwnLogLines: 6, memory: (7 << 20, 1 << 30),
+      reloadsSucceeded: 4, reloadsFailed: 1, isLastReloadGood: false, droppedLogLines: 5, droppedOwnLogLines: 6,
+      memory: (7 << 20, 1 << 30),
       version: "1.2.3")
   }
 
@@ -124,6 +125,7 @@ struct MetricsPageTests {
       ("catraca_jwks_keys", ["issuer": "partner"], 0),
       ("catraca_config_reloads_total", ["result": "ok"], 4),
       ("catraca_config_reloads_total", ["result": "error"], 1),
+      ("catraca_config_last_reload_successful", [:], 0),
       ("catraca_build_info", ["version": "1.2.3"], 1),
     ]
     for (name, labels, value) in expected { #expect(page.value(name, labels) == value, "\(name) \(labels)") }

@@ -111,6 +111,16 @@ struct ValueTests {
     }
   }
 
+  @Test("a block of addresses is written as an operator writes it") func blocks() {
+    let texts = [
+      "10.0.0.0/8", "10.0.0.1", "0.0.0.0/0", "2001:db8::/32", "::1", "::/0", "fe80::1:0:0:1", "1:2:3:4:5:6:7:8", "1::",
+      "1:0:2:3:4:5:6:7",
+    ]
+    let file = "trusted_proxies: [\(texts.map { "\"\($0)\"" }.joined(separator: ", "))]\n"
+    let rest = "listeners: [{ address: 0.0.0.0:80 }]\nroutes: [{ path: /, auth: public, respond: { status: 200 } }]\n"
+    #expect(World.configuration(file + rest)?.trustedProxies.map(\.description) == texts)
+  }
+
   @Test("a secret loses its last line break, and only that") func secrets() {
     for (content, expected) in [("a\n", "a"), ("a\r\n", "a"), ("a", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("", "")] {
       let reading = Reading(file: "f", folder: "/", environment: [:], readFile: { _ in Array(content.utf8) })

@@ -31,6 +31,15 @@ extension RunningGateway {
     }
   }
 
+  /// By upstream.
+  private func unresolvedNames() async -> [String: [String]] {
+    let known = await names.addresses
+    return configuration.upstreams.reduce(into: [:]) { result, upstream in
+      let missing = Set(upstream.servers.compactMap(\.address.hostName).filter { known[$0] == nil })
+      if !missing.isEmpty { result[upstream.name] = missing.sorted() }
+    }
+  }
+
   /// `/status`: one JSON object, for people and scripts.
   func statusDocument() async -> [UInt8] {
     let issuers = await registry.status().map { status in
@@ -39,16 +48,22 @@ extension RunningGateway {
         droppedKeys: status.droppedKeyCount, ageSeconds: status.ageSeconds, lastError: status.lastError,
         nextRefreshSeconds: status.nextRefreshInSeconds)
     }
-    let upstreams = await upstreamStates()
-    let traffic = TrafficStatus(await counters(), snapshot, listeners)
+    let unresolved = await unresolvedNames()
+    let upstreams = await upstreamStates().map { UpstreamStatus($0, unresolved: unresolved[$0.name] ?? []) }
+    let counters = await counters()
+    let traffic = TrafficStatus(counters, snapshot, listeners)
+    let obstacles = await obstacles()
     let document = StatusDocument(
-      version: process.version, generation: snapshot.generation,
+      ready: obstacles.isEmpty, obstacles: obstacles, version: process.version, generation: snapshot.generation,
       configuration: ConfigurationStatus(file: process.file, reloads), draining: ending.hasBegun,
       uptimeSeconds: ContinuousClock.now.duration(to: startedAt).components.seconds * -1,
       requests: traffic.requests, serverErrors: traffic.serverErrors, listeners: traffic.listeners,
       routes: traffic.routes, latencyBoundsMs: traffic.latencyBounds, refusals: traffic.refusals,
-      upstreams: upstreams.map(UpstreamStatus.init),
-      issuers: issuers)
+      upstreams: upstreams, issuers: issuers,
+      certificates: certificates.map { CertificateStatus($0, at: Int64(Date.now.timeIntervalSince1970)) },
+      tokenCache: TokenCacheStatus(hits: counters.tokenCacheHits, misses: counters.tokenCacheMisses),
+      history: HistoryStatus(
+        intervalSeconds: RequestHistory.interval.components.seconds, requestsPerSecond: history.rates))
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -58,6 +73,9 @@ extension RunningGateway {
 
 // In the document the names are in snake case: `uptime_seconds`.
 private struct StatusDocument: Encodable {
+  /// As `/readyz` answers, and why not.
+  var ready: Bool
+  var obstacles: [String]
   var version: String
   var generation: UInt64
   var configuration: ConfigurationStatus
@@ -72,6 +90,39 @@ private struct StatusDocument: Encodable {
   var refusals: [String: UInt64]
   var upstreams: [UpstreamStatus]
   var issuers: [IssuerStatus]
+  var certificates: [CertificateStatus]
+  var tokenCache: TokenCacheStatus
+  var history: HistoryStatus
+}
+
+private struct CertificateStatus: Encodable {
+  var listener: String
+  var name: String
+  var key: String
+  /// Negative for one that has expired.
+  var daysLeft: Int64
+  var expires: String
+
+  init(_ certificate: CertificateMetrics, at time: Int64) {
+    listener = certificate.listener
+    name = certificate.name
+    key = certificate.key
+    // Whole days, so that the last one is 0 and not 1.
+    daysLeft = Int64((Double(certificate.expiresAt - time) / 86400).rounded(.down))
+    expires = Date(timeIntervalSince1970: Double(certificate.expiresAt)).formatted(.iso8601)
+  }
+}
+
+/// Look-ups since the start.
+private struct TokenCacheStatus: Encodable {
+  var hits: UInt64
+  var misses: UInt64
+}
+
+private struct HistoryStatus: Encodable {
+  var intervalSeconds: Int64
+  /// The oldest first.
+  var requestsPerSecond: [Double]
 }
 
 private struct UpstreamStatus: Encodable {
@@ -83,9 +134,12 @@ private struct UpstreamStatus: Encodable {
   var requestLimit: Int?
   /// Requests go to servers that are out, because too few are not.
   var panic: Bool
+  /// Names of servers that have no address yet, so that they get no requests.
+  var unresolvedNames: [String]
   var servers: [ServerStatus]
 
-  init(_ state: UpstreamState) {
+  init(_ state: UpstreamState, unresolved: [String]) {
+    unresolvedNames = unresolved
     name = state.name
     activeRequests = state.activeCount
     queuedRequests = state.waitingCount

@@ -9,6 +9,7 @@ extension StatusPage {
     const by = id => document.getElementById(id);
     const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
     const count = value => value.toLocaleString("en");
+    const percent = (part, all) => all > 0 ? (100 * part / all).toFixed(1) + " %" : "–";
     const perSecond = value => value >= 100 ? count(Math.round(value)) : value.toFixed(value >= 10 ? 1 : 2);
 
     function span(seconds) {
@@ -84,6 +85,19 @@ extension StatusPage {
       return counts.some(number => number) ? counts : route.latency_counts;
     }
 
+    function requestsOf({ path, rules }) {
+      return [rules.methods.join(", "), (rules.host || "") + path,
+        rules.listeners.length ? "by " + rules.listeners.join(", ") : ""].filter(Boolean).join(" ");
+    }
+
+    function whoMayPass(rules) {
+      const parts = [rules.public ? "anyone" : rules.issuers.join(" or ") + (rules.optional ? ", or no token" : "")];
+      if (rules.scopes.length) parts.push("scope " + rules.scopes.join(rules.any_scope ? " or " : " and "));
+      parts.push(...rules.claims);
+      if (rules.clients.length) parts.push("from " + rules.clients.join(", "));
+      return [parts.join("; "), rules.public ? "warn" : ""];
+    }
+
     function showRoutes(now, rated, timed, seconds) {
       const bounds = now.data.latency_bounds_ms, named = data => new Map(data.routes.map(route => [route.name, route]));
       const then = named(rated.data), past = named(timed.data);
@@ -97,8 +111,10 @@ extension StatusPage {
       write(by("routes-note"), "Rates of the last 10 seconds. Latencies of the last minute, or of all if it was quiet."
         + (all > rowsMax ? " The " + rowsMax + " busiest of " + count(all) + " routes." : ""));
       fill("routes", rows.map(({ route, rate, counts }) => [
-        route.name, route.path, perSecond(rate), count(route.requests), count(route.client_errors),
-        [count(route.server_errors), route.server_errors ? "warn" : ""],
+        route.name, requestsOf(route), whoMayPass(route.rules),
+        route.rules.answer || route.rules.upstreams.join(", "), [perSecond(rate), "number"],
+        [count(route.requests), "number"], [count(route.client_errors), "number"],
+        [count(route.server_errors), route.server_errors ? "number warn" : "number"],
         ...[.5, .95, .99].map(share => milliseconds(percentile(share, counts, bounds), bounds))]));
       // Routes of one name share their numbers.
       const each = [...named(now.data).values()].map(route => recent(route, past));
@@ -112,14 +128,16 @@ extension StatusPage {
     }
 
     function showServers(data) {
-      fill("servers", data.upstreams.flatMap(upstream => upstream.servers.map(entry => {
+      const missing = data.upstreams.flatMap(upstream => (upstream.unresolved_names || []).map(name =>
+        [name, upstream.name, ["no address", "bad"], "–", "–", "–", "–"]));
+      fill("servers", missing.concat(data.upstreams.flatMap(upstream => upstream.servers.map(entry => {
         const server = typeof entry === "string" ? { address: entry } : entry;
         const check = server.last_check;
         return [server.address, upstream.name + (upstream.panic ? " (panic: all are used)" : ""), health(server),
           server.active_requests == null ? "–" : count(server.active_requests), String(server.weight ?? "–"),
           server.ejections == null ? "–" : count(server.ejections),
           check ? check.result + (check.status ? " " + check.status : "") + ", " + check.at : "–"];
-      })));
+      }))));
     }
 
     function showIssuers(data) {
@@ -137,6 +155,33 @@ extension StatusPage {
         reason, perSecond(seconds ? Math.max(0, number - (old.refusals[reason] || 0)) / seconds : 0), count(number)]));
     }
 
+    function showCertificates(data) {
+      fill("certificates", data.certificates.map(each => [each.name, each.listener, each.key,
+        [count(each.days_left), each.days_left < 7 ? "bad" : each.days_left < 21 ? "warn" : "good"], each.expires]));
+    }
+
+    function showConfiguration({ configuration, generation }) {
+      const files = configuration.files.length;
+      write(by("configuration-note"), configuration.file + (files > 1 ? " and " + count(files - 1) + " more files" : "")
+        + ", version " + generation + (configuration.last_reload
+          ? ". Last reload at " + configuration.last_reload : ". Not reloaded since the start"));
+      const errors = configuration.last_reload_errors, list = by("configuration-errors");
+      list.hidden = errors.length === 0;
+      while (list.children.length > errors.length) list.lastChild.remove();
+      errors.forEach((text, index) =>
+        write(list.children[index] || list.appendChild(document.createElement("li")), text));
+    }
+
+    function showHistory({ interval_seconds: interval, requests_per_second: rates }) {
+      by("history").hidden = rates.length < 2;
+      const top = Math.max(1, ...rates), step = 600 / Math.max(1, rates.length - 1);
+      const points = rates.map((rate, index) => (index * step).toFixed(1) + "," + (78 - 74 * rate / top).toFixed(1));
+      by("curve").setAttribute("points", points.join(" "));
+      by("area").setAttribute("points", "0,80 " + points.join(" ") + " 600,80");
+      write(by("history-note"), "Requests a second over the last " + span(rates.length * interval)
+        + ", at most " + perSecond(Math.max(0, ...rates)));
+    }
+
     function show() {
       const now = samples[samples.length - 1], rated = before(rateWindow), timed = before(latencyWindow);
       const seconds = (now.at - rated.at) / 1000, data = now.data;
@@ -144,19 +189,23 @@ extension StatusPage {
       write(by("uptime"), span(data.uptime_seconds));
       write(by("rate"), seconds ? perSecond(Math.max(0, data.requests - rated.data.requests) / seconds) : "–");
       const asked = data.requests - rated.data.requests, failed = data.server_errors - rated.data.server_errors;
-      write(by("failed"), asked > 0 ? (100 * failed / asked).toFixed(1) + " %" : "–");
+      write(by("failed"), percent(failed, asked));
+      write(by("cache"), percent(data.token_cache.hits, data.token_cache.hits + data.token_cache.misses));
       write(by("connections"),
         count(total(data.listeners, "active_connections") + total(data.listeners, "idle_connections")));
       showRoutes(now, rated, timed, seconds);
       showServers(data);
       showIssuers(data);
       showRefusals(data, rated.data, seconds);
+      showCertificates(data);
+      showConfiguration(data);
+      showHistory(data.history);
       fill("listeners", data.listeners.map(listener => [
         listener.address, listener.tls ? "yes" : "no", count(listener.active_connections),
         count(listener.idle_connections)]));
       const state = by("state");
-      write(state, (data.draining ? "Draining" : "Running") + ", configuration " + data.generation);
-      state.className = data.draining ? "warn" : "";
+      write(state, data.ready ? "Ready" : "Not ready: " + data.obstacles.join(", "));
+      state.className = data.ready ? "good" : "bad";
     }
 
     async function refresh() {

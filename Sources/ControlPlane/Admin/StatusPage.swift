@@ -56,12 +56,25 @@ enum StatusPage {
         <div><dt>Answered with 5xx</dt><dd id="failed">–</dd></div>
         <div><dt>p99 of all routes</dt><dd id="p99">–</dd></div>
         <div><dt>Client connections</dt><dd id="connections">–</dd></div>
+        <div><dt>Tokens found in the cache</dt><dd id="cache">–</dd></div>
         <div><dt>Up for</dt><dd id="uptime">–</dd></div>
       </dl>
+      <figure id="history" hidden>
+        <figcaption id="history-note"></figcaption>
+        <svg viewBox="0 0 600 80" preserveAspectRatio="none" role="img" aria-labelledby="history-note">
+          <polygon id="area" points=""></polygon><polyline id="curve" points=""></polyline>
+        </svg>
+      </figure>
+      <section aria-labelledby="configuration-title">
+        <h2 id="configuration-title">Configuration</h2>
+        <p id="configuration-note" class="note"></p>
+        <ul id="configuration-errors" class="bad"></ul>
+      </section>
       <section aria-labelledby="routes-title">
         <h2 id="routes-title">Routes</h2>
         <p id="routes-note" class="note">Rates of the last 10 seconds, latencies of the last minute.</p>
-        <table id="routes"><thead><tr><th scope="col">Route</th><th scope="col">Path</th><th scope="col">a second</th>
+        <table id="routes"><thead><tr><th scope="col">Route</th><th scope="col">Requests</th>
+          <th scope="col">Who may pass</th><th scope="col">Goes to</th><th scope="col">a second</th>
           <th scope="col">in all</th><th scope="col">4xx</th><th scope="col">5xx</th><th scope="col">p50</th>
           <th scope="col">p95</th><th scope="col">p99</th></tr></thead><tbody></tbody></table>
       </section>
@@ -85,6 +98,13 @@ enum StatusPage {
         <table id="refusals"><thead><tr><th scope="col">Reason</th><th scope="col">a second</th>
           <th scope="col">in all</th></tr></thead><tbody></tbody></table>
       </section>
+      <section aria-labelledby="certificates-title">
+        <h2 id="certificates-title">Certificates</h2>
+        <p id="certificates-empty" class="note">No listener has TLS.</p>
+        <table id="certificates"><thead><tr><th scope="col">Name</th><th scope="col">Listener</th>
+          <th scope="col">Key</th><th scope="col">Days left</th><th scope="col">Expires</th></tr></thead>
+          <tbody></tbody></table>
+      </section>
       <section aria-labelledby="listeners-title">
         <h2 id="listeners-title">Listeners</h2>
         <table id="listeners"><thead><tr><th scope="col">Address</th><th scope="col">TLS</th>
@@ -105,7 +125,7 @@ enum StatusPage {
     header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 1rem; padding-top: 1rem; }
     h1 { margin: 0; font-size: 1.4rem; } h1 span { color: var(--soft); font-weight: 400; font-size: 1rem; }
     h2 { margin: 1.6rem 0 .3rem; font-size: 1.05rem; }
-    #state { margin: 0; flex: 1; color: var(--soft); }
+    #state { margin: 0; flex: 1; }
     .note { margin: 0 0 .4rem; color: var(--soft); font-size: .9rem; }
     button { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--soft);
       border-radius: .4rem; padding: .3rem .9rem; min-height: 2.2rem; cursor: pointer; }
@@ -119,8 +139,14 @@ enum StatusPage {
     thead th { color: var(--soft); font-weight: 500; font-size: .85rem; white-space: nowrap; }
     tbody th { font-weight: 600; min-width: 8rem; }
     tbody th, tbody td { border-top: 1px solid var(--line); font-variant-numeric: tabular-nums; }
+    figure { margin: 1rem 0 0; padding: .6rem .8rem; background: var(--card); border: 1px solid var(--line);
+      border-radius: .5rem; } figcaption { color: var(--soft); font-size: .85rem; }
+    svg { display: block; width: 100%; height: 5rem; }
+    polyline { fill: none; stroke: var(--focus); stroke-width: 2; vector-effect: non-scaling-stroke; }
+    polygon { fill: var(--focus); opacity: .15; }
+    ul { margin: .3rem 0 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
     .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; } .warn { color: var(--warn); }
-    .number, .good, .bad { white-space: nowrap; }
+    td.number, td.good { white-space: nowrap; }
     @media (max-width: 44rem) {
       thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
       table, tbody, tr, tbody th, tbody td { display: block; }

@@ -15,6 +15,7 @@ struct TrafficStatus {
   struct Route: Encodable {
     var name: String
     var path: String
+    var rules: RouteRules
     var requests: UInt64 = 0
     /// 4xx, and 499 for clients that went away.
     var clientErrors: UInt64 = 0
@@ -59,7 +60,9 @@ struct TrafficStatus {
     }
     routes = snapshot.configuration.routes.enumerated().map { index, configuration in
       let id = names.routeID(index)
-      var route = Route(name: configuration.name, path: configuration.path.description)
+      var route = Route(
+        name: configuration.name, path: configuration.path.description,
+        rules: RouteRules(configuration, of: snapshot.configuration))
       if let counts = byRoute[id] {
         (route.requests, route.clientErrors, route.serverErrors) = counts
       }

@@ -30,6 +30,7 @@ package struct GatewayService: Sendable {
       group.addTask { await gateway.run() }
       group.addTask { await gateway.watchCertificates() }
       group.addTask { await gateway.reportLife() }
+      group.addTask { await gateway.recordRequests() }
       if isWatching { group.addTask { await gateway.followSources() } }
       group.addTask { await obey(end) }
       // Keys are still looked after while the last requests run.

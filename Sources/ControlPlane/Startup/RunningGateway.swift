@@ -34,6 +34,7 @@ package actor RunningGateway {
   let names: NameRegistry
   private(set) var admin = AdminServers()
   private(set) var reloads = ReloadRecord()
+  var history = RequestHistory()
   /// How far the process is on its way to its end.
   var ending = GatewayEnding()
   private var lastReload: Task<String?, Never>?

@@ -17,13 +17,19 @@ struct StatusPageTests {
       routes:
         - { path: /work, name: work, auth: public, upstream: service }
         - { path: /down, auth: public, upstream: down }
-        - { path: /closed, auth: login, upstream: service }
+        - path: /closed
+          host: "*.example.com"
+          methods: [GET, POST]
+          auth: { issuers: [login], scopes: { any: [a, b] }, claims: { tier: [gold], sub: { prefix: "x:" } } }
+          clients: [127.0.0.0/8, "!10.0.0.1"]
+          upstream: service
+        - { path: /answer, auth: public, respond: { status: 204 } }
         - { path: /markup, name: "\(Self.markup)", auth: public, upstream: service }
       """)
     let client = try await gateway.connect()
     for _ in 0..<20 { #expect(try await client.get("/work").status == 200) }
     #expect(try await client.get("/down").status == 502)
-    #expect(try await client.get("/closed").status == 401)
+    #expect(try await client.exchange("GET /closed HTTP/1.1\r\nHost: a.example.com\r\n\r\n").status == 401)
     return (gateway, upstream)
   }
 
@@ -57,10 +63,40 @@ struct StatusPageTests {
     let latency = try #require(routes.first?["latency_ms"] as? [String: Double])
     let quantiles = ["p50", "p95", "p99"].compactMap { latency[$0] }
     #expect(quantiles.count == 3 && quantiles[0] > 0 && quantiles == quantiles.sorted())
-    #expect(routes[3]["latency_ms"] == nil && routes[3]["requests"] as? Int == 0)
+    #expect(routes[4]["latency_ms"] == nil && routes[4]["requests"] as? Int == 0)
     let refusals = try #require(document["refusals"] as? [String: Int])
     #expect(refusals["upstream_connect_failed"] == 1 && refusals["token_missing"] == 1)
     #expect(document["requests"] as? Int == 22 && document["server_errors"] as? Int == 1)
+    _ = upstream
+  }
+
+  @Test("The document says who may pass on each route, and how the gateway is")
+  func document() async throws {
+    let (gateway, upstream) = try await start()
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(try await page(gateway, "*/*").body)) as? [String: Any])
+    #expect(document["ready"] as? Bool == false)
+    #expect(document["obstacles"] as? [String] == ["issuer login has no keys"])
+    #expect((document["certificates"] as? [Any])?.isEmpty == true)
+    #expect(document["token_cache"] as? [String: Int] == ["hits": 0, "misses": 0])
+    let rules = try #require(document["routes"] as? [[String: Any]]).map { $0["rules"] as? [String: Any] ?? [:] }
+    #expect(rules[0]["public"] as? Bool == true)
+    #expect(rules[0]["upstreams"] as? [String] == ["service"])
+    #expect(rules[2]["public"] as? Bool == false)
+    #expect(rules[2]["host"] as? String == "*.example.com")
+    #expect(rules[2]["methods"] as? [String] == ["GET", "POST"])
+    #expect(rules[2]["issuers"] as? [String] == ["login"])
+    #expect(rules[2]["scopes"] as? [String] == ["a", "b"])
+    #expect(rules[2]["any_scope"] as? Bool == true)
+    #expect(Set(rules[2]["claims"] as? [String] ?? []) == ["tier: gold", "sub: x:…"])
+    #expect(rules[2]["clients"] as? [String] == ["127.0.0.0/8", "!10.0.0.1"])
+    #expect(rules[3]["answer"] as? String == "status 204")
+    let history = try #require(document["history"] as? [String: Any])
+    #expect(history["interval_seconds"] as? Int == 5)
+    #expect(history["requests_per_second"] is [Double])
+    let configuration = try #require(document["configuration"] as? [String: Any])
+    #expect(configuration["file"] as? String == "gateway.conf")
+    #expect(configuration["last_reload_errors"] as? [String] == [])
     _ = upstream
   }
 
@@ -76,7 +112,9 @@ struct StatusPageTests {
         "http://127.0.0.1:\(gateway.adminPort)/status",
       ])
     let seen = browser.standardOutput
-    for text in ["work", "/down", upstream.address, "login", "upstream_connect_failed", "Running, configuration 1"] {
+    for text in [
+      "work", "/down", upstream.address, "login", "upstream_connect_failed", "Not ready: issuer login has no keys",
+    ] {
       #expect(seen.contains(">\(text)<"), "\(text): \(seen)")
     }
     #expect(seen.contains("&lt;img src=x") && !seen.contains(Self.markup) && seen.contains("<title>Catraca: status<"))

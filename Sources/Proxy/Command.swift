@@ -25,6 +25,8 @@ package enum Command {
   case wakeWaiters(upstream: String)
   /// A server's state has changed: a word for the log.
   case reportUpstream(String, UpstreamChange)
+  /// A token was refused: both values for the log.
+  case reportRefusal(RefusalNotice)
   /// No connection is left that has work: the drain is over.
   case drained
 }

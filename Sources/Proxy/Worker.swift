@@ -61,6 +61,7 @@ package final class Worker {
   /// In the one worker that checks servers for all.
   private var healthChecks: HealthChecks?
   var questions: Questions
+  var refusalNotices: RefusalNotices
   var randomIdentifiers: RandomIdentifiers
   /// `Date` field's value, made again once a second.
   var dateField = DateField()
@@ -88,6 +89,7 @@ package final class Worker {
     verifier = TokenVerifier(tokenByteCountMax: snapshot.configuration.limits.tokenSize)
     tokenCache = TokenCache(byteCountMax: snapshot.configuration.limits.tokenCache ?? Limits.tokenCacheDefault)
     questions = Questions(issuerCount: snapshot.configuration.issuers.count)
+    refusalNotices = RefusalNotices(issuerCount: snapshot.configuration.issuers.count)
     randomIdentifiers = RandomIdentifiers(seed: seed)
     dateField.update(unixSeconds: time.unixSeconds)
     pools = snapshot.configuration.upstreams.enumerated().map { index, upstream in
@@ -241,6 +243,7 @@ package final class Worker {
     // Rules may have changed under every remembered token.
     verifier.tokenByteCountMax = snapshot.configuration.limits.tokenSize
     tokenCache.removeAll(byteCountMax: snapshot.configuration.limits.tokenCache ?? Limits.tokenCacheDefault)
+    refusalNotices = RefusalNotices(issuerCount: snapshot.configuration.issuers.count)
     reviewStreams()
     for exchange in questions.takeForKeys(issuerCount: snapshot.configuration.issuers.count) { exchange.answered(nil) }
   }

@@ -6,6 +6,9 @@
 package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   /// No token in any of the route's sources: 401 without an error code (RFC 6750 §3.1).
   case tokenMissing = "token_missing"
+  /// Authorization is there with another scheme than Bearer, or with none, and no token is elsewhere: 401 without an
+  /// error code.
+  case schemeNotBearer = "scheme_not_bearer"
   /// More than one token in a request (RFC 6750 §2), in one source or in two.
   case tokenAmbiguous = "token_ambiguous"
   /// Not a compact JWS of three strict base64url parts with two JSON objects (RFC 7515 §7.1). Also `b64`, duplicate

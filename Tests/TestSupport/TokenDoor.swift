@@ -135,7 +135,7 @@ package struct TokenDoor: Sendable {
     }
     let (status, expected): (Int, String?) =
       switch code {
-      case "token_missing": (401, "Bearer realm=\"catraca\"")
+      case "token_missing", "scheme_not_bearer": (401, "Bearer realm=\"catraca\"")
       case "scope_missing": (403, "Bearer realm=\"catraca\", error=\"insufficient_scope\", scope=\"")
       case "claim_mismatch": (403, "Bearer realm=\"catraca\", error=\"insufficient_scope\"")
       case "keys_unavailable": (503, nil)

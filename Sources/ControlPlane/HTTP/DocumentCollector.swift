@@ -1,6 +1,7 @@
 // The end of a fetch's pipeline: sends one GET and gathers the one response to it.
 // Invariant: holds at most `byteCountMax` bytes of body, and reports exactly one outcome.
 
+internal import Configuration
 internal import NIOCore
 internal import NIOHTTP1
 
@@ -53,7 +54,10 @@ final class DocumentCollector: ChannelInboundHandler {
     let status = Int(head.status.code)
     switch status {
     case 200: break
-    case 301, 302, 303, 307, 308: return finish(.failure(.redirected(status)))
+    case 301, 302, 303, 307, 308:
+      // LIMIT: a location of somebody else's is cut.
+      let location = head.headers.first(name: "location").map { String($0.withoutURLSecrets.prefix(200)) }
+      return finish(.failure(.redirected(status, to: location)))
     default: return finish(.failure(.status(status)))
     }
     // What says beforehand that it is too long need not be read.

@@ -91,8 +91,8 @@ package struct DocumentFetcher: Sendable {
   }
 
   private static func words(_ error: any Error) -> String {
-    // IOError's own words name the system call and the errno's text.
-    String(describing: error)
+    // IOError's own words name the system call twice.
+    (error as? IOError).map { SystemFiles.words(of: $0.errnoCode) } ?? String(describing: error)
   }
 }
 

@@ -14,8 +14,8 @@ package enum FetchError: Error, Sendable, Equatable, CustomStringConvertible {
   case tlsFailed(String)
   /// Any status other than 200 and redirects.
   case status(Int)
-  /// A redirect, which is never followed (T24).
-  case redirected(Int)
+  /// A redirect, which is never followed (T24), and where it leads.
+  case redirected(Int, to: String? = nil)
   /// More bytes than asked for.
   case tooLarge
   /// The connection ended inside the response.
@@ -47,7 +47,8 @@ package enum FetchError: Error, Sendable, Equatable, CustomStringConvertible {
     case .connectFailed(let reason): "connect_failed(\(reason))"
     case .tlsFailed(let reason): "tls_failed(\(reason))"
     case .status(let status): "status(\(status))"
-    case .redirected(let status): "redirected(\(status))"
+    case .redirected(let status, let location):
+      "redirected(\(status)" + (location.map { " to \($0)" } ?? "") + ")"
     case .responseMalformed(let reason): "response_malformed(\(reason))"
     case .timeout, .tooLarge, .truncated, .cancelled: code
     }

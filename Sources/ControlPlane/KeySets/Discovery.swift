@@ -40,7 +40,7 @@ struct Discovery {
     guard let named = document.member("issuer", of: document.root).flatMap({ document.string(at: $0) }) else {
       throw .discoveryInvalid("no issuer")
     }
-    guard named.utf8.elementsEqual(expected.utf8) else { throw .issuerMismatch }
+    guard named.utf8.elementsEqual(expected.utf8) else { throw .issuerMismatch(expected: expected, got: named) }
     guard let text = document.member("jwks_uri", of: document.root).flatMap({ document.string(at: $0) }) else {
       throw .discoveryInvalid("no jwks_uri")
     }

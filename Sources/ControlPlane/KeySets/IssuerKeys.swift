@@ -24,7 +24,8 @@ enum LoadResult: Sendable {
   case loaded(LoadedKeySet)
   /// The file is as it was.
   case unchanged
-  case failed(RefreshFailure, fileSignature: FileSignature? = nil)
+  /// - url: what was asked last.
+  case failed(RefreshFailure, fileSignature: FileSignature? = nil, url: String? = nil)
 }
 
 /// The state of one issuer's keys. Times are durations since the clock's origin. Wall times are seconds since 1970.
@@ -119,7 +120,7 @@ struct IssuerKeys {
       return .none
     case .loaded(let loaded):
       return succeeded(loaded, now: now, wallTime: wallTime, random: random)
-    case .failed(let failure, let signature):
+    case .failed(let failure, let signature, _):
       fileSignature = signature
       failed(failure, wasOnDemand: wasOnDemand, now: now, wallTime: wallTime, random: random)
       return .none

@@ -17,17 +17,20 @@ struct KeySetLoader: Sendable {
   ///   - signature: of the file at the load before.
   func load(_ issuer: Issuer, knownURL: String?, signature: FileSignature?) async -> LoadResult {
     if case .file(let path) = issuer.keys { return loadFile(path, issuer, signature) }
+    var asked: String?
     do throws(RefreshFailure) {
       switch issuer.keys {
       case .inline(let bytes):
         return .loaded(try Self.parse(bytes, issuer, origin: "inline"))
       case .url(let text):
+        asked = text
         guard let url = FetchURL(text) else { throw .fetch(.urlInvalid(text)) }
         try url.checkConfigured(isInsecureAllowed: issuer.isInsecureAllowed)
         return .loaded(try await fetchKeys(text, issuer))
       case .discovery(let text):
         let url: String
-        if let knownURL { url = knownURL } else { url = try await discover(text, issuer) }
+        if let knownURL { url = knownURL } else { url = try await discover(text, issuer, asked: &asked) }
+        asked = url
         var loaded = try await fetchKeys(url, issuer)
         loaded.discoveredURL = url
         return .loaded(loaded)
@@ -35,7 +38,7 @@ struct KeySetLoader: Sendable {
         return .unchanged
       }
     } catch {
-      return .failed(error)
+      return .failed(error, url: asked)
     }
   }
 
@@ -92,13 +95,18 @@ struct KeySetLoader: Sendable {
   }
 
   /// Asks the discovery documents in turn: the next one only where the one before is not there, or is some web page.
-  private func discover(_ text: String, _ issuer: Issuer) async throws(RefreshFailure) -> String {
+  /// - Parameter asked: the document that was asked for last, or that the failure is about.
+  private func discover(
+    _ text: String, _ issuer: Issuer, asked: inout String?
+  ) async throws(RefreshFailure) -> String {
+    asked = text
     guard let discovery = Discovery(issuer: text, isInsecureAllowed: issuer.isInsecureAllowed) else {
       throw .fetch(.urlInvalid(text))
     }
     try discovery.issuer.checkConfigured(isInsecureAllowed: issuer.isInsecureAllowed)
     var first: RefreshFailure?
     for url in discovery.documentURLs {
+      asked = url
       do throws(RefreshFailure) {
         let document = try await fetch(url, issuer)
         return try discovery.keysURL(in: document.body, issuer: issuer.policy.issuer)
@@ -112,6 +120,7 @@ struct KeySetLoader: Sendable {
         }
       }
     }
+    asked = discovery.documentURLs.first
     throw first ?? .discoveryInvalid("not found")
   }
 

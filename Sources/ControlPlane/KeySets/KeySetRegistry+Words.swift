@@ -21,9 +21,11 @@ extension KeySetRegistry {
       }
       log.notice("keys loaded", metadata: metadata)
       if isNew { reportDropped(before: before, after: after) }
-    case .failed(let failure, _):
+    case .failed(let failure, _, let url):
       guard before.lastFailure != failure else { return }
       metadata["reason"] = "\(failure)"
+      if let url { metadata["url"] = "\(url.withoutURLSecrets)" }
+      notices?.postKeys(issuer: after.issuer.name, url: url?.withoutURLSecrets, reason: failure.description)
       metadata["serving"] = after.keySet == nil ? "no keys" : "the last good keys"
       log.warning("keys cannot be loaded", metadata: metadata)
     }

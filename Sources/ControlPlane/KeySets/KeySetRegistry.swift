@@ -24,6 +24,7 @@ package actor KeySetRegistry {
   private let loader: KeySetLoader
   private let store: KeySetStore?
   let log: Logger
+  let notices: NoticeBoard?
   private let publish: Publish
   private var entries: [Entry] = []
   private var lastID = 0
@@ -36,12 +37,14 @@ package actor KeySetRegistry {
   private var timer: Duration?
 
   package init(
-    environment: KeySetEnvironment, stateDirectory: String? = nil, log: Logger, publish: @escaping Publish
+    environment: KeySetEnvironment, stateDirectory: String? = nil, log: Logger, notices: NoticeBoard? = nil,
+    publish: @escaping Publish
   ) {
     self.environment = environment
     loader = KeySetLoader(environment: environment)
     store = stateDirectory.map { KeySetStore(directory: $0, files: environment.files) }
     self.log = log
+    self.notices = notices
     self.publish = publish
     (wakeUps, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
@@ -211,7 +214,7 @@ package actor KeySetRegistry {
       keys.issuer, knownURL: keys.isOnDemand ? keys.discoveredURL : nil, signature: keys.fileSignature)
     // A reload may have moved or removed the issuer meanwhile.
     guard let index = entries.firstIndex(where: { $0.id == id }) else { return }
-    if case .failed(.fetch(.cancelled), _) = result {
+    if case .failed(.fetch(.cancelled), _, _) = result {
       // We are stopping: that is nobody's failure.
       entries[index].keys.abandoned(now: environment.now())
       return settle(index, .notNow)
@@ -227,7 +230,7 @@ package actor KeySetRegistry {
       settle(index, .refreshed)
       save(loaded, of: keys.issuer, wallTime: wallTime)
     case .unchanged: settle(index, .notNow)
-    case .failed(let failure, _): settle(index, .failed(failure))
+    case .failed(let failure, _, _): settle(index, .failed(failure))
     }
     wakeUp.yield()
   }

@@ -14,7 +14,7 @@ package enum RefreshFailure: Error, Sendable, Equatable, CustomStringConvertible
   /// A discovery document without a usable `jwks_uri`.
   case discoveryInvalid(String)
   /// The discovery document speaks for someone else (OpenID Connect Discovery 1.0 §4.3, RFC 8414 §3.3).
-  case issuerMismatch
+  case issuerMismatch(expected: String, got: String)
   /// http where https is needed, or an address next door that a public issuer named (T24, T25).
   case urlNotAllowed(String)
   /// The key file cannot be read. The text is the system's.
@@ -41,7 +41,9 @@ package enum RefreshFailure: Error, Sendable, Equatable, CustomStringConvertible
       .urlNotAllowed(let reason),
       .fileUnreadable(let reason):
       "\(code)(\(reason))"
-    case .notJSON, .issuerMismatch: code
+    // LIMIT: a name of somebody else's is cut.
+    case .issuerMismatch(let expected, let got): "\(code)(expected '\(expected)', got '\(got.prefix(200))')"
+    case .notJSON: code
     }
   }
 }

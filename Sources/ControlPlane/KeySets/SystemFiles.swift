@@ -126,7 +126,12 @@ struct SystemFiles: KeySetFiles {
   }
 
   private static func lastError() -> FileError {
+    FileError(SystemFiles.words(of: errno))
+  }
+
+  /// What the system says of an error's number.
+  static func words(of number: CInt) -> String {
     // SAFETY: strerror gives a C string that stays valid until the next call on this thread. It is copied at once.
-    FileError(unsafe String(cString: strerror(errno)))
+    unsafe String(cString: strerror(number))
   }
 }

@@ -31,6 +31,8 @@ package actor RunningGateway {
   /// As the file has it. The snapshot's has addresses in place of names.
   private(set) var configuration: GatewayConfiguration
   let registry: KeySetRegistry
+  /// What went wrong lately.
+  package let notices: NoticeBoard
   let names: NameRegistry
   private(set) var admin = AdminServers()
   private(set) var reloads = ReloadRecord()
@@ -60,9 +62,10 @@ package actor RunningGateway {
     let signatures = signatures(of: configuration)
     let prepared = try tls.prepare(configuration)
     let link = GatewayLink()
+    let notices = NoticeBoard(log: log)
     let registry = KeySetRegistry(
       environment: .live(DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton)),
-      stateDirectory: configuration.stateDirectory, log: log, publish: link.publish)
+      stateDirectory: configuration.stateDirectory, log: log, notices: notices, publish: link.publish)
     await registry.apply(issuers: configuration.issuers)
     // The process before this one serves meanwhile.
     let patience = process.inheritance.isSuccession ? inheritedKeysLimit : firstKeysLimit
@@ -72,7 +75,8 @@ package actor RunningGateway {
     let snapshot = Snapshot(configuration.resolved(by: addresses), generation: 1)
     await firstKeys
     let running = try await RunningGateway(
-      configuration, snapshot, await registry.snapshot(), registry, names, link, tls, prepared, signatures, machine,
+      configuration, snapshot, await registry.snapshot(), registry, notices, names, link, tls, prepared, signatures,
+      machine,
       reading: reading, process: process)
     // A set that came after `snapshot` was published to nobody.
     await registry.publishAll()
@@ -87,7 +91,7 @@ package actor RunningGateway {
 
   private init(
     _ configuration: GatewayConfiguration, _ snapshot: Snapshot, _ keySets: [KeySet?], _ registry: KeySetRegistry,
-    _ names: NameRegistry, _ link: GatewayLink,
+    _ notices: NoticeBoard, _ names: NameRegistry, _ link: GatewayLink,
     _ tls: TLSPreparation, _ prepared: TLSPreparation.Prepared, _ signatures: [FileSignature],
     _ machine: MachineLimits, reading: @escaping ConfigurationSource, process: ProcessFacts
   ) async throws {
@@ -99,6 +103,7 @@ package actor RunningGateway {
     self.configuration = configuration
     self.names = names
     self.registry = registry
+    self.notices = notices
     self.snapshot = snapshot
     self.link = link
     self.tls = tls
@@ -113,9 +118,8 @@ package actor RunningGateway {
       outlets: WorkerOutlets(
         log: { writer.write($0) },
         ask: { question, _, reply in Task { reply(await registry.answer(to: question)) } },
-        upstreamHandshakeFailed: { upstream, reason in
-          log.warning("TLS to an upstream failed", metadata: ["upstream": "\(upstream)", "error": "\(reason)"])
-        },
+        upstreamHandshakeFailed: { notices.post($0) },
+        tokenRefused: { notices.post($0) },
         upstreamChanged: { upstream, change in log.report(change, of: upstream) },
         slotsShort: { shortage in log.report(shortage) }),
       socketsMax: machine.socketsMax(snapshot.configuration, workers: workers),

@@ -14,7 +14,7 @@ extension Exchange {
         countAuthentication(.anonymous)
         return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
       }
-      return refuseToken(.tokenMissing)
+      return refuseToken(request.hasOtherScheme(route.token) ? .schemeNotBearer : .tokenMissing)
     case .malformed: return refuseToken(.tokenMalformed)
     case .ambiguous: return refuseToken(.tokenAmbiguous)
     case .found(let position):
@@ -88,6 +88,7 @@ extension Exchange {
 
   private func refuseToken(_ refusal: TokenRefusal) -> StageOutcome {
     countAuthentication(.refused(refusal))
+    notice(refusal)
     return .refuse(.token(refusal))
   }
 
@@ -111,6 +112,7 @@ extension Exchange {
   func unanswered(_ question: Question) -> Refusal {
     let refusal = question.source.refusalOfSilence
     countAuthentication(.refused(refusal))
+    notice(refusal)
     return .token(refusal)
   }
 

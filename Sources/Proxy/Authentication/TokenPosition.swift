@@ -60,6 +60,18 @@ extension ClientRequest {
   }
 }
 
+extension ClientRequest {
+  /// Whether Authorization has something that the route's rules do not take for a token.
+  func hasOtherScheme(_ rules: TokenRules) -> Bool {
+    guard rules.isAuthorizationSource, let field = head.first(.authorization) else { return false }
+    let bytes = head.bytes.span
+    let end = bytes.extracting(field.value).firstIndex(of: 0x20) ?? field.value.count
+    let scheme = bytes.extracting(field.value.lowerBound..<field.value.lowerBound + end)
+    if scheme.isEmpty || scheme.equalsIgnoringCase("bearer") { return false }
+    return !(scheme.equalsIgnoringCase("basic") && rules.sources.contains(.basic))
+  }
+}
+
 extension RequestHead {
   /// What follows a scheme in Authorization.
   @inline(__always)

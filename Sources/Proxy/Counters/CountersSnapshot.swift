@@ -29,6 +29,9 @@ package enum AuthenticationResult: Sendable, Equatable {
     }
   }
 
+  /// How many numbers there are.
+  static var count: Int { refusals.count + 2 }
+
   static func numbered(_ number: Int) -> AuthenticationResult? {
     switch number {
     case 0: .accepted

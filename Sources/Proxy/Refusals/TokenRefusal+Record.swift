@@ -10,6 +10,14 @@ extension TokenRefusal {
       .init(
         401, .unauthenticated, challenge: .bearer, "The request has no token where the route looks for one.",
         advice: "Log in, and send the token where `tokens_from` says. By default that is `Authorization: Bearer`.")
+    case .schemeNotBearer:
+      .init(
+        401, .unauthenticated, challenge: .bearer,
+        """
+        `Authorization` does not begin with `Bearer`, as when the token is sent alone, and there is no token anywhere \
+        else.
+        """,
+        advice: "Send `Authorization: Bearer TOKEN`: the word `Bearer`, a space, and the token.")
     case .tokenAmbiguous:
       .invalidToken("The request has two tokens, in one place or in two.", advice: "Send one token, in one place.")
     case .tokenMalformed:

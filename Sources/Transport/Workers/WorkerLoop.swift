@@ -2,38 +2,9 @@
 
 import Bytes
 import Configuration
-package import Proxy
+import Proxy
 import TLS
-package import Tokens
-
-/// What a worker loop reports to the outside. All are called on the worker's loop and must not block.
-package struct WorkerOutlets: Sendable {
-  /// Access log lines, complete ones only.
-  package var log: @Sendable ([UInt8]) -> Void
-  /// Requests wait for an answer. `reply` takes it at any time, on any thread.
-  package var ask:
-    @Sendable (_ question: Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void
-  /// A server's handshake failed, at most once in ten seconds for each upstream.
-  package var upstreamHandshakeFailed: @Sendable (_ upstream: String, _ reason: String) -> Void
-  /// A server's state has changed. Reported once, by whichever worker saw it first.
-  package var upstreamChanged: @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void
-  /// There is no room for another connection: reported once a minute at most.
-  package var slotsShort: @Sendable (SlotShortage) -> Void
-
-  package init(
-    log: @escaping @Sendable ([UInt8]) -> Void,
-    ask: @escaping @Sendable (Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void,
-    upstreamHandshakeFailed: @escaping @Sendable (_ upstream: String, _ reason: String) -> Void,
-    upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void,
-    slotsShort: @escaping @Sendable (SlotShortage) -> Void
-  ) {
-    self.log = log
-    self.ask = ask
-    self.upstreamHandshakeFailed = upstreamHandshakeFailed
-    self.upstreamChanged = upstreamChanged
-    self.slotsShort = slotsShort
-  }
-}
+import Tokens
 
 /// Bound to its thread: made there, used there. Others send it work through its mailbox.
 final class WorkerLoop {
@@ -264,7 +235,10 @@ final class WorkerLoop {
     // LIMIT: a word in ten seconds for each upstream. A server that is down would fill the log.
     if let last = handshakeReports[name], now &- last < 10_000_000_000 { return }
     handshakeReports[name] = now
-    outlets.upstreamHandshakeFailed(name, reason)
+    outlets.upstreamHandshakeFailed(
+      UpstreamHandshakeFailure(
+        upstream: name, server: "\(connection.address)",
+        serverName: connection.configuration.tls?.serverName ?? connection.host, reason: reason))
   }
 
   func noteDrained(_ connection: Connection) { drained.append(connection) }
@@ -331,6 +305,7 @@ final class WorkerLoop {
     case .ask(let question, let credential): ask(question, credential)
     case .wakeWaiters(let upstream): wakePeers(upstream)
     case .reportUpstream(let upstream, let change): outlets.upstreamChanged(upstream, change)
+    case .reportRefusal(let notice): outlets.tokenRefused(notice)
     case .drained: finishDrain()
     }
   }

@@ -89,7 +89,7 @@ func untilCancelled() async {
       askedOnce.yield(request.target)
       return SmallResponse(status: status, fields: [("Location", "/elsewhere")])
     }
-    #expect(await fetch("http://127.0.0.1:\(server.port)/keys") == .failure(.redirected(status)))
+    #expect(await fetch("http://127.0.0.1:\(server.port)/keys") == .failure(.redirected(status, to: "/elsewhere")))
     await server.stop()
     askedOnce.finish()
     let targets = await asked.reduce(into: []) { $0.append($1) }

@@ -64,7 +64,9 @@ import Testing
     "T24 A document that speaks for another issuer is not believed",
     arguments: ["https://idp.test", "https://IDP.test/", "https://evil.test/", ""])
   func otherIssuer(named: String) {
-    #expect(keysURL(document("https://idp.test/k", issuer: named)) == .failure(.issuerMismatch))
+    #expect(
+      keysURL(document("https://idp.test/k", issuer: named))
+        == .failure(.issuerMismatch(expected: "https://idp.test/", got: named)))
   }
 
   @Test("T25 An http URL of keys is refused, unless the issuer itself is on loopback or it is allowed")

@@ -70,7 +70,7 @@ private final class TestIssuer: Sendable {
     let run = Task { await registry.run() }
     await eventually { await registry.isReady }
     idp.put("/keys", SmallResponse(status: 302, fields: [("Location", "/evil")]))
-    #expect(await registry.requestRefresh(issuer: 0) == .failed(.fetch(.redirected(302))))
+    #expect(await registry.requestRefresh(issuer: 0) == .failed(.fetch(.redirected(302, to: "/evil"))))
     #expect(await registry.snapshot()[0].map(keyIDs) == ["a"])
     #expect(!idp.asked.withLock { $0.contains("/evil") })
     run.cancel()

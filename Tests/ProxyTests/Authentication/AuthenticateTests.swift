@@ -31,7 +31,10 @@ struct AuthenticateTests {
     let token = try issuer.token()
     let cases: [(String, Int, String, String)] = [
       (get(), 401, "token_missing", "Bearer realm=\"catraca\""),
-      (get("/", "Authorization: Basic eDp5"), 401, "token_missing", "Bearer realm=\"catraca\""),
+      (get("/", "Authorization: Basic eDp5"), 401, "scheme_not_bearer", "Bearer realm=\"catraca\""),
+      (get("/", "Authorization: \(token)"), 401, "scheme_not_bearer", "Bearer realm=\"catraca\""),
+      (get("/", "Authorization: Token \(token)"), 401, "scheme_not_bearer", "Bearer realm=\"catraca\""),
+      (get("/", "Authorization:"), 401, "token_missing", "Bearer realm=\"catraca\""),
       (get("/", "Authorization: Bearer"), 401, "token_missing", "Bearer realm=\"catraca\""),
       (
         get("/", "Authorization: Bearer x"), 401, "token_malformed", "Bearer realm=\"catraca\", error=\"invalid_token\""

@@ -28,6 +28,7 @@ final class Bench {
   private(set) var asked: [(question: Question, credential: [UInt8])] = []
   private(set) var isDrained = false
   private(set) var upstreamChanges: [UpstreamChange] = []
+  private(set) var refusalNotices: [RefusalNotice] = []
   /// Another worker of the same process.
   weak var peer: Bench?
   private var nanoseconds: Int64 = 5_000_000_000
@@ -177,6 +178,7 @@ final class Bench {
     case .ask(let question, let credential): asked.append((question, credential))
     case .wakeWaiters(let upstream): peer?.act { $0.wakeWaiters(upstream: upstream, at: now) }
     case .reportUpstream(_, let change): upstreamChanges.append(change)
+    case .reportRefusal(let notice): refusalNotices.append(notice)
     case .drained: isDrained = true
     case .connect(let connection, let address):
       let socket = FakeSocket(connection, self)

@@ -28,7 +28,8 @@ func makeSnapshot(bodyByteCount: Int = 1) throws -> Snapshot {
 
 func makeOutlets() -> WorkerOutlets {
   WorkerOutlets(
-    log: { _ in }, ask: { _, _, _ in }, upstreamHandshakeFailed: { _, _ in }, upstreamChanged: { _, _ in },
+    log: { _ in }, ask: { _, _, _ in }, upstreamHandshakeFailed: { _ in }, tokenRefused: { _ in },
+    upstreamChanged: { _, _ in },
     slotsShort: { _ in })
 }
 

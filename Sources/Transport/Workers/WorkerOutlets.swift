@@ -1,0 +1,47 @@
+// What a worker loop reports to the outside, which is the control plane.
+
+package import Proxy
+package import Tokens
+
+/// What a worker loop reports to the outside. All are called on the worker's loop and must not block.
+package struct WorkerOutlets: Sendable {
+  /// Access log lines, complete ones only.
+  package var log: @Sendable ([UInt8]) -> Void
+  /// Requests wait for an answer. `reply` takes it at any time, on any thread.
+  package var ask:
+    @Sendable (_ question: Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void
+  /// A server's handshake failed, at most once in ten seconds for each upstream.
+  package var upstreamHandshakeFailed: @Sendable (UpstreamHandshakeFailure) -> Void
+  /// A token was refused: once a minute at most for each reason and issuer.
+  package var tokenRefused: @Sendable (RefusalNotice) -> Void
+  /// A server's state has changed. Reported once, by whichever worker saw it first.
+  package var upstreamChanged: @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void
+  /// There is no room for another connection: reported once a minute at most.
+  package var slotsShort: @Sendable (SlotShortage) -> Void
+
+  package init(
+    log: @escaping @Sendable ([UInt8]) -> Void,
+    ask: @escaping @Sendable (Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void,
+    upstreamHandshakeFailed: @escaping @Sendable (UpstreamHandshakeFailure) -> Void,
+    tokenRefused: @escaping @Sendable (RefusalNotice) -> Void,
+    upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void,
+    slotsShort: @escaping @Sendable (SlotShortage) -> Void
+  ) {
+    self.log = log
+    self.ask = ask
+    self.upstreamHandshakeFailed = upstreamHandshakeFailed
+    self.tokenRefused = tokenRefused
+    self.upstreamChanged = upstreamChanged
+    self.slotsShort = slotsShort
+  }
+}
+
+/// A TLS handshake with a server that failed.
+package struct UpstreamHandshakeFailure: Sendable {
+  package var upstream: String
+  /// Its address.
+  package var server: String
+  /// What its certificate must be for.
+  package var serverName: String
+  package var reason: String
+}

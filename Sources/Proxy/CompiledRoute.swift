@@ -127,7 +127,7 @@ package final class CompiledRoute: Sendable {
   }
 
   private static func keptOddities(of route: Route) -> PathOddities {
-    let slash: PathOddities = route.encodedSlash == .keep ? .encodedSlash : []
+    let slash: PathOddities = route.encodedSlash == .keep ? [.encodedSlash, .twiceEncodedSlash] : []
     return route.isMerged ? slash : slash.union(.emptySegments)
   }
 }

@@ -99,6 +99,15 @@ enum PathRules {
     }
   }
 
+  /// Whether a route with the pattern takes only paths that have `%252F`, `%255C` or `%2525`.
+  static func hasTwiceEncodedSlash(_ pattern: PathPattern) -> Bool {
+    pattern.segments.contains { segment in
+      guard case .literal(let text) = segment else { return false }
+      let folded = text.lowercased()
+      return ["%252f", "%255c", "%2525"].contains(where: folded.contains)
+    }
+  }
+
   static func isParameterName(_ name: String) -> Bool {
     guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
     return name.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "_") }
@@ -166,6 +175,7 @@ enum PathRules {
     var target = NormalTarget()
     if let error = target.normalize(raw.span) { return .failure(error) }
     if target.oddities.contains(.encodedSlash), !maySlashBeEncoded { return .failure(.encodedSlash) }
+    if target.oddities.contains(.twiceEncodedSlash), !maySlashBeEncoded { return .failure(.doubleEncoding) }
     return .success(target.hasEncodedDelimiter ? target.plainPath.span.text() : target.bytes.span.text())
   }
 }

@@ -2,13 +2,17 @@
 
 extension Reading {
   func checkPathKeys(_ route: Route, section: Section) {
-    if let node = section["path"], route.encodedSlash == .refuse, !section.refused.contains("encoded_slash"),
-      PathRules.hasEncodedSlash(route.path)
-    {
-      error(
-        node.position,
-        "\(route.path.description.quoted) contains an encoded '/' or '\\', and such requests are refused: "
-          + "write encoded_slash: keep, or another path")
+    if let node = section["path"], route.encodedSlash == .refuse, !section.refused.contains("encoded_slash") {
+      let what =
+        PathRules.hasEncodedSlash(route.path)
+        ? "an encoded '/' or '\\'"
+        : PathRules.hasTwiceEncodedSlash(route.path) ? "a '/', '\\' or '%' that is encoded twice" : nil
+      if let what {
+        error(
+          node.position,
+          "\(route.path.description.quoted) contains \(what), and such requests are refused: "
+            + "write encoded_slash: keep, or another path")
+      }
     }
     if !route.isMerged { checkUnmerged(route, at: section.keyPosition("merge_slashes"), section) }
   }

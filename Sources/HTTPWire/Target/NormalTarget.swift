@@ -114,6 +114,7 @@ package struct NormalTarget: ~Copyable {
   private mutating func note(_ encoded: SegmentWriter.Encoded) {
     if encoded.contains(.delimiter) { hasEncodedDelimiter = true }
     if encoded.contains(.slash) { oddities.insert(.encodedSlash) }
+    if encoded.contains(.twiceEncodedSlash) { oddities.insert(.twiceEncodedSlash) }
   }
 
   /// Reads the segment behind the slash at `index` and leaves `index` at the next slash or the path's end.

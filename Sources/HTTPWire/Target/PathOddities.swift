@@ -11,4 +11,7 @@ package struct PathOddities: OptionSet, Sendable {
   package static let emptySegments = PathOddities(rawValue: 2)
   /// `%2F` or `%5C`, which the normal form keeps as bytes of their segments.
   package static let encodedSlash = PathOddities(rawValue: 4)
+  /// `%252F`, `%255C` or `%2525`, which the normal form keeps as bytes of their segments: to a server that decodes
+  /// twice they are a slash.
+  package static let twiceEncodedSlash = PathOddities(rawValue: 8)
 }

@@ -16,6 +16,8 @@ struct SegmentWriter {
     static let percent = Encoded(rawValue: 2)
     /// A slash, or a backslash, which some servers read as one.
     static let slash = Encoded(rawValue: 4)
+    /// What is `%2F`, `%5C` or `%25` once it is decoded.
+    static let twiceEncodedSlash = Encoded(rawValue: 8)
   }
 
   /// Where the segment begins in the bytes written.
@@ -110,40 +112,44 @@ struct SegmentWriter {
 
   /// Whether a server that decodes the segment would read another way through the path.
   @inline(__always)
-  private func structureError(_ bytes: Span<UInt8>) -> TargetError? {
+  private mutating func structureError(_ bytes: Span<UInt8>) -> TargetError? {
     encoded.isDisjoint(with: [.percent, .slash]) ? nil : encodedStructureError(bytes)
   }
 
-  private func encodedStructureError(_ bytes: Span<UInt8>) -> TargetError? {
+  private mutating func encodedStructureError(_ bytes: Span<UInt8>) -> TargetError? {
     if encoded.contains(.percent), let error = doubleEncodingError(bytes) { return error }
-    return encoded.contains(.slash) && hasDotsBesideSlash(bytes) ? .encodedSlash : nil
+    if encoded.isDisjoint(with: [.slash, .twiceEncodedSlash]) || !hasDotsBesideSlash(bytes) { return nil }
+    return encoded.contains(.slash) ? .encodedSlash : .doubleEncoding
   }
 
   /// Whether `.` or `..` is between encoded slashes, so that a server that decodes them goes another way.
   private func hasDotsBesideSlash(_ bytes: Span<UInt8>) -> Bool {
     var part = start
-    for index in start..<bytes.count where isEncodedSlash(bytes, at: index) {
+    for index in start..<bytes.count {
+      guard let count = encodedSlashCount(bytes, at: index) else { continue }
       if isDotSegmentTwiceDecoded(bytes, part..<index) { return true }
-      part = index + 3
+      part = index + count
     }
     return isDotSegmentTwiceDecoded(bytes, part..<bytes.count)
   }
 
-  private func isEncodedSlash(_ bytes: Span<UInt8>, at index: Int) -> Bool {
-    guard index + 2 < bytes.count, bytes[index] == 0x25 else { return false }
-    let byte = hexadecimalByte(bytes, at: index + 1)
-    return byte == 0x2F || byte == 0x5C
+  /// How many bytes an encoded slash has that begins here, encoded once or twice.
+  private func encodedSlashCount(_ bytes: Span<UInt8>, at index: Int) -> Int? {
+    guard index + 2 < bytes.count, bytes[index] == 0x25 else { return nil }
+    let once = hexadecimalByte(bytes, at: index + 1)
+    if once == 0x2F || once == 0x5C { return 3 }
+    let twice = twiceEncodedByte(bytes, at: index)
+    return twice == 0x2F || twice == 0x5C ? 5 : nil
   }
 
   /// Whether a server that decodes twice would read another path. Asked of what was written, so that digits which came
   /// encoded count as well.
-  private func doubleEncodingError(_ bytes: Span<UInt8>) -> TargetError? {
+  private mutating func doubleEncodingError(_ bytes: Span<UInt8>) -> TargetError? {
     var index = start
     while index < bytes.count {
-      if let byte = twiceEncodedByte(bytes, at: index),
-        byte < 0x20 || byte == 0x7F || byte == 0x25 || byte == 0x2F || byte == 0x5C
-      {
-        return .doubleEncoding
+      if let byte = twiceEncodedByte(bytes, at: index) {
+        if byte < 0x20 || byte == 0x7F { return .doubleEncoding }
+        if byte == 0x25 || byte == 0x2F || byte == 0x5C { encoded.insert(.twiceEncodedSlash) }
       }
       index += 1
     }

@@ -35,8 +35,8 @@ extension TargetError {
         400, .internal,
         """
         `%25` with what would become `/`, `\\`, `%`, a control, `.` or `..` as a segment if it were decoded once more: \
-        `%252F`, `%252E%252E`. `My%2520File.txt` passes.
-        """, advice: "Look for code that encodes the path twice.")
+        `%252F`, `%252E%252E`. `My%2520File.txt` passes. With `encoded_slash: keep`, `%252F`, `%255C` and `%2525` do too.
+        """, advice: "Look for code that encodes the path twice, or write `encoded_slash: keep` on the route.")
     case .aboveRoot:
       .init(
         400, .internal, "`..` with nothing left to go up from.", advice: "Send the path that is meant, without `..`.")

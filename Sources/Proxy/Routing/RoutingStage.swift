@@ -26,10 +26,9 @@ extension Exchange {
       if let refusal = request.checkHandshake(found) { return .refuse(refusal) }
       return .next
     case .notFound:
-      return .refuse(
-        request.target.oddities.contains(.encodedSlash) ? .target(.encodedSlash) : .gateway(.routeNotFound))
+      return .refuse(request.target.oddities.slashError.map(Refusal.target) ?? .gateway(.routeNotFound))
     case .methodNotAllowed:
-      if request.target.oddities.contains(.encodedSlash) { return .refuse(.target(.encodedSlash)) }
+      if let error = request.target.oddities.slashError { return .refuse(.target(error)) }
       if let cors = corsOfMissedRoute { cors.writeOriginFields(for: request.head, into: &answer.addedLines) }
       return .refuse(.gateway(.methodNotAllowed))
     }
@@ -63,7 +62,7 @@ extension Exchange {
   /// Refuses what the route does not keep. Nil where it keeps all of it.
   private func refuseOddPath(_ found: CompiledRoute) -> StageOutcome? {
     let refused = request.target.oddities.subtracting(found.keptOddities)
-    if refused.contains(.encodedSlash) { return .refuse(.target(.encodedSlash)) }
+    if let error = refused.slashError { return .refuse(.target(error)) }
     if !request.target.oddities.contains(.emptySegments) || !found.keptOddities.contains(.emptySegments) {
       return refused.isEmpty ? nil : refuseAlteredPath()
     }
@@ -84,4 +83,11 @@ extension Exchange {
 
   /// The client's address: the one that a trusted peer names, or its own. Nil where it cannot be known.
   var clientAddress: PeerAddress? { request.peer.address(of: downstream?.client) }
+}
+
+extension PathOddities {
+  /// Why a path with slashes that are encoded is refused. Nil where there are none.
+  fileprivate var slashError: TargetError? {
+    contains(.encodedSlash) ? .encodedSlash : contains(.twiceEncodedSlash) ? .doubleEncoding : nil
+  }
 }

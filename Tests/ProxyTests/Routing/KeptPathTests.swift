@@ -50,7 +50,8 @@ struct KeptPathTests {
       ("/projects/group%2Frepo/issues", "/projects/group%2Frepo/issues"),
       ("/projects/group%2frepo/a%5cb?x=%2f", "/projects/group%2Frepo/a%5Cb?x=%2f"),
       ("/projects/%2F%2F/", "/projects/%2F%2F/"), ("/queues/%2f/q1", "/%2F/q1"), ("/queues/%2f", "/%2F"),
-      ("/moved/a%2fb", "308 /projects/a%2Fb/x"),
+      ("/moved/a%2fb", "308 /projects/a%2Fb/x"), ("/projects/a%252fb.ics/x", "/projects/a%252fb.ics/x"),
+      ("/projects/100%2525de/b%255c%2F", "/projects/100%2525de/b%255c%2F"),
     ] {
       #expect(try outcome(target, on: bench) == sent, "\(target)")
     }
@@ -70,6 +71,11 @@ struct KeptPathTests {
     ] {
       for method in ["GET", "PUT", "OPTIONS"] {
         #expect(try outcome(target, method: method, on: bench) == "400 path_encoded_slash", "\(method) \(target)")
+      }
+    }
+    for target in ["/a%252Fb", "/p/a%255cb", "/projects/..%252Fa/x", "/projects/a%252f%252e/x", "/p//100%2525"] {
+      for method in ["GET", "PUT", "OPTIONS"] {
+        #expect(try outcome(target, method: method, on: bench) == "400 path_double_encoded", "\(method) \(target)")
       }
     }
     let closed = try Bench("routes: [{ path: /a, methods: [GET], auth: public, encoded_slash: keep, upstream: app }]")

@@ -78,6 +78,9 @@ package final class Counters {
     values.authentications.add(1, for: CounterKey.pack(route, issuer, result.number))
   }
 
+  /// One request that the gateway refused.
+  func noteRefusal(_ entry: LastRefusals.Entry) { values.lastRefusals.note(entry) }
+
   package func countTokenCache(isHit: Bool) {
     if isHit { values.tokenCacheHits &+= 1 } else { values.tokenCacheMisses &+= 1 }
   }

@@ -59,6 +59,7 @@ extension RunningGateway {
       uptimeSeconds: ContinuousClock.now.duration(to: startedAt).components.seconds * -1,
       requests: traffic.requests, serverErrors: traffic.serverErrors, listeners: traffic.listeners,
       routes: traffic.routes, latencyBoundsMs: traffic.latencyBounds, refusals: traffic.refusals,
+      lastRefusals: counters.lastRefusals.entries.map { RefusalStatus($0, snapshot.counterNames.routes) },
       upstreams: upstreams, issuers: issuers,
       certificates: certificates.map { CertificateStatus($0, at: Int64(Date.now.timeIntervalSince1970)) },
       tokenCache: TokenCacheStatus(hits: counters.tokenCacheHits, misses: counters.tokenCacheMisses),
@@ -88,11 +89,30 @@ private struct StatusDocument: Encodable {
   /// Of `latency_counts`, inclusive. One more count is of what took longer.
   var latencyBoundsMs: [Double]
   var refusals: [String: UInt64]
+  /// The newest first.
+  var lastRefusals: [RefusalStatus]
   var upstreams: [UpstreamStatus]
   var issuers: [IssuerStatus]
   var certificates: [CertificateStatus]
   var tokenCache: TokenCacheStatus
   var history: HistoryStatus
+}
+
+private struct RefusalStatus: Encodable {
+  var at: String
+  var code: String
+  var status: Int
+  /// Nil when none took the request.
+  var route: String?
+  var requestId: String
+
+  init(_ entry: LastRefusals.Entry, _ routes: [String]) {
+    at = Date(timeIntervalSince1970: Double(entry.unixMilliseconds) / 1000).formatted(.iso8601)
+    code = entry.refusal.code
+    status = entry.refusal.status
+    route = entry.route.flatMap { routes.indices.contains($0) ? routes[$0] : nil }
+    requestId = entry.requestID
+  }
 }
 
 private struct CertificateStatus: Encodable {

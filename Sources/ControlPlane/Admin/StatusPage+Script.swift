@@ -155,6 +155,11 @@ extension StatusPage {
         reason, perSecond(seconds ? Math.max(0, number - (old.refusals[reason] || 0)) / seconds : 0), count(number)]));
     }
 
+    function showLastRefusals(data) {
+      fill("last", data.last_refusals.map(each =>
+        [each.request_id, each.code, [String(each.status), "number"], each.route || "–", each.at]));
+    }
+
     function showCertificates(data) {
       fill("certificates", data.certificates.map(each => [each.name, each.listener, each.key,
         [count(each.days_left), each.days_left < 7 ? "bad" : each.days_left < 21 ? "warn" : "good"], each.expires]));
@@ -197,6 +202,7 @@ extension StatusPage {
       showServers(data);
       showIssuers(data);
       showRefusals(data, rated.data, seconds);
+      showLastRefusals(data);
       showCertificates(data);
       showConfiguration(data);
       showHistory(data.history);

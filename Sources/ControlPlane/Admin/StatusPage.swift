@@ -98,6 +98,13 @@ enum StatusPage {
         <table id="refusals"><thead><tr><th scope="col">Reason</th><th scope="col">a second</th>
           <th scope="col">in all</th></tr></thead><tbody></tbody></table>
       </section>
+      <section aria-labelledby="last-title">
+        <h2 id="last-title">Last refusals</h2>
+        <p id="last-empty" class="note">Nothing was refused.</p>
+        <table id="last"><thead><tr><th scope="col">Request id</th><th scope="col">Reason</th>
+          <th scope="col">Status</th><th scope="col">Route</th><th scope="col">Time</th></tr></thead>
+          <tbody></tbody></table>
+      </section>
       <section aria-labelledby="certificates-title">
         <h2 id="certificates-title">Certificates</h2>
         <p id="certificates-empty" class="note">No listener has TLS.</p>

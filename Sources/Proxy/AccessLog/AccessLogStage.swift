@@ -26,10 +26,13 @@ extension Exchange {
 
   /// Tokens that were refused are counted by issuer and route already.
   private func countRefusal() {
-    switch answer.refusal {
-    case nil, .token: break
-    case .some(let refusal): worker.counters.countError(refusal)
-    }
+    guard let refusal = answer.refusal else { return }
+    if case .token = refusal {} else { worker.counters.countError(refusal) }
+    request.ensureID(by: snapshot, from: &worker.randomIdentifiers)
+    worker.counters.noteRefusal(
+      LastRefusals.Entry(
+        unixMilliseconds: times.startedUnixMilliseconds, refusal: refusal, route: route?.counterID,
+        requestID: request.id.text()))
   }
 
   /// What the client got. 499 (as nginx has it) when it was gone before anything was sent.

@@ -80,6 +80,7 @@ package struct CountersSnapshot: Sendable, Equatable {
   var rateLimited: [UInt64] = []
   var rateLimitedDry: [UInt64] = []
   var rateLimitEvictions: [UInt64] = []
+  package internal(set) var lastRefusals = LastRefusals()
   package internal(set) var errors: [String: UInt64] = [:]
   /// TLS handshakes of clients by their outcome.
   package internal(set) var handshakes: [String: UInt64] = [:]
@@ -113,6 +114,7 @@ package struct CountersSnapshot: Sendable, Equatable {
     Self.add(other.rateLimited, to: &rateLimited)
     Self.add(other.rateLimitedDry, to: &rateLimitedDry)
     Self.add(other.rateLimitEvictions, to: &rateLimitEvictions)
+    lastRefusals.merge(other.lastRefusals)
     errors.merge(other.errors) { $0 &+ $1 }
     handshakes.merge(other.handshakes) { $0 &+ $1 }
   }

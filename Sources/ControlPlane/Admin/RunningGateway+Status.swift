@@ -60,7 +60,7 @@ extension RunningGateway {
       requests: traffic.requests, serverErrors: traffic.serverErrors, listeners: traffic.listeners,
       routes: traffic.routes, latencyBoundsMs: traffic.latencyBounds, refusals: traffic.refusals,
       lastRefusals: counters.lastRefusals.entries.map { RefusalStatus($0, snapshot.counterNames.routes) },
-      upstreams: upstreams, issuers: issuers,
+      messages: notices.last.map(MessageStatus.init), upstreams: upstreams, issuers: issuers,
       certificates: certificates.map { CertificateStatus($0, at: Int64(Date.now.timeIntervalSince1970)) },
       tokenCache: TokenCacheStatus(hits: counters.tokenCacheHits, misses: counters.tokenCacheMisses),
       history: HistoryStatus(
@@ -91,6 +91,8 @@ private struct StatusDocument: Encodable {
   var refusals: [String: UInt64]
   /// The newest first.
   var lastRefusals: [RefusalStatus]
+  /// What went wrong lately, each kind at most once a minute. The newest first.
+  var messages: [MessageStatus]
   var upstreams: [UpstreamStatus]
   var issuers: [IssuerStatus]
   var certificates: [CertificateStatus]
@@ -112,6 +114,20 @@ private struct RefusalStatus: Encodable {
     status = entry.refusal.status
     route = entry.route.flatMap { routes.indices.contains($0) ? routes[$0] : nil }
     requestId = entry.requestID
+  }
+}
+
+private struct MessageStatus: Encodable {
+  var at: String
+  var kind: String
+  var text: String
+  var requestId: String?
+
+  init(_ notice: Notice) {
+    at = Date(timeIntervalSince1970: Double(notice.time) / 1000).formatted(.iso8601)
+    kind = notice.kind
+    text = notice.sentence
+    requestId = notice.requestID
   }
 }
 

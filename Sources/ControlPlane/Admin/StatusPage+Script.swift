@@ -158,6 +158,7 @@ extension StatusPage {
     function showLastRefusals(data) {
       fill("last", data.last_refusals.map(each =>
         [each.request_id, each.code, [String(each.status), "number"], each.route || "–", each.at]));
+      fill("messages", data.messages.map(each => [each.kind, each.text, each.request_id || "–", each.at]));
     }
 
     function showCertificates(data) {

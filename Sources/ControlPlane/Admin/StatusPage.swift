@@ -105,6 +105,12 @@ enum StatusPage {
           <th scope="col">Status</th><th scope="col">Route</th><th scope="col">Time</th></tr></thead>
           <tbody></tbody></table>
       </section>
+      <section aria-labelledby="messages-title">
+        <h2 id="messages-title">Messages</h2>
+        <p id="messages-empty" class="note">Nothing went wrong.</p>
+        <table id="messages"><thead><tr><th scope="col">Kind</th><th scope="col">What</th>
+          <th scope="col">Request id</th><th scope="col">Time</th></tr></thead><tbody></tbody></table>
+      </section>
       <section aria-labelledby="certificates-title">
         <h2 id="certificates-title">Certificates</h2>
         <p id="certificates-empty" class="note">No listener has TLS.</p>

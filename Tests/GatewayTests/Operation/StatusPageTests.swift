@@ -98,6 +98,9 @@ struct StatusPageTests {
     let logged = try await gateway.waitForAccessLog(containing: "\"reason\":\"token_missing\"")
     let id = try #require(last[0]["request_id"] as? String)
     #expect(logged.contains("\"request_id\":\"\(id)\""))
+    let messages = try #require(document["messages"] as? [[String: Any]])
+    let keys = messages.first { $0["kind"] as? String == "keys" }
+    #expect((keys?["text"] as? String)?.hasPrefix("keys cannot be loaded: issuer login") == true, "\(messages)")
     let history = try #require(document["history"] as? [String: Any])
     #expect(history["interval_seconds"] as? Int == 5)
     #expect(history["requests_per_second"] is [Double])

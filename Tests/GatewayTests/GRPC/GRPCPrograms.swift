@@ -65,10 +65,12 @@ enum GRPCPrograms {
         os._exit(1)
     def wait(request, context):
         ended = threading.Event()
-        context.add_callback(ended.set)
+        def end():
+            print("ended " + request.decode(), flush=True)
+            ended.set()
+        context.add_callback(end)
         yield b"begun"
         ended.wait()
-        print("ended " + request.decode(), flush=True)
     def sum_up(requests, context):
         count = size = 0
         for request in requests:

@@ -16,7 +16,7 @@ TEST_FLAGS = --disable-xctest --skip-build --experimental-maximum-parallelizatio
 BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm \
-  valgrind binutils
+  valgrind binutils git wget
 
 .PHONY: help demo build release test lint format docs fuzz bench guard clean swift-is-there build-packages demo-packages test-packages
 
@@ -48,7 +48,12 @@ release: build-packages
 	$(SWIFT) build $(RELEASE_FLAGS) --product catraca
 
 test: test-packages lint
-	$(SWIFT) test $(TEST_FLAGS)
+	@# What failed is printed once more at the end: between the lines of 1,700 tests nobody finds it.
+	@echo '$(SWIFT) test $(TEST_FLAGS)'; \
+	{ $(SWIFT) test $(TEST_FLAGS); echo $$? > .build/test-status; } 2>&1 | tee .build/test-log; \
+	status=$$(cat .build/test-status); \
+	test "$$status" = 0 || { echo; echo 'What failed:'; grep -A 3 'recorded an issue' .build/test-log | head -n 200; }; \
+	exit $$status
 
 lint: build-packages
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Fuzzing

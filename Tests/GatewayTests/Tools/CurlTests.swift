@@ -99,7 +99,7 @@ struct CurlTests {
     #expect(line.contains("\"status\":403"))
   }
 
-  @Test("curl and wget send a token as a password, or as a user name")
+  @Test("curl and wget send a token as a password, or as a user name", .needs("wget"))
   func basic() async throws {
     let key = try TestKey(.es256)
     let door = try await TokenDoor.start(

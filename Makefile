@@ -45,6 +45,9 @@ build: build-packages
 	$(SWIFT) build $(BUILD_FLAGS) --product catraca
 
 release: build-packages
+	@# `catraca version` prints both. COMMIT is for builds without the repository, such as that of the image.
+	CATRACA_COMMIT="$(or $(COMMIT),$$(git describe --always --dirty 2> /dev/null))" \
+	CATRACA_SWIFT="$$($(SWIFT) --version 2> /dev/null | sed -n 's/.*Swift version \([0-9.]*\).*/\1/p')" \
 	$(SWIFT) build $(RELEASE_FLAGS) --product catraca
 
 test: test-packages lint

@@ -27,6 +27,11 @@ let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
+// `make release` says which commit it builds, and with which Swift.
+let buildFacts = ["CATRACA_COMMIT", "CATRACA_SWIFT"].map {
+  CSetting.define($0, to: "\"\(Context.environment[$0] ?? "")\"")
+}
+
 // What each target may import. `make lint` builds with the check that enforces it.
 let package = Package(
   name: "catraca",
@@ -42,6 +47,7 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .target(name: "CBuild", cSettings: buildFacts),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
     .target(name: "Bytes", swiftSettings: hotSettings),
@@ -75,8 +81,9 @@ let package = Package(
     .executableTarget(
       name: "catraca",
       dependencies: [
-        "Bytes", "JSON", "Cryptography", "TLS", "Tokens", "Configuration", "Transport", "ControlPlane", "Demo", nioCore,
-        nioPosix, argumentParser, logging, unixSignals,
+        "CBuild", "Bytes", "JSON", "Compression", "Cryptography", "HTTP2", "TLS", "Tokens", "Configuration",
+        "Transport",
+        "ControlPlane", "Demo", nioCore, nioPosix, argumentParser, logging, unixSignals,
       ], swiftSettings: settings),
     // Writes the generated parts of the documents.
     .executableTarget(

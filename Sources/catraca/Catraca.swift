@@ -8,7 +8,7 @@ struct Catraca: AsyncParsableCommand {
     commandName: "catraca",
     abstract: "An API gateway that verifies tokens at the edge.",
     version: version,
-    subcommands: [Run.self, Check.self, Schema.self, Demo.self, Token.self])
+    subcommands: [Run.self, Check.self, Health.self, Schema.self, Demo.self, Token.self, Version.self])
 
   static let version = "0.1.0"
 

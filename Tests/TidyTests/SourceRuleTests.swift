@@ -82,6 +82,7 @@ struct SourceRuleTests {
     "Sources/Transport/System/SystemError.swift",
     "Sources/Transport/System/WorkerThread.swift",
     "Sources/catraca/Commands/Run.swift",
+    "Sources/catraca/Commands/Version.swift",
     "Sources/catraca/Token/KeyFile.swift",
   ]
 

@@ -35,7 +35,7 @@ struct Check: ParsableCommand {
       isGood = isGood && !hasErrors && !(strict && !checked.findings.isEmpty)
       try write(checked)
       guard format == .text, !hasErrors, let count = checked.routeCount else { continue }
-      try output("\(checked.file): ok, \(count) \(count == 1 ? "route" : "routes")\n")
+      try writeOutputOrExit("\(checked.file): ok, \(count) \(count == 1 ? "route" : "routes")\n")
     }
     if !isGood { throw ExitCode(1) }
   }
@@ -70,8 +70,8 @@ struct Check: ParsableCommand {
         if linesFile != finding.file { lines = Self.lines(of: finding.file) }
         linesFile = finding.file
         if let excerpt = Excerpt.text(of: finding.position, in: lines) { printError(excerpt) }
-      case .json: try output(FindingText.json(finding) + "\n")
-      case .github: try output(FindingText.annotation(finding) + "\n")
+      case .json: try writeOutputOrExit(FindingText.json(finding) + "\n")
+      case .github: try writeOutputOrExit(FindingText.annotation(finding) + "\n")
       }
     }
   }
@@ -80,14 +80,5 @@ struct Check: ParsableCommand {
   private static func lines(of file: String) -> [Substring] {
     let text = (try? readWholeFile(file)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     return text.split(separator: "\n", omittingEmptySubsequences: false)
-  }
-
-  private func output(_ text: String) throws {
-    do {
-      try writeOutput(text)
-    } catch {
-      printError("catraca: \(error)")
-      throw ExitCode(1)
-    }
   }
 }

@@ -1,6 +1,7 @@
 // What a command was asked for, on standard output. A full disk or a pipe that nobody reads is an error and not a
 // success.
 
+import ArgumentParser
 import Foundation
 
 /// Writes all of the text, or says why it cannot be written.
@@ -9,6 +10,16 @@ func writeOutput(_ text: String) throws {
     try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
   } catch {
     throw TokenError("standard output cannot be written: \(reason(of: error))")
+  }
+}
+
+/// The same, for commands that end with status 1 when it fails.
+func writeOutputOrExit(_ text: String) throws {
+  do {
+    try writeOutput(text)
+  } catch {
+    printError("catraca: \(error)")
+    throw ExitCode(1)
   }
 }
 

@@ -8,11 +8,6 @@ struct Schema: ParsableCommand {
     abstract: "Print the JSON Schema of the configuration file, for editors.")
 
   func run() throws {
-    do {
-      try writeOutput(ConfigurationSchema.text)
-    } catch {
-      printError("catraca: \(error)")
-      throw ExitCode(1)
-    }
+    try writeOutputOrExit(ConfigurationSchema.text)
   }
 }

@@ -1,0 +1,16 @@
+// Which libraries of compression this process has loaded.
+
+internal import CBrotli
+internal import CZlib
+
+package enum CompressionLibraries {
+  package static var zlib: String {
+    // SAFETY: a string of the library that lives as long as the process.
+    unsafe String(cString: zlibVersion())
+  }
+
+  package static var brotli: String {
+    let number = BrotliEncoderVersion()
+    return "\(number >> 24).\(number >> 12 & 0xFFF).\(number & 0xFFF)"
+  }
+}

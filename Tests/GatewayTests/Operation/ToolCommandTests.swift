@@ -1,0 +1,62 @@
+// `catraca health` and `catraca version`: what containers and people ask of the program beside the gateway.
+
+import TestSupport
+import Testing
+
+@Suite("Health and version")
+struct ToolCommandTests {
+  private static let listener = "listeners: [{ address: \"127.0.0.1:0\" }]\n"
+  private static let route = "routes: [{ path: /, auth: public, respond: { status: 200 } }]\n"
+
+  private func health(_ arguments: String..., files: [String: String] = [:]) async throws -> (
+    status: Int32, standardOutput: String, standardError: String
+  ) {
+    try await GatewayProcess.run(["health"] + arguments, files: files)
+  }
+
+  @Test("A gateway that is ready is healthy, found by its file or by its address")
+  func ready() async throws {
+    let gateway = try await GatewayProcess.start(Self.route)
+    let address = "127.0.0.1:\(gateway.adminPort)"
+    #expect(try await health("--address", address).status == 0)
+    let file = "admin: { address: \"\(address)\", token: \"file:/none\" }\n" + Self.listener + Self.route
+    let ran = try await health("a.conf", files: ["a.conf": file])
+    #expect(ran.status == 0, "\(ran.standardError)")
+    #expect(ran.standardOutput == "ready\n")
+  }
+
+  @Test("One without keys lives and is not ready")
+  func alive() async throws {
+    let gateway = try await GatewayProcess.start(
+      """
+      issuers: { login: { issuer: "https://login.example.test", audiences: [api], jwks: "http://127.0.0.1:\(try closedPort())/" } }
+      routes: [{ path: /, auth: login, respond: { status: 200 } }]
+      """)
+    let address = "127.0.0.1:\(gateway.adminPort)"
+    let ran = try await health("--address", address)
+    #expect(ran.status == 1)
+    #expect(ran.standardError.contains("http://\(address)/readyz: status(503)"), "\(ran.standardError)")
+    #expect(try await health("--live", "--address", address).status == 0)
+  }
+
+  @Test("Nobody at the address, a file that is missing, and one without admin are not healthy")
+  func absent() async throws {
+    let gone = try await health("--address", "127.0.0.1:\(try closedPort())")
+    #expect(gone.status == 1)
+    #expect(gone.standardError.contains("Connection refused"), "\(gone.standardError)")
+    #expect(try await health("none.conf").status == 1)
+    let off = try await health("a.conf", files: ["a.conf": "admin: off\n" + Self.listener + Self.route])
+    #expect(off.status == 1)
+    #expect(off.standardError == "catraca: a.conf: 'admin' is off, so nobody can be asked\n")
+    #expect(try await health("--timeout", "0").status == 64)
+  }
+
+  @Test("The version names what was built, and the libraries that are loaded")
+  func version() async throws {
+    let ran = try await GatewayProcess.run(["version"])
+    #expect(ran.status == 0)
+    let names = ran.standardOutput.split(separator: "\n").map { $0.prefix { $0 != " " } }
+    #expect(names == ["catraca", "commit", "Swift", "architecture", "OpenSSL", "nghttp2", "zlib", "Brotli"])
+    #expect(ran.standardOutput.contains("OpenSSL       3."), "\(ran.standardOutput)")
+  }
+}

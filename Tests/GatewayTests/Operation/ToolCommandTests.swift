@@ -22,7 +22,7 @@ struct ToolCommandTests {
     let file = "admin: { address: \"\(address)\", token: \"file:/none\" }\n" + Self.listener + Self.route
     let ran = try await health("a.conf", files: ["a.conf": file])
     #expect(ran.status == 0, "\(ran.standardError)")
-    #expect(ran.standardOutput == "ready\n")
+    #expect(ran.standardOutput == "ready")
   }
 
   @Test("One without keys lives and is not ready")
@@ -47,7 +47,7 @@ struct ToolCommandTests {
     #expect(try await health("none.conf").status == 1)
     let off = try await health("a.conf", files: ["a.conf": "admin: off\n" + Self.listener + Self.route])
     #expect(off.status == 1)
-    #expect(off.standardError == "catraca: a.conf: 'admin' is off, so nobody can be asked\n")
+    #expect(off.standardError == "catraca: a.conf: 'admin' is off, so nobody can be asked")
     #expect(try await health("--timeout", "0").status == 64)
   }
 

@@ -18,7 +18,7 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm \
   valgrind binutils git wget
 
-.PHONY: help demo build release test lint format docs fuzz bench guard clean swift-is-there build-packages demo-packages test-packages
+.PHONY: help demo build release test lint format docs fuzz bench guard lint-deploy clean swift-is-there build-packages demo-packages test-packages
 
 help:
 	@echo 'make demo     build, and run an issuer, an upstream and the gateway on loopback, with curl lines to paste'
@@ -31,6 +31,7 @@ help:
 	@echo 'make fuzz     run the fuzzers one after the other (TARGET=request-heads for one, TIME=600 for seconds)'
 	@echo 'make bench    measure beside nginx, HAProxy, h2o, Caddy and Envoy on this machine; CASE=plain for one case'
 	@echo 'make guard    count the instructions of fixed exchanges, and fail if they are more than before'
+	@echo 'make lint-deploy  check what docker/ holds: manifests, Dockerfile, Compose file (CATRACA=... names the binary)'
 	@echo 'make clean    remove what was built'
 	@echo
 	@echo 'System packages that are missing are installed with apt-get, as root or through sudo:'
@@ -82,6 +83,10 @@ guard: release
 	@$(call install,valgrind binutils nginx openssl python3 nghttp2-client)
 	@# WRITE=1 writes the counts down instead of judging them by what is written.
 	PYTHONDONTWRITEBYTECODE=1 python3 Benchmarks/harness/guard.py $(if $(WRITE),--write)
+
+lint-deploy:
+	@python3 -c 'import ensurepip' 2> /dev/null || { $(call install,python3 python3-venv); }
+	.ci/lint-deploy
 
 clean:
 	rm -rf .build .build-fuzz

@@ -12,13 +12,15 @@ RELEASE_FLAGS = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=u
 TEST_WIDTH = 8
 TEST_FLAGS = --disable-xctest --skip-build --experimental-maximum-parallelization-width $(TEST_WIDTH)
 
+PREFIX ?= /usr/local
+
 # What building needs, and what the tests run besides.
 BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm \
   valgrind binutils git wget
 
-.PHONY: help demo build release test lint format docs fuzz bench guard lint-deploy clean swift-is-there build-packages demo-packages test-packages
+.PHONY: help demo build release test lint format docs fuzz bench guard lint-deploy clean image deb tarball install swift-is-there build-packages demo-packages test-packages
 
 help:
 	@echo 'make demo     build, and run an issuer, an upstream and the gateway on loopback, with curl lines to paste'
@@ -27,6 +29,10 @@ help:
 	@echo 'make test     lint, build and run all tests'
 	@echo 'make lint     check the formatting, warnings and imports'
 	@echo 'make format   format the source'
+	@echo 'make image    build the container image docker/Dockerfile, with docker, podman or buildah'
+	@echo 'make deb      make a package for Debian and Ubuntu, in .build/packages'
+	@echo 'make tarball  make an archive of the program with its manual, in .build/packages'
+	@echo 'make install  install into PREFIX (/usr/local), below DESTDIR'
 	@echo 'make docs     write the generated parts of the documents'
 	@echo 'make fuzz     run the fuzzers one after the other (TARGET=request-heads for one, TIME=600 for seconds)'
 	@echo 'make bench    measure beside nginx, HAProxy, h2o, Caddy and Envoy on this machine; CASE=plain for one case'
@@ -50,6 +56,21 @@ release: build-packages
 	CATRACA_COMMIT="$(or $(COMMIT),$$(git describe --always --dirty 2> /dev/null))" \
 	CATRACA_SWIFT="$$($(SWIFT) --version 2> /dev/null | sed -n 's/.*Swift version \([0-9.]*\).*/\1/p')" \
 	$(SWIFT) build $(RELEASE_FLAGS) --product catraca
+
+image:
+	.ci/image
+
+deb: release
+	@$(call install,binutils dpkg-dev)
+	docker/package/build deb .build/packages
+
+tarball: release
+	@$(call install,binutils)
+	docker/package/build tarball .build/packages
+
+install: release
+	@$(call install,binutils)
+	docker/package/build install $(PREFIX)
 
 test: test-packages lint
 	@# What failed is printed once more at the end: between the lines of 1,700 tests nobody finds it.
@@ -124,6 +145,7 @@ for package in $(1); do \
     libssl-dev) pkg-config --exists 'openssl >= 3' 2> /dev/null ;; \
     ca-certificates) test -e /etc/ssl/certs ;; \
     nghttp2-client) command -v h2load > /dev/null ;; \
+    dpkg-dev) command -v dpkg-shlibdeps > /dev/null ;; \
     binutils) command -v strip > /dev/null ;; \
     apache2-bin) PATH="$$PATH:/usr/sbin" command -v apache2 > /dev/null ;; \
     dnsmasq-base) PATH="$$PATH:/usr/sbin" command -v dnsmasq > /dev/null ;; \

@@ -18,6 +18,11 @@ final class ContextHandle {
     ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:\
     ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305
     """
+  /// For clients of TLS 1.2 that know no authenticated encryption. Behind all others, and with forward secrecy too.
+  private static let oldCiphers = """
+    ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:\
+    ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA
+    """
   private static let suites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
   private static let groups = "X25519:P-256:P-384:P-521"
   private static let signatures = """
@@ -25,7 +30,7 @@ final class ContextHandle {
     rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512
     """
 
-  init(isServer: Bool, minimumVersion: TLSVersion) throws(TLSError) {
+  init(isServer: Bool, minimumVersion: TLSVersion, acceptsOldCiphers: Bool = false) throws(TLSError) {
     ERR_clear_error()
     // SAFETY: the method tables are static.
     guard let pointer = unsafe SSL_CTX_new(isServer ? TLS_server_method() : TLS_client_method()) else {
@@ -41,8 +46,9 @@ final class ContextHandle {
     let mode = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
     _ = unsafe SSL_CTX_ctrl(pointer, SSL_CTRL_MODE, Int(mode), nil)
     let version = Int(minimumVersion == .tls13 ? TLS1_3_VERSION : TLS1_2_VERSION)
+    let ciphers = acceptsOldCiphers ? Self.ciphers + ":" + Self.oldCiphers : Self.ciphers
     guard unsafe SSL_CTX_ctrl(pointer, SSL_CTRL_SET_MIN_PROTO_VERSION, version, nil) == 1,
-      unsafe SSL_CTX_set_cipher_list(pointer, Self.ciphers) == 1,
+      unsafe SSL_CTX_set_cipher_list(pointer, ciphers) == 1,
       unsafe SSL_CTX_set_ciphersuites(pointer, Self.suites) == 1,
       set(SSL_CTRL_SET_GROUPS_LIST, Self.groups), set(SSL_CTRL_SET_SIGALGS_LIST, Self.signatures)
     else { throw TLSError.drainingQueue(otherwise: "TLS \(minimumVersion.rawValue) is not available") }

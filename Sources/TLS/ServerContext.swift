@@ -16,6 +16,8 @@ package struct ServerOptions: Sendable, Hashable {
   /// At least one. The first is for clients that ask for a name that none has, or for no name.
   package var certificates: [CertificatePaths]
   package var minimumVersion = TLSVersion.tls12
+  /// Whether TLS 1.2 may be spoken with CBC cipher suites, by clients that know no others.
+  package var acceptsOldCiphers = false
   /// In our order of preference. A client that offers only others is refused (RFC 7301 §3.2). Empty takes no part in
   /// it.
   package var applicationProtocols: [String] = []
@@ -58,7 +60,8 @@ package final class ServerContext: @unchecked Sendable {
     _ = unsafe protocols.initialize(from: list)
     // All properties are set: deinit runs whatever is thrown from here on.
     for group in names.groups {
-      let handle = try ContextHandle(isServer: true, minimumVersion: options.minimumVersion)
+      let handle = try ContextHandle(
+        isServer: true, minimumVersion: options.minimumVersion, acceptsOldCiphers: options.acceptsOldCiphers)
       for index in group { try handle.use(loaded[index]) }
       try prepare(handle, options)
       handles.append(handle)
@@ -106,8 +109,8 @@ package final class ServerContext: @unchecked Sendable {
     try verifyClients(handle, options)
   }
 
-  /// Sets the policy, and binds sessions to it: one that was begun under another policy, or under another list of what
-  /// is revoked, is not resumed.
+  /// Sets the policy, and binds sessions to it: one that was begun under another policy, with other cipher suites
+  /// accepted, or under another list of what is revoked, is not resumed.
   private func verifyClients(_ handle: ContextHandle, _ options: ServerOptions) throws(TLSError) {
     // SAFETY: as in prepare. SSL_CTX_set_client_CA_list takes the list over.
     let pointer = unsafe handle.pointer
@@ -130,6 +133,8 @@ package final class ServerContext: @unchecked Sendable {
       let mode = isRequired ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_PEER
       unsafe SSL_CTX_set_verify(pointer, mode, nil)
     }
+    // A resumed session keeps its cipher, and OpenSSL does not look for it in our list.
+    if options.acceptsOldCiphers { scope += "old".utf8 }
     var digest = [UInt8](repeating: 0, count: 32)
     guard unsafe EVP_Digest(scope, scope.count, &digest, nil, EVP_sha256(), nil) == 1,
       unsafe SSL_CTX_set_session_id_context(pointer, digest, UInt32(digest.count)) == 1

@@ -25,7 +25,7 @@ package struct TLSSession: ~Copyable {
   /// One record's plaintext (RFC 8446 §5.1).
   private static let recordByteCountMax = 16 * 1024
   /// More than what each record costs besides its plaintext, in every version and cipher that we speak.
-  private static let recordOverhead = 64
+  private static let recordOverhead = 96
   /// LIMIT: what the peer can make us queue with key updates and the like before anything of it was sent.
   private static let answerByteCountMax = 16 * 1024
 

@@ -58,6 +58,7 @@ package struct ListenerTLS: Sendable, Hashable {
   /// At least one. The first serves clients that ask for no name, or for one that none has.
   package var certificates: [CertificateFiles]
   package var minimumVersion = TLSVersion.tls12
+  package var compatibility = TLSCompatibility.intermediate
   /// At least one, in the gateway's order of preference.
   package var applicationProtocols: [ApplicationProtocol] = [.http2, .http1]
   package var clientCertificates = ClientCertificates.none
@@ -90,6 +91,13 @@ package struct CertificateFiles: Sendable, Hashable {
 package enum TLSVersion: String, Sendable, CaseIterable {
   case tls12 = "1.2"
   case tls13 = "1.3"
+}
+
+/// Which clients of TLS 1.2 are served. The names are Mozilla's. The raw values are those of the file.
+package enum TLSCompatibility: String, Sendable, CaseIterable {
+  case intermediate
+  /// Also those without authenticated encryption.
+  case old
 }
 
 /// Names of ALPN (RFC 7301).
@@ -151,6 +159,9 @@ extension ListenerTLS {
         "Chosen by the name that the client asks for and the signatures that it knows. The first is the default.",
         required: "write certificates: [{ certificate: api.crt, key: api.key }]"),
       Setting("minimum_version", \.minimumVersion, .tlsVersion, "The oldest version of TLS that is spoken."),
+      Setting(
+        "compatibility", \.compatibility, .choice,
+        "`old` also serves clients of TLS 1.2 that know no cipher suites but those with CBC. They are weaker."),
       Setting(
         "alpn", \.applicationProtocols, .alpn, "The protocols that are offered, in this order of preference."),
       Setting(

@@ -88,7 +88,9 @@ extension ForeignWord {
       in: [root, listener, listenerTLS],
       "ssl_protocols",
       "minVersion", "tls_min_version", "protocols", "versions"),
-    nothing("the gateway chooses among safe cipher suites", "ssl_ciphers", "ciphers", "cipherSuites", "cipher_suites"),
+    nothing(
+      "the gateway chooses among safe cipher suites, and 'compatibility: old' adds those with CBC", "ssl_ciphers",
+      "ciphers", "cipherSuites", "cipher_suites"),
     nothing(
       "certificates are files, and are read again when they change", "acme", "certResolver",
       "certificatesResolvers", "letsencrypt", "auto_https", "lets_encrypt"),

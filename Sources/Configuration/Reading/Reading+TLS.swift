@@ -6,6 +6,7 @@ extension Reading {
   /// What follows from several keys of a listener's TLS.
   func finish(_ tls: inout ListenerTLS, _ section: Section) {
     checkClientCertificates(&tls.clientCertificates, section)
+    checkCompatibility(tls, section)
     guard let path = tls.clientRevocations, let node = section["client_crl"] else { return }
     if section.has("client_ca") {
       note(.clientRevocations(LocatedPath(path: path, position: node.position)))
@@ -14,6 +15,19 @@ extension Reading {
         section.keyPosition("client_crl"),
         "'client_crl' requires 'client_ca': write client_ca: clients.crt, or "
           + "remove it")
+    }
+  }
+
+  private func checkCompatibility(_ tls: ListenerTLS, _ section: Section) {
+    guard tls.compatibility == .old else { return }
+    if tls.minimumVersion == .tls13 {
+      error(
+        section.keyPosition("compatibility"),
+        "'compatibility: old' is about TLS 1.2, which 'minimum_version: \"1.3\"' excludes: remove one")
+    } else {
+      warn(
+        section.keyPosition("compatibility"),
+        "'compatibility: old' accepts CBC cipher suites, which are weaker: remove it when no client depends on them")
     }
   }
 

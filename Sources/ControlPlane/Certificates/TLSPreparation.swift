@@ -72,6 +72,7 @@ struct TLSPreparation {
         CertificatePaths(certificate: $0.certificate, key: $0.key, ocsp: $0.ocsp)
       })
     options.minimumVersion = tls.minimumVersion == .tls13 ? .tls13 : .tls12
+    options.acceptsOldCiphers = tls.compatibility == .old
     options.applicationProtocols = tls.applicationProtocols.map(\.rawValue)
     options.clientCertificates =
       switch tls.clientCertificates {

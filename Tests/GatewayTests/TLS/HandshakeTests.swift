@@ -112,6 +112,42 @@ struct HandshakeTests {
     try await usual.waitForHandshakes("no_shared_cipher", 4)
   }
 
+  @Test(
+    "With compatibility: old, TLS 1.2 with CBC is accepted from clients that know nothing better, and nothing older is",
+    arguments: [
+      "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "ECDHE-RSA-AES256-SHA",
+      "ECDHE-ECDSA-AES128-SHA256",
+    ])
+  func oldCiphers(_ cipher: String) async throws {
+    let gateway = try await SecureGateway.start([.good, .rsa], tls: "compatibility: old")
+    #expect(gateway.process.standardError.contains { $0.contains("'compatibility: old' accepts CBC cipher suites") })
+    let old = try await gateway.sClient("-tls1_2 -cipher \(cipher)")
+    #expect(old.contains("HTTP/1.1 200 OK") && old.contains("Cipher is \(cipher)"), "\(old)")
+    let both = try await gateway.sClient("-tls1_2 -cipher \(cipher):ECDHE-ECDSA-AES128-GCM-SHA256")
+    #expect(both.contains("Cipher is ECDHE-ECDSA-AES128-GCM-SHA256"), "\(both)")
+    let newest = try await gateway.sClient("-cipher \(cipher)")
+    #expect(newest.contains("New, TLSv1.3, Cipher is TLS_AES_128_GCM_SHA256"), "\(newest)")
+    for weaker in ["-tls1_1 -cipher ALL", "-tls1_2 -cipher AES128-SHA", "-tls1_2 -cipher DHE-RSA-AES128-SHA"] {
+      #expect(try await !gateway.sClient("\(weaker):@SECLEVEL=0").contains("HTTP/1.1 200"), "\(weaker)")
+    }
+    let usual = try await SecureGateway.start([.good, .rsa])
+    #expect(try await !usual.sClient("-tls1_2 -cipher \(cipher):@SECLEVEL=0").contains("HTTP/1.1 200"))
+    try await usual.waitForHandshakes("no_shared_cipher", 1)
+  }
+
+  @Test("A session with a CBC cipher suite is not resumed once a reload has taken compatibility: old away")
+  func oldSession() async throws {
+    let gateway = try await SecureGateway.start(tls: "compatibility: old")
+    let folder = try TemporaryFolder()
+    let session = folder.url.appending(path: "session").path
+    let old = "-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA -servername localhost"
+    #expect(try await gateway.sClient("\(old) -sess_out \(session)").contains("HTTP/1.1 200 OK"))
+    #expect(try await gateway.sClient("\(old) -sess_in \(session)").contains("Reused, "))
+    try gateway.process.write(configuration: try await SecureGateway.listener() + SecureGateway.answering)
+    #expect(try await gateway.process.reload().status == 200)
+    #expect(try await !gateway.sClient("\(old) -sess_in \(session)").contains("HTTP/1.1 200"))
+  }
+
   @Test("The upstream learns of https, and each of two certificates of one name has its expiry in the metrics")
   func told() async throws {
     let upstream = try await TestUpstream.echo()

@@ -56,6 +56,11 @@ enum World {
           .map { String($0.dropFirst(path.count + 1)) }.filter { !$0.contains("/") }
         if names.isEmpty { throw FileReadError(description: "No such file or directory") }
         return names
+      },
+      kindOfPath: { path in
+        if files[path] != nil { return .other }
+        if path.hasPrefix("/no/such") { return .missing }
+        return path == folder || path.hasSuffix("/") ? .folder : nil
       })
   }
 

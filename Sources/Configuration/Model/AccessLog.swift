@@ -152,13 +152,12 @@ extension ValueType where Value == AccessLog.Destination {
   fileprivate static let destination = ValueType(
     .text("`stdout`, `off` or a file"), write: { $0 == .standardOutput ? .text("stdout") : nil },
     read: { node, reading, what in
-      reading.line(node, what).map { path in
-        switch path {
-        case "stdout": .standardOutput
-        case "off": .off
-        default: .file(reading.resolve(path: path, at: node.position))
-        }
-      }
+      guard let text = reading.line(node, what) else { return nil }
+      if text == "stdout" { return .standardOutput }
+      if text == "off" { return .off }
+      let path = reading.resolve(path: text, at: node.position)
+      reading.checkLogFile(path, at: node.position)
+      return .file(path)
     })
 }
 

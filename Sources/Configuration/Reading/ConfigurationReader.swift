@@ -21,6 +21,7 @@ package enum ConfigurationReader {
   ///   - folder: Where relative paths begin.
   ///   - path: The path of the text, where it is that of a file.
   ///   - environment: For `${NAME}`.
+  ///   - kindOfPath: What is at a path that the gateway writes to.
   ///   - checkCertificates: Called once for each reference to files of TLS, which are not read here.
   ///   - isComplete: Whether files and variables must be there. Without them, the result is good for its findings only.
   package static func read(
@@ -28,11 +29,12 @@ package enum ConfigurationReader {
     readFile: @escaping (String) throws -> [UInt8],
     listFolder: @escaping (String) throws -> [String] = { _ in throw FileReadError(description: "there are none") },
     signature: @escaping (String) -> FileSignature = { _ in .missing },
+    kindOfPath: @escaping (String) -> PathKind? = { _ in nil },
     checkCertificates: @escaping (CertificateReference) -> [CertificateFinding] = { _ in [] }, isComplete: Bool = true
   ) -> Result<Loaded, ConfigurationErrors> {
     let reading = Reading(
       file: file, folder: folder, environment: environment, readFile: readFile, listFolder: listFolder,
-      signature: signature, checkCertificates: checkCertificates, isComplete: isComplete)
+      signature: signature, kindOfPath: kindOfPath, checkCertificates: checkCertificates, isComplete: isComplete)
     var configuration: GatewayConfiguration?
     if let root = Inclusion.tree(of: text, path: path, reading: reading) { configuration = reading.gateway(root) }
     var seen: Set<Diagnostic> = []
@@ -74,7 +76,8 @@ package enum ConfigurationReader {
     let result = read(
       text: text, file: file, folder: isFile ? FilePattern.cut(path).folder : "", path: isFile ? path : nil,
       environment: environment, readFile: readWholeFile, listFolder: namesInFolder,
-      signature: FileSignature.init(ofFileAt:), checkCertificates: checkCertificates, isComplete: isComplete)
+      signature: FileSignature.init(ofFileAt:), kindOfPath: PathKind.init(ofPath:),
+      checkCertificates: checkCertificates, isComplete: isComplete)
     switch result {
     case .success(var loaded):
       loaded.sources.files[path] = signature

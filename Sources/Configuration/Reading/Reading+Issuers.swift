@@ -33,6 +33,12 @@ extension Reading {
       error(
         node.position,
         "an issuer is what its tokens' 'iss' says, not its discovery document: write issuer: \(url.shown)")
+    } else if let node = section["issuer"], let known = KnownIssuers.correction(of: issuer.policy.issuer) {
+      let words = known.issuer.hasSuffix("/") ? "with" : "without"
+      warn(
+        node.position,
+        "issuers of \(known.provider) are written \(words) a final '/', and 'iss' must be the same to the byte: "
+          + "write issuer: \(known.issuer.shown)")
     }
     if let node = section["jwks"] {
       checkKeys(of: issuer, node, section)

@@ -9,6 +9,7 @@ final class Reading {
   let readFile: (String) throws -> [UInt8]
   let listFolder: (String) throws -> [String]
   private let signature: (String) -> FileSignature
+  private let kindOfPath: (String) -> PathKind?
   private let checkCertificates: (CertificateReference) -> [CertificateFinding]
   private(set) var certificates: [CertificateReference] = []
   private(set) var diagnostics: [Diagnostic] = []
@@ -35,6 +36,7 @@ final class Reading {
     file: String, folder: String, environment: [String: String], readFile: @escaping (String) throws -> [UInt8],
     listFolder: @escaping (String) throws -> [String] = { _ in throw FileReadError(description: "there are none") },
     signature: @escaping (String) -> FileSignature = { _ in .missing },
+    kindOfPath: @escaping (String) -> PathKind? = { _ in nil },
     checkCertificates: @escaping (CertificateReference) -> [CertificateFinding] = { _ in [] }, isComplete: Bool = true
   ) {
     self.isComplete = isComplete
@@ -43,6 +45,7 @@ final class Reading {
     self.readFile = readFile
     self.listFolder = listFolder
     self.signature = signature
+    self.kindOfPath = kindOfPath
     self.checkCertificates = checkCertificates
   }
 
@@ -107,6 +110,9 @@ final class Reading {
       }
     }
   }
+
+  /// What this machine has at a path. Nil where that does not matter.
+  func kind(of path: String) -> PathKind? { isComplete ? kindOfPath(path) : nil }
 
   /// Absolute, or relative to the folder of the file that names it.
   func resolve(path: String, at position: SourcePosition) -> String {

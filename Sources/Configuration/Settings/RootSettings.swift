@@ -12,7 +12,7 @@ extension GatewayConfiguration {
       Setting(
         "workers", \.workers, .workers, "Event-loop threads. `auto` is one a core that the process may use."),
       Setting(
-        "state_directory", \.stateDirectory, .path("path"),
+        "state_directory", \.stateDirectory, .stateFolder,
         "Where the last good key sets (public keys only) survive a restart. A folder or file that others may write, or "
           + "that belongs to neither the gateway's user nor root, is not used."),
       Setting(

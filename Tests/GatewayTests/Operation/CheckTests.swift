@@ -91,6 +91,23 @@ struct CheckTests {
     #expect(misspelt.status == 1 && misspelt.standardError.contains("'v'"), "\(misspelt)")
   }
 
+  @Test("Folders that are missing for a log or for keys are found, except with --no-files")
+  func missingFolders() async throws {
+    let files = [
+      "log.conf": Self.good + "\naccess_log: { path: no/such/access.log }\n",
+      "state.conf": Self.good + "\nstate_directory: no/such/state\n",
+      "first.conf": Self.good + "\nstate_directory: state\naccess_log: { path: access.log }\n",
+    ]
+    let log = try await check("log.conf", files: files)
+    #expect(log.status == 1 && log.standardError.hasPrefix("log.conf:3:21: the log 'no/such/access.log'"), "\(log)")
+    #expect(log.standardError.contains("the folder 'no/such' does not exist: make it"), "\(log)")
+    let state = try await check("state.conf", files: files)
+    #expect(state.status == 0 && state.standardError.hasPrefix("state.conf:3:18: warning: "), "\(state)")
+    #expect(state.standardError.contains("the folder 'no/such' does not exist: make it"), "\(state)")
+    #expect(try await check("--strict", "first.conf", files: files).status == 0)
+    #expect(try await check("--strict", "--no-files", "log.conf", "state.conf", files: files).status == 0)
+  }
+
   @Test("Standard input is checked as -")
   func standardInput() async throws {
     for (text, status) in [(Self.good, 0), (Self.bad, 1)] as [(String, Int32)] {

@@ -3,7 +3,7 @@
 /// A field of the access log. The cases are in the order of a json line, each has its record below, and
 /// `AccessLogStage` sets it.
 package enum AccessLogField: UInt8, Sendable, CaseIterable {
-  case time, clientIP, method, host, path, `protocol`, tlsVersion, tlsCipher, tlsResumed, alpn
+  case time, clientIP, method, host, path, matchedPath, `protocol`, tlsVersion, tlsCipher, tlsResumed, alpn
   case status, requestBytes, responseBytes, duration
   case route, upstream, server, upstreamStatus, attempts, upstreamConnect, upstreamResponse, grpcStatus
   case issuer, subject, refusedSubject, reason, requestID, traceID, userAgent, referer
@@ -85,6 +85,7 @@ package enum AccessLogField: UInt8, Sendable, CaseIterable {
     case .method: Record("method", .text, ecs: "http.request.method", otel: "http.request.method")
     case .host: Record("host", .text, ecs: Member("url.domain", .host), otel: Member("server.address", .host))
     case .path: Record("path", .path, ecs: "url.path", otel: "url.path")
+    case .matchedPath: Record("matched_path", .path, ecs: "catraca.matched_path", otel: "catraca.matched_path")
     case .protocol:
       Record(
         "protocol", .text, ecs: Member("http.version", .version), otel: Member("network.protocol.version", .version))

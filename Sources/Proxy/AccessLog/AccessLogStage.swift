@@ -107,18 +107,17 @@ extension Exchange {
     worker.logEntry.set(field, bytes.extracting(range))
   }
 
-  /// A path that was not sent on for what is written in it is there as it was written.
+  /// A path that servers may read as another than the one that was matched is there as it was written, beside that one.
   private func setPath(_ head: Span<UInt8>, _ target: Span<UInt8>) {
-    if isPathRefused {
+    let matched = target.extracting(0..<request.target.pathCount)
+    if case .target = answer.refusal {
       worker.logEntry.set(.path, head.extracting(request.head.pathAndQueryRange))
+    } else if request.target.isAltered {
+      worker.logEntry.set(.path, head.extracting(request.head.pathAndQueryRange))
+      worker.logEntry.set(.matchedPath, matched)
     } else {
-      worker.logEntry.set(.path, target.extracting(0..<request.target.pathCount))
+      worker.logEntry.set(.path, matched)
     }
-  }
-
-  private var isPathRefused: Bool {
-    if case .target = answer.refusal { return true }
-    return request.target.isAltered
   }
 
   private func setUpstreamTexts() {

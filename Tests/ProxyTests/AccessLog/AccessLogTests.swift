@@ -22,6 +22,7 @@ func makeEntry() -> AccessLogEntry {
   entry.set(.tlsResumed, 0)
   let texts: [(AccessLogField, String)] = [
     (.clientIP, "192.0.2.7"), (.method, "GET"), (.host, "api.example.com"), (.path, "/orders/1"),
+    (.matchedPath, "/orders/2"),
     (.protocol, "HTTP/1.1"), (.tlsVersion, "TLSv1.3"), (.tlsCipher, "TLS_AES_128_GCM_SHA256"), (.alpn, "http/1.1"),
     (.route, "orders"), (.upstream, "orders-up"), (.server, "10.0.0.1:9000"),
     (.issuer, "login"), (.subject, "user-1"),
@@ -51,7 +52,7 @@ struct AccessLogTests {
   func json() {
     let expected =
       #"{"time":"2026-11-23T16:41:22.007Z","client_ip":"192.0.2.7","method":"GET","host":"api.example.com","#
-      + #""path":"/orders/1","protocol":"HTTP/1.1","tls_version":"TLSv1.3","tls_cipher":"TLS_AES_128_GCM_SHA256","#
+      + #""path":"/orders/1","matched_path":"/orders/2","protocol":"HTTP/1.1","tls_version":"TLSv1.3","tls_cipher":"TLS_AES_128_GCM_SHA256","#
       + #""tls_resumed":false,"alpn":"http/1.1","status":200,"request_bytes":0,"response_bytes":12345,"#
       + #""duration_ms":1.234,"route":"orders","upstream":"orders-up","server":"10.0.0.1:9000","upstream_status":201,"attempts":2,"#
       + #""upstream_connect_ms":0.250,"upstream_response_ms":1000.000,"grpc_status":0,"issuer":"login","subject":"user-1","#
@@ -124,7 +125,8 @@ struct AccessLogTests {
     let expected =
       #"{"ecs.version":"8.11.0","event.dataset":"catraca.access","@timestamp":"2026-11-23T16:41:22.007Z","#
       + #""client.address":"192.0.2.7","http.request.method":"GET","url.domain":"api.example.com","#
-      + #""url.path":"/orders/1","http.version":"1.1","tls.version":"1.3","tls.cipher":"TLS_AES_128_GCM_SHA256","#
+      + #""url.path":"/orders/1","catraca.matched_path":"/orders/2","http.version":"1.1","tls.version":"1.3","#
+      + #""tls.cipher":"TLS_AES_128_GCM_SHA256","#
       + #""tls.resumed":false,"tls.next_protocol":"http/1.1","http.response.status_code":200,"#
       + #""http.request.body.bytes":0,"http.response.body.bytes":12345,"event.duration":1234567,"#
       + #""catraca.route":"orders","catraca.upstream":"orders-up","catraca.server":"10.0.0.1:9000","#

@@ -113,8 +113,13 @@ final class AdminServer: Sendable {
   }
 
   private static func reload(_ gateway: RunningGateway) async -> SmallResponse {
-    if let errors = await gateway.reload() { return .text(errors + "\n", status: 422) }
-    return .text("reloaded\n")
+    switch await gateway.reload() {
+    case .refused(let errors): return .text(errors + "\n", status: 422)
+    case .tookOver(let changes, let warnings):
+      // The first line is for programs, and stays as it is.
+      let changed = changes.isEmpty ? "nothing" : changes.joined(separator: ", ")
+      return .text((["reloaded", "changed: \(changed)"] + warnings).joined(separator: "\n") + "\n")
+    }
   }
 }
 

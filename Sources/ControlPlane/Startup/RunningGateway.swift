@@ -39,7 +39,7 @@ package actor RunningGateway {
   var history = RequestHistory()
   /// How far the process is on its way to its end.
   var ending = GatewayEnding()
-  private var lastReload: Task<String?, Never>?
+  private var lastReload: Task<ReloadOutcome?, Never>?
   let startedAt = ContinuousClock.now
   /// Each listener with the port that it really has.
   package private(set) var listeners: [(Listener, port: Int)] = []
@@ -131,7 +131,7 @@ package actor RunningGateway {
 
   private static func memoryByteCountMax(_ limits: Limits) -> Int { limits.memory ?? MemoryAllowance.byteCount / 4 }
 
-  private static func workerCount(_ configuration: GatewayConfiguration) -> Int {
+  static func workerCount(_ configuration: GatewayConfiguration) -> Int {
     configuration.workers ?? CoreCount.available
   }
 
@@ -188,20 +188,19 @@ package actor RunningGateway {
   // MARK: Reload
 
   /// Reads the configuration again. A bad one changes nothing.
-  /// - Returns: what was wrong, one finding a line. Nil when the new one has taken over.
-  package func reload() async -> String? {
+  package func reload() async -> ReloadOutcome {
     // One after the other: each reads the file when its turn comes.
     let before = lastReload
     let reload = Task {
       _ = await before?.value
       return await reloadNow()
     }
-    lastReload = reload
+    lastReload = Task { await reload.value }
     return await reload.value
   }
 
-  private func reloadNow() async -> String? {
-    if ending.hasBegun { return "the gateway is stopping" }
+  private func reloadNow() async -> ReloadOutcome {
+    if ending.hasBegun { return .refused("the gateway is stopping") }
     process.manager.report(.reloading)
     defer { process.manager.report(.ready(summary)) }
     let failure: String
@@ -214,10 +213,15 @@ package actor RunningGateway {
       reloads.sources = loaded.sources
       for warning in loaded.warnings { log.warning("\(warning)") }
       do {
-        try await takeOver(loaded.configuration)
+        let (changes, delayed) = try await takeOver(loaded.configuration)
         reloads.note(failure: nil, at: time)
-        log.notice("reloaded", metadata: ["generation": "\(snapshot.generation)"])
-        return nil
+        log.notice(
+          "reloaded",
+          metadata: [
+            "generation": "\(snapshot.generation)",
+            "changed": "\(changes.isEmpty ? "nothing" : changes.joined(separator: ", "))",
+          ])
+        return .tookOver(changes: changes, warnings: loaded.warnings.map(\.description) + delayed)
       } catch {
         failure = "\(error)"
       }
@@ -226,10 +230,11 @@ package actor RunningGateway {
     // Each finding is a line of its own, as at the start.
     for finding in failure.split(separator: "\n") { log.error("\(finding)") }
     log.error("reload refused, the running configuration stays")
-    return failure
+    return .refused(failure)
   }
 
-  private func takeOver(_ wanted: GatewayConfiguration) async throws {
+  /// - Returns: the sections that have changed, and what of them changes at the next start only.
+  private func takeOver(_ wanted: GatewayConfiguration) async throws -> (changes: [String], delayed: [String]) {
     let configuration = Self.fitted(wanted, machine, workers: gateway.workerCount, log)
     let addresses = await names.apply(configuration.hostNames, servers: configuration.dnsServers)
     let fresh = Snapshot(
@@ -251,12 +256,9 @@ package actor RunningGateway {
       await gateway.closeListeners(except: snapshot.configuration.listeners)
       throw error
     }
-    if Self.workerCount(configuration) != gateway.workerCount {
-      log.warning("'workers' changes at the next start only")
-    }
-    if configuration.stateDirectory != snapshot.configuration.stateDirectory {
-      log.warning("'state_directory' changes at the next start only")
-    }
+    let changes = configuration.changes(from: self.configuration)
+    let delayed = changesOfNextStart(configuration)
+    for warning in delayed { log.warning("\(warning)") }
     process.log.take(configuration.log)
     link.announce(generation: fresh.generation)
     let keySets = await registry.apply(issuers: configuration.issuers)
@@ -271,12 +273,13 @@ package actor RunningGateway {
     listeners = opened
     // A set that changed between `apply` and `install` was published to workers that still had the old configuration.
     await registry.publishAll()
+    return (changes, delayed)
   }
 
   /// Names lead elsewhere. In turn with reloads, which bring names of their own.
   private func namesChanged() async {
     let before = lastReload
-    let change = Task { () -> String? in
+    let change = Task { () -> ReloadOutcome? in
       _ = await before?.value
       await takeOverAddresses()
       return nil

@@ -19,7 +19,7 @@ struct ReloadTests {
     try gateway.write(configuration: file("two") + "  - { path: /b, auth: public, respond: { status: 204 } }\n")
     let response = try await gateway.reload()
     #expect(response.status == 200)
-    #expect(response.text == "reloaded\n")
+    #expect(response.text == "reloaded\nchanged: routes\n")
     #expect(try await client.get("/a").text == "two")
     #expect(try await client.get("/b").status == 204)
     #expect(try await gateway.metrics().sum("catraca_config_reloads_total", ["result": "ok"]) == 1)
@@ -53,8 +53,13 @@ struct ReloadTests {
   func onlyAtStart() async throws {
     let gateway = try await GatewayProcess.start(file("one"))
     try gateway.write(configuration: file("two", more: "workers: 2\nstate_directory: state"))
-    #expect(try await gateway.reload().status == 200)
+    let response = try await gateway.reload()
+    #expect(response.status == 200)
+    let lines = response.text.split(separator: "\n").map(String.init)
+    #expect(lines.prefix(2) == ["reloaded", "changed: workers, state_directory, routes"], "\(lines)")
+    #expect(try await gateway.reload().text.hasPrefix("reloaded\nchanged: nothing\n"))
     for key in ["workers", "state_directory"] {
+      #expect(lines.contains("'\(key)' changes at the next start only"), "\(lines)")
       _ = try await gateway.waitForLog(key) { $0.contains("warning") && $0.contains("'\(key)' changes at the next") }
     }
     #expect(try await gateway.get("/a").text == "two")

@@ -1,12 +1,17 @@
 // The command line.
 
 import ArgumentParser
+import Foundation
 
 @main
 struct Catraca: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "catraca",
     abstract: "An API gateway that verifies tokens at the edge.",
+    discussion: """
+      Exit codes: 0 when all went well, 1 when it did not, 64 for a command line that is not valid.
+      catraca --generate-completion-script bash (or zsh, fish) prints the completion of a shell.
+      """,
     version: version,
     subcommands: [Run.self, Check.self, Health.self, Schema.self, Demo.self, Token.self, Version.self])
 
@@ -14,6 +19,11 @@ struct Catraca: AsyncParsableCommand {
 
   static func main() async {
     openStandardStreams()
+    let commands = configuration.subcommands.compactMap { $0._commandName } + ["help"]
+    if let advice = CommandAdvice.text(for: Array(CommandLine.arguments.dropFirst()), commands: commands) {
+      printError("catraca: \(advice)")
+      Foundation.exit(ExitCode.validationFailure.rawValue)
+    }
     await main(nil)
   }
 }

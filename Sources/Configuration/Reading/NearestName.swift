@@ -1,7 +1,7 @@
 // "Did you mean": the known name that is closest to a misspelt one.
 
 /// The known name within a third of the length (at least one, at most three edits), or nil when none is near enough.
-func nearestName(to name: String, among known: [String]) -> String? {
+package func nearestName(to name: String, among known: [String]) -> String? {
   // LIMIT: a name of over 64 bytes is near to none of ours. This bounds the work.
   guard name.utf8.count <= 64 else { return nil }
   let target = Array(name.lowercased().replacing("-", with: "_").utf8)

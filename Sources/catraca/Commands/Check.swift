@@ -8,15 +8,23 @@ import Foundation
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Check configuration files.",
-    discussion:
-      "Exits with 0 if all are good and with 1 if not. Nothing is started, and nothing is asked of the network.")
+    discussion: """
+      Nothing is started, and nothing is asked of the network. Findings are on standard error, or with --format json \
+      and github on standard output.
+
+      Exit codes: 0 if all files are good, 1 if one is not (with --strict also for a warning), 64 for a command line \
+      that is not valid.
+
+      Environment: ${NAME} in a file is a variable, which must be set unless --no-files is given. \
+      docs/CONFIGURATION.md has every key.
+      """)
 
   enum Format: String, CaseIterable, ExpressibleByArgument {
     case text, json, github
   }
 
-  @Argument(help: "The configuration files. - is standard input.")
-  var files = ["gateway.conf"]
+  @Argument(help: "The configuration files. - is standard input. (default: gateway.conf)")
+  var files: [String] = []
 
   @Flag(help: "Warnings count as errors.")
   var strict = false
@@ -29,7 +37,7 @@ struct Check: ParsableCommand {
 
   func run() throws {
     var isGood = true
-    for file in files {
+    for file in files.isEmpty ? [try configurationFile(nil, for: "check")] : files {
       let checked = check(file)
       let hasErrors = checked.findings.contains { $0.severity == .error }
       isGood = isGood && !hasErrors && !(strict && !checked.findings.isEmpty)

@@ -7,15 +7,28 @@ import Foundation
 import Transport
 
 struct Run: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Start the gateway.")
+  static let configuration = CommandConfiguration(
+    abstract: "Start the gateway.",
+    discussion: """
+      Signals: SIGHUP reads the configuration again, SIGUSR1 opens log files again, SIGUSR2 starts a new binary that \
+      takes over without a refused connection. SIGTERM and SIGINT stop the gateway once its requests are finished, and \
+      a second one stops it at once.
 
-  @Argument(help: "The configuration file.")
-  var file = "gateway.conf"
+      Exit codes: 0 after a stop, 1 if the configuration is bad or something it needs is not available, 64 for a \
+      command line that is not valid. What was wrong is on standard error, which also has the gateway's own log.
+
+      Environment: ${NAME} in the configuration is a variable. Sockets of systemd (LISTEN_FDS) and its readiness \
+      (NOTIFY_SOCKET, WATCHDOG_USEC) are supported. docs/CONFIGURATION.md has every key.
+      """)
+
+  @Argument(help: "The configuration file. (default: gateway.conf)")
+  var file: String?
 
   @Flag(help: "Reload when the configuration file, or a file that it includes or names, changes.")
   var watch = false
 
   func run() async throws {
+    let file = try configurationFile(file, for: "run")
     let environment = ProcessInfo.processInfo.environment
     let inheritance: Inheritance
     do {
@@ -27,7 +40,6 @@ struct Run: AsyncParsableCommand {
     let log = OwnLog()
     let signals = await GatewayService.trapSignals()
     raiseDescriptorLimit()
-    let file = file
     let read: ConfigurationSource = {
       ConfigurationReader.load(
         path: file, environment: environment, checkCertificates: CertificateCheck.findings)
@@ -47,6 +59,18 @@ struct Run: AsyncParsableCommand {
     }
     await log.flush()
   }
+}
+
+/// The file that was named, or the one of the current folder. Where there is none, says what to write and ends the
+/// process with status 1.
+func configurationFile(_ named: String?, for command: String) throws -> String {
+  let usual = "gateway.conf"
+  if let named { return named }
+  if FileManager.default.fileExists(atPath: usual) { return usual }
+  let installed = "/etc/catraca/gateway.conf"
+  let example = FileManager.default.fileExists(atPath: installed) ? installed : "FILE"
+  printError("catraca: there is no \(usual) in this folder: write 'catraca \(command) \(example)'")
+  throw ExitCode(1)
 }
 
 /// The loaded file, its warnings printed. Or its errors printed and the process's end with status 1.

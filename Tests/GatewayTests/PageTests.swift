@@ -53,6 +53,41 @@ struct PageTests {
     #expect(warnings.status == 0 && warnings.standardError.isEmpty, "\(warnings)")
   }
 
+  @Test(
+    "Chromium enters by the link, loads the page's parts with the cookie, and the manifest without it",
+    .needs("chromium"), .tags(.slow))
+  func browser() async throws {
+    let page = """
+      <!doctype html><title>page</title><link rel="manifest" href="/app/manifest.webmanifest"><img src="/app/picture.png">
+      <script type="module" src="/app/module.js"></script>
+      """
+    let upstream = try await TestUpstream.start { connection in
+      while true {
+        let request = try await connection.receiveRequest()
+        let isPage = request.target == "/app/"
+        let type = isPage ? "text/html" : request.target.hasSuffix(".js") ? "text/javascript" : "text/plain"
+        try await connection.answer(isPage ? page : "1", fields: ["Content-Type: \(type)"], to: request)
+      }
+    }
+    let key = try TestKey(.es256)
+    let gateway = try await GatewayProcess.start(configuration(upstream), files: ["keys.json": keySetText(key)])
+    let folder = try TemporaryFolder()
+    let browser = try ChildProcess.start(
+      "/usr/bin/env",
+      [
+        "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        "--remote-debugging-port=0", "--user-data-dir=\(folder.url.path)/profile",
+        "http://localhost:\(gateway.port)/app/enter?access_token=\(TokenDoor.token(key))",
+      ])
+    defer { browser.kill(SIGTERM) }
+    for path in ["/app/", "/app/picture.png", "/app/module.js", "/app/manifest.webmanifest"] {
+      let line = try await gateway.waitForAccessLog(containing: "\"path\":\"\(path)\"")
+      #expect(line.contains("\"status\":200"), "\(line)")
+    }
+    let manifest = try #require(upstream.requests.first { $0.target == "/app/manifest.webmanifest" })
+    #expect(manifest["Cookie"] == nil)
+  }
+
   @Test("A link without a token sets no cookie, and one with another value opens nothing and sets nothing besides")
   func otherLinks() async throws {
     let upstream = try await TestUpstream.echo()

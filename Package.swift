@@ -87,7 +87,7 @@ let package = Package(
       ], swiftSettings: settings),
     // Writes the generated parts of the documents.
     .executableTarget(
-      name: "Documents", dependencies: ["HTTPWire", "HTTP2", "Tokens", "Configuration", "Proxy"],
+      name: "Documents", dependencies: ["HTTPWire", "HTTP2", "Tokens", "Configuration", "Proxy", "ControlPlane"],
       swiftSettings: settings),
 
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestBasics"], swiftSettings: settings),
@@ -125,7 +125,7 @@ let package = Package(
         "Bytes", "JSON", "TLS", "HTTPWire", "Tokens", "Configuration", "Proxy", "ControlPlane", nioCore, nioPosix,
         nioHTTP1, nioConcurrency, logging, "TestSupport",
       ], swiftSettings: settings),
-    .testTarget(name: "DocumentsTests", dependencies: ["Documents"], swiftSettings: settings),
+    .testTarget(name: "DocumentsTests", dependencies: ["ControlPlane", "Documents"], swiftSettings: settings),
     .testTarget(
       name: "DemoTests", dependencies: ["JSON", "Tokens", "ControlPlane", "Demo", nioPosix], swiftSettings: settings),
     .systemLibrary(

@@ -17,7 +17,7 @@ struct GeneratedDocument {
   var marks = Marks.markdown
   let parts: [(name: String, text: String)]
 
-  static let all = [refusals, reference, example, schema]
+  static let all = [refusals, metrics, reference, example, schema]
 
   /// The document with its parts as the records have them now.
   func filled(_ document: String) throws(MissingPart) -> String {

@@ -32,6 +32,19 @@ package final class Counters {
     if let route { values.requestDurations.observe(nanoseconds, id: route) }
   }
 
+  /// The bytes of a finished request's two bodies, framing left out.
+  package func countBodies(route: Int?, request: UInt64, response: UInt64) {
+    Self.add(request, response, at: ((route ?? -1) + 1) * 2, in: &values.bodyBytes)
+  }
+
+  private static func add(_ first: UInt64, _ second: UInt64, at index: Int, in counts: inout [UInt64]) {
+    guard index >= 0 else { return }
+    while counts.count < index + 2 { counts.append(0) }
+    var cells = counts.mutableSpan
+    cells[index] &+= first
+    cells[index + 1] &+= second
+  }
+
   /// One request sent upstream and answered: from its first byte out to the response's head.
   package func countUpstream(_ upstream: Int, nanoseconds: UInt64) {
     values.upstreamDurations.observe(nanoseconds, id: upstream)

@@ -281,7 +281,7 @@ package final class Gateway: Sendable {
   package func counters() async -> [CountersSnapshot] {
     var copies: [CountersSnapshot] = []
     for worker in workers {
-      if let copy = await worker.submit({ $0.worker.counters.copy() }) { copies.append(copy) }
+      if let copy = await worker.submit({ $0.worker.countersCopy }) { copies.append(copy) }
     }
     return copies
   }

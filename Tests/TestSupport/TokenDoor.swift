@@ -23,13 +23,15 @@ package struct TokenDoor: Sendable {
   ///   - route: further lines of that route.
   ///   - more: further entries of `routes:`, indented by two, each with `upstream: echo`.
   ///   - top: further lines of the file.
+  ///   - upstreams: further entries of `upstreams:`, indented by two.
   package static func start(
     issuers: String, auth: String = "login", route: [String] = [], more: String = "", top: String = "",
-    files: [String: String] = [:]
+    upstreams: String = "", files: [String: String] = [:]
   ) async throws -> TokenDoor {
     let upstream = try await TestUpstream.echo()
     let gateway = try await GatewayProcess.start(
-      configuration(issuers: issuers, auth: auth, route: route, more: more, top: top, upstream: upstream),
+      configuration(
+        issuers: issuers, auth: auth, route: route, more: more, top: top, upstreams: upstreams, upstream: upstream),
       files: files)
     return TokenDoor(gateway: gateway, upstream: upstream)
   }
@@ -40,11 +42,11 @@ package struct TokenDoor: Sendable {
   /// One issuer, whose keys are in a file. `rules` are further lines of its entry.
   package static func start(
     jwks: [String], rules: [String] = [], auth: String = "login", route: [String] = [], more: String = "",
-    top: String = ""
+    top: String = "", upstreams: String = ""
   ) async throws -> TokenDoor {
     try await start(
       issuers: issuerConfiguration(issuer: issuer, jwks: "keys.json", more: rules), auth: auth, route: route,
-      more: more, top: top, files: ["keys.json": keySetText(jwks)])
+      more: more, top: top, upstreams: upstreams, files: ["keys.json": keySetText(jwks)])
   }
 
   /// A good token at such a door, changed by what is given.
@@ -54,10 +56,10 @@ package struct TokenDoor: Sendable {
     makeToken(issuer: issuer, claims, header: header, key: key)
   }
 
-  /// The file that ``start(issuers:auth:route:more:top:files:)`` writes.
+  /// The file that ``start(issuers:auth:route:more:top:upstreams:files:)`` writes.
   package static func configuration(
     issuers: String, auth: String = "login", route: [String] = [], more: String = "", top: String = "",
-    upstream: TestUpstream
+    upstreams: String = "", upstream: TestUpstream
   ) -> String {
     let lines = route.map { "    \($0)\n" }.joined()
     return """
@@ -66,6 +68,7 @@ package struct TokenDoor: Sendable {
       \(issuers)
       upstreams:
         echo: { servers: ["\(upstream.address)"] }
+      \(upstreams)
       routes:
         - path: /door
           auth: \(auth)

@@ -16,9 +16,10 @@ extension RunningGateway {
       upstreams: await upstreamStates(), resolutions: await resolutions(),
       reloadsSucceeded: reloads.succeededCount,
       reloadsFailed: reloads.failedCount, isLastReloadGood: reloads.errors.isEmpty,
+      lastReloadTime: reloads.lastSuccessTime,
       droppedLogLines: UInt64(clamping: logWriter.droppedLineCount),
       droppedOwnLogLines: UInt64(clamping: process.log.droppedLineCount), memory: memory,
-      version: process.version)
+      version: process.version, process: await ProcessMetrics.current())
   }
 
   /// Look-ups of names by upstream and outcome.

@@ -42,6 +42,8 @@ package struct MetricsPage: Sendable {
   package var reloadsFailed: UInt64
   /// Whether the running configuration is the one on disk, as far as that was read.
   package var isLastReloadGood: Bool
+  /// When the running configuration was read, in seconds since 1970.
+  package var lastReloadTime: Int64
   /// Access log lines that the log's destination did not accept in time.
   package var droppedLogLines: UInt64
   /// Lines of the gateway's own log that standard error did not accept in time.
@@ -49,14 +51,16 @@ package struct MetricsPage: Sendable {
   /// What waits in all connections, and may.
   package var memory: (used: Int, limit: Int)
   package var version: String
+  /// Nil where the kernel does not say.
+  package var process: ProcessMetrics?
 
   package init(
     counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [],
     certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [],
     resolutions: [(upstream: String, results: [String: UInt64])] = [], reloadsSucceeded: UInt64 = 0,
-    reloadsFailed: UInt64 = 0, isLastReloadGood: Bool = true, droppedLogLines: UInt64 = 0,
+    reloadsFailed: UInt64 = 0, isLastReloadGood: Bool = true, lastReloadTime: Int64 = 0, droppedLogLines: UInt64 = 0,
     droppedOwnLogLines: UInt64 = 0,
-    memory: (used: Int, limit: Int) = (0, 0), version: String
+    memory: (used: Int, limit: Int) = (0, 0), version: String, process: ProcessMetrics? = nil
   ) {
     self.counters = counters
     self.names = names
@@ -67,10 +71,12 @@ package struct MetricsPage: Sendable {
     self.reloadsSucceeded = reloadsSucceeded
     self.reloadsFailed = reloadsFailed
     self.isLastReloadGood = isLastReloadGood
+    self.lastReloadTime = lastReloadTime
     self.droppedLogLines = droppedLogLines
     self.droppedOwnLogLines = droppedOwnLogLines
     self.memory = memory
     self.version = version
+    self.process = process
   }
 
   /// What `Content-Type` says of it.
@@ -86,6 +92,7 @@ package struct MetricsPage: Sendable {
     renderConnections(to: &text)
     renderTLS(to: &text)
     renderControlPlane(to: &text)
+    renderProcess(to: &text)
     return text.bytes.span.copied()
   }
 
@@ -98,6 +105,11 @@ package struct MetricsPage: Sendable {
         ], count)
     }
     renderHistograms(.requestDuration, counters.requestDurations, label: "route", names: names.routes, to: &text)
+    text.family(.activeRequests)
+    for (id, name) in names.listeners.enumerated() {
+      text.sample([("listener", name)], gauge: counters.activeRequests(listener: id))
+    }
+    renderBodies(to: &text)
     renderHistograms(
       .upstreamDuration, counters.upstreamDurations, label: "upstream", names: names.upstreams, to: &text)
     text.family(.upstreamRetries)
@@ -130,6 +142,14 @@ package struct MetricsPage: Sendable {
     text.sample([], droppedLogLines)
     text.family(.ownLogDropped)
     text.sample([], droppedOwnLogLines)
+  }
+
+  private func renderBodies(to text: inout PrometheusText) {
+    let counts = counters.bodyByteCounts.map { (name: name($0.route, in: names.routes), $0.request, $0.response) }
+    text.family(.requestBytes)
+    for (name, request, _) in counts { text.sample([("route", name)], request) }
+    text.family(.responseBytes)
+    for (name, _, response) in counts { text.sample([("route", name)], response) }
   }
 
   private func renderResolutions(to text: inout PrometheusText) {
@@ -183,11 +203,13 @@ package struct MetricsPage: Sendable {
     for (result, count) in counters.handshakes.sorted(by: { $0.key < $1.key }) {
       text.sample([("result", result)], count)
     }
-    text.family(.certificateExpiry)
-    for certificate in certificates {
-      text.sample(
-        [("listener", certificate.listener), ("name", certificate.name), ("key", certificate.key)],
-        gauge: Int(clamping: certificate.expiresAt))
+    for family in [MetricFamily.certificateExpiry, .certificateExpiryOld] {
+      text.family(family)
+      for certificate in certificates {
+        text.sample(
+          [("listener", certificate.listener), ("name", certificate.name), ("key", certificate.key)],
+          gauge: Int(clamping: certificate.expiresAt))
+      }
     }
   }
 
@@ -209,6 +231,8 @@ package struct MetricsPage: Sendable {
     text.sample([("result", "error")], reloadsFailed)
     text.family(.lastReload)
     text.sample([], gauge: isLastReloadGood ? 1 : 0)
+    text.family(.lastReloadTime)
+    text.sample([], gauge: Int(clamping: lastReloadTime))
     text.family(.buildInfo)
     text.sample([("version", version)], 1)
   }

@@ -15,7 +15,8 @@ struct PrometheusText: ~Copyable {
   /// Begins a family. The samples that follow belong to it.
   mutating func family(_ family: MetricFamily) {
     current = family.rawValue
-    bytes.append(text: "# HELP \(current) \(family.help)\n# TYPE \(current) \(family.kind.rawValue)\n")
+    let record = family.record
+    bytes.append(text: "# HELP \(current) \(record.sentence)\n# TYPE \(current) \(record.kind.rawValue)\n")
   }
 
   mutating func sample(_ labels: [(name: String, value: String)], _ count: UInt64) {

@@ -1,6 +1,7 @@
 // `catraca run --watch`: when the configuration changes on disk, it is read again, as a signal would have it.
 
 import Configuration
+import Foundation
 import Logging
 
 /// What became of the attempts to read the configuration while the gateway runs.
@@ -9,6 +10,8 @@ struct ReloadRecord {
   var failedCount: UInt64 = 0
   /// Seconds since 1970. Nil before the first.
   var lastTime: Int64?
+  /// When the running configuration was read, in seconds since 1970.
+  var lastSuccessTime = Int64(Date.now.timeIntervalSince1970)
   /// What was wrong the last time, one finding a line. Empty when it was taken over.
   var errors: [String] = []
   /// What the last attempt has read, the first at the start.
@@ -20,7 +23,12 @@ struct ReloadRecord {
   mutating func note(failure: String?, at time: Int64) {
     lastTime = time
     errors = (failure ?? "").split(separator: "\n").prefix(Self.errorCountMax).map(String.init)
-    if failure == nil { succeededCount += 1 } else { failedCount += 1 }
+    if failure == nil {
+      succeededCount += 1
+      lastSuccessTime = time
+    } else {
+      failedCount += 1
+    }
   }
 }
 

@@ -16,6 +16,7 @@ extension Exchange {
     let route = route
     worker.counters.countRequest(
       route: route?.counterID, method: request.head.method, status: status, nanoseconds: elapsed)
+    worker.counters.countBodies(route: route?.counterID, request: request.body.byteCount, response: answer.byteCount)
     if times.upstreamRespondedAt > 0, let upstream = delivery.pool?.counterID {
       let waited = UInt64(clamping: times.upstreamRespondedAt &- times.upstreamStartedAt)
       worker.counters.countUpstream(upstream, nanoseconds: waited)

@@ -73,6 +73,10 @@ package struct CountersSnapshot: Sendable, Equatable {
   /// Two a listener or upstream, in the order of ``ConnectionState``.
   var listenerConnections: [Int] = []
   var upstreamConnections: [Int] = []
+  /// Requests that are under way, by listener. Counted when a copy is made, at no cost for a request.
+  var activeRequests: [Int] = []
+  /// Two a route, of requests and of responses. The first two are of requests that no route took.
+  var bodyBytes: [UInt64] = []
   var upstreamRetries: [UInt64] = []
   var rejections: [RejectionKey: UInt64] = [:]
   var refusedRetries: [UInt64] = []
@@ -108,6 +112,8 @@ package struct CountersSnapshot: Sendable, Equatable {
     tokenCacheMisses &+= other.tokenCacheMisses
     Self.add(other.listenerConnections, to: &listenerConnections)
     Self.add(other.upstreamConnections, to: &upstreamConnections)
+    Self.add(other.activeRequests, to: &activeRequests)
+    Self.add(other.bodyBytes, to: &bodyBytes)
     Self.add(other.upstreamRetries, to: &upstreamRetries)
     rejections.merge(other.rejections) { $0 &+ $1 }
     Self.add(other.refusedRetries, to: &refusedRetries)
@@ -148,6 +154,25 @@ extension CountersSnapshot {
   package func connections(listener: Int, _ state: ConnectionState) -> Int {
     let index = listener * 2 + state.rawValue
     return listenerConnections.indices.contains(index) ? listenerConnections[index] : 0
+  }
+
+  /// Requests of a listener's clients that are under way.
+  package func activeRequests(listener: Int) -> Int {
+    activeRequests.indices.contains(listener) ? activeRequests[listener] : 0
+  }
+
+  package mutating func addActiveRequests(_ count: Int, listener: Int) {
+    guard listener >= 0, count > 0 else { return }
+    while activeRequests.count <= listener { activeRequests.append(0) }
+    activeRequests[listener] += count
+  }
+
+  /// Bytes of bodies by route (nil: none matched), of those that had requests with any.
+  package var bodyByteCounts: [(route: Int?, request: UInt64, response: UInt64)] {
+    stride(from: 0, to: bodyBytes.count, by: 2).compactMap { index in
+      let (request, response) = (bodyBytes[index], bodyBytes[index + 1])
+      return request == 0 && response == 0 ? nil : (index == 0 ? nil : index / 2 - 1, request, response)
+    }
   }
 
   /// Connections to an upstream's servers that are open.

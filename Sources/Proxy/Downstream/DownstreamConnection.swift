@@ -56,6 +56,9 @@ package class DownstreamConnection: Connection {
   /// closed at once.
   func endTunnels() -> Bool { false }
 
+  /// Requests that are under way.
+  var requestCount: Int { 0 }
+
   /// No request is under way, and nothing of one has come.
   var isUnused: Bool { false }
 

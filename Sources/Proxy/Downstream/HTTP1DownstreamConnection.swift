@@ -350,6 +350,8 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     return true
   }
 
+  override var requestCount: Int { exchange != nil && state != .head ? 1 : 0 }
+
   override var isUnused: Bool { state == .idle && input.isEmpty && unsentByteCount == 0 }
 
   override func drain() {

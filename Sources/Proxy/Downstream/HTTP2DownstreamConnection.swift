@@ -179,6 +179,8 @@ final class HTTP2DownstreamConnection: DownstreamConnection, HTTP2Connection {
     idleAt = worker.time.nanoseconds &+ worker.snapshot.idleTimeout
   }
 
+  override var requestCount: Int { exchangeCount }
+
   override var isUnused: Bool { exchangeCount == 0 && session.openStreamCount == 0 }
 
   /// Streams that are on their way were not looked at, and may be sent again elsewhere (§6.8).

@@ -37,6 +37,8 @@ struct MetricsPageTests {
     for _ in 0..<2 { counters.countRequest(route: 0, method: .get, status: 200, nanoseconds: 700_000) }
     counters.countRequest(route: 1, method: .other, status: 502, nanoseconds: 20_000_000_000)
     counters.countRequest(route: nil, method: .get, status: 404, nanoseconds: 1)
+    counters.countBodies(route: 0, request: 10, response: 20)
+    counters.countBodies(route: nil, request: 0, response: 30)
     counters.countUpstream(0, nanoseconds: 3_000_000)
     counters.countRetry(upstream: 0)
     counters.countMirrored(route: 0, .dropped)
@@ -53,9 +55,11 @@ struct MetricsPageTests {
     counters.countHandshake("resumed")
     counters.countRejection(upstream: 0, .upstreamOverloaded)
     let snapshot = Snapshot(configuration(), generation: 1)
+    var copy = counters.copy()
+    copy.addActiveRequests(5, listener: 0)
     let loads = [UpstreamLoad(name: "up", waitingCount: 2, activeCounts: [3])]
     return MetricsPage(
-      counters: counters.copy(), names: CounterNames(configuration()),
+      counters: copy, names: CounterNames(configuration()),
       keySets: [
         KeySetMetrics(issuer: "login", keyCount: 3, ageSeconds: 12.3456, refreshes: ["ok": 7, "timeout": 1]),
         KeySetMetrics(issuer: "partner", keyCount: 0, ageSeconds: nil, refreshes: [:]),
@@ -65,9 +69,14 @@ struct MetricsPageTests {
       },
       upstreams: [UpstreamState(snapshot.configuration.upstreams[0], snapshot.sharing[0], loads: loads + loads, at: 0)],
       resolutions: [("orders", ["ok": 2, "failed": 1])],
-      reloadsSucceeded: 4, reloadsFailed: 1, isLastReloadGood: false, droppedLogLines: 5, droppedOwnLogLines: 6,
+      reloadsSucceeded: 4, reloadsFailed: 1, isLastReloadGood: false, lastReloadTime: 1_700_000_001, droppedLogLines: 5,
+      droppedOwnLogLines: 6,
       memory: (7 << 20, 1 << 30),
-      version: "1.2.3")
+      version: "1.2.3",
+      process: ProcessMetrics(
+        status: "1 (x) S 1 1 1 1 1 1 1 1 1 1 150 50 0 0 0 0 0 0 7 900 3", system: "btime 1600000000",
+        openDescriptorCount: 12, descriptorCountMax: 1024, ProcessMetrics.Units(ticksPerSecond: 100, pageByteCount: 10))
+    )
   }
 
   @Test("A strict reader takes the page, and every family of the contract is in it with its type")
@@ -75,8 +84,11 @@ struct MetricsPageTests {
     let page = try PrometheusReader(page().render())
     #expect(page.families.map(\.name) == MetricFamily.allCases.map(\.rawValue))
     for family in page.families {
-      #expect(family.type == MetricFamily(rawValue: family.name)?.kind.rawValue)
+      let record = try #require(MetricFamily(rawValue: family.name)?.record)
+      #expect(family.type == record.kind.rawValue)
       #expect(!family.samples.isEmpty, "\(family.name)")
+      let labels = Set(record.labels.map { "\($0)" })
+      for sample in family.samples { #expect(Set(sample.labels.keys).subtracting(["le"]) == labels, "\(sample)") }
     }
   }
 
@@ -101,6 +113,11 @@ struct MetricsPageTests {
       ("catraca_requests_total", ["route": "orders", "method": "GET", "code": "200"], 2),
       ("catraca_requests_total", ["route": nasty, "method": "other", "code": "502"], 1),
       ("catraca_requests_total", ["route": "", "method": "GET", "code": "404"], 1),
+      ("catraca_requests_active", ["listener": "[::]:80"], 5),
+      ("catraca_request_body_bytes_total", ["route": "orders"], 10),
+      ("catraca_request_body_bytes_total", ["route": ""], 0),
+      ("catraca_response_body_bytes_total", ["route": "orders"], 20),
+      ("catraca_response_body_bytes_total", ["route": ""], 30),
       ("catraca_upstream_retries_total", ["upstream": "up"], 1),
       ("catraca_rate_limited_total", ["route": "orders"], 2),
       ("catraca_rate_limited_dry_run_total", ["route": "orders"], 1),
@@ -126,6 +143,17 @@ struct MetricsPageTests {
       ("catraca_config_reloads_total", ["result": "ok"], 4),
       ("catraca_config_reloads_total", ["result": "error"], 1),
       ("catraca_config_last_reload_successful", [:], 0),
+      ("catraca_config_last_reload_success_timestamp_seconds", [:], 1_700_000_001),
+      (
+        "catraca_tls_certificate_expiry_timestamp_seconds",
+        ["listener": "[::]:80", "name": "a.test", "key": "EC P-256"], 1_800_000_000
+      ),
+      ("process_cpu_seconds_total", [:], 2),
+      ("process_open_fds", [:], 12),
+      ("process_max_fds", [:], 1024),
+      ("process_virtual_memory_bytes", [:], 900),
+      ("process_resident_memory_bytes", [:], 30),
+      ("process_start_time_seconds", [:], 1_600_000_000.07),
       ("catraca_build_info", ["version": "1.2.3"], 1),
     ]
     for (name, labels, value) in expected { #expect(page.value(name, labels) == value, "\(name) \(labels)") }

@@ -1,0 +1,195 @@
+// What each metric says: its type, unit and labels, one sentence, and when it is there. The page and docs/METRICS.md
+// are made from these records.
+
+package struct MetricRecord: Sendable {
+  package enum Kind: String, Sendable {
+    case counter, gauge, histogram
+  }
+
+  /// In the name as well, as Prometheus' conventions require.
+  package enum Unit: String, Sendable {
+    case none = ""
+    case bytes
+    case seconds
+    /// The name ends in `_timestamp_seconds`, or as client libraries have it.
+    case timestamp = "seconds since 1970"
+  }
+
+  package let kind: Kind
+  package let unit: Unit
+  /// Without `le`, which every histogram has.
+  package let labels: [StaticString]
+  package let sentence: StaticString
+  /// What must be or have been for a sample to appear. Nil for a metric that is always there.
+  package let condition: StaticString?
+
+  init(
+    _ kind: Kind, in unit: Unit = .none, by labels: [StaticString] = [], _ sentence: StaticString,
+    when condition: StaticString? = nil
+  ) {
+    self.kind = kind
+    self.unit = unit
+    self.labels = labels
+    self.sentence = sentence
+    self.condition = condition
+  }
+}
+
+extension MetricFamily {
+  package var record: MetricRecord {
+    switch self {
+    case .requests:
+      .init(
+        .counter, by: ["route", "method", "code"],
+        "Finished requests by route (empty: none matched), method and status code.", when: "a request has ended")
+    case .requestDuration:
+      .init(
+        .histogram, in: .seconds, by: ["route"], "From a request's head to the end of its response.",
+        when: "a request of the route has ended")
+    case .activeRequests:
+      .init(.gauge, by: ["listener"], "Requests that are under way, WebSockets included.")
+    case .requestBytes:
+      .init(
+        .counter, in: .bytes, by: ["route"], "Bytes of requests' bodies, counted when a request ends.",
+        when: "a request or response of the route had a body")
+    case .responseBytes:
+      .init(
+        .counter, in: .bytes, by: ["route"],
+        "Bytes of responses' bodies as they were sent to clients, counted when a request ends.",
+        when: "a request or response of the route had a body")
+    case .upstreamDuration:
+      .init(
+        .histogram, in: .seconds, by: ["upstream"], "From a request's first byte sent upstream to the response's head.",
+        when: "the upstream has answered")
+    case .upstreamRetries:
+      .init(.counter, by: ["upstream"], "Requests sent again over another connection.", when: "there are upstreams")
+    case .refusedRetries:
+      .init(
+        .counter, by: ["upstream"], "Requests not sent again because the upstream's retry budget was used up.",
+        when: "there are upstreams")
+    case .mirrored:
+      .init(
+        .counter, by: ["route", "result"], "Copies of requests for a mirror, by route and result.",
+        when: "a copy was sent or dropped")
+    case .rateLimited:
+      .init(
+        .counter, by: ["route"], "Requests that a rate limit refused, by route.", when: "one of the route was refused")
+    case .rateLimitedDryRun:
+      .init(
+        .counter, by: ["route"], "Requests that a rate limit with dry_run would have refused, by route.",
+        when: "one of the route would have been refused")
+    case .rateLimitEvictions:
+      .init(
+        .counter, by: ["route"], "Callers' buckets that rate limits evicted because 'keys' was too small, by route.",
+        when: "one was evicted")
+    case .errors:
+      .init(
+        .counter, by: ["reason"], "Connections and exchanges that ended in an error, by reason.",
+        when: "there was an error of that reason")
+    case .accessLogDropped:
+      .init(.counter, "Access log lines that the log's destination did not accept in time.")
+    case .ownLogDropped:
+      .init(.counter, "Lines of the gateway's own log that standard error did not accept in time.")
+    case .upstreamHealthy:
+      .init(
+        .gauge, by: ["upstream", "server"],
+        "1 for a server that requests may go to, 0 for one that health checks or ejection removed.",
+        when: "there are upstreams")
+    case .upstreamChecks:
+      .init(
+        .counter, by: ["upstream", "server", "result"], "Active checks of servers by outcome.",
+        when: "the upstream has `health_check`")
+    case .upstreamEjections:
+      .init(
+        .counter, by: ["upstream", "server"], "How often failures ejected a server.", when: "the upstream has `eject`")
+    case .upstreamPanic:
+      .init(
+        .gauge, by: ["upstream"], "1 while so few servers are healthy that requests go to all of them.",
+        when: "there are upstreams")
+    case .upstreamActive:
+      .init(
+        .gauge, by: ["upstream"], "Requests that are at an upstream's servers now.", when: "there are upstreams")
+    case .upstreamQueued:
+      .init(
+        .gauge, by: ["upstream"], "Requests that wait for a permit at an upstream.", when: "the upstream has `queue`")
+    case .upstreamLimit:
+      .init(
+        .gauge, by: ["upstream"], "How many requests an upstream may have at once, where that is limited.",
+        when: "the upstream has `max_requests`, `max_requests_per_server` or `adaptive`")
+    case .upstreamRejected:
+      .init(
+        .counter, by: ["upstream", "reason"],
+        "Requests that were refused before they were sent to a server, by reason.",
+        when: "there are upstreams")
+    case .nameResolution:
+      .init(
+        .counter, by: ["upstream", "result"], "Look-ups of the names of an upstream's servers, by outcome.",
+        when: "a server is given by name")
+    case .authentications:
+      .init(
+        .counter, by: ["issuer", "result", "route"],
+        "Decisions about tokens by issuer (empty: none known), result code and route.",
+        when: "a request met a route that is not public")
+    case .tokenCache:
+      .init(.counter, by: ["result"], "Look-ups of tokens among those verified before.")
+    case .tokenVerification:
+      .init(
+        .histogram, in: .seconds, by: ["algorithm"], "Time to verify a token's signature.",
+        when: "a signature was verified")
+    case .connections:
+      .init(.gauge, by: ["listener", "state"], "Open client connections.")
+    case .upstreamConnections:
+      .init(.gauge, by: ["upstream", "state"], "Open connections to upstream servers.", when: "there are upstreams")
+    case .memory:
+      .init(.gauge, in: .bytes, "What waits in all connections together, in memory.")
+    case .memoryLimit:
+      .init(.gauge, in: .bytes, "The limit of catraca_memory_bytes, limits.memory.")
+    case .handshakes:
+      .init(
+        .counter, by: ["result"], "TLS handshakes of clients by outcome: ok, resumed, or why they failed.",
+        when: "a client has tried one")
+    case .certificateExpiry:
+      .init(
+        .gauge, in: .timestamp, by: ["listener", "name", "key"],
+        "When a listener's certificate expires, in seconds since 1970.", when: "a listener has `tls`")
+    case .certificateExpiryOld:
+      .init(
+        .gauge, in: .timestamp, by: ["listener", "name", "key"],
+        "The former name of catraca_tls_certificate_expiry_timestamp_seconds, which the next version leaves out.",
+        when: "a listener has `tls`")
+    case .keySetRefreshes:
+      .init(
+        .counter, by: ["issuer", "result"], "Fetches of key sets by outcome: success, or why they failed.",
+        when: "the keys were asked for")
+    case .keySetAge:
+      .init(
+        .gauge, in: .seconds, by: ["issuer"], "Time since the key set was last fetched successfully.",
+        when: "the keys were fetched once")
+    case .keySetKeys:
+      .init(.gauge, by: ["issuer"], "Usable keys in the key set.", when: "there are issuers")
+    case .reloads:
+      .init(.counter, by: ["result"], "Reloads of the configuration by outcome.")
+    case .lastReload:
+      .init(.gauge, "1 unless the last attempt to reload the configuration failed.")
+    case .lastReloadTime:
+      .init(.gauge, in: .timestamp, "When the running configuration was read, in seconds since 1970.")
+    case .buildInfo:
+      .init(.gauge, by: ["version"], "Always 1. The version is in the label.")
+    case .processTime:
+      .init(
+        .counter, in: .seconds, "Processor time that the process has used, user and system.", when: processCondition)
+    case .openDescriptors:
+      .init(.gauge, "File descriptors that the process has open.", when: processCondition)
+    case .descriptorLimit:
+      .init(.gauge, "File descriptors that the process may have open.", when: processCondition)
+    case .virtualMemory:
+      .init(.gauge, in: .bytes, "Virtual memory of the process.", when: processCondition)
+    case .residentMemory:
+      .init(.gauge, in: .bytes, "Resident memory of the process.", when: processCondition)
+    case .startTime:
+      .init(.gauge, in: .timestamp, "When the process started, in seconds since 1970.", when: processCondition)
+    }
+  }
+
+  private var processCondition: StaticString { "the process can read `/proc`" }
+}

@@ -18,7 +18,7 @@ PREFIX ?= /usr/local
 BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm \
-  valgrind binutils git wget
+  valgrind binutils git wget prometheus
 
 .PHONY: help demo build release test lint format docs fuzz bench guard lint-deploy clean image deb tarball install swift-is-there build-packages demo-packages test-packages
 
@@ -37,7 +37,7 @@ help:
 	@echo 'make fuzz     run the fuzzers one after the other (TARGET=request-heads for one, TIME=600 for seconds)'
 	@echo 'make bench    measure beside nginx, HAProxy, h2o, Caddy and Envoy on this machine; CASE=plain for one case'
 	@echo 'make guard    count the instructions of fixed exchanges, and fail if they are more than before'
-	@echo 'make lint-deploy  check what docker/ holds: manifests, Dockerfile, Compose file (CATRACA=... names the binary)'
+	@echo 'make lint-deploy  check docker/ and docs/observability (CATRACA=... names the binary)'
 	@echo 'make clean    remove what was built'
 	@echo
 	@echo 'System packages that are missing are installed with apt-get, as root or through sudo:'
@@ -106,6 +106,7 @@ guard: release
 	PYTHONDONTWRITEBYTECODE=1 python3 Benchmarks/harness/guard.py $(if $(WRITE),--write)
 
 lint-deploy:
+	@$(call install,prometheus)
 	@python3 -c 'import ensurepip' 2> /dev/null || { $(call install,python3 python3-venv); }
 	.ci/lint-deploy
 

@@ -51,7 +51,9 @@ struct Markdown {
   }
 
   /// All documents that people write, in the order of their paths. What a program writes has rules of its own.
-  static let documents: [String] = ["", "docs", "docs/observability", "Benchmarks", "Fuzzing"].flatMap { folder in
+  static let documents: [String] = [
+    "", "docs", "docs/guide", "docs/observability", "docker/kubernetes", "Benchmarks", "Fuzzing",
+  ].flatMap { folder in
     let names = (try? FileManager.default.contentsOfDirectory(atPath: Tree.root.appending(path: folder).path)) ?? []
     return names.filter { $0.hasSuffix(".md") }.sorted().map { folder.isEmpty ? $0 : folder + "/" + $0 }
   }

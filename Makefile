@@ -20,7 +20,7 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm \
   valgrind binutils git wget prometheus
 
-.PHONY: help demo build release test lint format docs fuzz bench guard lint-deploy clean image deb tarball install swift-is-there build-packages demo-packages test-packages
+.PHONY: help demo build release test lint format docs site fuzz bench guard lint-deploy clean image deb tarball install swift-is-there build-packages demo-packages test-packages
 
 help:
 	@echo 'make demo     build, and run an issuer, an upstream and the gateway on loopback, with curl lines to paste'
@@ -34,6 +34,7 @@ help:
 	@echo 'make tarball  make an archive of the program with its manual, in .build/packages'
 	@echo 'make install  install into PREFIX (/usr/local), below DESTDIR'
 	@echo 'make docs     write the generated parts of the documents'
+	@echo 'make site     build the documents as pages into .build/site, and check their links'
 	@echo 'make fuzz     run the fuzzers one after the other (TARGET=request-heads for one, TIME=600 for seconds)'
 	@echo 'make bench    measure beside nginx, HAProxy, h2o, Caddy and Envoy on this machine; CASE=plain for one case'
 	@echo 'make guard    count the instructions of fixed exchanges, and fail if they are more than before'
@@ -89,6 +90,10 @@ format: swift-is-there
 
 docs: build-packages
 	$(SWIFT) run $(BUILD_FLAGS) Documents
+
+site:
+	@python3 -c 'import ensurepip' 2> /dev/null || { $(call install,python3 python3-venv); }
+	.ci/site
 
 fuzz: build-packages
 	@$(call install,binutils)

@@ -39,14 +39,16 @@ extension Exchange {
   /// The new connection is there: it gets what the one before it got.
   func replayBody() {
     request.body.isReplayDue = false
-    // Taken out while it is read.
-    var kept = ByteQueue()
-    swap(&kept, &request.body.kept)
-    writeUpstream(kept.span)
-    if request.body.isKept { swap(&kept, &request.body.kept) }
+    guard let stream = delivery.stream else { return }
+    // A copy: where the write fails at once, the next attempt begins inside it and needs the whole body.
+    var copy = ByteQueue()
+    copy.append(request.body.kept.span)
+    stream.writeBody(moving: &copy)
+    guard delivery.stream === stream else { return }
+    holdClientBack(for: stream)
     if request.body.isComplete {
       receivedBodyEnd()
-    } else if !(delivery.stream?.isOutputFull ?? true) {
+    } else if !stream.isOutputFull {
       downstream?.resumeInput()
     }
   }

@@ -117,7 +117,7 @@ extension Exchange {
     holdClientBack(for: stream)
   }
 
-  private func holdClientBack(for stream: any UpstreamStream) {
+  func holdClientBack(for stream: any UpstreamStream) {
     if stream.isOutputFull {
       stream.awaitDrain()
       request.body.hasHeldClientBack = true

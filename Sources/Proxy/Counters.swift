@@ -92,7 +92,7 @@ package final class Counters {
   }
 
   /// One request that the gateway refused.
-  func noteRefusal(_ entry: LastRefusals.Entry) { values.lastRefusals.note(entry) }
+  func noteRefusal(_ refusal: LastRefusal) { values.lastRefusals.note(refusal) }
 
   package func countTokenCache(isHit: Bool) {
     if isHit { values.tokenCacheHits &+= 1 } else { values.tokenCacheMisses &+= 1 }

@@ -20,7 +20,12 @@ struct ConfigurationStatus: Encodable {
   init(file: String, _ reloads: ReloadRecord) {
     self.file = file
     files = Array(reloads.sources.files.keys.sorted().prefix(Self.fileCountMax))
-    lastReload = reloads.lastTime.map { Date(timeIntervalSince1970: Double($0)).formatted(.iso8601) }
+    lastReload = reloads.lastTime.map { timeText(unixMilliseconds: $0 &* 1000) }
     lastReloadErrors = reloads.errors
   }
+}
+
+/// A moment in the status document: in UTC, to the second.
+func timeText(unixMilliseconds: Int64) -> String {
+  Date(timeIntervalSince1970: Double(unixMilliseconds) / 1000).formatted(.iso8601)
 }

@@ -60,7 +60,7 @@ extension RunningGateway {
       uptimeSeconds: ContinuousClock.now.duration(to: startedAt).components.seconds * -1,
       requests: traffic.requests, serverErrors: traffic.serverErrors, listeners: traffic.listeners,
       routes: traffic.routes, latencyBoundsMs: traffic.latencyBounds, refusals: traffic.refusals,
-      lastRefusals: counters.lastRefusals.entries.map { RefusalStatus($0, snapshot.counterNames.routes) },
+      lastRefusals: counters.lastRefusals.elements.map { RefusalStatus($0, snapshot.counterNames.routes) },
       messages: notices.last.map(MessageStatus.init), upstreams: upstreams, issuers: issuers,
       certificates: certificates.map { CertificateStatus($0, at: Int64(Date.now.timeIntervalSince1970)) },
       tokenCache: TokenCacheStatus(hits: counters.tokenCacheHits, misses: counters.tokenCacheMisses),
@@ -109,12 +109,12 @@ private struct RefusalStatus: Encodable {
   var route: String?
   var requestId: String
 
-  init(_ entry: LastRefusals.Entry, _ routes: [String]) {
-    at = Date(timeIntervalSince1970: Double(entry.unixMilliseconds) / 1000).formatted(.iso8601)
-    code = entry.refusal.code
-    status = entry.refusal.status
-    route = entry.route.flatMap { routes.indices.contains($0) ? routes[$0] : nil }
-    requestId = entry.requestID
+  init(_ refusal: LastRefusal, _ routes: [String]) {
+    at = timeText(unixMilliseconds: refusal.unixMilliseconds)
+    code = refusal.refusal.code
+    status = refusal.refusal.status
+    route = refusal.route.flatMap { routes.indices.contains($0) ? routes[$0] : nil }
+    requestId = refusal.requestID
   }
 }
 
@@ -125,7 +125,7 @@ private struct MessageStatus: Encodable {
   var requestId: String?
 
   init(_ notice: Notice) {
-    at = Date(timeIntervalSince1970: Double(notice.time) / 1000).formatted(.iso8601)
+    at = timeText(unixMilliseconds: notice.time)
     kind = notice.kind
     text = notice.sentence
     requestId = notice.requestID
@@ -146,7 +146,7 @@ private struct CertificateStatus: Encodable {
     key = certificate.key
     // Whole days, so that the last one is 0 and not 1.
     daysLeft = Int64((Double(certificate.expiresAt - time) / 86400).rounded(.down))
-    expires = Date(timeIntervalSince1970: Double(certificate.expiresAt)).formatted(.iso8601)
+    expires = timeText(unixMilliseconds: certificate.expiresAt &* 1000)
   }
 }
 
@@ -212,9 +212,8 @@ private struct ServerStatus: Encodable {
     ejections = state.ejectionCount
     activeRequests = state.activeCount
     lastCheck = state.lastCheck.map { result, status, unixMilliseconds in
-      let date = Date(timeIntervalSince1970: Double(unixMilliseconds) / 1000)
-      return Check(
-        result: result.name, status: status == 0 ? nil : status, at: date.formatted(.iso8601))
+      Check(
+        result: result.name, status: status == 0 ? nil : status, at: timeText(unixMilliseconds: unixMilliseconds))
     }
   }
 }

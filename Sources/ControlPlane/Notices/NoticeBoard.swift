@@ -22,13 +22,8 @@ package struct Notice: Sendable, Equatable {
 /// One a process. Any thread may post.
 package final class NoticeBoard: Sendable {
   private struct State {
-    var notices: [Notice] = []
+    var notices = Newest<Notice>()
     var kinds: [String: Kind] = [:]
-
-    mutating func add(_ notice: Notice) {
-      if notices.count >= NoticeBoard.noticeCountMax { notices.removeFirst() }
-      notices.append(notice)
-    }
   }
 
   private struct Kind {
@@ -36,8 +31,6 @@ package final class NoticeBoard: Sendable {
     var leftOut = 0
   }
 
-  // LIMIT: notices that are kept. The oldest gives way.
-  package static let noticeCountMax = 20
   // LIMIT: kinds that are remembered. Past it all are forgotten, and may be reported again.
   private static let kindCountMax = 1024
   private static let interval = Duration.seconds(60)
@@ -54,7 +47,7 @@ package final class NoticeBoard: Sendable {
   private static let now: @Sendable () -> Int64 = { Int64(Date.now.timeIntervalSince1970 * 1000) }
 
   /// The last ones, the newest first.
-  package var last: [Notice] { state.withLockedValue { $0.notices.reversed() } }
+  package var last: [Notice] { state.withLockedValue(\.notices.elements) }
 
   /// A token was refused.
   package func post(_ notice: RefusalNotice, at now: ContinuousClock.Instant = .now) {
@@ -77,7 +70,8 @@ package final class NoticeBoard: Sendable {
   /// The keys of an issuer cannot be loaded. The log has it already.
   package func postKeys(issuer: String, url: String?, reason: String) {
     let facts = [("issuer", issuer), ("url", url ?? ""), ("reason", reason)].filter { !$0.1.isEmpty }
-    add(Notice(time: wallTime(), kind: "keys", sentence: Self.words("keys cannot be loaded", facts)))
+    let notice = Notice(time: wallTime(), kind: "keys", sentence: Self.words("keys cannot be loaded", facts))
+    state.withLockedValue { $0.notices.note(notice) }
   }
 
   /// TLS with a server failed.
@@ -108,12 +102,10 @@ package final class NoticeBoard: Sendable {
       let before = state.kinds[kind]?.leftOut ?? 0
       if state.kinds.count >= Self.kindCountMax { state.kinds.removeAll() }
       state.kinds[kind] = Kind(reportedAt: now)
-      state.add(notice)
+      state.notices.note(notice)
       return before + leftOut
     }
   }
-
-  private func add(_ notice: Notice) { state.withLockedValue { $0.add(notice) } }
 
   private static func words(_ what: String, _ facts: [(name: String, value: String)]) -> String {
     what + ": " + facts.map { "\($0.name) \($0.value)" }.joined(separator: ", ")

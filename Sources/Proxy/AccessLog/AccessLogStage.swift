@@ -31,7 +31,7 @@ extension Exchange {
     if case .token = refusal {} else { worker.counters.countError(refusal) }
     request.ensureID(by: snapshot, from: &worker.randomIdentifiers)
     worker.counters.noteRefusal(
-      LastRefusals.Entry(
+      LastRefusal(
         unixMilliseconds: times.startedUnixMilliseconds, refusal: refusal, route: route?.counterID,
         requestID: request.id.text()))
   }

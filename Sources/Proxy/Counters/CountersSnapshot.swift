@@ -84,7 +84,7 @@ package struct CountersSnapshot: Sendable, Equatable {
   var rateLimited: [UInt64] = []
   var rateLimitedDry: [UInt64] = []
   var rateLimitEvictions: [UInt64] = []
-  package internal(set) var lastRefusals = LastRefusals()
+  package internal(set) var lastRefusals = Newest<LastRefusal>()
   package internal(set) var errors: [String: UInt64] = [:]
   /// TLS handshakes of clients by their outcome.
   package internal(set) var handshakes: [String: UInt64] = [:]

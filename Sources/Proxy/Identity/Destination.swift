@@ -26,14 +26,10 @@ extension Exchange {
     guard let pool = delivery.pool, let server = delivery.server else { return }
     upstreamHead.bytes.append("Destination: ")
     upstreamHead.bytes.append(pool.isSecure ? "https://" : "http://")
-    if upstreamHead.isHostOfServer {
-      upstreamHead.bytes.append(server.authority)
-    } else if pool.hasOwnHost {
-      upstreamHead.bytes.append(pool.host)
-    } else if let authority = request.head.authority {
-      upstreamHead.bytes.append(request.head.bytes.span.extracting(authority))
+    if let host = pool.ownHost(at: server) {
+      upstreamHead.bytes.append(host)
     } else {
-      upstreamHead.bytes.append(pool.defaultHost)
+      upstreamHead.writeAuthority(of: request.head, or: pool)
     }
     upstreamHead.bytes.append(upstreamHead.destination)
     upstreamHead.bytes.append("\r\n")

@@ -45,12 +45,17 @@ struct UpstreamHead: ~Copyable {
       return
     }
     bytes.append("Host: ")
+    writeAuthority(of: head, or: pool)
+    bytes.append("\r\n")
+  }
+
+  @inline(__always)
+  mutating func writeAuthority(of head: borrowing RequestHead, or pool: UpstreamPool?) {
     if let authority = head.authority {
       bytes.append(head.bytes.span.extracting(authority))
     } else if let pool {
       bytes.append(pool.defaultHost)
     }
-    bytes.append("\r\n")
   }
 
   mutating func writeHost(_ authority: [UInt8]) {

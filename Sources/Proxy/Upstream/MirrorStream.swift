@@ -88,7 +88,7 @@ final class MirrorStream: UnattendedStream {
     // A copy waits for no permit: there is one, or it is dropped.
     guard pool.admitNow(copy) else { return drop() }
     guard let server = copy.delivery.server else { return copy.abandon(.upstreamConnectFailed) }
-    let host = pool.hasOwnHost ? pool.host.isEmpty ? server.authority : pool.host : host
+    let host = pool.ownHost(at: server) ?? host
     copy.startOwn(head, host: host, isComplete: isEnded, at: pool, server)
   }
 

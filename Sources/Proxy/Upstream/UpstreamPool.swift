@@ -56,6 +56,12 @@ final class UpstreamPool {
     configure(configuration, sharing: sharing)
   }
 
+  /// What requests to the server have as their Host in place of the client's. Nil where they keep that.
+  func ownHost(at server: UpstreamServer) -> [UInt8]? {
+    if !hasOwnHost { return nil }
+    return host.isEmpty ? server.authority : host
+  }
+
   /// Whether a reload may go on with this pool: the connections that are there would be made the same way.
   func isKept(for fresh: Upstream) -> Bool {
     configuration.name == fresh.name && configuration.protocol == fresh.protocol && configuration.tls == fresh.tls

@@ -3,10 +3,24 @@
 
 import Foundation
 import TestSupport
+import Testing
+
+extension Trait where Self == ConditionTrait {
+  /// Skips a test on a machine where no python3 has ``PythonPackages/webSockets``.
+  static var needsWebSockets: Self {
+    .enabled("python3 lacks packages here (pip install 'websockets>=13' h2)") {
+      await PythonPackages.webSockets.value != nil
+    }
+  }
+
+  /// Skips a test on a machine where no python3 has ``PythonPackages/webCalls``.
+  static var needsWebCalls: Self {
+    .enabled("python3 lacks packages here (pip install sonora grpcio)") { await PythonPackages.webCalls.value != nil }
+  }
+}
 
 enum PythonPackages {
-  /// A python3 that has `websockets` (13 or later) and `h2`. Nil, with a line that says so, where they are not
-  /// available.
+  /// A python3 that has `websockets` (13 or later) and `h2`. Nil where they are not available.
   static let webSockets = Task {
     await python(
       "python-websockets", that: "import h2.connection, websockets.asyncio.client", from: ["websockets>=13", "h2"])
@@ -29,7 +43,6 @@ enum PythonPackages {
     {
       return python
     }
-    print("Skipped: python3 lacks packages here (pip install \(packages.joined(separator: " "))).")
     return nil
   }
 

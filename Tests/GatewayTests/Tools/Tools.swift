@@ -1,16 +1,8 @@
-// Programs that others wrote, on either side of the gateway. A test of one that is not installed is skipped and says
-// so.
+// Programs that others wrote, on either side of the gateway.
 
 import Foundation
 import TestSupport
 import Testing
-
-extension Trait where Self == ConditionTrait {
-  /// Skips a test on a machine without this program.
-  static func needs(_ program: String) -> Self {
-    .enabled(if: ChildProcess.isInstalled(program), "\(program) is not installed")
-  }
-}
 
 extension Tag {
   /// Takes several seconds.

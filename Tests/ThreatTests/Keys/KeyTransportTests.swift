@@ -6,12 +6,10 @@ import Testing
 import Tokens
 
 @Suite(.timeLimit(.minutes(10))) struct KeyTransportTests {
-  @Test("T25 Keys come over https only from whom the issuer's ca, or the system, vouches for under that name")
+  @Test(
+    "T25 Keys come over https only from whom the issuer's ca, or the system, vouches for under that name",
+    .needs("openssl"), .needs("python3"))
   func certificates() async throws {
-    guard ChildProcess.isInstalled("openssl"), ChildProcess.isInstalled("python3") else {
-      print("Skipped: openssl and python3 are needed to serve keys over https.")
-      return
-    }
     let folder = FileManager.default.temporaryDirectory.appending(path: "catraca-https-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -118,10 +118,17 @@ package struct FileReadError: Error, CustomStringConvertible {
 
 /// A file's bytes, at most 16 MiB of them.
 package func readWholeFile(_ path: String) throws -> [UInt8] {
+  // Not blocking, so that a named pipe in the file's place cannot hold a reload up.
   // SAFETY: the descriptor is closed on every way out. Each read is given the buffer's own size.
-  let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+  let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
   guard descriptor >= 0 else { throw FileReadError(description: errorText(errno)) }
   defer { close(descriptor) }
+  if isOwnDescriptor(path) {
+    // What the command was given is read to its end.
+    guard fcntl(descriptor, F_SETFL, 0) == 0 else { throw FileReadError(description: errorText(errno)) }
+  } else if isPipe(descriptor) {
+    throw FileReadError(description: "it is a named pipe, not a file")
+  }
   var result: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: 64 * 1024)
   // LIMIT: no file of a configuration is larger. A device or a pipe that never ends would be.
@@ -136,6 +143,17 @@ package func readWholeFile(_ path: String) throws -> [UInt8] {
     result += chunk[0..<count]
   }
   throw FileReadError(description: "larger than 16 MiB")
+}
+
+/// Whether the path leads to what the process was started with: its standard input, or a shell's `<(command)`.
+private func isOwnDescriptor(_ path: String) -> Bool {
+  path == "/dev/stdin" || path.hasPrefix("/dev/fd/") || path.hasPrefix("/proc/self/fd/")
+}
+
+private func isPipe(_ descriptor: Int32) -> Bool {
+  var status = stat()
+  // SAFETY: the call fills `status`.
+  return unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
 }
 
 /// The names in a folder, in no order.

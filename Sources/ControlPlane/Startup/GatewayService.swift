@@ -51,10 +51,7 @@ package struct GatewayService: Sendable {
         case _ where isEnding: group.addTask { await gateway.endNow() }
         default:
           isEnding = true
-          group.addTask {
-            await gateway.drain()
-            end.yield()
-          }
+          group.addTask { if await gateway.drain() { end.yield() } }
         }
       }
     }

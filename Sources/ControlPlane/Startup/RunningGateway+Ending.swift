@@ -11,8 +11,15 @@ struct GatewayEnding {
   var hasBegun = false
   /// The time in which everything is still served. It can be cut short.
   var delay: Task<Void, Never>?
+  /// The service manager knows that the process stops: nothing about its state may follow.
+  var isStopReported = false
   /// Another process starts.
   var isUpgrading = false
+}
+
+/// A configuration came too late.
+struct StoppingError: Error, CustomStringConvertible {
+  var description: String { "the gateway is stopping" }
 }
 
 /// A service manager passed a socket that the configuration has no listener for.
@@ -59,9 +66,14 @@ extension RunningGateway {
 
   /// After `drain_delay`, in which `/readyz` says what comes, stops taking connections, lets requests finish within
   /// `drain_timeout`, and writes the last log lines.
-  package func drain() async {
-    if ending.hasBegun { return }
+  /// - Returns: false at once where the process drains already, behind an upgrade. That drain goes on.
+  package func drain() async -> Bool {
+    if ending.hasBegun {
+      log.notice("already draining: a second signal ends what is left at once")
+      return false
+    }
     ending.hasBegun = true
+    ending.isStopReported = true
     process.manager.report(.stopping)
     let limits = snapshot.configuration.limits
     if limits.drainDelay > .zero {
@@ -70,6 +82,7 @@ extension RunningGateway {
     }
     await admin.stopListening()
     await finish(within: limits.drainTimeout)
+    return true
   }
 
   private func delay(_ duration: Duration) async {

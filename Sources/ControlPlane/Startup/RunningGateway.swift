@@ -150,11 +150,11 @@ package actor RunningGateway {
     admin = try await movedAdmin(to: snapshot.configuration.admin)
     do {
       listeners = try await gateway.openListeners(of: snapshot)
+      try closeUnusedSockets()
     } catch {
       await admin.stop()
       throw error
     }
-    try closeUnusedSockets()
     for (listener, port) in listeners { announce(listener, port) }
     announce(admin.all, "admin")
     announce(admin.metrics, "metrics")
@@ -200,9 +200,9 @@ package actor RunningGateway {
   }
 
   private func reloadNow() async -> ReloadOutcome {
-    if ending.hasBegun { return .refused("the gateway is stopping") }
+    if ending.hasBegun { return .refused("\(StoppingError())") }
     process.manager.report(.reloading)
-    defer { process.manager.report(.ready(summary)) }
+    defer { if !ending.isStopReported { process.manager.report(.ready(summary)) } }
     let failure: String
     let time = Int64(Date.now.timeIntervalSince1970)
     switch read() {
@@ -237,6 +237,7 @@ package actor RunningGateway {
   private func takeOver(_ wanted: GatewayConfiguration) async throws -> (changes: [String], delayed: [String]) {
     let configuration = Self.fitted(wanted, machine, workers: gateway.workerCount, log)
     let addresses = await names.apply(configuration.hostNames, servers: configuration.dnsServers)
+    if ending.hasBegun { throw StoppingError() }
     let fresh = Snapshot(
       configuration.resolved(by: addresses), generation: snapshot.generation + 1, after: snapshot)
     let signatures = Self.signatures(of: configuration)

@@ -49,6 +49,19 @@ struct ReloadTests {
     #expect(try await gateway.get("/a").text == "one")
   }
 
+  @Test("A named pipe in the place of the file, or of one that it names, does not hold a reload up")
+  func namedPipe() async throws {
+    let gateway = try await GatewayProcess.start(file("one"))
+    #expect(try await ChildProcess.run("mkfifo", ["pipe"], in: gateway.folder).status == 0)
+    try gateway.write(configuration: file("file:pipe"))
+    #expect(try await gateway.reload().text.contains("'pipe' cannot be read: it is a named pipe, not a file"))
+    #expect(try await ChildProcess.run("mv", ["pipe", "gateway.conf"], in: gateway.folder).status == 0)
+    let refused = try await gateway.reload()
+    #expect(refused.status == 422)
+    #expect(refused.text.contains("gateway.conf:1:1: cannot be read: it is a named pipe, not a file"))
+    #expect(try await gateway.get("/a").text == "one")
+  }
+
   @Test("What only a start can change is reported by a reload")
   func onlyAtStart() async throws {
     let gateway = try await GatewayProcess.start(file("one"))

@@ -71,32 +71,79 @@ struct ServiceManagerTests {
     while True: print(opened.recv(4096).decode().replace("\\n", " "), flush=True)
     """
 
-  @Test("The service manager learns that the gateway is ready, lives, reloads and stops", arguments: [false, true])
-  func notifications(isAbstract: Bool) async throws {
-    let name = "catraca-\(UUID().uuidString)"
-    let folder = FileManager.default.temporaryDirectory.path
-    let bound = isAbstract ? "\0\(name)" : "\(folder)/\(name)"
-    // An argument cannot hold a zero byte.
-    let script = Self.listening.replacing("sys.argv[1]", with: "sys.argv[1].replace('@', chr(0))")
-    let manager = try ChildProcess.start(
-      "/usr/bin/python3", ["-c", script, bound.replacing("\0", with: "@")])
-    _ = try await manager.output.wait(for: "the socket") { $0.standardOutput.contains("bound") ? true : nil }
-    let gateway = try await GatewayProcess.start(
-      "routes: [{ path: \"/*\", auth: public, respond: { status: 200, body: ok } }]",
-      environment: ["NOTIFY_SOCKET": bound.replacing("\0", with: "@"), "WATCHDOG_USEC": "200000"])
+  /// A service manager's socket, and what came to it.
+  private struct Manager {
+    let process: ChildProcess
+    /// As the gateway is told of it.
+    let address: String
+    private let path: String?
+
+    init(isAbstract: Bool) async throws {
+      let name = "catraca-\(UUID().uuidString)"
+      path = isAbstract ? nil : "\(FileManager.default.temporaryDirectory.path)/\(name)"
+      address = path ?? "@\(name)"
+      // An argument cannot hold a zero byte.
+      let script = ServiceManagerTests.listening.replacing("sys.argv[1]", with: "sys.argv[1].replace('@', chr(0))")
+      process = try ChildProcess.start("/usr/bin/python3", ["-c", script, address])
+      _ = try await process.output.wait(for: "the socket") { $0.standardOutput.contains("bound") ? true : nil }
+    }
+
     func wait(_ words: String, _ count: Int = 1) async throws {
-      _ = try await manager.output.wait(for: words) { output in
+      _ = try await process.output.wait(for: words) { output in
         output.standardOutput.count { $0.hasPrefix(words) } >= count ? true : nil
       }
     }
-    try await wait("READY=1 STATUS=1 route, 0 issuers, gateway.conf")
-    try await wait("WATCHDOG=1", 3)
+
+    /// All that has come, but signs of life.
+    func words() async throws -> [String] {
+      let script = """
+        import socket, sys
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"END", sys.argv[1].replace('@', chr(0)))
+        """
+      #expect(try await ChildProcess.run("python3", ["-c", script, address]).status == 0)
+      try await wait("END")
+      if let path { try? FileManager.default.removeItem(atPath: path) }
+      return process.output.current.standardOutput.compactMap { line in
+        let word = line.prefix { $0 != " " }
+        return ["bound", "END", "WATCHDOG=1"].contains(word) ? nil : String(word)
+      }
+    }
+  }
+
+  @Test("The service manager learns that the gateway is ready, lives, reloads and stops", arguments: [false, true])
+  func notifications(isAbstract: Bool) async throws {
+    let manager = try await Manager(isAbstract: isAbstract)
+    let gateway = try await GatewayProcess.start(
+      "routes: [{ path: \"/*\", auth: public, respond: { status: 200, body: ok } }]",
+      environment: ["NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "200000"])
+    try await manager.wait("READY=1 STATUS=1 route, 0 issuers, gateway.conf")
+    try await manager.wait("WATCHDOG=1", 3)
     #expect(try await gateway.reload().status == 200)
-    try await wait("RELOADING=1 MONOTONIC_USEC=")
-    try await wait("READY=1", 2)
+    try await manager.wait("RELOADING=1 MONOTONIC_USEC=")
+    try await manager.wait("READY=1", 2)
     gateway.terminate()
-    try await wait("STOPPING=1")
     #expect(try await gateway.waitForExit() == 0)
-    if !isAbstract { try? FileManager.default.removeItem(atPath: bound) }
+    #expect(try await manager.words() == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"])
+  }
+
+  @Test("A reload that ends after the drain has begun does not report that the gateway is ready")
+  func reloadDuringDrain() async throws {
+    let manager = try await Manager(isAbstract: true)
+    let isAsked = Gate()
+    // It says nothing: the reload waits for the name.
+    let names = try await TestNameServer.start { _ in
+      isAsked.open()
+      return nil
+    }
+    let route = "routes: [{ path: \"/*\", auth: public, respond: { status: 200, body: ok } }]"
+    let gateway = try await GatewayProcess.start(route, environment: ["NOTIFY_SOCKET": manager.address])
+    try gateway.write(
+      configuration: "dns: { servers: [\"\(names.address)\"] }\nupstreams: { u: { servers: [\"app.test:80\"] } }\n"
+        + route)
+    gateway.signal(SIGHUP)
+    try await isAsked.wait()
+    gateway.terminate()
+    #expect(try await gateway.waitForExit() == 0)
+    #expect(try await manager.words().last == "STOPPING=1")
   }
 }

@@ -46,6 +46,14 @@ struct DocumentRuleTests {
     #expect(doors == expected.sorted(), "Sources/Proxy: the door of each stage is <Folder>/<Folder>Stage.swift")
   }
 
+  @Test("The newest section of the changelog is of the program's version")
+  func changelog() throws {
+    let source = try Tree.text("Sources/catraca/Catraca.swift")
+    let version = try #require(source.firstMatch(of: /static let version = "([0-9.]+)"/)).1
+    let heading = try #require(try Tree.text("CHANGELOG.md").split(separator: "\n").first { $0.hasPrefix("## ") })
+    #expect(heading == "## \(version)" || heading.hasPrefix("## \(version), "), "CHANGELOG.md: \(heading)")
+  }
+
   @Test("Every file that a document names exists", arguments: Markdown.documents)
   func paths(_ document: String) throws {
     let text = try Tree.text(document)

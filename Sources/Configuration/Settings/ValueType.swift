@@ -33,7 +33,12 @@ struct ValueType<Value>: Sendable {
       .any(of: [form, .keyword(keyword)], "\(form.words), or `\(keyword)`"),
       write: { $0 == meaning ? .text(keyword) : write($0) },
       read: { node, reading, what in
-        if case .scalar(let scalar) = node.content, scalar.text == keyword { return meaning }
+        guard case .scalar(let scalar) = node.content else { return read(node, reading, what) }
+        if scalar.text == keyword { return meaning }
+        if scalar.text == "false", keyword == "off" {
+          reading.error(node.position, "\(what) is not a switch: write off")
+          return nil
+        }
         return read(node, reading, what)
       })
   }

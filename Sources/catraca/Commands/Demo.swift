@@ -75,9 +75,10 @@ struct Demo: AsyncParsableCommand {
       }
       await probe.stop(within: .zero)
     } catch {
+      let variable = option.dropFirst(2).replacing("-", with: "_").uppercased()
       printError(
         "catraca: port \(port) on 127.0.0.1 is not available, another program is probably using it: "
-          + "choose another with \(option) PORT (0 takes a free one)")
+          + "choose another with \(option) PORT, or with make demo \(variable)=PORT (0 takes a free one)")
       throw ExitCode(1)
     }
   }

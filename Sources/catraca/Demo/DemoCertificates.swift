@@ -14,7 +14,9 @@ struct DemoCertificates {
       at: url, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
     folder = url.path
     try Data(made.certificate).write(to: url.appending(path: "localhost.crt"))
-    try Data(made.key).write(to: url.appending(path: "localhost.key"))
+    let key = url.appending(path: "localhost.key")
+    try Data(made.key).write(to: key)
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key.path)
   }
 
   func remove() { try? FileManager.default.removeItem(atPath: folder) }

@@ -23,6 +23,7 @@ struct DemoScript {
       - address: 127.0.0.1:\(tlsPort)
         tls: { certificates: [{ certificate: "\(certificates)/localhost.crt", key: "\(certificates)/localhost.key" }] }
     admin: { address: "127.0.0.1:\(adminPort)" }
+    log: { level: warning }
     access_log: { format: "{time} {method} {path} -> {status} {reason} {subject}" }
     issuers:
       demo:
@@ -46,6 +47,12 @@ struct DemoScript {
     """
   }
 
+  /// Lines for a shell that name the tokens.
+  var assignments: String {
+    [("GOOD", tokens.good), ("EXPIRED", tokens.expired), ("FORGED", tokens.forged), ("ADMIN", tokens.administrator)]
+      .map { "export \($0)='\($1)'\n" }.joined()
+  }
+
   /// A line for a shell, with the status that it gets and what it shows.
   struct Line {
     var status: Int
@@ -56,21 +63,21 @@ struct DemoScript {
   var lines: [Line] {
     let gateway = "http://127.0.0.1:\(gatewayPort)"
     func get(_ path: String, _ token: String) -> String {
-      "curl -i \(gateway)\(path) -H 'Authorization: Bearer \(token)'"
+      "curl -i \(gateway)\(path) -H \"Authorization: Bearer $\(token)\""
     }
     return [
       Line(
         status: 200, meaning: "a good token: the upstream gets X-User-Id and X-User-Email, and no token",
-        command: get("/hello", tokens.good)),
+        command: get("/hello", "GOOD")),
       Line(status: 401, meaning: "no token: token_missing", command: "curl -i \(gateway)/hello"),
-      Line(status: 401, meaning: "an expired token: token_expired", command: get("/hello", tokens.expired)),
+      Line(status: 401, meaning: "an expired token: token_expired", command: get("/hello", "EXPIRED")),
       Line(
         status: 401, meaning: "a forged token, signed with another key: signature_invalid",
-        command: get("/hello", tokens.forged)),
+        command: get("/hello", "FORGED")),
       Line(
         status: 403, meaning: "the good token where the scope demo:admin is required: scope_missing",
-        command: get("/admin", tokens.good)),
-      Line(status: 200, meaning: "a token with that scope", command: get("/admin", tokens.administrator)),
+        command: get("/admin", "GOOD")),
+      Line(status: 200, meaning: "a token with that scope", command: get("/admin", "ADMIN")),
       Line(
         status: 200, meaning: "no token is needed here, and a header that claims an identity is removed",
         command: "curl -i \(gateway)/public -H 'X-User-Id: root'"),
@@ -78,7 +85,7 @@ struct DemoScript {
         status: 200,
         meaning: "the good token over TLS, with a certificate made for this run, and HTTP/2 if curl supports it",
         command: "curl -i --cacert \(certificates)/localhost.crt https://localhost:\(tlsPort)/hello "
-          + "-H 'Authorization: Bearer \(tokens.good)'"),
+          + "-H \"Authorization: Bearer $GOOD\""),
       Line(status: 404, meaning: "no route, no entry", command: "curl -i \(gateway)/other"),
       Line(
         status: 200, meaning: "the issuer changes its keys ...",
@@ -99,10 +106,14 @@ struct DemoScript {
 
       \(configuration.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n"))
 
-      Paste these into another terminal. The number is the status that you will get:
+      Paste these tokens into another terminal:
+
+      \(assignments)
+      Then these lines. The number is the status that you will get:
 
       \(lines)
       More tokens:  curl -s '\(issuerURL)/token?sub=ada&scope=demo:admin&expires_in=60'
+      Status page:  http://127.0.0.1:\(adminPort)/status
       Metrics:      curl -s http://127.0.0.1:\(adminPort)/metrics
       Stop:         Ctrl-C
 

@@ -25,7 +25,6 @@ let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", pa
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
-let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 // `make release` says which commit it builds, and with which Swift.
 let buildFacts = ["CATRACA_COMMIT", "CATRACA_SWIFT"].map {
@@ -41,7 +40,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
@@ -50,6 +48,7 @@ let package = Package(
     .target(name: "CBuild", cSettings: buildFacts),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "Bytes", swiftSettings: hotSettings),
     .target(name: "HTTPWire", dependencies: ["Bytes"], swiftSettings: hotSettings),
     .target(name: "HTTP2", dependencies: ["CNGHTTP2", "Bytes", "HTTPWire"], swiftSettings: hotSettings),
@@ -58,7 +57,7 @@ let package = Package(
     .target(name: "Cryptography", dependencies: ["COpenSSL", "Bytes"], swiftSettings: hotSettings),
     .target(name: "TLS", dependencies: ["COpenSSL", "Bytes"], swiftSettings: settings),
     .target(name: "Tokens", dependencies: ["Bytes", "JSON", "Cryptography"], swiftSettings: hotSettings),
-    .target(name: "Configuration", dependencies: ["Bytes", "HTTPWire", "Tokens", yams], swiftSettings: settings),
+    .target(name: "Configuration", dependencies: ["CYAML", "Bytes", "HTTPWire", "Tokens"], swiftSettings: settings),
     .target(
       name: "Proxy",
       dependencies: [

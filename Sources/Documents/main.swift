@@ -1,6 +1,6 @@
 // Writes the generated parts of the documents again: `make docs`.
 
-import Foundation
+import FoundationEssentials
 
 for document in GeneratedDocument.all {
   let url = URL(filePath: document.path)

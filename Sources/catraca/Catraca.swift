@@ -1,7 +1,7 @@
 // The command line.
 
 import ArgumentParser
-import Foundation
+import Glibc
 
 @main
 struct Catraca: AsyncParsableCommand {
@@ -22,7 +22,7 @@ struct Catraca: AsyncParsableCommand {
     let commands = configuration.subcommands.compactMap { $0._commandName } + ["help"]
     if let advice = CommandAdvice.text(for: Array(CommandLine.arguments.dropFirst()), commands: commands) {
       printError("catraca: \(advice)")
-      Foundation.exit(ExitCode.validationFailure.rawValue)
+      Glibc.exit(ExitCode.validationFailure.rawValue)
     }
     await main(nil)
   }

@@ -1,21 +1,18 @@
 // What libyaml says about broken YAML, in words that say what to write.
 
-import Yams
-
 extension YAMLSource {
-  func report(_ error: YamlError, text: String) {
-    switch error {
-    case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
-      .composer(let context, let problem, let mark, _):
+  func report(_ problem: YAMLProblem, text: String) {
+    switch problem {
+    case .syntax(let problem, let position, let context, let start):
       // A quote that is never closed is best looked for where it begins.
       let isOpenQuote = problem == "found unexpected end of stream"
-      let mark = isOpenQuote ? context?.mark ?? mark : mark
-      let position = Self.clamp(position(line: mark.line, column: mark.column), in: text)
-      reportProblem(problem, context: context?.text ?? "", at: position, text: text)
-    case .reader(let problem, _, _, _):
-      reportProblem(problem, context: "", at: position(line: 1, column: 1), text: text)
-    default:
-      reportProblem("the file cannot be read as YAML", context: "", at: position(line: 1, column: 1), text: text)
+      let place = Self.clamp(isOpenQuote ? start ?? position : position, in: text)
+      reportProblem(problem, context: context, at: place, text: text)
+    case .tooDeep(let position): reading.error(position, "more than \(Self.depthMax) levels of lists and mappings")
+    case .tooMany(let position):
+      reading.error(position, "more than \(Self.nodeCountMax) values once the aliases are expanded")
+    case .unreadable:
+      reading.error(position(line: 1, column: 1), "the file cannot be read as YAML")
     }
   }
 
@@ -23,11 +20,6 @@ extension YAMLSource {
     if let format = ForeignFormat(of: text) { return reading.error(self.position(line: 1, column: 1), format.advice) }
     let next = Self.scalar(at: position, in: text)
     switch (problem, context, next) {
-    case (_, "while scanning an alias", _):
-      // The mark follows the star.
-      reading.error(
-        self.position(line: position.line, column: max(1, position.column - 1)),
-        "a value that begins with '*' must be quoted: \"*.example.com\"")
     case (_, "while scanning an anchor", _):
       reading.error(
         self.position(line: position.line, column: max(1, position.column - 1)),
@@ -41,8 +33,6 @@ extension YAMLSource {
     case ("but found another document", _, _):
       reading.error(
         position, "a second document begins here: remove this line, because a configuration is one document")
-    case ("found undefined alias", _, _):
-      reading.error(position, "no anchor above has this name: quote the value if it begins with '*'")
     case ("mapping values are not allowed in this context", _, _):
       reading.error(
         position, "a ':' is not allowed here: quote the value if it holds ': ', or check the indentation of this line")

@@ -1,10 +1,8 @@
-// YAML text → SourceNode, with Yams underneath. Every problem of the YAML itself becomes a diagnostic with a position.
-// A key that appears twice does not hide other errors: the first of the two is renamed in a copy and parsed again.
+// YAML text → SourceNode, with libyaml underneath. Every problem of the YAML itself becomes a diagnostic with a
+// position.
 //
-// Aliases are ours: Yams would expand each before anybody could count, and compares mapping keys as they are expanded.
-// It gets a copy in which they are plain text, which cannot grow.
-
-import Yams
+// Aliases are ours: libyaml gets a copy in which they are plain text. A `*.example.com` without quotes, which is no
+// alias, then hides no other error.
 
 /// Turns one file's text into a tree.
 struct YAMLSource {
@@ -12,7 +10,6 @@ struct YAMLSource {
   static let nodeCountMax = 500_000
   static let depthMax = 32
   static let textBytesMax = 4 * 1024 * 1024
-  static let duplicatesMax = 20
 
   /// A converted node with its measures, for the aliases of its anchor.
   private struct Anchored {
@@ -25,11 +22,8 @@ struct YAMLSource {
   let reading: Reading
   /// Its index in positions.
   let file: Int
-  /// Nodes know their anchors as long as it lives.
-  private var parser: Yams.Parser?
-  /// Replaces `*` in what Yams reads.
+  /// Replaces `*` in what libyaml reads.
   let star: Unicode.Scalar
-  private var renamed: [(position: SourcePosition, key: String)] = []
   private var isOverfull = false
   /// By name, as far as the file was read.
   private var anchors: [String: Anchored] = [:]
@@ -75,10 +69,10 @@ struct YAMLSource {
 
   func position(line: Int, column: Int) -> SourcePosition { SourcePosition(file: file, line: line, column: column) }
 
-  /// One of the private ones above those that mark renamed keys.
+  /// One for private use.
   private static func unusedScalar(in text: String) -> Unicode.Scalar {
-    let used = Set(text.unicodeScalars.lazy.filter { (0xE100...0xF8FF).contains($0.value) })
-    return (0xE100...0xF8FF).lazy.compactMap { Unicode.Scalar($0) }.first { !used.contains($0) } ?? "\u{E100}"
+    let used = Set(text.unicodeScalars.lazy.filter { (0xE000...0xF8FF).contains($0.value) })
+    return (0xE000...0xF8FF).lazy.compactMap { Unicode.Scalar($0) }.first { !used.contains($0) } ?? "\u{E000}"
   }
 
   private func replacing(_ a: Unicode.Scalar, by b: Unicode.Scalar, in text: String) -> String {
@@ -88,133 +82,67 @@ struct YAMLSource {
     return String(result)
   }
 
-  private mutating func compose(_ original: String) -> Node? {
-    var text = replacing("*", by: star, in: original)
-    while true {
-      do {
-        // No resolver: `no`, `on` and `yes` stay text, as YAML 1.2 has it. What `true` and `12` are decides who asks.
-        parser = try Yams.Parser(yaml: text, resolver: .basic, encoding: .utf8)
-        guard let root = try parser?.singleRoot() else {
-          reportEmpty()
-          return nil
-        }
-        return root
-      } catch let error as YamlError {
-        if case .duplicatedKeysInMapping(let keys, let context) = error {
-          let position = position(line: context.mark.line, column: context.mark.column)
-          if let next = renameFirst(of: keys, at: position, in: text) {
-            text = next
-            continue
-          }
-          for key in renamed + [(position, keys.first ?? "")] {
-            reading.error(key.position, duplicate(restored(key.key)))
-          }
-          return nil
-        }
-        report(error, text: original)
-        return nil
-      } catch {
-        reading.error(position(line: 1, column: 1), "the file cannot be read as YAML")
-        return nil
-      }
+  private mutating func compose(_ text: String) -> YAMLNode? {
+    do throws(YAMLProblem) {
+      let root = try YAMLParser.root(
+        of: replacing("*", by: star, in: text), file: file, nodeCountMax: Self.nodeCountMax - reading.nodeCount,
+        depthMax: Self.depthMax)
+      if root == nil { reportEmpty() }
+      return root
+    } catch {
+      report(error, text: text)
+      return nil
     }
   }
 
   func restored(_ text: String) -> String { replacing(star, by: "*", in: text) }
 
-  /// The text with the first letter of the key at `position` changed: the next pass sees the other one. Columns stay.
-  private mutating func renameFirst(of keys: [String], at position: SourcePosition, in text: String) -> String? {
-    // LIMIT: each duplicate costs a pass over the file.
-    guard renamed.count < Self.duplicatesMax else { return nil }
-    var scalars = Array(text.unicodeScalars)
-    guard var index = Self.offset(of: position, in: scalars) else { return nil }
-    if scalars[index] == "\"" || scalars[index] == "'" { index += 1 }
-    let key = keys.first { key in
-      !key.isEmpty && scalars[index...].starts(with: key.unicodeScalars)
-    }
-    guard let key, let mark = Unicode.Scalar(0xE000 + UInt32(renamed.count)) else { return nil }
-    scalars[index] = mark
-    renamed.append((position, key))
-    var result = String.UnicodeScalarView()
-    result.append(contentsOf: scalars)
-    return String(result)
-  }
-
-  private static func offset(of position: SourcePosition, in scalars: [Unicode.Scalar]) -> Int? {
-    var line = 1
-    var column = 1
-    var index = 0
-    while index < scalars.count {
-      if line == position.line, column == position.column { return index }
-      if scalars[index].isLineBreak {
-        if scalars[index] == "\r", index + 1 < scalars.count, scalars[index + 1] == "\n" { index += 1 }
-        line += 1
-        column = 1
-      } else {
-        column += 1
-      }
-      index += 1
-    }
-    return nil
-  }
-
   // MARK: Tree
 
-  private mutating func convert(_ node: Node, depth: Int) -> SourceNode? {
-    let position = position(of: node)
-    if !count(1, depth: depth, at: position) { return nil }
+  private mutating func convert(_ node: YAMLNode, depth: Int) -> SourceNode? {
+    if !count(1, depth: depth, at: node.position) { return nil }
     let before = (count: reading.nodeCount - 1, deepest: deepest)
     deepest = depth
     defer { deepest = max(deepest, before.deepest) }
     let result: SourceNode?
-    switch node {
-    case .scalar(let scalar):
-      result = convert(scalar, position: position, depth: depth)
-    case .sequence(let sequence):
+    switch node.content {
+    case .scalar(let text, let isPlain):
+      result = convert(text, isPlain: isPlain, tag: node.tag, position: node.position, depth: depth)
+    case .list(let list):
       var items: [SourceNode] = []
-      for item in sequence {
+      for item in list {
         if let item = convert(item, depth: depth + 1) { items.append(item) }
         if isOverfull { return nil }
       }
-      result = SourceNode(position: position, content: .list(items))
-    case .mapping(let mapping):
-      result = convert(mapping, position: position, depth: depth)
-    case .alias:
-      return nil
+      result = SourceNode(position: node.position, content: .list(items))
+    case .mapping(let pairs):
+      result = convert(pairs, position: node.position, depth: depth)
     }
-    if let name = node.anchor?.rawValue, let result {
+    if let name = node.anchor, let result {
       anchors[name] = Anchored(node: result, nodeCount: reading.nodeCount - before.count, height: deepest - depth)
     }
     return result
-  }
-
-  private func position(of node: Node) -> SourcePosition {
-    position(line: node.mark?.line ?? 1, column: node.mark?.column ?? 1)
   }
 
   /// False, after an error, when there would be too many nodes or levels.
   private mutating func count(_ added: Int, depth: Int, at position: SourcePosition) -> Bool {
     reading.nodeCount += added
     if reading.nodeCount <= Self.nodeCountMax, depth <= Self.depthMax { return true }
-    if !isOverfull {
-      reading.error(
-        position,
-        depth > Self.depthMax
-          ? "more than \(Self.depthMax) levels of lists and mappings"
-          : "more than \(Self.nodeCountMax) values once the aliases are expanded")
-    }
+    if !isOverfull { report(depth > Self.depthMax ? .tooDeep(at: position) : .tooMany(at: position), text: "") }
     isOverfull = true
     return false
   }
 
-  private mutating func convert(_ scalar: Node.Scalar, position: SourcePosition, depth: Int) -> SourceNode? {
-    var isPlain = scalar.style == .plain || scalar.style == .any
-    if isPlain, scalar.string.isEmpty, scalar.tag.rawValue.hasPrefix("!") {
+  private mutating func convert(
+    _ written: String, isPlain: Bool, tag: String?, position: SourcePosition, depth: Int
+  ) -> SourceNode? {
+    var isPlain = isPlain
+    if isPlain, written.isEmpty, tag?.hasPrefix("!") == true {
       reading.errorInValue(position, quotedMark)
       return SourceNode(position: position, content: .scalar(.init(text: "", isPlain: false)))
     }
-    if isPlain, scalar.string.unicodeScalars.first == star { return expand(scalar.string, at: position, depth: depth) }
-    guard let (text, isSubstituted) = reading.substituteVariables(in: restored(scalar.string), at: position) else {
+    if isPlain, written.unicodeScalars.first == star { return expand(written, at: position, depth: depth) }
+    guard let (text, isSubstituted) = reading.substituteVariables(in: restored(written), at: position) else {
       // Already reported. Text that fits nowhere else would only add noise.
       return SourceNode(position: position, content: .scalar(.init(text: "", isPlain: false)))
     }
@@ -246,69 +174,46 @@ struct YAMLSource {
     return nil
   }
 
-  private mutating func convert(_ mapping: Node.Mapping, position: SourcePosition, depth: Int) -> SourceNode? {
+  private mutating func convert(
+    _ pairs: [(key: YAMLNode, value: YAMLNode)], position: SourcePosition, depth: Int
+  ) -> SourceNode? {
     var entries: [SourceNode.Entry] = []
     var seen: [String: SourcePosition] = [:]
-    var firstRenamed: [String: SourcePosition] = [:]
-    for (keyNode, valueNode) in mapping {
-      let keyPosition = self.position(of: keyNode)
-      guard let name = key(keyNode, at: keyPosition) else { continue }
-      if let original = renamed.first(where: { $0.position == keyPosition && Self.isRenaming(of: $0.key, name) }) {
-        let key = restored(original.key)
-        if firstRenamed[key] == nil { firstRenamed[key] = keyPosition }
-        if seen[key] == nil {
-          seen[key] = keyPosition
-        } else {
-          reportDuplicate(key, at: keyPosition, seen: seen)
-        }
+    for (keyNode, valueNode) in pairs {
+      guard let key = key(keyNode) else { continue }
+      if let first = seen[key] {
+        reading.error(
+          keyNode.position,
+          "the key \(key.quoted) appears twice in this mapping (first on line \(first.line)): remove one")
         continue
       }
-      let key = restored(name)
+      seen[key] = keyNode.position
       let value = convert(valueNode, depth: depth + 1)
       if isOverfull { return nil }
-      if seen[key] != nil {
-        reportDuplicate(key, at: keyPosition, seen: seen)
-        if firstRenamed[key] == nil { continue }
-        firstRenamed[key] = nil
-      }
-      seen[key] = seen[key] ?? keyPosition
-      if let value { entries.append(.init(key: key, keyPosition: keyPosition, value: value)) }
+      if let value { entries.append(.init(key: key, keyPosition: keyNode.position, value: value)) }
     }
     return SourceNode(position: position, content: .mapping(entries))
   }
 
-  /// A key as Yams read it, or as its alias says. Nil after an error was reported.
-  private mutating func key(_ node: Node, at position: SourcePosition) -> String? {
-    guard case .scalar(let scalar) = node else {
-      reading.error(position, "a key must be a name, not a list or a mapping")
+  /// A key as it is written, or as its alias says. Nil after an error was reported.
+  private mutating func key(_ node: YAMLNode) -> String? {
+    guard case .scalar(let text, let isPlain) = node.content else {
+      reading.error(node.position, "a key must be a name, not a list or a mapping")
       return nil
     }
-    guard scalar.style == .plain || scalar.style == .any, scalar.string.unicodeScalars.first == star else {
-      if let name = scalar.anchor?.rawValue {
-        let node = SourceNode(position: position, content: .scalar(.init(text: restored(scalar.string), isPlain: true)))
-        anchors[name] = Anchored(node: node, nodeCount: 1, height: 0)
+    guard isPlain, text.unicodeScalars.first == star else {
+      let name = restored(text)
+      if let anchor = node.anchor {
+        let node = SourceNode(position: node.position, content: .scalar(.init(text: name, isPlain: true)))
+        anchors[anchor] = Anchored(node: node, nodeCount: 1, height: 0)
       }
-      return scalar.string
+      return name
     }
-    guard let anchored = anchored(scalar.string, at: position) else { return nil }
+    guard let anchored = anchored(text, at: node.position) else { return nil }
     guard case .scalar(let target) = anchored.node.content else {
-      reading.error(position, "a key must be a name, not a list or a mapping")
+      reading.error(node.position, "a key must be a name, not a list or a mapping")
       return nil
     }
     return target.text
-  }
-
-  private func duplicate(_ key: String, of first: String = "") -> String {
-    "the key \(key.quoted) appears twice in this mapping\(first): remove one"
-  }
-
-  private func reportDuplicate(_ key: String, at position: SourcePosition, seen: [String: SourcePosition]) {
-    reading.error(position, duplicate(key, of: seen[key].map { " (first on line \($0.line))" } ?? ""))
-  }
-
-  private static func isRenaming(of key: String, _ text: String) -> Bool {
-    text.unicodeScalars.count == key.unicodeScalars.count
-      && text.unicodeScalars.dropFirst().elementsEqual(key.unicodeScalars.dropFirst())
-      && (text.unicodeScalars.first.map { (0xE000..<0xE000 + UInt32(duplicatesMax)).contains($0.value) } ?? false)
   }
 }

@@ -5,7 +5,7 @@
 // ended before the next.
 
 import Dispatch
-import Foundation
+import Glibc
 import NIOConcurrencyHelpers
 
 /// One destination. Its descriptor is used on its queue only.

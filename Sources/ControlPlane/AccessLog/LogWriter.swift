@@ -2,7 +2,7 @@
 
 package import Configuration
 package import Dispatch
-import Foundation
+import Glibc
 package import Logging
 import NIOConcurrencyHelpers
 

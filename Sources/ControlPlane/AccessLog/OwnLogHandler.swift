@@ -3,7 +3,7 @@
 
 internal import Bytes
 internal import Configuration
-internal import Foundation
+internal import FoundationEssentials
 internal import JSON
 internal import Logging
 internal import NIOConcurrencyHelpers

@@ -4,7 +4,7 @@
 import Bytes
 import Configuration
 import Cryptography
-import Foundation
+import FoundationEssentials
 import NIOCore
 
 /// Why a request was not answered. The raw value is the stable code.

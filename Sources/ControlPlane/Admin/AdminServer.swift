@@ -1,7 +1,7 @@
 // The admin listener, and the one for metrics alone: for the operator's tools, never on a public address.
 
 import Configuration
-import Foundation
+import FoundationEssentials
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix

@@ -1,7 +1,7 @@
 // The configuration in the status document: what was read, and what became of it.
 
 import Configuration
-import Foundation
+import FoundationEssentials
 
 /// In the document the names are in snake case: `last_reload_errors`.
 struct ConfigurationStatus: Encodable {

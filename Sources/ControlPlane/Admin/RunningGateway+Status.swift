@@ -1,7 +1,7 @@
 // What the gateway reports about itself: the metrics page and the status document.
 
 import Configuration
-import Foundation
+import FoundationEssentials
 import Proxy
 
 extension RunningGateway {

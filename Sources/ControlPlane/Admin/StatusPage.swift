@@ -1,8 +1,6 @@
 // `/status` for people: one page without outside resources, which asks for the same document as JSON every two seconds.
 // Everything that it shows comes from that document and is written as text, so that no name can become markup.
 
-import Foundation
-
 enum StatusPage {
   /// The page. Its script and style are let in by a number that is new for each answer. Nothing else runs or is loaded.
   static func response() -> SmallResponse {

@@ -1,7 +1,8 @@
 // What the kernel knows of this process, for the metrics that Prometheus' own client libraries have too. Read from
 // /proc for each scrape.
 
-import Foundation
+import FoundationEssentials
+import Glibc
 
 package struct ProcessMetrics: Sendable, Equatable {
   /// User and system time.

@@ -1,7 +1,7 @@
 // What went wrong lately, in words with both values: in the log once a minute for each kind, and the last ones in
 // memory for `/status`.
 
-internal import Foundation
+internal import FoundationEssentials
 package import Logging
 internal import NIOConcurrencyHelpers
 package import Proxy

@@ -1,6 +1,6 @@
 // What the process brings to its gateway, besides the configuration.
 
-internal import Foundation
+internal import FoundationEssentials
 package import Transport
 
 package struct ProcessFacts: Sendable {

@@ -2,7 +2,7 @@
 // the end. Nothing in it is in the request path.
 
 package import Configuration
-import Foundation
+import FoundationEssentials
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore

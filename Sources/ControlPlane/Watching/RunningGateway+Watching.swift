@@ -1,7 +1,7 @@
 // `catraca run --watch`: when the configuration changes on disk, it is read again, as a signal would have it.
 
 import Configuration
-import Foundation
+import FoundationEssentials
 import Logging
 
 /// What became of the attempts to read the configuration while the gateway runs.

@@ -1,7 +1,7 @@
 // Which folders a path leads through: a change of what it leads to is a change of a name in one of them.
 
 import Configuration
-import Foundation
+import FoundationEssentials
 
 enum WatchedFolders {
   /// LIMIT: links in one path, as the system has it.

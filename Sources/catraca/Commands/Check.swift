@@ -3,7 +3,8 @@
 import ArgumentParser
 import Configuration
 import ControlPlane
-import Foundation
+import FoundationEssentials
+import Glibc
 
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 // What to write in place of a command that is misspelt or that another program has.
 
 import Configuration
-import Foundation
+import FoundationEssentials
 
 enum CommandAdvice {
   private static let foreign: [(words: [String], advice: String)] = [

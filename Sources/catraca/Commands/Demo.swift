@@ -5,7 +5,7 @@ import ArgumentParser
 import Configuration
 import ControlPlane
 import Demo
-import Foundation
+import Glibc
 import NIOPosix
 
 struct Demo: AsyncParsableCommand {
@@ -91,6 +91,6 @@ struct Demo: AsyncParsableCommand {
       try await Task.sleep(for: .milliseconds(20))
     }
     // Not through `print`: into a pipe it would be held back.
-    try FileHandle.standardOutput.write(contentsOf: Data(script.text.utf8))
+    try writeAll(script.text, to: STDOUT_FILENO)
   }
 }

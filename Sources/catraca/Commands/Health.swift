@@ -3,7 +3,7 @@
 import ArgumentParser
 import Configuration
 import ControlPlane
-import Foundation
+import FoundationEssentials
 import NIOPosix
 
 struct Health: AsyncParsableCommand {

@@ -1,15 +1,15 @@
-// What a command was asked for, on standard output. A full disk or a pipe that nobody reads is an error and not a
-// success.
+// What a command was asked for, on standard output, and what it reads. A full disk or a pipe that nobody reads is an
+// error and not a success.
 
 import ArgumentParser
-import Foundation
+import Glibc
 
 /// Writes all of the text, or says why it cannot be written.
 func writeOutput(_ text: String) throws {
   do {
-    try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+    try writeAll(text, to: STDOUT_FILENO)
   } catch {
-    throw TokenError("standard output cannot be written: \(reason(of: error))")
+    throw TokenError("standard output cannot be written: \(error)")
   }
 }
 
@@ -23,9 +23,48 @@ func writeOutputOrExit(_ text: String) throws {
   }
 }
 
-/// The system's words for a failed write.
-func reason(of error: any Error) -> String {
-  let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-  guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
-  return POSIXError.text(Int32(clamping: underlying.code))
+func printError(_ text: String) {
+  // Nobody is left to be told.
+  try? writeAll(text + "\n", to: STDERR_FILENO)
+}
+
+/// Why the system did not do something, in its own words.
+struct SystemRefusal: Error, CustomStringConvertible {
+  let code: CInt
+
+  var description: String {
+    // SAFETY: strerror answers a C string for every number. It is copied at once.
+    unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
+  }
+}
+
+func writeAll(_ text: String, to descriptor: CInt) throws(SystemRefusal) {
+  var left = Array(text.utf8)[...]
+  while !left.isEmpty {
+    // SAFETY: the call reads the slice's own bytes, and keeps nothing.
+    let count = unsafe left.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+    if count >= 0 {
+      left = left.dropFirst(count)
+    } else if errno != EINTR {
+      throw SystemRefusal(code: errno)
+    }
+  }
+}
+
+/// Standard input to its end, or as much of it as is allowed.
+func readStandardInput(byteCountMax: Int) throws(SystemRefusal) -> [UInt8] {
+  var result: [UInt8] = []
+  var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+  while result.count < byteCountMax {
+    let room = min(chunk.count, byteCountMax - result.count)
+    // SAFETY: the call fills the buffer's own bytes, at most as many as it has.
+    let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(STDIN_FILENO, $0.baseAddress, room) }
+    if count == 0 { break }
+    if count > 0 {
+      result += chunk[..<count]
+    } else if errno != EINTR {
+      throw SystemRefusal(code: errno)
+    }
+  }
+  return result
 }

@@ -3,7 +3,8 @@
 import ArgumentParser
 import Configuration
 import ControlPlane
-import Foundation
+import FoundationEssentials
+import Glibc
 import Transport
 
 struct Run: AsyncParsableCommand {
@@ -83,10 +84,6 @@ func readOrExit(_ read: ConfigurationSource) throws -> ConfigurationReader.Loade
     printError(errors.description)
     throw ExitCode(1)
   }
-}
-
-func printError(_ text: String) {
-  FileHandle.standardError.write(Data((text + "\n").utf8))
 }
 
 /// Descriptors 0 to 2 may have been closed by the parent process. The next ones that are opened must not become them,

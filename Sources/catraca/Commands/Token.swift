@@ -4,7 +4,7 @@
 import ArgumentParser
 import Configuration
 import Cryptography
-import Foundation
+import FoundationEssentials
 import Tokens
 
 struct Token: ParsableCommand {
@@ -130,8 +130,7 @@ struct Token: ParsableCommand {
 
     private func readInput() throws -> String {
       // LIMIT: anything longer is not a token.
-      let data = try FileHandle.standardInput.read(upToCount: 1 << 20) ?? Data()
-      return String(decoding: data, as: UTF8.self)
+      String(decoding: try readStandardInput(byteCountMax: 1 << 20), as: UTF8.self)
     }
 
     private func readKeys(_ path: String) throws -> KeySet {

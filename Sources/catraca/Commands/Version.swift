@@ -3,6 +3,7 @@
 import ArgumentParser
 import CBuild
 import Compression
+import Configuration
 import HTTP2
 import TLS
 
@@ -22,6 +23,7 @@ struct Version: ParsableCommand {
       ("nghttp2", HTTP2Library.version),
       ("zlib", CompressionLibraries.zlib),
       ("Brotli", CompressionLibraries.brotli),
+      ("libyaml", YAMLLibrary.version),
     ]
     let lines = facts.map { name, value in
       name + String(repeating: " ", count: 14 - name.count)

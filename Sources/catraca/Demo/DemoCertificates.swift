@@ -1,6 +1,6 @@
 // A certificate for localhost, made again for each demo and gone with it.
 
-import Foundation
+import FoundationEssentials
 import TLS
 
 struct DemoCertificates {

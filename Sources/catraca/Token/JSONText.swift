@@ -1,7 +1,7 @@
 // JSON for people: indented, one member a line, times as dates. What a token holds is a stranger's text: nothing of it
 // reaches the terminal as a control character.
 
-import Foundation
+import FoundationEssentials
 import JSON
 
 /// Shows a document.

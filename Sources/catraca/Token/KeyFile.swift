@@ -3,7 +3,7 @@
 
 import Configuration
 import Cryptography
-import Foundation
+import Glibc
 import JSON
 import Tokens
 
@@ -89,26 +89,19 @@ struct KeyFile {
 
   /// Writes a new file that only its owner can read. Never writes over one that is there.
   static func write(_ text: String, to path: String) throws {
-    // SAFETY: the path is copied by the call. The descriptor goes to the file handle, which closes it.
+    // SAFETY: the path is copied by the call.
     let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
-      let reason = errno == EEXIST ? "there is such a file, and it stays" : POSIXError.text(errno)
+      let reason = errno == EEXIST ? "there is such a file, and it stays" : "\(SystemRefusal(code: errno))"
       throw TokenError("\(path) cannot be written: \(reason)")
     }
+    defer { close(descriptor) }
     do {
-      try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: Data(text.utf8))
+      try writeAll(text, to: descriptor)
     } catch {
-      // Half a key is none.
-      try? FileManager.default.removeItem(atPath: path)
-      throw TokenError("\(path) cannot be written: \(reason(of: error))")
+      // SAFETY: the path is copied by the call. Half a key is none.
+      unsafe unlink(path)
+      throw TokenError("\(path) cannot be written: \(error)")
     }
-  }
-}
-
-extension POSIXError {
-  /// The system's words for an error number.
-  static func text(_ code: Int32) -> String {
-    // SAFETY: strerror answers a C string for every number. It is copied at once.
-    unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
   }
 }

@@ -27,6 +27,8 @@ package enum Command {
   case reportUpstream(String, UpstreamChange)
   /// A token was refused: both values for the log.
   case reportRefusal(RefusalNotice)
+  /// There are many spans: they are to be handed over now.
+  case exportSpans
   /// No connection is left that has work: the drain is over.
   case drained
 }

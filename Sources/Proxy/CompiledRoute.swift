@@ -11,6 +11,8 @@ package final class CompiledRoute: Sendable {
   /// The route's id in the counters.
   let counterID: Int
   package let name: String
+  /// The pattern that it matches, as spans have it.
+  let pathText: String
   let isPublic: Bool
   let token: TokenRules
   /// Nil lets clients of every address pass.
@@ -73,6 +75,7 @@ package final class CompiledRoute: Sendable {
     self.index = index
     counterID = names.routeID(index)
     name = route.name
+    pathText = route.path.description
     let requirement: TokenRequirement? = if case .token(let wanted) = route.auth { wanted } else { nil }
     isPublic = requirement == nil
     token = TokenRules(requirement)

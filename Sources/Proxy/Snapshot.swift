@@ -39,6 +39,7 @@ package final class Snapshot: Sendable {
   let neverForwarded: FieldNameSet
   let trust: ForwardingTrust
   let logFormatter: AccessLogFormatter?
+  let traces: TracePlan
   /// What workers know together of each upstream. Kept across reloads.
   package let sharing: [UpstreamSharing]
   package let counterNames: CounterNames
@@ -92,6 +93,7 @@ package final class Snapshot: Sendable {
       })
     neverForwarded = FieldNameSet(PeerFields.never)
     trust = ForwardingTrust(configuration)
+    traces = TracePlan(configuration.traces)
     queryTokenNames = Set(configuration.routes.flatMap { Self.queryTokenNames($0) }).sorted().map(LenientName.init)
     logFormatter =
       configuration.accessLog.destination == .off ? nil : AccessLogFormatter(configuration.accessLog)
@@ -121,6 +123,7 @@ package final class Snapshot: Sendable {
     trust = other.trust
     queryTokenNames = other.queryTokenNames
     logFormatter = other.logFormatter
+    traces = other.traces
     counterNames = other.counterNames
     issuerCounterIDs = other.issuerCounterIDs
     rateLimiters = other.rateLimiters

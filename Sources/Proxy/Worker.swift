@@ -35,6 +35,8 @@ package final class Worker {
   /// Access log lines that were not handed to the log's writer yet.
   package var logBuffer = ByteQueue()
   var logEntry = AccessLogEntry()
+  /// Spans of traced requests that were not handed to the exporter yet.
+  package var spans = SpanBuffer()
   /// True from the drain's beginning: connections end after their exchange.
   package private(set) var isDraining = false
 

@@ -19,6 +19,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
   package var accessLog = AccessLog()
   package var log = OwnLogRules()
   package var limits = Limits()
+  /// nil traces nothing.
+  package var traces: Traces?
   /// nil for ids that clients see in refusals only.
   package var requestID: RequestIDRules?
   /// For answers that are of no route.

@@ -32,6 +32,9 @@ extension GatewayConfiguration {
         otherwise: "text, from `notice` on"),
       Setting("limits", \.limits, .mapping(Limits.settings), "What one client may take.", otherwise: "those below"),
       Setting(
+        "traces", \.traces, .mapping(Traces.settings), "Spans of requests, for a collector of OpenTelemetry.",
+        otherwise: "none"),
+      Setting(
         "request_id", \.requestID, .mapping(RequestIDRules.settings),
         "The id of each request. With it, every response has the id.", otherwise: "`X-Request-Id`, and in refusals only"
       ),
@@ -100,7 +103,7 @@ extension SettingTable {
   package static let all: [SettingTable] = [
     GatewayConfiguration.settings.table, TrustedProxies.settings.table, Listener.settings.table,
     ListenerTLS.settings.table, CertificateFiles.settings.table, DNS.settings.table, Admin.settings.table,
-    AccessLog.settings.table, OwnLogRules.settings.table, RequestIDRules.settings.table,
+    AccessLog.settings.table, OwnLogRules.settings.table, Traces.settings.table, RequestIDRules.settings.table,
     HeaderRules.gatewaySettings.table, Limits.settings.table, Issuer.settings.table,
     Upstream.settings.table, Upstream.Server.settings.table, StickyCookie.settings.table, UpstreamTLS.settings.table,
     HealthCheck.settings.table, Ejection.settings.table, RequestQueue.settings.table, AdaptiveLimit.settings.table,

@@ -1,12 +1,27 @@
 // What a fetch brings back: bytes, and how long the sender says that they stay good.
 
-/// The body of a 200 response.
+/// A message to send.
+package struct Posting: Sendable {
+  package var fields: [(name: String, value: String)]
+  package var body: [UInt8]
+
+  package init(fields: [(name: String, value: String)], body: [UInt8]) {
+    self.fields = fields
+    self.body = body
+  }
+}
+
+/// The body of a 200 response, or what came in answer to a ``Posting``.
 package struct Document: Sendable, Equatable {
   package var status: Int
   package var body: [UInt8]
   package var cacheControl: CacheControl
+  package var retryAfter: String?
 
-  package init(status: Int, body: [UInt8], cacheControl: CacheControl = .init()) {
+  package init(
+    status: Int, body: [UInt8], cacheControl: CacheControl = .init(), retryAfter: String? = nil
+  ) {
+    self.retryAfter = retryAfter
     self.status = status
     self.body = body
     self.cacheControl = cacheControl

@@ -1,4 +1,4 @@
-// The end of a fetch's pipeline: sends one GET and gathers the one response to it.
+// The end of a fetch's pipeline: sends one request and gathers the one response to it.
 // Invariant: holds at most `byteCountMax` bytes of body, and reports exactly one outcome.
 
 internal import Configuration
@@ -11,24 +11,36 @@ final class DocumentCollector: ChannelInboundHandler {
   typealias OutboundOut = HTTPClientRequestPart
 
   private let url: FetchURL
+  private let post: Posting?
   private let byteCountMax: Int
   private let report: @Sendable (Result<Document, FetchError>) -> Void
   private var document: Document?
   private var isOver = false
 
-  init(url: FetchURL, byteCountMax: Int, report: @escaping @Sendable (Result<Document, FetchError>) -> Void) {
+  /// - Parameter post: nil asks for a document.
+  init(
+    url: FetchURL, post: Posting? = nil, byteCountMax: Int,
+    report: @escaping @Sendable (Result<Document, FetchError>) -> Void
+  ) {
     self.url = url
+    self.post = post
     self.byteCountMax = byteCountMax
     self.report = report
   }
 
   func channelActive(context: ChannelHandlerContext) {
-    var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: url.target)
+    var head = HTTPRequestHead(version: .http1_1, method: post == nil ? .GET : .POST, uri: url.target)
     head.headers.add(name: "Host", value: url.authority)
     head.headers.add(name: "User-Agent", value: "catraca")
-    head.headers.add(name: "Accept", value: "application/jwk-set+json, application/json;q=0.9, */*;q=0.1")
+    if let post {
+      for (name, value) in post.fields { head.headers.add(name: name, value: value) }
+      head.headers.add(name: "Content-Length", value: "\(post.body.count)")
+    } else {
+      head.headers.add(name: "Accept", value: "application/jwk-set+json, application/json;q=0.9, */*;q=0.1")
+    }
     head.headers.add(name: "Connection", value: "close")
     context.write(wrapOutboundOut(.head(head)), promise: nil)
+    if let post { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: post.body)))), promise: nil) }
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     context.fireChannelActive()
   }
@@ -53,6 +65,7 @@ final class DocumentCollector: ChannelInboundHandler {
   private func receivedHead(_ head: HTTPResponseHead) {
     let status = Int(head.status.code)
     switch status {
+    case _ where post != nil: break
     case 200: break
     case 301, 302, 303, 307, 308:
       // LIMIT: a location of somebody else's is cut.
@@ -66,7 +79,8 @@ final class DocumentCollector: ChannelInboundHandler {
     }
     document = Document(
       status: status, body: [],
-      cacheControl: CacheControl(fields: head.headers["cache-control"], ages: head.headers["age"]))
+      cacheControl: CacheControl(fields: head.headers["cache-control"], ages: head.headers["age"]),
+      retryAfter: head.headers.first(name: "retry-after"))
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

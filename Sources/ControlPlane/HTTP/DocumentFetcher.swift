@@ -1,4 +1,5 @@
-// Fetches small documents (key sets, discovery) off the hot path: one connection a fetch, bounded in time and bytes.
+// Fetches small documents (key sets, discovery) off the hot path, and posts messages: one connection each, bounded in
+// time and bytes.
 // Invariant: asks only the URL that it was given. Redirects are an error (T24), TLS peers are always verified (T25).
 
 package import NIOCore
@@ -7,7 +8,7 @@ internal import NIOPosix
 internal import Synchronization
 package import TLS
 
-/// A GET client for http and https.
+/// A client for http and https.
 package struct DocumentFetcher: Sendable {
   private let group: any EventLoopGroup
   private let connectTimeout: Duration
@@ -26,12 +27,27 @@ package struct DocumentFetcher: Sendable {
   package func get(
     url: String, trust: Trust = .system, deadline: Duration = .seconds(10), byteCountMax: Int = 1 << 20
   ) async throws(FetchError) -> Document {
+    try await exchange(url, post: nil, trust, deadline, byteCountMax)
+  }
+
+  /// Sends a message to the URL.
+  /// - Returns: the answer, whatever its status.
+  package func post(
+    _ post: Posting, to url: String, trust: Trust = .system, deadline: Duration = .seconds(10),
+    byteCountMax: Int = 1 << 16
+  ) async throws(FetchError) -> Document {
+    try await exchange(url, post: post, trust, deadline, byteCountMax)
+  }
+
+  private func exchange(
+    _ url: String, post: Posting?, _ trust: Trust, _ deadline: Duration, _ byteCountMax: Int
+  ) async throws(FetchError) -> Document {
     guard let url = FetchURL(url) else { throw .urlInvalid(url) }
     let flight = Flight(loop: group.next())
     let result = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         flight.begin(deadline: deadline) { continuation.resume(returning: $0) }
-        connect(flight, url: url, trust: trust, byteCountMax: byteCountMax)
+        connect(flight, url: url, post: post, trust: trust, byteCountMax: byteCountMax)
       }
     } onCancel: {
       flight.finish(.failure(.cancelled))
@@ -39,7 +55,7 @@ package struct DocumentFetcher: Sendable {
     return try result.get()
   }
 
-  private func connect(_ flight: Flight, url: FetchURL, trust: Trust, byteCountMax: Int) {
+  private func connect(_ flight: Flight, url: FetchURL, post: Posting?, trust: Trust, byteCountMax: Int) {
     var tls: ClientContext?
     if url.isSecure {
       do throws(TLSError) {
@@ -58,7 +74,7 @@ package struct DocumentFetcher: Sendable {
           }
           try pipeline.addHTTPClientHandlers()
           try pipeline.addHandler(
-            DocumentCollector(url: url, byteCountMax: byteCountMax) { flight.finish($0) })
+            DocumentCollector(url: url, post: post, byteCountMax: byteCountMax) { flight.finish($0) })
         }
       }
       .connect(host: url.host, port: Int(url.port))

@@ -90,6 +90,11 @@ extension MetricFamily {
       .init(.counter, "Access log lines that the log's destination did not accept in time.")
     case .ownLogDropped:
       .init(.counter, "Lines of the gateway's own log that standard error did not accept in time.")
+    case .tracesSent: .init(.counter, "Spans that the collector of traces accepted.")
+    case .tracesDropped:
+      .init(
+        .counter, by: ["reason"],
+        "Spans that did not get to the collector: queue_full, rejected, unavailable, answer_invalid or stopped.")
     case .upstreamHealthy:
       .init(
         .gauge, by: ["upstream", "server"],

@@ -18,6 +18,8 @@ package enum MetricFamily: String, CaseIterable, Sendable {
   case errors = "catraca_errors_total"
   case accessLogDropped = "catraca_access_log_dropped_total"
   case ownLogDropped = "catraca_log_dropped_total"
+  case tracesSent = "catraca_traces_sent_total"
+  case tracesDropped = "catraca_traces_dropped_total"
   case upstreamHealthy = "catraca_upstream_healthy"
   case upstreamChecks = "catraca_upstream_checks_total"
   case upstreamEjections = "catraca_upstream_ejections_total"

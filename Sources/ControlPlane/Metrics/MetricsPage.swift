@@ -48,6 +48,7 @@ package struct MetricsPage: Sendable {
   package var droppedLogLines: UInt64
   /// Lines of the gateway's own log that standard error did not accept in time.
   package var droppedOwnLogLines: UInt64
+  package var spans: SpanCounts
   /// What waits in all connections, and may.
   package var memory: (used: Int, limit: Int)
   package var version: String
@@ -59,7 +60,7 @@ package struct MetricsPage: Sendable {
     certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [],
     resolutions: [(upstream: String, results: [String: UInt64])] = [], reloadsSucceeded: UInt64 = 0,
     reloadsFailed: UInt64 = 0, isLastReloadGood: Bool = true, lastReloadTime: Int64 = 0, droppedLogLines: UInt64 = 0,
-    droppedOwnLogLines: UInt64 = 0,
+    droppedOwnLogLines: UInt64 = 0, spans: SpanCounts = SpanCounts(),
     memory: (used: Int, limit: Int) = (0, 0), version: String, process: ProcessMetrics? = nil
   ) {
     self.counters = counters
@@ -74,6 +75,7 @@ package struct MetricsPage: Sendable {
     self.lastReloadTime = lastReloadTime
     self.droppedLogLines = droppedLogLines
     self.droppedOwnLogLines = droppedOwnLogLines
+    self.spans = spans
     self.memory = memory
     self.version = version
     self.process = process
@@ -142,6 +144,10 @@ package struct MetricsPage: Sendable {
     text.sample([], droppedLogLines)
     text.family(.ownLogDropped)
     text.sample([], droppedOwnLogLines)
+    text.family(.tracesSent)
+    text.sample([], spans.sent)
+    text.family(.tracesDropped)
+    for reason in SpanLoss.allCases { text.sample([("reason", reason.rawValue)], spans.dropped[reason] ?? 0) }
   }
 
   private func renderBodies(to text: inout PrometheusText) {

@@ -22,6 +22,7 @@ extension Exchange {
       worker.counters.countUpstream(upstream, nanoseconds: waited)
     }
     countRefusal()
+    if snapshot.traces.isOn { recordTrace(status: status, now: now) }
     if let formatter = snapshot.logFormatter { writeLogLine(formatter, status: status, elapsed: elapsed) }
   }
 
@@ -45,6 +46,10 @@ extension Exchange {
   func countAuthentication(_ result: AuthenticationResult) {
     worker.counters.countAuthentication(
       route: route?.counterID, issuer: issuer.map { snapshot.issuerCounterIDs[$0] }, result)
+    if case .sampled(let trace) = tracing {
+      trace.tokenResult = result
+      trace.tokenCheckedAt = worker.time.nanoseconds
+    }
   }
 
   private func writeLogLine(_ formatter: AccessLogFormatter, status: Int, elapsed: UInt64) {

@@ -61,8 +61,14 @@ extension Exchange {
       upstreamHead.writeForwardedFields(of: request, from: client, route, snapshot)
     }
     if route.rewrite.isPrefixTold { upstreamHead.writeForwardedPrefix(of: request, route, snapshot) }
-    request.writeTracing(
-      route, snapshot, isTraceKept: isTraceKept, &worker.randomIdentifiers, into: &upstreamHead.bytes)
+    request.writeID(route, snapshot, into: &upstreamHead.bytes)
+    if !route.isRuled(.traceparent) {
+      if snapshot.traces.isOn {
+        writeTraceParentOfUntraced(isTraceKept)
+      } else {
+        request.writeTraceParent(isTraceKept, &worker.randomIdentifiers, into: &upstreamHead.bytes)
+      }
+    }
     if request.handshake.isRequested {
       request.writeHandshake(route, &worker.randomIdentifiers, into: &upstreamHead.bytes)
     } else if case .chunked = request.head.framing {
@@ -82,6 +88,7 @@ extension Exchange {
     }
     let isWrittenAgain =
       isCallTimed || !route.deadlinePrefix.isEmpty || upstreamHead.isHostOfServer || !upstreamHead.destination.isEmpty
+      || isTraced
     upstreamHead.attemptStart = isWrittenAgain ? upstreamHead.bytes.count : 0
     upstreamHead.bytes.append("\r\n")
   }
@@ -105,6 +112,7 @@ extension Exchange {
     upstreamHead.bytes.truncate(to: upstreamHead.attemptStart)
     if upstreamHead.isHostOfServer, let server = delivery.server { upstreamHead.writeHost(server.authority) }
     if !upstreamHead.destination.isEmpty { writeDestination() }
+    if case .sampled(let trace) = tracing, !route.isRuled(.traceparent) { writeTraceParent(of: trace) }
     let left = max(0, times.routeDeadline &- worker.time.nanoseconds)
     upstreamHead.writeDeadline(left: left, isCallTimed: isCallTimed, route)
     upstreamHead.bytes.append("\r\n")

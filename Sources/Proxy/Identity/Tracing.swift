@@ -72,26 +72,22 @@ extension ClientRequest {
     output.append("\r\n")
   }
 
-  /// - Parameter isTraceKept: whether the client's trace goes on. See ``RequestHead/hasTrace``.
   @inline(__always)
-  mutating func writeTracing(
-    _ route: CompiledRoute, _ snapshot: Snapshot, isTraceKept: Bool, _ identifiers: inout RandomIdentifiers,
-    into output: inout ByteQueue
-  ) {
-    if !route.isRuled(.xRequestID) {
-      if snapshot.requestID.isUsual {
-        output.append("X-Request-Id: ")
-      } else {
-        output.append(snapshot.requestID.prefix)
-      }
-      output.append(id.span)
-      output.append("\r\n")
+  func writeID(_ route: CompiledRoute, _ snapshot: Snapshot, into output: inout ByteQueue) {
+    if route.isRuled(.xRequestID) { return }
+    if snapshot.requestID.isUsual {
+      output.append("X-Request-Id: ")
+    } else {
+      output.append(snapshot.requestID.prefix)
     }
-    if !route.isRuled(.traceparent) { writeTraceParent(isTraceKept, &identifiers, into: &output) }
+    output.append(id.span)
+    output.append("\r\n")
   }
 
+  /// The line of a request that the gateway does not trace itself.
+  /// - Parameter isTraceKept: whether the client's trace goes on. See ``RequestHead/hasTrace``.
   @inline(__always)
-  private mutating func writeTraceParent(
+  mutating func writeTraceParent(
     _ isTraceKept: Bool, _ identifiers: inout RandomIdentifiers, into output: inout ByteQueue
   ) {
     output.append("traceparent: ")
@@ -106,7 +102,7 @@ extension ClientRequest {
       output.append(traceID.span)
       output.append("-")
       output.append(hexadecimal: identifiers.next() | 1, width: 16)
-      // Not sampled: the gateway records no span of its own, and leaves the decision to the services.
+      // Not sampled: the gateway has no span of its own here, and leaves the decision to the services.
       output.append("-00")
     }
     output.append("\r\n")

@@ -9,6 +9,7 @@ extension Exchange {
     if let downstream, snapshot.isTrusted(downstream.peerAddress) {
       request.peer = Peer(isTrusted: true, namedClient: ForwardedClient(in: request.head, snapshot))
     }
+    if snapshot.traces.isOn { decideOnTrace() }
     if let error = request.normalizeTarget() { return .refuse(.target(error)) }
     if snapshot.listeners.changesRequests, let outcome = obeyListener() { return outcome }
     if request.head.method == .options, snapshot.hasCORS, let outcome = answerPreflight() { return outcome }

@@ -26,9 +26,15 @@ extension Exchange {
     delivery.attempts.count += 1
     delivery.attempts.hasRetriedReuse = false
     guard delivery.enter(server) else { return .upstreamOverloaded }
+    beginTracedAttempt(at: server)
     guard let stream = pool.takeKept(server) ?? pool.open(server) else { return .resourcesExhausted }
     begin(on: stream)
     return nil
+  }
+
+  private func beginTracedAttempt(at server: UpstreamServer) {
+    guard case .sampled(let trace) = tracing else { return }
+    trace.begin(at: server, spanID: worker.randomIdentifiers.next() | 1, worker.time.nanoseconds)
   }
 
   private func begin(on stream: any UpstreamStream) {
@@ -75,6 +81,9 @@ extension Exchange {
 
   /// Exactly once for each attempt. Without one nothing.
   private func leaveServer(_ outcome: AttemptOutcome) {
+    if case .sampled(let trace) = tracing {
+      trace.end(outcome, answer.refusal, answered: answer.upstreamStatus, worker.time.nanoseconds)
+    }
     guard let pool = delivery.leaveServer() else { return }
     if let server = delivery.server { pool.judge(outcome, of: server) }
     if pool.admission.adaptiveLimit != nil { noteResponseTime(outcome, pool.shared.concurrency) }
@@ -193,6 +202,7 @@ extension Exchange {
     delivery.attempts.hasRetriedReuse = true
     delivery.attempts.count += 1
     worker.counters.countRetry(upstream: pool.counterID)
+    beginTracedAttempt(at: server)
     prepareReplay()
     begin(on: stream)
     continueRequest()

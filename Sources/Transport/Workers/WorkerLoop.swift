@@ -132,6 +132,7 @@ final class WorkerLoop {
     }
     runCommands()
     flushLog()
+    flushSpans()
   }
 
   /// The time of the events that are being handled.
@@ -306,6 +307,7 @@ final class WorkerLoop {
     case .wakeWaiters(let upstream): wakePeers(upstream)
     case .reportUpstream(let upstream, let change): outlets.upstreamChanged(upstream, change)
     case .reportRefusal(let notice): outlets.tokenRefused(notice)
+    case .exportSpans: flushSpans()
     case .drained: finishDrain()
     }
   }
@@ -332,6 +334,10 @@ final class WorkerLoop {
     sockets.indices.contains(connection.index) ? sockets[connection.index] : nil
   }
 
+  private func flushSpans() {
+    if worker.spans.count > 0 { outlets.spans(worker.spans.take()) }
+  }
+
   func flushLog() {
     if worker.logBuffer.isEmpty { return }
     outlets.log(worker.logBuffer.copied())
@@ -356,6 +362,7 @@ final class WorkerLoop {
 
   private func finishDrain() {
     flushLog()
+    flushSpans()
     for call in onDrained { call() }
     onDrained = []
   }

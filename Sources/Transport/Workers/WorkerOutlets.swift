@@ -7,6 +7,8 @@ package import Tokens
 package struct WorkerOutlets: Sendable {
   /// Access log lines, complete ones only.
   package var log: @Sendable ([UInt8]) -> Void
+  /// Spans of traced requests.
+  package var spans: @Sendable (SpanBatch) -> Void
   /// Requests wait for an answer. `reply` takes it at any time, on any thread.
   package var ask:
     @Sendable (_ question: Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void
@@ -21,6 +23,7 @@ package struct WorkerOutlets: Sendable {
 
   package init(
     log: @escaping @Sendable ([UInt8]) -> Void,
+    spans: @escaping @Sendable (SpanBatch) -> Void = { _ in },
     ask: @escaping @Sendable (Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void,
     upstreamHandshakeFailed: @escaping @Sendable (UpstreamHandshakeFailure) -> Void,
     tokenRefused: @escaping @Sendable (RefusalNotice) -> Void,
@@ -28,6 +31,7 @@ package struct WorkerOutlets: Sendable {
     slotsShort: @escaping @Sendable (SlotShortage) -> Void
   ) {
     self.log = log
+    self.spans = spans
     self.ask = ask
     self.upstreamHandshakeFailed = upstreamHandshakeFailed
     self.tokenRefused = tokenRefused

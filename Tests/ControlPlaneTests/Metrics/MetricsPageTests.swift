@@ -57,6 +57,9 @@ struct MetricsPageTests {
     let snapshot = Snapshot(configuration(), generation: 1)
     var copy = counters.copy()
     copy.addActiveRequests(5, listener: 0)
+    var spans = SpanCounts()
+    spans.sent = 9
+    spans.drop(3, .queueFull)
     let loads = [UpstreamLoad(name: "up", waitingCount: 2, activeCounts: [3])]
     return MetricsPage(
       counters: copy, names: CounterNames(configuration()),
@@ -71,7 +74,7 @@ struct MetricsPageTests {
       resolutions: [("orders", ["ok": 2, "failed": 1])],
       reloadsSucceeded: 4, reloadsFailed: 1, isLastReloadGood: false, lastReloadTime: 1_700_000_001, droppedLogLines: 5,
       droppedOwnLogLines: 6,
-      memory: (7 << 20, 1 << 30),
+      spans: spans, memory: (7 << 20, 1 << 30),
       version: "1.2.3",
       process: ProcessMetrics(
         status: "1 (x) S 1 1 1 1 1 1 1 1 1 1 150 50 0 0 0 0 0 0 7 900 3", system: "btime 1600000000",
@@ -125,6 +128,8 @@ struct MetricsPageTests {
       ("catraca_errors_total", ["reason": "upstream_closed"], 1),
       ("catraca_log_dropped_total", [:], 6),
       ("catraca_access_log_dropped_total", [:], 5),
+      ("catraca_traces_sent_total", [:], 9), ("catraca_traces_dropped_total", ["reason": "queue_full"], 3),
+      ("catraca_traces_dropped_total", ["reason": "rejected"], 0),
       ("catraca_auth_total", ["issuer": "login", "result": "accepted", "route": "orders"], 1),
       ("catraca_auth_total", ["issuer": "", "result": "token_missing", "route": "orders"], 1),
       ("catraca_auth_total", ["issuer": "login", "result": "token_expired", "route": nasty], 1),

@@ -31,6 +31,13 @@ enum PythonPackages {
     await python("python-grpc-web", that: "import grpc, sonora.client", from: ["sonora", "grpcio"])
   }
 
+  /// One that reads OpenTelemetry's messages.
+  static let traces = Task {
+    await python(
+      "python-otlp", that: "import opentelemetry.proto.collector.trace.v1.trace_service_pb2",
+      from: ["opentelemetry-proto"])
+  }
+
   private static func python(_ name: String, that imports: String, from packages: [String]) async -> String? {
     let check = ["-c", imports]
     if await passes("python3", check) { return "python3" }

@@ -179,6 +179,7 @@ final class Bench {
     case .wakeWaiters(let upstream): peer?.act { $0.wakeWaiters(upstream: upstream, at: now) }
     case .reportUpstream(_, let change): upstreamChanges.append(change)
     case .reportRefusal(let notice): refusalNotices.append(notice)
+    case .exportSpans: break
     case .drained: isDrained = true
     case .connect(let connection, let address):
       let socket = FakeSocket(connection, self)

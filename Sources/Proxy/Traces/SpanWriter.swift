@@ -1,0 +1,292 @@
+// The spans of one finished request, in the form in which a collector gets them: one for the request, and one for each
+// attempt at a server. Names are those of the stable conventions for HTTP, and our own begin with `catraca.`.
+//
+// Invariant: no query and no token ever gets in here (T59): of a target there is the path, cut at `?` and `#`.
+
+import Bytes
+import Configuration
+import HTTPWire
+
+/// Encoded spans: elements of a `ScopeSpans` message, one behind the other.
+package struct SpanBatch: Sendable {
+  package var bytes: [UInt8]
+  package var count: Int
+
+  package init(bytes: [UInt8], count: Int) {
+    self.bytes = bytes
+    self.count = count
+  }
+}
+
+/// What a worker has encoded and not handed over yet.
+package struct SpanBuffer: ~Copyable {
+  private var bytes = ByteQueue()
+  package private(set) var count = 0
+  /// The span that is being written, while none is.
+  fileprivate var scratch = ByteQueue()
+
+  /// LIMIT: so much is handed over at once. Less is within a tenth of a second.
+  fileprivate static let byteCountMax = 32 * 1024
+
+  fileprivate var isFull: Bool { bytes.count >= Self.byteCountMax }
+
+  fileprivate mutating func append(_ span: Span<UInt8>) {
+    bytes.append(field: 2, bytes: span)
+    count += 1
+  }
+
+  package mutating func take() -> SpanBatch {
+    let batch = SpanBatch(bytes: bytes.copied(), count: count)
+    bytes.removeAll()
+    count = 0
+    return batch
+  }
+}
+
+/// Numbers of fields and values in `opentelemetry/proto/trace/v1/trace.proto`.
+private enum Field {
+  static let traceID: UInt64 = 1
+  static let spanID: UInt64 = 2
+  static let parentID: UInt64 = 4
+  static let name: UInt64 = 5
+  static let kind: UInt64 = 6
+  static let start: UInt64 = 7
+  static let end: UInt64 = 8
+  static let attribute: UInt64 = 9
+  static let event: UInt64 = 11
+  static let status: UInt64 = 15
+  static let flags: UInt64 = 16
+
+  static let serverKind: UInt64 = 2
+  static let clientKind: UInt64 = 3
+}
+
+extension Exchange {
+  /// Where requests are traced: writes the spans of one that is. To be called once, when all is known of it.
+  func recordTrace(status: Int, now: Int64) {
+    decideOnTrace()
+    guard case .sampled(let trace) = tracing else { return }
+    var span = ByteQueue()
+    swap(&span, &worker.spans.scratch)
+    writeServerSpan(trace, status, now, into: &span)
+    worker.spans.append(span.span)
+    trace.end(.answered(status: answer.upstreamStatus), answer.refusal, answered: 0, now)
+    for (index, attempt) in trace.attempts.enumerated() {
+      span.removeAll()
+      writeClientSpan(trace, attempt, index, into: &span)
+      worker.spans.append(span.span)
+    }
+    span.removeAll()
+    swap(&span, &worker.spans.scratch)
+    tracing = .unsampled
+    if worker.spans.isFull { worker.commands.append(.exportSpans) }
+  }
+
+  // MARK: The request
+
+  private func writeServerSpan(_ trace: RequestTrace, _ status: Int, _ now: Int64, into span: inout ByteQueue) {
+    let isRemote: UInt32 = trace.parentID == nil ? 0x100 : 0x300
+    span.beginSpan(of: trace, trace.spanID, parent: trace.parentID, kind: Field.serverKind, flags: isRemote | 1)
+    span.append(field: Field.start, fixed: unixNanoseconds(times.startedAt))
+    span.append(field: Field.end, fixed: unixNanoseconds(now))
+    writeServerName(into: &span)
+    span.appendMethod(of: request, isServer: true)
+    writeTarget(into: &span)
+    writeClient(into: &span)
+    if answer.status > 0 {
+      span.append(field: Field.attribute, attribute: "http.response.status_code", number: UInt64(clamping: status))
+    }
+    span.append(field: Field.attribute, attribute: "http.request.body.size", number: request.body.byteCount)
+    span.append(field: Field.attribute, attribute: "http.response.body.size", number: answer.byteCount)
+    if let refusal = answer.refusal {
+      span.append(field: Field.attribute, attribute: "error.type", refusal.code)
+    } else if status >= 500 {
+      span.append(field: Field.attribute, attribute: "error.type", "\(status)")
+    }
+    writeOwnAttributes(trace, into: &span)
+    if let result = trace.tokenResult { writeTokenCheck(result, at: trace.tokenCheckedAt, into: &span) }
+    // What a client does wrong is no error of the server's.
+    if status >= 500 || answer.refusal.map({ $0.status >= 500 }) ?? false { span.appendErrorStatus() }
+  }
+
+  private func writeServerName(into span: inout ByteQueue) {
+    var name = ByteQueue()
+    name.appendMethodName(of: request)
+    if let route {
+      name.append(" ")
+      name.append(text: route.pathText)
+    }
+    span.append(field: Field.name, bytes: name.span)
+  }
+
+  private func writeTarget(into span: inout ByteQueue) {
+    let isSecure = isClientSecure
+    span.append(field: Field.attribute, attribute: "url.scheme", isSecure ? "https" : "http")
+    if snapshot.traces.hasPaths { span.appendPath(of: request) }
+    if let route { span.append(field: Field.attribute, attribute: "http.route", route.pathText) }
+    span.appendAuthority(of: request, isSecure: isSecure)
+  }
+
+  private func writeClient(into span: inout ByteQueue) {
+    switch request.peer.namedClient {
+    case .peer:
+      if let downstream {
+        span.append(field: Field.attribute, attribute: "client.address", downstream.client.addressText)
+      }
+    case .address(let client): span.append(field: Field.attribute, attribute: "client.address", client.text)
+    case .unknown: break
+    }
+    span.append(
+      field: Field.attribute, attribute: "network.protocol.version", "\(request.head.version.number)")
+    span.appendUserAgent(of: request)
+  }
+
+  private func writeOwnAttributes(_ trace: RequestTrace, into span: inout ByteQueue) {
+    if let route { span.append(field: Field.attribute, attribute: "catraca.route", route.name) }
+    if !request.id.isEmpty { span.append(field: Field.attribute, attribute: "catraca.request_id", request.id.span) }
+    if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
+      span.append(field: Field.attribute, attribute: "catraca.issuer", snapshot.configuration.issuers[issuer].name)
+    }
+    if let pool = delivery.pool {
+      span.append(field: Field.attribute, attribute: "catraca.upstream", pool.configuration.name)
+    }
+    if caller != nil {
+      span.append(field: Field.attribute, attribute: "catraca.token.cached", isTrue: trace.isTokenRemembered)
+    }
+  }
+
+  private func writeTokenCheck(_ result: AuthenticationResult, at moment: Int64, into span: inout ByteQueue) {
+    var event = ByteQueue()
+    event.append(field: 1, fixed: unixNanoseconds(moment))
+    event.append(field: 2, bytes: "catraca.token_check".utf8.span)
+    event.append(field: 3, attribute: "catraca.token.result", result.label)
+    span.append(field: Field.event, bytes: event.span)
+  }
+
+  // MARK: An attempt
+
+  private func writeClientSpan(
+    _ trace: RequestTrace, _ attempt: RequestTrace.Attempt, _ index: Int, into span: inout ByteQueue
+  ) {
+    span.beginSpan(of: trace, attempt.spanID, parent: trace.spanID, kind: Field.clientKind, flags: 0x101)
+    span.append(field: Field.start, fixed: unixNanoseconds(attempt.startedAt))
+    span.append(field: Field.end, fixed: unixNanoseconds(attempt.endedAt))
+    var name = ByteQueue()
+    name.appendMethodName(of: request)
+    span.append(field: Field.name, bytes: name.span)
+    span.appendMethod(of: request, isServer: false)
+    switch attempt.server.configuration.address {
+    case .network(let host, let port):
+      let name = attempt.server.configuration.name ?? host
+      span.append(field: Field.attribute, attribute: "server.address", name)
+      span.append(field: Field.attribute, attribute: "server.port", number: UInt64(port))
+    case .unix(let path): span.append(field: Field.attribute, attribute: "server.address", path)
+    }
+    if index > 0 {
+      span.append(field: Field.attribute, attribute: "http.request.resend_count", number: UInt64(clamping: index))
+    }
+    if attempt.status > 0 {
+      span.append(
+        field: Field.attribute, attribute: "http.response.status_code", number: UInt64(clamping: attempt.status))
+    }
+    let isError = attempt.status >= 400 || !attempt.errorType.isEmpty
+    if isError {
+      let type = attempt.errorType.isEmpty ? "\(attempt.status)" : attempt.errorType
+      span.append(field: Field.attribute, attribute: "error.type", type)
+    }
+    if let pool = delivery.pool {
+      span.append(field: Field.attribute, attribute: "catraca.upstream", pool.configuration.name)
+    }
+    if isError { span.appendErrorStatus() }
+  }
+
+  /// A moment of this request, since 1970.
+  private func unixNanoseconds(_ moment: Int64) -> UInt64 {
+    UInt64(clamping: times.startedUnixMilliseconds) &* 1_000_000 &+ UInt64(clamping: moment &- times.startedAt)
+  }
+}
+
+// MARK: What the client has sent
+
+extension ByteQueue {
+  // LIMIT: texts of a client's choice are cut at these lengths.
+  private static var pathByteCountMax: Int { 2048 }
+  private static var textByteCountMax: Int { 512 }
+
+  /// In the name of a span an unknown method is HTTP, so that clients make no names.
+  fileprivate mutating func appendMethodName(of request: borrowing ClientRequest) {
+    if request.head.method == .other || request.head.methodRange.isEmpty {
+      append("HTTP")
+    } else {
+      append(request.head.bytes.span.extracting(request.head.methodRange))
+    }
+  }
+
+  fileprivate mutating func appendMethod(of request: borrowing ClientRequest, isServer: Bool) {
+    let method = request.head.bytes.span.extracting(request.head.methodRange)
+    if request.head.method != .other, !method.isEmpty {
+      return append(field: Field.attribute, attribute: "http.request.method", method)
+    }
+    append(field: Field.attribute, attribute: "http.request.method", "_OTHER")
+    if isServer, !method.isEmpty {
+      append(
+        field: Field.attribute, attribute: "http.request.method_original",
+        method.extracting(first: Self.textByteCountMax))
+    }
+  }
+
+  fileprivate mutating func appendAuthority(of request: borrowing ClientRequest, isSecure: Bool) {
+    guard let range = request.head.authority else { return }
+    let authority = request.head.bytes.span.extracting(range)
+    let host = hostRange(of: authority)
+    if host.isEmpty { return }
+    append(field: Field.attribute, attribute: "server.address", authority.extracting(host))
+    append(
+      field: Field.attribute, attribute: "server.port",
+      number: UInt64(clamping: port(of: authority) ?? (isSecure ? 443 : 80)))
+  }
+
+  /// The path that was matched, or as it came where that is not known.
+  fileprivate mutating func appendPath(of request: borrowing ClientRequest) {
+    if request.target.pathCount > 0 {
+      let path = request.target.bytes.span.extracting(0..<request.target.pathCount)
+      return append(field: Field.attribute, attribute: "url.path", path.extracting(first: Self.pathByteCountMax))
+    }
+    let target = request.head.bytes.span.extracting(request.head.pathAndQueryRange)
+    let path = target.extracting(0..<min(target.firstIndex(of: 0x3F) ?? target.count, Self.pathByteCountMax))
+    let end = path.firstIndex(of: 0x23) ?? path.count
+    if end > 0 { append(field: Field.attribute, attribute: "url.path", path.extracting(0..<end)) }
+  }
+
+  fileprivate mutating func appendUserAgent(of request: borrowing ClientRequest) {
+    guard let field = request.head.first(.userAgent) else { return }
+    let text = request.head.bytes.span.extracting(field.value)
+    append(field: Field.attribute, attribute: "user_agent.original", text.extracting(first: Self.textByteCountMax))
+  }
+}
+
+// MARK: Messages
+
+extension ByteQueue {
+  fileprivate mutating func beginSpan(
+    of trace: RequestTrace, _ id: UInt64, parent: UInt64?, kind: UInt64, flags: UInt32
+  ) {
+    begin(field: Field.traceID, byteCount: 16)
+    append(bigEndian: trace.high)
+    append(bigEndian: trace.low)
+    begin(field: Field.spanID, byteCount: 8)
+    append(bigEndian: id)
+    if let parent {
+      begin(field: Field.parentID, byteCount: 8)
+      append(bigEndian: parent)
+    }
+    append(field: Field.kind, number: kind)
+    append(field: Field.flags, fixed: flags)
+  }
+
+  /// `Status` with STATUS_CODE_ERROR.
+  fileprivate mutating func appendErrorStatus() {
+    begin(field: Field.status, byteCount: 2)
+    append(field: 3, number: 2)
+  }
+}

@@ -1,0 +1,32 @@
+// The bytes of a message for a collector. That a foreign reader takes them is shown through the running gateway.
+
+import Proxy
+import Testing
+
+@testable import ControlPlane
+
+@Suite("Messages for a collector")
+struct TraceExportTests {
+  @Test("Batches of spans lie in one scope of one resource, in their order")
+  func message() {
+    let resource = TraceResource(serviceName: "shop", version: "1", host: "h")
+    let batches = [SpanBatch(bytes: [0x12, 1, 7], count: 1), SpanBatch(bytes: [0x12, 1, 8], count: 1)]
+    func attribute(_ name: String, _ value: String) -> [UInt8] {
+      let value = [0x0A, UInt8(value.utf8.count)] + Array(value.utf8)
+      let pair = [0x0A, UInt8(name.utf8.count)] + Array(name.utf8) + [0x12, UInt8(value.count)] + value
+      return [0x0A, UInt8(pair.count)] + pair
+    }
+    func nested(_ tag: UInt8, _ bytes: [UInt8]) -> [UInt8] {
+      // Two bytes of length from 128 on.
+      let count = bytes.count
+      return [tag] + (count < 128 ? [UInt8(count)] : [UInt8(count % 128 + 128), UInt8(count / 128)]) + bytes
+    }
+    let attributes =
+      attribute("service.name", "shop") + attribute("service.version", "1") + attribute("host.name", "h")
+    let scope: [UInt8] = [0x0A, 7] + Array("catraca".utf8) + [0x12, 1, 0x31]
+    let scoped = nested(0x0A, scope) + [0x12, 1, 7, 0x12, 1, 8]
+    let expected = nested(0x0A, nested(0x0A, attributes) + nested(0x12, scoped))
+    #expect(TraceExport.message(batches, from: resource) == expected)
+    #expect(!TraceResource.hostName().isEmpty)
+  }
+}

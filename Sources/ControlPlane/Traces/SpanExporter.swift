@@ -47,7 +47,8 @@ final class SpanExporter: Sendable {
   }
 
   private enum Outcome {
-    case sent
+    /// But for as many as it refuses for ever.
+    case sent(rejectedCount: Int)
     case lost(SpanLoss, reason: String)
     /// To be sent again.
     case later(after: Duration?, reason: String)
@@ -165,15 +166,18 @@ final class SpanExporter: Sendable {
       let count = batches.reduce(0) { $0 + $1.count }
       attempts += 1
       switch await send(batches, traces) {
-      case .sent:
+      case .sent(let rejectedCount):
         attempts = 0
-        settle(count, lost: nil, nil, traces)
+        settle(count, rejectedCount: rejectedCount)
+        if rejectedCount > 0 { note(failure: "it refused some spans", traces) }
       case .lost(let loss, let reason):
         attempts = 0
-        settle(count, lost: loss, reason, traces)
+        settle(count, lost: loss)
+        note(failure: reason, traces)
       case .later(_, let reason) where attempts == Self.attemptCountMax:
         attempts = 0
-        settle(count, lost: .unavailable, reason, traces)
+        settle(count, lost: .unavailable)
+        note(failure: reason, traces)
       case .later(let pause, let reason):
         putBack(batches)
         note(failure: reason, traces)
@@ -207,20 +211,25 @@ final class SpanExporter: Sendable {
     state.withLockedValue { $0.waiting = batches + $0.waiting }
   }
 
-  /// They are no longer this object's, whatever became of them.
-  private func settle(_ count: Int, lost loss: SpanLoss?, _ reason: String?, _ traces: Traces) {
+  /// The collector has them, but for those that it refuses.
+  private func settle(_ count: Int, rejectedCount: Int) {
+    let rejectedCount = min(max(0, rejectedCount), count)
     let isOver = state.withLockedValue { state in
       state.count -= count
-      if let loss {
-        state.counts.drop(count, loss)
-        return false
-      }
-      state.counts.sent &+= UInt64(clamping: count)
+      state.counts.sent &+= UInt64(clamping: count - rejectedCount)
+      state.counts.drop(rejectedCount, .rejected)
+      if rejectedCount > 0 { return false }
       defer { state.isFailing = false }
       return state.isFailing
     }
-    if let reason { note(failure: reason, traces) }
     if isOver { log.notice("the collector takes traces again") }
+  }
+
+  private func settle(_ count: Int, lost loss: SpanLoss) {
+    state.withLockedValue { state in
+      state.count -= count
+      state.counts.drop(count, loss)
+    }
   }
 
   /// Reported once, until it is over.
@@ -262,7 +271,7 @@ final class SpanExporter: Sendable {
   private static func outcome(of answer: Document) -> Outcome {
     let reason = "status(\(answer.status))"
     switch answer.status {
-    case 200..<300: return .sent
+    case 200..<300: return .sent(rejectedCount: ExportAnswer.rejectedSpanCount(in: answer.body))
     case 429, 502, 503, 504:
       let seconds = answer.retryAfter.flatMap { Int64($0) }.map { max(0, $0) }
       return .later(after: seconds.map { min(.seconds($0), pauseMax) }, reason: reason)

@@ -29,4 +29,20 @@ struct TraceExportTests {
     #expect(TraceExport.message(batches, from: resource) == expected)
     #expect(!TraceResource.hostName().isEmpty)
   }
+
+  static let answers: [(bytes: [UInt8], count: Int)] = [
+    ([], 0), ([0x0A, 2, 8, 3], 3), ([0x0A, 0], 0), ([0x0A, 7, 8, 0xAC, 2, 0x12, 2, 0x68, 0x69], 300),
+    // Other fields come first, of each kind.
+    ([0x10, 1, 0x19, 1, 2, 3, 4, 5, 6, 7, 8, 0x25, 1, 2, 3, 4, 0x0A, 2, 8, 5], 5),
+    // Cut off, endless, larger than the whole, a group, JSON.
+    ([0x0A, 2, 8], 0), ([0x0A], 0), (Array(repeating: 0xFF, count: 40), 0), ([0x0A, 0xFF, 0xFF, 0x7F, 8, 1], 0),
+    ([0x0B, 8, 1, 0x0C], 0), (Array("{\"partialSuccess\":{}}".utf8), 0),
+    ([0x0A, 11, 8, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1], -1),
+  ]
+
+  @Test(
+    "The number of refused spans is read from an answer, and bytes that are no message say nothing", arguments: answers)
+  func answer(_ bytes: [UInt8], _ count: Int) {
+    #expect(ExportAnswer.rejectedSpanCount(in: bytes) == count)
+  }
 }

@@ -134,7 +134,7 @@ struct TraceTests {
 
   @Test(
     "A collector that is slow, busy, gone or wrong harms no request, and what it does not take is counted",
-    arguments: ["hangs", "busy", "garbles", "rejects", "gone"])
+    arguments: ["hangs", "busy", "garbles", "rejects", "picks", "gone"])
   func badCollectors(_ name: String) async throws {
     var port = try closedPort()
     var collector: TraceCollector?
@@ -149,7 +149,7 @@ struct TraceTests {
       routes: [{ path: /*, auth: public, respond: { status: 200, body: ok } }]
       """)
     let client = try await gateway.connect()
-    let reason = ["garbles": "answer_invalid", "rejects": "rejected"][name] ?? "queue_full"
+    let reason = ["garbles": "answer_invalid", "rejects": "rejected", "picks": "rejected"][name] ?? "queue_full"
     func reading() async throws -> Double {
       let metrics = try await gateway.metrics()
       return name == "busy"

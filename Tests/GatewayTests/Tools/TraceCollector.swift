@@ -17,6 +17,8 @@ final class TraceCollector: Sendable {
     case garbles
     /// Answers 400.
     case rejects
+    /// Answers 200, and that it refuses one span.
+    case picks
   }
 
   struct Span: Decodable, Sendable {
@@ -69,7 +71,8 @@ final class TraceCollector: Sendable {
   private static let script = """
     import json, socket, sys, threading
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+        ExportTraceServiceRequest, ExportTraceServiceResponse)
     from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
     behavior = sys.argv[1]
@@ -85,12 +88,13 @@ final class TraceCollector: Sendable {
         def log_message(self, *words):
             pass
 
-        def answer(self, status, *fields):
+        def answer(self, status, *fields, body=b""):
             self.send_response(status)
             for name, value in fields:
                 self.send_header(name, value)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
         def do_POST(self):
             with lock:
@@ -124,7 +128,11 @@ final class TraceCollector: Sendable {
                         })
                         with lock:
                             print(text, flush=True)
-            self.answer(200)
+            answer = ExportTraceServiceResponse()
+            if behavior == "picks":
+                answer.partial_success.rejected_spans = 1
+                answer.partial_success.error_message = "too long"
+            self.answer(200, body=answer.SerializeToString())
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     print(server.server_port, flush=True)

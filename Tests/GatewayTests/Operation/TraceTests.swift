@@ -132,6 +132,29 @@ struct TraceTests {
     #expect(upstream.requests.last?["traceparent"] == good)
   }
 
+  @Test("A collector over https is verified by the authority of the file, and gets large messages whole")
+  func https() async throws {
+    let certificates = try await TestCertificates.shared()
+    let files = [certificates.certificate(.good), certificates.key(.good)]
+    guard let collector = try await TraceCollector.start(files: files) else { return }
+    func start(_ more: String) async throws -> GatewayProcess {
+      try await GatewayProcess.start(
+        """
+        traces: { endpoint: "https://localhost:\(collector.port)"\(more) }
+        routes: [{ path: /*, auth: public, respond: { status: 200, body: ok } }]
+        """)
+    }
+    let strange = try await start("")
+    #expect(try await strange.get("/strange").status == 200)
+    _ = try await strange.waitForLog("a failed handshake") { $0.contains("does not take traces") && $0.contains("tls") }
+    let gateway = try await start(", ca: \(certificates.authority)")
+    let client = try await gateway.connect()
+    let path = "/" + String(repeating: "a", count: 2000)
+    for _ in 0..<300 { #expect(try await client.get(path).status == 200) }
+    let spans = try await collector.spans(atLeast: 300)
+    #expect(spans.count == 300 && spans.allSatisfy { $0.attributes["url.path"] == path })
+  }
+
   @Test(
     "A collector that is slow, busy, gone or wrong harms no request, and what it does not take is counted",
     arguments: ["hangs", "busy", "garbles", "rejects", "picks", "gone"])

@@ -50,9 +50,10 @@ final class TraceCollector: Sendable {
   }
 
   /// Nil where Python has no such reader.
-  static func start(_ behavior: Behavior = .takes) async throws -> TraceCollector? {
+  /// - Parameter files: a certificate and its key, for https.
+  static func start(_ behavior: Behavior = .takes, files: [String] = []) async throws -> TraceCollector? {
     guard let python = await PythonPackages.traces.value else { return nil }
-    let child = try ChildProcess.start("/usr/bin/env", [python, "-c", script, behavior.rawValue])
+    let child = try ChildProcess.start("/usr/bin/env", [python, "-c", script, behavior.rawValue] + files)
     let port = try await child.output.wait(for: "the collector's port") { output in
       if let status = output.status { throw StreamFailure.malformed("status \(status): \(output.standardError)") }
       return output.standardOutput.first.flatMap { Int($0) }
@@ -69,7 +70,7 @@ final class TraceCollector: Sendable {
   }
 
   private static let script = """
-    import json, socket, sys, threading
+    import json, ssl, sys, threading
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
         ExportTraceServiceRequest, ExportTraceServiceResponse)
@@ -135,6 +136,10 @@ final class TraceCollector: Sendable {
             self.answer(200, body=answer.SerializeToString())
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if len(sys.argv) > 2:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[2], sys.argv[3])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     print(server.server_port, flush=True)
     server.serve_forever()
     """

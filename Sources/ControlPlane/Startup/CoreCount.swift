@@ -7,7 +7,23 @@ enum CoreCount {
   /// its cgroup allows no more at once.
   static var available: Int {
     let status = (try? SystemFiles().read("/proc/self/status", byteCountMax: 64 * 1024)) ?? []
-    return min(System.coreCount, allowed(in: String(decoding: status, as: UTF8.self)) ?? System.coreCount)
+    let allowed = allowed(in: String(decoding: status, as: UTF8.self)) ?? System.coreCount
+    return min(System.coreCount, allowed, quota(in: .live("cpu")) ?? System.coreCount)
+  }
+
+  /// How many cores the smallest quota of the process's cgroups, and those above them, is worth, rounded up. Nil
+  /// without one.
+  static func quota(in groups: ControlGroups) -> Int? {
+    var smallest: Int?
+    for folder in groups.folders() {
+      let limits =
+        folder.isSecond
+        ? groups.numbers(in: "\(folder.path)/cpu.max")
+        : ["quota", "period"].map { groups.numbers(in: "\(folder.path)/cpu.cfs_\($0)_us").first ?? nil }
+      guard limits.count == 2, let quota = limits[0], let period = limits[1], quota > 0, period > 0 else { continue }
+      smallest = min(smallest ?? .max, (quota - 1) / period + 1)
+    }
+    return smallest
   }
 
   /// The number of cores in the line `Cpus_allowed_list: 0-3,8`. Nil where there is none.

@@ -41,6 +41,8 @@ package actor RunningGateway {
   /// How far the process is on its way to its end.
   var ending = GatewayEnding()
   private var lastReload: Task<ReloadOutcome?, Never>?
+  /// Those that a reload adds do not make a process that serves unready.
+  private let firstIssuers: Set<String>
   let startedAt = ContinuousClock.now
   /// Each listener with the port that it really has.
   package private(set) var listeners: [(Listener, port: Int)] = []
@@ -105,6 +107,7 @@ package actor RunningGateway {
     spans.apply(configuration.traces)
     self.spans = spans
     self.configuration = configuration
+    firstIssuers = Set(configuration.issuers.map(\.name))
     self.names = names
     self.registry = registry
     self.notices = notices
@@ -362,11 +365,13 @@ package actor RunningGateway {
     }
   }
 
-  /// Why the gateway should get no traffic now. Empty when it is ready.
+  /// Why the gateway should get no traffic now. Empty when it is ready. An issuer that a reload has added is no reason:
+  /// every copy of the gateway reads the same file, and all would be taken out of service at once.
   func obstacles() async -> [String] {
     var obstacles: [String] = []
     if ending.hasBegun { obstacles.append("draining") }
-    for (issuer, keySet) in zip(snapshot.configuration.issuers, await registry.snapshot()) where keySet == nil {
+    for (issuer, keySet) in zip(snapshot.configuration.issuers, await registry.snapshot())
+    where keySet == nil && firstIssuers.contains(issuer.name) {
       obstacles.append("issuer \(issuer.name) has no keys")
     }
     return obstacles

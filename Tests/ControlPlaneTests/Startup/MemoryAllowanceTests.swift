@@ -13,13 +13,14 @@ struct MemoryAllowanceTests {
     + "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory\n"
 
   private func allowance(_ cgroup: String, _ mounts: String, _ files: [String: String]) -> Int {
-    MemoryAllowance.byteCount { path in
+    let groups = ControlGroups("memory") { path in
       switch path {
       case "/proc/self/cgroup": cgroup
       case "/proc/self/mountinfo": mounts
       default: files[path]
       }
     }
+    return MemoryAllowance.byteCount(in: groups)
   }
 
   @Test("T121: The smallest limit of a cgroup of version 2 and those above it counts")

@@ -36,6 +36,28 @@ struct KeyOutageTests {
     #expect(try await door.gateway.admin("/status").text.contains("\"ready\" : false") == false)
   }
 
+  @Test("An issuer without keys that a reload adds leaves the gateway ready, and others are served")
+  func addedByReload() async throws {
+    let first = try await TestIssuer.start(.es256)
+    func configuration(_ issuers: String, _ names: String) -> String {
+      """
+      issuers:
+      \(issuers)
+      routes: [{ path: /, auth: { issuers: [\(names)] }, respond: { status: 200 } }]
+      """
+    }
+    let gateway = try await GatewayProcess.start(configuration(first.configuration(name: "first"), "first"))
+    try await gateway.waitUntilReady()
+    let second = try await TestIssuer.start(.es256)
+    second.server.putAll(.close)
+    let both = first.configuration(name: "first") + second.configuration(name: "second")
+    try gateway.write(configuration: configuration(both, "first, second"))
+    #expect(try await gateway.reload().status == 200)
+    #expect(try await gateway.get("/", ["Authorization: Bearer \(second.token())"]).code == "keys_unavailable")
+    #expect(try await gateway.get("/", ["Authorization: Bearer \(first.token())"]).status == 200)
+    #expect(try await gateway.admin("/readyz").status == 200)
+  }
+
   @Test("The first client after the start is let in: listeners open once the issuer has answered")
   func firstClient() async throws {
     let issuer = try await TestIssuer.start(.es256)

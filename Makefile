@@ -22,10 +22,11 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm \
   valgrind binutils git wget prometheus
 
-.PHONY: help demo build release test lint format docs site fuzz bench guard lint-deploy clean image deb tarball install swift-is-there build-packages demo-packages test-packages
+.PHONY: help setup demo build release test lint format docs site fuzz bench guard lint-deploy clean image deb tarball install swift-is-there build-packages demo-packages test-packages
 
 help:
 	@echo 'make demo     build, and run an issuer, an upstream and the gateway on loopback, with curl lines to paste'
+	@echo 'make setup    install the system packages that the other rules need, with apt-get'
 	@echo 'make build    build for debugging'
 	@echo 'make release  build .build/release/catraca, optimised, with the Swift runtime in it'
 	@echo 'make test     lint, build and run all tests'
@@ -51,6 +52,10 @@ demo: release demo-packages
 	.build/release/catraca demo $(if $(PORT),--port $(PORT)) $(if $(TLS_PORT),--tls-port $(TLS_PORT)) \
 	  $(if $(ADMIN_PORT),--admin-port $(ADMIN_PORT))
 
+# Everything that the other rules would install when they need it.
+setup: demo-packages test-packages
+	@$(call install,dpkg-dev patchelf)
+
 build: build-packages
 	$(SWIFT) build $(BUILD_FLAGS) --product catraca
 
@@ -68,7 +73,7 @@ deb: release
 	docker/package/build deb .build/packages
 
 tarball: release
-	@$(call install,binutils)
+	@$(call install,binutils patchelf)
 	docker/package/build tarball .build/packages
 
 install: release

@@ -13,7 +13,7 @@ struct Catraca: AsyncParsableCommand {
       catraca --generate-completion-script bash (or zsh, fish) prints the completion of a shell.
       """,
     version: version,
-    subcommands: [Run.self, Check.self, Health.self, Schema.self, Demo.self, Token.self, Version.self])
+    subcommands: [Init.self, Run.self, Check.self, Health.self, Schema.self, Demo.self, Token.self, Version.self])
 
   static let version = "0.1.0"
 

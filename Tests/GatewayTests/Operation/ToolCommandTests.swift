@@ -1,5 +1,6 @@
 // `catraca health` and `catraca version`: what containers and people ask of the program beside the gateway.
 
+import Foundation
 import TestSupport
 import Testing
 
@@ -58,5 +59,36 @@ struct ToolCommandTests {
     let names = ran.standardOutput.split(separator: "\n").map { $0.prefix { $0 != " " } }
     #expect(names == ["catraca", "commit", "Swift", "architecture", "OpenSSL", "nghttp2", "zlib", "Brotli", "libyaml"])
     #expect(ran.standardOutput.contains("OpenSSL       3."), "\(ran.standardOutput)")
+  }
+
+  private struct CommandDump: Decodable {
+    struct Argument: Decodable {
+      struct Name: Decodable { let name: String }
+      let names: [Name]?
+    }
+
+    let commandName: String
+    let arguments: [Argument]?
+    let subcommands: [CommandDump]?
+
+    /// Commands and long options, `help` left out.
+    var words: [String] {
+      let options = (arguments ?? []).flatMap { $0.names ?? [] }.map(\.name).filter { $0.count > 1 && $0 != "help" }
+      let below = (subcommands ?? []).filter { $0.commandName != "help" }
+      return options.map { "Fl -\($0)" } + below.map(\.commandName) + below.flatMap(\.words)
+    }
+  }
+
+  @Test("The manual page names every command and every option")
+  func manual() async throws {
+    struct Dump: Decodable { let command: CommandDump }
+    let ran = try await GatewayProcess.run(["--experimental-dump-help"])
+    let words = try JSONDecoder().decode(Dump.self, from: Data(ran.standardOutput.utf8)).command.words
+    #expect(words.count > 30)
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    let page = try String(contentsOf: root.appending(path: "docker/package/catraca.1"), encoding: .utf8)
+      .replacing("Fl ( -", with: "Fl -")
+    for word in words { #expect(page.contains(word), "\(word)") }
   }
 }

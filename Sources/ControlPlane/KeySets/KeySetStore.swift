@@ -83,7 +83,9 @@ struct KeySetStore: Sendable {
 
   /// Members that a public key may have (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2). `d`, `p`, `k` and their kin are not
   /// among them.
-  private static let publicMembers = Set(["kty", "kid", "use", "key_ops", "alg", "n", "e", "crv", "x", "y"])
+  private static let publicMembers = Set([
+    "kty", "kid", "x5t", "x5t#S256", "use", "key_ops", "alg", "n", "e", "crv", "x", "y",
+  ])
   private static let publicTypes = Set(["RSA", "EC", "OKP"])
 
   /// Nil when the set holds no public key.

@@ -2,10 +2,10 @@
 
 import Foundation
 import Testing
-import Tokens
 
 @testable import Configuration
 @testable import ControlPlane
+@testable import Tokens
 
 @Suite struct KeySetStoreTests {
   private let login = issuer(.url("https://idp.test/keys"))
@@ -31,6 +31,20 @@ import Tokens
     let stored = try #require(try store.read(login))
     #expect(stored.fetchedAt == 77)
     #expect(keyIDs(stored.keySet) == ["a\""])
+  }
+
+  @Test("Keys that are named by their certificates are found by the same names when they come back from the disk")
+  func certificateDigests() throws {
+    let world = VirtualWorld()
+    let store = KeySetStore(directory: "/state", files: world.environment.files)
+    let text = String(decoding: keySet("a"), as: UTF8.self)
+    let body = text.replacing("\"kid\":\"a\"", with: "\"x5t\":\"T1\",\"x5t#S256\":\"T2\"")
+    #expect(body != text)
+    try store.write(Array(body.utf8), of: login, origin: "o", fetchedAt: 1)
+    let before = try KeySet.parse(Array(body.utf8).span, algorithms: [.edDSA])
+    let after = try #require(try store.read(login)).keySet
+    #expect(before.keys.map(\.certificateDigests) == [[Array("T1".utf8), Array("T2".utf8)]])
+    #expect(after.keys.map(\.certificateDigests) == before.keys.map(\.certificateDigests))
   }
 
   @Test("T23 The public half of a key that is published with its private half does not come back from the disk")

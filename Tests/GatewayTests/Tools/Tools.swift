@@ -31,6 +31,21 @@ struct ForeignServer {
 
   /// nginx with its upstream-facing defaults, `file.txt` and whatever is written to its folder.
   static func nginx() async throws -> ForeignServer {
+    try await nginx { path, port in
+      """
+      server {
+        listen 127.0.0.1:\(port); root \(path);
+        location = /hello { return 200 "hello from nginx, $http_x_forwarded_for"; }
+        location = /host { return 200 "$http_host, asked for $http_x_forwarded_host"; }
+        location = /inside { deny 127.0.0.5; allow 127.0.0.4/30; deny all; alias \(path)/file.txt; }
+        location = /close { keepalive_timeout 0; return 200 "closing"; }
+      }
+      """
+    }
+  }
+
+  /// - Parameter servers: the `server` blocks, given the folder and a port.
+  static func nginx(_ servers: (_ path: String, _ port: Int) -> String) async throws -> ForeignServer {
     let folder = try TemporaryFolder()
     try folder.write("file.txt", Data("0123456789".utf8))
     // nginx takes no port 0: a port that was free a moment ago is tried, and another if it is taken meanwhile.
@@ -44,13 +59,7 @@ struct ForeignServer {
           access_log off; client_body_temp_path \(path)/b; proxy_temp_path \(path)/p; fastcgi_temp_path \(path)/f;
           uwsgi_temp_path \(path)/u; scgi_temp_path \(path)/s;
           gzip on; gzip_min_length 1; gzip_types text/plain; gzip_proxied any;
-          server {
-            listen 127.0.0.1:\(port); root \(path);
-            location = /hello { return 200 "hello from nginx, $http_x_forwarded_for"; }
-            location = /host { return 200 "$http_host, asked for $http_x_forwarded_host"; }
-            location = /inside { deny 127.0.0.5; allow 127.0.0.4/30; deny all; alias \(path)/file.txt; }
-            location = /close { keepalive_timeout 0; return 200 "closing"; }
-          }
+          \(servers(path, port))
         }
         """
       try folder.write("nginx.conf", Data(text.utf8))

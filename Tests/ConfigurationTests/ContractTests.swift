@@ -192,8 +192,11 @@ struct ContractTests {
       text: try wholeExample(), file: "gateway.conf.example", folder: "/nowhere", environment: [:],
       readFile: { path in
         let routes = "routes: [{ path: /more, auth: public, redirect: { to: /health } }]"
-        let isSecret = path.hasSuffix("/admin") || path.hasSuffix("/collector")
-        return Array((path.hasSuffix(".conf") ? routes : isSecret ? "a-secret-of-the-operator" : authority).utf8)
+        let secrets = [
+          "/run/secrets/admin": "a-secret-of-the-operator", "/run/secrets/collector": "a-secret-of-the-operator",
+          "/run/secrets/token": "word",
+        ]
+        return Array((path.hasSuffix(".conf") ? routes : secrets[path] ?? authority).utf8)
       }, listFolder: { _ in ["more.conf"] }
     ).get()
     #expect(loaded.warnings == [])

@@ -30,6 +30,9 @@ enum World {
     "/etc/catraca/tls/ca.crt": "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n",
     "/run/secrets/token":
       "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\n",
+    "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt":
+      "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n",
+    "/var/run/secrets/kubernetes.io/serviceaccount/token": "token\n",
     "/run/secrets/two-lines": "one\ntwo\n",
     "/run/secrets/empty": "\n",
   ]

@@ -14,6 +14,8 @@ package struct Issuer: Sendable, Equatable {
   package var stale = Duration.seconds(24 * 3600)
   /// PEM file with the trust anchors for the fetch. Nil is the system's store.
   package var certificateAuthority: String?
+  /// The file with the bearer token that the issuer's own host gets with each fetch. Already resolved.
+  package var tokenFile: String?
   /// Whether an http:// key URL on a host that is not loopback is allowed.
   package var isInsecureAllowed = false
 
@@ -45,6 +47,13 @@ extension Issuer {
     Setting(
       "issuer", \.policy.issuer, .line(), "Must equal the token's `iss`, byte by byte.",
       required: "write what the tokens' 'iss' says"),
+    Setting(
+      "tenants", .tenants,
+      "Who may come of the many that the issuer signs for. `issuer` then has `{tid}` where `iss` has the tenant's name, and "
+        + "the claim `tid` must say the same. Any claim's name will do. Requires `jwks`.", otherwise: "none",
+      store: { issuer, names in
+        issuer.policy.tenants = TenantPolicy(prefix: "", suffix: "", claim: "", names: names)
+      }),
     Setting(
       "audiences", \.policy.audiences, .names("list", item: "an audience", isEmptyAllowed: true),
       "One of them must be in `aud`. `[]` accepts tokens for anyone, which is a warning.",
@@ -92,6 +101,10 @@ extension Issuer {
     Setting(
       "ca", \.certificateAuthority, .trustFile, "The authorities that the fetch trusts.",
       otherwise: "the system's trust store"),
+    Setting(
+      "token", \.tokenFile, .tokenFile,
+      "`file:/path` of a bearer token that the fetch shows to the host of `jwks` or `issuer`, and to no other. The file is "
+        + "read each time."),
     Setting(
       "insecure", \.isInsecureAllowed, .boolean,
       "Allows plain http for keys from a host that is not loopback."),

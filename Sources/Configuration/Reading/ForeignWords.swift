@@ -192,7 +192,15 @@ extension ForeignWord {
       "signing_algorithms"),
     ours(
       "issuers{}.jwks", "write jwks: URL, file or key set", in: [issuer], "remote_jwks", "local_jwks", "keys",
-      "secret", "public_key", "rsa_public_key", "secret_key", "signing_key", "certs_url"),
+      "public_key", "rsa_public_key", "signing_key", "certs_url"),
+    ours(
+      "issuers{}.jwks",
+      "write jwks: { keys: [{ kty: oct, secret: file:/run/secrets/hs256 }] }, and algorithms: [HS256]", in: [issuer],
+      "secret", "secret_key", "shared_secret", "jwt_secret"),
+    ours(
+      "issuers{}.tenants", "write issuer: https://…/{tid}/v2.0 and tenants: [NAME]", in: [issuer], "tenant",
+      "tenant_id",
+      "allowed_tenants", "issuer_pattern"),
     ours(
       "issuers{}.required_claims", "write required_claims: [exp]", in: [issuer], "claims_to_verify",
       "verify_claims", "require_expiration"),

@@ -51,14 +51,15 @@ extension Reading {
         continue
       }
       indices.append(index)
-      guard let value = names.issuerValues[name] else { continue }
-      if let other = values[value] {
-        error(
-          item.position,
-          "\(other.quoted) and \(name.quoted) have the same 'issuer' \(value.quoted): a token could belong to either"
-        )
+      for value in names.sharedIssuerValues[name] ?? [] {
+        if let other = values[value] {
+          error(
+            item.position,
+            "\(other.quoted) and \(name.quoted) have the same 'issuer' \(value.quoted): a token could belong to either")
+          break
+        }
+        values[value] = name
       }
-      values[value] = name
     }
     return indices.isEmpty ? nil : indices
   }

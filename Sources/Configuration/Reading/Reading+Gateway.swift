@@ -41,8 +41,8 @@ extension Reading {
     var hasStrictTransport = false
     var issuers: [String] = []
     var upstreams: [String] = []
-    /// `iss` by name, of those that were read without an error.
-    var issuerValues: [String: String] = [:]
+    /// By name, of those that were read without an error: what `iss` may be there and with another issuer as well.
+    var sharedIssuerValues: [String: [String]] = [:]
     /// By name, of the upstreams that were read without an error.
     var protocols: [String: UpstreamProtocol] = [:]
     /// Where listeners say that connections begin with a PROXY header.

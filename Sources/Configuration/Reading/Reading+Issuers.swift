@@ -7,7 +7,10 @@ extension Reading {
     guard let entries = entries(node, what, example: "login: { issuer: …, audiences: […] }") else { return nil }
     names.issuers = entries.map(\.key)
     let result = entries.compactMap { issuer($0) }
-    names.issuerValues = Dictionary(result.map { ($0.name, $0.policy.issuer) }) { first, _ in first }
+    let holders = Dictionary(result.flatMap(\.policy.issuers).map { ($0, 1) }, uniquingKeysWith: +)
+    names.sharedIssuerValues = Dictionary(
+      result.map { ($0.name, $0.policy.issuers.filter { holders[$0] != 1 }) }
+    ) { first, _ in first }
     return result
   }
 
@@ -40,11 +43,13 @@ extension Reading {
         "issuers of \(known.provider) are written \(words) a final '/', and 'iss' must be the same to the byte: "
           + "write issuer: \(known.issuer.shown)")
     }
+    finishTenants(&issuer, section)
     if let node = section["jwks"] {
       checkKeys(of: issuer, node, section)
-    } else if !section.has("jwks"), !section.refused.contains("discovery") {
+    } else if !section.has("jwks"), !section.refused.contains("discovery"), !standsForMany(issuer.policy) {
       discover(&issuer, section)
     }
+    checkToken(of: issuer, section)
   }
 
   /// What is allowed, and rarely meant.

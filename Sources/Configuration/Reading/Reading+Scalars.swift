@@ -83,11 +83,12 @@ extension Reading {
   ) -> [String]? {
     guard let items = list(node, what, isEmptyAllowed: isEmptyAllowed) else { return nil }
     var result: [String] = []
+    var known: Set<String> = []
     for item_ in items {
       guard let name = line(item_, item) else { continue }
       if let problem = check(name) {
         error(item_.position, problem)
-      } else if result.contains(name) {
+      } else if !known.insert(name).inserted {
         error(item_.position, "\(name.quoted) appears twice in \(what): remove one")
       } else {
         result.append(name)

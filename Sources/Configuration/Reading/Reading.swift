@@ -252,11 +252,15 @@ extension Reading {
     }
   }
 
-  /// - Parameter isOfMachine: whether a machine that the file is not for may be without it.
-  func contents(ofResolved path: String, at position: SourcePosition, isOfMachine: Bool = true) -> [UInt8]? {
+  /// - Parameters:
+  ///   - isOfMachine: whether a machine that the file is not for may be without it.
+  ///   - isWatched: whether a change of the file is one of the configuration.
+  func contents(
+    ofResolved path: String, at position: SourcePosition, isOfMachine: Bool = true, isWatched: Bool = true
+  ) -> [UInt8]? {
     do {
       // Before it is read: what changes meanwhile is then seen as changed.
-      if sources.files[path] == nil { sources.files[path] = signature(path) }
+      if isWatched, sources.files[path] == nil { sources.files[path] = signature(path) }
       let bytes = try readFile(path)
       // LIMIT: what is read whole while checking.
       if bytes.count > 4 * 1024 * 1024 {

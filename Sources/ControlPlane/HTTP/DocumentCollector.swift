@@ -12,18 +12,22 @@ final class DocumentCollector: ChannelInboundHandler {
 
   private let url: FetchURL
   private let post: Posting?
+  private let bearer: BearerToken?
   private let byteCountMax: Int
   private let report: @Sendable (Result<Document, FetchError>) -> Void
   private var document: Document?
   private var isOver = false
 
-  /// - Parameter post: nil asks for a document.
+  /// - Parameters:
+  ///   - post: nil asks for a document.
+  ///   - bearer: sent with a request for a document.
   init(
-    url: FetchURL, post: Posting? = nil, byteCountMax: Int,
+    url: FetchURL, post: Posting?, bearer: BearerToken?, byteCountMax: Int,
     report: @escaping @Sendable (Result<Document, FetchError>) -> Void
   ) {
     self.url = url
     self.post = post
+    self.bearer = bearer
     self.byteCountMax = byteCountMax
     self.report = report
   }
@@ -38,6 +42,7 @@ final class DocumentCollector: ChannelInboundHandler {
     } else {
       head.headers.add(name: "Accept", value: "application/jwk-set+json, application/json;q=0.9, */*;q=0.1")
     }
+    if let bearer { head.headers.add(name: "Authorization", value: "Bearer \(bearer.text)") }
     head.headers.add(name: "Connection", value: "close")
     context.write(wrapOutboundOut(.head(head)), promise: nil)
     if let post { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: post.body)))), promise: nil) }

@@ -2,6 +2,7 @@
 // time and bytes.
 // Invariant: asks only the URL that it was given. Redirects are an error (T24), TLS peers are always verified (T25).
 
+package import Configuration
 package import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -22,12 +23,14 @@ package struct DocumentFetcher: Sendable {
   /// - Parameters:
   ///   - url: taken as it is (T73).
   ///   - trust: for https. read again each time, so that a renewed file counts.
+  ///   - bearer: shown to the host of the URL.
   ///   - deadline: for all of it, name look-up included.
   ///   - byteCountMax: of the body.
   package func get(
-    url: String, trust: Trust = .system, deadline: Duration = .seconds(10), byteCountMax: Int = 1 << 20
+    url: String, trust: Trust = .system, bearer: BearerToken? = nil, deadline: Duration = .seconds(10),
+    byteCountMax: Int = 1 << 20
   ) async throws(FetchError) -> Document {
-    try await exchange(url, post: nil, trust, deadline, byteCountMax)
+    try await exchange(url, post: nil, bearer, trust, deadline, byteCountMax)
   }
 
   /// Sends a message to the URL.
@@ -36,18 +39,18 @@ package struct DocumentFetcher: Sendable {
     _ post: Posting, to url: String, trust: Trust = .system, deadline: Duration = .seconds(10),
     byteCountMax: Int = 1 << 16
   ) async throws(FetchError) -> Document {
-    try await exchange(url, post: post, trust, deadline, byteCountMax)
+    try await exchange(url, post: post, nil, trust, deadline, byteCountMax)
   }
 
   private func exchange(
-    _ url: String, post: Posting?, _ trust: Trust, _ deadline: Duration, _ byteCountMax: Int
+    _ url: String, post: Posting?, _ bearer: BearerToken?, _ trust: Trust, _ deadline: Duration, _ byteCountMax: Int
   ) async throws(FetchError) -> Document {
     guard let url = FetchURL(url) else { throw .urlInvalid(url) }
     let flight = Flight(loop: group.next())
     let result = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         flight.begin(deadline: deadline) { continuation.resume(returning: $0) }
-        connect(flight, url: url, post: post, trust: trust, byteCountMax: byteCountMax)
+        connect(flight, url: url, post: post, bearer: bearer, trust: trust, byteCountMax: byteCountMax)
       }
     } onCancel: {
       flight.finish(.failure(.cancelled))
@@ -55,7 +58,9 @@ package struct DocumentFetcher: Sendable {
     return try result.get()
   }
 
-  private func connect(_ flight: Flight, url: FetchURL, post: Posting?, trust: Trust, byteCountMax: Int) {
+  private func connect(
+    _ flight: Flight, url: FetchURL, post: Posting?, bearer: BearerToken?, trust: Trust, byteCountMax: Int
+  ) {
     var tls: ClientContext?
     if url.isSecure {
       do throws(TLSError) {
@@ -74,7 +79,7 @@ package struct DocumentFetcher: Sendable {
           }
           try pipeline.addHTTPClientHandlers()
           try pipeline.addHandler(
-            DocumentCollector(url: url, post: post, byteCountMax: byteCountMax) { flight.finish($0) })
+            DocumentCollector(url: url, post: post, bearer: bearer, byteCountMax: byteCountMax) { flight.finish($0) })
         }
       }
       .connect(host: url.host, port: Int(url.port))

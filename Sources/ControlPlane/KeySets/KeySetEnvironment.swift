@@ -6,6 +6,11 @@ package import TLS
 
 /// What the registry asks the world.
 package struct KeySetEnvironment: Sendable {
+  package typealias Fetch =
+    @Sendable (
+      _ url: String, _ trust: Trust, _ bearer: BearerToken?
+    ) async -> Result<Document, FetchError>
+
   /// Time that never jumps, since an origin of its own.
   package var now: @Sendable () -> Duration
   /// Seconds since 1970.
@@ -14,14 +19,14 @@ package struct KeySetEnvironment: Sendable {
   package var sleep: @Sendable (_ until: Duration) async -> Void
   /// A number in 0..<1.
   package var random: @Sendable () -> Double
-  /// One GET.
-  package var fetch: @Sendable (_ url: String, _ trust: Trust) async -> Result<Document, FetchError>
+  /// One GET, which may show a bearer token.
+  package var fetch: Fetch
   package var files: any KeySetFiles
 
   package init(
     now: @escaping @Sendable () -> Duration, wallTime: @escaping @Sendable () -> Int64,
     sleep: @escaping @Sendable (_ until: Duration) async -> Void, random: @escaping @Sendable () -> Double,
-    fetch: @escaping @Sendable (_ url: String, _ trust: Trust) async -> Result<Document, FetchError>,
+    fetch: @escaping Fetch,
     files: any KeySetFiles
   ) {
     self.now = now
@@ -41,9 +46,9 @@ package struct KeySetEnvironment: Sendable {
       wallTime: { Int64(time(nil)) },
       sleep: { until in try? await clock.sleep(until: origin.advanced(by: until)) },
       random: { Double.random(in: 0..<1) },
-      fetch: { url, trust in
+      fetch: { url, trust, bearer in
         do throws(FetchError) {
-          return .success(try await fetcher.get(url: url, trust: trust))
+          return .success(try await fetcher.get(url: url, trust: trust, bearer: bearer))
         } catch {
           return .failure(error)
         }

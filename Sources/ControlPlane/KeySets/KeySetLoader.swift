@@ -79,11 +79,35 @@ struct KeySetLoader: Sendable {
 
   private func fetch(_ url: String, _ issuer: Issuer) async throws(RefreshFailure) -> Document {
     let trust: Trust = issuer.certificateAuthority.map { .file($0) } ?? .system
-    switch await environment.fetch(url, trust) {
+    switch await environment.fetch(url, trust, try bearer(for: url, issuer)) {
     case .success(let document):
       return document
     case .failure(let error):
       throw .fetch(error)
+    }
+  }
+
+  /// What the issuer's own host gets, and no host that a document names. Read each time, because such tokens live for
+  /// an hour.
+  private func bearer(for url: String, _ issuer: Issuer) throws(RefreshFailure) -> BearerToken? {
+    guard let path = issuer.tokenFile, let asked = FetchURL(url), let own = Self.configuredURL(issuer),
+      asked.isSecure == own.isSecure, asked.host == own.host, asked.port == own.port
+    else { return nil }
+    let bytes: [UInt8]
+    do throws(FileError) {
+      // LIMIT: longer tokens are not sent by anybody.
+      bytes = try environment.files.read(path, byteCountMax: 64 * 1024)
+    } catch {
+      throw .fileUnreadable("\(path): \(error.reason)")
+    }
+    guard let token = BearerToken(bytes) else { throw .fileUnreadable("\(path): not one token of visible ASCII") }
+    return token
+  }
+
+  private static func configuredURL(_ issuer: Issuer) -> FetchURL? {
+    switch issuer.keys {
+    case .url(let text), .discovery(issuer: let text): FetchURL(text)
+    case .inline, .file: nil
     }
   }
 

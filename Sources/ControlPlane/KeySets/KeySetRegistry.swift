@@ -320,6 +320,7 @@ package actor KeySetRegistry {
   /// Whether both ask the same place and trust it alike, whichever of its keys they may then use.
   private static func isSamePlace(_ a: Issuer, _ b: Issuer) -> Bool {
     a.name == b.name && a.keys == b.keys && a.certificateAuthority == b.certificateAuthority
+      && a.tokenFile == b.tokenFile
       && a.isInsecureAllowed == b.isInsecureAllowed && a.policy.issuer == b.policy.issuer
   }
 }

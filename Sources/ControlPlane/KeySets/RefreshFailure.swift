@@ -17,7 +17,7 @@ package enum RefreshFailure: Error, Sendable, Equatable, CustomStringConvertible
   case issuerMismatch(expected: String, got: String)
   /// http where https is needed, or an address next door that a public issuer named (T24, T25).
   case urlNotAllowed(String)
-  /// The key file cannot be read. The text is the system's.
+  /// The key file, or the one with the token for the fetch, cannot be read. The text is the system's.
   case fileUnreadable(String)
 
   /// A stable word for metrics.

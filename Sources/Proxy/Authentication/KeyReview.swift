@@ -13,7 +13,8 @@ extension Worker {
   func isKept(_ caller: Caller, of old: Snapshot, by fresh: Snapshot) -> Bool {
     let name = old.configuration.issuers[caller.issuer].policy.issuer
     return fresh.configuration.issuers.indices.contains { issuer in
-      fresh.configuration.issuers[issuer].policy.issuer == name && isKept(caller.proof, by: issuer)
+      fresh.configuration.issuers[issuer].policy.issuer == name && fresh.issuerRules[issuer].isListed(caller)
+        && isKept(caller.proof, by: issuer)
     }
   }
 }

@@ -33,11 +33,15 @@ extension ClientRequest {
 }
 
 extension RateLimiter {
-  /// By the issuer's name and the value: two issuers may both have a caller `1`. Lists, objects and null are no keys.
+  /// By the issuer's name, its tenant and the value: two of either may both have a caller `1`. Lists, objects and null
+  /// are no keys.
   fileprivate func bucket(of path: ClaimPath, in caller: Caller, _ snapshot: Snapshot) -> UInt64? {
     guard let node = caller.claim(path), snapshot.issuerCounterIDs.indices.contains(caller.issuer) else { return nil }
     // A number that stays with the name across reloads.
-    let key0 = hashKey0 &+ UInt64(clamping: snapshot.issuerCounterIDs[caller.issuer] &+ 1)
+    var key0 = hashKey0 &+ UInt64(clamping: snapshot.issuerCounterIDs[caller.issuer] &+ 1)
+    if let tenant = snapshot.issuerRules[caller.issuer].tenant(of: caller) {
+      key0 = caller.claims.keyedHash(of: tenant, key0, hashKey1)
+    }
     switch caller.claims.kind(node) {
     case .string, .integer, .number, .true, .false: return caller.claims.keyedHash(of: node, key0, hashKey1)
     case .array, .object, .null: return nil

@@ -44,7 +44,7 @@ extension TokenRefusal {
         advice: "Compare the token's `alg` with the issuer's `algorithms`. `catraca token inspect` shows it.")
     case .issuerUnknown:
       .invalidToken(
-        "`iss` is missing or not one of the route's issuers.",
+        "`iss` is missing or not one of the route's issuers, or names a tenant that is not listed or not the token's.",
         advice: "Compare `iss` with `issuer`, byte by byte: a slash at the end counts. Check the route's `auth`.")
     case .keyUnknown:
       .invalidToken(

@@ -42,7 +42,9 @@ enum TunnelEnding {
     if route.isPublic { return nil }
     guard let caller else { return route.token.isOptional ? nil : .routeWithdrawn }
     let policy = old.configuration.issuers[caller.issuer].policy
-    let issuers = route.token.issuers.filter { fresh.configuration.issuers[$0].policy == policy }
+    let issuers = route.token.issuers.filter {
+      fresh.configuration.issuers[$0].policy.isLike(policy) && fresh.issuerRules[$0].isListed(caller)
+    }
     if issuers.isEmpty || route.token.access.refusal(of: caller) != nil { return .routeWithdrawn }
     return issuers.contains { worker.isKept(caller.proof, by: $0) } ? nil : .keyWithdrawn
   }

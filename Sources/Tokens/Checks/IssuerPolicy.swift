@@ -2,8 +2,10 @@
 
 /// The rules for the tokens of one issuer. Times in whole seconds (RFC 7519 NumericDate).
 package struct IssuerPolicy: Sendable, Equatable {
-  /// Must equal `iss`, byte by byte (RFC 7519 §4.1.1).
+  /// Must equal `iss`, byte by byte (RFC 7519 §4.1.1). With ``tenants`` it has the place of the tenant's name in it.
   package var issuer: String
+  /// Nil where there is one issuer only.
+  package var tenants: TenantPolicy?
   /// One of them must be in `aud`. Empty (only if the file writes `[]`) means that `aud` is not looked at.
   package var audiences: [String]
   /// Checked before any arithmetic (RFC 8725 §3.1). HS only when the file names it.
@@ -22,6 +24,38 @@ package struct IssuerPolicy: Sendable, Equatable {
     self.issuer = issuer
     self.audiences = audiences
   }
+}
+
+extension IssuerPolicy {
+  /// What `iss` may say.
+  package var issuers: [String] { tenants?.issuers ?? [issuer] }
+
+  /// Whether both judge the tokens of a tenant that both list alike.
+  package func isLike(_ other: IssuerPolicy) -> Bool {
+    var other = other
+    other.tenants?.names = tenants?.names ?? []
+    return self == other
+  }
+}
+
+/// `tenants:` of an issuer that signs for many, each under an `iss` of its own.
+package struct TenantPolicy: Sendable, Equatable {
+  /// What is before and behind the tenant's name in `iss`.
+  package var prefix: String
+  package var suffix: String
+  /// The claim that must have the name as well.
+  package var claim: String
+  /// Those whose tokens are taken.
+  package var names: [String]
+
+  package init(prefix: String, suffix: String, claim: String, names: [String]) {
+    self.prefix = prefix
+    self.suffix = suffix
+    self.claim = claim
+    self.names = names
+  }
+
+  fileprivate var issuers: [String] { names.map { prefix + $0 + suffix } }
 }
 
 /// `claims:` of a route: the claim must equal one of the values, or be a list that contains one.

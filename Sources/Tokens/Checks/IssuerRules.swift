@@ -3,6 +3,8 @@
 /// Made once from an ``IssuerPolicy``, when a configuration is loaded.
 package final class IssuerRules: Sendable {
   let issuer: [UInt8]
+  /// Nil where there is one issuer only.
+  let tenants: TenantRules?
   let audiences: [[UInt8]]
   let algorithms: AlgorithmSet
   /// Lower case, without `application/`. Nil takes all but those known to be other things.
@@ -14,6 +16,7 @@ package final class IssuerRules: Sendable {
 
   package init(_ policy: IssuerPolicy) {
     issuer = Array(policy.issuer.utf8)
+    tenants = policy.tenants.map(TenantRules.init)
     audiences = policy.audiences.map { Array($0.utf8) }
     algorithms = AlgorithmSet(policy.algorithms)
     tokenTypes = policy.tokenTypes?.map { TypeCheck.normalized(Array($0.utf8)) }

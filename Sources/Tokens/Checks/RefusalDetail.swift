@@ -95,8 +95,12 @@ extension UnverifiedToken {
     switch refusal {
     case .issuerUnknown:
       let known = circumstances.candidates.filter(circumstances.issuers.indices.contains)
+      // No more of the tenant: its claim may be about a person.
+      let ofMany = known.contains { circumstances.issuers[$0].tenants != nil }
       return RefusalDetail(
-        expected: shownList(known.map { circumstances.issuers[$0].issuer }), got: payload.shown("iss") ?? "no iss")
+        expected: shownList(known.map { circumstances.issuers[$0].issuer })
+          + (ofMany ? " with a listed tenant, which the claim in { } repeats" : ""),
+        got: payload.shown("iss") ?? "no iss")
     case .algorithmNotAllowed:
       let names = SignatureAlgorithm.allCases.filter { rules?.algorithms.contains($0) ?? false }.map(\.rawValue)
       return RefusalDetail(expected: names.joined(separator: ", "), got: header.shown("alg") ?? "no alg")

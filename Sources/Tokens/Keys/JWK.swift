@@ -18,6 +18,8 @@ package enum JWK {
     case tooWeak = "is too short, or has an exponent or modulus that can be broken"
     case pointWeak = "is a point that anybody can sign for, or is not written in the one right form"
     case tooLarge = "is too long"
+    case secretNotEncoded = "has a 'k' that is not base64url: if it is the secret itself, write it as 'secret'"
+    case secretAmbiguous = "has both 'k' and 'secret'"
     case pointInvalid = "has a point that is not on its curve, or numbers of the wrong length"
   }
 
@@ -96,10 +98,24 @@ package enum JWK {
       let x = try bytes(document, key, "x")
       return try make { () throws(KeyError) in try PublicKey.edwards(curve, x: x.span) }
     case "oct":
-      let secret = try bytes(document, key, "k")
+      let secret = try secretBytes(document, key)
       return try make { () throws(KeyError) in try PublicKey.secret(secret.span) }
     default: throw .typeUnknown
     }
+  }
+
+  /// `k` is base64url (RFC 7518 §6.4.1). `secret` is ours: the text itself, as others call a shared secret.
+  private static func secretBytes(
+    _ document: JSONDocument, _ key: JSONDocument.Index
+  ) throws(Problem) -> [UInt8] {
+    guard let secret = try text(document, key, "secret") else {
+      if let k = try text(document, key, "k"), Base64URL.decode(k.span) == nil { throw .secretNotEncoded }
+      return try bytes(document, key, "k")
+    }
+    if document.member("k", of: key) != nil { throw .secretAmbiguous }
+    // LIMIT: as for `k`.
+    if secret.count > 4096 { throw .tooLarge }
+    return secret
   }
 
   /// The number in as many bytes as RFC 7518 §6.2.1.2 asks for. Some libraries leave zeros at its beginning out, others

@@ -1,5 +1,6 @@
 // The registry with the real client, against an issuer on a real socket.
 
+import Foundation
 import Logging
 import NIOPosix
 import Synchronization
@@ -15,10 +16,12 @@ private let group = MultiThreadedEventLoopGroup.singleton
 private final class TestIssuer: Sendable {
   let answers = Mutex<[String: SmallResponse]>([:])
   let asked = Mutex<[String]>([])
+  let credentials = Mutex<[String?]>([])
 
   func serve() async throws -> SmallHTTPServer {
     try await SmallHTTPServer.start(group: group) { request in
       self.asked.withLock { $0.append(request.target) }
+      self.credentials.withLock { $0.append(request.field("Authorization")) }
       return self.answers.withLock { $0[request.target] } ?? .text("none", status: 404)
     }
   }
@@ -56,6 +59,42 @@ private final class TestIssuer: Sendable {
     #expect(asked.dropFirst().allSatisfy { $0 == "//keys?x=//" })
     run.cancel()
     await run.value
+    await server.stop()
+  }
+
+  @Test("The token of the file of now is shown to the host that the file names, and to no other")
+  func bearer() async throws {
+    let idp = TestIssuer()
+    let server = try await idp.serve()
+    let file = "/tmp/catraca-token-\(server.port)"
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let base = "http://127.0.0.1:\(server.port)"
+    let document = #"{"issuer":"\#(base)","jwks_uri":"http://localhost:\#(server.port)/keys"}"#
+    idp.put("/.well-known/openid-configuration", .json(Array(document.utf8)))
+    idp.put("/keys", .json(keySet("a")))
+    func ask(_ keys: KeySource, _ token: String?) async throws -> (asked: [String?], error: String?) {
+      if let token { try Data(token.utf8).write(to: URL(filePath: file), options: .atomic) }
+      idp.credentials.withLock { $0 = [] }
+      var asking = issuer(keys)
+      asking.policy.issuer = base
+      asking.tokenFile = file
+      let registry = registry()
+      await registry.apply(issuers: [asking])
+      await registry.turn()
+      return (idp.credentials.withLock { $0 }, await registry.status()[0].lastError)
+    }
+    #expect(try await ask(.url(base + "/keys"), "first\n").asked == ["Bearer first"])
+    #expect(try await ask(.url(base + "/keys"), "second").asked == ["Bearer second"])
+    // Discovery is on the host that the file names, the keys are elsewhere.
+    #expect(try await ask(.discovery(issuer: base), "third\r\n").asked == ["Bearer third", nil])
+    for broken in ["", "\n", "two words", "a\r\nX-Evil: 1", "\u{E9}"] {
+      let outcome = try await ask(.url(base + "/keys"), broken)
+      #expect(
+        outcome.asked.isEmpty && outcome.error?.hasPrefix("file_unreadable") == true, "\(broken.debugDescription)")
+    }
+    try FileManager.default.removeItem(atPath: file)
+    let outcome = try await ask(.url(base + "/keys"), nil)
+    #expect(outcome.asked.isEmpty && outcome.error?.contains(file) == true)
     await server.stop()
   }
 

@@ -44,7 +44,7 @@ final class VirtualWorld: Sendable {
       wallTime: { Self.epoch + self.state.withLock { $0.now.components.seconds } },
       sleep: { until in await self.sleep(until) },
       random: { self.state.withLock { $0.random } },
-      fetch: { url, _ in await self.fetch(url) },
+      fetch: { url, _, _ in await self.fetch(url) },
       files: VirtualFiles(world: self))
   }
 

@@ -155,4 +155,60 @@ struct KeySourceTests {
     }
     #expect(try await door.verdict(issuer.token()) == "passed")
   }
+
+  @Test("A key server that asks for a bearer token gets the one of the file, also when that has changed")
+  func bearer() async throws {
+    let key = try TestKey(.es256)
+    let expected = Monitor("first")
+    let server = try await TestUpstream.start { connection in
+      let request = try await connection.receiveRequest()
+      let isRight = request["Authorization"] == "Bearer \(expected.current)"
+      try await connection.answer(
+        isRight ? keySetText(key) : "no", status: isRight ? "200 OK" : "401 Unauthorized",
+        fields: ["Connection: close"],
+        to: request)
+    }
+    let door = try await TokenDoor.start(
+      issuers: issuerConfiguration(
+        issuer: TokenDoor.issuer, jwks: "http://\(server.address)/openid/v1/jwks",
+        more: ["token: file:sa-token", "refresh: 1s", "stale: 0s"]), files: ["sa-token": "first\n"])
+    try await door.gateway.waitUntilReady()
+    #expect(try await door.verdict(TokenDoor.token(key)) == "passed")
+    expected.update { $0 = "second" }
+    _ = try await door.gateway.waitForMetrics("a refused fetch") {
+      $0.sum("catraca_jwks_refresh_total", ["result": "status"]) > 0
+    }
+    try door.gateway.write(file: "sa-token", "second\n")
+    try await door.gateway.waitUntilReady()
+    #expect(try await door.verdict(TokenDoor.token(key)) == "passed")
+    #expect(!door.gateway.standardError.contains { $0.contains("second") || $0.contains("Bearer") })
+  }
+
+  @Test("A shared secret that is a text, as others write it, verifies tokens")
+  func secretText() async throws {
+    let text = "super-secret-jwt-token-with-at-least-32-characters-long"
+    let key = try TestKey(.hs256, id: nil, secret: Array(text.utf8))
+    let door = try await TokenDoor.start(
+      issuers: issuerConfiguration(
+        issuer: TokenDoor.issuer, jwks: "{ keys: [{ kty: oct, secret: \"file:secret.txt\" }] }",
+        more: ["algorithms: [HS256]"]), files: ["secret.txt": text + "\n"])
+    let other = try TestKey(.hs256, id: nil, secret: Array((text + "\n").utf8))
+    #expect(
+      try await door.verdicts([TokenDoor.token(key), TokenDoor.token(other)]) == ["passed", "signature_invalid"])
+  }
+
+  @Test("Tenants that are listed pass, each under its own issuer, and a claim of another tenant does not")
+  func tenants() async throws {
+    let key = try TestKey(.rs256)
+    let door = try await TokenDoor.start(
+      issuers: issuerConfiguration(
+        issuer: "\"https://login.example.com/{tid}/v2.0\"", jwks: "keys.json", more: ["tenants: [one, two]"]),
+      files: ["keys.json": keySetText(key)])
+    func token(_ tenant: String, _ claim: String) -> String {
+      makeToken(issuer: "https://login.example.com/\(tenant)/v2.0", ["tid": .string(claim)], key: key)
+    }
+    #expect(
+      try await door.verdicts([token("one", "one"), token("two", "two"), token("three", "three"), token("one", "two")])
+        == ["passed", "passed", "issuer_unknown", "issuer_unknown"])
+  }
 }

@@ -61,6 +61,26 @@ struct KeyReviewTests {
     bench.expectNothingHeld()
   }
 
+  @Test("A stream ends when its tenant leaves the list, and lives on when another one joins or leaves")
+  func tenants() throws {
+    func text(_ tenants: String) -> String {
+      "routes: [{ path: /*, auth: login, upstream: app }]\n" + issuer.section(tenants: tenants)
+    }
+    let bench = try Bench(text("[one, two]"), keySets: [issuer.keySet()])
+    let client = bench.connect()
+    client.send(get("/", "Authorization: Bearer \(try issuer.token(",\"org\":\"two\"", issuer: "two"))"))
+    try bench.server().send(Self.heads[0].head)
+    #expect(status(client.take()) == 200)
+    for others in ["[one, two, three]", "[two]"] {
+      try bench.reload(text(others), keySets: [issuer.keySet()])
+      #expect(!client.isGone)
+    }
+    try bench.reload(text("[one]"), keySets: [issuer.keySet()])
+    #expect(client.isGone)
+    #expect(bench.logLines.last?.contains("\"reason\":\"key_unknown\"") == true)
+    bench.expectNothingHeld()
+  }
+
   @Test("T87: A call of gRPC whose client streams is refused when its key goes, and others of its connection live on")
   func calls() throws {
     let bench = try CallBench(

@@ -164,6 +164,22 @@ struct RateLimitTests {
     #expect(status(try ask(bench, "Authorization: Bearer \(second)")) == 429)
   }
 
+  @Test("Two tenants of an issuer that both have a caller of one name do not share a bucket")
+  func tenants() throws {
+    let issuer = try BenchIssuer()
+    let bench = try Bench(
+      routes(
+        "{ requests: 1, per: 1m, by: claim:sub }", auth: "login", more: issuer.section(tenants: "[one, two]")),
+      keySets: [try issuer.keySet()])
+    func field(_ tenant: String, _ more: String = "") throws -> String {
+      "Authorization: Bearer \(try issuer.token(",\"org\":\"\(tenant)\"\(more)", issuer: tenant))"
+    }
+    #expect(status(try ask(bench, try field("one"))) == 200)
+    #expect(status(try ask(bench, try field("two"))) == 200)
+    #expect(status(try ask(bench, try field("one", ",\"x\":1"))) == 429)
+    #expect(status(try ask(bench, try field("two", ",\"x\":1"))) == 429)
+  }
+
   @Test("A flood of bad tokens is held by the address before any is looked at. A limit by claim never counts them")
   func order() throws {
     let issuer = try BenchIssuer()

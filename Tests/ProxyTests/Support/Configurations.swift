@@ -43,6 +43,11 @@ struct BenchIssuer {
   /// The `issuers:` section with this issuer under the name `login`.
   var section: String { "issuers: { login: { issuer: i, audiences: [a], jwks: \(keySetText) } }" }
 
+  /// The same issuer with tenants, whose names are the whole `iss` and the claim `org`.
+  func section(tenants: String) -> String {
+    section.replacing("issuer: i,", with: "issuer: \"{org}\", tenants: \(tenants),")
+  }
+
   private var keySetText: String {
     String(decoding: KeySetWriter.encode([(id: keyID, key: key.publicKey, algorithm: nil)]), as: UTF8.self)
   }
@@ -53,9 +58,11 @@ struct BenchIssuer {
   }
 
   /// A token for `alice`. `more` are further members with a comma in front.
-  func token(_ more: String = "", keyID: String? = nil, seconds: Int64 = 3600) throws -> String {
+  func token(
+    _ more: String = "", issuer: String = "i", keyID: String? = nil, seconds: Int64 = 3600
+  ) throws -> String {
     let expiry = Bench.unixMilliseconds / 1000 + seconds
-    let payload = "{\"iss\":\"i\",\"aud\":\"a\",\"sub\":\"alice\",\"exp\":\(expiry)\(more)}"
+    let payload = "{\"iss\":\"\(issuer)\",\"aud\":\"a\",\"sub\":\"alice\",\"exp\":\(expiry)\(more)}"
     let bytes = encodeCompact(
       algorithm: .edDSA, header: "\"kid\":\"\(keyID ?? self.keyID)\"", payload: payload, key: key)
     return String(decoding: try #require(bytes), as: UTF8.self)

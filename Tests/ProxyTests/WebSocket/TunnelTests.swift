@@ -337,6 +337,24 @@ struct TunnelTests {
     bench.expectNothingHeld()
   }
 
+  @Test("A reload ends a tunnel whose tenant left the list, and no tunnel of another tenant")
+  func tenants() throws {
+    let issuer = try BenchIssuer()
+    func text(_ tenants: String) -> String {
+      WebSocketConfigurations.open.replacing("public", with: "login") + "\n" + issuer.section(tenants: tenants)
+    }
+    let bench = try Bench(text("[one, two]"), keySets: [issuer.keySet()])
+    let token = try issuer.token(",\"org\":\"two\"", issuer: "two")
+    let open = try OpenWebSocket(bench, handshake("/live", "Authorization: Bearer \(token)"))
+    try bench.reload(text("[two, three]"), keySets: [issuer.keySet()])
+    open.client.send(masked("still"))
+    #expect(open.server.bytes == masked("still"))
+    try bench.reload(text("[three]"), keySets: [issuer.keySet()])
+    #expect(closeCode(open.client.bytes) == 1001 && open.client.isGone)
+    #expect(bench.logLines.last?.contains("route_withdrawn") == true)
+    bench.expectNothingHeld()
+  }
+
   @Test("A drain lets tunnels live to its deadline, and ends them with 1001 then")
   func drain() throws {
     let bench = try Bench(WebSocketConfigurations.open)

@@ -54,6 +54,12 @@ struct RefusalDetailTests {
     try expect(
       issuer.token(header: "\"kid\":\"key-1\",\"typ\":\"logout+jwt\""), issuer, .typeNotAllowed,
       "any type but those of other tokens", "logout+jwt")
+    var many = issuer
+    many.policy.issuer = "https://l/{tid}"
+    many.policy.tenants = TenantPolicy(prefix: "https://l/", suffix: "", claim: "tid", names: ["one"])
+    try expect(
+      issuer.token(claims(iss: "https://l/one")), many, .issuerUnknown,
+      "https://l/{tid} with a listed tenant, which the claim in { } repeats", "https://l/one")
     issuer.policy.algorithms = [.rs256, .edDSA]
     try expect(issuer.token(), issuer, .algorithmNotAllowed, "RS256, EdDSA", "ES256")
     issuer.policy.algorithms = [.es256]

@@ -6,8 +6,11 @@ import Testing
 @testable import Tokens
 
 @Suite struct StatementTests {
-  private func outcome(_ claims: String, now: Int64 = testNow, issuers: Int = 1) throws -> String {
-    let issuer = try TestIssuer()
+  private func outcome(
+    _ claims: String, now: Int64 = testNow, issuers: Int = 1, tenants: TenantPolicy? = nil
+  ) throws -> String {
+    var issuer = try TestIssuer()
+    issuer.policy.tenants = tenants
     let statement = Statement(claims: try JSONDocument(Array(claims.utf8)), freshUntil: .max)
     return describe(
       statement.verdict(
@@ -36,6 +39,18 @@ import Testing
     ])
   func bad(members: String, code: String) throws {
     #expect(try outcome("{\(members)}") == code)
+  }
+
+  @Test("Where an issuer has tenants, a statement must say whose it is")
+  func tenants() throws {
+    let tenants = TenantPolicy(prefix: "https://l/", suffix: "/v2.0", claim: "tid", names: ["one"])
+    func outcome(_ more: String) throws -> String {
+      try self.outcome("{\"aud\":\"orders-api\",\"exp\":\(testNow + 1)\(more)}", tenants: tenants)
+    }
+    #expect(try outcome(",\"iss\":\"https://l/one/v2.0\",\"tid\":\"one\"") == "verified")
+    #expect(try outcome(",\"tid\":\"one\"") == "issuer_unknown")
+    #expect(try outcome(",\"iss\":\"https://l/one/v2.0\"") == "issuer_unknown")
+    #expect(try outcome(",\"iss\":\"https://login.example.com/\",\"tid\":\"one\"") == "issuer_unknown")
   }
 
   @Test("A statement that is no object, or of an issuer that is not there, makes no caller")

@@ -36,6 +36,28 @@ import Testing
       + "\"e\":\"\(String(decoding: e, as: UTF8.self))\""
   }
 
+  @Test("A shared secret may be written as it is, as 'secret', of as many bytes as the algorithm requires")
+  func secretText() throws {
+    func key(_ members: String) -> String { "\"kty\":\"oct\",\(members)" }
+    let text = "super-secret-jwt-token-with-at-least-32-characters-long"
+    let set = try parse(["{\(key("\"secret\":\"\(text)\""))}"], [.hs256, .hs512, .es256])
+    guard case .secret(let bytes) = set.keys.first?.publicKey.components else {
+      Issue.record("no secret")
+      return
+    }
+    #expect(bytes == Array(text.utf8))
+    #expect(set.keys[0].algorithms == [.hs256], "55 bytes are too few for HS512")
+    #expect(try problem(key("\"secret\":\"\(text.prefix(31))\""), [.hs256, .es256]) == .tooWeak)
+    #expect(try problem(key("\"secret\":\"\(text.prefix(32))\""), [.hs256, .es256]) == nil)
+    #expect(try problem(key("\"secret\":\"\""), [.hs256, .es256]) == .tooWeak)
+    #expect(try problem(key("\"secret\":7"), [.hs256, .es256]) == .malformed)
+    #expect(try problem(key("\"secret\":\"\(text)\",\"k\":\"AAAA\""), [.hs256, .es256]) == .secretAmbiguous)
+    #expect(try problem(key("\"secret\":\"\(text)\"")) == .algorithmNotAllowed)
+    let long = String(repeating: "a", count: 4097)
+    #expect(try problem(key("\"secret\":\"\(long)\""), [.hs256, .es256]) == .tooLarge)
+    #expect(try problem(key("\"k\":\"a text with spaces, of 32 characters\""), [.hs256, .es256]) == .secretNotEncoded)
+  }
+
   @Test("T09 Weak and broken keys are dropped, and the set is kept")
   func weakKeys() throws {
     #expect(try problem(rsa(256)) == nil)

@@ -3,7 +3,8 @@
 import ArgumentParser
 import Configuration
 import ControlPlane
-import Foundation
+import FoundationEssentials
+import Glibc
 import NIOPosix
 
 struct Init: AsyncParsableCommand {
@@ -36,6 +37,7 @@ struct Init: AsyncParsableCommand {
 
   func run() async throws {
     do {
+      // Before anything is asked.
       guard !FileManager.default.fileExists(atPath: file) else {
         throw TokenError("\(file) exists: name another file, or move it away")
       }
@@ -47,7 +49,7 @@ struct Init: AsyncParsableCommand {
       (starter.server, starter.serverName) = try Self.server(server)
       if !offline { await Self.look(&starter) }
       try Self.check(starter)
-      try Self.write(starter.text, to: file)
+      try writeNewFile(starter.text, to: file, mode: 0o644)
     } catch let error as ExitCode {
       throw error
     } catch {
@@ -88,8 +90,8 @@ struct Init: AsyncParsableCommand {
   }
 
   private static func ask(_ question: String, option: String) throws -> String {
-    FileHandle.standardError.write(Data("\(question): ".utf8))
-    let answer = readLine()?.trimmingCharacters(in: .whitespaces) ?? ""
+    try? writeAll("\(question): ", to: STDERR_FILENO)
+    let answer = readLine()?.split(separator: " ").joined(separator: " ") ?? ""
     guard !answer.isEmpty else { throw TokenError("an answer is missing: write \(option)") }
     return answer
   }
@@ -119,14 +121,6 @@ struct Init: AsyncParsableCommand {
     case .failure(let errors):
       for error in errors.diagnostics { printError("catraca: \(error.message)") }
       throw ExitCode(1)
-    }
-  }
-
-  private static func write(_ text: String, to path: String) throws {
-    do {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)
-    } catch {
-      throw TokenError("\(path) cannot be written: \(reason(of: error))")
     }
   }
 }

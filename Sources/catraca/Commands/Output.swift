@@ -51,6 +51,24 @@ func writeAll(_ text: String, to descriptor: CInt) throws(SystemRefusal) {
   }
 }
 
+/// All of the text in a file that did not exist. Half a file is none.
+func writeNewFile(_ text: String, to path: String, mode: mode_t) throws {
+  // SAFETY: the path is copied by the call.
+  let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+  guard descriptor >= 0 else {
+    let reason = errno == EEXIST ? "there is such a file, and it stays" : "\(SystemRefusal(code: errno))"
+    throw TokenError("\(path) cannot be written: \(reason)")
+  }
+  defer { close(descriptor) }
+  do {
+    try writeAll(text, to: descriptor)
+  } catch {
+    // SAFETY: the path is copied by the call.
+    unsafe unlink(path)
+    throw TokenError("\(path) cannot be written: \(error)")
+  }
+}
+
 /// Standard input to its end, or as much of it as is allowed.
 func readStandardInput(byteCountMax: Int) throws(SystemRefusal) -> [UInt8] {
   var result: [UInt8] = []

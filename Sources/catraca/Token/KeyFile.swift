@@ -88,20 +88,5 @@ struct KeyFile {
   }
 
   /// Writes a new file that only its owner can read. Never writes over one that is there.
-  static func write(_ text: String, to path: String) throws {
-    // SAFETY: the path is copied by the call.
-    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else {
-      let reason = errno == EEXIST ? "there is such a file, and it stays" : "\(SystemRefusal(code: errno))"
-      throw TokenError("\(path) cannot be written: \(reason)")
-    }
-    defer { close(descriptor) }
-    do {
-      try writeAll(text, to: descriptor)
-    } catch {
-      // SAFETY: the path is copied by the call. Half a key is none.
-      unsafe unlink(path)
-      throw TokenError("\(path) cannot be written: \(error)")
-    }
-  }
+  static func write(_ text: String, to path: String) throws { try writeNewFile(text, to: path, mode: 0o600) }
 }

@@ -166,6 +166,7 @@ struct DescriptorTests {
         service:
           servers: ["\(upstream.address)", "localhost:\(upstream.port)"]
           eject: { errors: 1, for: 10s }
+          response_timeout: 10m
           health_check: { path: /check, interval: 100ms, timeout: 60s, unhealthy_after: 1, healthy_after: 1 }
       routes: [{ path: "/*", auth: public, upstream: service }]
       """, launcher: Self.launcher(256))

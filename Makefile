@@ -140,6 +140,8 @@ test-packages: swift-is-there
 	@# Tokens made by somebody else's library: joserfc or PyJWT, whichever is there.
 	@python3 -c 'import joserfc' 2> /dev/null || python3 -c 'import jwt, cryptography' 2> /dev/null || \
 	  { $(call install,python3-jwt python3-cryptography); }
+	@# Debian's Python has the making of environments in a package of its own.
+	@python3 -c 'import ensurepip' 2> /dev/null || { $(call install,python3-venv); }
 	@# gRPC's own library for both ends of calls. Where it cannot be had, its tests say so; in CI they fail.
 	@.build/python/bin/python3 -c 'import grpc' 2> /dev/null || python3 -c 'import grpc' 2> /dev/null || \
 	  { python3 -m venv .build/python && .build/python/bin/pip install -q grpcio; } || \

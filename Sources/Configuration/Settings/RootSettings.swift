@@ -102,7 +102,8 @@ extension SettingTable {
   /// In the order of the documents.
   package static let all: [SettingTable] = [
     GatewayConfiguration.settings.table, TrustedProxies.settings.table, Listener.settings.table,
-    ListenerTLS.settings.table, CertificateFiles.settings.table, DNS.settings.table, Admin.settings.table,
+    ListenerTLS.settings.table, StrictTransport.settings.table, CertificateFiles.settings.table, DNS.settings.table,
+    Admin.settings.table,
     AccessLog.settings.table, OwnLogRules.settings.table, Traces.settings.table, RequestIDRules.settings.table,
     HeaderRules.gatewaySettings.table, Limits.settings.table, Issuer.settings.table,
     Upstream.settings.table, Upstream.Server.settings.table, StickyCookie.settings.table, UpstreamTLS.settings.table,

@@ -17,7 +17,7 @@ struct CommandLineTests {
       (["-v"], "write 'catraca version'"), (["run", "-c", "a.conf"], "write 'catraca run FILE'"),
       (["check", "--config", "a.conf"], "write 'catraca check FILE'"),
       (["my/own.conf"], "write 'catraca run my/own.conf'"),
-      (["zzzzzzzzz"], "the commands are run, check, "),
+      (["zzzzzzzzz"], "the commands are init, run, check, "),
     ])
   func advice(_ arguments: [String], _ advice: String) async throws {
     let ran = try await GatewayProcess.run(arguments)

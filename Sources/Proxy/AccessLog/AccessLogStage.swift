@@ -14,12 +14,14 @@ extension Exchange {
     let elapsed = UInt64(clamping: now &- times.startedAt)
     let status = loggedStatus
     let route = route
-    worker.counters.countRequest(
-      route: route?.counterID, method: request.head.method, status: status, nanoseconds: elapsed)
-    worker.counters.countBodies(route: route?.counterID, request: request.body.byteCount, response: answer.byteCount)
+    // Taken once: each access holds a reference of its own.
+    let counters = worker.counters
+    let routeID = route?.counterID
+    counters.countRequest(route: routeID, method: request.head.method, status: status, nanoseconds: elapsed)
+    counters.countBodies(route: routeID, request: request.body.byteCount, response: answer.byteCount)
     if times.upstreamRespondedAt > 0, let upstream = delivery.pool?.counterID {
       let waited = UInt64(clamping: times.upstreamRespondedAt &- times.upstreamStartedAt)
-      worker.counters.countUpstream(upstream, nanoseconds: waited)
+      counters.countUpstream(upstream, nanoseconds: waited)
     }
     countRefusal()
     if snapshot.traces.isOn { recordTrace(status: status, now: now) }

@@ -152,19 +152,26 @@ struct DescriptorTests {
 
   @Test("T120: Without descriptors for servers the gateway says so, and no server is ejected or unhealthy for it")
   func ownWant() async throws {
-    let upstream = try await TestUpstream.start { connection in
-      while true {
-        let request = try await connection.receiveRequest()
-        if request.target == "/held" { return try await connection.stream.waitUntilGone() }
-        try await connection.answer("well", to: request)
+    var addresses: [String] = []
+    var upstreams: [TestUpstream] = []
+    for _ in 0..<2 {
+      let upstream = try await TestUpstream.start { connection in
+        while true {
+          let request = try await connection.receiveRequest()
+          if request.target == "/held" { return try await connection.stream.waitUntilGone() }
+          try await connection.answer("well", to: request)
+        }
       }
+      upstreams.append(upstream)
+      addresses.append("\"\(upstream.address)\"")
     }
+    defer { withExtendedLifetime(upstreams) {} }
     let gateway = try await GatewayProcess.start(
       """
       limits: { streams: 200 }
       upstreams:
         service:
-          servers: ["\(upstream.address)", "localhost:\(upstream.port)"]
+          servers: [\(addresses.joined(separator: ", "))]
           eject: { errors: 1, for: 10s }
           response_timeout: 10m
           health_check: { path: /check, interval: 100ms, timeout: 60s, unhealthy_after: 1, healthy_after: 1 }

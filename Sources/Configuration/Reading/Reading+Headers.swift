@@ -95,24 +95,29 @@ extension Reading {
       "the listener \(address.quoted) asks for no certificate: requests through it arrive without these headers")
   }
 
+  /// The value that a header is set to, as it is or from a file.
+  func headerValue(of entry: SourceNode.Entry) -> (value: String, isFromFile: Bool)? {
+    guard let text = text(entry.value, "the value of \(entry.key.quoted)"),
+      let value = secret(text, at: entry.value.position)
+    else { return nil }
+    if FieldRules.isValue(value) { return (value, value != text) }
+    // A secret from a file is never shown.
+    let shown = value == text ? value.quoted : "the file's text"
+    error(
+      entry.value.position,
+      "\(shown) is not a valid header value: remove line breaks, control characters and spaces at the ends")
+    return nil
+  }
+
   fileprivate func ruleFields(_ node: SourceNode, _ what: String) -> [HeaderRules.Field] {
     var result: [HeaderRules.Field] = []
     for entry in entries(node, what, example: "\(what.filter { $0 != "'" }): { X-Env: prod }") ?? [] {
       guard isRuleName(entry.key, at: entry.keyPosition),
-        let text = text(entry.value, "the value of \(entry.key.quoted)"),
-        let value = secret(text, at: entry.value.position)
+        let (value, isFromFile) = headerValue(of: entry)
       else { continue }
-      if !FieldRules.isValue(value) {
-        // A secret from a file is never shown.
-        let shown = value == text ? value.quoted : "the file's text"
-        error(
-          entry.value.position,
-          "\(shown) is not a valid header value: remove line breaks, control characters and spaces at the ends")
-        continue
-      }
       var field = HeaderRules.Field(name: entry.key, value: value)
       // What comes from a file is taken as it is.
-      if value == text, let pattern = route.pattern, value.contains("{") {
+      if !isFromFile, let pattern = route.pattern, value.contains("{") {
         guard let parts = template(value, pattern: pattern, at: entry.value.position) else { continue }
         field.value = shape(of: parts)
         if !isPlain(parts) { field.template = parts }

@@ -40,17 +40,7 @@ extension Reading {
         error(entry.keyPosition, problem)
         continue
       }
-      guard let text = text(entry.value, "the value of \(entry.key.quoted)"),
-        let value = secret(text, at: entry.value.position)
-      else { continue }
-      if !FieldRules.isValue(value) {
-        // A secret from a file is never shown.
-        let shown = value == text ? value.quoted : "the file's text"
-        error(
-          entry.value.position,
-          "\(shown) is not a valid header value: remove line breaks, control characters and spaces at the ends")
-        continue
-      }
+      guard let (value, _) = headerValue(of: entry) else { continue }
       result.append(Traces.Header(name: entry.key, value: value))
     }
     return result

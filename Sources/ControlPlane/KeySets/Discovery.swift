@@ -30,16 +30,7 @@ struct Discovery {
   /// The `jwks_uri` of a discovery document.
   /// - Parameter expected: the `issuer` that the document must name, byte by byte.
   func keysURL(in body: [UInt8], issuer expected: String) throws(RefreshFailure) -> String {
-    let document: JSONDocument
-    do throws(JSONError) {
-      document = try JSONDocument(body)
-    } catch {
-      throw .notJSON
-    }
-    guard document.kind(document.root) == .object else { throw .discoveryInvalid("not an object") }
-    guard let named = document.member("issuer", of: document.root).flatMap({ document.string(at: $0) }) else {
-      throw .discoveryInvalid("no issuer")
-    }
+    let (document, named) = try Self.read(body)
     guard named.utf8.elementsEqual(expected.utf8) else { throw .issuerMismatch(expected: expected, got: named) }
     guard let text = document.member("jwks_uri", of: document.root).flatMap({ document.string(at: $0) }) else {
       throw .discoveryInvalid("no jwks_uri")
@@ -47,6 +38,21 @@ struct Discovery {
     guard let url = FetchURL(text) else { throw .discoveryInvalid("jwks_uri is not an http(s) URL") }
     try check(url)
     return text
+  }
+
+  /// A discovery document, and the `issuer` that it names.
+  static func read(_ body: [UInt8]) throws(RefreshFailure) -> (document: JSONDocument, issuer: String) {
+    let document: JSONDocument
+    do throws(JSONError) {
+      document = try JSONDocument(body)
+    } catch {
+      throw .notJSON
+    }
+    guard document.kind(document.root) == .object else { throw .discoveryInvalid("not an object") }
+    guard let issuer = document.member("issuer", of: document.root).flatMap({ document.string(at: $0) }) else {
+      throw .discoveryInvalid("no issuer")
+    }
+    return (document, issuer)
   }
 
   /// A document may not lead to plain http, nor from the world into this network, unless the operator says so (T24,

@@ -2,7 +2,6 @@
 // it has the configured one, and refuses any other.
 
 internal import Configuration
-internal import JSON
 package import Tokens
 
 package struct IssuerProbe: Sendable {
@@ -13,9 +12,7 @@ package struct IssuerProbe: Sendable {
   package let algorithms: [SignatureAlgorithm]
 
   /// Asks the issuer for its document and its keys.
-  /// - Parameters:
-  ///   - issuer: its URL, with or without a final slash.
-  ///   - trust: for https.
+  /// - Parameter issuer: its URL, with or without a final slash.
   /// - Throws: why there is no answer, of the first place where the document may be.
   package static func ask(_ issuer: String, _ fetcher: DocumentFetcher) async throws(RefreshFailure) -> IssuerProbe {
     guard let discovery = Discovery(issuer: issuer, isInsecureAllowed: true) else { throw .fetch(.urlInvalid(issuer)) }
@@ -28,7 +25,7 @@ package struct IssuerProbe: Sendable {
         first = first ?? error
         continue
       }
-      let name = try name(in: document.body)
+      let name = try Discovery.read(document.body).issuer
       let keysURL = try discovery.keysURL(in: document.body, issuer: name)
       return try await IssuerProbe(name, keys: fetch(keysURL, fetcher))
     }
@@ -39,13 +36,6 @@ package struct IssuerProbe: Sendable {
     self.issuer = issuer
     keyCount = keys.keys.count
     algorithms = SignatureAlgorithm.allCases.filter { algorithm in keys.keys.contains { $0.mayVerify(algorithm) } }
-  }
-
-  private static func name(in body: [UInt8]) throws(RefreshFailure) -> String {
-    guard let document = try? JSONDocument(body), document.kind(document.root) == .object,
-      let name = document.member("issuer", of: document.root).flatMap({ document.string(at: $0) })
-    else { throw .discoveryInvalid("no issuer") }
-    return name
   }
 
   private static func fetch(_ url: String, _ fetcher: DocumentFetcher) async throws(RefreshFailure) -> KeySet {

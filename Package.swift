@@ -55,13 +55,14 @@ let package = Package(
     .target(name: "Compression", dependencies: ["CZlib", "CBrotli", "Bytes"], swiftSettings: hotSettings),
     .target(name: "JSON", dependencies: ["Bytes"], swiftSettings: hotSettings),
     .target(name: "Cryptography", dependencies: ["COpenSSL", "Bytes"], swiftSettings: hotSettings),
+    .target(name: "Redis", dependencies: ["Bytes"], swiftSettings: hotSettings),
     .target(name: "TLS", dependencies: ["COpenSSL", "Bytes"], swiftSettings: settings),
     .target(name: "Tokens", dependencies: ["Bytes", "JSON", "Cryptography"], swiftSettings: hotSettings),
     .target(name: "Configuration", dependencies: ["CYAML", "Bytes", "HTTPWire", "Tokens"], swiftSettings: settings),
     .target(
       name: "Proxy",
       dependencies: [
-        "Bytes", "HTTPWire", "HTTP2", "Compression", "JSON", "Cryptography", "Tokens", "Configuration",
+        "Bytes", "HTTPWire", "HTTP2", "Compression", "JSON", "Cryptography", "Redis", "Tokens", "Configuration",
       ],
       swiftSettings: hotSettings),
     .target(
@@ -97,6 +98,7 @@ let package = Package(
     .testTarget(
       name: "CompressionTests", dependencies: ["Bytes", "Compression", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "JSONTests", dependencies: ["Bytes", "JSON"], swiftSettings: settings),
+    .testTarget(name: "RedisTests", dependencies: ["Bytes", "Redis"], swiftSettings: settings),
     .testTarget(name: "CryptographyTests", dependencies: ["Bytes", "Cryptography"], swiftSettings: settings),
     .testTarget(
       name: "TLSTests", dependencies: ["Bytes", "COpenSSL", "TLS", "TestBasics", "TestSupport"], swiftSettings: settings
@@ -154,7 +156,8 @@ let package = Package(
     .target(
       name: "FuzzDrivers",
       dependencies: [
-        "Bytes", "HTTPWire", "HTTP2", "JSON", "Cryptography", "TLS", "Tokens", "Configuration", "Proxy", "ControlPlane",
+        "Bytes", "HTTPWire", "HTTP2", "JSON", "Cryptography", "Redis", "TLS", "Tokens", "Configuration", "Proxy",
+        "ControlPlane",
       ], path: "Fuzzing/Drivers", swiftSettings: settings),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzDrivers"], swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),

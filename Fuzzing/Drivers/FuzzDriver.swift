@@ -16,6 +16,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
   case json
   case keySets = "key-sets"
   case proxyHeaders = "proxy-headers"
+  case redisReplies = "redis-replies"
   case requestHeads = "request-heads"
   case responseHeads = "response-heads"
   case targets
@@ -38,6 +39,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
     case .json: try fuzzJSON(input)
     case .keySets: try fuzzKeySets(input)
     case .proxyHeaders: try fuzzProxyHeaders(input)
+    case .redisReplies: try fuzzRedisReplies(input)
     case .requestHeads: try fuzzRequestHeads(input)
     case .responseHeads: try fuzzResponseHeads(input)
     case .targets: try fuzzTargets(input)

@@ -58,7 +58,8 @@ struct SourceRuleTests {
   @Test("Decisions are made without NIO: the targets below the transport do not import it")
   func sansIO() {
     let targets: Set = [
-      "Bytes", "HTTPWire", "JSON", "Cryptography", "TLS", "HTTP2", "Compression", "Tokens", "Configuration", "Proxy",
+      "Bytes", "HTTPWire", "JSON", "Cryptography", "TLS", "HTTP2", "Compression", "Redis", "Tokens", "Configuration",
+      "Proxy",
     ]
     refuse(
       "import NIOCore", "import NIOPosix", "import NIOHTTP1", "import NIOConcurrencyHelpers", "import Dispatch",

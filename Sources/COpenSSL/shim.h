@@ -12,6 +12,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/ocsp.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
@@ -59,6 +60,14 @@ static inline int catraca_X509_NAME_print(BIO *bio, const X509_NAME *name) {
 static inline EVP_PKEY *catraca_EVP_RSA_gen(unsigned int bits) { return EVP_RSA_gen(bits); }
 static inline EVP_PKEY *catraca_EVP_EC_gen(const char *curve) { return EVP_EC_gen(curve); }
 static inline EVP_PKEY *catraca_EVP_PKEY_Q_keygen(const char *type) { return EVP_PKEY_Q_keygen(NULL, NULL, type); }
+
+// Parameters with a pointer for every kind of value.
+static inline int catraca_EVP_set_tag(EVP_CIPHER_CTX *context, unsigned char *tag, int count) {
+  return EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, count, tag);
+}
+static inline int catraca_EVP_get_tag(EVP_CIPHER_CTX *context, unsigned char *tag, int count) {
+  return EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, count, tag);
+}
 
 // The string macros of core_names.h.
 static inline const char *catraca_param_rsa_n(void) { return OSSL_PKEY_PARAM_RSA_N; }

@@ -158,7 +158,7 @@ final class FuzzGateway {
       lose(peer)
     case .abort(let connection):
       if let peer = peer(connection) { lose(peer) }
-    case .connect(let connection, _):
+    case .connect(let connection):
       servers.append(Peer(connection))
       worker.connected(connection, at: now)
     case .ask(let question, _): worker.answered(question, .keys(haveChanged: true), at: now)

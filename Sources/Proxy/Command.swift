@@ -3,7 +3,6 @@
 // gives, ``Connection/flush()``, is not among them: it is the connection's index in ``Worker/flushes``, which costs no
 // reference.
 
-package import Configuration
 package import Tokens
 
 /// An order to the transport.
@@ -17,7 +16,7 @@ package enum Command {
   case pauseReading(Connection)
   case resumeReading(Connection)
   /// Open a connection to a server and report `connected` or `connectFailed`.
-  case connect(UpstreamConnection, Address)
+  case connect(ServerConnection)
   /// Requests wait for an answer, which is reported by ``Worker/answered(_:_:at:)``.
   /// - Parameter credential: empty where the question is not about one.
   case ask(Question, credential: [UInt8])

@@ -185,14 +185,14 @@ package final class Worker {
     if !connection.isClosed { connection.outputDrained() }
   }
 
-  package func connected(_ connection: UpstreamConnection, at time: Time) {
+  package func connected(_ connection: ServerConnection, at time: Time) {
     self.time = time
     if !connection.isClosed { connection.connected() }
   }
 
   /// - Parameter isOwnShortage: it was the gateway that had no means of connecting. Nothing was learned about the
   ///   server.
-  package func connectFailed(_ connection: UpstreamConnection, isOwnShortage: Bool = false, at time: Time) {
+  package func connectFailed(_ connection: ServerConnection, isOwnShortage: Bool = false, at time: Time) {
     self.time = time
     if !connection.isClosed { connection.connectFailed(isOwnShortage ? .resourcesExhausted : .upstreamConnectFailed) }
     disconnect(connection)
@@ -342,9 +342,9 @@ package final class Worker {
     if spareExchanges.count < 256 { spareExchanges.append(exchange) }
   }
 
-  func openConnection(_ connection: UpstreamConnection, to address: Address) {
+  func open(_ connection: ServerConnection) {
     table.insert(connection)
-    commands.append(.connect(connection, address))
+    commands.append(.connect(connection))
   }
 
   /// Another protocol takes over a connection that carried nothing yet.

@@ -200,7 +200,7 @@ struct ContractTests {
       }, listFolder: { _ in ["more.conf"] }
     ).get()
     #expect(loaded.warnings == [])
-    #expect(loaded.certificates.count == 6)
+    #expect(loaded.certificates.count == 7)
     #expect(loaded.configuration.listeners.count == 4)
     #expect(loaded.configuration.issuers.first?.certificateAuthority != nil)
   }

@@ -33,6 +33,7 @@ enum World {
     "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt":
       "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n",
     "/var/run/secrets/kubernetes.io/serviceaccount/token": "token\n",
+    "/run/secrets/redis": "a-word-for-redis\n",
     "/run/secrets/two-lines": "one\ntwo\n",
     "/run/secrets/empty": "\n",
   ]

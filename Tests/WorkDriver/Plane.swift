@@ -15,7 +15,7 @@ final class Plane {
   private let worker: Worker
   private let time = Time(nanoseconds: 5_000_000_000, unixMilliseconds: 1_700_000_000_000)
   private var client: DownstreamConnection
-  private var server: UpstreamConnection?
+  private var server: ServerConnection?
   /// What the client was sent.
   private var received: [UInt8] = []
 
@@ -64,7 +64,7 @@ final class Plane {
       }
       let commands = worker.commands
       worker.commands.removeAll()
-      for case .connect(let connection, _) in commands {
+      for case .connect(let connection) in commands {
         server = connection
         worker.connected(connection, at: time)
       }

@@ -30,6 +30,7 @@ package struct GatewayConfiguration: Sendable, Equatable {
   /// In the file's order. An index into it is an issuer's number for metrics and caches.
   package var issuers: [Issuer] = []
   package var upstreams: [Upstream] = []
+  package var stores: [RedisStore] = []
   /// Limits that several routes share, in the file's order.
   package var rateLimits: [RateLimit] = []
   /// In the file's order. Precedence comes from specificity, not from this order.

@@ -12,26 +12,29 @@ extension Address {
 }
 
 extension GatewayConfiguration {
-  /// The names of all upstreams' servers, each once.
-  package var hostNames: Set<String> { Set(upstreams.flatMap { $0.servers.compactMap(\.address.hostName) }) }
+  /// The names of all servers, each once.
+  package var hostNames: Set<String> {
+    Set((upstreams.flatMap(\.servers) + stores.flatMap(\.servers)).compactMap(\.address.hostName))
+  }
 
   /// The same with addresses in place of names. A name that was never resolved is left out.
   package func resolved(by names: ResolvedNames) -> GatewayConfiguration {
     var result = self
-    for index in upstreams.indices { result.upstreams[index].servers = upstreams[index].servers(by: names) }
+    for index in upstreams.indices { result.upstreams[index].servers = upstreams[index].servers.resolved(by: names) }
+    for index in stores.indices { result.stores[index].servers = stores[index].servers.resolved(by: names) }
     return result
   }
 }
 
-extension Upstream {
+extension [Upstream.Server] {
   /// LIMIT: as many as a file may name.
   private static let serverCountMax = 1024
 
-  fileprivate func servers(by names: ResolvedNames) -> [Server] {
-    let all = servers.flatMap { server -> [Server] in
+  fileprivate func resolved(by names: ResolvedNames) -> [Upstream.Server] {
+    let all = flatMap { server -> [Upstream.Server] in
       guard let name = server.address.hostName else { return [server] }
       return (names[name] ?? []).map {
-        Server(address: Address(host: $0, port: server.address.port), weight: server.weight, name: name)
+        Upstream.Server(address: Address(host: $0, port: server.address.port), weight: server.weight, name: name)
       }
     }
     return Array(all.prefix(Self.serverCountMax))

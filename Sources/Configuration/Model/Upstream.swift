@@ -22,6 +22,8 @@ package struct Upstream: Sendable, Equatable {
       name.map { Address(host: $0, port: address.port).authority } ?? address.authority
     }
 
+    var isUnixSocket: Bool { if case .unix = address { true } else { false } }
+
     /// What tells it from another server, whatever its weight.
     package var place: Server { Server(address: address, name: name) }
   }
@@ -249,29 +251,34 @@ extension Retry {
 }
 
 extension UpstreamTLS {
-  static let settings = Settings<UpstreamTLS>(
-    "upstreams{}.tls", title: "an upstream's 'tls'", example: "tls: {}, or tls: { ca: internal-ca.crt }",
-    blank: UpstreamTLS(), rules: ["dependentRequired": ["certificate": ["key"], "key": ["certificate"]]],
-    finish: { tls, section in section.reading.finish(&tls, section) },
-    [
-      Setting(
-        "server_name", \.serverName, .serverName,
-        "The name that the gateway sends (SNI) and verifies. Required for a `unix:` server, which has none.",
-        otherwise: "each server's own name or address"),
-      Setting(
-        "ca", \.certificateAuthority, .file("PEM file") { .upstreamAuthority($0) },
-        "The authorities that the servers' certificates must come from.", otherwise: "the system's trust store"),
-      Setting(
-        "certificate", .path("PEM file"),
-        "What the gateway shows for itself, with its chain. Only together with `key`.",
-        store: { tls, path in tls.certificate = CertificateFiles(certificate: path, key: "") }),
-      Setting(
-        "key", .path("PEM file"), "The private key of `certificate`.",
-        store: { tls, path in tls.certificate?.key = path }),
-      Setting(
-        "verify", \.isVerified, .boolean,
-        "`false` accepts any certificate, which is a warning."),
-    ])
+  static let settings = settings("upstreams{}.tls", title: "an upstream's 'tls'")
+  static let storeSettings = settings("redis{}.tls", title: "a store's 'tls'")
+
+  private static func settings(_ path: String, title: String) -> Settings<UpstreamTLS> {
+    Settings<UpstreamTLS>(
+      path, title: title, example: "tls: {}, or tls: { ca: internal-ca.crt }",
+      blank: UpstreamTLS(), rules: ["dependentRequired": ["certificate": ["key"], "key": ["certificate"]]],
+      finish: { tls, section in section.reading.finish(&tls, section) },
+      [
+        Setting(
+          "server_name", \.serverName, .serverName,
+          "The name that the gateway sends (SNI) and verifies. Required for a `unix:` server, which has none.",
+          otherwise: "each server's own name or address"),
+        Setting(
+          "ca", \.certificateAuthority, .file("PEM file") { .upstreamAuthority($0) },
+          "The authorities that the servers' certificates must come from.", otherwise: "the system's trust store"),
+        Setting(
+          "certificate", .path("PEM file"),
+          "What the gateway shows for itself, with its chain. Only together with `key`.",
+          store: { tls, path in tls.certificate = CertificateFiles(certificate: path, key: "") }),
+        Setting(
+          "key", .path("PEM file"), "The private key of `certificate`.",
+          store: { tls, path in tls.certificate?.key = path }),
+        Setting(
+          "verify", \.isVerified, .boolean,
+          "`false` accepts any certificate, which is a warning."),
+      ])
+  }
 }
 
 extension ValueForm {

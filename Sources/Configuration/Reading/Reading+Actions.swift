@@ -26,11 +26,12 @@ extension Reading {
     return nil
   }
 
-  func undefined(_ name: String, _ kind: String, among known: [String]) -> String {
+  func undefined(_ name: String, _ kind: String, among known: [String], under section: String? = nil) -> String {
     let text = "there is no \(kind) \(name.quoted)"
     if let near = nearestName(to: name, among: known) { return "\(text): did you mean '\(near)'?" }
-    if known.isEmpty { return "\(text): define it under '\(kind)s'" }
-    return "\(text): define it under '\(kind)s', or write one of \(known.prefix(10).joined(separator: ", "))"
+    let home = section ?? kind + "s"
+    if known.isEmpty { return "\(text): define it under '\(home)'" }
+    return "\(text): define it under '\(home)', or write one of \(known.prefix(10).joined(separator: ", "))"
   }
 
   func checkBody(of response: FixedResponse, _ section: Section) {

@@ -15,8 +15,8 @@ extension Reading {
   }
 
   /// Where a server is: an IP literal or a name, and a port, or a Unix socket.
-  func serverAddress(_ node: SourceNode, _ what: String) -> Address? {
-    address(node, what, ports: 1...65_535, usualPort: 8080)
+  func serverAddress(_ node: SourceNode, _ what: String, usualPort: Int = 8080) -> Address? {
+    address(node, what, ports: 1...65_535, usualPort: usualPort)
   }
 
   private func address(_ node: SourceNode, _ what: String, ports: ClosedRange<Int>, usualPort: Int) -> Address? {

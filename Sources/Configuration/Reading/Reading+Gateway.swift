@@ -29,6 +29,7 @@ extension Reading {
       warnUnused(section["issuers"], names.usedIssuers, "issuer")
       warnUnused(section["upstreams"], names.usedUpstreams, "upstream")
       warnUnused(section["rate_limits"], names.usedRateLimits, "rate_limit")
+      warnUnused(section["redis"], names.usedStores, "store", by: "nothing")
     }
   }
 
@@ -58,6 +59,8 @@ extension Reading {
     var maintenance: Maintenance?
     var usedIssuers: Set<String> = []
     var usedUpstreams: Set<String> = []
+    var stores: [String] = []
+    var usedStores: Set<String> = []
     /// nil for one that was refused.
     var rateLimits: [(name: String, limit: RateLimit?)] = []
     var usedRateLimits: Set<String> = []
@@ -72,10 +75,10 @@ extension Reading {
     }
   }
 
-  private func warnUnused(_ node: SourceNode?, _ used: Set<String>, _ kind: String) {
+  private func warnUnused(_ node: SourceNode?, _ used: Set<String>, _ kind: String, by users: String = "no route") {
     guard case .mapping(let entries) = node?.content else { return }
     for entry in entries where !used.contains(entry.key) {
-      warn(entry.keyPosition, "no route uses the \(kind) \(entry.key.quoted)")
+      warn(entry.keyPosition, "\(users) uses the \(kind) \(entry.key.quoted)")
     }
   }
 

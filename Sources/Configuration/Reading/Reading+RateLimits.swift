@@ -80,7 +80,26 @@ extension Reading {
         "a bucket of \("\(result.burst)".shown) would take more than a year to fill up: write a smaller 'burst'")
       return nil
     }
+    checkStore(of: result, section)
     return result
+  }
+
+  private func checkStore(of limit: RateLimit, _ section: Section) {
+    if !section.has("store") {
+      for key in ["lease", "on_failure", "instances"] where section.has(key) {
+        error(section.keyPosition(key), "'\(key)' is about a store: write store: NAME too, or remove it")
+      }
+    }
+    if limit.lease > limit.burst {
+      error(
+        section.keyPosition("lease"),
+        "'lease' is larger than 'burst', so the store could never give it: write \("\(limit.burst)".shown) or less")
+    }
+    if section.has("instances"), limit.onFailure != .local {
+      error(
+        section.keyPosition("instances"),
+        "'instances' counts with 'on_failure: local' only: remove it, or write on_failure: local")
+    }
   }
 
   fileprivate func rateLimitKey(_ node: SourceNode, _ what: String) -> RateLimit.Key? {

@@ -94,7 +94,7 @@ extension Reading {
     if !tls.isVerified {
       warn(
         section.keyPosition("verify"),
-        "with 'verify: false' any server can pose as the upstream: write 'ca' with its authority instead")
+        "with 'verify: false' any server can pose as the right one: write 'ca' with its authority instead")
       if section.has("ca") {
         error(section.keyPosition("ca"), "'ca' has no effect with 'verify: false': remove one")
       }
@@ -102,17 +102,13 @@ extension Reading {
   }
 
   /// A certificate is verified against a name.
-  func checkServerName(_ tls: UpstreamTLS, of upstream: Upstream, at node: SourceNode) {
-    guard tls.isVerified, node.entry("server_name") == nil, upstream.servers.contains(where: isUnixSocket) else {
+  func checkServerName(_ tls: UpstreamTLS, of servers: [Upstream.Server], at node: SourceNode) {
+    guard tls.isVerified, node.entry("server_name") == nil, servers.contains(where: \.isUnixSocket) else {
       return
     }
     error(
       node.position,
-      "the certificate of a 'unix:' server requires a name: write server_name: orders.internal")
-  }
-
-  private func isUnixSocket(_ server: Upstream.Server) -> Bool {
-    if case .unix = server.address { true } else { false }
+      "the certificate of a 'unix:' server requires a name: write server_name: name.internal")
   }
 }
 

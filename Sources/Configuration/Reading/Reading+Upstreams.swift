@@ -24,7 +24,7 @@ extension Reading {
   func finish(_ upstream: inout Upstream, _ section: Section) {
     checkBalance(upstream.balance, section)
     checkUnavailable(upstream, section)
-    if let node = section["tls"], let tls = upstream.tls { checkServerName(tls, of: upstream, at: node) }
+    if let node = section["tls"], let tls = upstream.tls { checkServerName(tls, of: upstream.servers, at: node) }
     if let node = section["health_check"], let check = upstream.healthCheck {
       checkHealth(check, of: upstream, at: node)
     }

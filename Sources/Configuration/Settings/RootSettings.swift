@@ -61,6 +61,7 @@ extension GatewayConfiguration {
         }),
       Setting("issuers", \.issuers, .issuers, "Who signs tokens."),
       Setting("upstreams", \.upstreams, .upstreams, "The services behind the gateway."),
+      Setting("redis", \.stores, .stores, "Redis, where a fleet of gateways keeps what all of them must know."),
       Setting("rate_limits", \.rateLimits, .sharedRateLimits, "Rate limits that several routes share."),
       Setting(
         "defaults", ValueForm.mapping(Route.defaultSettings.table).withoutRequirements,
@@ -108,7 +109,8 @@ extension SettingTable {
     HeaderRules.gatewaySettings.table, Limits.settings.table, Issuer.settings.table,
     Upstream.settings.table, Upstream.Server.settings.table, StickyCookie.settings.table, UpstreamTLS.settings.table,
     HealthCheck.settings.table, Ejection.settings.table, RequestQueue.settings.table, AdaptiveLimit.settings.table,
-    Retry.settings.table, RateLimit.sharedSettings.table, Route.settings.table, Split.Share.settings.table,
+    Retry.settings.table, RedisStore.settings.table, UpstreamTLS.storeSettings.table,
+    RateLimit.sharedSettings.table, Route.settings.table, Split.Share.settings.table,
     TokenRequirement.settings.table, TokenRequirement.scopeSettings.table, ChallengeRules.settings.table,
     ClaimPattern.settings.table,
     RateLimit.routeSettings.table, CORS.settings.table,

@@ -28,9 +28,9 @@ extension RunningGateway {
       case .optional(let authority), .required(let authority): authority
       }
     }
-    let upstreams = configuration.upstreams.compactMap(\.tls)
-    files += upstreams.compactMap(\.certificateAuthority)
-    files += upstreams.compactMap(\.certificate).flatMap { [$0.certificate, $0.key] }
+    let servers = configuration.upstreams.compactMap(\.tls) + configuration.stores.compactMap(\.tls)
+    files += servers.compactMap(\.certificateAuthority)
+    files += servers.compactMap(\.certificate).flatMap { [$0.certificate, $0.key] }
     let disk = SystemFiles()
     return files.map { disk.signature(of: $0) }
   }

@@ -2,6 +2,7 @@
 // that is not good changes nothing.
 
 import Configuration
+import Proxy
 import TLS
 import Transport
 
@@ -52,7 +53,12 @@ struct TLSPreparation {
     }
     for upstream in configuration.upstreams {
       guard let tls = upstream.tls else { continue }
-      prepared.contexts.upstreams[upstream.name] = try ClientContext(Self.options(tls, upstream.protocol))
+      prepared.contexts.servers[.upstream(upstream.name)] = try ClientContext(
+        Self.options(tls, upstream.protocol == .http2 ? .http2 : .http1))
+    }
+    for store in configuration.stores {
+      guard let tls = store.tls else { continue }
+      prepared.contexts.servers[.store(store.name)] = try ClientContext(Self.options(tls, nil))
     }
     return prepared
   }
@@ -84,11 +90,11 @@ struct TLSPreparation {
     return options
   }
 
-  private static func options(_ tls: UpstreamTLS, _ protocol: UpstreamProtocol) -> ClientOptions {
+  private static func options(_ tls: UpstreamTLS, _ protocol: ApplicationProtocol?) -> ClientOptions {
     var options = ClientOptions(trust: tls.certificateAuthority.map { .file($0) } ?? .system)
     options.isVerified = tls.isVerified
     options.certificate = tls.certificate.map { CertificatePaths(certificate: $0.certificate, key: $0.key) }
-    options.applicationProtocols = [(`protocol` == .http2 ? ApplicationProtocol.http2 : .http1).rawValue]
+    options.applicationProtocols = `protocol`.map { [$0.rawValue] } ?? []
     options.keepsSessions = true
     return options
   }

@@ -75,21 +75,22 @@ package final class NoticeBoard: Sendable {
   }
 
   /// TLS with a server failed.
-  package func post(_ failure: UpstreamHandshakeFailure) {
+  package func post(_ failure: ServerHandshakeFailure) {
     let kind = "upstream_handshake_failed"
+    let words: Logger.Message = failure.section == "store" ? "TLS to a store failed" : "TLS to an upstream failed"
     let facts = [
-      ("upstream", failure.upstream), ("server", failure.server), ("server_name", failure.serverName),
+      (failure.section, failure.group.name), ("server", failure.server), ("server_name", failure.serverName),
       ("error", failure.words),
     ]
     guard
       let leftOut = take(
-        "\(kind) \(failure.upstream) \(failure.server)", 0, at: .now,
-        Notice(time: wallTime(), kind: kind, sentence: Self.words("TLS to an upstream failed", facts)))
+        "\(kind) \(failure.group) \(failure.server)", 0, at: .now,
+        Notice(time: wallTime(), kind: kind, sentence: Self.words("\(words)", facts)))
     else { return }
     var metadata: Logger.Metadata = [:]
     for fact in facts { metadata[fact.0] = "\(fact.1)" }
     if leftOut > 0 { metadata["left_out"] = "\(leftOut)" }
-    log.warning("TLS to an upstream failed", metadata: metadata)
+    log.warning(words, metadata: metadata)
   }
 
   /// - Returns: those of the kind that were left out before. Nil where this one is left out.
@@ -127,10 +128,17 @@ extension TokenRefusal {
   }
 }
 
-extension UpstreamHandshakeFailure {
+extension ServerHandshakeFailure {
+  fileprivate var section: String {
+    switch group {
+    case .upstream: "upstream"
+    case .store: "store"
+    }
+  }
+
   /// OpenSSL's words for an answer in plain text help nobody.
   fileprivate var words: String {
     reason.contains("wrong version number") || reason.contains("packet length too long")
-      ? "the server's answer is not TLS: remove 'tls' from the upstream, or correct its port (\(reason))" : reason
+      ? "the server's answer is not TLS: remove 'tls' from the \(section), or correct its port (\(reason))" : reason
   }
 }

@@ -23,7 +23,7 @@ extension GatewayConfiguration {
       ("request_id", requestID == old.requestID),
       ("response_headers", responseHeaders == old.responseHeaders), ("error_pages", errorPages == old.errorPages),
       ("issuers", issuers == old.issuers), ("upstreams", upstreams == old.upstreams),
-      ("rate_limits", rateLimits == old.rateLimits), ("routes", routes == old.routes),
+      ("redis", stores == old.stores), ("rate_limits", rateLimits == old.rateLimits), ("routes", routes == old.routes),
     ]
     return sections.filter { !$0.1 }.map(\.0)
   }

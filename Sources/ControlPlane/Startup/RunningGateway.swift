@@ -125,7 +125,7 @@ package actor RunningGateway {
       outlets: WorkerOutlets(
         log: { writer.write($0) }, spans: { spans.take($0) },
         ask: { question, _, reply in Task { reply(await registry.answer(to: question)) } },
-        upstreamHandshakeFailed: { notices.post($0) },
+        serverHandshakeFailed: { notices.post($0) },
         tokenRefused: { notices.post($0) },
         upstreamChanged: { upstream, change in log.report(change, of: upstream) },
         slotsShort: { shortage in log.report(shortage) }),
@@ -300,7 +300,8 @@ package actor RunningGateway {
 
   private func takeOverAddresses() async {
     let resolved = configuration.resolved(by: await names.addresses)
-    if ending.hasBegun || resolved.upstreams == snapshot.configuration.upstreams { return }
+    let running = snapshot.configuration
+    if ending.hasBegun || resolved.upstreams == running.upstreams && resolved.stores == running.stores { return }
     let fresh = Snapshot(snapshot, resolved: resolved)
     await gateway.installServers(of: fresh)
     snapshot = fresh

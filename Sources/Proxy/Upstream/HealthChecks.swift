@@ -114,7 +114,7 @@ final class ServerCheck {
     if rules.kind == .tcp {
       let connection = ConnectProbe(self, worker: worker, pool: pool, server: server)
       connectProbe = connection
-      worker.openConnection(connection, to: server.configuration.address)
+      worker.open(connection)
       return
     }
     let probe = HealthProbe(self)

@@ -4,8 +4,8 @@
 package import Configuration
 import HTTPWire
 
-/// The base of connections to servers.
-package class UpstreamConnection: Connection {
+/// The base of connections to servers of upstreams.
+package class UpstreamConnection: ServerConnection {
   final let pool: UpstreamPool
   final let server: UpstreamServer
   private final var countedState: ConnectionState?
@@ -13,7 +13,7 @@ package class UpstreamConnection: Connection {
   init(worker: Worker, pool: UpstreamPool, server: UpstreamServer) {
     self.pool = pool
     self.server = server
-    super.init(worker: worker)
+    super.init(worker: worker, group: .upstream(pool.configuration.name))
   }
 
   final func moveCounted(to state: ConnectionState?) {
@@ -21,11 +21,13 @@ package class UpstreamConnection: Connection {
     countedState = state
   }
 
-  /// Of the upstream that the server belongs to.
-  package final var configuration: Upstream { pool.configuration }
-  package final var address: Address { server.configuration.address }
-  /// Whose certificate is expected.
-  package final var host: String { server.configuration.host }
+  package final override var address: Address { server.configuration.address }
+
+  package final override var security: ServerSecurity? {
+    guard let tls = pool.configuration.tls else { return nil }
+    return ServerSecurity(
+      serverName: tls.serverName ?? server.configuration.host, requiredProtocol: pool.isMultiplexed ? .http2 : nil)
+  }
 
   /// Why an answer's head is refused. The log learns of one that is too large.
   final func refusal(of error: HeadError) -> GatewayRefusal {
@@ -40,10 +42,4 @@ package class UpstreamConnection: Connection {
     }
     return .upstreamHeadTooLarge
   }
-
-  /// The socket is open.
-  func connected() {}
-
-  /// The socket could not be opened, or not in time.
-  func connectFailed(_ refusal: GatewayRefusal) {}
 }

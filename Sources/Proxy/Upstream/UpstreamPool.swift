@@ -126,12 +126,12 @@ final class UpstreamPool {
         return nil
       }
       server.connections.multiplexed.append(connection)
-      worker.openConnection(connection, to: server.configuration.address)
+      worker.open(connection)
       connection.startConnectTimer()
       return connection.takeStream()
     }
     let connection = HTTP1UpstreamConnection(worker: worker, pool: self, server: server)
-    worker.openConnection(connection, to: server.configuration.address)
+    worker.open(connection)
     connection.deadline = worker.time.nanoseconds &+ connectTimeout
     return connection
   }

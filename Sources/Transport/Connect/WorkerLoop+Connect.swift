@@ -1,24 +1,23 @@
-// Connections to upstream servers, opened on the worker's own loop.
+// Connections to servers of upstreams and stores, opened on the worker's own loop.
 
-import Configuration
 import Proxy
 import TLS
 
 extension WorkerLoop {
-  func connect(_ connection: UpstreamConnection, to address: Address) {
+  func connect(_ connection: ServerConnection) {
     // Closed at the same moment, as by a client that resets what it has just requested (T54): not worth a socket.
     if connection.isClosed { return worker.disconnected(connection, at: now()) }
     var secure: SecureLayer?
-    if connection.configuration.tls != nil {
+    if let security = connection.security {
       do {
-        secure = try secureLayer(for: connection)
+        secure = try secureLayer(for: connection, security)
       } catch {
-        reportUpstreamHandshake(connection, "\(error)")
+        reportHandshake(connection, "\(error)")
         return noteFailed(connection)
       }
     }
     // No name comes here: the control plane has resolved them.
-    guard let target = SocketAddress(address) else { return noteFailed(connection) }
+    guard let target = SocketAddress(connection.address) else { return noteFailed(connection) }
     guard let slot = slotForServer() else { return noteFailed(connection, isOwnShortage: true) }
     do throws(SystemError) {
       let descriptor = try Descriptor.connecting(to: target)
@@ -33,18 +32,16 @@ extension WorkerLoop {
     }
   }
 
-  /// TLS towards the server, where the upstream has it.
-  private func secureLayer(for connection: UpstreamConnection) throws -> SecureLayer {
-    let upstream = connection.configuration
+  /// TLS towards the server.
+  private func secureLayer(for connection: ServerConnection, _ security: ServerSecurity) throws -> SecureLayer {
     // Never in plain text instead.
-    guard let context = contexts.upstreams[upstream.name] else { throw MissingContext() }
-    let key = "\(upstream.name) \(connection.address)"
+    guard let context = contexts.servers[connection.group] else { throw MissingContext() }
+    let key = "\(connection.group) \(connection.address)"
     return try SecureLayer(
-      client: context, host: upstream.tls?.serverName ?? connection.host, resuming: resumptions[key],
-      resumptionKey: key,
-      requiredProtocol: upstream.protocol == .http2 ? .http2 : nil)
+      client: context, host: security.serverName, resuming: resumptions[key], resumptionKey: key,
+      requiredProtocol: security.requiredProtocol)
   }
 }
 
-/// The control plane made no context for the upstream.
+/// The control plane made no context for the upstream or the store.
 private struct MissingContext: Error {}

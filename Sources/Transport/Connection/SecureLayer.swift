@@ -3,13 +3,13 @@
 
 import Bytes
 package import Configuration
-import Proxy
+package import Proxy
 package import TLS
 
 /// One socket's TLS session, with what is done when its handshake is through.
 final class SecureLayer {
   var session: TLSSession
-  /// For a connection to an upstream: where its resumable session is kept, and what the server must have agreed to.
+  /// For a connection to a server: where its resumable session is kept, and what the server must have agreed to.
   let resumptionKey: String?
   let requiredProtocol: ApplicationProtocol?
 
@@ -73,11 +73,10 @@ final class SecureLayer {
 /// The contexts of one configuration, prepared by the control plane. Immutable. Handed to each loop.
 package struct TLSContexts: Sendable {
   package var listeners: [ListenerKey: ServerContext]
-  /// By the upstream's name.
-  package var upstreams: [String: ClientContext]
+  package var servers: [ServerGroup: ClientContext]
 
-  package init(listeners: [ListenerKey: ServerContext] = [:], upstreams: [String: ClientContext] = [:]) {
+  package init(listeners: [ListenerKey: ServerContext] = [:], servers: [ServerGroup: ClientContext] = [:]) {
     self.listeners = listeners
-    self.upstreams = upstreams
+    self.servers = servers
   }
 }

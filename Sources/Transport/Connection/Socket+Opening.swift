@@ -55,7 +55,7 @@ extension Socket {
 
   /// The connection's own bytes follow.
   func begin() {
-    if let upstream { return loop.worker.connected(upstream, at: loop.now()) }
+    if let server { return loop.worker.connected(server, at: loop.now()) }
     guard let opening else { return }
     self.opening = nil
     loop.opened(self)
@@ -128,7 +128,7 @@ extension Socket {
   }
 
   private func handshakeFailed(_ reason: String) {
-    if let upstream { loop.reportUpstreamHandshake(upstream, reason) }
+    if let server { loop.reportHandshake(server, reason) }
     connectFailed()
   }
 

@@ -13,7 +13,7 @@ final class Socket: Watched {
   var state: SocketState
   private(set) var connection: Connection?
   /// The connection, where it leads to a server.
-  let upstream: UpstreamConnection?
+  let server: ServerConnection?
   /// Set while a client is on its way to being a connection.
   var opening: Opening?
   /// Of a client, until the socket is gone.
@@ -30,16 +30,16 @@ final class Socket: Watched {
   // LIMIT: so often is read from one socket before others have their turn.
   private static let readsMax = 16
 
-  /// A socket whose connection exists already: one to an upstream, which is being connected.
+  /// A socket whose connection exists already: one to a server, which is being connected.
   init(
-    _ descriptor: Descriptor, loop: WorkerLoop, connection: UpstreamConnection, slot: ConnectionSlot,
+    _ descriptor: Descriptor, loop: WorkerLoop, connection: ServerConnection, slot: ConnectionSlot,
     secure: SecureLayer?
   ) {
     self.loop = loop
     self.slot = slot
     worker = loop.worker
     self.connection = connection
-    upstream = connection
+    server = connection
     self.secure = secure
     state = .connecting(isSecure: secure != nil)
     super.init(descriptor)
@@ -55,7 +55,7 @@ final class Socket: Watched {
     self.slot = slot
     self.loop = loop
     worker = loop.worker
-    upstream = nil
+    server = nil
     self.opening = opening
     self.secure = secure
     state = .accepted(isHeaderDue: isHeaderDue, isSecure: secure != nil)
@@ -306,14 +306,14 @@ final class Socket: Watched {
     guard let connection else { return }
     self.connection = nil
     loop.detach(connection)
-    guard let upstream else { return worker.disconnected(connection, at: loop.now()) }
+    guard let server else { return worker.disconnected(connection, at: loop.now()) }
     switch ending {
     case .connectFailed(let isOwnShortage):
-      worker.connectFailed(upstream, isOwnShortage: isOwnShortage, at: loop.now())
+      worker.connectFailed(server, isOwnShortage: isOwnShortage, at: loop.now())
     case .upstreamHandshakeCut:
-      loop.reportUpstreamHandshake(upstream, "the connection was closed during the handshake")
-      worker.connectFailed(upstream, at: loop.now())
-    default: worker.disconnected(upstream, at: loop.now())
+      loop.reportHandshake(server, "the connection was closed during the handshake")
+      worker.connectFailed(server, at: loop.now())
+    default: worker.disconnected(server, at: loop.now())
     }
   }
 }

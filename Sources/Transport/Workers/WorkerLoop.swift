@@ -21,7 +21,7 @@ final class WorkerLoop {
   private var unfinished: [Socket] = []
   private var sockets: [Socket?] = []
   private var drained: [Connection] = []
-  private var failed: [(connection: UpstreamConnection, isOwnShortage: Bool)] = []
+  private var failed: [(connection: ServerConnection, isOwnShortage: Bool)] = []
   private var isRunningCommands = false
   private var isStopped = false
   private var time: Time
@@ -30,7 +30,7 @@ final class WorkerLoop {
   var listeners: [ListenerKey: LoopListener] = [:]
   /// What TLS sessions are made of: replaced when a configuration or a certificate is.
   private(set) var contexts: TLSContexts
-  /// Sessions that servers let us resume, by upstream and server. Of no use to contexts other than their own.
+  /// Sessions that servers let us resume, by upstream or store, and server. Of no use to contexts other than their own.
   var resumptions: [String: TLSResumption] = [:]
   /// Clients on their way to being connections.
   private var openings: [ObjectIdentifier: Socket] = [:]
@@ -42,7 +42,7 @@ final class WorkerLoop {
   var ciphertext = ByteQueue()
   /// What bodies are relayed through: empty between two events. nil where the system gave none.
   lazy var relayPipe = Pipe()
-  private var handshakeReports: [String: Int64] = [:]
+  private var handshakeReports: [ServerGroup: Int64] = [:]
   /// The other workers.
   var peers: [Mailbox] = []
   var isAccepting = true
@@ -229,23 +229,23 @@ final class WorkerLoop {
     if queue.allocatedByteCount <= 256 * 1024 { swap(&queue, &plaintext) }
   }
 
-  func reportUpstreamHandshake(_ connection: UpstreamConnection, _ reason: String) {
+  func reportHandshake(_ connection: ServerConnection, _ reason: String) {
     worker.counters.countError(.upstreamHandshakeFailed)
-    let name = connection.configuration.name
+    let group = connection.group
     let now = worker.time.nanoseconds
-    // LIMIT: a word in ten seconds for each upstream. A server that is down would fill the log.
-    if let last = handshakeReports[name], now &- last < 10_000_000_000 { return }
-    handshakeReports[name] = now
-    outlets.upstreamHandshakeFailed(
-      UpstreamHandshakeFailure(
-        upstream: name, server: "\(connection.address)",
-        serverName: connection.configuration.tls?.serverName ?? connection.host, reason: reason))
+    // LIMIT: a word in ten seconds for each upstream or store. A server that is down would fill the log.
+    if let last = handshakeReports[group], now &- last < 10_000_000_000 { return }
+    handshakeReports[group] = now
+    outlets.serverHandshakeFailed(
+      ServerHandshakeFailure(
+        group: group, server: "\(connection.address)", serverName: connection.security?.serverName ?? "",
+        reason: reason))
   }
 
   func noteDrained(_ connection: Connection) { drained.append(connection) }
 
   /// - Parameter isOwnShortage: the gateway had no means of connecting, whatever the server.
-  func noteFailed(_ connection: UpstreamConnection, isOwnShortage: Bool = false) {
+  func noteFailed(_ connection: ServerConnection, isOwnShortage: Bool = false) {
     failed.append((connection, isOwnShortage))
   }
 
@@ -302,7 +302,7 @@ final class WorkerLoop {
     case .abort(let connection): socket(of: connection)?.abort()
     case .pauseReading(let connection): socket(of: connection)?.setReading(false)
     case .resumeReading(let connection): socket(of: connection)?.setReading(true)
-    case .connect(let connection, let address): connect(connection, to: address)
+    case .connect(let connection): connect(connection)
     case .ask(let question, let credential): ask(question, credential)
     case .wakeWaiters(let upstream): wakePeers(upstream)
     case .reportUpstream(let upstream, let change): outlets.upstreamChanged(upstream, change)

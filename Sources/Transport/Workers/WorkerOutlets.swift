@@ -12,8 +12,8 @@ package struct WorkerOutlets: Sendable {
   /// Requests wait for an answer. `reply` takes it at any time, on any thread.
   package var ask:
     @Sendable (_ question: Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void
-  /// A server's handshake failed, at most once in ten seconds for each upstream.
-  package var upstreamHandshakeFailed: @Sendable (UpstreamHandshakeFailure) -> Void
+  /// A server's handshake failed, at most once in ten seconds for each upstream or store.
+  package var serverHandshakeFailed: @Sendable (ServerHandshakeFailure) -> Void
   /// A token was refused: once a minute at most for each reason and issuer.
   package var tokenRefused: @Sendable (RefusalNotice) -> Void
   /// A server's state has changed. Reported once, by whichever worker saw it first.
@@ -25,7 +25,7 @@ package struct WorkerOutlets: Sendable {
     log: @escaping @Sendable ([UInt8]) -> Void,
     spans: @escaping @Sendable (SpanBatch) -> Void = { _ in },
     ask: @escaping @Sendable (Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void,
-    upstreamHandshakeFailed: @escaping @Sendable (UpstreamHandshakeFailure) -> Void,
+    serverHandshakeFailed: @escaping @Sendable (ServerHandshakeFailure) -> Void,
     tokenRefused: @escaping @Sendable (RefusalNotice) -> Void,
     upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void,
     slotsShort: @escaping @Sendable (SlotShortage) -> Void
@@ -33,7 +33,7 @@ package struct WorkerOutlets: Sendable {
     self.log = log
     self.spans = spans
     self.ask = ask
-    self.upstreamHandshakeFailed = upstreamHandshakeFailed
+    self.serverHandshakeFailed = serverHandshakeFailed
     self.tokenRefused = tokenRefused
     self.upstreamChanged = upstreamChanged
     self.slotsShort = slotsShort
@@ -41,8 +41,8 @@ package struct WorkerOutlets: Sendable {
 }
 
 /// A TLS handshake with a server that failed.
-package struct UpstreamHandshakeFailure: Sendable {
-  package var upstream: String
+package struct ServerHandshakeFailure: Sendable {
+  package var group: ServerGroup
   /// Its address.
   package var server: String
   /// What its certificate must be for.

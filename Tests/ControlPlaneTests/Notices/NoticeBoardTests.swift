@@ -59,8 +59,8 @@ struct NoticeBoardTests {
   func plainText() {
     let board = board()
     board.post(
-      UpstreamHandshakeFailure(
-        upstream: "app", server: "10.0.0.1:80", serverName: "app.test", reason: "wrong version number"))
+      ServerHandshakeFailure(
+        group: .upstream("app"), server: "10.0.0.1:80", serverName: "app.test", reason: "wrong version number"))
     #expect(
       board.last.first?.sentence
         == "TLS to an upstream failed: upstream app, server 10.0.0.1:80, server_name app.test, error the server's "

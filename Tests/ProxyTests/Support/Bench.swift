@@ -80,7 +80,7 @@ final class Bench {
   }
 
   private func finishConnect(_ socket: FakeSocket) {
-    guard socket.isConnecting, let upstream = socket.connection as? UpstreamConnection else { return }
+    guard socket.isConnecting, let upstream = socket.connection as? ServerConnection else { return }
     socket.isConnecting = false
     if refusing.contains(socket.address) || wanting.contains(socket.address) {
       worker.connectFailed(upstream, isOwnShortage: wanting.contains(socket.address), at: now)
@@ -181,9 +181,9 @@ final class Bench {
     case .reportRefusal(let notice): refusalNotices.append(notice)
     case .exportSpans: break
     case .drained: isDrained = true
-    case .connect(let connection, let address):
+    case .connect(let connection):
       let socket = FakeSocket(connection, self)
-      socket.address = address.description
+      socket.address = connection.address.description
       socket.isConnecting = true
       add(socket)
       servers.append(socket)

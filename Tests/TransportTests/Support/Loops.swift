@@ -28,7 +28,7 @@ func makeSnapshot(bodyByteCount: Int = 1) throws -> Snapshot {
 
 func makeOutlets() -> WorkerOutlets {
   WorkerOutlets(
-    log: { _ in }, ask: { _, _, _ in }, upstreamHandshakeFailed: { _ in }, tokenRefused: { _ in },
+    log: { _ in }, ask: { _, _, _ in }, serverHandshakeFailed: { _ in }, tokenRefused: { _ in },
     upstreamChanged: { _, _ in },
     slotsShort: { _ in })
 }

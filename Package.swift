@@ -123,8 +123,8 @@ let package = Package(
     .testTarget(
       name: "ControlPlaneTests",
       dependencies: [
-        "Bytes", "JSON", "TLS", "HTTPWire", "Tokens", "Configuration", "Proxy", "ControlPlane", nioCore, nioPosix,
-        nioHTTP1, nioConcurrency, logging, "TestSupport",
+        "Bytes", "JSON", "Cryptography", "TLS", "HTTPWire", "Tokens", "Configuration", "Proxy", "ControlPlane", nioCore,
+        nioPosix, nioHTTP1, nioConcurrency, logging, "TestSupport",
       ], swiftSettings: settings),
     .testTarget(name: "DocumentsTests", dependencies: ["ControlPlane", "Documents"], swiftSettings: settings),
     .testTarget(

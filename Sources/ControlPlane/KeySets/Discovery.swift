@@ -57,7 +57,7 @@ struct Discovery {
 
   /// A document may not lead to plain http, nor from the world into this network, unless the operator says so (T24,
   /// T25).
-  private func check(_ url: FetchURL) throws(RefreshFailure) {
+  func check(_ url: FetchURL) throws(RefreshFailure) {
     if isInsecureAllowed { return }
     guard url.isSecure || (url.isLoopback && issuer.isLoopback) else { throw .urlNotAllowed("http: \(url)") }
     guard !url.isNearby || url.host == issuer.host || issuer.isNearby else {

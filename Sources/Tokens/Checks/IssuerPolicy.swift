@@ -13,6 +13,8 @@ package struct IssuerPolicy: Sendable, Equatable {
   /// Allowed `typ` values in lower case without `application/`. Nil takes any but those known to be other things (RFC
   /// 8725 §3.11): `logout+jwt`, `dpop+jwt`, `secevent+jwt`, `id_token+jwt`… and none at all is then allowed.
   package var tokenTypes: [String]?
+  /// Of the other things, the one that these tokens are, such as `logout+jwt`. Nil for access tokens.
+  package var purpose: String?
   package var leewaySeconds: Int64 = 30
   /// Bound on now - iat. `iat` is then required.
   package var maxAgeSeconds: Int64?

@@ -9,6 +9,7 @@ package final class IssuerRules: Sendable {
   let algorithms: AlgorithmSet
   /// Lower case, without `application/`. Nil takes all but those known to be other things.
   let tokenTypes: [[UInt8]]?
+  let purpose: [UInt8]?
   let leewaySeconds: Int64
   let maxAgeSeconds: Int64?
   let requiredClaims: [ClaimPath]
@@ -20,6 +21,7 @@ package final class IssuerRules: Sendable {
     audiences = policy.audiences.map { Array($0.utf8) }
     algorithms = AlgorithmSet(policy.algorithms)
     tokenTypes = policy.tokenTypes?.map { TypeCheck.normalized(Array($0.utf8)) }
+    purpose = policy.purpose.map { Array($0.utf8) }
     // Negative settings would turn a bound round.
     leewaySeconds = max(0, policy.leewaySeconds)
     maxAgeSeconds = policy.maxAgeSeconds.map { max(0, $0) }

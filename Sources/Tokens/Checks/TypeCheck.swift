@@ -30,7 +30,10 @@ enum TypeCheck {
       guard let bytes = header.stringBytes(at: node) else { throw .tokenMalformed }
       isListed = list.contains(normalized(bytes))
     }
-    if isListed != (rules.tokenTypes != nil) { throw .typeNotAllowed }
+    if isListed == (rules.tokenTypes != nil) { return }
+    guard let purpose = rules.purpose, let type = header.stringBytes(at: node), normalized(type) == purpose else {
+      throw .typeNotAllowed
+    }
   }
 
   private static func contains(_ list: [[UInt8]], _ type: Span<UInt8>) -> Bool {

@@ -1,0 +1,88 @@
+// How the gateway proves to a provider that it is the client it says it is (RFC 6749 §2.3, OpenID Connect Core 1.0 §9).
+
+internal import Bytes
+internal import Cryptography
+internal import JSON
+internal import Tokens
+
+enum ClientAuthentication: Sendable {
+  /// A public client. PKCE alone ties the code to the one who began.
+  case none
+  /// A secret in Authorization.
+  case secretBasic(String)
+  /// A secret in the form.
+  case secretPost(String)
+  /// A JWT that the client signs (`private_key_jwt`, RFC 7523).
+  case privateKey(SigningKey, SignatureAlgorithm, keyID: String?)
+
+  /// A secret is shown in the way that the provider takes. One that says nothing takes `client_secret_basic`.
+  static func secret(_ secret: String, for provider: ProviderMetadata) -> ClientAuthentication {
+    let methods = provider.authenticationMethods ?? ["client_secret_basic"]
+    return !methods.contains("client_secret_basic") && methods.contains("client_secret_post")
+      ? .secretPost(secret) : .secretBasic(secret)
+  }
+
+  /// A form for the token end point, with the proof in it or beside it.
+  func posting(
+    _ pairs: [(name: String, value: String)], clientID: String, to provider: ProviderMetadata, now: Int64
+  ) throws(LoginFault) -> Posting {
+    var form = pairs
+    var fields: [(name: String, value: String)] = [
+      ("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json"),
+    ]
+    switch self {
+    case .none: form.append(("client_id", clientID))
+    case .secretBasic(let secret):
+      // Each half is encoded as in a form, so that a colon in one is no border (RFC 6749 §2.3.1).
+      let pair = "\(FormEncoding.encode(clientID)):\(FormEncoding.encode(secret))"
+      fields.append(("Authorization", "Basic \(Self.base64(Array(pair.utf8)))"))
+    case .secretPost(let secret):
+      form.append(("client_id", clientID))
+      form.append(("client_secret", secret))
+    case .privateKey(let key, let algorithm, let keyID):
+      guard let assertion = Self.assertion(key, algorithm, keyID, clientID, provider, now) else {
+        throw .providerUnavailable("the client's key cannot sign")
+      }
+      form.append(("client_id", clientID))
+      form.append(("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"))
+      form.append(("client_assertion", assertion))
+    }
+    return Posting(fields: fields, body: Array(FormEncoding.encode(form).utf8))
+  }
+
+  private static func assertion(
+    _ key: SigningKey, _ algorithm: SignatureAlgorithm, _ keyID: String?, _ clientID: String,
+    _ provider: ProviderMetadata, _ now: Int64
+  ) -> String? {
+    guard let random = RandomBytes.make(16) else { return nil }
+    var payload = ByteQueue()
+    payload.append("{\"iss\":")
+    JSONWriter.append(string: clientID, to: &payload)
+    payload.append(",\"sub\":")
+    JSONWriter.append(string: clientID, to: &payload)
+    payload.append(",\"aud\":")
+    JSONWriter.append(string: provider.tokenEndpoint.text, to: &payload)
+    payload.append(",\"jti\":")
+    JSONWriter.append(string: Base64URL.encode(random.span).span, to: &payload)
+    payload.append(",\"iat\":")
+    JSONWriter.append(integer: now, to: &payload)
+    payload.append(",\"exp\":")
+    JSONWriter.append(integer: now + 60, to: &payload)
+    payload.append("}")
+    var header = ByteQueue()
+    if let keyID {
+      header.append("\"kid\":")
+      JSONWriter.append(string: keyID, to: &header)
+    }
+    return encodeCompact(algorithm: algorithm, header: header.text(), payload: payload.text(), key: key)
+      .map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Base64 with padding (RFC 4648 §4), as Authorization has it.
+  private static func base64(_ bytes: [UInt8]) -> String {
+    let text = Base64URL.encode(bytes.span).map { byte in
+      byte == UInt8(ascii: "-") ? UInt8(ascii: "+") : byte == UInt8(ascii: "_") ? UInt8(ascii: "/") : byte
+    }
+    return String(decoding: text, as: UTF8.self) + String(repeating: "=", count: (4 - text.count % 4) % 4)
+  }
+}

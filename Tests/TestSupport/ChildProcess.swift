@@ -4,7 +4,7 @@ package import Foundation
 import NIOCore
 import NIOPosix
 
-/// A child process. Killed when the object goes.
+/// A child process. Killed with all that it started when the object goes.
 package final class ChildProcess: Sendable {
   package struct Output: Sendable {
     package var standardOutput: [String] = []
@@ -24,7 +24,7 @@ package final class ChildProcess: Sendable {
     self.processID = processID
   }
 
-  deinit { kill(SIGKILL) }
+  deinit { if output.current.exitStatus == nil { _ = Foundation.kill(-processID, SIGKILL) } }
 
   /// - Parameter environment: added to that of the test process.
   package static func start(

@@ -3,7 +3,8 @@
 import Foundation
 import Synchronization
 
-/// A shell that knows which processes run, and ends those that are left when its parent is gone.
+/// A shell that knows which processes run, and ends those that are left, with all that they started, when its parent is
+/// gone.
 final class Watchdog: Sendable {
   static let shared = Watchdog()
   private struct State: Sendable {
@@ -18,6 +19,7 @@ final class Watchdog: Sendable {
   private let state: Mutex<State>
 
   private static let script = """
+    trap '' INT
     left=' '
     while read -r id; do
       case $id in
@@ -25,7 +27,7 @@ final class Watchdog: Sendable {
         *) left="$left$id " ;;
       esac
     done
-    [ "$left" = ' ' ] || kill -9 $left 2>/dev/null
+    for id in $left; do kill -9 "-$id" 2>/dev/null; done
     """
 
   private init() {

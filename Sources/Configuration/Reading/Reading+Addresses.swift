@@ -21,12 +21,15 @@ extension Reading {
 
   private func address(_ node: SourceNode, _ what: String, ports: ClosedRange<Int>, usualPort: Int) -> Address? {
     guard let text = line(node, what) else { return nil }
+    // To listen at, an address may have port 0 or stand for every interface. A server's may not.
+    let isServer = ports.lowerBound > 0
+    let usualHost = isServer ? "127.0.0.1" : "0.0.0.0"
     if text.hasPrefix(Address.unixPrefix) {
       return unixAddress(String(text.dropFirst(Address.unixPrefix.count)), at: node.position, what)
     }
     if let url = ForeignURL(text) {
       let advice =
-        "write \(url.address.shown)" + (url.isSecure && ports.lowerBound > 0 ? ", and tls: {} beside 'servers'" : "")
+        "write \(url.address.shown)" + (url.isSecure && isServer ? ", and tls: {} beside 'servers'" : "")
       error(
         node.position,
         "\(what) must be host:port without a scheme or a path, not \(text.withoutURLSecrets.quoted): \(advice)")
@@ -36,7 +39,8 @@ extension Reading {
       error(node.position, "\(what) has no valid host in \(text.quoted): a variable is written ${NAME}")
       return nil
     }
-    guard let (host, portText) = split(text, at: node.position, what, usualPort: usualPort) else { return nil }
+    let usual = (host: usualHost, port: usualPort)
+    guard let (host, portText) = split(text, at: node.position, what, usual) else { return nil }
     guard let port = decimal(portText), ports.contains(port), let port = UInt16(exactly: port) else {
       error(
         node.position,
@@ -49,11 +53,11 @@ extension Reading {
         return nil
       }
     } else if host.isEmpty || host == "*" {
-      error(
-        node.position,
-        "\(what) has no host in \(text.quoted): write \("0.0.0.0:\(port)".shown) for every IPv4 address, "
-          + "\("[::]:\(port)".shown) for every IPv6 one"
-      )
+      let advice =
+        isServer
+        ? "\("127.0.0.1:\(port)".shown) for this machine"
+        : "\("0.0.0.0:\(port)".shown) for every IPv4 address, \("[::]:\(port)".shown) for every IPv6 one"
+      error(node.position, "\(what) has no host in \(text.quoted): write \(advice)")
       return nil
     } else if IPAddress(host) == nil, let problem = hostNameProblem(host) {
       error(node.position, "\(what) has no valid host in \(text.quoted): \(problem)")
@@ -116,7 +120,7 @@ extension Reading {
   }
 
   private func split(
-    _ text: String, at position: SourcePosition, _ what: String, usualPort: Int
+    _ text: String, at position: SourcePosition, _ what: String, _ usual: (host: String, port: Int)
   ) -> (host: String, port: String)? {
     if text.hasPrefix("[") {
       guard let close = text.firstIndex(of: "]") else {
@@ -125,20 +129,20 @@ extension Reading {
       }
       let rest = text[text.index(after: close)...]
       guard rest.hasPrefix(":") else {
-        error(position, "\(what) has no port in \(text.quoted): write \("\(text[...close]):\(usualPort)".shown)")
+        error(position, "\(what) has no port in \(text.quoted): write \("\(text[...close]):\(usual.port)".shown)")
         return nil
       }
       return (String(text[text.index(after: text.startIndex)..<close]), String(rest.dropFirst()))
     }
     guard let colon = text.lastIndex(of: ":") else {
-      let advice = (decimal(text) == nil ? "\(text):\(usualPort)" : "0.0.0.0:\(text)").shown
+      let advice = (decimal(text) == nil ? "\(text):\(usual.port)" : "\(usual.host):\(text)").shown
       error(position, "\(what) must be host:port, not \(text.quoted): write \(advice)")
       return nil
     }
     let host = text[..<colon]
     if host.contains(":") {
       let port = text[text.index(after: colon)...]
-      let advice = IPAddress(String(host)) == nil ? "[\(text)]:\(usualPort)" : "[\(host)]:\(port)"
+      let advice = IPAddress(String(host)) == nil ? "[\(text)]:\(usual.port)" : "[\(host)]:\(port)"
       error(position, "\(what) contains an IPv6 address without brackets: write \(advice.shown)")
       return nil
     }

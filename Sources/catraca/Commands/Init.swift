@@ -41,7 +41,8 @@ struct Init: AsyncParsableCommand {
       guard !FileManager.default.fileExists(atPath: file) else {
         throw TokenError("\(file) exists: name another file, or move it away")
       }
-      let issuer = try issuer ?? Self.ask("The URL of the issuer of your tokens", option: "--issuer")
+      let issuer = try Self.issuer(
+        issuer ?? Self.ask("The URL of the issuer of your tokens (`iss`)", option: "--issuer"))
       var starter = StarterFile(
         issuer: issuer, audiences: try audiences(), algorithms: [], server: "", serverName: nil,
         isInsecure: Self.isInsecure(issuer))
@@ -61,15 +62,29 @@ struct Init: AsyncParsableCommand {
       \(file) is written. Next:
         catraca check \(file)
         catraca run \(file)
-        curl -i http://127.0.0.1:8080/ -H 'Authorization: Bearer …'
+        curl -i http://127.0.0.1:8080/ -H 'Authorization: Bearer TOKEN'   # an access token of your provider
+        catraca token inspect                                             # shows what is in a token: paste it
 
       """)
   }
 
   private func audiences() throws -> [String] {
     if anyAudience || !audience.isEmpty { return audience }
-    let answer = try Self.ask("The audience of your tokens (`aud`)", option: "--audience or --any-audience")
+    let answer = try Self.ask(
+      "The audience of your tokens (`aud`: catraca token inspect shows it)", option: "--audience or --any-audience")
     return answer.split { $0 == "," || $0 == " " }.map(String.init)
+  }
+
+  /// The issuer's URL. People also have the URL of its discovery document at hand.
+  private static func issuer(_ text: String) throws -> String {
+    guard text.contains("://") else {
+      throw TokenError("the URL of an issuer begins with https://: write https://\(text)")
+    }
+    for document in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]
+    where text.hasSuffix(document) {
+      return String(text.dropLast(document.count))
+    }
+    return text
   }
 
   /// The exact name and the algorithms, from the issuer. What cannot be found out is said, and left to the person.
@@ -85,7 +100,9 @@ struct Init: AsyncParsableCommand {
       starter.algorithms = found.algorithms
       printError("The issuer has \(found.keyCount) \(found.keyCount == 1 ? "key" : "keys").")
     } catch {
-      printError("The issuer could not be asked (\(error)): check its URL. The file has it as you wrote it.")
+      printError(
+        "\(starter.issuer) has no discovery document that can be used (\(error)): check the URL, or the network. "
+          + "The file has it as you wrote it.")
     }
   }
 

@@ -53,7 +53,7 @@ struct StarterFile {
   private var audienceNote: String {
     audiences.isEmpty
       ? "none: a token that the issuer made for another service passes too"
-      : "a token for nobody of these is refused"
+      : "a token that is for none of these is refused"
   }
 
   private var issuerLines: String {

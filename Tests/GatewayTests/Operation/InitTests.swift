@@ -62,6 +62,18 @@ struct InitTests {
     #expect(checked.status == 0, "\(checked.standardError)")
   }
 
+  @Test("The URL of the discovery document names the issuer, and one without a scheme is corrected")
+  func discoveryURL() async throws {
+    let folder = try TemporaryFolder()
+    let options = ["--offline", "--any-audience", "--upstream", "127.0.0.1:9000", "--issuer"]
+    let bare = try await run(options + ["login.example.com/a"], in: folder)
+    #expect(bare.status == 1)
+    #expect(bare.standardError.hasSuffix("write https://login.example.com/a"))
+    let ran = try await run(options + ["https://login.example.com/a/.well-known/openid-configuration"], in: folder)
+    #expect(ran.status == 0, "\(ran.standardError)")
+    #expect(try written(folder).contains("issuer: \"https://login.example.com/a\""))
+  }
+
   @Test("A file that exists is left alone, and answers that make no good file write none")
   func refused() async throws {
     let folder = try TemporaryFolder()
@@ -85,7 +97,7 @@ struct InitTests {
     let ran = try await run(
       ["--issuer", issuer, "--audience", "api", "--upstream", "http://127.0.0.1:9000"], in: folder)
     #expect(ran.status == 0)
-    #expect(ran.standardError.contains("could not be asked (connect_failed(Connection refused"))
+    #expect(ran.standardError.contains("(connect_failed(Connection refused"))
     #expect(try written(folder).contains("issuer: \"\(issuer)\""))
   }
 }

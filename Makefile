@@ -16,17 +16,22 @@ TEST_FLAGS = --disable-xctest --skip-build --experimental-maximum-parallelizatio
 
 PREFIX ?= /usr/local
 
-# What building needs, and what the tests run besides.
+# What building needs, what the demo and the tests need besides, and what all rules need together.
 BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev libyaml-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
-TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 nghttp2-client testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm \
-  valgrind binutils git wget prometheus
+TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 python3-venv python3-jwt python3-cryptography nghttp2-client \
+  testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm valgrind binutils git wget prometheus
+PACKAGES = $(TEST_PACKAGES) dpkg-dev patchelf mandoc shellcheck
 
-.PHONY: help setup demo build release test lint format docs site fuzz bench guard lint-deploy clean image deb tarball install swift-is-there build-packages demo-packages test-packages
+HAS_SWIFT = $(shell command -v $(SWIFT))
+
+.PHONY: help setup demo build release test lint format docs site fuzz bench guard lint-deploy clean image deb tarball \
+  install swift-is-there build-packages
 
 help:
 	@echo 'make demo     build, and run an issuer, an upstream and the gateway on loopback, with curl lines to paste'
-	@echo 'make setup    install the system packages that the other rules need, with apt-get'
+	@echo '              Without Swift it runs the installed catraca'
+	@echo 'make setup    install the system packages that the other rules need, with apt-get, as root or through sudo'
 	@echo 'make build    build for debugging'
 	@echo 'make release  build .build/release/catraca, optimised, with the Swift runtime in it'
 	@echo 'make test     lint, build and run all tests'
@@ -44,17 +49,38 @@ help:
 	@echo 'make lint-deploy  check docker/ and docs/observability (CATRACA=... names the binary)'
 	@echo 'make clean    remove what was built'
 	@echo
-	@echo 'System packages that are missing are installed with apt-get, as root or through sudo:'
-	@echo '  $(TEST_PACKAGES)'
+	@echo 'make demo and make test call make setup for packages that are missing. No other rule touches the system.'
+	@echo 'All that setup installs: $(PACKAGES)'
 
-demo: release demo-packages
+demo:
+	@$(call ensure,$(if $(HAS_SWIFT),$(DEMO_PACKAGES),curl))
+	@$(if $(HAS_SWIFT),$(MAKE) release,command -v catraca > /dev/null || { \
+	  echo 'Neither Swift nor an installed catraca is found. Install Swift from https://www.swift.org/install/,'; \
+	  echo 'or run `./catraca demo` of the tarball, or `docker run --network host catraca demo` of the image'; exit 1; })
 	@# PORT, TLS_PORT and ADMIN_PORT choose others; 0 takes a free one.
-	.build/release/catraca demo $(if $(PORT),--port $(PORT)) $(if $(TLS_PORT),--tls-port $(TLS_PORT)) \
-	  $(if $(ADMIN_PORT),--admin-port $(ADMIN_PORT))
+	$(if $(HAS_SWIFT),.build/release/catraca,catraca) demo $(if $(PORT),--port $(PORT)) \
+	  $(if $(TLS_PORT),--tls-port $(TLS_PORT)) $(if $(ADMIN_PORT),--admin-port $(ADMIN_PORT))
 
-# Everything that the other rules would install when they need it.
-setup: demo-packages test-packages
-	@$(call install,dpkg-dev patchelf)
+# Installs those of the packages that are missing, and touches neither network nor system when none is. What is a
+# service is not started: Debian asks policy-rc.d, which is there while it installs.
+setup:
+	@missing=$$($(call missing,$(PACKAGES))); \
+	test -n "$$missing" || { echo 'Everything is installed'; exit 0; }; \
+	if ! command -v apt-get > /dev/null; then \
+	  echo "These packages, or what they are called on this system, are missing:$$missing"; exit 1; \
+	elif test "$$(id -u)" = 0; then sudo=; \
+	elif command -v sudo > /dev/null; then sudo=sudo; \
+	else echo "As root, please: apt-get update && apt-get install$$missing"; exit 1; \
+	fi; \
+	echo "Installing$$missing"; \
+	policy=/usr/sbin/policy-rc.d; \
+	if ! test -e $$policy; then \
+	  trap "$$sudo rm -f $$policy" EXIT; \
+	  printf '#!/bin/sh\nexit 101\n' | $$sudo tee $$policy > /dev/null && $$sudo chmod 755 $$policy; \
+	fi; \
+	$$sudo apt-get update -q && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing || \
+	{ echo "apt-get could not install$$missing: please do, and run make again"; exit 1; }
 
 build: build-packages
 	$(SWIFT) build $(BUILD_FLAGS) --product catraca
@@ -69,18 +95,23 @@ image:
 	.ci/image
 
 deb: release
-	@$(call install,binutils dpkg-dev)
+	@$(call need,binutils dpkg-dev)
 	docker/package/build deb .build/packages
 
 tarball: release
-	@$(call install,binutils patchelf)
+	@$(call need,binutils patchelf)
 	docker/package/build tarball .build/packages
 
 install: release
-	@$(call install,binutils)
+	@$(call need,binutils)
 	docker/package/build install $(PREFIX)
 
-test: test-packages lint
+test: swift-is-there
+	@$(call ensure,$(TEST_PACKAGES))
+	@# gRPC's own library for both ends of calls. Where it cannot be had, its tests say so; in CI they fail.
+	@python3 -c 'import grpc' 2> /dev/null || .ci/python-tools .build/python grpcio || \
+	  echo 'grpcio could not be installed into .build/python: its tests are skipped'
+	@$(MAKE) lint
 	@# What failed is printed once more at the end: between the lines of 1,700 tests nobody finds it.
 	@echo '$(SWIFT) test $(TEST_FLAGS)'; \
 	{ $(SWIFT) test $(TEST_FLAGS); echo $$? > .build/test-status; } 2>&1 | tee .build/test-log; \
@@ -99,11 +130,11 @@ docs: build-packages
 	$(SWIFT) run $(BUILD_FLAGS) Documents
 
 site:
-	@python3 -c 'import ensurepip' 2> /dev/null || { $(call install,python3 python3-venv); }
+	@$(call need,python3 python3-venv)
 	.ci/site
 
 fuzz: build-packages
-	@$(call install,binutils)
+	@$(call need,binutils)
 	@# What it finds lies in .build-fuzz/finds. KEEP=1 takes what led furthest into Fuzzing/Corpus afterwards.
 	SWIFT=$(SWIFT) Fuzzing/run $(if $(TIME),-t $(TIME)) $(TARGET)
 	$(if $(KEEP),Fuzzing/keep $(TARGET))
@@ -113,13 +144,12 @@ bench: release
 	Benchmarks/run $(CASE) $(if $(WORKERS),--workers $(WORKERS)) $(OPTIONS)
 
 guard: release
-	@$(call install,valgrind binutils nginx openssl python3 nghttp2-client)
+	@$(call need,valgrind binutils nginx openssl python3 nghttp2-client)
 	@# WRITE=1 writes the counts down instead of judging them by what is written.
 	PYTHONDONTWRITEBYTECODE=1 python3 Benchmarks/harness/guard.py $(if $(WRITE),--write)
 
 lint-deploy:
-	@$(call install,prometheus)
-	@python3 -c 'import ensurepip' 2> /dev/null || { $(call install,python3 python3-venv); }
+	@$(call need,python3 python3-venv prometheus)
 	.ci/lint-deploy
 
 clean:
@@ -130,62 +160,42 @@ swift-is-there:
 	  echo 'Swift 6.2 or later is needed and not found: https://www.swift.org/install/'; exit 1; }
 
 build-packages: swift-is-there
-	@$(call install,$(BUILD_PACKAGES))
+	@$(call need,$(BUILD_PACKAGES))
 
-demo-packages:
-	@$(call install,$(DEMO_PACKAGES))
-
-test-packages: swift-is-there
-	@$(call install,$(TEST_PACKAGES))
-	@# Tokens made by somebody else's library: joserfc or PyJWT, whichever is there.
-	@python3 -c 'import joserfc' 2> /dev/null || python3 -c 'import jwt, cryptography' 2> /dev/null || \
-	  { $(call install,python3-jwt python3-cryptography); }
-	@# Debian's Python has the making of environments in a package of its own.
-	@python3 -c 'import ensurepip' 2> /dev/null || { $(call install,python3-venv); }
-	@# gRPC's own library for both ends of calls. Where it cannot be had, its tests say so; in CI they fail.
-	@.build/python/bin/python3 -c 'import grpc' 2> /dev/null || python3 -c 'import grpc' 2> /dev/null || \
-	  { python3 -m venv .build/python && .build/python/bin/pip install -q grpcio; } || \
-	  echo 'grpcio could not be installed into .build/python: its tests are skipped'
-
-# $(call install,PACKAGES): installs those that are missing, and touches neither network nor system when none is. A
-# program counts as there however it came, a library when its package is. What is a service is not started: Debian asks
-# policy-rc.d, which is there while it installs.
-define install
-missing=; \
+# $(call missing,PACKAGES): prints those that are missing. A program counts as there however it came, a library when its
+# package is. Tokens of somebody else's library are made by joserfc or PyJWT, whichever is there. Debian's Python has
+# the making of environments in a package of its own.
+define missing
 for package in $(1); do \
   case $$package in \
-    libnghttp2-dev) pkg-config --exists libnghttp2 2> /dev/null ;; \
-    zlib1g-dev) pkg-config --exists zlib 2> /dev/null ;; \
-    libbrotli-dev) pkg-config --exists libbrotlienc 2> /dev/null ;; \
-    libyaml-dev) pkg-config --exists yaml-0.1 2> /dev/null ;; \
-    libssl-dev) pkg-config --exists 'openssl >= 3' 2> /dev/null ;; \
+    libnghttp2-dev) pkg-config --exists libnghttp2 ;; \
+    zlib1g-dev) pkg-config --exists zlib ;; \
+    libbrotli-dev) pkg-config --exists libbrotlienc ;; \
+    libyaml-dev) pkg-config --exists yaml-0.1 ;; \
+    libssl-dev) pkg-config --exists 'openssl >= 3' ;; \
     ca-certificates) test -e /etc/ssl/certs ;; \
-    nghttp2-client) command -v h2load > /dev/null ;; \
-    dpkg-dev) command -v dpkg-shlibdeps > /dev/null ;; \
-    binutils) command -v strip > /dev/null ;; \
-    apache2-bin) PATH="$$PATH:/usr/sbin" command -v apache2 > /dev/null ;; \
-    dnsmasq-base) PATH="$$PATH:/usr/sbin" command -v dnsmasq > /dev/null ;; \
-    testssl.sh) command -v testssl > /dev/null || command -v testssl.sh > /dev/null ;; \
-    php-fpm) ls /usr/sbin/php-fpm* > /dev/null 2>&1 ;; \
-    python3-*) dpkg -s $$package > /dev/null 2>&1 ;; \
-    *) PATH="$$PATH:/usr/sbin:/sbin" command -v $$package > /dev/null ;; \
-  esac || missing="$$missing $$package"; \
-done; \
-if test -n "$$missing"; then \
-  if ! command -v apt-get > /dev/null; then \
-    echo "These packages, or what they are called on this system, are missing:$$missing"; exit 1; \
-  elif test "$$(id -u)" = 0; then sudo=; \
-  elif command -v sudo > /dev/null; then sudo=sudo; \
-  else echo "As root, please: apt-get update && apt-get install$$missing"; exit 1; \
-  fi; \
-  echo "Installing$$missing"; \
-  policy=/usr/sbin/policy-rc.d; \
-  if ! test -e $$policy; then \
-    trap "$$sudo rm -f $$policy" EXIT; \
-    printf '#!/bin/sh\nexit 101\n' | $$sudo tee $$policy > /dev/null && $$sudo chmod 755 $$policy; \
-  fi; \
-  $$sudo apt-get update -q && \
-  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing || \
-  { echo "apt-get could not install$$missing: please do, and run make again"; exit 1; }; \
-fi
+    nghttp2-client) command -v h2load ;; \
+    dpkg-dev) command -v dpkg-shlibdeps ;; \
+    binutils) command -v strip ;; \
+    apache2-bin) PATH="$$PATH:/usr/sbin" command -v apache2 ;; \
+    dnsmasq-base) PATH="$$PATH:/usr/sbin" command -v dnsmasq ;; \
+    testssl.sh) command -v testssl || command -v testssl.sh ;; \
+    php-fpm) ls /usr/sbin/php-fpm* ;; \
+    python3-venv) python3 -c 'import ensurepip' ;; \
+    python3-jwt | python3-cryptography) python3 -c 'import joserfc' || python3 -c 'import jwt, cryptography' ;; \
+    *) PATH="$$PATH:/usr/sbin:/sbin" command -v $$package ;; \
+  esac > /dev/null 2>&1 || printf ' %s' $$package; \
+done
+endef
+
+# $(call need,PACKAGES): fails if one of them is missing.
+define need
+missing=$$($(call missing,$(1))); \
+test -z "$$missing" || { echo "Missing:$$missing. make setup installs what is missing"; exit 1; }
+endef
+
+# $(call ensure,PACKAGES): has those installed that are missing.
+define ensure
+missing=$$($(call missing,$(1))); \
+test -z "$$missing" || { echo "Missing:$$missing. make setup installs them now"; $(MAKE) setup PACKAGES="$$missing"; }
 endef

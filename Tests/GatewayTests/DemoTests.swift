@@ -84,6 +84,14 @@ struct DemoCommandTests {
     #expect(try await demo.waitForExit() == 0)
   }
 
+  @Test("Without a folder that it can write to, it says which variable names another")
+  func noFolder() async throws {
+    let ran = try await GatewayProcess.run(
+      ["demo", "--port", "0", "--tls-port", "0", "--admin-port", "0"], environment: ["TMPDIR": "/dev/null/none"])
+    #expect(ran.status == 1)
+    #expect(ran.standardError.contains("cannot write its certificate into /dev/null/none"))
+  }
+
   @Test(
     "A port that is taken ends it with a message that names the option",
     arguments: ["--port", "--tls-port", "--admin-port"])

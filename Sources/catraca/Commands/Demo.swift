@@ -25,7 +25,7 @@ struct Demo: AsyncParsableCommand {
     try await requireFree(port, option: "--port")
     try await requireFree(tlsPort, option: "--tls-port")
     try await requireFree(adminPort, option: "--admin-port")
-    let certificates = try DemoCertificates()
+    let certificates = try makeCertificates()
     defer { certificates.remove() }
     let issuer = try await DemoIssuer.start(group: group, audience: DemoScript.audience)
     let echo = try await EchoUpstream.start(group: group)
@@ -48,6 +48,17 @@ struct Demo: AsyncParsableCommand {
   }
 
   private static let log = OwnLog(rules: OwnLogRules(level: .warning))
+
+  private func makeCertificates() throws -> DemoCertificates {
+    do {
+      return try DemoCertificates()
+    } catch {
+      printError(
+        "catraca: the demo cannot write its certificate into \(DemoCertificates.parent): "
+          + "name another folder in the variable TMPDIR")
+      throw ExitCode(1)
+    }
+  }
 
   private func startGateway(_ text: String) async throws -> RunningGateway {
     let read: ConfigurationSource = {

@@ -7,9 +7,11 @@ struct DemoCertificates {
   /// Holds `localhost.crt` and `localhost.key`. For this user only.
   let folder: String
 
+  static var parent: String { FileManager.default.temporaryDirectory.path }
+
   init() throws {
     let made = try SelfSignedCertificate(names: "DNS:localhost,IP:127.0.0.1", commonName: "localhost", days: 30)
-    let url = FileManager.default.temporaryDirectory.appending(path: "catraca-demo-\(UUID().uuidString.prefix(8))")
+    let url = URL(filePath: Self.parent).appending(path: "catraca-demo-\(UUID().uuidString.prefix(8))")
     try FileManager.default.createDirectory(
       at: url, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
     folder = url.path

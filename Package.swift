@@ -128,7 +128,8 @@ let package = Package(
       ], swiftSettings: settings),
     .testTarget(name: "DocumentsTests", dependencies: ["ControlPlane", "Documents"], swiftSettings: settings),
     .testTarget(
-      name: "DemoTests", dependencies: ["JSON", "Tokens", "ControlPlane", "Demo", nioPosix], swiftSettings: settings),
+      name: "DemoTests", dependencies: ["JSON", "Cryptography", "Tokens", "ControlPlane", "Demo", nioPosix],
+      swiftSettings: settings),
     .systemLibrary(
       name: "CBrotliDecoder", path: "Tests/CBrotliDecoder", pkgConfig: "libbrotlidec",
       providers: [.apt(["libbrotli-dev"])]),

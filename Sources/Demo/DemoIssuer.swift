@@ -1,4 +1,5 @@
-// An issuer of tokens for the demo, on loopback: discovery, key set, tokens for the asking, rotation for the asking.
+// An issuer of tokens for the demo, on loopback: discovery, key set, tokens for the asking, rotation for the asking,
+// logins.
 // It gives a token to anyone: it is for trying the gateway out and for tests, and for nothing else.
 
 internal import Bytes
@@ -15,11 +16,16 @@ package actor DemoIssuer {
   package nonisolated let url: String
   package nonisolated let port: Int
   package nonisolated let audience: String
+  let fetcher: DocumentFetcher
+  var logins = DemoLogins()
+  var faults = DemoFaults()
+  var calls = DemoCalls()
   private let server: SmallHTTPServer
   private var keys: DemoKeys
 
-  private init(server: SmallHTTPServer, keys: DemoKeys, audience: String) {
+  private init(server: SmallHTTPServer, keys: DemoKeys, audience: String, fetcher: DocumentFetcher) {
     self.server = server
+    self.fetcher = fetcher
     self.keys = keys
     self.audience = audience
     port = server.port
@@ -44,7 +50,8 @@ package actor DemoIssuer {
       provide.finish()
       throw error
     }
-    let issuer = DemoIssuer(server: server, keys: keys, audience: audience)
+    let issuer = DemoIssuer(
+      server: server, keys: keys, audience: audience, fetcher: DocumentFetcher(group: group))
     provide.yield(issuer)
     provide.finish()
     return issuer
@@ -53,19 +60,31 @@ package actor DemoIssuer {
   package func stop() async { await server.stop(within: .seconds(1)) }
 
   /// A token, or nil when its algorithm is none of RS256, ES256 and EdDSA.
-  package func mint(_ token: DemoToken) -> String? {
+  package func mint(_ token: DemoToken) -> String? { mint(token, issuer: nil) }
+
+  /// - Parameter issuer: in place of the own one.
+  func mint(_ token: DemoToken, issuer: String?) -> String? {
     guard let entry = keys.current.first(where: { $0.algorithm.rawValue == token.algorithm }) else { return nil }
     guard let key = token.isForged ? try? DemoKeys.key(for: entry.algorithm) : entry.key else { return nil }
     let compact = encodeCompact(
       algorithm: entry.algorithm, header: "\"kid\":\"\(entry.id)\",\"typ\":\"at+jwt\"",
-      payload: String(decoding: token.payload(issuer: url, now: Int64(time(nil))), as: UTF8.self), key: key)
+      payload: String(decoding: token.payload(issuer: issuer ?? url, now: Int64(time(nil))), as: UTF8.self), key: key)
+    return compact.map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// A token of another kind, with these claims as JSON.
+  func sign(_ payload: String, type: String) -> String? {
+    guard let entry = keys.current.first else { return nil }
+    let compact = encodeCompact(
+      algorithm: entry.algorithm, header: "\"kid\":\"\(entry.id)\",\"typ\":\"\(type)\"", payload: payload,
+      key: entry.key)
     return compact.map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// New signing keys. Those before stay in the set until the next rotation, unless they are to be dropped.
   package func rotate(isDroppingOld: Bool = false) throws(KeyError) { try keys.rotate(isDroppingOld: isDroppingOld) }
 
-  private func answer(_ request: SmallRequest) -> SmallResponse {
+  private func answer(_ request: SmallRequest) async -> SmallResponse {
     switch (request.method, request.path) {
     case ("GET", "/.well-known/openid-configuration"), ("GET", "/.well-known/oauth-authorization-server"):
       return .json(discovery())
@@ -77,7 +96,22 @@ package actor DemoIssuer {
       guard let token = mint(DemoToken(parameters: request.query, audience: audience)) else { return Self.noAlgorithm }
       return .text(token + "\n")
     case ("POST", "/token"):
-      return exchange(request)
+      return await exchange(request)
+    case ("GET", "/authorize"): return authorizationPage(request)
+    case ("POST", "/authorize"): return authorize(request)
+    case ("GET", "/logout"): return endSession(request)
+    case ("POST", "/logout-everywhere"): return await logoutEverywhere(request)
+    case ("POST", "/faults"):
+      guard let wanted = DemoFaults(request.query) else { return .text("\(DemoFaults.names)\n", status: 400) }
+      faults = wanted
+      return .text("As you wish.\n")
+    case ("GET", "/calls"):
+      return .json(
+        Array(
+          """
+          {"codes":\(calls.codes),"refreshes":\(calls.refreshes),"authentication":"\(calls.authentication)"}
+
+          """.utf8))
     case ("GET", "/rotate"), ("POST", "/rotate"):
       do throws(KeyError) {
         try rotate(isDroppingOld: request.parameter("drop") == "true")
@@ -92,9 +126,10 @@ package actor DemoIssuer {
     }
   }
 
-  /// The way OAuth clients ask (RFC 6749 §4.4): a form in, JSON out. Nobody's credentials are looked at.
-  private func exchange(_ request: SmallRequest) -> SmallResponse {
+  /// The way OAuth clients ask (RFC 6749 §4): a form in, JSON out. Nobody's secret is looked at.
+  private func exchange(_ request: SmallRequest) async -> SmallResponse {
     let form = SmallRequest.parameters(String(decoding: request.body, as: UTF8.self))
+    if let granted = await grant(form, request) { return granted }
     let wanted = DemoToken(parameters: request.query + form, audience: audience)
     guard let token = mint(wanted) else { return Self.noAlgorithm }
     var out = ByteQueue()
@@ -116,7 +151,19 @@ package actor DemoIssuer {
     JSONWriter.append(string: url + "/keys", to: &out)
     out.append(",\"token_endpoint\":")
     JSONWriter.append(string: url + "/token", to: &out)
-    out.append(",\"response_types_supported\":[\"token\"],\"grant_types_supported\":[\"client_credentials\"]}\n")
+    out.append(",\"authorization_endpoint\":")
+    JSONWriter.append(string: url + "/authorize", to: &out)
+    out.append(",\"end_session_endpoint\":")
+    JSONWriter.append(string: url + "/logout", to: &out)
+    out.append(
+      """
+      ,"response_types_supported":["code","token"],"subject_types_supported":["public"],\
+      "grant_types_supported":["authorization_code","refresh_token","client_credentials"],\
+      "code_challenge_methods_supported":["S256"],"authorization_response_iss_parameter_supported":true,\
+      "id_token_signing_alg_values_supported":["RS256"],"backchannel_logout_supported":true,\
+      "backchannel_logout_session_supported":true}
+
+      """)
     return out.span.copied()
   }
 
@@ -129,6 +176,10 @@ package actor DemoIssuer {
       GET  /token?sub=ada&scope=demo:read&aud=demo-api&expires_in=300&alg=RS256&forged=true&email=a@example.com
       POST /token                              the same as a form, answered in JSON
       POST /rotate                             new keys; ?drop=true drops those before at once
+      GET  /authorize, /logout                 logins of OpenID Connect: code flow with PKCE
+      POST /logout-everywhere?sub=ada&to=URL   ends a person's sessions, and says so to a client
+      POST /faults?token=500                   does something wrong from now on; without a name nothing any more
+      GET  /calls                              how often codes and refresh tokens were used
 
     """
 }

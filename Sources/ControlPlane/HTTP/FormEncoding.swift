@@ -1,9 +1,9 @@
 // Names and values as a form or a query has them (application/x-www-form-urlencoded). A space is `%20`, which is read
 // the same in both.
 
-enum FormEncoding {
+package enum FormEncoding {
   /// `a=1&b=2`.
-  static func encode(_ pairs: [(name: String, value: String)]) -> String {
+  package static func encode(_ pairs: [(name: String, value: String)]) -> String {
     pairs.map { "\(encode($0.name))=\(encode($0.value))" }.joined(separator: "&")
   }
 
@@ -25,7 +25,7 @@ enum FormEncoding {
   private static func digit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? 0x30 + nibble : 0x37 + nibble }
 
   /// A URL with further parameters in its query. What it has there already stays.
-  static func append(_ pairs: [(name: String, value: String)], to url: String) -> String {
+  package static func append(_ pairs: [(name: String, value: String)], to url: String) -> String {
     let separator = !url.contains("?") ? "?" : url.hasSuffix("?") || url.hasSuffix("&") ? "" : "&"
     return url + separator + encode(pairs)
   }

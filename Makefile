@@ -23,6 +23,7 @@ TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 python3-venv python3-jwt 
   testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm valgrind binutils git wget prometheus
 PACKAGES = $(TEST_PACKAGES) dpkg-dev patchelf mandoc shellcheck
 
+MAKEFLAGS += --no-print-directory
 HAS_SWIFT = $(shell command -v $(SWIFT))
 
 .PHONY: help setup demo build release test lint format docs site fuzz bench guard lint-deploy clean image deb tarball \

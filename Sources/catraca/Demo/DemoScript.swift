@@ -23,6 +23,7 @@ struct DemoScript {
       - address: 127.0.0.1:\(tlsPort)
         tls: { certificates: [{ certificate: "\(certificates)/localhost.crt", key: "\(certificates)/localhost.key" }] }
     admin: { address: "127.0.0.1:\(adminPort)" }
+    limits: { connections: 200 }
     log: { level: warning }
     access_log: { format: "{time} {method} {path} -> {status} {reason} {subject}" }
     issuers:

@@ -95,16 +95,13 @@ release: build-packages
 image:
 	.ci/image
 
-deb: release
-	@$(call need,binutils dpkg-dev)
+deb: need-binutils need-dpkg-dev release
 	docker/package/build deb .build/packages
 
-tarball: release
-	@$(call need,binutils patchelf)
+tarball: need-binutils need-patchelf release
 	docker/package/build tarball .build/packages
 
-install: release
-	@$(call need,binutils)
+install: need-binutils release
 	docker/package/build install $(PREFIX)
 
 test: swift-is-there
@@ -130,12 +127,10 @@ format: swift-is-there
 docs: build-packages
 	$(SWIFT) run $(BUILD_FLAGS) Documents
 
-site:
-	@$(call need,python3 python3-venv)
+site: need-python3 need-python3-venv
 	.ci/site
 
-fuzz: build-packages
-	@$(call need,binutils)
+fuzz: build-packages need-binutils
 	@# What it finds lies in .build-fuzz/finds. KEEP=1 takes what led furthest into Fuzzing/Corpus afterwards.
 	SWIFT=$(SWIFT) Fuzzing/run $(if $(TIME),-t $(TIME)) $(TARGET)
 	$(if $(KEEP),Fuzzing/keep $(TARGET))
@@ -144,13 +139,11 @@ bench: release
 	@# CASE names some cases, several in quotes; WORKERS is how many each proxy has; OPTIONS are those of Benchmarks/run.
 	Benchmarks/run $(CASE) $(if $(WORKERS),--workers $(WORKERS)) $(OPTIONS)
 
-guard: release
-	@$(call need,valgrind binutils nginx openssl python3 nghttp2-client)
+guard: need-valgrind need-binutils need-nginx need-openssl need-python3 need-nghttp2-client release
 	@# WRITE=1 writes the counts down instead of judging them by what is written.
 	PYTHONDONTWRITEBYTECODE=1 python3 Benchmarks/harness/guard.py $(if $(WRITE),--write)
 
-lint-deploy:
-	@$(call need,python3 python3-venv prometheus)
+lint-deploy: need-python3 need-python3-venv need-prometheus
 	.ci/lint-deploy
 
 clean:
@@ -160,8 +153,12 @@ swift-is-there:
 	@command -v $(SWIFT) > /dev/null || { \
 	  echo 'Swift 6.2 or later is needed and not found: https://www.swift.org/install/'; exit 1; }
 
-build-packages: swift-is-there
-	@$(call need,$(BUILD_PACKAGES))
+build-packages: swift-is-there $(BUILD_PACKAGES:%=need-%)
+
+# Fails if a package is missing.
+need-%:
+	@missing=$$($(call missing,$*)); \
+	test -z "$$missing" || { echo "Missing:$$missing. make setup installs what is missing"; exit 1; }
 
 # $(call missing,PACKAGES): prints those that are missing. A program counts as there however it came, a library when its
 # package is. Tokens of somebody else's library are made by joserfc or PyJWT, whichever is there. Debian's Python has
@@ -187,12 +184,6 @@ for package in $(1); do \
     *) PATH="$$PATH:/usr/sbin:/sbin" command -v $$package ;; \
   esac > /dev/null 2>&1 || printf ' %s' $$package; \
 done
-endef
-
-# $(call need,PACKAGES): fails if one of them is missing.
-define need
-missing=$$($(call missing,$(1))); \
-test -z "$$missing" || { echo "Missing:$$missing. make setup installs what is missing"; exit 1; }
 endef
 
 # $(call ensure,PACKAGES): has those installed that are missing.

@@ -19,7 +19,7 @@ struct WorkCase {
 @inline(never)
 public func workMark() {}
 
-for work in requestCases + answerCases + parserCases + documentCases + [canary] {
+for work in requestCases + answerCases + parserCases + documentCases + configurationCases + [canary] {
   // What is made once and kept, such as tables of types, counts for nobody.
   do {
     _ = try work.make(work.sizes[0])()

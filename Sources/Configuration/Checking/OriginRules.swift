@@ -14,9 +14,9 @@ enum OriginRules {
     let scheme = String(folded[..<mark.lowerBound])
     guard isScheme(scheme) else { return .failure(problem(text, "\(scheme.quoted) is not a valid scheme")) }
     let authority = String(folded[mark.upperBound...])
-    if let slash = authority.firstIndex(where: { "/?#".contains($0) }) {
-      let short = text.prefix(text.count - authority[slash...].count)
-      return .failure(problem(text, "an origin has no path: write \(String(short).quoted)"))
+    if let slash = authority.utf8.firstIndex(where: ASCIISet("/?#").contains) {
+      let short = text.utf8.prefix(text.utf8.count - authority.utf8[slash...].count)
+      return .failure(problem(text, "an origin has no path: write \(String(Substring(short)).quoted)"))
     }
     if authority.contains("@") {
       return .failure(problem(text, "it contains user information: remove '@' and what is before it"))
@@ -29,7 +29,7 @@ enum OriginRules {
   ) -> Result<CORS.Origin, PathRules.Problem> {
     var host = authority
     var port = OriginPattern.Port.none
-    if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
+    if let colon = authority.utf8.lastIndex(of: UInt8(ascii: ":")), !authority.hasSuffix("]") {
       host = String(authority[..<colon])
       let digits = String(authority[authority.index(after: colon)...])
       if digits == "*" {

@@ -25,7 +25,7 @@ enum PathRules {
     var isPrefix = false
     if text.hasSuffix("/*") {
       isPrefix = true
-      body.removeLast(2)
+      body = String(Substring(text.utf8.dropLast(2)))
     }
     if body.contains("*") {
       let stem = body.prefix { $0 != "*" }
@@ -56,10 +56,10 @@ enum PathRules {
 
   /// The body with each `{name}` segment as `~1~`, `~2~`…, and whether any brace was there.
   private static func withoutParameters(_ body: String) -> (literal: String, hasNames: Bool) {
-    guard body.contains("{") || body.contains("}") else { return (body, false) }
+    guard body.contains(anyOf: "{}") else { return (body, false) }
     var count = 0
-    let parts = body.split(separator: "/", omittingEmptySubsequences: false).map { part in
-      guard part.hasPrefix("{"), part.hasSuffix("}") else { return String(part) }
+    let parts = body.pieces(between: "/").map { part in
+      guard part.utf8.first == UInt8(ascii: "{"), part.utf8.last == UInt8(ascii: "}") else { return String(part) }
       count += 1
       return "~\(count)~"
     }
@@ -69,22 +69,23 @@ enum PathRules {
   private static func segments(of body: String, names: Bool, isPrefix: Bool, text: String) -> Result<
     PathPattern, Problem
   > {
-    var parts = body.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+    var parts = body.pieces(between: "/").dropFirst()
     let hasTrailingSlash = !isPrefix && parts.last?.isEmpty == true
     if parts.last?.isEmpty == true { parts.removeLast() }
     var result: [PathPattern.Segment] = []
-    var seen: Set<String> = []
     for part in parts {
-      guard names, part.hasPrefix("{") else {
+      guard names, part.utf8.first == UInt8(ascii: "{") else {
         result.append(.literal(String(part)))
         continue
       }
-      let name = String(part.dropFirst().dropLast())
+      // The brace at its end was found before.
+      let name = String(Substring(part.utf8.dropFirst().dropLast()))
       guard isParameterName(name) else {
         return .failure(
           Problem("\(String(part).quoted) is not a valid segment name: write letters, digits and '_', such as {id}"))
       }
-      guard seen.insert(name).inserted else {
+      // LIMIT: a path of 2048 bytes has few of them.
+      guard !result.contains(.parameter(name)) else {
         return .failure(Problem("\("{\(name)}".quoted) appears twice in this path: give each segment its own name"))
       }
       result.append(.parameter(name))
@@ -116,10 +117,10 @@ enum PathRules {
   private static func problem(
     ofLiteral literal: String, as text: String, maySlashBeEncoded: Bool = false
   ) -> Problem? {
-    if literal.contains("?") || literal.contains("#") {
+    if literal.contains(anyOf: "?#") {
       return Problem("\(text.quoted) has a query or a fragment: a path ends before '?' and '#'")
     }
-    if literal.contains("{") || literal.contains("}") {
+    if literal.contains(anyOf: "{}") {
       return Problem("'{name}' must be a whole segment between two '/': \(text.quoted)")
     }
     if literal.contains("\\") { return Problem("\(text.quoted) contains '\\': write '/'") }
@@ -130,7 +131,7 @@ enum PathRules {
     case .failure(let error):
       return Problem("\(text.quoted) can never match: \(explanation(of: error))")
     case .success(let normal):
-      if normal == literal { return nil }
+      guard let normal, normal != literal else { return nil }
       return Problem(
         "\(text.quoted) is not in normal form, so no request would match: write \(restored(normal, as: text).quoted)")
     }
@@ -156,24 +157,32 @@ enum PathRules {
   private static func restored(_ normal: String, as text: String) -> String {
     let names = text.split(separator: "/").filter { $0.hasPrefix("{") && $0.hasSuffix("}") }
     var result = normal
-    for (index, name) in names.enumerated() { result = result.replacing("~\(index + 1)~", with: name) }
+    for (index, name) in names.enumerated() { result = result.replacing("~\(index + 1)~", with: String(name)) }
     return text.hasSuffix("/*") ? result + "/*" : result
   }
 
   /// What a request for this path is brought to before it is compared. Bytes that a client would have to encode are
   /// encoded first, so that the advice is a path that works.
-  private static func normalForm(_ path: String, maySlashBeEncoded: Bool) -> Result<String, TargetError> {
-    var raw: [UInt8] = []
-    let digits = Array("0123456789ABCDEF".utf8)
-    for byte in path.utf8 {
-      if byte <= 0x20 || byte >= 0x7F {
-        raw += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-      } else {
-        raw.append(byte)
-      }
-    }
+  /// Nil for a path that is as it should be.
+  private static func normalForm(_ path: String, maySlashBeEncoded: Bool) -> Result<String?, TargetError> {
     var target = NormalTarget()
-    if let error = target.normalize(raw.span) { return .failure(error) }
+    if path.utf8.span.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
+      if let error = target.normalize(path.utf8.span) { return .failure(error) }
+      if target.oddities.isEmpty, !target.hasEncodedDelimiter, target.bytes.span.equals(path.utf8.span) {
+        return .success(nil)
+      }
+    } else {
+      var raw: [UInt8] = []
+      let digits = Array("0123456789ABCDEF".utf8)
+      for byte in path.utf8 {
+        if byte <= 0x20 || byte >= 0x7F {
+          raw += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+        } else {
+          raw.append(byte)
+        }
+      }
+      if let error = target.normalize(raw.span) { return .failure(error) }
+    }
     if target.oddities.contains(.encodedSlash), !maySlashBeEncoded { return .failure(.encodedSlash) }
     if target.oddities.contains(.twiceEncodedSlash), !maySlashBeEncoded { return .failure(.doubleEncoding) }
     return .success(target.hasEncodedDelimiter ? target.plainPath.span.text() : target.bytes.span.text())

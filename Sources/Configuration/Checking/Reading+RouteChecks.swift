@@ -33,29 +33,44 @@ extension Reading {
     }
   }
 
-  private func checkDuplicates(_ routes: [LocatedRoute]) {
-    var taken: [RequestShape: [(methods: [String], listeners: [Int], position: SourcePosition)]] = [:]
-    for located in routes where located.isShapeKnown {
-      let key = RequestShape(located.route)
-      let methods = located.route.methods
-      let listeners = located.route.listeners
-      for other in taken[key] ?? [] {
-        guard listeners.isEmpty && other.listeners.isEmpty || listeners.contains(where: other.listeners.contains) else {
-          continue
-        }
-        let shared = methods.filter { other.methods.contains($0) }
-        let isSame = methods.isEmpty && other.methods.isEmpty
-        guard isSame || !shared.isEmpty else { continue }
-        let what = isSame ? "the same requests" : shared.joined(separator: ", ") + " on the same host and path"
-        error(
-          located.pathPosition,
-          "this route and the one on \(place(of: other.position, from: located.pathPosition)) match \(what): "
-            + "distinguish them by host, path, methods, headers or listeners"
-        )
-        break
+  /// What a route takes of the requests of one shape. Without a listener, or a method, it is any.
+  private struct Share: Hashable {
+    var shape: Int
+    var listener: Int?
+    var method: String?
+
+    static func all(of route: Route, shape: Int) -> [Share] {
+      let methods: [String?] = route.methods.isEmpty ? [nil] : route.methods
+      let listeners: [Int?] = route.listeners.isEmpty ? [nil] : route.listeners
+      return methods.flatMap { method in
+        listeners.map { Share(shape: shape, listener: $0, method: method) }
       }
-      taken[key, default: []].append((methods, listeners, located.position))
     }
+  }
+
+  private func checkDuplicates(_ routes: [LocatedRoute]) {
+    var shapes: [RequestShape: Int] = [:]
+    /// The first route with each.
+    var takers: [Share: Int] = [:]
+    shapes.reserveCapacity(routes.count)
+    takers.reserveCapacity(routes.count)
+    for index in routes.indices where routes[index].isShapeKnown {
+      let key = RequestShape(routes[index].route)
+      let shape = shapes[key] ?? shapes.count
+      shapes[key] = shape
+      let shares = Share.all(of: routes[index].route, shape: shape)
+      if let other = shares.compactMap({ takers[$0] }).min() { reportDuplicate(routes[index], of: routes[other]) }
+      for share in shares where takers[share] == nil { takers[share] = index }
+    }
+  }
+
+  private func reportDuplicate(_ located: LocatedRoute, of other: LocatedRoute) {
+    let shared = located.route.methods.filter { other.route.methods.contains($0) }
+    let what = shared.isEmpty ? "the same requests" : shared.joined(separator: ", ") + " on the same host and path"
+    error(
+      located.pathPosition,
+      "this route and the one on \(place(of: other.position, from: located.pathPosition)) match \(what): "
+        + "distinguish them by host, path, methods, headers or listeners")
   }
 
   private func checkNames(_ routes: [LocatedRoute]) {
@@ -93,7 +108,7 @@ extension Reading {
       for case .value(.header(let source)) in requirement.sources {
         guard let name = identity[FieldRules.folded(source)] else { continue }
         error(
-          located.sourcesPosition ?? located.position,
+          located.sourcesPosition,
           "\(name.quoted) is an identity header, which clients cannot send: no token can arrive in it")
       }
     }

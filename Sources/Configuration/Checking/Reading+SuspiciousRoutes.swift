@@ -71,6 +71,7 @@ extension Reading {
 
   /// `/` and `/orders/` are prefixes for nginx, Traefik and Kong.
   private func warnOfMissingPrefixes(_ routes: [LocatedRoute]) {
+    if !routes.contains(where: { $0.route.path.hasTrailingSlash }) { return }
     // A path that is there in two forms is meant.
     var forms: [[PathPattern.Segment]: Int] = [:]
     for path in Set(routes.map(\.route.path)) { forms[path.segments, default: 0] += 1 }
@@ -86,20 +87,23 @@ extension Reading {
 
   /// GET does not include HEAD, which then goes where the other methods go.
   private func warnOfHEAD(_ routes: [LocatedRoute]) {
+    let getting = routes.filter { located in
+      let methods = located.route.methods
+      return located.isShapeKnown && !located.route.auth.requiresToken && methods.contains("GET")
+        && !methods.contains("HEAD")
+    }
+    if getting.isEmpty { return }
     var others: [Where: LocatedRoute] = [:]
     for located in routes where located.route.methods.isEmpty && located.route.auth.requiresToken {
       others[Where(located.route)] = located
     }
-    for located in routes where located.isShapeKnown && !located.route.auth.requiresToken {
-      let methods = located.route.methods
-      guard methods.contains("GET"), !methods.contains("HEAD"), let other = others[Where(located.route)] else {
-        continue
-      }
+    for located in getting {
+      guard let other = others[Where(located.route)] else { continue }
       warn(
         located.pathPosition,
         "HEAD requests for this path go to the route on \(place(of: other.position, from: located.pathPosition)), "
           + "which requires a token: "
-          + "write methods: [\((methods + ["HEAD"]).joined(separator: ", ").shown)]")
+          + "write methods: [\((located.route.methods + ["HEAD"]).joined(separator: ", ").shown)]")
     }
   }
 

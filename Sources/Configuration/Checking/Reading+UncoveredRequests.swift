@@ -7,8 +7,8 @@ import Tokens
 extension Reading {
   func warnUncovered(_ routes: [LocatedRoute]) {
     let known = routes.filter(\.isShapeKnown)
-    let tree = RouteTree(known.map(\.route))
-    var takers: [Int: [(strict: Int, what: String)]] = [:]
+    let tree = RouteTree(known)
+    var takers: [Int: [(strict: Int, what: () -> String)]] = [:]
     for (index, located) in known.enumerated() where located.route.isRestricted {
       var seen: Set<Int> = []
       for (what, route) in tree.leftovers(of: index)
@@ -22,11 +22,11 @@ extension Reading {
       guard let first = taken.first else { continue }
       let located = known[route]
       let more = taken.count == 1 ? "" : ", and the same for \(taken.count - 1) more"
-      let position = located.sourcesPosition ?? located.position
+      let position = located.sourcesPosition
       warn(
         position,
         "this route requires less than the one on \(place(of: known[first.strict].position, from: position)) "
-          + "and matches what that one does not: \(first.what)\(more). "
+          + "and matches what that one does not: \(first.what())\(more). "
           + "Add a route for that, or write 'unprotected: allowed' here")
     }
   }
@@ -64,26 +64,32 @@ private struct RouteTree {
     var prefix: [Int] = []
   }
 
-  private let routes: [Route]
+  private let routes: [LocatedRoute]
   /// Whether a route lets encoded slashes through.
   private let isSlashKept: Bool
   private var nodes: [Node] = []
   private var roots: [HostPattern: Int] = [:]
 
-  init(_ routes: [Route]) {
+  init(_ routes: [LocatedRoute]) {
     self.routes = routes
-    isSlashKept = routes.contains { $0.encodedSlash == .keep }
-    for (index, route) in routes.enumerated() {
-      var node = root(of: route.host)
-      for segment in route.path.segments { node = child(of: node, segment) }
-      if route.path.isPrefix {
-        nodes[node].prefix.append(index)
-      } else if route.path.endsInSlash {
-        nodes[node].withSlash.append(index)
+    isSlashKept = routes.contains { $0.route.encodedSlash == .keep }
+    for index in routes.indices {
+      var node = root(of: routes[index].route.host)
+      let path = routes[index].route.path
+      for segment in path.segments { node = child(of: node, segment) }
+      if path.isPrefix {
+        Self.add(index, to: &nodes[node].prefix)
+      } else if path.endsInSlash {
+        Self.add(index, to: &nodes[node].withSlash)
       } else {
-        nodes[node].exact.append(index)
+        Self.add(index, to: &nodes[node].exact)
       }
     }
+  }
+
+  // LIMIT: each route of a path is compared with so many others of it.
+  private static func add(_ index: Int, to routes: inout [Int]) {
+    if routes.count < 64 { routes.append(index) }
   }
 
   private mutating func root(of host: HostPattern) -> Int {
@@ -107,29 +113,30 @@ private struct RouteTree {
   }
 
   /// What a route leaves, in words, each with a route that takes some of it.
-  func leftovers(of index: Int) -> [(what: String, route: Int)] {
-    let route = routes[index]
-    var result: [(what: String, route: Int)] = []
+  func leftovers(of index: Int) -> [(what: () -> String, route: Int)] {
+    let route = routes[index].route
+    var result: [(what: () -> String, route: Int)] = []
     if !route.methods.isEmpty {
       let same = groups(of: route.path, hosts: [route.host]).first ?? []
-      for other in same where routes[other].methods.isEmpty && Set(routes[other].headers).isSubset(of: route.headers) {
-        result.append(("other methods of '\(route.path)'", other))
+      for other in same
+      where routes[other].route.methods.isEmpty && routes[other].route.headers.allSatisfy(route.headers.contains) {
+        result.append(({ "other methods of '\(route.path)'" }, other))
       }
     }
     if !route.headers.isEmpty {
       for other in takers(of: route.path, hosts: hosts(route.host))
-      where !Set(routes[other].headers).isSuperset(of: route.headers) {
-        result.append(("'\(route.path)' without its headers", other))
+      where !route.headers.allSatisfy(routes[other].route.headers.contains) {
+        result.append(({ "'\(route.path)' without its headers" }, other))
       }
     }
     if !route.path.isPrefix, !route.path.segments.isEmpty {
-      var path = route.path
-      path.hasTrailingSlash.toggle()
-      for other in takers(of: path, hosts: hosts(route.host)) { result.append(("'\(path)'", other)) }
+      let path = PathPattern(
+        segments: route.path.segments, isPrefix: false, hasTrailingSlash: !route.path.hasTrailingSlash)
+      for other in takers(of: path, hosts: hosts(route.host)) { result.append(({ "'\(path)'" }, other)) }
     }
     for path in isSlashKept ? route.path.withEncodedSlashes : [] {
-      for other in takers(of: path, hosts: hosts(route.host)) where routes[other].encodedSlash == .keep {
-        result.append(("'\(path)', which a server may decode", other))
+      for other in takers(of: path, hosts: hosts(route.host)) where routes[other].route.encodedSlash == .keep {
+        result.append(({ "'\(path)', which a server may decode" }, other))
       }
     }
     return result
@@ -141,7 +148,7 @@ private struct RouteTree {
     var result: [Int] = []
     for group in groups(of: path, hosts: hosts) {
       result += group
-      if group.contains(where: { routes[$0].headers.isEmpty }) { break }
+      if group.contains(where: { routes[$0].route.headers.isEmpty }) { break }
     }
     return result
   }

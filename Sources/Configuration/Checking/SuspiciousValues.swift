@@ -9,7 +9,9 @@ enum SuspiciousValues {
 
   /// What a text has between the quotes of a word processor, or nil.
   static func inTypographicQuotes(_ text: String) -> String? {
-    guard let first = text.first, let last = text.last, text.count > 2, "“”„‘’«".contains(first), "“”‘’»".contains(last)
+    // None of these is ASCII.
+    guard text.utf8.first.map({ $0 >= 0x80 }) == true, let first = text.first, let last = text.last, text.count > 2,
+      "“”„‘’«".contains(first), "“”‘’»".contains(last)
     else { return nil }
     return String(text.dropFirst().dropLast())
   }
@@ -31,9 +33,8 @@ enum SuspiciousValues {
   /// What a path that is a regular expression, or has `<name>` segments, begins with: the part before its first
   /// segment that is not plain. Nil for other paths.
   static func plainStart(ofExpression path: String) -> String? {
-    let signs = "[]^|"
     let isSuspicious =
-      isExpression(path) || path.hasPrefix("~") || path.contains { signs.contains($0) }
+      path.hasPrefix("~") || path.contains(anyOf: "[]^|") || isExpression(path)
       || path.contains("/<") || (path.contains("(") && path.hasSuffix("$"))
     guard isSuspicious, !path.hasPrefix("~/") else { return nil }
     let body = path.drop { $0 != "/" }.split(separator: "/")

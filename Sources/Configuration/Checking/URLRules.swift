@@ -11,7 +11,7 @@ struct WebURL {
 
   /// The URL, or what is wrong with it.
   static func parse(_ text: String) -> Result<WebURL, PathRules.Problem> {
-    let shown = text.withoutURLSecrets.quoted
+    var shown: String { text.withoutURLSecrets.quoted }
     let isSecure = text.hasPrefix("https://")
     guard isSecure || text.hasPrefix("http://") else {
       return .failure(.init("\(shown) is not a URL that begins with https://"))
@@ -20,13 +20,15 @@ struct WebURL {
       return .failure(.init("\(shown) contains a character that is not allowed in a URL: percent-encode it"))
     }
     if text.contains("#") { return .failure(.init("\(shown) has a fragment: remove '#' and what follows")) }
-    let rest = text.dropFirst(isSecure ? 8 : 7)
-    let authority = rest.prefix { $0 != "/" && $0 != "?" }
+    // ASCII by now.
+    let rest = text.utf8.dropFirst(isSecure ? 8 : 7)
+    let authority = Substring(rest.prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") })
     if authority.contains("@") {
       return .failure(.init("\(shown) contains user information before '@': remove it"))
     }
     guard let host = host(of: authority) else { return .failure(.init("\(shown) has no valid host or port")) }
-    return .success(WebURL(isSecure: isSecure, host: host, pathAndQuery: String(rest.dropFirst(authority.count))))
+    return .success(
+      WebURL(isSecure: isSecure, host: host, pathAndQuery: String(Substring(rest.dropFirst(authority.utf8.count)))))
   }
 
   private static func host(of authority: Substring) -> String? {

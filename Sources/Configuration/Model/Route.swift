@@ -108,8 +108,19 @@ package struct PathPattern: Sendable, Hashable, CustomStringConvertible {
   }
 
   package var description: String {
-    let body = segments.map { "/" + $0.text }.joined()
-    return body + (isPrefix ? "/*" : hasTrailingSlash ? "/" : "")
+    var result = ""
+    for segment in segments {
+      result += "/"
+      switch segment {
+      case .literal(let text): result += text
+      case .parameter(let name):
+        result += "{"
+        result += name
+        result += "}"
+      }
+    }
+    result += isPrefix ? "/*" : hasTrailingSlash ? "/" : ""
+    return result
   }
 }
 

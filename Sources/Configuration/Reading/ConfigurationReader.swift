@@ -43,7 +43,7 @@ package enum ConfigurationReader {
       .map(\.element)
       .filter { seen.insert($0).inserted }
     let sources = reading.sources
-    guard let configuration, !sorted.contains(where: { $0.severity == .error }) else {
+    guard let configuration, reading.errorCount == 0 else {
       return .failure(ConfigurationErrors(diagnostics: sorted, sources: sources))
     }
     return .success(

@@ -28,6 +28,8 @@ struct IPAddress: Hashable {
   var isLoopback: Bool { high == 0 && (low == 1 || low >> 24 == 0xFFFF_7F) }
 
   private static func version4(_ text: Substring) -> UInt32? {
+    // Most texts are names.
+    guard let first = text.utf8.first, (0x30...0x39).contains(first) else { return nil }
     let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard parts.count == 4 else { return nil }
     var value: UInt32 = 0

@@ -86,10 +86,15 @@ struct Inclusion {
       return
     }
     switch (entries[index].value.content, entry.value.content) {
-    case (.list(let before), .list(let own)) where Self.lists.contains(entry.key):
-      entries[index].value.content = .list(before + own)
-    case (.mapping(let before), .mapping(let own)) where Self.mappings[entry.key] != nil:
-      entries[index].value.content = .mapping(before + own)
+    case (.list(var all), .list(let own)) where Self.lists.contains(entry.key):
+      // Held once only, so that each file adds to it in place.
+      entries[index].value.content = .list([])
+      all += own
+      entries[index].value.content = .list(all)
+    case (.mapping(var all), .mapping(let own)) where Self.mappings[entry.key] != nil:
+      entries[index].value.content = .mapping([])
+      all += own
+      entries[index].value.content = .mapping(all)
     default:
       let place = reading.place(of: entries[index].keyPosition, from: entry.keyPosition)
       reading.error(entry.keyPosition, "\(entry.key.quoted) also appears on \(place): write it in one file")

@@ -4,11 +4,13 @@
 package func nearestName(to name: String, among known: [String]) -> String? {
   // LIMIT: a name of over 64 bytes is near to none of ours. This bounds the work.
   guard name.utf8.count <= 64 else { return nil }
-  let target = Array(name.lowercased().replacing("-", with: "_").utf8)
+  let target = folded(name)
   var best: (distance: Int, name: String)?
   for candidate in known {
-    let distance = editDistance(target, Array(candidate.lowercased().replacing("-", with: "_").utf8))
     let allowed = min(3, max(1, max(target.count, candidate.utf8.count) / 3))
+    // Each edit makes one byte of difference at most.
+    if abs(target.count - candidate.utf8.count) > allowed { continue }
+    let distance = editDistance(target, folded(candidate))
     if distance <= allowed, distance < best?.distance ?? Int.max { best = (distance, candidate) }
   }
   if let best { return best.name }
@@ -16,6 +18,11 @@ package func nearestName(to name: String, among known: [String]) -> String? {
   let text = name.lowercased()
   return text.utf8.count < 3
     ? nil : known.first { $0.utf8.count >= 4 && (text.hasPrefix($0.lowercased()) || $0.lowercased().hasPrefix(text)) }
+}
+
+/// The bytes in small letters, and `_` for `-`.
+private func folded(_ name: String) -> [UInt8] {
+  name.utf8.map { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn one text into the other.

@@ -14,14 +14,14 @@ extension Reading {
   func upstreamReference(_ node: SourceNode, _ what: String) -> Int? {
     guard let name = line(node, what) else { return nil }
     names.usedUpstreams.insert(name)
-    if let index = names.upstreams.firstIndex(of: name) { return index }
+    if let index = names.upstreams.index(of: name) { return index }
     if let server = ForeignURL(name)?.address ?? (name.contains(":") ? name : nil) {
       error(
         node.position,
         "there is no upstream \(name.withoutURLSecrets.quoted): write upstream: app, and "
           + "\("app: { servers: [\(server)] }".shown) in 'upstreams'")
     } else {
-      error(node.position, undefined(name, "upstream", among: names.upstreams))
+      error(node.position, undefined(name, "upstream", among: names.upstreams.names))
     }
     return nil
   }
@@ -73,14 +73,14 @@ extension Reading {
     let path: String
     if to.hasPrefix("/"), !to.hasPrefix("//") {
       path = to
-      let bare = String(to.prefix { $0 != "?" && $0 != "#" })
+      let bare = to.cut(before: "?#")
       if let problem = PathRules.problem(ofPath: bare) { return problem }
       let own = [pattern.description, pattern.description.replacing("/*", with: "/{*}")]
       if own.contains(text) || pattern.isPrefix && text + "/*" == pattern.description {
         return "the route redirects to itself: \(text.quoted)"
       }
     } else {
-      switch WebURL.parse(String(to.prefix { $0 != "#" })) {
+      switch WebURL.parse(to.cut(before: "#")) {
       case .failure: return "'to' must be a path that begins with one '/', or an http or https URL, not \(text.quoted)"
       case .success: path = to
       }
@@ -88,7 +88,7 @@ extension Reading {
     if path.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F }) {
       return "\(text.quoted) contains a character that is not allowed in a URL: percent-encode it"
     }
-    if pattern.isPrefix, !text.contains("{*}"), path.contains("?") || path.contains("#") {
+    if pattern.isPrefix, !text.contains("{*}"), path.contains(anyOf: "?#") {
       return "the match of '/*' is appended to 'to', which must not have a query or a fragment: \(text.quoted)"
     }
     return nil
@@ -111,7 +111,7 @@ extension Reading {
     guard let prefix = rewrite.stripPrefix, let pattern = route.pattern, let node = section["strip_prefix"] else {
       return
     }
-    let stripped = prefix.split(separator: "/").map { PathPattern.Segment.literal(String($0)) }
+    let stripped = prefix.pieces(between: "/").filter { !$0.isEmpty }.map { PathPattern.Segment.literal(String($0)) }
     if !pattern.segments.starts(with: stripped) {
       error(
         node.position,

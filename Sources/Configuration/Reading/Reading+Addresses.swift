@@ -188,11 +188,12 @@ func hostNameProblem(_ name: String) -> String? {
   if name.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }) {
     return "it is neither a name nor an IPv4 address"
   }
-  for label in name.split(separator: ".", omittingEmptySubsequences: false) {
+  let hyphen = UInt8(ascii: "-")
+  for label in name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
     if label.isEmpty { return "it has two dots in a row, or a dot at an end" }
-    if label.utf8.count > 63 { return "a part of a name has at most 63 characters" }
-    if label.hasPrefix("-") || label.hasSuffix("-") { return "a part of a name neither begins nor ends with '-'" }
-    if !label.utf8.allSatisfy({ $0.isAlphanumeric || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }) {
+    if label.count > 63 { return "a part of a name has at most 63 characters" }
+    if label.first == hyphen || label.last == hyphen { return "a part of a name neither begins nor ends with '-'" }
+    if !label.allSatisfy({ $0.isAlphanumeric || $0 == hyphen || $0 == UInt8(ascii: "_") }) {
       return "a name has letters, digits, '-' and '.' only"
     }
   }

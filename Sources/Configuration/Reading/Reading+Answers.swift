@@ -170,15 +170,17 @@ extension ValueType where Value == Maintenance? {
 
 extension ValueType {
   /// `true` for the defaults, `false` for nil, or a mapping, which means true.
-  static func switched<Model: Sendable>(_ settings: Settings<Model>) -> ValueType where Value == Model? {
+  static func switched<Model: Sendable>(
+    _ settings: @autoclosure @escaping @Sendable () -> Settings<Model>
+  ) -> ValueType where Value == Model? {
     ValueType(
-      .any(of: [.boolean, .mapping(settings.table)], "`true`, `false` or a mapping"),
+      .any(of: [.boolean, .mapping(settings().table)], "`true`, `false` or a mapping"),
       write: { $0 == nil ? .boolean(false) : nil },
       read: { node, reading, what in
         switch node.content {
-        case .mapping: return settings.read(node, reading).map(Optional.some)
+        case .mapping: return settings().read(node, reading).map(Optional.some)
         case .list: reading.error(node.position, "\(what) must be true, false or a mapping, not a list")
-        case .scalar: return reading.boolean(node, what).map { $0 ? settings.blank : nil }
+        case .scalar: return reading.boolean(node, what).map { $0 ? settings().blank : nil }
         }
         return nil
       })

@@ -15,7 +15,7 @@ extension Reading {
         route.isPublic = true
         return .public
       }
-      if ["none", "off", "no", "open", "anonymous", "disabled"].contains(name), !names.issuers.contains(name) {
+      if ["none", "off", "no", "open", "anonymous", "disabled"].contains(name), names.issuers.index(of: name) == nil {
         error(node.position, "\(name.quoted) is not the name of an issuer: write auth: public to let anyone pass")
         return nil
       }
@@ -31,12 +31,12 @@ extension Reading {
 
   private func issuerReference(_ name: String, at position: SourcePosition) -> Int? {
     names.usedIssuers.insert(name)
-    if let index = names.issuers.firstIndex(of: name) { return index }
+    if let index = names.issuers.index(of: name) { return index }
     if name == "public" {
       error(position, "'public' cannot be combined with issuers: write auth: public")
     } else {
-      let text = undefined(name, "issuer", among: names.issuers)
-      error(position, names.issuers.isEmpty ? text + ", or write auth: public to let anyone pass" : text)
+      let text = undefined(name, "issuer", among: names.issuers.names)
+      error(position, names.issuers.names.isEmpty ? text + ", or write auth: public to let anyone pass" : text)
     }
     return nil
   }

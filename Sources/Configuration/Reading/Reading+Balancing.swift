@@ -28,7 +28,8 @@ extension Reading {
       guard let share = Split.Share.settings.read(item, self) else { continue }
       if result.shares.contains(where: { $0.upstream == share.upstream }) {
         error(
-          item.position, "the upstream \(names.upstreams[share.upstream].quoted) appears twice: give it one weight")
+          item.position,
+          "the upstream \(names.upstreams.names[share.upstream].quoted) appears twice: give it one weight")
         continue
       }
       result.shares.append(share)

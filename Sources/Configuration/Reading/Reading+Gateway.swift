@@ -40,8 +40,8 @@ extension Reading {
     var listeners: [(name: String, index: Int)] = []
     /// Whether a listener writes Strict-Transport-Security.
     var hasStrictTransport = false
-    var issuers: [String] = []
-    var upstreams: [String] = []
+    var issuers = NameList()
+    var upstreams = NameList()
     /// By name, of those that were read without an error: what `iss` may be there and with another issuer as well.
     var sharedIssuerValues: [String: [String]] = [:]
     /// By name, of the upstreams that were read without an error.
@@ -59,10 +59,11 @@ extension Reading {
     var maintenance: Maintenance?
     var usedIssuers: Set<String> = []
     var usedUpstreams: Set<String> = []
-    var stores: [String] = []
+    var stores = NameList()
     var usedStores: Set<String> = []
-    /// nil for one that was refused.
-    var rateLimits: [(name: String, limit: RateLimit?)] = []
+    var rateLimits = NameList()
+    /// As many. Each with its index into those that are left. Nil for one that was refused.
+    var sharedRateLimits: [(limit: RateLimit, index: Int)?] = []
     var usedRateLimits: Set<String> = []
     /// Values of requests that the access log has.
     var loggedValues: [LoggedValue] = []
@@ -73,6 +74,19 @@ extension Reading {
       var text: String
       var position: SourcePosition
     }
+  }
+
+  /// Names that a section defines, in the file's order.
+  struct NameList {
+    let names: [String]
+    private let indices: [String: Int]
+
+    init(_ names: [String] = []) {
+      self.names = names
+      indices = Dictionary(names.indices.map { (names[$0], $0) }) { first, _ in first }
+    }
+
+    func index(of name: String) -> Int? { indices[name] }
   }
 
   private func warnUnused(_ node: SourceNode?, _ used: Set<String>, _ kind: String, by users: String = "no route") {

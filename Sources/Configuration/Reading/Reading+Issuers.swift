@@ -5,7 +5,7 @@ import Tokens
 extension Reading {
   fileprivate func issuers(_ node: SourceNode, _ what: String) -> [Issuer]? {
     guard let entries = entries(node, what, example: "login: { issuer: …, audiences: […] }") else { return nil }
-    names.issuers = entries.map(\.key)
+    names.issuers = NameList(entries.map(\.key))
     let result = entries.compactMap { issuer($0) }
     let holders = Dictionary(result.flatMap(\.policy.issuers).map { ($0, 1) }, uniquingKeysWith: +)
     names.sharedIssuerValues = Dictionary(

@@ -5,8 +5,14 @@ import Tokens
 extension Reading {
   fileprivate func sharedRateLimits(_ node: SourceNode, _ what: String) -> [RateLimit]? {
     guard let entries = entries(node, what, example: "logins: { requests: 5, per: 1m }") else { return nil }
-    names.rateLimits = entries.map { ($0.key, rateLimit($0)) }
-    return names.rateLimits.compactMap(\.limit)
+    names.rateLimits = NameList(entries.map(\.key))
+    var result: [RateLimit] = []
+    names.sharedRateLimits = entries.map { entry in
+      guard let limit = rateLimit(entry) else { return nil }
+      result.append(limit)
+      return (limit, result.count - 1)
+    }
+    return result
   }
 
   /// A shared limit. Nil after an error.
@@ -56,12 +62,12 @@ extension Reading {
     }
     guard let name = line(node, what) else { return nil }
     names.usedRateLimits.insert(name)
-    guard let index = names.rateLimits.firstIndex(where: { $0.name == name }) else {
-      error(node.position, undefined(name, "rate_limit", among: names.rateLimits.map(\.name)))
+    guard let index = names.rateLimits.index(of: name) else {
+      error(node.position, undefined(name, "rate_limit", among: names.rateLimits.names))
       return nil
     }
-    guard let limit = names.rateLimits[index].limit else { return nil }
-    return (.shared(names.rateLimits[..<index].count { $0.limit != nil }), limit.key)
+    guard let shared = names.sharedRateLimits[index] else { return nil }
+    return (.shared(shared.index), shared.limit.key)
   }
 
   private func rateLimit(_ node: SourceNode, _ settings: Settings<RateLimit>, name: String) -> RateLimit? {

@@ -3,7 +3,7 @@
 extension Reading {
   fileprivate func stores(_ node: SourceNode, _ what: String) -> [RedisStore]? {
     guard let entries = entries(node, what, example: "main: { servers: [10.0.0.5:6379] }") else { return nil }
-    names.stores = entries.map(\.key)
+    names.stores = NameList(entries.map(\.key))
     return entries.map { entry in
       checkName(entry, "a Redis store")
       var store = RedisStore(name: entry.key)
@@ -60,14 +60,14 @@ extension Reading {
   func storeReference(_ node: SourceNode, _ what: String) -> Int? {
     guard let name = line(node, what) else { return nil }
     names.usedStores.insert(name)
-    if let index = names.stores.firstIndex(of: name) { return index }
-    if names.stores.isEmpty {
+    if let index = names.stores.index(of: name) { return index }
+    if names.stores.names.isEmpty {
       error(
         node.position,
         "there is no store \(name.quoted): write redis: { \(name.shown): { servers: [10.0.0.5:6379] } } at the top "
           + "of the file")
     } else {
-      error(node.position, undefined(name, "store", among: names.stores, under: "redis"))
+      error(node.position, undefined(name, "store", among: names.stores.names, under: "redis"))
     }
     return nil
   }

@@ -59,7 +59,7 @@ extension Reading {
 
   /// The word before the first colon, and what follows it. Nil without a colon.
   static func cut(_ text: String) -> (word: String, name: String?) {
-    guard let colon = text.firstIndex(of: ":") else { return (text, nil) }
+    guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return (text, nil) }
     return (String(text[..<colon]), String(text[text.index(after: colon)...]))
   }
 }

@@ -1,18 +1,30 @@
 // `routes:`, one at a time. What concerns several routes is checked afterwards, in Checking.
 
-/// A route with the positions that later checks report.
-struct LocatedRoute {
-  var route: Route
-  var position: SourcePosition
-  var pathPosition: SourcePosition
-  var namePosition: SourcePosition?
-  var headersPosition: SourcePosition?
-  var requestHeadersPosition: SourcePosition?
-  var sourcesPosition: SourcePosition?
+/// A route with the positions that later checks report. It is large, and each check goes through all of them.
+final class LocatedRoute {
+  let route: Route
+  let position: SourcePosition
+  let pathPosition: SourcePosition
+  let namePosition: SourcePosition?
+  let headersPosition: SourcePosition?
+  let requestHeadersPosition: SourcePosition?
+  let sourcesPosition: SourcePosition
   /// false when its host, methods or headers were refused: then it says nothing about what it would match.
-  var isShapeKnown: Bool
+  let isShapeKnown: Bool
   /// `unprotected: allowed`: it is meant to take what stricter routes leave.
-  var isUnprotectedMeant = false
+  let isUnprotectedMeant: Bool
+
+  init(_ route: Route, _ section: Section) {
+    self.route = route
+    position = section.position
+    pathPosition = section.ownPosition("path")
+    namePosition = section["name"]?.position
+    headersPosition = section["headers"]?.position
+    requestHeadersPosition = section["request_headers"]?.position
+    sourcesPosition = section.ownPosition("auth")
+    isShapeKnown = section.refused.isDisjoint(with: ["host", "methods", "headers", "listeners"])
+    isUnprotectedMeant = section.has("unprotected")
+  }
 }
 
 /// What the keys of a route say for those that are read after them.
@@ -61,6 +73,9 @@ extension Reading {
     nameHeir(node.position, since: count) { inherited.contains($0) && !own.contains($0) }
   }
 
+  /// Without one of these nothing is known of a route.
+  private static let decisiveKeys = ["path", "auth"] + Route.actionKeys
+
   private func route(_ node: SourceNode) -> LocatedRoute? {
     let settings = Route.settings
     guard var section = Section(node, settings.table, self) else { return nil }
@@ -71,17 +86,10 @@ extension Reading {
     if !section.has("compress") { route.compress = names.compress }
     if !section.has("maintenance") { route.maintenance = names.maintenance }
     check(route, section: section)
-    let decisive = ["path", "auth"] + Route.actionKeys
-    guard section.refused.isDisjoint(with: decisive), Route.actionKeys.count(where: section.has) == 1 else {
+    guard section.refused.isDisjoint(with: Self.decisiveKeys), Route.actionKeys.count(where: section.has) == 1 else {
       return nil
     }
-    return LocatedRoute(
-      route: route, position: section.position, pathPosition: section.ownPosition("path"),
-      namePosition: section["name"]?.position, headersPosition: section["headers"]?.position,
-      requestHeadersPosition: section["request_headers"]?.position,
-      sourcesPosition: section.ownPosition("auth"),
-      isShapeKnown: section.refused.isDisjoint(with: ["host", "methods", "headers", "listeners"]),
-      isUnprotectedMeant: section.has("unprotected"))
+    return LocatedRoute(route, section)
   }
 
   /// What the keys of a route require of each other.
@@ -141,7 +149,7 @@ extension Reading {
       error(node.position, "\(what) is one name: write a route for each, or \"*.example.com\" for all below it")
       return nil
     }
-    guard let text = line(node, what)?.lowercased() else { return nil }
+    guard let text = line(node, what)?.inLowerCase else { return nil }
     if text == "*" {
       error(node.position, "a route without 'host' matches every host: remove the key")
       return nil
@@ -152,7 +160,7 @@ extension Reading {
       let literal = String(name.dropFirst().dropLast())
       if IPAddress(literal)?.isIPv4 == false { return .exact(literal) }
     }
-    if name.contains(where: { "~^\\$()|+".contains($0) }) {
+    if name.contains(anyOf: "~^\\$()|+") {
       error(
         node.position,
         "a host is not a regular expression, as \(text.quoted) is: write a name, or \"*.example.com\" for all below it")
@@ -163,7 +171,7 @@ extension Reading {
       error(node.position, "'host' must be a name without scheme and path: write \(advice.quoted)")
       return nil
     }
-    if let colon = name.lastIndex(of: ":") {
+    if let colon = name.utf8.lastIndex(of: UInt8(ascii: ":")) {
       error(
         node.position,
         "'host' must not have a port, because it matches all of them: "

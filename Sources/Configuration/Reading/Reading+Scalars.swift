@@ -11,7 +11,7 @@ extension Reading {
     if let inner = SuspiciousValues.inTypographicQuotes(scalar.text) {
       warn(node.position, "typographic quotes are part of the text: write \("\"\(inner)\"".shown)")
     }
-    if scalar.isPlain, ["true", "True", "TRUE", "false", "False", "FALSE"].contains(scalar.text) || node.isNull {
+    if scalar.isPlain, Self.switchValue(scalar.text) != nil || node.isNull {
       let advice = scalar.text.isEmpty ? "" : ": put it in quotes"
       error(node.position, "\(what) must be text, not \(node.kind)\(advice)")
       return nil
@@ -26,7 +26,7 @@ extension Reading {
       error(node.position, "\(what) is empty")
       return nil
     }
-    if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
+    if !text.utf8.span.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) {
       error(node.position, "\(what) contains a control character: \(text.quoted)")
       return nil
     }
@@ -34,12 +34,20 @@ extension Reading {
   }
 
   func boolean(_ node: SourceNode, _ what: String) -> Bool? {
-    if case .scalar(let scalar) = node.content, scalar.isPlain {
-      if ["true", "True", "TRUE"].contains(scalar.text) { return true }
-      if ["false", "False", "FALSE"].contains(scalar.text) { return false }
+    if case .scalar(let scalar) = node.content, scalar.isPlain, let value = Self.switchValue(scalar.text) {
+      return value
     }
     error(node.position, "\(what) must be true or false (without quotes), not \(node.kind)")
     return nil
+  }
+
+  /// YAML 1.2 §10.3.2.
+  private static func switchValue(_ text: String) -> Bool? {
+    switch text {
+    case "true", "True", "TRUE": true
+    case "false", "False", "FALSE": false
+    default: nil
+    }
   }
 
   func integer(_ node: SourceNode, _ what: String, in range: ClosedRange<Int>) -> Int? {

@@ -7,6 +7,7 @@ extension Reading {
   func template(
     _ text: String, pattern: PathPattern, takesHost: Bool = false, at position: SourcePosition
   ) -> [TemplatePart]? {
+    if !text.contains("{") { return text.isEmpty ? [] : [.text(text)] }
     var parts: [TemplatePart] = []
     var literal = ""
     var rest = Substring(text)

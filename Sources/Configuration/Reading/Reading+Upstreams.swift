@@ -3,7 +3,7 @@
 extension Reading {
   fileprivate func upstreams(_ node: SourceNode, _ what: String) -> [Upstream]? {
     guard let entries = entries(node, what, example: "orders: { servers: [host:port] }") else { return nil }
-    names.upstreams = entries.map(\.key)
+    names.upstreams = NameList(entries.map(\.key))
     let result = entries.compactMap { upstream($0) }
     names.protocols = Dictionary(result.map { ($0.name, $0.protocol) }) { first, _ in first }
     return result

@@ -8,8 +8,8 @@ extension Reading {
       error(position, "'websocket' requires an upstream, and this route has none: remove it")
       return
     }
-    for index in route.action.upstreams where index < names.upstreams.count {
-      let name = names.upstreams[index]
+    for index in route.action.upstreams where index < names.upstreams.names.count {
+      let name = names.upstreams.names[index]
       guard names.protocols[name] == .http2 else { continue }
       error(
         position,

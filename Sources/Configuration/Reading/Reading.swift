@@ -14,6 +14,9 @@ final class Reading {
   private(set) var certificates: [CertificateReference] = []
   private(set) var diagnostics: [Diagnostic] = []
   private(set) var errorCount = 0
+  // LIMIT: errors, and warnings, that are shown.
+  static let shownMax = 1000
+  private var shown = (errors: 0, warnings: 0)
   private(set) var sources = ConfigurationSources()
   /// Of all files, aliases and inherited keys as often as they count.
   var nodeCount = 0
@@ -49,15 +52,15 @@ final class Reading {
     self.checkCertificates = checkCertificates
   }
 
-  func error(_ position: SourcePosition, _ message: String) {
+  func error(_ position: SourcePosition, _ message: @autoclosure () -> String) {
     if unreadable.contains(position) { return }
     errorCount += 1
-    add(.error, position, message)
+    add(.error, position, message())
   }
 
   /// One error for a value that is not available at all. What else is said about it would be noise.
-  func errorInValue(_ position: SourcePosition, _ message: String) {
-    error(position, message)
+  func errorInValue(_ position: SourcePosition, _ message: @autoclosure () -> String) {
+    error(position, message())
     unreadable.insert(position)
   }
 
@@ -68,13 +71,27 @@ final class Reading {
     lacksValues = true
   }
 
-  func warn(_ position: SourcePosition, _ message: String) {
-    add(.warning, position, message)
+  func warn(_ position: SourcePosition, _ message: @autoclosure () -> String) {
+    add(.warning, position, message())
   }
 
-  private func add(_ severity: Diagnostic.Severity, _ position: SourcePosition, _ message: String) {
-    let name = files[position.file].name
-    diagnostics.append(Diagnostic(severity, file: name, position: position, message: fit(message, at: position)))
+  private func note(_ count: Int, _ severity: Diagnostic.Severity) {
+    switch severity {
+    case .error: shown.errors += count
+    case .warning: shown.warnings += count
+    }
+  }
+
+  /// A message is made only where it is shown.
+  private func add(_ severity: Diagnostic.Severity, _ position: SourcePosition, _ message: @autoclosure () -> String) {
+    let count = severity == .error ? shown.errors : shown.warnings
+    if count > Self.shownMax { return }
+    note(1, severity)
+    let text =
+      count < Self.shownMax
+      ? fit(message(), at: position)
+      : "more than \(count) \(severity == .error ? "errors" : "warnings"): those that were found later are not shown"
+    diagnostics.append(Diagnostic(severity, file: files[position.file].name, position: position, message: text))
   }
 
   /// T59, T89: the contents of a variable or a secret's file may be secret, so its name is shown instead. The result is
@@ -146,7 +163,10 @@ extension Reading {
     for var finding in found {
       if isInherited(finding.position) {
         let isNew = inheritedFindings.insert(Finding(position: finding.position, message: finding.message)).inserted
-        if !isNew { continue }
+        if !isNew {
+          note(-1, finding.severity)
+          continue
+        }
         finding.message += " (the route on \(place(of: heir, from: finding.position)) inherits this)"
       }
       diagnostics.append(finding)
@@ -159,7 +179,7 @@ extension Reading {
 extension Reading {
   /// The text with `${NAME}` and `${NAME:-default}` filled in and `$${` as `${`. Nil after an error was reported.
   func substituteVariables(in text: String, at position: SourcePosition) -> (text: String, isSubstituted: Bool)? {
-    guard text.utf8.contains(UInt8(ascii: "$")) else { return (text, false) }
+    guard text.contains("$") else { return (text, false) }
     var result = ""
     var values: [(value: String, name: String)] = []
     var isSubstituted = false

@@ -27,7 +27,7 @@ struct Redaction {
   /// Control characters, of which ``Swift/String/visible`` lets none through.
   static let marks: ClosedRange<Unicode.Scalar> = "\u{2}"..."\u{3}"
 
-  private struct Secret {
+  private struct Secret: Hashable {
     /// As it would look in a message, small letters.
     var text: String
     /// What is shown instead: `${NAME}`.
@@ -35,6 +35,7 @@ struct Redaction {
   }
 
   private var secrets: [Secret] = []
+  private var indices: [Secret: Int] = [:]
   /// The scalars that hold one, as they are written in the file.
   private var scalars: [SourcePosition: (written: String, secrets: [Int])] = [:]
 
@@ -45,13 +46,12 @@ struct Redaction {
   /// The scalar at this position holds these values, each by the name that may be shown.
   mutating func note(_ values: [(value: String, name: String)], in written: String, at position: SourcePosition) {
     for (value, name) in values where !value.isEmpty {
-      let text = value.visible.lowercased()
-      let index =
-        secrets.firstIndex { $0.text == text && $0.name == name }
-        ?? {
-          secrets.append(Secret(text: text, name: name))
-          return secrets.count - 1
-        }()
+      let secret = Secret(text: value.visible.lowercased(), name: name)
+      let index = indices[secret] ?? secrets.count
+      if index == secrets.count {
+        secrets.append(secret)
+        indices[secret] = index
+      }
       scalars[position, default: (written.visible, [])].secrets.append(index)
     }
   }

@@ -9,8 +9,17 @@ struct Section {
   var refused: Set<String> = []
   /// Keys whose values come from a group or from `defaults`.
   private(set) var inherited: Set<String> = []
-  private var values: [String: SourceNode] = [:]
-  private var keyPositions: [String: SourcePosition] = [:]
+  /// Few, so that they are looked through for a name.
+  private var known: [KnownEntry] = []
+  /// For each key of the table, where it is in `known`. -1 where it is not.
+  private var places: [Int]
+
+  /// An entry whose key the table knows.
+  private struct KnownEntry {
+    var entry: SourceNode.Entry
+    /// false when the key is refused, or has no value.
+    var counts = true
+  }
 
   /// nil after an error was reported: the node is not a mapping.
   init?(_ node: SourceNode, _ table: SettingTable, _ reading: Reading, example: String? = nil) {
@@ -22,20 +31,23 @@ struct Section {
     position = node.position
     self.table = table
     self.reading = reading
+    places = [Int](repeating: -1, count: table.keys.count)
+    known.reserveCapacity(entries.count)
     for entry in entries where !table.ignores(entry.key) {
-      keyPositions[entry.key] = entry.keyPosition
-      if entry.isInherited { inherited.insert(entry.key) }
-      guard let setting = table.key(entry.key) else {
+      guard let index = table.index(of: entry.key) else {
         reading.error(entry.keyPosition, Self.unknown(entry.key, in: table))
         continue
       }
-      if !setting.isSupported {
+      places[index] = known.count
+      known.append(KnownEntry(entry: entry))
+      if entry.isInherited { inherited.insert(entry.key) }
+      if !table.keys[index].isSupported {
         reading.error(entry.keyPosition, SettingKey.laterMessage(entry.key))
+        known[places[index]].counts = false
       } else if entry.value.isNull {
-        let advice = setting.isRequired ? "write one" : "write one, or remove the key"
+        let advice = table.keys[index].isRequired ? "write one" : "write one, or remove the key"
         reading.error(entry.keyPosition, "\(entry.key.quoted) has no value: \(advice)")
-      } else {
-        values[entry.key] = entry.value
+        known[places[index]].counts = false
       }
     }
   }
@@ -57,28 +69,35 @@ struct Section {
   }
 
   /// The value of a key that the table knows. Nil when the file does not have it, or has it wrong (which was reported).
-  subscript(_ key: String) -> SourceNode? { values[key] }
+  subscript(_ key: String) -> SourceNode? {
+    known.first { $0.entry.key == key && $0.counts }?.entry.value
+  }
+
+  /// The same for a key by its index in the table.
+  subscript(_ index: Int) -> SourceNode? {
+    has(index) && known[places[index]].counts ? known[places[index]].entry.value : nil
+  }
 
   /// Whether the file has the key, even with a value that was refused.
-  func has(_ key: String) -> Bool { keyPositions[key] != nil }
+  func has(_ key: String) -> Bool { known.contains { $0.entry.key == key } }
 
-  func keyPosition(_ key: String) -> SourcePosition { keyPositions[key] ?? position }
+  func has(_ index: Int) -> Bool { places[index] >= 0 }
+
+  func keyPosition(_ key: String) -> SourcePosition {
+    known.first { $0.entry.key == key }?.entry.keyPosition ?? position
+  }
 
   /// Where a value is, or its section when that inherits it.
   func ownPosition(_ key: String) -> SourcePosition {
-    inherited.contains(key) ? position : values[key]?.position ?? position
+    inherited.contains(key) ? position : self[key]?.position ?? position
   }
 
   /// Whether the file has every key that must be there, without an error.
-  var isWhole: Bool { !table.keys.contains { $0.isRequired && refused.contains($0.name) } }
+  var isWhole: Bool { refused.isEmpty || !table.keys.contains { $0.isRequired && refused.contains($0.name) } }
 
-  /// The value of a key that must be there, or nil after it was reported as missing at the section's position.
-  func required(_ key: String) -> SourceNode? {
-    if let value = values[key] { return value }
-    if !has(key) {
-      let advice = (table.key(key)?.advice).map { ": " + $0 } ?? ""
-      reading.error(position, "\(table.title) has no '\(key)'\(advice)")
-    }
-    return nil
+  /// Reports a key that must be there and is not, at the section's position.
+  func reportMissing(_ index: Int) {
+    let key = table.keys[index]
+    reading.error(position, "\(table.title) has no '\(key.name)'\(key.advice.map { ": " + $0 } ?? "")")
   }
 }

@@ -52,7 +52,10 @@ struct SourceNode {
   /// `key:` with nothing behind it, `~` or `null` (YAML 1.2 §10.3.2).
   var isNull: Bool {
     guard case .scalar(let scalar) = content, scalar.isPlain else { return false }
-    return ["", "~", "null", "Null", "NULL"].contains(scalar.text)
+    return switch scalar.text {
+    case "", "~", "null", "Null", "NULL": true
+    default: false
+    }
   }
 
   /// An entry of a mapping. Nil when there is none, or when the node is not a mapping.

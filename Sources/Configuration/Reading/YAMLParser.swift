@@ -1,19 +1,31 @@
-// libyaml: text in, its one document as a tree out. Owns the parser and the copy of the text that it reads.
+// libyaml: text in, what its one document has out, in order. Owns the parser and the copy of the text that it reads.
 
 import CYAML
 
-/// A node as it is written. Positions are those of its first character, behind tag and anchor where it has them.
-struct YAMLNode {
-  enum Content {
+/// A node as it is written, or the end of a list or a mapping. What these hold is between the two. A mapping has its
+/// keys and values by turns.
+struct YAMLEvent {
+  enum Kind {
     case scalar(text: String, isPlain: Bool)
-    case list([YAMLNode])
-    case mapping([(key: YAMLNode, value: YAMLNode)])
+    case listStart, mappingStart
+    case end
   }
 
+  var kind: Kind
+  /// Of its first character, behind tag and anchor where it has them.
   var position: SourcePosition
-  var content: Content
+}
+
+/// What is in front of a node.
+struct YAMLProperties {
   var anchor: String?
   var tag: String?
+}
+
+struct YAMLDocument {
+  var events: [YAMLEvent] = []
+  /// Of the nodes that have any, by their indices.
+  var properties: [Int: YAMLProperties] = [:]
 }
 
 /// Why a text has no tree.
@@ -68,71 +80,53 @@ final class YAMLParser {
     unsafe bytes.deallocate()
   }
 
-  /// The root of the text's document. Nil when there is none.
-  static func root(
+  /// The text's document. Nil when there is none.
+  static func document(
     of text: String, file: Int, nodeCountMax: Int, depthMax: Int
-  ) throws(YAMLProblem) -> YAMLNode? {
+  ) throws(YAMLProblem) -> YAMLDocument? {
     let parser = YAMLParser(text, file: file, nodeCountMax: nodeCountMax, depthMax: depthMax)
-    return try parser.root()
+    return try parser.document()
   }
 
-  private func root() throws(YAMLProblem) -> YAMLNode? {
-    guard case .streamStart = try next().kind else { throw .unreadable }
-    guard case .documentStart = try next().kind else { return nil }
-    let root = try node(try next(), depth: 0)
-    guard case .documentEnd = try next().kind else { throw .unreadable }
-    let last = try next()
-    if case .streamEnd = last.kind { return root }
-    throw .syntax("but found another document", at: last.position, context: "", since: nil)
+  private func document() throws(YAMLProblem) -> YAMLDocument? {
+    guard case .streamStart = try next() else { throw .unreadable }
+    guard case .documentStart = try next() else { return nil }
+    var result = YAMLDocument()
+    var depth = 0
+    repeat {
+      guard case .node(let event, let properties) = try next() else { throw .unreadable }
+      switch event.kind {
+      case .end: depth -= 1
+      case .scalar: try count(event, depth: depth)
+      case .listStart, .mappingStart:
+        try count(event, depth: depth)
+        depth += 1
+      }
+      if let properties { result.properties[result.events.count] = properties }
+      result.events.append(event)
+    } while depth > 0
+    guard case .documentEnd = try next() else { throw .unreadable }
+    switch try next() {
+    case .streamEnd: return result
+    case .documentStart(let position):
+      throw .syntax("but found another document", at: position, context: "", since: nil)
+    case .streamStart, .documentEnd, .node: throw .unreadable
+    }
   }
 
-  private func node(_ event: Event, depth: Int) throws(YAMLProblem) -> YAMLNode {
-    // LIMIT: the tree's size, and the depth of this function's own calls.
+  // LIMIT: how much one document holds, and the depth of calls of who reads it.
+  private func count(_ event: YAMLEvent, depth: Int) throws(YAMLProblem) {
     if depth > depthMax { throw .tooDeep(at: event.position) }
     nodeCountLeft -= 1
     if nodeCountLeft < 0 { throw .tooMany(at: event.position) }
-    let content: YAMLNode.Content
-    switch event.kind {
-    case .scalar(let text, let isPlain): content = .scalar(text: text, isPlain: isPlain)
-    case .listStart:
-      var items: [YAMLNode] = []
-      while let item = try child(depth: depth) { items.append(item) }
-      content = .list(items)
-    case .mappingStart:
-      var pairs: [(key: YAMLNode, value: YAMLNode)] = []
-      while let key = try child(depth: depth) {
-        guard let value = try child(depth: depth) else { throw .unreadable }
-        pairs.append((key, value))
-      }
-      content = .mapping(pairs)
-    case .streamStart, .streamEnd, .documentStart, .documentEnd, .end, .other: throw .unreadable
-    }
-    return YAMLNode(position: event.position, content: content, anchor: event.anchor, tag: event.tag)
-  }
-
-  /// Nil at the end of the list or mapping.
-  private func child(depth: Int) throws(YAMLProblem) -> YAMLNode? {
-    let event = try next()
-    if case .end = event.kind { return nil }
-    return try node(event, depth: depth + 1)
   }
 
   // MARK: libyaml
 
-  private struct Event {
-    enum Kind {
-      case streamStart, streamEnd, documentStart, documentEnd
-      case scalar(text: String, isPlain: Bool)
-      case listStart, mappingStart
-      /// Of a list or a mapping.
-      case end
-      case other
-    }
-
-    var kind: Kind
-    var position: SourcePosition
-    var anchor: String?
-    var tag: String?
+  private enum Event {
+    case streamStart, streamEnd, documentEnd
+    case documentStart(SourcePosition)
+    case node(YAMLEvent, YAMLProperties?)
   }
 
   private func next() throws(YAMLProblem) -> Event {
@@ -140,29 +134,40 @@ final class YAMLParser {
     var event = unsafe yaml_event_t()
     guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw problem() }
     defer { unsafe yaml_event_delete(&event) }
-    var result = Event(kind: .other, position: unsafe position(event.start_mark))
+    let position = unsafe position(event.start_mark)
     // SAFETY: the member that the type names is the one that is set.
     switch unsafe event.type {
-    case YAML_STREAM_START_EVENT: result.kind = .streamStart
-    case YAML_STREAM_END_EVENT: result.kind = .streamEnd
-    case YAML_DOCUMENT_START_EVENT: result.kind = .documentStart
-    case YAML_DOCUMENT_END_EVENT: result.kind = .documentEnd
+    case YAML_STREAM_START_EVENT: return .streamStart
+    case YAML_STREAM_END_EVENT: return .streamEnd
+    case YAML_DOCUMENT_START_EVENT: return .documentStart(position)
+    case YAML_DOCUMENT_END_EVENT: return .documentEnd
     case YAML_SCALAR_EVENT:
       let scalar = unsafe event.data.scalar
       let text = unsafe String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
-      result.kind = .scalar(text: text, isPlain: unsafe scalar.style == YAML_PLAIN_SCALAR_STYLE)
-      result.anchor = unsafe Self.text(scalar.anchor)
-      result.tag = unsafe Self.text(scalar.tag)
+      let isPlain = unsafe scalar.style == YAML_PLAIN_SCALAR_STYLE
+      return unsafe .node(
+        YAMLEvent(kind: .scalar(text: text, isPlain: isPlain), position: position),
+        Self.properties(scalar.anchor, scalar.tag))
     case YAML_SEQUENCE_START_EVENT:
-      result.kind = .listStart
-      result.anchor = unsafe Self.text(event.data.sequence_start.anchor)
+      return unsafe .node(
+        YAMLEvent(kind: .listStart, position: position), Self.properties(event.data.sequence_start.anchor, nil))
     case YAML_MAPPING_START_EVENT:
-      result.kind = .mappingStart
-      result.anchor = unsafe Self.text(event.data.mapping_start.anchor)
-    case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT: result.kind = .end
-    default: break
+      return unsafe .node(
+        YAMLEvent(kind: .mappingStart, position: position), Self.properties(event.data.mapping_start.anchor, nil))
+    case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT:
+      return .node(YAMLEvent(kind: .end, position: position), nil)
+    // An alias would be one. None is in what is read here.
+    default: throw .unreadable
     }
-    return result
+  }
+
+  private static func properties(
+    _ anchor: UnsafePointer<yaml_char_t>?, _ tag: UnsafePointer<yaml_char_t>?
+  ) -> YAMLProperties? {
+    // SAFETY: libyaml's strings end with a zero, and are copied here.
+    if unsafe anchor == nil && tag == nil { return nil }
+    // SAFETY: as above.
+    return unsafe YAMLProperties(anchor: text(anchor), tag: text(tag))
   }
 
   private func problem() -> YAMLProblem {

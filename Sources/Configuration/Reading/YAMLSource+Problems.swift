@@ -91,6 +91,18 @@ extension YAMLSource {
     return nil
   }
 
+  /// The line with one `%TAG` too many, or nil.
+  static func positionOfExcessTag(in text: String, file: Int) -> SourcePosition? {
+    guard text.contains("%TAG") else { return nil }
+    var count = 0
+    for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
+    where line.hasPrefix("%TAG") {
+      count += 1
+      if count > tagCountMax { return SourcePosition(file: file, line: index + 1, column: 1) }
+    }
+    return nil
+  }
+
   /// The nearest position that lies in the text: libyaml may point behind the last line.
   static func clamp(_ position: SourcePosition, in text: String) -> SourcePosition {
     var lengths = [0]

@@ -22,8 +22,9 @@ struct Setting<Model: Sendable>: Sendable {
     key = SettingKey(name, type.form, sentence, advice: advice, otherwise: otherwise)
     key.example = example.flatMap(type.write)
     defaultValue = { type.write($0[keyPath: property]) }
+    let what = "'\(name)'"
     read = { node, reading, model in
-      guard let value = type.read(node, reading, "'\(name)'") else { return false }
+      guard let value = type.read(node, reading, what) else { return false }
       model[keyPath: property] = value
       return true
     }
@@ -37,8 +38,9 @@ struct Setting<Model: Sendable>: Sendable {
     key = SettingKey(name, type.form, sentence, otherwise: otherwise)
     key.example = example.flatMap(type.write)
     defaultValue = { $0[keyPath: property].flatMap(type.write) }
+    let what = "'\(name)'"
     read = { node, reading, model in
-      guard let value = type.read(node, reading, "'\(name)'") else { return false }
+      guard let value = type.read(node, reading, what) else { return false }
       model[keyPath: property] = value
       return true
     }
@@ -49,8 +51,9 @@ struct Setting<Model: Sendable>: Sendable {
     _ name: String, _ type: ValueType<Value>, _ sentence: String, required advice: String? = nil,
     otherwise: String? = nil, store: @escaping @Sendable (inout Model, Value) -> Void
   ) {
+    let what = "'\(name)'"
     self.init(name, type.form, sentence, required: advice, otherwise: otherwise) { node, reading, model in
-      guard let value = type.read(node, reading, "'\(name)'") else { return false }
+      guard let value = type.read(node, reading, what) else { return false }
       store(&model, value)
       return true
     }

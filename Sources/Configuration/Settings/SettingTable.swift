@@ -51,12 +51,18 @@ struct Settings<Model: Sendable>: Sendable {
   @discardableResult
   func take(_ section: Section, into model: inout Model) -> Section {
     var section = section
-    for record in records {
-      let name = record.key.name
+    // By index: a record is large, and a copy of it costs more than most values.
+    for index in records.indices {
       let errorsBefore = section.reading.errorCount
-      let node = record.key.isRequired ? section.required(name) : section[name]
-      let isRead = node.map { record.read($0, section.reading, &model) } ?? !section.has(name)
-      if !isRead || section.reading.errorCount > errorsBefore { section.refused.insert(name) }
+      var isRead = true
+      if let node = section[index] {
+        isRead = records[index].read(node, section.reading, &model)
+      } else if section.has(index) {
+        isRead = false
+      } else if records[index].key.isRequired {
+        section.reportMissing(index)
+      }
+      if !isRead || section.reading.errorCount > errorsBefore { section.refused.insert(table.keys[index].name) }
     }
     finish(&model, section)
     return section
@@ -71,11 +77,25 @@ package struct SettingTable: Sendable {
   package var title: String
   /// How to write one, for messages.
   var example: String?
-  package var keys: [SettingKey]
+  package let keys: [SettingKey]
   /// What the schema says of several keys.
   var rules: [(name: String, value: JSONValue)]
+  private let indices: [String: Int]
 
-  func key(_ name: String) -> SettingKey? { keys.first { $0.name == name } }
+  init(
+    path: String, title: String, example: String?, keys: [SettingKey], rules: [(name: String, value: JSONValue)]
+  ) {
+    self.path = path
+    self.title = title
+    self.example = example
+    self.keys = keys
+    self.rules = rules
+    indices = Dictionary(keys.indices.map { (keys[$0].name, $0) }) { first, _ in first }
+  }
+
+  func index(of name: String) -> Int? { indices[name] }
+
+  func key(_ name: String) -> SettingKey? { indices[name].map { keys[$0] } }
 
   /// `x-…` at the top of the file is a place for anchors.
   func ignores(_ key: String) -> Bool { path.isEmpty && key.hasPrefix("x-") }

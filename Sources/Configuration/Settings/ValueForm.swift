@@ -3,16 +3,28 @@
 package struct ValueForm: Sendable {
   /// For the reference, in Markdown: `duration, 10ms…24h`.
   package var words: String
-  /// The members of its schema.
-  package var schema: [(name: String, value: JSONValue)]
   /// Bounds that the schema does not hold, as a sentence for its description.
   package var bounds: String?
+  private let members: @Sendable () -> [(name: String, value: JSONValue)]
 
-  init(_ words: String, _ schema: KeyValuePairs<String, JSONValue>, bounds: String? = nil) {
-    self.words = words
-    self.schema = schema.map { (name: $0.key, value: $0.value) }
-    self.bounds = bounds
+  init(
+    _ words: String, _ schema: @autoclosure @escaping @Sendable () -> KeyValuePairs<String, JSONValue>,
+    bounds: String? = nil
+  ) {
+    self.init(words, bounds: bounds) { schema().map { (name: $0.key, value: $0.value) } }
   }
+
+  private init(
+    _ words: String, bounds: String? = nil, members: @escaping @Sendable () -> [(name: String, value: JSONValue)]
+  ) {
+    self.words = words
+    self.bounds = bounds
+    self.members = members
+  }
+
+  /// The members of its schema. Made when somebody asks for them, because a gateway that starts does not. Nor does it
+  /// then make the keys of sections that its file does not have.
+  package var schema: [(name: String, value: JSONValue)] { members() }
 
   var json: JSONValue { .object(schema) }
 
@@ -22,17 +34,15 @@ package struct ValueForm: Sendable {
 
   /// One of several forms.
   static func any(of forms: [ValueForm], _ words: String? = nil) -> ValueForm {
-    var flat: [JSONValue] = []
-    for form in forms {
-      // A form that is a choice itself adds its own choices.
-      if form.schema.count == 1, form.schema[0].name == "anyOf", case .list(let inner) = form.schema[0].value {
-        flat += inner
-      } else {
-        flat.append(form.json)
-      }
-    }
     let own = words ?? alternatives(forms.map(\.words))
-    return ValueForm(own, ["anyOf": .list(flat)], bounds: forms.compactMap(\.bounds).first)
+    return ValueForm(own, ["anyOf": .list(forms.flatMap(\.choices))], bounds: forms.compactMap(\.bounds).first)
+  }
+
+  /// Those of a form that is a choice itself. Others are the only one.
+  private var choices: [JSONValue] {
+    let schema = schema
+    if schema.count == 1, schema[0].name == "anyOf", case .list(let inner) = schema[0].value { return inner }
+    return [.object(schema)]
   }
 }
 
@@ -73,11 +83,15 @@ extension ValueForm {
   static func list(
     of item: ValueForm, _ words: String, isEmptyAllowed: Bool = false, isUnique: Bool = true, atMost: Int? = nil
   ) -> ValueForm {
-    var form = ValueForm(words, ["type": "array", "items": item.json])
-    if !isEmptyAllowed { form.schema.append((name: "minItems", value: 1)) }
-    if let atMost { form.schema.append((name: "maxItems", value: .number("\(atMost)"))) }
-    if isUnique { form.schema.append((name: "uniqueItems", value: true)) }
-    return form
+    ValueForm(words) {
+      var members: [(name: String, value: JSONValue)] = [
+        (name: "type", value: "array"), (name: "items", value: item.json),
+      ]
+      if !isEmptyAllowed { members.append((name: "minItems", value: 1)) }
+      if let atMost { members.append((name: "maxItems", value: .number("\(atMost)"))) }
+      if isUnique { members.append((name: "uniqueItems", value: true)) }
+      return members
+    }
   }
 
   /// Free names, each with a text.
@@ -85,24 +99,21 @@ extension ValueForm {
     ValueForm(words, ["type": "object", "additionalProperties": ["$ref": "#/$defs/text"]])
   }
 
-  static func mapping(_ table: SettingTable, _ words: String = "mapping") -> ValueForm {
-    ValueForm(words, ["type": "object"], table)
+  static func mapping(
+    _ table: @autoclosure @escaping @Sendable () -> SettingTable, _ words: String = "mapping"
+  ) -> ValueForm {
+    ValueForm(words) { [(name: "type", value: "object")] + table().schema }
   }
 
   /// A mapping of which parts may be in other places.
   var withoutRequirements: ValueForm {
-    var form = self
-    if case .object(let members) = json.withoutRequirements { form.schema = members }
-    return form
+    ValueForm(words, bounds: bounds) { [members] in
+      if case .object(let members) = JSONValue.object(members()).withoutRequirements { members } else { [] }
+    }
   }
 
   /// Free names, each with a mapping.
   static func mappings(_ words: String, names: JSONValue, _ value: ValueForm) -> ValueForm {
     ValueForm(words, ["type": "object", "propertyNames": names, "additionalProperties": value.json])
-  }
-
-  private init(_ words: String, _ schema: KeyValuePairs<String, JSONValue>, _ table: SettingTable) {
-    self.init(words, schema)
-    self.schema += table.schema
   }
 }

@@ -172,7 +172,7 @@ extension ValueType where Value == [String] {
 }
 
 extension ValueType where Value: Sendable {
-  static func mapping(_ settings: Settings<Value>) -> ValueType {
-    ValueType(.mapping(settings.table)) { node, reading, _ in settings.read(node, reading) }
+  static func mapping(_ settings: @autoclosure @escaping @Sendable () -> Settings<Value>) -> ValueType {
+    ValueType(.mapping(settings().table)) { node, reading, _ in settings().read(node, reading) }
   }
 }

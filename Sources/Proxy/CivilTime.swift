@@ -1,10 +1,10 @@
 // Dates of the proleptic Gregorian calendar, by arithmetic alone: no locale, no time zone, nothing to be cached, about
 // ten nanoseconds.
 
-import Bytes
+package import Bytes
 
 /// A moment in UTC, cut into its parts.
-struct CivilTime: Equatable {
+package struct CivilTime: Equatable {
   var year: Int64
   /// 1...12
   var month: Int64
@@ -19,7 +19,7 @@ struct CivilTime: Equatable {
   private static let earliest: Int64 = -62_167_219_200_000
   private static let latest: Int64 = 253_402_300_799_999
 
-  init(unixMilliseconds: Int64) {
+  package init(unixMilliseconds: Int64) {
     let moment = max(Self.earliest, min(Self.latest, unixMilliseconds))
     // Counted from year 0, all quantities below are positive and division rounds the same way everywhere.
     let milliseconds = moment - Self.earliest
@@ -43,7 +43,7 @@ struct CivilTime: Equatable {
 
 extension ByteQueue {
   /// `2026-11-23T16:41:22.001Z` (RFC 3339).
-  mutating func appendTimestamp(_ time: CivilTime) {
+  package mutating func appendTimestamp(_ time: CivilTime) {
     // Put together first and appended at once: two dozen single appends were a tenth of a line's cost.
     var text = InlineArray<24, UInt8>(repeating: UInt8(ascii: "-"))
     Self.write(time.year / 100, to: &text, at: 0)

@@ -13,7 +13,7 @@ struct CompiledHeaderRules: Sendable {
 
   /// - Parameter names: of fields that do not go on either.
   init(_ rules: HeaderRules, dropping names: [String]) {
-    drops = FieldNameSet(rules.remove + rules.set.map(\.name) + names)
+    drops = .of(rules.remove + rules.set.map(\.name) + names)
     let appended = rules.set + rules.add
     lines = appended.filter(\.template.isEmpty).flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
     templates = appended.filter { !$0.template.isEmpty }.map {

@@ -31,6 +31,11 @@ final class FieldNameSet: Sendable {
   /// One bit for the last five bits of each prefix's first byte, which are the same in either case.
   private let prefixStarts: UInt32
 
+  private static let empty = FieldNameSet([])
+
+  /// Of a route. Most have no names, and share a set.
+  static func of(_ names: [String]) -> FieldNameSet { names.isEmpty ? empty : FieldNameSet(names) }
+
   /// Names that end in `*` are prefixes.
   init(_ names: [String]) {
     let whole = Set(names.filter { !$0.hasSuffix("*") }.map { $0.lowercased() })

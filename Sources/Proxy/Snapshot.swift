@@ -70,11 +70,12 @@ package final class Snapshot: Sendable {
     hasCORS = configuration.routes.contains { $0.cors != nil }
     ipv6PrefixLength = limits.ipv6PrefixLength
     var identities: [Identity: IdentityRules] = [:]
-    routes = configuration.routes.enumerated().map { index, route in
-      let identity = identities[route.identity] ?? IdentityRules(route.identity)
-      identities[route.identity] = identity
+    routes = configuration.routes.indices.map { index in
+      let written = configuration.routes[index].identity
+      let identity = identities[written] ?? IdentityRules(written)
+      identities[written] = identity
       return CompiledRoute(
-        route, index: index, identity: identity, defaultBodySize: limits.bodySize,
+        configuration.routes[index], index: index, identity: identity, defaultBodySize: limits.bodySize,
         rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
         requestIDHeader: requestIDHeader)
     }

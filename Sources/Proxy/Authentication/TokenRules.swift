@@ -33,7 +33,7 @@ struct TokenRules: Sendable {
     isAuthorizationSource = isBasicSource || sources.contains(.authorization)
     challenge = ChallengeLines(requirement?.challenge ?? ChallengeRules(), takesBasic: isBasicSource)
     isWebSocketProtocolSource = sources.contains(.webSocketProtocol)
-    headerSources = FieldNameSet(sources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
+    headerSources = .of(sources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
     cookieSources = sources.compactMap { if case .value(.cookie(let name)) = $0 { LenientName(name) } else { nil } }
     querySources = sources.compactMap { if case .value(.query(let name)) = $0 { LenientName(name) } else { nil } }
   }

@@ -8,7 +8,8 @@ extension RouteTable {
   ///   specific the earlier one wins.
   package init(_ routes: [Route]) {
     var builder = RouteTableBuilder()
-    for (index, route) in routes.enumerated() { builder.insert(route, index: index) }
+    // By index here and below: a route is large, and its copy costs as much as what is done with it.
+    for index in routes.indices { builder.insert(routes[index].path, on: routes[index].host, index: index) }
     builder.finish(&self, routes: routes)
   }
 }
@@ -61,9 +62,9 @@ private struct RouteTableBuilder {
     return lower.hasSuffix(".") ? String(lower.dropLast()) : lower
   }
 
-  mutating func insert(_ route: Route, index: Int) {
-    var node = root(of: route.host)
-    for segment in route.path.segments {
+  mutating func insert(_ path: PathPattern, on host: HostPattern, index: Int) {
+    var node = root(of: host)
+    for segment in path.segments {
       switch segment {
       case .literal(let text):
         let edge = Edge(parent: node, name: Array(text.utf8))
@@ -84,8 +85,8 @@ private struct RouteTableBuilder {
       }
     }
     // The root `/` has no segments and always its slash.
-    let hasSlash = route.path.hasTrailingSlash || route.path.segments.isEmpty
-    let end: End = route.path.isPrefix ? .prefix : hasSlash ? .withSlash : .exact
+    let hasSlash = path.hasTrailingSlash || path.segments.isEmpty
+    let end: End = path.isPrefix ? .prefix : hasSlash ? .withSlash : .exact
     leaves[LeafKey(node: node, end: end), default: []].append(index)
   }
 
@@ -103,7 +104,9 @@ private struct RouteTableBuilder {
     table.nodes = nodes
     table.edges = NameTable(edges.map { (parent: $0.key.parent, name: $0.key.name, value: $0.value) })
     addHosts(&table)
-    table.hasIPv6Host = routes.contains { if case .exact(let name) = $0.host { name.contains(":") } else { false } }
+    table.hasIPv6Host = routes.contains {
+      if case .exact(let name) = $0.host { name.utf8.contains(0x3A) } else { false }
+    }
   }
 
   private mutating func addMethods(_ table: inout RouteTable, routes: [Route]) {
@@ -116,9 +119,9 @@ private struct RouteTableBuilder {
   }
 
   private func addParameters(_ table: inout RouteTable, routes: [Route]) {
-    for route in routes {
+    for index in routes.indices {
       let start = table.parameterPositions.count
-      for (position, segment) in route.path.segments.enumerated() {
+      for (position, segment) in routes[index].path.segments.enumerated() {
         guard case .parameter(let name) = segment else { continue }
         table.parameterPositions.append(position)
         table.parameterNames.append(name)
@@ -138,25 +141,25 @@ private struct RouteTableBuilder {
     }
     let start = table.candidates.count
     for index in ordered {
-      let route = routes[index]
+      let (listeners, methods) = (routes[index].listeners, routes[index].methods)
       let conditionStart = table.conditions.count
-      for header in route.headers {
+      for header in routes[index].headers {
         let name = Self.add(header.name.lowercased(), to: &table.texts)
         let value = Self.add(header.value, to: &table.texts)
         table.conditions.append(.header(name: name, value: value))
       }
-      if !route.listeners.isEmpty {
-        table.conditions.append(.listeners(route.listeners.reduce(0) { $0 | ListenerRules.bit(of: $1) }))
+      if !listeners.isEmpty {
+        table.conditions.append(.listeners(listeners.reduce(0) { $0 | ListenerRules.bit(of: $1) }))
       }
-      var mask = [UInt64](repeating: 0, count: table.methodWordCount)
-      for method in route.methods {
-        if let bit = methodBits[method] { mask[bit / 64] |= 1 << UInt64(bit % 64) }
+      let maskStart = table.methodMasks.count
+      for _ in 0..<table.methodWordCount { table.methodMasks.append(0) }
+      for method in methods {
+        if let bit = methodBits[method] { table.methodMasks[maskStart + bit / 64] |= 1 << UInt64(bit % 64) }
       }
-      table.methodMasks += mask
       table.candidates.append(
         .init(
           route: index, conditionStart: conditionStart, conditionCount: table.conditions.count - conditionStart,
-          takesAnyMethod: route.methods.isEmpty))
+          takesAnyMethod: methods.isEmpty))
     }
     return .init(start: Int32(truncatingIfNeeded: start), count: Int32(truncatingIfNeeded: ordered.count))
   }

@@ -13,6 +13,7 @@ struct Catraca: AsyncParsableCommand {
       catraca --generate-completion-script bash (or zsh, fish) prints the completion of a shell.
       """,
     version: version,
+    // Each has its name written out: the parser would make it from the type's by reflection, at each start.
     subcommands: [Init.self, Run.self, Check.self, Health.self, Schema.self, Demo.self, Token.self, Version.self])
 
   static let version = "0.1.0"

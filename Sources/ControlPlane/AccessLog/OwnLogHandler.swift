@@ -7,6 +7,7 @@ internal import FoundationEssentials
 internal import JSON
 internal import Logging
 internal import NIOConcurrencyHelpers
+internal import Proxy
 
 struct OwnLogHandler: LogHandler {
   let rules: NIOLockedValueBox<OwnLogRules>
@@ -42,7 +43,9 @@ struct OwnLogHandler: LogHandler {
     _ format: OwnLogRules.Format, at time: Date, _ level: Logger.Level, _ message: String,
     _ values: [(name: String, value: String)]
   ) -> String {
-    let time = Date.ISO8601FormatStyle(includingFractionalSeconds: true).format(time)
+    var text = ByteQueue()
+    text.appendTimestamp(CivilTime(unixMilliseconds: Int64(time.timeIntervalSince1970 * 1000)))
+    let time = text.span.text()
     switch format {
     case .text:
       let pairs = values.map { " \($0.name)=\(quotedIfNeeded($0.value))" }.joined()

@@ -25,11 +25,12 @@ struct ControlGroups {
   func folders() -> [(path: String, isSecond: Bool)] {
     guard let own = read("/proc/self/cgroup"), let mounts = read("/proc/self/mountinfo") else { return [] }
     var found: [(path: String, isSecond: Bool)] = []
-    for line in own.split(separator: "\n") {
-      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+    for line in Self.pieces(own[...], "\n") {
+      let parts = line.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+        .map(Substring.init)
       guard parts.count == 3 else { continue }
       let isSecond = parts[1].isEmpty
-      guard isSecond || parts[1].split(separator: ",").contains(Substring(controller)),
+      guard isSecond || Self.pieces(parts[1], ",").contains(Substring(controller)),
         let mount = mount(in: mounts, isSecond: isSecond)
       else { continue }
       found += Self.folders(of: parts[2], in: mount).map { ($0, isSecond) }
@@ -45,16 +46,21 @@ struct ControlGroups {
 
   /// Where these cgroups are mounted, and which of them is the mount's root.
   private func mount(in mounts: String, isSecond: Bool) -> (point: Substring, root: Substring)? {
-    for line in mounts.split(separator: "\n") {
-      let fields = line.split(separator: " ")
+    for line in Self.pieces(mounts[...], "\n") {
+      let fields = Self.pieces(line, " ")
       guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count >= dash + 4 else { continue }
       let isRight =
         isSecond
         ? fields[dash + 1] == "cgroup2"
-        : fields[dash + 1] == "cgroup" && fields[dash + 3].split(separator: ",").contains(Substring(controller))
+        : fields[dash + 1] == "cgroup" && Self.pieces(fields[dash + 3], ",").contains(Substring(controller))
       if isRight { return (fields[4], fields[3]) }
     }
     return nil
+  }
+
+  /// By bytes: the files are long and are read at each start.
+  private static func pieces(_ text: Substring, _ separator: Unicode.Scalar) -> [Substring] {
+    text.utf8.split(separator: UInt8(ascii: separator)).map(Substring.init)
   }
 
   /// The folders of the cgroup and of those above it. A container often sees its own as the root, whatever its path

@@ -28,7 +28,9 @@ enum CoreCount {
 
   /// The number of cores in the line `Cpus_allowed_list: 0-3,8`. Nil where there is none.
   static func allowed(in status: String) -> Int? {
-    guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed_list:") }) else {
+    // By bytes: the file is long, and is read at each start.
+    let lines = status.utf8.split(separator: UInt8(ascii: "\n"))
+    guard let line = lines.first(where: { $0.starts(with: "Cpus_allowed_list:".utf8) }).map(Substring.init) else {
       return nil
     }
     var count = 0

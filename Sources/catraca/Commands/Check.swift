@@ -8,7 +8,7 @@ import Glibc
 
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Check configuration files.",
+    commandName: "check", abstract: "Check configuration files.",
     discussion: """
       Nothing is started, and nothing is asked of the network. Findings are on standard error, or with --format json \
       and github on standard output.

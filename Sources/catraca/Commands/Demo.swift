@@ -10,6 +10,7 @@ import NIOPosix
 
 struct Demo: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "demo",
     abstract: "Try the gateway: an issuer, an upstream and the gateway on loopback, with curl lines to paste.")
 
   @Option(help: "The gateway's port. 0 takes a free one.")

@@ -8,7 +8,7 @@ import NIOPosix
 
 struct Health: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Ask the running gateway whether it is ready.",
+    commandName: "health", abstract: "Ask the running gateway whether it is ready.",
     discussion:
       "Asks /readyz of the admin listener that the file names. Exits with 0 if it answers 200 and with 1 if not.")
 

@@ -9,7 +9,7 @@ import NIOPosix
 
 struct Init: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a first configuration file.",
+    commandName: "init", abstract: "Write a first configuration file.",
     discussion:
       "Asks for what no option gives. The issuer's discovery document is fetched, for its exact name and algorithms.")
 

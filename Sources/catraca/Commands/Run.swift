@@ -9,7 +9,7 @@ import Transport
 
 struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Start the gateway.",
+    commandName: "run", abstract: "Start the gateway.",
     discussion: """
       Signals: SIGHUP reads the configuration again, SIGUSR1 opens log files again, SIGUSR2 starts a new binary that \
       takes over without a refused connection. SIGTERM and SIGINT stop the gateway once its requests are finished, and \

@@ -5,7 +5,7 @@ import Configuration
 
 struct Schema: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print the JSON Schema of the configuration file, for editors.")
+    commandName: "schema", abstract: "Print the JSON Schema of the configuration file, for editors.")
 
   func run() throws {
     try writeOutputOrExit(ConfigurationSchema.text)

@@ -9,7 +9,7 @@ import Tokens
 
 struct Token: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Make and inspect keys, key sets and tokens for tests.",
+    commandName: "token", abstract: "Make and inspect keys, key sets and tokens for tests.",
     subcommands: [Key.self, PublicKeys.self, Mint.self, Inspect.self])
 
   struct Key: ParsableCommand {

@@ -9,7 +9,7 @@ import TLS
 
 struct Version: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print the version, what it was built from, and the libraries that are loaded.")
+    commandName: "version", abstract: "Print the version, what it was built from, and the libraries that are loaded.")
 
   func run() throws {
     // SAFETY: both are strings of the program itself.

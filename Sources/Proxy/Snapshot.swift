@@ -67,7 +67,8 @@ package final class Snapshot: Sendable {
     let limits = configuration.limits
     let rateLimiters = RateLimiters(configuration, after: previous?.rateLimiters)
     self.rateLimiters = rateLimiters
-    hasCORS = configuration.routes.contains { $0.cors != nil }
+    // By index here and below: a route is large, and its copy costs as much as what is done with it.
+    hasCORS = configuration.routes.indices.contains { configuration.routes[$0].cors != nil }
     ipv6PrefixLength = limits.ipv6PrefixLength
     var identities: [Identity: IdentityRules] = [:]
     routes = configuration.routes.indices.map { index in
@@ -89,13 +90,14 @@ package final class Snapshot: Sendable {
     bodyRate = limits.bodyRate
     idleTimeout = limits.idleTimeout.nanoseconds
     identityDrops = FieldNameSet(
-      configuration.routes.flatMap { route in
-        route.identity.headers.map(\.name) + route.identity.strip + (route.identity.payloadHeader.map { [$0] } ?? [])
+      identities.keys.flatMap { identity in
+        identity.headers.map(\.name) + identity.strip + (identity.payloadHeader.map { [$0] } ?? [])
       })
     neverForwarded = FieldNameSet(PeerFields.never)
     trust = ForwardingTrust(configuration)
     traces = TracePlan(configuration.traces)
-    queryTokenNames = Set(configuration.routes.flatMap { Self.queryTokenNames($0) }).sorted().map(LenientName.init)
+    queryTokenNames = Set(configuration.routes.indices.flatMap { Self.queryTokenNames(configuration.routes[$0].auth) })
+      .sorted().map(LenientName.init)
     logFormatter =
       configuration.accessLog.destination == .off ? nil : AccessLogFormatter(configuration.accessLog)
   }
@@ -136,8 +138,8 @@ package final class Snapshot: Sendable {
   /// are on others (T90).
   var isRefererCut: Bool { !queryTokenNames.isEmpty }
 
-  private static func queryTokenNames(_ route: Route) -> [String] {
-    guard case .token(let requirement) = route.auth else { return [] }
+  private static func queryTokenNames(_ auth: Authentication) -> [String] {
+    guard case .token(let requirement) = auth else { return [] }
     return requirement.sources.compactMap { if case .value(.query(let name)) = $0 { name } else { nil } }
   }
 

@@ -103,7 +103,7 @@ enum PathRules {
   /// Whether a route with the pattern takes only paths that have `%252F`, `%255C` or `%2525`.
   static func hasTwiceEncodedSlash(_ pattern: PathPattern) -> Bool {
     pattern.segments.contains { segment in
-      guard case .literal(let text) = segment else { return false }
+      guard case .literal(let text) = segment, text.contains("%") else { return false }
       let folded = text.lowercased()
       return ["%252f", "%255c", "%2525"].contains(where: folded.contains)
     }

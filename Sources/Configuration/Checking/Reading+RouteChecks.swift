@@ -19,17 +19,17 @@ extension Reading {
     var hasTrailingSlash: Bool
     var headers: [HeaderMatch]
 
-    init(_ route: Route) {
-      host = route.host
-      segments = route.path.segments.map { segment in
+    init(_ located: LocatedRoute) {
+      host = located.route.host
+      segments = located.route.path.segments.map { segment in
         switch segment {
         case .literal(let text): text
         case .parameter: "{}"
         }
       }
-      isPrefix = route.path.isPrefix
-      hasTrailingSlash = route.path.hasTrailingSlash
-      headers = route.headers
+      isPrefix = located.route.path.isPrefix
+      hasTrailingSlash = located.route.path.hasTrailingSlash
+      headers = located.route.headers
     }
   }
 
@@ -39,9 +39,9 @@ extension Reading {
     var listener: Int?
     var method: String?
 
-    static func all(of route: Route, shape: Int) -> [Share] {
-      let methods: [String?] = route.methods.isEmpty ? [nil] : route.methods
-      let listeners: [Int?] = route.listeners.isEmpty ? [nil] : route.listeners
+    static func all(of located: LocatedRoute, shape: Int) -> [Share] {
+      let methods: [String?] = located.route.methods.isEmpty ? [nil] : located.route.methods
+      let listeners: [Int?] = located.route.listeners.isEmpty ? [nil] : located.route.listeners
       return methods.flatMap { method in
         listeners.map { Share(shape: shape, listener: $0, method: method) }
       }
@@ -55,10 +55,10 @@ extension Reading {
     shapes.reserveCapacity(routes.count)
     takers.reserveCapacity(routes.count)
     for index in routes.indices where routes[index].isShapeKnown {
-      let key = RequestShape(routes[index].route)
+      let key = RequestShape(routes[index])
       let shape = shapes[key] ?? shapes.count
       shapes[key] = shape
-      let shares = Share.all(of: routes[index].route, shape: shape)
+      let shares = Share.all(of: routes[index], shape: shape)
       if let other = shares.compactMap({ takers[$0] }).min() { reportDuplicate(routes[index], of: routes[other]) }
       for share in shares where takers[share] == nil { takers[share] = index }
     }

@@ -5,21 +5,21 @@ import Tokens
 extension Reading {
   /// Checks the values in a route's templates against what the route knows of a request.
   func checkTemplates(_ route: Route, section: Section) {
-    var templates: [(key: String, parts: [TemplatePart])] = []
-    for field in route.requestHeaders.set + route.requestHeaders.add {
-      templates.append(("request_headers", field.template))
+    for rules in [route.requestHeaders.set, route.requestHeaders.add] {
+      for field in rules { check(field.template, of: "request_headers", in: route, section) }
     }
-    for field in route.responseHeaders.set + route.responseHeaders.add {
-      templates.append(("response_headers", field.template))
+    for rules in [route.responseHeaders.set, route.responseHeaders.add] {
+      for field in rules { check(field.template, of: "response_headers", in: route, section) }
     }
-    templates.append(("rewrite", route.rewrite.path))
-    if case .redirect(let redirect) = route.action { templates.append(("redirect", redirect.template)) }
-    for (key, parts) in templates {
-      for case .value(let value) in parts {
-        // Without claims the header is left out, as it is for a request without this one.
-        if case .claim = value, self.route.isPublic, self.route.inherited.contains(key) { continue }
-        if let problem = problem(of: value, in: route) { error(section.keyPosition(key), problem) }
-      }
+    check(route.rewrite.path, of: "rewrite", in: route, section)
+    if case .redirect(let redirect) = route.action { check(redirect.template, of: "redirect", in: route, section) }
+  }
+
+  private func check(_ parts: [TemplatePart], of key: String, in route: Route, _ section: Section) {
+    for case .value(let value) in parts {
+      // Without claims the header is left out, as it is for a request without this one.
+      if case .claim = value, self.route.isPublic, self.route.inherited.contains(key) { continue }
+      if let problem = problem(of: value, in: route) { error(section.keyPosition(key), problem) }
     }
   }
 

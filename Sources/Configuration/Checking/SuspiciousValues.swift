@@ -28,7 +28,10 @@ enum SuspiciousValues {
       || isExpression(value)
   }
 
-  static func isExpression(_ text: String) -> Bool { expressionSigns.contains { text.contains($0) } }
+  static func isExpression(_ text: String) -> Bool {
+    // Each of them begins with one of these.
+    text.contains(anyOf: ".[\\(") && expressionSigns.contains { text.contains($0) }
+  }
 
   /// What a path that is a regular expression, or has `<name>` segments, begins with: the part before its first
   /// segment that is not plain. Nil for other paths.

@@ -109,7 +109,10 @@ struct YAMLSource {
     }
   }
 
-  func restored(_ text: String) -> String { text.replacing(starText, with: "*") }
+  func restored(_ text: String) -> String {
+    // Its first byte is in few texts.
+    text.utf8.span.firstIndex(of: 0xEE) == nil && star.value < 0xF000 ? text : text.replacing(starText, with: "*")
+  }
 
   // MARK: Tree
 

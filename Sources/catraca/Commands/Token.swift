@@ -14,7 +14,7 @@ struct Token: ParsableCommand {
 
   struct Key: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Make a private key in PEM (for HS256, HS384 and HS512 a secret as a JWK).")
+      commandName: "key", abstract: "Make a private key in PEM (for HS256, HS384 and HS512 a secret as a JWK).")
 
     @Option(help: "The algorithm that the key signs with.")
     var algorithm: SignatureAlgorithm = .es256
@@ -55,7 +55,7 @@ struct Token: ParsableCommand {
   }
 
   struct Mint: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Sign a token.")
+    static let configuration = CommandConfiguration(commandName: "mint", abstract: "Sign a token.")
 
     @Option(help: "The private key's file (PEM, or the JWK of a secret).")
     var key: String
@@ -112,7 +112,7 @@ struct Token: ParsableCommand {
 
   struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Show what a token contains. With --keys, check its signature.")
+      commandName: "inspect", abstract: "Show what a token contains. With --keys, check its signature.")
 
     @Argument(help: "The token. - reads it from standard input.")
     var token = "-"

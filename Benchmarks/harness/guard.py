@@ -1,5 +1,6 @@
-"""The guard: the release gateway under callgrind, a fixed number of requests on one warm connection, and what each of them
-needed in instructions, references and allocations. Counts repeat where times do not: they are held against guard.json."""
+"""The guard: the release gateway under callgrind, a fixed number of requests on one warm connection, and what each of
+them needed in instructions, references and allocations. Its start as well, and what a route needed there. Counts repeat
+where times do not: they are held against guard.json."""
 
 import argparse
 import contextlib
@@ -16,11 +17,13 @@ from figures import OURS
 from load import parse_h2load
 from processes import connect, receive_answer
 from servers import ROOT, Servers
+from start import started
 from token_cases import GUARDED, OPEN, guarded_setup
 from tokens import TokenStore
 
 LIMITS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "guard.json")
 WARM, COUNTED = 2_000, 2_000
+START_ROUTES = 10, 1_010
 # A count may be that much over what is written down, and the rare call (a timer, a full buffer) over that.
 MARGIN, RARE = 1.03, 0.05
 # Calls, by the names that the linker knows.
@@ -100,6 +103,19 @@ def measure(servers, setup, name, exchange):
         return {kind: round(value / COUNTED, 2) for kind, value in count(lines).items()}
 
 
+def measure_start(binary, folder):
+    """What a route more needs until the gateway is ready. What it needs without any depends on the machine."""
+    counted = []
+    for routes in START_ROUTES:
+        file = os.path.join(folder, f"start-{routes}.callgrind")
+        with started(["valgrind", "--tool=callgrind", f"--callgrind-out-file={file}", binary], routes) as (process, _):
+            subprocess.run(["callgrind_control", "-d", str(process.pid)], check=True, capture_output=True)
+        with open(f"{file}.1", encoding="utf-8", errors="replace") as lines:
+            counted.append(count(lines))
+    few, many = counted
+    return {kind: round((many[kind] - few[kind]) / (START_ROUTES[1] - START_ROUTES[0]), 2) for kind in many}
+
+
 def made_with():
     """What instructions depend on besides the source: of another compiler, library or processor they say nothing."""
     def first_line(*command):
@@ -120,8 +136,9 @@ def made_with():
 
 def judge(name, counted, limits, kinds):
     """What is over its limit, as sentences."""
+    unit = "route" if name == "start" else "request"
     return [
-        f"{name}: {value:,.2f} {kind} a request, {limits[kind]:,.2f} are written down"
+        f"{name}: {value:,.2f} {kind} a {unit}, {limits[kind]:,.2f} are written down"
         for kind, value in counted.items() if kind in kinds and value > limits[kind] * MARGIN + RARE]
 
 
@@ -151,6 +168,7 @@ def main():
                 "Cookie: " + "; ".join(f"cookie-{number}=value" for number in range(100))]),
             "token-large": OneConnection(GUARDED, tokens.large("ES256", 11 * 1024))}
         counted = {name: measure(servers, setup, name, exchange) for name, exchange in exchanges.items()}
+        counted["start"] = measure_start(stripped, folder)
     finally:
         servers.stop_all()
         shutil.rmtree(folder, ignore_errors=True)
@@ -166,8 +184,9 @@ def main():
     others = [f"{name} {value!r}, not {limits['made with'].get(name)!r}"
               for name, value in made_with().items() if value != limits["made with"].get(name)]
     if others:
-        # That a warm request makes no object and asks for no memory is true everywhere.
+        # That a warm request makes no object and asks for no memory is true everywhere. A start makes many.
         kinds = {"objects", "mallocs"}
+        limits.pop("start", None)
         print(f"instructions and retains are not judged, for they were written down elsewhere: {'; '.join(others)}")
     fresh = [name for name in counted if name not in limits]
     if fresh:

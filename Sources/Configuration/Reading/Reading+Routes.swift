@@ -78,10 +78,10 @@ extension Reading {
 
   private func route(_ node: SourceNode) -> LocatedRoute? {
     let settings = Route.settings
-    guard var section = Section(node, settings.table, self) else { return nil }
+    guard let section = Section(node, settings.table, self) else { return nil }
     var route = settings.blank
     self.route = RouteContext(inherited: section.inherited)
-    section = settings.take(section, into: &route)
+    settings.take(section, into: &route)
     if route.name.isEmpty { route.name = route.path.description }
     if !section.has("compress") { route.compress = names.compress }
     if !section.has("maintenance") { route.maintenance = names.maintenance }

@@ -1,7 +1,7 @@
 // One mapping with known keys. Making one reports every key that is unknown, belongs to a later version or has no
 // value, so that the reader of the section only asks for what it knows.
 
-struct Section {
+final class Section {
   let position: SourcePosition
   let table: SettingTable
   let reading: Reading
@@ -10,16 +10,11 @@ struct Section {
   /// Keys whose values come from a group or from `defaults`.
   private(set) var inherited: Set<String> = []
   /// Few, so that they are looked through for a name.
-  private var known: [KnownEntry] = []
-  /// For each key of the table, where it is in `known`. -1 where it is not.
+  private let entries: [SourceNode.Entry]
+  /// For each key of the table, where it is in `entries`. -1 where it is not.
   private var places: [Int]
-
-  /// An entry whose key the table knows.
-  private struct KnownEntry {
-    var entry: SourceNode.Entry
-    /// false when the key is refused, or has no value.
-    var counts = true
-  }
+  /// Places in `entries` of keys that are refused, or have no value.
+  private var emptyPlaces: Set<Int> = []
 
   /// nil after an error was reported: the node is not a mapping.
   init?(_ node: SourceNode, _ table: SettingTable, _ reading: Reading, example: String? = nil) {
@@ -31,24 +26,23 @@ struct Section {
     position = node.position
     self.table = table
     self.reading = reading
+    self.entries = entries
     places = [Int](repeating: -1, count: table.keys.count)
-    known.reserveCapacity(entries.count)
-    for entry in entries where !table.ignores(entry.key) {
-      guard let index = table.index(of: entry.key) else {
-        reading.error(entry.keyPosition, Self.unknown(entry.key, in: table))
-        continue
-      }
-      places[index] = known.count
-      known.append(KnownEntry(entry: entry))
-      if entry.isInherited { inherited.insert(entry.key) }
-      if !table.keys[index].isSupported {
-        reading.error(entry.keyPosition, SettingKey.laterMessage(entry.key))
-        known[places[index]].counts = false
-      } else if entry.value.isNull {
-        let advice = table.keys[index].isRequired ? "write one" : "write one, or remove the key"
-        reading.error(entry.keyPosition, "\(entry.key.quoted) has no value: \(advice)")
-        known[places[index]].counts = false
-      }
+    for place in entries.indices where !table.ignores(entries[place].key) { note(place) }
+  }
+
+  private func note(_ place: Int) {
+    let (key, position) = (entries[place].key, entries[place].keyPosition)
+    guard let index = table.index(of: key) else { return reading.error(position, Self.unknown(key, in: table)) }
+    places[index] = place
+    if entries[place].isInherited { inherited.insert(key) }
+    if !table.keys[index].isSupported {
+      reading.error(position, SettingKey.laterMessage(key))
+      emptyPlaces.insert(place)
+    } else if entries[place].value.isNull {
+      let advice = table.keys[index].isRequired ? "write one" : "write one, or remove the key"
+      reading.error(position, "\(key.quoted) has no value: \(advice)")
+      emptyPlaces.insert(place)
     }
   }
 
@@ -70,22 +64,22 @@ struct Section {
 
   /// The value of a key that the table knows. Nil when the file does not have it, or has it wrong (which was reported).
   subscript(_ key: String) -> SourceNode? {
-    known.first { $0.entry.key == key && $0.counts }?.entry.value
+    place(of: key).flatMap { emptyPlaces.contains($0) ? nil : entries[$0].value }
   }
+
+  private func place(of key: String) -> Int? { entries.firstIndex { $0.key == key } }
 
   /// The same for a key by its index in the table.
   subscript(_ index: Int) -> SourceNode? {
-    has(index) && known[places[index]].counts ? known[places[index]].entry.value : nil
+    has(index) && !emptyPlaces.contains(places[index]) ? entries[places[index]].value : nil
   }
 
   /// Whether the file has the key, even with a value that was refused.
-  func has(_ key: String) -> Bool { known.contains { $0.entry.key == key } }
+  func has(_ key: String) -> Bool { place(of: key) != nil }
 
   func has(_ index: Int) -> Bool { places[index] >= 0 }
 
-  func keyPosition(_ key: String) -> SourcePosition {
-    known.first { $0.entry.key == key }?.entry.keyPosition ?? position
-  }
+  func keyPosition(_ key: String) -> SourcePosition { place(of: key).map { entries[$0].keyPosition } ?? position }
 
   /// Where a value is, or its section when that inherits it.
   func ownPosition(_ key: String) -> SourcePosition {

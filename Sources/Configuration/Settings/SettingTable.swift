@@ -50,7 +50,6 @@ struct Settings<Model: Sendable>: Sendable {
   /// Reads every key, in the order of the records. The section that is returned knows which keys were refused.
   @discardableResult
   func take(_ section: Section, into model: inout Model) -> Section {
-    var section = section
     // By index: a record is large, and a copy of it costs more than most values.
     for index in records.indices {
       let errorsBefore = section.reading.errorCount

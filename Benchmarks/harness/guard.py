@@ -13,11 +13,13 @@ import subprocess
 import sys
 import tempfile
 
+from bulk import BulkBackend
 from figures import OURS
 from load import parse_h2load
 from processes import connect, receive_answer
 from servers import ROOT, Servers
 from start import started
+from task import Traces
 from token_cases import GUARDED, OPEN, guarded_setup
 from tokens import TokenStore
 
@@ -153,6 +155,7 @@ def main():
     subprocess.run(["strip", "--strip-debug", "-o", stripped, binary], check=True)
     servers = Servers(folder, stripped, 20_000)
     tokens = TokenStore(os.path.join(folder, "tokens"))
+    collector = BulkBackend()
     try:
         setup = guarded_setup(servers, tokens, "ES256")
         with open(tokens.tokens("ES256", 1), encoding="ascii") as file:
@@ -169,8 +172,13 @@ def main():
             "token-large": OneConnection(GUARDED, tokens.large("ES256", 11 * 1024))}
         counted = {name: measure(servers, setup, name, exchange) for name, exchange in exchanges.items()}
         counted["start"] = measure_start(stripped, folder)
+        # All that the process does for it, the export too.
+        for name, percent in (("traces-1", 1), ("traces-all", 100)):
+            traced = servers.setup(backend=setup.backend, traces=Traces(collector.port, percent))
+            counted[name] = measure(servers, traced, name, OneConnection(OPEN))
     finally:
         servers.stop_all()
+        collector.stop()
         shutil.rmtree(folder, ignore_errors=True)
     for name, figures in counted.items():
         print(name + ": " + ", ".join(f"{value:,.2f} {kind}" for kind, value in figures.items()))

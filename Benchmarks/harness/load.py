@@ -172,13 +172,31 @@ def interleave(variants, rounds, seconds):
 def paced(program, port, rate, seconds, path, tokens=None, connections=64):
     """The open-loop client of load/paced.c. Returns (p50, p99, p99.9) in microseconds."""
     command = [program, str(port), str(connections), str(rate), str(seconds), path, *([tokens] if tokens else [])]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
-    if done.returncode:
-        raise LoadError(f"paced said: {done.stderr.strip()}")
-    count, failures, *latencies = (float(word) for word in done.stdout.split())
+    count, failures, *latencies = _paced(command, seconds)
     if failures:
         raise LoadError(f"paced: {failures:.0f} of {count:.0f} requests failed")
     return tuple(latencies[:3])
+
+
+def _paced(command, seconds):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
+    if done.returncode:
+        raise LoadError(f"paced said: {done.stderr.strip()}")
+    return [float(word) for word in done.stdout.split()]
+
+
+class PacedVariant(Variant):
+    """The open-loop client's load: so many requests a second, however fast the program is."""
+
+    def __init__(self, program, client, rate, **about):
+        super().__init__(program, **about)
+        self.client = client
+        self.rate = rate
+
+    def load(self, seconds):
+        command = [self.client, str(self.program.port), str(CONNECTIONS), str(self.rate), str(seconds), self.path]
+        count, failures, *_ = _paced(command, seconds)
+        return int(count), int(failures)
 
 
 def system_calls(variant, seconds):

@@ -17,11 +17,12 @@ from report import cost_table, markdown, surroundings
 from run import Run
 from secure_cases import SECURE_CASES
 from token_cases import TOKEN_CASES
+from trace_cases import TRACE_CASES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 RESULTS = os.path.join(os.path.dirname(HERE), "results")
-CASES = {**PLAIN_CASES, **TOKEN_CASES, **SECURE_CASES}
+CASES = {**PLAIN_CASES, **TOKEN_CASES, **SECURE_CASES, **TRACE_CASES}
 # Not worth their time in every run.
 BY_NAME_ONLY = {"access-log", "tls-big"}
 

@@ -57,10 +57,10 @@ class Run:
             order = list(zip(section.sides, variants))
             for side, variant in order if number % 2 == 0 else reversed(order):
                 side.latencies.append(paced(
-                    self._paced_client(), variant.program.port, section.paced_rate, self.seconds + 1, variant.path,
+                    self.paced_client(), variant.program.port, section.paced_rate, self.seconds + 1, variant.path,
                     variant.options.get("tokens")))
 
-    def _paced_client(self):
+    def paced_client(self):
         if not self._paced:
             os.makedirs(BUILT, exist_ok=True)
             self._paced = os.path.join(BUILT, "paced")

@@ -145,7 +145,7 @@ class Catraca:
                 f"workers: {setup.workers}\n"
                 f"listeners:\n  - address: 127.0.0.1:{self.port}\n{self._secure()}"
                 f"admin: {{ address: 127.0.0.1:{self.admin_port} }}\n"
-                f"access_log: {self._access_log()}\n"
+                f"access_log: {self._access_log()}\n{self._traces()}"
                 f"limits: {{ body_size: 4GiB, idle_timeout: {IDLE_SECONDS}s, connections: {CONNECTIONS_MAX}"
                 f"{f', token_cache: {self.token_cache}' if self.token_cache else ''} }}\n"
                 f"{self._issuers()}"
@@ -166,6 +166,12 @@ class Catraca:
     def _access_log(self):
         folder = os.path.dirname(self.path)
         return f"{{ path: {folder}/catraca.access.log, format: combined }}" if self.setup.access_log else "off"
+
+    def _traces(self):
+        traces = self.setup.traces
+        return (
+            f"traces: {{ endpoint: 'http://127.0.0.1:{traces.collector}', sample: {traces.percent}%, queue: 65536 }}\n"
+            if traces else "")
 
     def _issuers(self):
         tokens = self.setup.tokens

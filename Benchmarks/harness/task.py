@@ -26,6 +26,14 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Traces:
+    """Spans of that many percent of the requests go to a collector on this machine."""
+
+    collector: int
+    percent: int
+
+
+@dataclass(frozen=True)
 class Setup:
     """A proxy's task. All of it goes to one backend on this machine."""
 
@@ -40,6 +48,7 @@ class Setup:
     grpc: bool = False
     # One line a request into a file.
     access_log: bool = False
+    traces: Traces | None = None
 
     def service_paths(self):
         return [f"/service-{number}/" for number in range(self.routes)]

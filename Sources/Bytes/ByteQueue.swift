@@ -92,6 +92,32 @@ public struct ByteQueue: ~Copyable {
     end += 1
   }
 
+  /// Appends the four bytes of a number, the lowest first.
+  @inlinable @inline(__always)
+  public mutating func append(littleEndian value: UInt32) {
+    reserve(4)
+    // SAFETY: reserve made room for four bytes behind the old end.
+    unsafe UnsafeMutableRawPointer(base.unsafelyUnwrapped + end).storeBytes(of: value.littleEndian, as: UInt32.self)
+    end += 4
+  }
+
+  /// Appends the eight bytes of a number, the lowest first.
+  @inlinable @inline(__always)
+  public mutating func append(littleEndian value: UInt64) {
+    reserve(8)
+    // SAFETY: reserve made room for eight bytes behind the old end.
+    unsafe UnsafeMutableRawPointer(base.unsafelyUnwrapped + end).storeBytes(of: value.littleEndian, as: UInt64.self)
+    end += 8
+  }
+
+  /// Puts another byte in the place of one that waits. Where there is none, nothing happens.
+  @inlinable @inline(__always)
+  public mutating func replace(at offset: Int, with byte: UInt8) {
+    if offset < 0 || offset >= count { return }
+    // SAFETY: the place lies between start and end.
+    unsafe base.unsafelyUnwrapped[start + offset] = byte
+  }
+
   @inlinable
   public mutating func append(_ bytes: Span<UInt8>) {
     let count = bytes.count

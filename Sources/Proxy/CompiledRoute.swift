@@ -11,8 +11,9 @@ package final class CompiledRoute: Sendable {
   /// The route's id in the counters.
   let counterID: Int
   package let name: String
-  /// The pattern that it matches, as spans have it.
-  let pathText: String
+  /// What is the same in the span of each of its requests: how the name goes on behind the method, and attributes.
+  let spanName: [UInt8]
+  let spanAttributes: [UInt8]
   let isPublic: Bool
   let token: TokenRules
   /// Nil lets clients of every address pass.
@@ -75,7 +76,12 @@ package final class CompiledRoute: Sendable {
     self.index = index
     counterID = names.routeID(index)
     name = route.name
-    pathText = route.path.description
+    let path = route.path.description
+    spanName = Array(" \(path)".utf8)
+    spanAttributes = SpanAttributes.make { attributes in
+      attributes.append(field: SpanAttributes.field, attribute: "http.route", path)
+      attributes.append(field: SpanAttributes.field, attribute: "catraca.route", route.name)
+    }
     let requirement: TokenRequirement? = if case .token(let wanted) = route.auth { wanted } else { nil }
     isPublic = requirement == nil
     token = TokenRules(requirement)

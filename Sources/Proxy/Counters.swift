@@ -32,6 +32,12 @@ package final class Counters {
     if let route { values.requestDurations.observe(nanoseconds, id: route) }
   }
 
+  /// A finished request that was traced. It shows others where to look.
+  package func noteExemplar(route: Int, _ exemplar: Exemplar) {
+    values.requestExemplars.note(
+      exemplar, id: route, bucket: values.requestDurations.bucket(of: exemplar.nanoseconds))
+  }
+
   /// The bytes of a finished request's two bodies, framing left out.
   package func countBodies(route: Int?, request: UInt64, response: UInt64) {
     Self.add(request, response, at: ((route ?? -1) + 1) * 2, in: &values.bodyBytes)

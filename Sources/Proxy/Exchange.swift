@@ -30,7 +30,7 @@ package final class Exchange {
   var delivery = Delivery()
   var answer = ClientAnswer()
   var times = ExchangeTimes()
-  var tracing = TraceDecision.open
+  var tracing = RequestTracing()
 
   /// LIMIT: bytes of either head that an exchange keeps when it is over. One large request does not make every later
   /// one keep its memory.
@@ -186,7 +186,7 @@ package final class Exchange {
     delivery.reset()
     answer.reset()
     times.reset()
-    if case .open = tracing {} else { tracing = .open }
+    tracing.reset()
   }
 }
 

@@ -153,4 +153,20 @@ struct ByteQueueTests {
       }
     }
   }
+
+  @Test("Numbers are appended with their lowest byte first, and one byte can be replaced by another")
+  func littleEndian() {
+    var queue = ByteQueue()
+    queue.append(UInt8(9))
+    queue.append(littleEndian: UInt32(0x0403_0201))
+    queue.append(littleEndian: UInt64(0x0807_0605_0403_0201))
+    #expect(copy(queue) == [9, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8])
+    queue.removeFirst(1)
+    queue.replace(at: 0, with: 7)
+    queue.replace(at: 11, with: 0)
+    // There are no such places.
+    queue.replace(at: 12, with: 5)
+    queue.replace(at: -1, with: 5)
+    #expect(copy(queue) == [7, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 0])
+  }
 }

@@ -4,6 +4,8 @@
 package struct Posting: Sendable {
   package var fields: [(name: String, value: String)]
   package var body: [UInt8]
+  /// What follows the body, one behind the other: pieces that need not be copied to be one.
+  var rest: [[UInt8]] = []
 
   package init(fields: [(name: String, value: String)], body: [UInt8]) {
     self.fields = fields

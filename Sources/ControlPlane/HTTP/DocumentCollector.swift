@@ -1,9 +1,15 @@
-// The end of a fetch's pipeline: sends one request and gathers the one response to it.
-// Invariant: holds at most `byteCountMax` bytes of body, and reports exactly one outcome.
+// The end of a fetch's pipeline: sends a request and gathers the response to it. Another message may follow a message.
+// Invariant: holds at most `byteCountMax` bytes of body, and reports exactly one outcome of each request.
 
 internal import Configuration
 internal import NIOCore
 internal import NIOHTTP1
+
+/// A connection that has brought a message and its answer.
+struct KeptConnection: Sendable {
+  let channel: any Channel
+  let collector: NIOLoopBound<DocumentCollector>
+}
 
 /// Turns the parts of a response into a document or the reason why there is none. Lives on its channel's loop.
 final class DocumentCollector: ChannelInboundHandler {
@@ -11,43 +17,75 @@ final class DocumentCollector: ChannelInboundHandler {
   typealias OutboundOut = HTTPClientRequestPart
 
   private let url: FetchURL
-  private let post: Posting?
+  private var post: Posting?
+  private let isKept: Bool
   private let bearer: BearerToken?
   private let byteCountMax: Int
-  private let report: @Sendable (Result<Document, FetchError>) -> Void
+  private var report: Report
   private var document: Document?
+  /// What the response says of its connection.
+  private var isKeptAlive = false
   private var isOver = false
+  private var context: ChannelHandlerContext?
+
+  /// The outcome, and the connection where it is good for another message.
+  typealias Report = @Sendable (Result<Document, FetchError>, KeptConnection?) -> Void
 
   /// - Parameters:
   ///   - post: nil asks for a document.
+  ///   - isKept: the connection is to take another message afterwards.
   ///   - bearer: sent with a request for a document.
   init(
-    url: FetchURL, post: Posting?, bearer: BearerToken?, byteCountMax: Int,
-    report: @escaping @Sendable (Result<Document, FetchError>) -> Void
+    url: FetchURL, post: Posting?, isKept: Bool, bearer: BearerToken?, byteCountMax: Int,
+    report: @escaping Report
   ) {
     self.url = url
     self.post = post
+    self.isKept = isKept
     self.bearer = bearer
     self.byteCountMax = byteCountMax
     self.report = report
   }
 
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
   func channelActive(context: ChannelHandlerContext) {
+    send(context)
+    context.fireChannelActive()
+  }
+
+  /// Sends another message. To be called on the channel's loop once the outcome of the one before was reported.
+  func sendNext(_ post: Posting, report: @escaping Report) {
+    guard let context, isOver, isKeptAlive, context.channel.isActive else { return report(.failure(.truncated), nil) }
+    self.post = post
+    self.report = report
+    document = nil
+    isKeptAlive = false
+    isOver = false
+    send(context)
+  }
+
+  private func send(_ context: ChannelHandlerContext) {
     var head = HTTPRequestHead(version: .http1_1, method: post == nil ? .GET : .POST, uri: url.target)
     head.headers.add(name: "Host", value: url.authority)
     head.headers.add(name: "User-Agent", value: "catraca")
     if let post {
       for (name, value) in post.fields { head.headers.add(name: name, value: value) }
-      head.headers.add(name: "Content-Length", value: "\(post.body.count)")
+      head.headers.add(name: "Content-Length", value: "\(post.rest.reduce(post.body.count) { $0 + $1.count })")
     } else {
       head.headers.add(name: "Accept", value: "application/jwk-set+json, application/json;q=0.9, */*;q=0.1")
     }
     if let bearer { head.headers.add(name: "Authorization", value: "Bearer \(bearer.text)") }
-    head.headers.add(name: "Connection", value: "close")
+    if !isKept { head.headers.add(name: "Connection", value: "close") }
     context.write(wrapOutboundOut(.head(head)), promise: nil)
-    if let post { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: post.body)))), promise: nil) }
+    for piece in post.map({ [$0.body] + $0.rest }) ?? [] {
+      context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: piece)))), promise: nil)
+    }
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-    context.fireChannelActive()
+    // It may be sent only once.
+    post?.rest = []
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -69,6 +107,8 @@ final class DocumentCollector: ChannelInboundHandler {
 
   private func receivedHead(_ head: HTTPResponseHead) {
     let status = Int(head.status.code)
+    // Nobody takes a switch of protocols.
+    isKeptAlive = isKept && head.isKeepAlive && status >= 200
     switch status {
     case _ where post != nil: break
     case 200: break
@@ -107,6 +147,9 @@ final class DocumentCollector: ChannelInboundHandler {
   private func finish(_ result: Result<Document, FetchError>) {
     guard !isOver else { return }
     isOver = true
-    report(result)
+    guard case .success = result, isKeptAlive, let context else { return report(result, nil) }
+    report(
+      result,
+      KeptConnection(channel: context.channel, collector: NIOLoopBound(self, eventLoop: context.eventLoop)))
   }
 }

@@ -1,5 +1,5 @@
-// Fetches small documents (key sets, discovery) off the hot path, and posts messages: one connection each, bounded in
-// time and bytes.
+// Fetches small documents (key sets, discovery) off the hot path, each over a connection of its own. Posts messages, of
+// which many may go over one. Bounded in time and bytes.
 // Invariant: asks only the URL that it was given. Redirects are an error (T24), TLS peers are always verified (T25).
 
 package import Configuration
@@ -42,15 +42,43 @@ package struct DocumentFetcher: Sendable {
     try await exchange(url, post: post, nil, trust, deadline, byteCountMax)
   }
 
+  /// Sends one of many messages to the URL.
+  /// - Parameters:
+  ///   - kept: a connection to the URL that is used instead of a new one.
+  ///   - keep: is given the connection, where it is good for another message.
+  /// - Returns: the answer, whatever its status.
+  func post(
+    _ post: Posting, to url: String, trust: Trust, over kept: KeptConnection?, deadline: Duration,
+    byteCountMax: Int = 1 << 16, keep: @escaping @Sendable (KeptConnection) -> Void
+  ) async throws(FetchError) -> Document {
+    guard let kept else { return try await exchange(url, post: post, nil, trust, deadline, byteCountMax, keep) }
+    let flight = Flight(loop: kept.channel.eventLoop, keep: keep)
+    return try await outcome(of: flight, within: deadline) {
+      flight.connected(kept.channel)
+      kept.channel.eventLoop.execute {
+        kept.collector.value.sendNext(post) { flight.finish($0, kept: $1) }
+      }
+    }
+  }
+
   private func exchange(
-    _ url: String, post: Posting?, _ bearer: BearerToken?, _ trust: Trust, _ deadline: Duration, _ byteCountMax: Int
+    _ url: String, post: Posting?, _ bearer: BearerToken?, _ trust: Trust, _ deadline: Duration, _ byteCountMax: Int,
+    _ keep: (@Sendable (KeptConnection) -> Void)? = nil
   ) async throws(FetchError) -> Document {
     guard let url = FetchURL(url) else { throw .urlInvalid(url) }
-    let flight = Flight(loop: group.next())
+    let flight = Flight(loop: group.next(), keep: keep)
+    return try await outcome(of: flight, within: deadline) {
+      connect(flight, url: url, post: post, bearer: bearer, trust: trust, byteCountMax: byteCountMax)
+    }
+  }
+
+  private func outcome(
+    of flight: Flight, within deadline: Duration, _ begin: () -> Void
+  ) async throws(FetchError) -> Document {
     let result = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         flight.begin(deadline: deadline) { continuation.resume(returning: $0) }
-        connect(flight, url: url, post: post, bearer: bearer, trust: trust, byteCountMax: byteCountMax)
+        begin()
       }
     } onCancel: {
       flight.finish(.failure(.cancelled))
@@ -78,8 +106,10 @@ package struct DocumentFetcher: Sendable {
             try pipeline.addHandler(TLSClientHandler(session: TLSSession(client: tls, host: url.host)))
           }
           try pipeline.addHTTPClientHandlers()
-          try pipeline.addHandler(
-            DocumentCollector(url: url, post: post, bearer: bearer, byteCountMax: byteCountMax) { flight.finish($0) })
+          let collector = DocumentCollector(
+            url: url, post: post, isKept: flight.isKept, bearer: bearer, byteCountMax: byteCountMax
+          ) { flight.finish($0, kept: $1) }
+          try pipeline.addHandler(collector)
         }
       }
       .connect(host: url.host, port: Int(url.port))
@@ -130,7 +160,15 @@ private final class Flight: Sendable {
   let loop: any EventLoop
   private let state = Mutex(State())
 
-  init(loop: any EventLoop) { self.loop = loop }
+  /// Nil where the connection is for one exchange.
+  private let keep: (@Sendable (KeptConnection) -> Void)?
+
+  var isKept: Bool { keep != nil }
+
+  init(loop: any EventLoop, keep: (@Sendable (KeptConnection) -> Void)?) {
+    self.loop = loop
+    self.keep = keep
+  }
 
   func begin(deadline: Duration, report: @escaping @Sendable (Result<Document, FetchError>) -> Void) {
     let timer = loop.scheduleTask(in: .init(deadline)) { self.finish(.failure(.timeout)) }
@@ -155,7 +193,8 @@ private final class Flight: Sendable {
     if isLate { channel.close(promise: nil) }
   }
 
-  func finish(_ result: Result<Document, FetchError>) {
+  /// - Parameter kept: the connection, where it is good for another message. Any other is closed.
+  func finish(_ result: Result<Document, FetchError>, kept: KeptConnection? = nil) {
     let last = state.withLock { state -> State? in
       if state.isFinished { return nil }
       state.isFinished = true
@@ -163,9 +202,10 @@ private final class Flight: Sendable {
       defer { state.report = nil }
       return state
     }
+    // Too late: the deadline has closed the channel, or will once there is one.
     guard let last else { return }
     last.deadline?.cancel()
-    last.channel?.close(promise: nil)
+    if let kept, let keep { keep(kept) } else { last.channel?.close(promise: nil) }
     last.report?(result)
   }
 }

@@ -4,7 +4,6 @@
 internal import Configuration
 internal import Logging
 internal import NIOConcurrencyHelpers
-internal import NIOPosix
 internal import Proxy
 internal import TLS
 
@@ -43,6 +42,8 @@ final class SpanExporter: Sendable {
     var count = 0
     var counts = SpanCounts()
     var isFailing = false
+    /// What waits has waited for long enough, however little it is.
+    var isDue = false
     var work: Task<Void, Never>?
   }
 
@@ -55,8 +56,10 @@ final class SpanExporter: Sendable {
     case cancelled
   }
 
-  /// LIMIT: spans of one message, about: a worker's batch is never split.
-  private static let messageSpanCountMax = 512
+  /// LIMIT: spans and bytes of one message, about: a worker's batch is never split. Some collectors take no more than a
+  /// megabyte.
+  private static let messageSpanCountMax = 2048
+  private static let messageByteCountMax = 512 * 1024
   /// How long spans wait for others.
   private static let interval = Duration.seconds(5)
   private static let deadline = Duration.seconds(10)
@@ -66,7 +69,7 @@ final class SpanExporter: Sendable {
 
   private let log: Logger
   private let version: String
-  private let fetcher = DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton)
+  private let sender = MessageSender()
   private let state = NIOLockedValueBox(State())
   private let wakes: AsyncStream<Void>
   private let wake: AsyncStream<Void>.Continuation
@@ -125,6 +128,7 @@ final class SpanExporter: Sendable {
       group.addTask {
         while !Task.isCancelled {
           try? await Task.sleep(for: Self.interval)
+          self.state.withLockedValue { $0.isDue = true }
           self.wake.yield()
         }
       }
@@ -162,7 +166,7 @@ final class SpanExporter: Sendable {
 
   private func exportAll(isLast: Bool = false) async {
     var attempts = 0
-    while !Task.isCancelled, let (traces, batches) = next() {
+    while !Task.isCancelled, let (traces, batches) = next(isDue: isLast || attempts > 0) {
       let count = batches.reduce(0) { $0 + $1.count }
       attempts += 1
       switch await send(batches, traces) {
@@ -193,13 +197,18 @@ final class SpanExporter: Sendable {
     Duration.milliseconds(1000 << min(attempts - 1, 3)) * Double.random(in: 1..<2)
   }
 
-  private func next() -> (Traces, [SpanBatch])? {
+  /// A message's worth of what waits. What is less waits for more, until it is due.
+  private func next(isDue: Bool) -> (Traces, [SpanBatch])? {
     state.withLockedValue { state in
       guard let traces = state.traces, !state.waiting.isEmpty else { return nil }
+      if !isDue, !state.isDue, state.count < Self.messageSpanCount(traces) { return nil }
+      state.isDue = false
       var taken = 0
-      var count = 0
-      while taken < state.waiting.count, taken == 0 || count + state.waiting[taken].count <= Self.messageSpanCountMax {
+      var (count, byteCount) = (0, 0)
+      while taken < state.waiting.count {
         count += state.waiting[taken].count
+        byteCount += state.waiting[taken].bytes.count
+        if taken > 0, count > Self.messageSpanCountMax || byteCount > Self.messageByteCountMax { break }
         taken += 1
       }
       defer { state.waiting.removeFirst(taken) }
@@ -249,12 +258,13 @@ final class SpanExporter: Sendable {
   private func send(_ batches: [SpanBatch], _ traces: Traces) async -> Outcome {
     let resource = TraceResource(serviceName: traces.serviceName, version: version, host: TraceResource.hostName())
     let fields = [(name: "Content-Type", value: "application/x-protobuf")]
-    let posting = Posting(
+    var posting = Posting(
       fields: fields + traces.headers.map { (name: $0.name, value: $0.value) },
-      body: TraceExport.message(batches, from: resource))
+      body: TraceExport.beginning(of: batches, from: resource))
+    posting.rest = batches.map(\.bytes)
     let trust: Trust = traces.certificateAuthority.map { .file($0) } ?? .system
     do throws(FetchError) {
-      let answer = try await fetcher.post(posting, to: traces.endpoint, trust: trust, deadline: Self.deadline)
+      let answer = try await sender.post(posting, to: traces.endpoint, trust: trust, deadline: Self.deadline)
       return Self.outcome(of: answer)
     } catch {
       switch error {

@@ -18,8 +18,9 @@ struct TraceResource: Sendable {
 }
 
 enum TraceExport {
-  /// Field 1 is the list of `ResourceSpans`, whose field 1 is the resource, and field 2 the list of `ScopeSpans`.
-  static func message(_ batches: [SpanBatch], from resource: TraceResource) -> [UInt8] {
+  /// What comes before the batches. Field 1 is the list of `ResourceSpans`, whose field 1 is the resource, and field 2
+  /// the list of `ScopeSpans`.
+  static func beginning(of batches: [SpanBatch], from resource: TraceResource) -> [UInt8] {
     var attributes = ByteQueue()
     attributes.append(field: 1, attribute: "service.name", resource.serviceName)
     attributes.append(field: 1, attribute: "service.version", resource.version)
@@ -27,15 +28,17 @@ enum TraceExport {
     var scope = ByteQueue()
     scope.append(field: 1, bytes: "catraca".utf8.span)
     scope.append(field: 2, bytes: resource.version.utf8.span)
+    // Each span is an element of field 2 already.
     var scoped = ByteQueue()
     scoped.append(field: 1, bytes: scope.span)
-    // Each span is an element of field 2 already.
-    for batch in batches { scoped.append(batch.bytes) }
+    let spanByteCount = batches.reduce(0) { $0 + $1.bytes.count }
     var resourceSpans = ByteQueue()
     resourceSpans.append(field: 1, bytes: attributes.span)
-    resourceSpans.append(field: 2, bytes: scoped.span)
+    resourceSpans.begin(field: 2, byteCount: scoped.count + spanByteCount)
+    resourceSpans.append(scoped.span)
     var message = ByteQueue()
-    message.append(field: 1, bytes: resourceSpans.span)
+    message.begin(field: 1, byteCount: resourceSpans.count + spanByteCount)
+    message.append(resourceSpans.span)
     return message.copied()
   }
 }

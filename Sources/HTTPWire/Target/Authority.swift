@@ -29,16 +29,26 @@ package func isHostName(_ text: Span<UInt8>) -> Bool {
 /// without the brackets of an IPv6 address and without the one dot that may end a full domain name.
 package func hostRange(of authority: Span<UInt8>) -> Range<Int> {
   guard let end = authorityHostEnd(authority), end > 0 else { return 0..<0 }
+  return hostRange(of: authority, endingAt: end)
+}
+
+@inline(__always)
+private func hostRange(of authority: Span<UInt8>, endingAt end: Int) -> Range<Int> {
   if authority[0] == 0x5B { return 1..<end - 1 }
   return 0..<(end > 1 && authority[end - 1] == 0x2E ? end - 1 : end)
 }
 
-/// The port of an authority that ``isAuthority(_:)`` accepts, nil where it names none.
-package func port(of authority: Span<UInt8>) -> Int? {
-  guard isAuthority(authority), let end = authorityHostEnd(authority), end + 1 < authority.count else { return nil }
+/// Both at once: the host as ``hostRange(of:)`` has it, and the port. Nil where the authority names none.
+package func hostAndPort(of authority: Span<UInt8>) -> (host: Range<Int>, port: Int?) {
+  guard let end = authorityHostEnd(authority), end > 0 else { return (0..<0, nil) }
+  let host = hostRange(of: authority, endingAt: end)
+  if end + 1 >= authority.count || authority.count - end > 6 || authority[end] != 0x3A { return (host, nil) }
   var port = 0
-  for index in end + 1..<authority.count { port = port * 10 + Int(authority[index] & 15) }
-  return port
+  for index in end + 1..<authority.count {
+    guard isDigit(authority[index]) else { return (host, nil) }
+    port = port * 10 + Int(authority[index] & 15)
+  }
+  return (host, port)
 }
 
 /// The index behind the host, nil where none begins the text.

@@ -48,7 +48,7 @@ extension Exchange {
   func countAuthentication(_ result: AuthenticationResult) {
     worker.counters.countAuthentication(
       route: route?.counterID, issuer: issuer.map { snapshot.issuerCounterIDs[$0] }, result)
-    if case .sampled(let trace) = tracing {
+    if let trace = tracing.trace {
       trace.tokenResult = result
       trace.tokenCheckedAt = worker.time.nanoseconds
     }

@@ -50,7 +50,7 @@ extension Exchange {
         bytes, candidates: route.token.issuers, keySets: worker.keySets, now: now)
     {
       worker.counters.countTokenCache(isHit: true)
-      if case .sampled(let trace) = tracing { trace.isTokenRemembered = true }
+      if let trace = tracing.trace { trace.isTokenRemembered = true }
       return .caller(known)
     }
     worker.counters.countTokenCache(isHit: false)

@@ -65,6 +65,8 @@ package struct CountersSnapshot: Sendable, Equatable {
   var authentications = CounterTable()
   var mirrored = CounterTable()
   package internal(set) var requestDurations = HistogramSet(bounds: Self.requestBounds)
+  /// Of the requests that were traced.
+  package internal(set) var requestExemplars = ExemplarSet(bucketCount: Self.requestBounds.count + 1)
   package internal(set) var upstreamDurations = HistogramSet(bounds: Self.requestBounds)
   /// By the index of the algorithm in ``SignatureAlgorithm/allCases``.
   package internal(set) var verifications = HistogramSet(bounds: Self.verificationBounds)
@@ -106,6 +108,7 @@ package struct CountersSnapshot: Sendable, Equatable {
     authentications.merge(other.authentications)
     mirrored.merge(other.mirrored)
     requestDurations.merge(other.requestDurations)
+    requestExemplars.merge(other.requestExemplars)
     upstreamDurations.merge(other.upstreamDurations)
     verifications.merge(other.verifications)
     tokenCacheHits &+= other.tokenCacheHits

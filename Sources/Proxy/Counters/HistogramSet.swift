@@ -19,13 +19,20 @@ package struct HistogramSet: Sendable, Equatable {
     // LIMIT: as for CounterKey. Ids are given by configurations, never by a peer.
     guard id >= 0, id <= 0xFF_FFFF else { return }
     if (id + 1) * stride > cells.count { grow(to: id + 1) }
-    var bucket = 0
-    while bucket < bounds.count, nanoseconds > bounds[bucket] { bucket += 1 }
+    let bucket = bucket(of: nanoseconds)
     let base = id * stride
     let sum = base + stride - 1
     var cells = cells.mutableSpan
     cells[base + bucket] &+= 1
     cells[sum] &+= nanoseconds
+  }
+
+  /// The last bucket has no bound.
+  @inline(__always)
+  func bucket(of nanoseconds: UInt64) -> Int {
+    var bucket = 0
+    while bucket < bounds.count, nanoseconds > bounds[bucket] { bucket += 1 }
+    return bucket
   }
 
   /// Observations per bucket, the last one without bound, and the sum of all in nanoseconds. Nil without observations.

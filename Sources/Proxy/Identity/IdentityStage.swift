@@ -88,7 +88,7 @@ extension Exchange {
     }
     let isWrittenAgain =
       isCallTimed || !route.deadlinePrefix.isEmpty || upstreamHead.isHostOfServer || !upstreamHead.destination.isEmpty
-      || isTraced
+      || tracing.decision == .sampled
     upstreamHead.attemptStart = isWrittenAgain ? upstreamHead.bytes.count : 0
     upstreamHead.bytes.append("\r\n")
   }
@@ -112,7 +112,7 @@ extension Exchange {
     upstreamHead.bytes.truncate(to: upstreamHead.attemptStart)
     if upstreamHead.isHostOfServer, let server = delivery.server { upstreamHead.writeHost(server.authority) }
     if !upstreamHead.destination.isEmpty { writeDestination() }
-    if case .sampled(let trace) = tracing, !route.isRuled(.traceparent) { writeTraceParent(of: trace) }
+    if let trace = tracing.trace, !route.isRuled(.traceparent) { writeTraceParent(of: trace) }
     let left = max(0, times.routeDeadline &- worker.time.nanoseconds)
     upstreamHead.writeDeadline(left: left, isCallTimed: isCallTimed, route)
     upstreamHead.bytes.append("\r\n")

@@ -22,11 +22,43 @@ struct TracePlan: Sendable {
   }
 }
 
-enum TraceDecision {
-  /// Not made yet, or nothing is traced.
-  case open
-  case unsampled
-  case sampled(RequestTrace)
+/// Of one exchange. The object stays with it from one traced request to the next.
+struct RequestTracing {
+  enum Decision {
+    /// Not made yet, or nothing is traced.
+    case open
+    case unsampled
+    case sampled
+  }
+
+  private(set) var decision = Decision.open
+  private var kept: RequestTrace?
+
+  /// Nil where the request is not traced.
+  @inline(__always)
+  var trace: RequestTrace? { decision == .sampled ? kept : nil }
+
+  mutating func begin() -> RequestTrace {
+    decision = .sampled
+    if let kept { return kept }
+    let trace = RequestTrace()
+    kept = trace
+    return trace
+  }
+
+  mutating func leaveOut() { decision = .unsampled }
+
+  /// The spans are written.
+  mutating func end() {
+    kept?.forgetAttempts()
+    decision = .unsampled
+  }
+
+  @inline(__always)
+  mutating func reset() {
+    if decision == .sampled { kept?.forgetAttempts() }
+    decision = .open
+  }
 }
 
 /// One traced request.
@@ -44,14 +76,14 @@ final class RequestTrace {
     var errorType = ""
   }
 
-  let high: UInt64
-  let low: UInt64
+  fileprivate(set) var high: UInt64 = 0
+  fileprivate(set) var low: UInt64 = 0
   /// Of the span for the whole request.
-  let spanID: UInt64
-  /// The client's. Nil where the trace begins here.
-  let parentID: UInt64?
+  fileprivate(set) var spanID: UInt64 = 0
+  /// The client's. 0 where the trace begins here.
+  fileprivate(set) var parentID: UInt64 = 0
   /// Of the client's trace, without the sampled one.
-  let flags: UInt8
+  fileprivate(set) var flags: UInt8 = 0
   var tokenResult: AuthenticationResult?
   var tokenCheckedAt: Int64 = 0
   var isTokenRemembered = false
@@ -60,13 +92,17 @@ final class RequestTrace {
   /// LIMIT: later attempts have no span.
   private static let attemptCountMax = 16
 
-  init(high: UInt64, low: UInt64, spanID: UInt64, parentID: UInt64?, flags: UInt8) {
+  fileprivate func begin(high: UInt64, low: UInt64, spanID: UInt64, parentID: UInt64, flags: UInt8) {
     self.high = high
     self.low = low
     self.spanID = spanID
     self.parentID = parentID
     self.flags = flags
+    tokenResult = nil
+    isTokenRemembered = false
   }
+
+  func forgetAttempts() { attempts.removeAll(keepingCapacity: true) }
 
   /// An attempt that is under way has failed.
   func begin(at server: UpstreamServer, spanID: UInt64, _ now: Int64) {
@@ -94,27 +130,21 @@ final class RequestTrace {
 }
 
 extension Exchange {
-  var isTraced: Bool { if case .sampled = tracing { true } else { false } }
-
   /// Decides whether the request is traced, if that is open. A trace that comes from elsewhere goes on.
   func decideOnTrace() {
-    guard case .open = tracing else { return }
+    guard tracing.decision == .open else { return }
     let isTraceKept = request.head.hasTrace
-    guard isSampled(isTraceKept) else {
-      tracing = .unsampled
-      return
-    }
-    let trace: RequestTrace
+    guard isSampled(isTraceKept) else { return tracing.leaveOut() }
+    let trace = tracing.begin()
     let spanID = worker.randomIdentifiers.next() | 1
     if isTraceKept, let parent = request.head.traceParent {
-      trace = RequestTrace(
+      trace.begin(
         high: parent.high, low: parent.low, spanID: spanID, parentID: parent.spanID, flags: parent.flags & 2)
     } else {
-      trace = RequestTrace(
-        high: worker.randomIdentifiers.next() | 1, low: worker.randomIdentifiers.next(), spanID: spanID, parentID: nil,
+      trace.begin(
+        high: worker.randomIdentifiers.next() | 1, low: worker.randomIdentifiers.next(), spanID: spanID, parentID: 0,
         flags: 0)
     }
-    tracing = .sampled(trace)
     request.traceID.removeAll()
     request.traceID.append(hexadecimal: trace.high, width: 16)
     request.traceID.append(hexadecimal: trace.low, width: 16)
@@ -139,7 +169,7 @@ extension Exchange {
   /// Where requests are traced: the line of one that is not. That of a traced request differs between attempts, and
   /// each has its own at its end.
   func writeTraceParentOfUntraced(_ isTraceKept: Bool) {
-    if isTraced { return }
+    if tracing.decision == .sampled { return }
     guard isTraceKept, request.head.isTraceSampled, let parent = request.head.traceParent else {
       return request.writeTraceParent(isTraceKept, &worker.randomIdentifiers, into: &upstreamHead.bytes)
     }

@@ -20,20 +20,13 @@ package struct SpanBatch: Sendable {
 
 /// What a worker has encoded and not handed over yet.
 package struct SpanBuffer: ~Copyable {
-  private var bytes = ByteQueue()
-  package private(set) var count = 0
-  /// The span that is being written, while none is.
-  fileprivate var scratch = ByteQueue()
+  fileprivate var bytes = ByteQueue()
+  package fileprivate(set) var count = 0
 
   /// LIMIT: so much is handed over at once. Less is within a tenth of a second.
   fileprivate static let byteCountMax = 32 * 1024
 
   fileprivate var isFull: Bool { bytes.count >= Self.byteCountMax }
-
-  fileprivate mutating func append(_ span: Span<UInt8>) {
-    bytes.append(field: 2, bytes: span)
-    count += 1
-  }
 
   package mutating func take() -> SpanBatch {
     let batch = SpanBatch(bytes: bytes.copied(), count: count)
@@ -45,6 +38,9 @@ package struct SpanBuffer: ~Copyable {
 
 /// Numbers of fields and values in `opentelemetry/proto/trace/v1/trace.proto`.
 private enum Field {
+  /// Of a span in the list of spans.
+  static let span: UInt64 = 2
+
   static let traceID: UInt64 = 1
   static let spanID: UInt64 = 2
   static let parentID: UInt64 = 4
@@ -52,7 +48,7 @@ private enum Field {
   static let kind: UInt64 = 6
   static let start: UInt64 = 7
   static let end: UInt64 = 8
-  static let attribute: UInt64 = 9
+  static let attribute = SpanAttributes.field
   static let event: UInt64 = 11
   static let status: UInt64 = 15
   static let flags: UInt64 = 16
@@ -65,39 +61,51 @@ extension Exchange {
   /// Where requests are traced: writes the spans of one that is. To be called once, when all is known of it.
   func recordTrace(status: Int, now: Int64) {
     decideOnTrace()
-    guard case .sampled(let trace) = tracing else { return }
-    var span = ByteQueue()
-    swap(&span, &worker.spans.scratch)
-    writeServerSpan(trace, status, now, into: &span)
-    worker.spans.append(span.span)
+    guard let trace = tracing.trace else { return }
     trace.end(.answered(status: answer.upstreamStatus), answer.refusal, answered: 0, now)
-    for (index, attempt) in trace.attempts.enumerated() {
-      span.removeAll()
-      writeClientSpan(trace, attempt, index, into: &span)
-      worker.spans.append(span.span)
-    }
-    span.removeAll()
-    swap(&span, &worker.spans.scratch)
-    tracing = .unsampled
+    // Apart from the worker while it grows, which makes writing cheaper.
+    var spans = ByteQueue()
+    swap(&spans, &worker.spans.bytes)
+    writeServerSpan(trace, status, now, into: &spans)
+    for index in trace.attempts.indices { writeClientSpan(trace, index, into: &spans) }
+    swap(&spans, &worker.spans.bytes)
+    worker.spans.count += 1 + trace.attempts.count
+    if let route = route?.counterID { noteExemplar(of: trace, route, now) }
+    tracing.end()
     if worker.spans.isFull { worker.commands.append(.exportSpans) }
+  }
+
+  private func noteExemplar(of trace: RequestTrace, _ route: Int, _ now: Int64) {
+    let elapsed = max(0, now &- times.startedAt)
+    worker.counters.noteExemplar(
+      route: route,
+      Exemplar(
+        traceHigh: trace.high, traceLow: trace.low, spanID: trace.spanID, nanoseconds: UInt64(elapsed),
+        unixMilliseconds: times.startedUnixMilliseconds + elapsed / 1_000_000))
   }
 
   // MARK: The request
 
   private func writeServerSpan(_ trace: RequestTrace, _ status: Int, _ now: Int64, into span: inout ByteQueue) {
-    let isRemote: UInt32 = trace.parentID == nil ? 0x100 : 0x300
-    span.beginSpan(of: trace, trace.spanID, parent: trace.parentID, kind: Field.serverKind, flags: isRemote | 1)
+    let begin = span.begin(field: Field.span)
+    let isRemote: UInt32 = trace.parentID == 0 ? 0x100 : 0x300
+    span.appendIDs(of: trace, trace.spanID, parent: trace.parentID, kind: Field.serverKind, flags: isRemote | 1)
     span.append(field: Field.start, fixed: unixNanoseconds(times.startedAt))
     span.append(field: Field.end, fixed: unixNanoseconds(now))
-    writeServerName(into: &span)
+    span.appendName(of: request, route?.spanName)
     span.appendMethod(of: request, isServer: true)
+    if let route { span.append(route.spanAttributes) }
     writeTarget(into: &span)
     writeClient(into: &span)
     if answer.status > 0 {
       span.append(field: Field.attribute, attribute: "http.response.status_code", number: UInt64(clamping: status))
     }
-    span.append(field: Field.attribute, attribute: "http.request.body.size", number: request.body.byteCount)
-    span.append(field: Field.attribute, attribute: "http.response.body.size", number: answer.byteCount)
+    if request.body.byteCount > 0 {
+      span.append(field: Field.attribute, attribute: "http.request.body.size", number: request.body.byteCount)
+    }
+    if answer.byteCount > 0 {
+      span.append(field: Field.attribute, attribute: "http.response.body.size", number: answer.byteCount)
+    }
     if let refusal = answer.refusal {
       span.append(field: Field.attribute, attribute: "error.type", refusal.code)
     } else if status >= 500 {
@@ -107,23 +115,13 @@ extension Exchange {
     if let result = trace.tokenResult { writeTokenCheck(result, at: trace.tokenCheckedAt, into: &span) }
     // What a client does wrong is no error of the server's.
     if status >= 500 || answer.refusal.map({ $0.status >= 500 }) ?? false { span.appendErrorStatus() }
-  }
-
-  private func writeServerName(into span: inout ByteQueue) {
-    var name = ByteQueue()
-    name.appendMethodName(of: request)
-    if let route {
-      name.append(" ")
-      name.append(text: route.pathText)
-    }
-    span.append(field: Field.name, bytes: name.span)
+    span.end(begin)
   }
 
   private func writeTarget(into span: inout ByteQueue) {
     let isSecure = isClientSecure
     span.append(field: Field.attribute, attribute: "url.scheme", isSecure ? "https" : "http")
     if snapshot.traces.hasPaths { span.appendPath(of: request) }
-    if let route { span.append(field: Field.attribute, attribute: "http.route", route.pathText) }
     span.appendAuthority(of: request, isSecure: isSecure)
   }
 
@@ -136,13 +134,15 @@ extension Exchange {
     case .address(let client): span.append(field: Field.attribute, attribute: "client.address", client.text)
     case .unknown: break
     }
-    span.append(
-      field: Field.attribute, attribute: "network.protocol.version", "\(request.head.version.number)")
+    switch request.head.version {
+    case .http10: span.append(field: Field.attribute, attribute: "network.protocol.version", "1.0")
+    case .http11: span.append(field: Field.attribute, attribute: "network.protocol.version", "1.1")
+    case .http2: span.append(field: Field.attribute, attribute: "network.protocol.version", "2")
+    }
     span.appendUserAgent(of: request)
   }
 
   private func writeOwnAttributes(_ trace: RequestTrace, into span: inout ByteQueue) {
-    if let route { span.append(field: Field.attribute, attribute: "catraca.route", route.name) }
     if !request.id.isEmpty { span.append(field: Field.attribute, attribute: "catraca.request_id", request.id.span) }
     if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
       span.append(field: Field.attribute, attribute: "catraca.issuer", snapshot.configuration.issuers[issuer].name)
@@ -156,48 +156,40 @@ extension Exchange {
   }
 
   private func writeTokenCheck(_ result: AuthenticationResult, at moment: Int64, into span: inout ByteQueue) {
-    var event = ByteQueue()
-    event.append(field: 1, fixed: unixNanoseconds(moment))
-    event.append(field: 2, bytes: "catraca.token_check".utf8.span)
-    event.append(field: 3, attribute: "catraca.token.result", result.label)
-    span.append(field: Field.event, bytes: event.span)
+    let begin = span.begin(field: Field.event)
+    span.append(field: 1, fixed: unixNanoseconds(moment))
+    span.append(field: 2, bytes: "catraca.token_check".utf8.span)
+    span.append(field: 3, attribute: "catraca.token.result", result.label)
+    span.end(begin)
   }
 
   // MARK: An attempt
 
-  private func writeClientSpan(
-    _ trace: RequestTrace, _ attempt: RequestTrace.Attempt, _ index: Int, into span: inout ByteQueue
-  ) {
-    span.beginSpan(of: trace, attempt.spanID, parent: trace.spanID, kind: Field.clientKind, flags: 0x101)
-    span.append(field: Field.start, fixed: unixNanoseconds(attempt.startedAt))
-    span.append(field: Field.end, fixed: unixNanoseconds(attempt.endedAt))
-    var name = ByteQueue()
-    name.appendMethodName(of: request)
-    span.append(field: Field.name, bytes: name.span)
+  private func writeClientSpan(_ trace: RequestTrace, _ index: Int, into span: inout ByteQueue) {
+    let begin = span.begin(field: Field.span)
+    span.appendIDs(
+      of: trace, trace.attempts[index].spanID, parent: trace.spanID, kind: Field.clientKind, flags: 0x101)
+    span.append(field: Field.start, fixed: unixNanoseconds(trace.attempts[index].startedAt))
+    span.append(field: Field.end, fixed: unixNanoseconds(trace.attempts[index].endedAt))
+    span.appendName(of: request, nil)
     span.appendMethod(of: request, isServer: false)
-    switch attempt.server.configuration.address {
-    case .network(let host, let port):
-      let name = attempt.server.configuration.name ?? host
-      span.append(field: Field.attribute, attribute: "server.address", name)
-      span.append(field: Field.attribute, attribute: "server.port", number: UInt64(port))
-    case .unix(let path): span.append(field: Field.attribute, attribute: "server.address", path)
-    }
+    span.append(trace.attempts[index].server.spanAttributes)
     if index > 0 {
       span.append(field: Field.attribute, attribute: "http.request.resend_count", number: UInt64(clamping: index))
     }
-    if attempt.status > 0 {
-      span.append(
-        field: Field.attribute, attribute: "http.response.status_code", number: UInt64(clamping: attempt.status))
-    }
-    let isError = attempt.status >= 400 || !attempt.errorType.isEmpty
-    if isError {
-      let type = attempt.errorType.isEmpty ? "\(attempt.status)" : attempt.errorType
-      span.append(field: Field.attribute, attribute: "error.type", type)
+    let status = trace.attempts[index].status
+    if status > 0 {
+      span.append(field: Field.attribute, attribute: "http.response.status_code", number: UInt64(clamping: status))
     }
     if let pool = delivery.pool {
       span.append(field: Field.attribute, attribute: "catraca.upstream", pool.configuration.name)
     }
-    if isError { span.appendErrorStatus() }
+    if status >= 400 || !trace.attempts[index].errorType.isEmpty {
+      let type = trace.attempts[index].errorType
+      span.append(field: Field.attribute, attribute: "error.type", type.isEmpty ? "\(status)" : type)
+      span.appendErrorStatus()
+    }
+    span.end(begin)
   }
 
   /// A moment of this request, since 1970.
@@ -214,18 +206,22 @@ extension ByteQueue {
   private static var textByteCountMax: Int { 512 }
 
   /// In the name of a span an unknown method is HTTP, so that clients make no names.
-  fileprivate mutating func appendMethodName(of request: borrowing ClientRequest) {
-    if request.head.method == .other || request.head.methodRange.isEmpty {
-      append("HTTP")
-    } else {
+  fileprivate mutating func appendName(of request: borrowing ClientRequest, _ rest: [UInt8]?) {
+    let isKnown = request.head.method != .other && !request.head.methodRange.isEmpty
+    let count = isKnown ? request.head.methodRange.count : 4
+    begin(field: Field.name, byteCount: count + (rest?.count ?? 0))
+    if isKnown {
       append(request.head.bytes.span.extracting(request.head.methodRange))
+    } else {
+      append("HTTP")
     }
+    if let rest { append(rest) }
   }
 
   fileprivate mutating func appendMethod(of request: borrowing ClientRequest, isServer: Bool) {
     let method = request.head.bytes.span.extracting(request.head.methodRange)
     if request.head.method != .other, !method.isEmpty {
-      return append(field: Field.attribute, attribute: "http.request.method", method)
+      return append(field: Field.attribute, attribute: "http.request.method", valid: method)
     }
     append(field: Field.attribute, attribute: "http.request.method", "_OTHER")
     if isServer, !method.isEmpty {
@@ -238,12 +234,11 @@ extension ByteQueue {
   fileprivate mutating func appendAuthority(of request: borrowing ClientRequest, isSecure: Bool) {
     guard let range = request.head.authority else { return }
     let authority = request.head.bytes.span.extracting(range)
-    let host = hostRange(of: authority)
+    let (host, port) = hostAndPort(of: authority)
     if host.isEmpty { return }
     append(field: Field.attribute, attribute: "server.address", authority.extracting(host))
     append(
-      field: Field.attribute, attribute: "server.port",
-      number: UInt64(clamping: port(of: authority) ?? (isSecure ? 443 : 80)))
+      field: Field.attribute, attribute: "server.port", number: UInt64(clamping: port ?? (isSecure ? 443 : 80)))
   }
 
   /// The path that was matched, or as it came where that is not known.
@@ -268,15 +263,15 @@ extension ByteQueue {
 // MARK: Messages
 
 extension ByteQueue {
-  fileprivate mutating func beginSpan(
-    of trace: RequestTrace, _ id: UInt64, parent: UInt64?, kind: UInt64, flags: UInt32
+  fileprivate mutating func appendIDs(
+    of trace: RequestTrace, _ id: UInt64, parent: UInt64, kind: UInt64, flags: UInt32
   ) {
     begin(field: Field.traceID, byteCount: 16)
     append(bigEndian: trace.high)
     append(bigEndian: trace.low)
     begin(field: Field.spanID, byteCount: 8)
     append(bigEndian: id)
-    if let parent {
+    if parent != 0 {
       begin(field: Field.parentID, byteCount: 8)
       append(bigEndian: parent)
     }

@@ -4,11 +4,13 @@ import Configuration
 
 final class UpstreamServer {
   /// Of the reload that came last, or of a change of addresses.
-  var configuration: Upstream.Server
+  var configuration: Upstream.Server { didSet { spanAttributes = SpanAttributes.make(of: configuration) } }
   let shared: SharedServer
   let addressText: [UInt8]
   /// What Host says of it, without the port that the scheme implies.
   let authority: [UInt8]
+  /// What is the same in the span of each attempt at it.
+  private(set) var spanAttributes: [UInt8]
   /// The upstream has it no more: connections are not kept after their exchange.
   var isRetired = false
   /// For the pool alone.
@@ -23,6 +25,7 @@ final class UpstreamServer {
     self.configuration = configuration
     self.shared = shared
     load = ServerLoad(configuration)
+    spanAttributes = SpanAttributes.make(of: configuration)
     addressText = Array(configuration.address.description.utf8)
     let port = isSecure ? ":443" : ":80"
     let authority = configuration.authority

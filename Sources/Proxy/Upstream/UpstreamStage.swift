@@ -33,7 +33,7 @@ extension Exchange {
   }
 
   private func beginTracedAttempt(at server: UpstreamServer) {
-    guard case .sampled(let trace) = tracing else { return }
+    guard let trace = tracing.trace else { return }
     trace.begin(at: server, spanID: worker.randomIdentifiers.next() | 1, worker.time.nanoseconds)
   }
 
@@ -81,7 +81,7 @@ extension Exchange {
 
   /// Exactly once for each attempt. Without one nothing.
   private func leaveServer(_ outcome: AttemptOutcome) {
-    if case .sampled(let trace) = tracing {
+    if let trace = tracing.trace {
       trace.end(outcome, answer.refusal, answered: answer.upstreamStatus, worker.time.nanoseconds)
     }
     guard let pool = delivery.leaveServer() else { return }

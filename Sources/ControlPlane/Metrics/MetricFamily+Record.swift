@@ -13,6 +13,9 @@ package struct MetricRecord: Sendable {
     case seconds
     /// The name ends in `_timestamp_seconds`, or as client libraries have it.
     case timestamp = "seconds since 1970"
+
+    /// As the name ends.
+    var base: String { self == .timestamp ? Unit.seconds.rawValue : rawValue }
   }
 
   package let kind: Kind

@@ -3,48 +3,47 @@
 import Proxy
 
 extension MetricsPage {
-  func renderUpstreams(to text: inout PrometheusText) {
-    text.family(.upstreamHealthy)
-    renderServers(to: &text) { text, labels, server in text.sample(labels, gauge: server.isFit ? 1 : 0) }
-    text.family(.upstreamChecks)
-    renderServers(to: &text) { text, labels, server in
+  func writeUpstreams(to writer: inout some MetricsWriter & ~Copyable) {
+    writer.family(.upstreamHealthy)
+    writeServers(to: &writer) { writer, labels, server in writer.sample(labels, gauge: server.isFit ? 1 : 0) }
+    writer.family(.upstreamChecks)
+    writeServers(to: &writer) { writer, labels, server in
       if server.health == .unchecked { return }
-      text.sample(labels + [("result", "passed")], server.checkCounts.passed)
-      text.sample(labels + [("result", "failed")], server.checkCounts.failed)
+      writer.sample(labels + [("result", "passed")], server.checkCounts.passed)
+      writer.sample(labels + [("result", "failed")], server.checkCounts.failed)
     }
-    text.family(.upstreamEjections)
-    renderServers(to: &text) { text, labels, server in
-      if server.isEjectable { text.sample(labels, server.ejectionCount) }
+    writer.family(.upstreamEjections)
+    writeServers(to: &writer) { writer, labels, server in
+      if server.isEjectable { writer.sample(labels, server.ejectionCount) }
     }
-    text.family(.upstreamPanic)
-    for upstream in upstreams { text.sample([("upstream", upstream.name)], gauge: upstream.isPanicking ? 1 : 0) }
-    text.family(.upstreamActive)
-    for upstream in upstreams { text.sample([("upstream", upstream.name)], gauge: upstream.activeCount) }
-    text.family(.upstreamQueued)
+    writer.family(.upstreamPanic)
+    for upstream in upstreams { writer.sample([("upstream", upstream.name)], gauge: upstream.isPanicking ? 1 : 0) }
+    writer.family(.upstreamActive)
+    for upstream in upstreams { writer.sample([("upstream", upstream.name)], gauge: upstream.activeCount) }
+    writer.family(.upstreamQueued)
     for upstream in upstreams where upstream.hasQueue {
-      text.sample([("upstream", upstream.name)], gauge: upstream.waitingCount)
+      writer.sample([("upstream", upstream.name)], gauge: upstream.waitingCount)
     }
-    text.family(.upstreamLimit)
+    writer.family(.upstreamLimit)
     for upstream in upstreams {
-      if let max = upstream.requestsMax { text.sample([("upstream", upstream.name)], gauge: max) }
+      if let max = upstream.requestsMax { writer.sample([("upstream", upstream.name)], gauge: max) }
     }
-    text.family(.upstreamRejected)
+    writer.family(.upstreamRejected)
     for (id, name) in names.upstreams.enumerated() {
       for reason in [GatewayRefusal.upstreamOverloaded, .upstreamQueueTimeout, .upstreamUnavailable] {
-        text.sample([("upstream", name), ("reason", reason.rawValue)], counters.rejections(upstream: id, reason))
+        writer.sample([("upstream", name), ("reason", reason.rawValue)], counters.rejections(upstream: id, reason))
       }
     }
   }
 
-  private func renderServers(
-    to text: inout PrometheusText,
-    _ render: (inout PrometheusText, [(name: String, value: String)], UpstreamState.Server) -> Void
+  private func writeServers<Writer: MetricsWriter & ~Copyable>(
+    to writer: inout Writer, _ write: (inout Writer, [(name: String, value: String)], UpstreamState.Server) -> Void
   ) {
     for upstream in upstreams {
       // Two names may lead to one address, and a series may appear only once.
       var seen: Set<String> = []
       for server in upstream.servers where seen.insert(server.address).inserted {
-        render(&text, [("upstream", upstream.name), ("server", server.address)], server)
+        write(&writer, [("upstream", upstream.name), ("server", server.address)], server)
       }
     }
   }

@@ -81,175 +81,186 @@ package struct MetricsPage: Sendable {
     self.process = process
   }
 
-  /// What `Content-Type` says of it.
-  package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
-
   /// The page as bytes.
-  package func render() -> [UInt8] {
-    var text = PrometheusText()
-    renderTraffic(to: &text)
-    renderUpstreams(to: &text)
-    renderResolutions(to: &text)
-    renderTokens(to: &text)
-    renderConnections(to: &text)
-    renderTLS(to: &text)
-    renderControlPlane(to: &text)
-    renderProcess(to: &text)
-    return text.bytes.span.copied()
+  package func render(_ format: MetricsFormat = .prometheus) -> [UInt8] {
+    var text = PrometheusText(format)
+    write(to: &text)
+    text.end()
+    return text.bytes.copied()
   }
 
-  private func renderTraffic(to text: inout PrometheusText) {
-    text.family(.requests)
+  /// All families in their order.
+  func write(to writer: inout some MetricsWriter & ~Copyable) {
+    writeTraffic(to: &writer)
+    writeUpstreams(to: &writer)
+    writeResolutions(to: &writer)
+    writeTokens(to: &writer)
+    writeConnections(to: &writer)
+    writeTLS(to: &writer)
+    writeControlPlane(to: &writer)
+    writeProcess(to: &writer)
+  }
+
+  private func writeTraffic(to writer: inout some MetricsWriter & ~Copyable) {
+    writer.family(.requests)
     for (route, method, status, count) in counters.requestCounts {
-      text.sample(
+      writer.sample(
         [
           ("route", name(route, in: names.routes)), ("method", method.label), ("code", String(status)),
         ], count)
     }
-    renderHistograms(.requestDuration, counters.requestDurations, label: "route", names: names.routes, to: &text)
-    text.family(.activeRequests)
+    writeHistograms(
+      .requestDuration, counters.requestDurations, counters.requestExemplars, label: "route", names: names.routes,
+      to: &writer)
+    writer.family(.activeRequests)
     for (id, name) in names.listeners.enumerated() {
-      text.sample([("listener", name)], gauge: counters.activeRequests(listener: id))
+      writer.sample([("listener", name)], gauge: counters.activeRequests(listener: id))
     }
-    renderBodies(to: &text)
-    renderHistograms(
-      .upstreamDuration, counters.upstreamDurations, label: "upstream", names: names.upstreams, to: &text)
-    text.family(.upstreamRetries)
+    writeBodies(to: &writer)
+    writeHistograms(
+      .upstreamDuration, counters.upstreamDurations, label: "upstream", names: names.upstreams, to: &writer)
+    writer.family(.upstreamRetries)
     for (id, name) in names.upstreams.enumerated() {
-      text.sample([("upstream", name)], counters.retries(upstream: id))
+      writer.sample([("upstream", name)], counters.retries(upstream: id))
     }
-    text.family(.refusedRetries)
+    writer.family(.refusedRetries)
     for (id, name) in names.upstreams.enumerated() {
-      text.sample([("upstream", name)], counters.refusedRetries(upstream: id))
+      writer.sample([("upstream", name)], counters.refusedRetries(upstream: id))
     }
-    text.family(.mirrored)
+    writer.family(.mirrored)
     for (route, result, count) in counters.mirroredCounts {
-      text.sample([("route", name(route, in: names.routes)), ("result", result.label)], count)
+      writer.sample([("route", name(route, in: names.routes)), ("result", result.label)], count)
     }
     for (family, isDryRun) in [(MetricFamily.rateLimited, false), (.rateLimitedDryRun, true)] {
-      text.family(family)
+      writer.family(family)
       for (id, name) in names.routes.enumerated() {
         let count = counters.rateLimited(route: id, isDryRun: isDryRun)
-        if count > 0 { text.sample([("route", name)], count) }
+        if count > 0 { writer.sample([("route", name)], count) }
       }
     }
-    text.family(.rateLimitEvictions)
+    writer.family(.rateLimitEvictions)
     for (id, name) in names.routes.enumerated() {
       let count = counters.rateLimitEvictions(route: id)
-      if count > 0 { text.sample([("route", name)], count) }
+      if count > 0 { writer.sample([("route", name)], count) }
     }
-    text.family(.errors)
-    for (reason, count) in counters.errors.sorted(by: { $0.key < $1.key }) { text.sample([("reason", reason)], count) }
-    text.family(.accessLogDropped)
-    text.sample([], droppedLogLines)
-    text.family(.ownLogDropped)
-    text.sample([], droppedOwnLogLines)
-    text.family(.tracesSent)
-    text.sample([], spans.sent)
-    text.family(.tracesDropped)
-    for reason in SpanLoss.allCases { text.sample([("reason", reason.rawValue)], spans.dropped[reason] ?? 0) }
+    writer.family(.errors)
+    for (reason, count) in counters.errors.sorted(by: { $0.key < $1.key }) {
+      writer.sample([("reason", reason)], count)
+    }
+    writer.family(.accessLogDropped)
+    writer.sample([], droppedLogLines)
+    writer.family(.ownLogDropped)
+    writer.sample([], droppedOwnLogLines)
+    writer.family(.tracesSent)
+    writer.sample([], spans.sent)
+    writer.family(.tracesDropped)
+    for reason in SpanLoss.allCases { writer.sample([("reason", reason.rawValue)], spans.dropped[reason] ?? 0) }
   }
 
-  private func renderBodies(to text: inout PrometheusText) {
+  private func writeBodies(to writer: inout some MetricsWriter & ~Copyable) {
     let counts = counters.bodyByteCounts.map { (name: name($0.route, in: names.routes), $0.request, $0.response) }
-    text.family(.requestBytes)
-    for (name, request, _) in counts { text.sample([("route", name)], request) }
-    text.family(.responseBytes)
-    for (name, _, response) in counts { text.sample([("route", name)], response) }
+    writer.family(.requestBytes)
+    for (name, request, _) in counts { writer.sample([("route", name)], request) }
+    writer.family(.responseBytes)
+    for (name, _, response) in counts { writer.sample([("route", name)], response) }
   }
 
-  private func renderResolutions(to text: inout PrometheusText) {
-    text.family(.nameResolution)
+  private func writeResolutions(to writer: inout some MetricsWriter & ~Copyable) {
+    writer.family(.nameResolution)
     for (upstream, results) in resolutions {
       for (result, count) in results.sorted(by: { $0.key < $1.key }) {
-        text.sample([("upstream", upstream), ("result", result)], count)
+        writer.sample([("upstream", upstream), ("result", result)], count)
       }
     }
   }
 
-  private func renderTokens(to text: inout PrometheusText) {
-    text.family(.authentications)
+  private func writeTokens(to writer: inout some MetricsWriter & ~Copyable) {
+    writer.family(.authentications)
     for (route, issuer, result, count) in counters.authenticationCounts {
-      text.sample(
+      writer.sample(
         [
           ("issuer", name(issuer, in: names.issuers)), ("result", result.label),
           ("route", name(route, in: names.routes)),
         ], count)
     }
-    text.family(.tokenCache)
-    text.sample([("result", "hit")], counters.tokenCacheHits)
-    text.sample([("result", "miss")], counters.tokenCacheMisses)
-    renderHistograms(
+    writer.family(.tokenCache)
+    writer.sample([("result", "hit")], counters.tokenCacheHits)
+    writer.sample([("result", "miss")], counters.tokenCacheMisses)
+    writeHistograms(
       .tokenVerification, counters.verifications, label: "algorithm",
       names: SignatureAlgorithm.allCases.map(\.rawValue),
-      to: &text)
+      to: &writer)
   }
 
-  private func renderConnections(to text: inout PrometheusText) {
-    text.family(.connections)
+  private func writeConnections(to writer: inout some MetricsWriter & ~Copyable) {
+    writer.family(.connections)
     for (id, name) in names.listeners.enumerated() {
       for state in ConnectionState.allCases {
-        text.sample([("listener", name), ("state", state.label)], gauge: counters.connections(listener: id, state))
+        writer.sample([("listener", name), ("state", state.label)], gauge: counters.connections(listener: id, state))
       }
     }
-    text.family(.upstreamConnections)
+    writer.family(.upstreamConnections)
     for (id, name) in names.upstreams.enumerated() {
       for state in ConnectionState.allCases {
-        text.sample([("upstream", name), ("state", state.label)], gauge: counters.connections(upstream: id, state))
+        writer.sample([("upstream", name), ("state", state.label)], gauge: counters.connections(upstream: id, state))
       }
     }
-    text.family(.memory)
-    text.sample([], gauge: memory.used)
-    text.family(.memoryLimit)
-    text.sample([], gauge: memory.limit)
+    writer.family(.memory)
+    writer.sample([], gauge: memory.used)
+    writer.family(.memoryLimit)
+    writer.sample([], gauge: memory.limit)
   }
 
-  private func renderTLS(to text: inout PrometheusText) {
-    text.family(.handshakes)
+  private func writeTLS(to writer: inout some MetricsWriter & ~Copyable) {
+    writer.family(.handshakes)
     for (result, count) in counters.handshakes.sorted(by: { $0.key < $1.key }) {
-      text.sample([("result", result)], count)
+      writer.sample([("result", result)], count)
     }
     for family in [MetricFamily.certificateExpiry, .certificateExpiryOld] {
-      text.family(family)
+      writer.family(family)
       for certificate in certificates {
-        text.sample(
+        writer.sample(
           [("listener", certificate.listener), ("name", certificate.name), ("key", certificate.key)],
           gauge: Int(clamping: certificate.expiresAt))
       }
     }
   }
 
-  private func renderControlPlane(to text: inout PrometheusText) {
-    text.family(.keySetRefreshes)
+  private func writeControlPlane(to writer: inout some MetricsWriter & ~Copyable) {
+    writer.family(.keySetRefreshes)
     for keySet in keySets {
       for (result, count) in keySet.refreshes.sorted(by: { $0.key < $1.key }) {
-        text.sample([("issuer", keySet.issuer), ("result", result)], count)
+        writer.sample([("issuer", keySet.issuer), ("result", result)], count)
       }
     }
-    text.family(.keySetAge)
+    writer.family(.keySetAge)
     for keySet in keySets {
-      if let age = keySet.ageSeconds { text.sample([("issuer", keySet.issuer)], seconds: age) }
+      if let age = keySet.ageSeconds { writer.sample([("issuer", keySet.issuer)], seconds: age) }
     }
-    text.family(.keySetKeys)
-    for keySet in keySets { text.sample([("issuer", keySet.issuer)], gauge: keySet.keyCount) }
-    text.family(.reloads)
-    text.sample([("result", "ok")], reloadsSucceeded)
-    text.sample([("result", "error")], reloadsFailed)
-    text.family(.lastReload)
-    text.sample([], gauge: isLastReloadGood ? 1 : 0)
-    text.family(.lastReloadTime)
-    text.sample([], gauge: Int(clamping: lastReloadTime))
-    text.family(.buildInfo)
-    text.sample([("version", version)], 1)
+    writer.family(.keySetKeys)
+    for keySet in keySets { writer.sample([("issuer", keySet.issuer)], gauge: keySet.keyCount) }
+    writer.family(.reloads)
+    writer.sample([("result", "ok")], reloadsSucceeded)
+    writer.sample([("result", "error")], reloadsFailed)
+    writer.family(.lastReload)
+    writer.sample([], gauge: isLastReloadGood ? 1 : 0)
+    writer.family(.lastReloadTime)
+    writer.sample([], gauge: Int(clamping: lastReloadTime))
+    writer.family(.buildInfo)
+    writer.sample([("version", version)], 1)
   }
 
-  private func renderHistograms(
-    _ family: MetricFamily, _ histograms: HistogramSet, label: String, names: [String], to text: inout PrometheusText
+  private func writeHistograms(
+    _ family: MetricFamily, _ histograms: HistogramSet, _ exemplars: ExemplarSet? = nil, label: String,
+    names: [String], to writer: inout some MetricsWriter & ~Copyable
   ) {
-    text.family(family)
+    writer.family(family)
     for (id, name) in names.enumerated() {
       guard let (buckets, sum) = histograms.histogram(id: id) else { continue }
-      text.histogram([(label, name)], bounds: histograms.bounds, buckets: buckets, sum: sum)
+      writer.histogram(
+        [(label, name)],
+        Histogram(
+          bounds: histograms.bounds, buckets: buckets, sum: sum, exemplars: exemplars?.exemplars(id: id) ?? []))
     }
   }
 

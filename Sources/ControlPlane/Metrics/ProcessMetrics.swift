@@ -65,18 +65,18 @@ package struct ProcessMetrics: Sendable, Equatable {
 }
 
 extension MetricsPage {
-  func renderProcess(to text: inout PrometheusText) {
-    text.family(.processTime)
-    if let process { text.sample([], seconds: process.processorSeconds) }
-    text.family(.openDescriptors)
-    if let process { text.sample([], gauge: process.openDescriptorCount) }
-    text.family(.descriptorLimit)
-    if let process { text.sample([], gauge: process.descriptorCountMax) }
-    text.family(.virtualMemory)
-    if let process { text.sample([], gauge: process.virtualByteCount) }
-    text.family(.residentMemory)
-    if let process { text.sample([], gauge: process.residentByteCount) }
-    text.family(.startTime)
-    if let process { text.sample([], seconds: process.startSeconds) }
+  func writeProcess(to writer: inout some MetricsWriter & ~Copyable) {
+    writer.family(.processTime)
+    if let process { writer.sample([], seconds: process.processorSeconds) }
+    writer.family(.openDescriptors)
+    if let process { writer.sample([], gauge: process.openDescriptorCount) }
+    writer.family(.descriptorLimit)
+    if let process { writer.sample([], gauge: process.descriptorCountMax) }
+    writer.family(.virtualMemory)
+    if let process { writer.sample([], gauge: process.virtualByteCount) }
+    writer.family(.residentMemory)
+    if let process { writer.sample([], gauge: process.residentByteCount) }
+    writer.family(.startTime)
+    if let process { writer.sample([], seconds: process.startSeconds) }
   }
 }

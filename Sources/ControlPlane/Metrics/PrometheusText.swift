@@ -1,23 +1,29 @@
-// Prometheus' text format, version 0.0.4: families with HELP and TYPE, samples with escaped labels, cumulative
-// histograms.
+// The two text formats: Prometheus' 0.0.4 and OpenMetrics 1.0.0. Families with HELP and TYPE, samples with escaped
+// labels, cumulative histograms.
 //
 // Invariant: every sample is below the head of its own family, and each line ends in a line feed.
 
-import Bytes
+internal import Bytes
+internal import Proxy
 
 /// A page under construction.
-struct PrometheusText: ~Copyable {
+struct PrometheusText: ~Copyable, MetricsWriter {
   private(set) var bytes = ByteQueue()
+  private let format: MetricsFormat
   private var current = ""
 
-  init() {}
+  init(_ format: MetricsFormat = .prometheus) { self.format = format }
 
-  /// Begins a family. The samples that follow belong to it.
   mutating func family(_ family: MetricFamily) {
     current = family.rawValue
     let record = family.record
-    bytes.append(text: "# HELP \(current) \(record.sentence)\n# TYPE \(current) \(record.kind.rawValue)\n")
+    let (name, type) = format == .openMetrics ? family.openForm : (current, record.kind.rawValue)
+    bytes.append(text: "# HELP \(name) \(record.sentence)\n# TYPE \(name) \(type)\n")
+    if format == .openMetrics, record.unit != .none { bytes.append(text: "# UNIT \(name) \(record.unit.base)\n") }
   }
+
+  /// To be called behind the last sample.
+  mutating func end() { if format == .openMetrics { bytes.append("# EOF\n") } }
 
   mutating func sample(_ labels: [(name: String, value: String)], _ count: UInt64) {
     head(suffix: "", labels)
@@ -40,26 +46,43 @@ struct PrometheusText: ~Copyable {
     bytes.append("\n")
   }
 
-  /// - Parameters:
-  ///   - bounds: upper bounds in nanoseconds, rising.
-  ///   - buckets: counts between the bounds, not summed up. One more than bounds.
-  ///   - sum: in nanoseconds.
-  mutating func histogram(
-    _ labels: [(name: String, value: String)], bounds: [UInt64], buckets: [UInt64], sum: UInt64
-  ) {
+  mutating func histogram(_ labels: [(name: String, value: String)], _ histogram: Histogram) {
     var total: UInt64 = 0
-    for (index, count) in buckets.enumerated() {
+    for (index, count) in histogram.buckets.enumerated() {
       total &+= count
-      let bound = index < bounds.count ? Self.seconds(bounds[index]) : "+Inf"
-      head(suffix: "_bucket", labels + [("le", bound)])
+      head(suffix: "_bucket", labels + [("le", bound(index, of: histogram.bounds))])
       bytes.append(decimal: total)
+      if format == .openMetrics, histogram.exemplars.indices.contains(index), let exemplar = histogram.exemplars[index]
+      {
+        append(exemplar)
+      }
       bytes.append("\n")
     }
     head(suffix: "_sum", labels)
-    bytes.append(text: Self.seconds(sum) + "\n")
+    bytes.append(text: Self.seconds(histogram.sum) + "\n")
     head(suffix: "_count", labels)
     bytes.append(decimal: total)
     bytes.append("\n")
+  }
+
+  /// OpenMetrics has a point in every bound.
+  private func bound(_ index: Int, of bounds: [UInt64]) -> String {
+    if index >= bounds.count { return "+Inf" }
+    let text = Self.seconds(bounds[index])
+    return format == .openMetrics && !text.contains(".") ? text + ".0" : text
+  }
+
+  private mutating func append(_ exemplar: Exemplar) {
+    bytes.append(" # {trace_id=\"")
+    bytes.append(hexadecimal: exemplar.traceHigh, width: 16)
+    bytes.append(hexadecimal: exemplar.traceLow, width: 16)
+    bytes.append("\",span_id=\"")
+    bytes.append(hexadecimal: exemplar.spanID, width: 16)
+    bytes.append("\"} ")
+    bytes.append(text: Self.seconds(exemplar.nanoseconds))
+    bytes.append(" ")
+    let milliseconds = UInt64(clamping: exemplar.unixMilliseconds)
+    bytes.append(text: Self.seconds(milliseconds.multipliedReportingOverflow(by: 1_000_000).partialValue))
   }
 
   private mutating func head(suffix: String, _ labels: [(name: String, value: String)]) {
@@ -97,5 +120,16 @@ struct PrometheusText: ~Copyable {
     var digits = String(1_000_000_000 + rest).dropFirst()
     while digits.last == "0" { digits.removeLast() }
     return "\(whole).\(digits)"
+  }
+}
+
+extension MetricFamily {
+  /// How OpenMetrics calls it: a counter without the `_total` of its samples, and a constant with labels is an info,
+  /// without the `_info` of its sample.
+  fileprivate var openForm: (name: String, type: String) {
+    let kind = record.kind
+    if kind == .counter, rawValue.hasSuffix("_total") { return (String(rawValue.dropLast(6)), kind.rawValue) }
+    if kind == .gauge, rawValue.hasSuffix("_info") { return (String(rawValue.dropLast(5)), "info") }
+    return (rawValue, kind.rawValue)
   }
 }

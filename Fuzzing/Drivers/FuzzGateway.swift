@@ -164,7 +164,7 @@ final class FuzzGateway {
     case .ask(let question, _): worker.answered(question, .keys(haveChanged: true), at: now)
     case .pauseReading(let connection): peer(connection)?.isPaused = true
     case .resumeReading(let connection): peer(connection)?.isPaused = false
-    case .wakeWaiters, .reportUpstream, .reportRefusal, .exportSpans, .drained: break
+    case .wakeWaiters, .reportUpstream, .reportRefusal, .exportRecords, .drained: break
     }
   }
 }

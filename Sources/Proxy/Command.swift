@@ -26,8 +26,8 @@ package enum Command {
   case reportUpstream(String, UpstreamChange)
   /// A token was refused: both values for the log.
   case reportRefusal(RefusalNotice)
-  /// There are many spans: they are to be handed over now.
-  case exportSpans
+  /// There are many spans or log records: they are to be handed over now.
+  case exportRecords
   /// No connection is left that has work: the drain is over.
   case drained
 }

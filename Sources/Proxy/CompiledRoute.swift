@@ -12,6 +12,7 @@ package final class CompiledRoute: Sendable {
   let counterID: Int
   package let name: String
   /// What is the same in the span of each of its requests: how the name goes on behind the method, and attributes.
+  /// Empty where nothing is traced.
   let spanName: [UInt8]
   let spanAttributes: [UInt8]
   let isPublic: Bool
@@ -71,17 +72,13 @@ package final class CompiledRoute: Sendable {
   ///   - requestIDHeader: that no client's goes on, unless it is X-Request-Id, which is known.
   init(
     _ route: Route, index: Int, identity: IdentityRules, defaultBodySize: UInt64, rateLimits: [CompiledRateLimit],
-    names: CounterNames, ownFields: [String], requestIDHeader: String
+    names: CounterNames, ownFields: [String], requestIDHeader: String, isTraced: Bool
   ) {
     self.index = index
     counterID = names.routeID(index)
     name = route.name
-    let path = route.path.description
-    spanName = Array(" \(path)".utf8)
-    spanAttributes = SpanAttributes.make { attributes in
-      attributes.append(field: SpanAttributes.field, attribute: "http.route", path)
-      attributes.append(field: SpanAttributes.field, attribute: "catraca.route", route.name)
-    }
+    spanName = isTraced ? Array(" \(route.path.description)".utf8) : []
+    spanAttributes = isTraced ? SpanAttributes.make(of: route) : []
     let requirement: TokenRequirement? = if case .token(let wanted) = route.auth { wanted } else { nil }
     isPublic = requirement == nil
     token = TokenRules(requirement)

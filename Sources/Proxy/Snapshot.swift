@@ -78,7 +78,7 @@ package final class Snapshot: Sendable {
       return CompiledRoute(
         configuration.routes[index], index: index, identity: identity, defaultBodySize: limits.bodySize,
         rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
-        requestIDHeader: requestIDHeader)
+        requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil)
     }
     routeTable = RouteTable(configuration.routes)
     errorPages = ErrorPageTable(configuration.errorPages)
@@ -98,8 +98,10 @@ package final class Snapshot: Sendable {
     traces = TracePlan(configuration.traces)
     queryTokenNames = Set(configuration.routes.indices.flatMap { Self.queryTokenNames(configuration.routes[$0].auth) })
       .sorted().map(LenientName.init)
+    let isCollected = configuration.logs != nil
     logFormatter =
-      configuration.accessLog.destination == .off ? nil : AccessLogFormatter(configuration.accessLog)
+      configuration.accessLog.destination == .off && !isCollected
+      ? nil : AccessLogFormatter(configuration.accessLog, isCollected: isCollected)
   }
 
   /// The same with other servers, as when names lead elsewhere.

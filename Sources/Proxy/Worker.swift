@@ -35,8 +35,9 @@ package final class Worker {
   /// Access log lines that were not handed to the log's writer yet.
   package var logBuffer = ByteQueue()
   var logEntry = AccessLogEntry()
-  /// Spans of traced requests that were not handed to the exporter yet.
-  package var spans = SpanBuffer()
+  /// Spans of traced requests, and records of the log, that were not handed to their exporters yet.
+  package var spans = RecordBuffer()
+  package var logRecords = RecordBuffer()
   /// True from the drain's beginning: connections end after their exchange.
   package private(set) var isDraining = false
 

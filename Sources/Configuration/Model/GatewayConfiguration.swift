@@ -21,6 +21,9 @@ package struct GatewayConfiguration: Sendable, Equatable {
   package var limits = Limits()
   /// nil traces nothing.
   package var traces: Traces?
+  /// Nil sends none.
+  package var metrics: CollectedMetrics?
+  package var logs: CollectedLogs?
   /// nil for ids that clients see in refusals only.
   package var requestID: RequestIDRules?
   /// For answers that are of no route.

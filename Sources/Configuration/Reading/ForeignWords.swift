@@ -107,7 +107,7 @@ extension ForeignWord {
     ours(
       "access_log", "write access_log: { path: stdout }", in: [root], "accessLog", "accesslogs", "log_format",
       "request_log"),
-    ours("admin.metrics", "write metrics in 'admin'", in: [root], "metrics", "prometheus", "stats", "telemetry"),
+    ours("admin.metrics", "write metrics in 'admin'", in: [root], "prometheus", "stats", "telemetry"),
     ours("admin", "write admin: 127.0.0.1:9901", in: [root], "api", "dashboard", "ping", "status", "admin_listen"),
     ours(
       "upstreams", "write upstreams: { app: { servers: [host:port] } }", in: [root], "services", "backends", "clusters",

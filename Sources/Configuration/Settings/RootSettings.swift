@@ -35,6 +35,12 @@ extension GatewayConfiguration {
         "traces", \.traces, .mapping(Traces.settings), "Spans of requests, for a collector of OpenTelemetry.",
         otherwise: "none"),
       Setting(
+        "metrics", \.metrics, .mapping(CollectedMetrics.settings),
+        "Metrics for a collector of OpenTelemetry. `/metrics` needs no such key.", otherwise: "none"),
+      Setting(
+        "logs", \.logs, .mapping(CollectedLogs.settings),
+        "Access log records for a collector of OpenTelemetry, beside `access_log`.", otherwise: "none"),
+      Setting(
         "request_id", \.requestID, .mapping(RequestIDRules.settings),
         "The id of each request. With it, every response has the id.", otherwise: "`X-Request-Id`, and in refusals only"
       ),

@@ -18,7 +18,8 @@ extension RunningGateway {
       reloadsFailed: reloads.failedCount, isLastReloadGood: reloads.errors.isEmpty,
       lastReloadTime: reloads.lastSuccessTime,
       droppedLogLines: UInt64(clamping: logWriter.droppedLineCount),
-      droppedOwnLogLines: UInt64(clamping: process.log.droppedLineCount), spans: spans.counts, memory: memory,
+      droppedOwnLogLines: UInt64(clamping: process.log.droppedLineCount), spans: telemetry.spans.counts,
+      logRecords: telemetry.logs.counts, metricsMessages: telemetry.metrics.counts, memory: memory,
       version: process.version, process: await ProcessMetrics.current())
   }
 

@@ -98,6 +98,15 @@ extension MetricFamily {
       .init(
         .counter, by: ["reason"],
         "Spans that did not get to the collector: queue_full, rejected, unavailable, answer_invalid or stopped.")
+    case .logsSent: .init(.counter, "Log records that the collector of logs accepted.")
+    case .logsDropped:
+      .init(
+        .counter, by: ["reason"],
+        "Log records that did not get to the collector: queue_full, rejected, unavailable, answer_invalid or stopped.")
+    case .metricsSent: .init(.counter, "Messages with all metrics that the collector of metrics accepted.")
+    case .metricsDropped:
+      .init(
+        .counter, by: ["reason"], "Messages with all metrics that did not get to the collector, by the same reasons.")
     case .upstreamHealthy:
       .init(
         .gauge, by: ["upstream", "server"],

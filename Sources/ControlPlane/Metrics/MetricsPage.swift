@@ -48,7 +48,9 @@ package struct MetricsPage: Sendable {
   package var droppedLogLines: UInt64
   /// Lines of the gateway's own log that standard error did not accept in time.
   package var droppedOwnLogLines: UInt64
-  package var spans: SpanCounts
+  package var spans: ExportCounts
+  package var logRecords: ExportCounts
+  package var metricsMessages: ExportCounts
   /// What waits in all connections, and may.
   package var memory: (used: Int, limit: Int)
   package var version: String
@@ -60,7 +62,8 @@ package struct MetricsPage: Sendable {
     certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [],
     resolutions: [(upstream: String, results: [String: UInt64])] = [], reloadsSucceeded: UInt64 = 0,
     reloadsFailed: UInt64 = 0, isLastReloadGood: Bool = true, lastReloadTime: Int64 = 0, droppedLogLines: UInt64 = 0,
-    droppedOwnLogLines: UInt64 = 0, spans: SpanCounts = SpanCounts(),
+    droppedOwnLogLines: UInt64 = 0, spans: ExportCounts = ExportCounts(),
+    logRecords: ExportCounts = ExportCounts(), metricsMessages: ExportCounts = ExportCounts(),
     memory: (used: Int, limit: Int) = (0, 0), version: String, process: ProcessMetrics? = nil
   ) {
     self.counters = counters
@@ -76,6 +79,8 @@ package struct MetricsPage: Sendable {
     self.droppedLogLines = droppedLogLines
     self.droppedOwnLogLines = droppedOwnLogLines
     self.spans = spans
+    self.logRecords = logRecords
+    self.metricsMessages = metricsMessages
     self.memory = memory
     self.version = version
     self.process = process
@@ -151,10 +156,19 @@ package struct MetricsPage: Sendable {
     writer.sample([], droppedLogLines)
     writer.family(.ownLogDropped)
     writer.sample([], droppedOwnLogLines)
-    writer.family(.tracesSent)
-    writer.sample([], spans.sent)
-    writer.family(.tracesDropped)
-    for reason in SpanLoss.allCases { writer.sample([("reason", reason.rawValue)], spans.dropped[reason] ?? 0) }
+    writeExports(.tracesSent, .tracesDropped, spans, to: &writer)
+    writeExports(.logsSent, .logsDropped, logRecords, to: &writer)
+    writeExports(.metricsSent, .metricsDropped, metricsMessages, to: &writer)
+  }
+
+  private func writeExports(
+    _ sent: MetricFamily, _ dropped: MetricFamily, _ counts: ExportCounts,
+    to writer: inout some MetricsWriter & ~Copyable
+  ) {
+    writer.family(sent)
+    writer.sample([], counts.sent)
+    writer.family(dropped)
+    for reason in ExportLoss.allCases { writer.sample([("reason", reason.rawValue)], counts.dropped[reason] ?? 0) }
   }
 
   private func writeBodies(to writer: inout some MetricsWriter & ~Copyable) {

@@ -100,7 +100,7 @@ extension RunningGateway {
     log.notice(
       "draining: a second signal ends what is left at once", metadata: ["active": "\(active)", "timeout": "\(timeout)"])
     await gateway.drain(timeout: timeout)
-    await spans.finish()
+    await telemetry.finish(await metricsPage())
     if await !logWriter.flush() { log.error("the access log's destination accepts nothing, its last lines are lost") }
     await admin.stop()
     log.notice("stopped")

@@ -21,7 +21,7 @@ package actor RunningGateway {
   private let machine: MachineLimits
   private let read: ConfigurationSource
   let logWriter: LogWriter
-  let spans: SpanExporter
+  let telemetry: Telemetry
   private let generation = NIOLockedValueBox(UInt64(0))
   let gateway: Gateway
   private var tls: TLSPreparation
@@ -103,9 +103,9 @@ package actor RunningGateway {
     self.process = process
     self.machine = machine
     logWriter = LogWriter(log: log, memoryByteCount: machine.memoryByteCount)
-    let spans = SpanExporter(log: log, version: process.version)
-    spans.apply(configuration.traces)
-    self.spans = spans
+    let telemetry = Telemetry(log: log, version: process.version)
+    telemetry.apply(configuration)
+    self.telemetry = telemetry
     self.configuration = configuration
     firstIssuers = Set(configuration.issuers.map(\.name))
     self.names = names
@@ -123,7 +123,7 @@ package actor RunningGateway {
       workers: workers, snapshot: snapshot, keySets: keySets,
       contexts: prepared.contexts,
       outlets: WorkerOutlets(
-        log: { writer.write($0) }, spans: { spans.take($0) },
+        log: { writer.write($0) }, spans: { telemetry.spans.take($0) }, logRecords: { telemetry.logs.take($0) },
         ask: { question, _, reply in Task { reply(await registry.answer(to: question)) } },
         serverHandshakeFailed: { notices.post($0) },
         tokenRefused: { notices.post($0) },
@@ -186,7 +186,7 @@ package actor RunningGateway {
   package func run() async {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.registry.run() }
-      group.addTask { await self.spans.run() }
+      group.addTask { await self.telemetry.run { await self.metricsPage() } }
       group.addTask {
         for await _ in self.names.changes { await self.namesChanged() }
       }
@@ -269,7 +269,7 @@ package actor RunningGateway {
     let delayed = changesOfNextStart(configuration)
     for warning in delayed { log.warning("\(warning)") }
     process.log.take(configuration.log)
-    spans.apply(configuration.traces)
+    telemetry.apply(configuration)
     link.announce(generation: fresh.generation)
     let keySets = await registry.apply(issuers: configuration.issuers)
     await gateway.install(fresh, keySets: keySets, contexts: prepared.contexts)

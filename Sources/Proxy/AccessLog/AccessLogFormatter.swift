@@ -33,6 +33,10 @@ package final class AccessLogFormatter: Sendable {
 
   /// What of a request the lines have beside the fields. Behind them in an entry, in this order.
   let values: [LoggedValue]
+  /// Whether there is a log at all, besides what a collector gets.
+  let writesLines: Bool
+  /// Nil where no collector gets records.
+  let encoder: LogRecordEncoder?
   private let style: Style
   private let kinds: InlineArray<64, AccessLogField.Kind>
   private let alwaysPresent: UInt64
@@ -46,9 +50,11 @@ package final class AccessLogFormatter: Sendable {
   private let openings: [UInt8]
   private let openingEnds: InlineArray<64, Int32>
 
-  package init(_ log: AccessLog) {
+  package init(_ log: AccessLog, isCollected: Bool = false) {
     let values = Array(log.values.prefix(LoggedValue.countMax))
     self.values = values
+    writesLines = log.destination != .off
+    encoder = isCollected ? LogRecordEncoder(log, values: values) : nil
     var beginning = "{"
     switch log.format {
     case .json, .otel: style = .json

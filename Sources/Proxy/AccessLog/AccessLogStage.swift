@@ -24,8 +24,10 @@ extension Exchange {
       counters.countUpstream(upstream, nanoseconds: waited)
     }
     countRefusal()
-    if snapshot.traces.isOn { recordTrace(status: status, now: now) }
-    if let formatter = snapshot.logFormatter { writeLogLine(formatter, status: status, elapsed: elapsed) }
+    let spanID = snapshot.traces.isOn ? recordTrace(status: status, now: now) : 0
+    if let formatter = snapshot.logFormatter {
+      writeLogLine(formatter, status: status, elapsed: elapsed, spanID: spanID)
+    }
   }
 
   /// Tokens that were refused are counted by issuer and route already.
@@ -54,7 +56,7 @@ extension Exchange {
     }
   }
 
-  private func writeLogLine(_ formatter: AccessLogFormatter, status: Int, elapsed: UInt64) {
+  private func writeLogLine(_ formatter: AccessLogFormatter, status: Int, elapsed: UInt64, spanID: UInt64) {
     // Answers of the gateway's own need no id until here.
     request.ensureID(by: snapshot, from: &worker.randomIdentifiers)
     worker.logEntry.reset()
@@ -75,7 +77,11 @@ extension Exchange {
     if let caller { setSubject(caller) }
     if let subject = answer.refusedSubject { worker.logEntry.set(.refusedSubject, subject.span) }
     if !formatter.values.isEmpty { setValues(formatter.values) }
-    formatter.append(worker.logEntry, to: &worker.logBuffer)
+    if formatter.writesLines { formatter.append(worker.logEntry, to: &worker.logBuffer) }
+    if let encoder = formatter.encoder {
+      encoder.append(worker.logEntry, spanID: spanID, to: &worker.logRecords)
+      if worker.logRecords.isFull { worker.commands.append(.exportRecords) }
+    }
   }
 
   private func setRequestTexts(_ bytes: Span<UInt8>) {

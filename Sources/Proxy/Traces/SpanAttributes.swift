@@ -13,6 +13,13 @@ enum SpanAttributes {
     return attributes.copied()
   }
 
+  static func make(of route: Route) -> [UInt8] {
+    make { attributes in
+      attributes.append(field: field, attribute: "http.route", route.path.description)
+      attributes.append(field: field, attribute: "catraca.route", route.name)
+    }
+  }
+
   /// Where a server is.
   static func make(of server: Upstream.Server) -> [UInt8] {
     make { attributes in

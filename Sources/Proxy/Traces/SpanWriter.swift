@@ -7,40 +7,8 @@ import Bytes
 import Configuration
 import HTTPWire
 
-/// Encoded spans: elements of a `ScopeSpans` message, one behind the other.
-package struct SpanBatch: Sendable {
-  package var bytes: [UInt8]
-  package var count: Int
-
-  package init(bytes: [UInt8], count: Int) {
-    self.bytes = bytes
-    self.count = count
-  }
-}
-
-/// What a worker has encoded and not handed over yet.
-package struct SpanBuffer: ~Copyable {
-  fileprivate var bytes = ByteQueue()
-  package fileprivate(set) var count = 0
-
-  /// LIMIT: so much is handed over at once. Less is within a tenth of a second.
-  fileprivate static let byteCountMax = 32 * 1024
-
-  fileprivate var isFull: Bool { bytes.count >= Self.byteCountMax }
-
-  package mutating func take() -> SpanBatch {
-    let batch = SpanBatch(bytes: bytes.copied(), count: count)
-    bytes.removeAll()
-    count = 0
-    return batch
-  }
-}
-
 /// Numbers of fields and values in `opentelemetry/proto/trace/v1/trace.proto`.
 private enum Field {
-  /// Of a span in the list of spans.
-  static let span: UInt64 = 2
-
   static let traceID: UInt64 = 1
   static let spanID: UInt64 = 2
   static let parentID: UInt64 = 4
@@ -59,9 +27,10 @@ private enum Field {
 
 extension Exchange {
   /// Where requests are traced: writes the spans of one that is. To be called once, when all is known of it.
-  func recordTrace(status: Int, now: Int64) {
+  /// - Returns: the id of the span for the request. 0 where it is not traced.
+  func recordTrace(status: Int, now: Int64) -> UInt64 {
     decideOnTrace()
-    guard let trace = tracing.trace else { return }
+    guard let trace = tracing.trace else { return 0 }
     trace.end(.answered(status: answer.upstreamStatus), answer.refusal, answered: 0, now)
     // Apart from the worker while it grows, which makes writing cheaper.
     var spans = ByteQueue()
@@ -72,7 +41,8 @@ extension Exchange {
     worker.spans.count += 1 + trace.attempts.count
     if let route = route?.counterID { noteExemplar(of: trace, route, now) }
     tracing.end()
-    if worker.spans.isFull { worker.commands.append(.exportSpans) }
+    if worker.spans.isFull { worker.commands.append(.exportRecords) }
+    return trace.spanID
   }
 
   private func noteExemplar(of trace: RequestTrace, _ route: Int, _ now: Int64) {
@@ -87,7 +57,7 @@ extension Exchange {
   // MARK: The request
 
   private func writeServerSpan(_ trace: RequestTrace, _ status: Int, _ now: Int64, into span: inout ByteQueue) {
-    let begin = span.begin(field: Field.span)
+    let begin = span.begin(field: RecordBuffer.field)
     let isRemote: UInt32 = trace.parentID == 0 ? 0x100 : 0x300
     span.appendIDs(of: trace, trace.spanID, parent: trace.parentID, kind: Field.serverKind, flags: isRemote | 1)
     span.append(field: Field.start, fixed: unixNanoseconds(times.startedAt))
@@ -95,8 +65,10 @@ extension Exchange {
     span.appendName(of: request, route?.spanName)
     span.appendMethod(of: request, isServer: true)
     if let route { span.append(route.spanAttributes) }
-    writeTarget(into: &span)
-    writeClient(into: &span)
+    // Taken once: each access holds a reference of its own.
+    let client = downstream?.client
+    writeTarget(isSecure: client?.security != nil || request.isForwardedSecure, into: &span)
+    writeClient(client, into: &span)
     if answer.status > 0 {
       span.append(field: Field.attribute, attribute: "http.response.status_code", number: UInt64(clamping: status))
     }
@@ -118,19 +90,16 @@ extension Exchange {
     span.end(begin)
   }
 
-  private func writeTarget(into span: inout ByteQueue) {
-    let isSecure = isClientSecure
+  private func writeTarget(isSecure: Bool, into span: inout ByteQueue) {
     span.append(field: Field.attribute, attribute: "url.scheme", isSecure ? "https" : "http")
     if snapshot.traces.hasPaths { span.appendPath(of: request) }
     span.appendAuthority(of: request, isSecure: isSecure)
   }
 
-  private func writeClient(into span: inout ByteQueue) {
+  private func writeClient(_ client: Client?, into span: inout ByteQueue) {
     switch request.peer.namedClient {
     case .peer:
-      if let downstream {
-        span.append(field: Field.attribute, attribute: "client.address", downstream.client.addressText)
-      }
+      if let client { span.append(field: Field.attribute, attribute: "client.address", client.addressText) }
     case .address(let client): span.append(field: Field.attribute, attribute: "client.address", client.text)
     case .unknown: break
     }
@@ -143,7 +112,9 @@ extension Exchange {
   }
 
   private func writeOwnAttributes(_ trace: RequestTrace, into span: inout ByteQueue) {
-    if !request.id.isEmpty { span.append(field: Field.attribute, attribute: "catraca.request_id", request.id.span) }
+    if !request.id.isEmpty {
+      span.append(field: Field.attribute, attribute: "catraca.request_id", valid: request.id.span)
+    }
     if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
       span.append(field: Field.attribute, attribute: "catraca.issuer", snapshot.configuration.issuers[issuer].name)
     }
@@ -166,7 +137,7 @@ extension Exchange {
   // MARK: An attempt
 
   private func writeClientSpan(_ trace: RequestTrace, _ index: Int, into span: inout ByteQueue) {
-    let begin = span.begin(field: Field.span)
+    let begin = span.begin(field: RecordBuffer.field)
     span.appendIDs(
       of: trace, trace.attempts[index].spanID, parent: trace.spanID, kind: Field.clientKind, flags: 0x101)
     span.append(field: Field.start, fixed: unixNanoseconds(trace.attempts[index].startedAt))
@@ -236,7 +207,7 @@ extension ByteQueue {
     let authority = request.head.bytes.span.extracting(range)
     let (host, port) = hostAndPort(of: authority)
     if host.isEmpty { return }
-    append(field: Field.attribute, attribute: "server.address", authority.extracting(host))
+    append(field: Field.attribute, attribute: "server.address", valid: authority.extracting(host))
     append(
       field: Field.attribute, attribute: "server.port", number: UInt64(clamping: port ?? (isSecure ? 443 : 80)))
   }

@@ -132,7 +132,7 @@ final class WorkerLoop {
     }
     runCommands()
     flushLog()
-    flushSpans()
+    flushRecords()
   }
 
   /// The time of the events that are being handled.
@@ -307,7 +307,7 @@ final class WorkerLoop {
     case .wakeWaiters(let upstream): wakePeers(upstream)
     case .reportUpstream(let upstream, let change): outlets.upstreamChanged(upstream, change)
     case .reportRefusal(let notice): outlets.tokenRefused(notice)
-    case .exportSpans: flushSpans()
+    case .exportRecords: flushRecords()
     case .drained: finishDrain()
     }
   }
@@ -334,8 +334,9 @@ final class WorkerLoop {
     sockets.indices.contains(connection.index) ? sockets[connection.index] : nil
   }
 
-  private func flushSpans() {
+  private func flushRecords() {
     if worker.spans.count > 0 { outlets.spans(worker.spans.take()) }
+    if worker.logRecords.count > 0 { outlets.logRecords(worker.logRecords.take()) }
   }
 
   func flushLog() {
@@ -362,7 +363,7 @@ final class WorkerLoop {
 
   private func finishDrain() {
     flushLog()
-    flushSpans()
+    flushRecords()
     for call in onDrained { call() }
     onDrained = []
   }

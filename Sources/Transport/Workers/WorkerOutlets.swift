@@ -8,7 +8,9 @@ package struct WorkerOutlets: Sendable {
   /// Access log lines, complete ones only.
   package var log: @Sendable ([UInt8]) -> Void
   /// Spans of traced requests.
-  package var spans: @Sendable (SpanBatch) -> Void
+  package var spans: @Sendable (RecordBatch) -> Void
+  /// Records of the access log, for a collector.
+  package var logRecords: @Sendable (RecordBatch) -> Void
   /// Requests wait for an answer. `reply` takes it at any time, on any thread.
   package var ask:
     @Sendable (_ question: Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void
@@ -23,7 +25,8 @@ package struct WorkerOutlets: Sendable {
 
   package init(
     log: @escaping @Sendable ([UInt8]) -> Void,
-    spans: @escaping @Sendable (SpanBatch) -> Void = { _ in },
+    spans: @escaping @Sendable (RecordBatch) -> Void = { _ in },
+    logRecords: @escaping @Sendable (RecordBatch) -> Void = { _ in },
     ask: @escaping @Sendable (Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void,
     serverHandshakeFailed: @escaping @Sendable (ServerHandshakeFailure) -> Void,
     tokenRefused: @escaping @Sendable (RefusalNotice) -> Void,
@@ -32,6 +35,7 @@ package struct WorkerOutlets: Sendable {
   ) {
     self.log = log
     self.spans = spans
+    self.logRecords = logRecords
     self.ask = ask
     self.serverHandshakeFailed = serverHandshakeFailed
     self.tokenRefused = tokenRefused

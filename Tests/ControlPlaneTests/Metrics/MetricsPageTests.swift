@@ -57,7 +57,7 @@ struct MetricsPageTests {
     let snapshot = Snapshot(configuration(), generation: 1)
     var copy = counters.copy()
     copy.addActiveRequests(5, listener: 0)
-    var spans = SpanCounts()
+    var spans = ExportCounts()
     spans.sent = 9
     spans.drop(3, .queueFull)
     let loads = [UpstreamLoad(name: "up", waitingCount: 2, activeCounts: [3])]

@@ -179,7 +179,7 @@ final class Bench {
     case .wakeWaiters(let upstream): peer?.act { $0.wakeWaiters(upstream: upstream, at: now) }
     case .reportUpstream(_, let change): upstreamChanges.append(change)
     case .reportRefusal(let notice): refusalNotices.append(notice)
-    case .exportSpans: break
+    case .exportRecords: break
     case .drained: isDrained = true
     case .connect(let connection):
       let socket = FakeSocket(connection, self)

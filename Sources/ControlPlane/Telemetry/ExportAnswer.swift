@@ -1,9 +1,10 @@
-// What a collector answers to an export: an `ExportTraceServiceResponse` of OTLP, of which one number counts. It is a
-// peer's word: whatever cannot be read says nothing.
+// What a collector answers to an export, such as an `ExportTraceServiceResponse` of OTLP. One number of it counts. It
+// is a peer's word: what cannot be read says nothing.
 
 enum ExportAnswer {
-  /// `partial_success.rejected_spans`: how many spans were refused for ever. 0 where the answer does not say so.
-  static func rejectedSpanCount(in body: [UInt8]) -> Int {
+  /// `partial_success.rejected_spans` and its like: how many records were refused for ever. 0 where the answer does not
+  /// say so.
+  static func rejectedCount(in body: [UInt8]) -> Int {
     var reader = ProtobufReader(body[...])
     while let (field, value) = reader.next() {
       guard field == 1, case .bytes(let partial) = value else { continue }

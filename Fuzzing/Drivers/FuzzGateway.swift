@@ -164,6 +164,7 @@ final class FuzzGateway {
     case .ask(let question, _): worker.answered(question, .keys(haveChanged: true), at: now)
     case .pauseReading(let connection): peer(connection)?.isPaused = true
     case .resumeReading(let connection): peer(connection)?.isPaused = false
+    case .changeSession(_, let id): worker.sessionChanged(id, isDone: true, at: now)
     case .wakeWaiters, .reportUpstream, .reportRefusal, .exportRecords, .drained: break
     }
   }

@@ -20,6 +20,8 @@ package enum Command {
   /// Requests wait for an answer, which is reported by ``Worker/answered(_:_:at:)``.
   /// - Parameter credential: empty where the question is not about one.
   case ask(Question, credential: [UInt8])
+  /// A session begins or ends, which is reported by ``Worker/sessionChanged(_:isDone:at:)``.
+  case changeSession(SessionChange, id: UInt64)
   /// Permits of an upstream are free, and requests on other workers wait for them.
   case wakeWaiters(upstream: String)
   /// A server's state has changed: a word for the log.

@@ -72,7 +72,7 @@ package final class CompiledRoute: Sendable {
   ///   - requestIDHeader: that no client's goes on, unless it is X-Request-Id, which is known.
   init(
     _ route: Route, index: Int, identity: IdentityRules, defaultBodySize: UInt64, rateLimits: [CompiledRateLimit],
-    names: CounterNames, ownFields: [String], requestIDHeader: String, isTraced: Bool
+    names: CounterNames, ownFields: [String], requestIDHeader: String, isTraced: Bool, sessionCookies: [LenientName]
   ) {
     self.index = index
     counterID = names.routeID(index)
@@ -81,7 +81,7 @@ package final class CompiledRoute: Sendable {
     spanAttributes = isTraced ? SpanAttributes.make(of: route) : []
     let requirement: TokenRequirement? = if case .token(let wanted) = route.auth { wanted } else { nil }
     isPublic = requirement == nil
-    token = TokenRules(requirement)
+    token = TokenRules(requirement, sessionCookies: sessionCookies)
     clients = route.clients
     self.identity = identity
     certificateFields = route.identity.headers.compactMap { header in

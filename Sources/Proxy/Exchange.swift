@@ -63,6 +63,14 @@ package final class Exchange {
     downstream?.resumeInput()
   }
 
+  /// The store has done, or not, what this request asked of it.
+  func sessionChanged(isDone: Bool) {
+    guard case .sessionChange(_, let value, _) = wait else { return }
+    wait = nil
+    resume(with: conclude(isDone: isDone, cookie: value))
+    downstream?.resumeInput()
+  }
+
   /// The upstream has a permit for it: the wait is over.
   func permitGranted() {
     stage = .upstream

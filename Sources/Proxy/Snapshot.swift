@@ -44,6 +44,7 @@ package final class Snapshot: Sendable {
   package let sharing: [UpstreamSharing]
   package let counterNames: CounterNames
   let issuerCounterIDs: [Int]
+  let sessions: [CompiledSession]
 
   /// - Parameter previous: the snapshot that this one replaces, so that counters go on under the same names and
   ///   rate limits with the same buckets.
@@ -70,6 +71,8 @@ package final class Snapshot: Sendable {
     // By index here and below: a route is large, and its copy costs as much as what is done with it.
     hasCORS = configuration.routes.indices.contains { configuration.routes[$0].cors != nil }
     ipv6PrefixLength = limits.ipv6PrefixLength
+    sessions = configuration.sessions.map(CompiledSession.init)
+    let sessionCookies = configuration.sessions.map { LenientName($0.cookie.name) }
     var identities: [Identity: IdentityRules] = [:]
     routes = configuration.routes.indices.map { index in
       let written = configuration.routes[index].identity
@@ -78,7 +81,7 @@ package final class Snapshot: Sendable {
       return CompiledRoute(
         configuration.routes[index], index: index, identity: identity, defaultBodySize: limits.bodySize,
         rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
-        requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil)
+        requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil, sessionCookies: sessionCookies)
     }
     routeTable = RouteTable(configuration.routes)
     errorPages = ErrorPageTable(configuration.errorPages)
@@ -110,6 +113,7 @@ package final class Snapshot: Sendable {
     self.configuration = configuration
     sharing = zip(configuration.upstreams, other.sharing).map { UpstreamSharing($0, after: $1) }
     routes = other.routes
+    sessions = other.sessions
     listeners = other.listeners
     requestID = other.requestID
     ownAnswerFields = other.ownAnswerFields

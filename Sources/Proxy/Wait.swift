@@ -8,13 +8,15 @@ enum Wait {
   case question(Question, position: Int, until: Int64)
   /// A permit of its upstream. The request is at this position in the pool's queue, see ``WaitingQueue``.
   case permit(position: Int, until: Int64)
+  /// The store has to do something, see ``SessionChanges``. The value is that of a new session's cookie.
+  case sessionChange(UInt64, value: [UInt8], until: Int64)
   /// The pause before it is sent again, to this server.
   case retry(UpstreamServer, at: Int64)
 
   /// In steady nanoseconds.
   var end: Int64 {
     switch self {
-    case .question(_, _, let end), .permit(_, let end), .retry(_, let end): end
+    case .question(_, _, let end), .permit(_, let end), .sessionChange(_, _, let end), .retry(_, let end): end
     }
   }
 }

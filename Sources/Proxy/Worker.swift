@@ -28,7 +28,7 @@ package final class Worker {
   /// Places of connections whose `output` is to be written. One that is gone meanwhile may have left its place to
   /// another, which is then written a little early.
   package var flushes: [Int] = []
-  package private(set) var time: Time
+  package internal(set) var time: Time
   package private(set) var snapshot: Snapshot
   package internal(set) var keySets: [KeySet?]
   package let counters: Counters
@@ -64,6 +64,7 @@ package final class Worker {
   /// In the one worker that checks servers for all.
   private var healthChecks: HealthChecks?
   var questions: Questions
+  var sessions = WorkerSessions()
   var refusalNotices: RefusalNotices
   var randomIdentifiers: RandomIdentifiers
   /// `Date` field's value, made again once a second.
@@ -271,7 +272,13 @@ package final class Worker {
   }
 
   private func reviewStreams() {
-    for case let connection as DownstreamConnection in table.connections { connection.reviewStreams(snapshot) }
+    let snapshot = snapshot
+    forEachExchange { $0.review(snapshot) }
+  }
+
+  /// Of clients.
+  func forEachExchange(_ body: (Exchange) -> Void) {
+    for case let connection as DownstreamConnection in table.connections { connection.forEachExchange(body) }
   }
 
   /// What was asked by ``Command/ask(_:credential:)`` has its answer: requests that wait go on. After the deadline it

@@ -30,6 +30,12 @@ package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   case keysUnavailable = "keys_unavailable"
   /// The service that knows the token did not say in time whose it is: 503.
   case introspectionUnavailable = "introspection_unavailable"
+  /// The route takes sessions, and the request has neither a token nor the cookie of one: 401.
+  case sessionMissing = "session_missing"
+  /// The session has ended, or never was: 401, and the cookie is taken back.
+  case sessionExpired = "session_expired"
+  /// The store did not say in time whose the session is: 503.
+  case sessionStoreUnavailable = "session_store_unavailable"
   case signatureInvalid = "signature_invalid"
   case tokenExpired = "token_expired"
   /// `nbf` or `iat` lies ahead.

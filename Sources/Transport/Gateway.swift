@@ -269,6 +269,17 @@ package final class Gateway: Sendable {
     }
   }
 
+  /// A session is over, or says something else from now on.
+  /// - Parameter digest: of its cookie.
+  package func forgetSession(_ digest: [UInt8]) {
+    for worker in workers {
+      worker.post { loop in
+        loop.worker.forgetSession(digest, at: loop.now())
+        loop.runCommands()
+      }
+    }
+  }
+
   private func forAll(of generation: UInt64, _ job: @escaping Mailbox.Job) {
     for worker in workers {
       worker.post { loop in

@@ -2,8 +2,9 @@
 // and what a client sent on another.
 
 extension Reading {
-  func checkRoutes(_ routes: [LocatedRoute]) {
-    checkDuplicates(routes)
+  /// - Parameter added: what sessions add. Each takes its own path only.
+  func checkRoutes(_ routes: [LocatedRoute], added: [LocatedRoute]) {
+    checkDuplicates(added.isEmpty ? routes : routes + added)
     checkNames(routes)
     checkClientHeaders(routes)
     checkLoggedValues(routes)

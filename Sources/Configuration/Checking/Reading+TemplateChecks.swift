@@ -37,6 +37,8 @@ extension Reading {
     case .header(let name) where sources.contains(where: { $0.isHeader(named: name) }),
       .cookie(let name) where sources.contains(.value(value)), .query(let name) where sources.contains(.value(value)):
       return "\(name.quoted) contains this route's token, which a template must not copy: write forward_token: true"
+    case .cookie(let name) where names.sessions.contains(where: { $0.rules?.cookie.name == name }):
+      return "\(name.quoted) is the cookie of a session, which a template must not copy: remove it"
     case .clientIP, .claim, .cookie, .header, .query, .tls: return nil
     }
   }

@@ -49,7 +49,8 @@ extension Route {
     if let others = other.clients, others != clients { return true }
     guard case .token(let others) = other.auth else { return false }
     guard case .token(let own) = auth, !own.isOptional else { return true }
-    return !Set(own.issuers).isSubset(of: others.issuers) || !own.scopes.implies(others.scopes)
+    return !Set(own.issuers).isSubset(of: others.issuers) || !Set(own.sessions).isSubset(of: others.sessions)
+      || !own.scopes.implies(others.scopes)
       || !others.claims.allSatisfy(own.claims.contains)
   }
 }

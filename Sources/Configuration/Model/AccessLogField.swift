@@ -6,7 +6,7 @@ package enum AccessLogField: UInt8, Sendable, CaseIterable {
   case time, clientIP, method, host, path, matchedPath, `protocol`, tlsVersion, tlsCipher, tlsResumed, alpn
   case status, requestBytes, responseBytes, duration
   case route, upstream, server, upstreamStatus, attempts, upstreamConnect, upstreamResponse, grpcStatus
-  case issuer, subject, refusedSubject, reason, requestID, traceID, userAgent, referer
+  case authKind, issuer, subject, refusedSubject, reason, requestID, traceID, userAgent, referer
 
   /// How a value is kept and written.
   package enum Kind: Sendable {
@@ -123,6 +123,7 @@ package enum AccessLogField: UInt8, Sendable, CaseIterable {
         "upstream_response_ms", .milliseconds, ecs: "catraca.upstream_response_ms",
         otel: "catraca.upstream_response_ms")
     case .grpcStatus: Record("grpc_status", .number, ecs: "catraca.grpc_status", otel: "rpc.grpc.status_code")
+    case .authKind: Record("auth_kind", .text, ecs: "catraca.auth_kind", otel: "catraca.auth_kind")
     case .issuer: Record("issuer", .text, ecs: "catraca.issuer", otel: "catraca.issuer")
     case .subject: Record("subject", .text, ecs: "user.id", otel: "user.id")
     case .refusedSubject:

@@ -29,7 +29,8 @@ extension Admin {
     finish: { admin, section in section.reading.warnOfOpenAdmin(admin, section) },
     [
       Setting(
-        "address", \.address, .adminAddress, "Serves `/metrics`, `/healthz`, `/readyz`, `/status` and `POST /reload`."),
+        "address", \.address, .adminAddress,
+        "Serves `/metrics`, `/healthz`, `/readyz`, `/status`, `/sessions` and `POST /reload`."),
       Setting(
         "metrics", \.metrics, .adminAddress,
         "A second address that serves `/metrics`, `/healthz` and `/readyz` and nothing else, for Prometheus and probes."

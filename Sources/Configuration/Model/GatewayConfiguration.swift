@@ -34,9 +34,14 @@ package struct GatewayConfiguration: Sendable, Equatable {
   package var issuers: [Issuer] = []
   package var upstreams: [Upstream] = []
   package var stores: [RedisStore] = []
+  /// What seals that others keep for the gateway. The first one seals and all of them open.
+  package var secrets: [String] = []
+  /// In the file's order. An index into it is a session's number.
+  package var sessions: [SessionRules] = []
   /// Limits that several routes share, in the file's order.
   package var rateLimits: [RateLimit] = []
-  /// In the file's order. Precedence comes from specificity, not from this order.
+  /// In the file's order, and behind them those of ``sessions``. Precedence comes from specificity, not from this
+  /// order.
   package var routes: [Route] = []
 
   package init() {}

@@ -55,12 +55,13 @@ package struct Route: Sendable, Equatable {
   /// Whether a token may come in what browsers send whatever page asks: a cookie, or the password that they remember.
   package var isTokenSentUnasked: Bool {
     guard case .token(let requirement) = auth else { return false }
-    return requirement.sources.contains { source in
-      switch source {
-      case .basic, .value(.cookie): true
-      case .authorization, .webSocketProtocol, .value: false
+    return !requirement.sessions.isEmpty
+      || requirement.sources.contains { source in
+        switch source {
+        case .basic, .value(.cookie): true
+        case .authorization, .webSocketProtocol, .value: false
+        }
       }
-    }
   }
 }
 
@@ -143,8 +144,10 @@ package enum Authentication: Sendable, Equatable {
 
 /// `auth:` of a route that requires a token.
 package struct TokenRequirement: Sendable, Equatable {
-  /// Indices into ``GatewayConfiguration/issuers``, at least one.
+  /// Indices into ``GatewayConfiguration/issuers``. Empty where only ``sessions`` pass.
   package var issuers: [Int]
+  /// Indices into ``GatewayConfiguration/sessions``. Their cookies count where no token is.
+  package var sessions: [Int] = []
   /// They must be in `scope` or `scp`.
   package var scopes = ScopeRequirement()
   /// Each must hold.
@@ -258,13 +261,15 @@ package enum Action: Sendable, Equatable {
   case split(Split)
   case respond(FixedResponse)
   case redirect(Redirect)
+  /// Of the session with this index. No file has it: it follows from `exchange` of a session.
+  case session(SessionAction, Int)
 
   /// Those that requests may go to. None where the gateway answers.
   package var upstreams: [Int] {
     switch self {
     case .upstream(let index): [index]
     case .split(let split): split.shares.map(\.upstream)
-    case .respond, .redirect: []
+    case .respond, .redirect, .session: []
     }
   }
 }

@@ -64,6 +64,19 @@ extension Reading {
     return indices.isEmpty ? nil : indices
   }
 
+  /// What the keys of `auth` require of each other.
+  func finish(_ requirement: inout TokenRequirement, _ section: Section) {
+    if !section.has("issuers"), !section.has("sessions") {
+      error(section.position, "'auth' has no 'issuers': write issuers: [NAME], or auth: public")
+    }
+    if section.has("issuers") { return }
+    requirement.sources = []
+    if section.has("tokens_from") {
+      error(
+        section.keyPosition("tokens_from"), "'tokens_from' requires 'issuers': write whose tokens pass, or remove it")
+    }
+  }
+
   fileprivate func claims(_ node: SourceNode, _ what: String) -> [ClaimRequirement] {
     var result: [ClaimRequirement] = []
     for entry in entries(node, what, example: "claims: { email_verified: true }") ?? [] {

@@ -24,10 +24,12 @@ extension Reading {
     }
     checkAdmin(file, at: section["admin"]?.position ?? section["listeners"]?.position ?? section.position)
     checkRequestID(file, at: section["request_id"]?.position)
+    checkSessions(file, section)
     // A misspelt reference would make its target look unused.
     if errorCount == 0, !lacksValues {
       warnUnused(section["issuers"], names.usedIssuers, "issuer")
       warnUnused(section["upstreams"], names.usedUpstreams, "upstream")
+      warnUnused(section["sessions"], names.usedSessions, "session")
       warnUnused(section["rate_limits"], names.usedRateLimits, "rate_limit")
       warnUnused(section["redis"], names.usedStores, "store", by: "nothing")
     }
@@ -42,6 +44,11 @@ extension Reading {
     var hasStrictTransport = false
     var issuers = NameList()
     var upstreams = NameList()
+    /// nil for one that was refused.
+    var sessions: [(name: String, rules: SessionRules?)] = []
+    var usedSessions: Set<String> = []
+    /// Where the path is that a session adds, by its name.
+    var exchangePositions: [String: SourcePosition] = [:]
     /// By name, of those that were read without an error: what `iss` may be there and with another issuer as well.
     var sharedIssuerValues: [String: [String]] = [:]
     /// By name, of the upstreams that were read without an error.

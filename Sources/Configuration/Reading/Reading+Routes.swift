@@ -25,6 +25,19 @@ final class LocatedRoute {
     isShapeKnown = section.refused.isDisjoint(with: ["host", "methods", "headers", "listeners"])
     isUnprotectedMeant = section.has("unprotected")
   }
+
+  /// One that the file does not write out, and that follows from what is at `position`.
+  init(_ route: Route, from position: SourcePosition) {
+    self.route = route
+    self.position = position
+    pathPosition = position
+    namePosition = nil
+    headersPosition = nil
+    requestHeadersPosition = nil
+    sourcesPosition = position
+    isShapeKnown = true
+    isUnprotectedMeant = false
+  }
 }
 
 /// What the keys of a route say for those that are read after them.
@@ -60,8 +73,9 @@ extension Reading {
       if diagnostics.count > count { nameHeir(item, since: count) }
       return route
     }
-    checkRoutes(routes)
-    return routes.map(\.route)
+    let added = sessionRoutes(for: routes)
+    checkRoutes(routes, added: added)
+    return (added.isEmpty ? routes : routes + added).map(\.route)
   }
 
   private func nameHeir(_ node: SourceNode, since count: Int) {

@@ -68,6 +68,11 @@ extension GatewayConfiguration {
       Setting("issuers", \.issuers, .issuers, "Who signs tokens."),
       Setting("upstreams", \.upstreams, .upstreams, "The services behind the gateway."),
       Setting("redis", \.stores, .stores, "Redis, where a fleet of gateways keeps what all of them must know."),
+      Setting(
+        "secrets", \.secrets, .secrets,
+        "What seals that others keep for the gateway. The first seals and all open, so that one can be replaced.",
+        otherwise: "none"),
+      Setting("sessions", \.sessions, .sessions, "Cookies that take the place of a token."),
       Setting("rate_limits", \.rateLimits, .sharedRateLimits, "Rate limits that several routes share."),
       Setting(
         "defaults", ValueForm.mapping(Route.defaultSettings.table).withoutRequirements,
@@ -116,6 +121,7 @@ extension SettingTable {
     Upstream.settings.table, Upstream.Server.settings.table, StickyCookie.settings.table, UpstreamTLS.settings.table,
     HealthCheck.settings.table, Ejection.settings.table, RequestQueue.settings.table, AdaptiveLimit.settings.table,
     Retry.settings.table, RedisStore.settings.table, UpstreamTLS.storeSettings.table,
+    SessionRules.settings.table, SessionCookie.settings.table, SessionExchange.settings.table,
     RateLimit.sharedSettings.table, Route.settings.table, Split.Share.settings.table,
     TokenRequirement.settings.table, TokenRequirement.scopeSettings.table, ChallengeRules.settings.table,
     ClaimPattern.settings.table,

@@ -122,11 +122,15 @@ enum Inherited {
 extension TokenRequirement {
   static let settings = Settings<TokenRequirement>(
     "routes[].auth", title: "'auth'", blank: TokenRequirement(issuers: []),
+    rules: ["anyOf": [["required": ["issuers"]], ["required": ["sessions"]]]],
+    finish: { requirement, section in section.reading.finish(&requirement, section) },
     [
       Setting(
         "issuers", \.issuers, .issuerNames,
-        "A token of any of these. No two may have the same `issuer` value.",
-        required: "write issuers: [NAME], or auth: public"),
+        "A token of any of these. No two may have the same `issuer` value. `auth` has this, or `sessions`, or both."),
+      Setting(
+        "sessions", \.sessions, .sessionNames,
+        "Or, for a request without a token, the cookie of one of these sessions."),
       Setting(
         "scopes", \.scopes, .scopes,
         "All of them must be in `scope` (text) or `scp` (list), or one of them with `{ any: [a, b] }`. Otherwise: 403."

@@ -10,7 +10,7 @@ import Transport
 /// One address with pages of the gateway itself.
 final class AdminServer: Sendable {
   enum Door: String {
-    /// /metrics, /healthz, /readyz, /status and /reload, for those whom the configuration lets in.
+    /// /metrics, /healthz, /readyz, /status, /sessions and /reload, for those whom the configuration lets in.
     case all
     /// /metrics, /healthz and /readyz, which change nothing, for everyone who reaches them, by whatever name.
     case metrics
@@ -70,11 +70,15 @@ final class AdminServer: Sendable {
     switch (request.path, isRead, request.method) {
     case ("/status", true, _): return await status(request, gateway)
     case ("/status", _, _): return notAllowed("GET, HEAD")
+    case ("/sessions", true, _): return await sessions(request, gateway)
+    case ("/sessions", _, _): return notAllowed("GET, HEAD")
+    case ("/sessions/end", _, "POST"): return await endSessions(request, gateway)
+    case ("/sessions/end", _, _): return notAllowed("POST")
     case ("/reload", _, "POST"): return await reload(gateway)
     case ("/reload", _, _): return notAllowed("POST")
     default:
       return await page(request, gateway)
-        ?? .text("not found: there are /metrics, /healthz, /readyz, /status and POST /reload\n", status: 404)
+        ?? .text("not found: there are /metrics, /healthz, /readyz, /status, /sessions and POST /reload\n", status: 404)
     }
   }
 

@@ -15,6 +15,8 @@ struct RouteRules: Encodable {
   var isPublic: Bool
   /// A token of any of these. Empty for a public route.
   var issuers: [String] = []
+  /// Or, without a token, one of these sessions.
+  var sessions: [String] = []
   var scopes: [String] = []
   /// Whether one of the scopes is enough.
   var anyScope = false
@@ -30,7 +32,7 @@ struct RouteRules: Encodable {
   var answer: String?
 
   private enum CodingKeys: String, CodingKey {
-    case host, methods, listeners, issuers, scopes, anyScope, claims, optional, clients, upstreams, answer
+    case host, methods, listeners, issuers, sessions, scopes, anyScope, claims, optional, clients, upstreams, answer
     case isPublic = "public"
   }
 
@@ -46,6 +48,7 @@ struct RouteRules: Encodable {
     isPublic = route.auth == .public
     if case .token(let requirement) = route.auth {
       issuers = requirement.issuers.map { file.issuers[$0].name }
+      sessions = requirement.sessions.map { file.sessions[$0].name }
       scopes = requirement.scopes.names
       anyScope = requirement.scopes.isAny
       claims = requirement.claims.map(Self.text)
@@ -60,6 +63,7 @@ struct RouteRules: Encodable {
       upstreams = split.shares.sorted { $0.weight > $1.weight }.map { file.upstreams[$0.upstream].name }
     case .respond(let response): answer = "status \(response.status)"
     case .redirect(let redirect): answer = "\(redirect.status) to \(redirect.to)"
+    case .session(let action, let index): answer = "\(action.rawValue) of the session \(file.sessions[index].name)"
     }
   }
 

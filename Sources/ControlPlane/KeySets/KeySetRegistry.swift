@@ -144,13 +144,13 @@ package actor KeySetRegistry {
     }
   }
 
-  /// Answers a worker. Nothing but key sets can be asked about yet.
+  /// Answers a worker about what this registry knows.
   package func answer(to question: Question) async -> Answer {
     switch question.source {
     case .keySet(let issuer):
       if case .refreshed = await requestRefresh(issuer: issuer) { return .keys(haveChanged: true) }
       return .keys(haveChanged: false)
-    case .introspection: return .refused(question.source.refusalOfSilence)
+    case .introspection, .session: return .refused(question.source.refusalOfSilence)
     }
   }
 

@@ -118,7 +118,7 @@ extension TokenRefusal {
   fileprivate var isUsual: Bool {
     switch self {
     case .tokenMissing, .tokenAmbiguous, .tokenExpired, .tokenNotYetValid, .tokenTooOld, .scopeMissing, .claimMismatch,
-      .keysUnavailable, .introspectionUnavailable:
+      .keysUnavailable, .introspectionUnavailable, .sessionMissing, .sessionExpired, .sessionStoreUnavailable:
       true
     case .schemeNotBearer, .tokenMalformed, .tokenTooLarge, .criticalHeaderUnknown, .typeNotAllowed,
       .algorithmNotAllowed, .issuerUnknown, .keyUnknown, .signatureInvalid, .claimInvalid, .audienceMismatch,

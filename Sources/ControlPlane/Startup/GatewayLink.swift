@@ -1,4 +1,4 @@
-// From the key sets to the workers. The registry exists before the gateway does, so they meet here.
+// From the key sets and sessions to the workers. Both exist before the gateway does, so they meet here.
 
 import NIOConcurrencyHelpers
 import Tokens
@@ -19,6 +19,9 @@ final class GatewayLink: Sendable {
 
   /// Issuer indices are those of this configuration from now on.
   func announce(generation: UInt64) { state.withLockedValue { $0.generation = generation } }
+
+  /// Every worker forgets a session.
+  func forgetSession(_ digest: [UInt8]) { state.withLockedValue { $0.gateway }?.forgetSession(digest) }
 
   var publish: KeySetRegistry.Publish {
     { [self] issuer, keySet in

@@ -25,7 +25,8 @@ extension GatewayConfiguration {
       ("request_id", requestID == old.requestID),
       ("response_headers", responseHeaders == old.responseHeaders), ("error_pages", errorPages == old.errorPages),
       ("issuers", issuers == old.issuers), ("upstreams", upstreams == old.upstreams),
-      ("redis", stores == old.stores), ("rate_limits", rateLimits == old.rateLimits), ("routes", routes == old.routes),
+      ("redis", stores == old.stores), ("secrets", secrets == old.secrets), ("sessions", sessions == old.sessions),
+      ("rate_limits", rateLimits == old.rateLimits), ("routes", routes == old.routes),
     ]
     return sections.filter { !$0.1 }.map(\.0)
   }

@@ -35,6 +35,8 @@ package actor RunningGateway {
   /// What went wrong lately.
   package let notices: NoticeBoard
   let names: NameRegistry
+  /// Those of `store: memory`.
+  let sessions: MemorySessions
   private(set) var admin = AdminServers()
   private(set) var reloads = ReloadRecord()
   var history = RequestHistory()
@@ -118,13 +120,25 @@ package actor RunningGateway {
     certificateSignatures = signatures
     read = reading
     let writer = logWriter
+    let sessions = MemorySessions(
+      now: { Int64(Date.now.timeIntervalSince1970) }, forget: { link.forgetSession($0) })
+    self.sessions = sessions
     let workers = Self.workerCount(snapshot.configuration)
     gateway = try await Gateway.start(
       workers: workers, snapshot: snapshot, keySets: keySets,
       contexts: prepared.contexts,
       outlets: WorkerOutlets(
         log: { writer.write($0) }, spans: { telemetry.spans.take($0) }, logRecords: { telemetry.logs.take($0) },
-        ask: { question, _, reply in Task { reply(await registry.answer(to: question)) } },
+        ask: { question, credential, reply in
+          Task {
+            if case .session = question.source {
+              await sessions.answer(question.digest, of: credential, reply)
+            } else {
+              reply(await registry.answer(to: question))
+            }
+          }
+        },
+        changeSession: { change, reply in Task { await sessions.change(change, reply) } },
         serverHandshakeFailed: { notices.post($0) },
         tokenRefused: { notices.post($0) },
         upstreamChanged: { upstream, change in log.report(change, of: upstream) },
@@ -187,6 +201,7 @@ package actor RunningGateway {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.registry.run() }
       group.addTask { await self.telemetry.run { await self.metricsPage() } }
+      group.addTask { await self.sessions.run() }
       group.addTask {
         for await _ in self.names.changes { await self.namesChanged() }
       }

@@ -74,7 +74,10 @@ extension Exchange {
     if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
       worker.logEntry.set(.issuer, snapshot.configuration.issuers[issuer].name)
     }
-    if let caller { setSubject(caller) }
+    if let caller {
+      setSubject(caller)
+      if caller.isOfSession { worker.logEntry.set(.authKind, "session") }
+    }
     if let subject = answer.refusedSubject { worker.logEntry.set(.refusedSubject, subject.span) }
     if !formatter.values.isEmpty { setValues(formatter.values) }
     if formatter.writesLines { formatter.append(worker.logEntry, to: &worker.logBuffer) }

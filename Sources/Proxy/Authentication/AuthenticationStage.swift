@@ -10,11 +10,13 @@ extension Exchange {
     guard let route, !route.isPublic else { return .next }
     switch request.findToken(in: route.token.sources) {
     case .missing:
+      if !route.token.sessions.isEmpty, let outcome = findSession(of: route) { return outcome }
       if route.token.isOptional {
         countAuthentication(.anonymous)
         return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
       }
-      return refuseToken(request.hasOtherScheme(route.token) ? .schemeNotBearer : .tokenMissing)
+      if request.hasOtherScheme(route.token) { return refuseToken(.schemeNotBearer) }
+      return refuseToken(route.token.sessions.isEmpty ? .tokenMissing : .sessionMissing)
     case .malformed: return refuseToken(.tokenMalformed)
     case .ambiguous: return refuseToken(.tokenAmbiguous)
     case .found(let position):
@@ -28,7 +30,7 @@ extension Exchange {
     obey(check(request.token, route), route, mayAsk: mayAsk)
   }
 
-  private func obey(_ verdict: Verdict, _ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
+  func obey(_ verdict: Verdict, _ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
     switch verdict {
     case .caller(let caller): return authorize(caller, route)
     case .refused(let refusal, let issuer, let subject):
@@ -71,7 +73,7 @@ extension Exchange {
   }
 
   /// Only what was proved is remembered, so that no flood of bad tokens can push a good one out (T31).
-  private func remember(_ caller: Caller, _ route: CompiledRoute) {
+  func remember(_ caller: Caller, _ route: CompiledRoute) {
     // The issuer's index means nothing to later requests when a reload came between.
     guard snapshot.generation == worker.snapshot.generation else { return }
     route.identity.keepFields(of: caller)
@@ -83,11 +85,12 @@ extension Exchange {
     self.caller = caller
     issuer = caller.issuer
     if let refusal = route.token.access.refusal(of: caller) { return refuseToken(refusal) }
-    countAuthentication(.accepted)
+    countAuthentication(caller.isOfSession ? .session : .accepted)
     return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
   }
 
-  private func refuseToken(_ refusal: TokenRefusal) -> StageOutcome {
+  func refuseToken(_ refusal: TokenRefusal) -> StageOutcome {
+    if refusal == .sessionExpired { takeCookieBack() }
     countAuthentication(.refused(refusal))
     notice(refusal)
     return .refuse(.token(refusal))
@@ -98,7 +101,11 @@ extension Exchange {
   /// Waits for an answer, unless the worker has too much to ask already.
   private func ask(_ source: Question.Source) -> StageOutcome {
     let refusal =
-      if case .keySet = source { ask(source, about: Span()) } else { ask(source, about: request.token) }
+      switch source {
+      case .keySet: ask(source, about: Span())
+      case .introspection: ask(source, about: request.token)
+      case .session(let index): askForSession(index)
+      }
     if let refusal { return refuseToken(refusal) }
     return .wait
   }
@@ -129,9 +136,10 @@ extension Exchange {
   /// Goes on with the answer, as routed and limited before the question.
   /// - Parameter verdict: nil when keys have changed and the token is to be checked once more.
   func conclude(_ verdict: Verdict?) -> StageOutcome {
-    guard let route, let issuer else { return refuseToken(.tokenMissing) }
+    guard let route else { return refuseToken(.tokenMissing) }
+    if case .caller(let caller) = verdict { issuer = caller.issuer }
     // A reload may have taken the issuer away meanwhile.
-    if worker.currentIssuer(issuer, of: snapshot) == nil { return refuseToken(.issuerUnknown) }
+    if let issuer, worker.currentIssuer(issuer, of: snapshot) == nil { return refuseToken(.issuerUnknown) }
     // A tunnel outlives its request. The configuration of now has to open it, so the client asks again.
     if request.handshake.isRequested, snapshot.generation != worker.snapshot.generation {
       return refuseToken(.keysUnavailable)
@@ -150,5 +158,5 @@ extension Exchange {
 
   /// Whether nobody can say when it ends: an answer of unknown length, or a call of gRPC, whose client may be the one
   /// that streams. What announces its length is let through to its end.
-  private var isStream: Bool { answer.isOpenEnded || delivery.stream != nil && request.head.isGRPC }
+  var isStream: Bool { answer.isOpenEnded || delivery.stream != nil && request.head.isGRPC }
 }

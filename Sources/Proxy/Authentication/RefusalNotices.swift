@@ -56,7 +56,9 @@ extension Exchange {
   func notice(_ refusal: TokenRefusal) {
     switch refusal {
     // Every visitor without a session, and what the log has said of keys already.
-    case .tokenMissing, .keysUnavailable, .introspectionUnavailable: return
+    case .tokenMissing, .keysUnavailable, .introspectionUnavailable, .sessionMissing, .sessionExpired,
+      .sessionStoreUnavailable:
+      return
     default: break
     }
     // Of an earlier configuration the numbers mean other issuers.

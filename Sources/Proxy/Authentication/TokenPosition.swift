@@ -15,6 +15,8 @@ enum TokenPosition: Equatable {
   case cookie(Range<Int>)
   /// In the normal target's query.
   case query(Range<Int>)
+  /// There is none, and the cookie of the session with this index is there instead.
+  case session(Int)
 }
 
 extension ClientRequest {
@@ -51,7 +53,7 @@ extension ClientRequest {
     @_lifetime(borrow self)
     get {
       switch tokenPosition {
-      case .none: head.bytes.span.extracting(0..<0)
+      case .none, .session: head.bytes.span.extracting(0..<0)
       case .field(let range), .cookie(let range): head.bytes.span.extracting(range)
       case .query(let range): target.bytes.span.extracting(range)
       case .basic: basicToken.span

@@ -6,6 +6,8 @@ import Tokens
 /// Whose tokens pass, where they are looked for, and whether one may be missing.
 struct TokenRules: Sendable {
   let issuers: [Int]
+  /// Indices of the sessions whose cookies count where there is no token.
+  let sessions: [Int]
   let sources: [TokenSource]
   let isOptional: Bool
   let access: AccessRules
@@ -17,13 +19,16 @@ struct TokenRules: Sendable {
   let isBasicSource: Bool
   let isWebSocketProtocolSource: Bool
   let headerSources: FieldNameSet
-  /// Names of cookies and query parameters that may hold a token.
+  /// Names of cookies and query parameters that may hold a token, and of the cookies of all sessions.
   let cookieSources: [LenientName]
   let querySources: [LenientName]
 
-  /// - Parameter requirement: nil where no token is looked at.
-  init(_ requirement: TokenRequirement?) {
+  /// - Parameters:
+  ///   - requirement: nil where no token is looked at.
+  ///   - sessionCookies: of the whole file. They go to no service, whatever the route (T106).
+  init(_ requirement: TokenRequirement?, sessionCookies: [LenientName]) {
     issuers = requirement?.issuers ?? []
+    sessions = requirement?.sessions ?? []
     let sources = requirement?.sources ?? []
     self.sources = sources
     isOptional = requirement?.isOptional ?? false
@@ -31,10 +36,12 @@ struct TokenRules: Sendable {
     scopeText = requirement?.scopes.names.joined(separator: " ") ?? ""
     isBasicSource = sources.contains(.basic)
     isAuthorizationSource = isBasicSource || sources.contains(.authorization)
-    challenge = ChallengeLines(requirement?.challenge ?? ChallengeRules(), takesBasic: isBasicSource)
+    challenge = ChallengeLines(
+      requirement?.challenge ?? ChallengeRules(), takesBasic: isBasicSource, takesTokens: !sources.isEmpty)
     isWebSocketProtocolSource = sources.contains(.webSocketProtocol)
     headerSources = .of(sources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
-    cookieSources = sources.compactMap { if case .value(.cookie(let name)) = $0 { LenientName(name) } else { nil } }
+    cookieSources =
+      sources.compactMap { if case .value(.cookie(let name)) = $0 { LenientName(name) } else { nil } } + sessionCookies
     querySources = sources.compactMap { if case .value(.query(let name)) = $0 { LenientName(name) } else { nil } }
   }
 }

@@ -13,6 +13,7 @@ extension Worker {
         haveChanged || hasNewKeys
           ? nil : .refused(question.source.refusalOfSilence, issuer: question.source.issuer)
       case .statement(let statement): first.verdict(on: statement, from: question.source)
+      case .session(let statement): first.verdict(on: statement, to: question)
       case .refused(let refusal): .refused(refusal, issuer: question.source.issuer)
       }
     for exchange in askers { exchange.answered(verdict) }

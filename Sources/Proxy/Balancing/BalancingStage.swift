@@ -28,6 +28,7 @@ extension Exchange {
     switch route?.action {
     case .respond(let response): return .answer(fixedAnswer(response))
     case .redirect(let redirect): return redirectOutcome(redirect)
+    case .session(let action, let index): return perform(action, index)
     case .upstream, .split, nil: return .refuse(.gateway(.routeNotFound))
     }
   }

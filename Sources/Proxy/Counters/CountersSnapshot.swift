@@ -9,13 +9,16 @@ package enum AuthenticationResult: Sendable, Equatable {
   case accepted
   /// No token, on a route where it is optional.
   case anonymous
+  /// No token, and the cookie of a session that is one.
+  case session
   case refused(TokenRefusal)
 
-  /// The label's value: `accepted`, `anonymous` or the refusal's public code.
+  /// The label's value: `accepted`, `anonymous`, `session` or the refusal's public code.
   package var label: String {
     switch self {
     case .accepted: "accepted"
     case .anonymous: "anonymous"
+    case .session: "session"
     case .refused(let refusal): refusal.rawValue
     }
   }
@@ -25,18 +28,20 @@ package enum AuthenticationResult: Sendable, Equatable {
     switch self {
     case .accepted: 0
     case .anonymous: 1
-    case .refused(let refusal): (Self.refusals.firstIndex(of: refusal) ?? 0) + 2
+    case .session: 2
+    case .refused(let refusal): (Self.refusals.firstIndex(of: refusal) ?? 0) + 3
     }
   }
 
   /// How many numbers there are.
-  static var count: Int { refusals.count + 2 }
+  static var count: Int { refusals.count + 3 }
 
   static func numbered(_ number: Int) -> AuthenticationResult? {
     switch number {
     case 0: .accepted
     case 1: .anonymous
-    default: refusals.indices.contains(number - 2) ? .refused(refusals[number - 2]) : nil
+    case 2: .session
+    default: refusals.indices.contains(number - 3) ? .refused(refusals[number - 3]) : nil
     }
   }
 

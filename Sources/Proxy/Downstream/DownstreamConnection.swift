@@ -49,8 +49,8 @@ package class DownstreamConnection: Connection {
   /// Nothing of the protocol was read yet.
   func opened() {}
 
-  /// A new configuration or key set took over: tunnels and streams that it would not let in are ended.
-  func reviewStreams(_ snapshot: Snapshot) {}
+  /// Requests that are under way.
+  func forEachExchange(_ body: (Exchange) -> Void) {}
 
   /// The gateway stops: open tunnels are ended with a close frame. False when there was none: the connection may be
   /// closed at once.

@@ -2,6 +2,7 @@
 // last look distinguish a slow client from a stalled one.
 
 import HTTPWire
+import Tokens
 
 extension Exchange {
   /// The deadline of an exchange passed: a side that still moves gets more time.
@@ -50,6 +51,7 @@ extension Exchange {
     switch wait {
     case .question(let question, _, _): refuse(unanswered(question))
     case .permit: permitTimedOut()
+    case .sessionChange: refuse(.token(.sessionStoreUnavailable))
     case .retry: retryNow()
     }
   }
@@ -59,6 +61,7 @@ extension Exchange {
     switch wait {
     case .question: worker.questions.remove(self)
     case .permit: delivery.pool?.leaveQueue(self)
+    case .sessionChange(let id, _, _): worker.sessions.changes.remove(id)
     case .retry, nil: break
     }
     wait = nil

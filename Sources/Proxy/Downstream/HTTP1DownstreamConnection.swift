@@ -342,7 +342,9 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     }
   }
 
-  override func reviewStreams(_ snapshot: Snapshot) { exchange?.review(snapshot) }
+  override func forEachExchange(_ body: (Exchange) -> Void) {
+    if let exchange { body(exchange) }
+  }
 
   override func endTunnels() -> Bool {
     guard let exchange, exchange.tunnel != nil else { return false }

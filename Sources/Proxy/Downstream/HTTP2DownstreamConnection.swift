@@ -211,8 +211,10 @@ final class HTTP2DownstreamConnection: DownstreamConnection, HTTP2Connection {
     streams.releaseStorage()
   }
 
-  override func reviewStreams(_ snapshot: Snapshot) {
-    for stream in streams.slots { stream?.exchange?.review(snapshot) }
+  override func forEachExchange(_ body: (Exchange) -> Void) {
+    for stream in streams.slots {
+      if let exchange = stream?.exchange { body(exchange) }
+    }
   }
 
   override func endTunnels() -> Bool {

@@ -13,7 +13,7 @@ extension ClientRequest {
     switch tokenPosition {
     case .field(let token), .basic(let token):
       return field.value.lowerBound <= token.lowerBound && token.upperBound <= field.value.upperBound
-    case .none, .cookie, .query: return false
+    case .none, .cookie, .query, .session: return false
     }
   }
 }

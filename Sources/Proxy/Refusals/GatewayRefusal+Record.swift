@@ -49,7 +49,8 @@ extension GatewayRefusal {
         403, .permissionDenied,
         """
         A preflight or a WebSocket handshake from an origin that the route's `cors` does not list. Without `cors`, a \
-        handshake from another host's page where a cookie may hold the token.
+        handshake from another host's page where a cookie may hold the token. With a session, also every other method \
+        than GET, HEAD and OPTIONS without `Origin` or `Sec-Fetch-Site` of this host.
         """, advice: "Add the page's origin to `cors.origins` of the route.")
     case .destinationNotAllowed:
       .init(

@@ -19,7 +19,9 @@ extension TokenRefusal {
         """,
         advice: "Send `Authorization: Bearer TOKEN`: the word `Bearer`, a space, and the token.")
     case .tokenAmbiguous:
-      .invalidToken("The request has two tokens, in one place or in two.", advice: "Send one token, in one place.")
+      .invalidToken(
+        "The request has two tokens, in one place or in two, or the cookie of a session twice.",
+        advice: "Send one token, in one place.")
     case .tokenMalformed:
       .invalidToken(
         """
@@ -64,6 +66,24 @@ extension TokenRefusal {
       .init(
         503, .unavailable, with: .retrySoon,
         "Reserved: the service that knows an opaque token did not answer in time. No setting uses it yet.",
+        advice: "Send the request again.")
+    case .sessionMissing:
+      .init(
+        401, .unauthenticated, challenge: .bearer,
+        "The route takes sessions, and the request has neither a token nor the cookie of one.",
+        advice: "Begin a session at the path of its `exchange`. Have the page send cookies (`credentials: include`).")
+    case .sessionExpired:
+      .init(
+        401, .unauthenticated, challenge: .bearer,
+        """
+        The session has ended, was never there, or belongs to another gateway. `Set-Cookie` takes the cookie back. In \
+        the log also for a WebSocket (4401) or stream of a session that was ended.
+        """,
+        advice: "Begin a new session. With `store: memory` all end when the gateway does.")
+    case .sessionStoreUnavailable:
+      .init(
+        503, .unavailable, with: .retrySoon,
+        "The store of the sessions did not answer in time, or has no room. The cookie stays, and `Retry-After` is 1.",
         advice: "Send the request again.")
     case .signatureInvalid:
       .invalidToken(

@@ -9,10 +9,11 @@ struct ChallengeLines: Sendable {
   /// Behind a 401, for programs that send a password only when they are asked for one (RFC 7617 §2).
   private let basic: String
 
-  init(_ rules: ChallengeRules, takesBasic: Bool) {
+  /// - Parameter takesTokens: false where only the cookie of a session counts, for which no scheme is registered.
+  init(_ rules: ChallengeRules, takesBasic: Bool, takesTokens: Bool = true) {
     // Checked to have neither quotes nor backslashes.
     let service = rules.service.map { ",service=\"\($0)\"" } ?? ""
-    bearer = "WWW-Authenticate: Bearer realm=\"\(rules.realm)\"\(service)"
+    bearer = "WWW-Authenticate: \(takesTokens ? "Bearer" : "Cookie") realm=\"\(rules.realm)\"\(service)"
     basic = takesBasic ? "WWW-Authenticate: Basic realm=\"\(rules.realm)\", charset=\"UTF-8\"\r\n" : ""
   }
 

@@ -9,6 +9,8 @@ final class CORSPolicy: Sendable {
   private let patterns: [CompiledOriginPattern]
   /// `*`: the answer is the same for every origin.
   let isOpen: Bool
+  /// Whether its origins' pages may call with cookies.
+  let takesCredentials: Bool
   /// What answers carry: behind the origin's line. For `*` with it.
   let answerLines: [UInt8]
   /// What answers to preflights carry besides.
@@ -30,6 +32,7 @@ final class CORSPolicy: Sendable {
   /// - Parameter methods: those that the route takes. Empty for all.
   init(_ cors: CORS, methods routeMethods: [String]) {
     isOpen = cors.origins.contains(.any)
+    takesCredentials = cors.hasCredentials
     exactOrigins = cors.origins.compactMap { if case .exact(let text) = $0 { Array(text.utf8) } else { nil } }
     patterns = cors.origins.compactMap {
       if case .pattern(let pattern) = $0 { CompiledOriginPattern(pattern) } else { nil }

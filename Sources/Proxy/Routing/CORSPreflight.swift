@@ -75,6 +75,26 @@ extension RequestHead {
     return isOwn(origin)
   }
 
+  /// Browsers send a session's cookie with whatever a page asks for. What may change something must come from a page of
+  /// this host, or of an origin that the route lets call with cookies, and must say so (T106).
+  /// - Parameter isSecure: the client came by TLS, so that its pages did as well.
+  func mayUseSession(on route: CompiledRoute, isSecure: Bool) -> Bool {
+    if method == .get || method == .head || method == .options { return true }
+    let bytes = bytes.span
+    // No page can set it.
+    if case .found(let range) = search(header: Self.fetchSite.span) {
+      let site = bytes.extracting(range)
+      if site.equalsIgnoringCase("same-origin") || site.equalsIgnoringCase("none") { return true }
+    }
+    guard let origin = onlyOrigin else { return false }
+    if let cors = route.cors, cors.takesCredentials, cors.allows(bytes.extracting(origin)) { return true }
+    let isPlain =
+      origin.count > 4 && bytes.extracting(origin.lowerBound..<origin.lowerBound + 5).equalsIgnoringCase("http:")
+    return !(isSecure && isPlain) && isOwn(origin)
+  }
+
+  private static let fetchSite = Array("sec-fetch-site".utf8)
+
   /// The own origin is the authority that the request is for, by whatever scheme: TLS may end before the gateway.
   private func isOwn(_ origin: Range<Int>) -> Bool {
     let bytes = bytes.span

@@ -8,13 +8,13 @@ import Tokens
 
 /// Why the gateway ends a tunnel.
 enum TunnelEnding {
-  case tokenExpired, keyWithdrawn, routeWithdrawn, draining, frameInvalid, idle
+  case tokenExpired, sessionEnded, keyWithdrawn, routeWithdrawn, draining, frameInvalid, idle
 
   /// The close code (RFC 6455 §7.4) that the client receives. 4401 corresponds to the 401 that a new handshake would
   /// get.
   var closeCode: UInt16 {
     switch self {
-    case .tokenExpired, .keyWithdrawn: 4401
+    case .tokenExpired, .sessionEnded, .keyWithdrawn: 4401
     case .routeWithdrawn, .draining, .idle: 1001
     case .frameInvalid: 1002
     }
@@ -23,6 +23,7 @@ enum TunnelEnding {
   var refusal: Refusal {
     switch self {
     case .tokenExpired: .token(.tokenExpired)
+    case .sessionEnded: .token(.sessionExpired)
     case .keyWithdrawn: .token(.keyUnknown)
     case .routeWithdrawn: .gateway(.routeWithdrawn)
     case .draining: .gateway(.gatewayStopping)
@@ -41,6 +42,10 @@ enum TunnelEnding {
     if route.webSocket == nil { return .routeWithdrawn }
     if route.isPublic { return nil }
     guard let caller else { return route.token.isOptional ? nil : .routeWithdrawn }
+    if case .answer(.session(let index), _) = caller.proof {
+      let isTaken = route.token.sessions.contains { fresh.sessions[$0].name == old.sessions[index].name }
+      return isTaken && route.token.access.refusal(of: caller) == nil ? nil : .routeWithdrawn
+    }
     let policy = old.configuration.issuers[caller.issuer].policy
     let issuers = route.token.issuers.filter {
       fresh.configuration.issuers[$0].policy.isLike(policy) && fresh.issuerRules[$0].isListed(caller)
@@ -56,6 +61,7 @@ struct Tunnel {
   private var serverFrames = FrameScanner(isMasked: false)
   /// When the token is over, with what the route grants beyond that. A steady moment.
   private let endsAt: Int64
+  private let isOfSession: Bool
   private let idleTimeout: Int64
   private var movedAt: Int64
   /// Set while the end waits for the server's frame under way.
@@ -65,6 +71,7 @@ struct Tunnel {
   static let patienceNanoseconds: Int64 = 5_000_000_000
 
   init(of caller: Caller?, on route: CompiledRoute?, at time: Time) {
+    isOfSession = caller?.isOfSession ?? false
     endsAt = Self.end(of: caller, grace: route?.webSocket?.expiryGrace.nanoseconds ?? 0, at: time)
     idleTimeout = route?.webSocket?.idleTimeout.nanoseconds ?? 0
     movedAt = time.nanoseconds
@@ -84,7 +91,7 @@ struct Tunnel {
 
   /// What ends the tunnel now.
   func due(at now: Int64) -> TunnelEnding? {
-    if now >= endsAt { return .tokenExpired }
+    if now >= endsAt { return isOfSession ? .sessionEnded : .tokenExpired }
     return now &- movedAt >= idleTimeout ? .idle : nil
   }
 

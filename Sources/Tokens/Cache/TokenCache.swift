@@ -94,6 +94,29 @@ package final class TokenCache {
     return known
   }
 
+  /// Whose the session is, if the store has said so and its answer is fresh. Allocates nothing.
+  package func lookUp(_ session: SessionKey, now: Int64) -> Caller? {
+    let key = session.bytes
+    guard let index = find(key.span, hash: hash(key.span)), let known = entries[index].caller else {
+      misses &+= 1
+      return nil
+    }
+    if now >= known.expiresAt || !known.proof.holds(in: nil, at: now) {
+      remove(index)
+      misses &+= 1
+      return nil
+    }
+    if entries[index].hitCount < 3 { entries[index].hitCount += 1 }
+    hits &+= 1
+    return known
+  }
+
+  /// A session is over, or says something else.
+  package func forget(_ session: SessionKey) {
+    let key = session.bytes
+    if let index = find(key.span, hash: hash(key.span)) { remove(index) }
+  }
+
   /// Asks the proof. What no longer holds is forgotten.
   private func isProved(_ known: Caller, _ index: Int, _ keys: KeySet?, now: Int64) -> Bool {
     guard known.proof.holds(in: keys, at: now) else {

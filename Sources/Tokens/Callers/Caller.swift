@@ -26,6 +26,8 @@ package final class Caller {
   /// Of what is not among the words: a list.
   private let scope: JSONDocument.Index?
   private let scp: JSONDocument.Index?
+  /// Whether a session was the credential.
+  package let isOfSession: Bool
 
   package let proof: Proof
   /// Where the credential has the claims in base64url. Nil where it does not carry them.
@@ -43,6 +45,7 @@ package final class Caller {
   ) {
     self.issuer = issuer
     self.proof = proof
+    isOfSession = if case .answer(.session, _) = proof { true } else { false }
     self.claims = claims
     self.payloadPart = payloadPart
     beginsAt = validity.beginsAt
@@ -80,6 +83,15 @@ package final class Caller {
     linesAuthor = author
     let known = bytes
     if !lines.isEmpty { bytes = known.span.copied(before: lines) }
+  }
+
+  /// The digest of the session's cookie. Nil where a token was the credential.
+  package var sessionDigest: [UInt8]? { isOfSession ? Array(bytes[1..<credentialByteCount]) : nil }
+
+  /// Whether it is the caller of this credential.
+  package func isOf(_ credential: Span<UInt8>) -> Bool {
+    let own = bytes
+    return own.span.extracting(0..<credentialByteCount).equals(credential)
   }
 
   /// The value at a claim's place, or nil. A claim may be there and be null.

@@ -12,10 +12,14 @@ package struct Question: Sendable, Hashable {
     case keySet(issuer: Int)
     /// Whose the credential is: the issuer knows it, and nobody else can read it (RFC 7662).
     case introspection(issuer: Int)
+    /// Whose session has the cookie with the question's digest: the store of the session with this index knows it.
+    case session(Int)
 
-    package var issuer: Int {
+    /// Nil where only the answer names one.
+    package var issuer: Int? {
       switch self {
       case .keySet(let issuer), .introspection(let issuer): issuer
+      case .session: nil
       }
     }
 
@@ -25,6 +29,7 @@ package struct Question: Sendable, Hashable {
       switch self {
       case .keySet: .keyUnknown
       case .introspection: .introspectionUnavailable
+      case .session: .sessionStoreUnavailable
       }
     }
 
@@ -33,6 +38,7 @@ package struct Question: Sendable, Hashable {
       switch self {
       case .keySet: .keysUnavailable
       case .introspection: .introspectionUnavailable
+      case .session: .sessionStoreUnavailable
       }
     }
   }
@@ -49,11 +55,19 @@ package struct Question: Sendable, Hashable {
     self.generation = generation
     digest = credential.isEmpty ? [] : SHA256.digest(credential)
   }
+
+  /// - Parameter session: its key.
+  package init(_ source: Source, generation: UInt64, session: SessionKey) {
+    self.source = source
+    self.generation = generation
+    digest = session.digest
+  }
 }
 
 package enum Answer: Sendable {
   /// The issuer was asked for its keys. If they have changed, tokens are checked once more.
   case keys(haveChanged: Bool)
   case statement(Statement)
+  case session(SessionStatement)
   case refused(TokenRefusal)
 }

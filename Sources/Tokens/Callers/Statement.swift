@@ -18,8 +18,9 @@ package struct Statement: Sendable {
   package func verdict(
     on credential: Span<UInt8>, from source: Question.Source, issuers: [IssuerRules], now: Int64
   ) -> Verdict {
-    let issuer = source.issuer
-    guard issuers.indices.contains(issuer) else { return .refused(.issuerUnknown, issuer: nil) }
+    guard let issuer = source.issuer, issuers.indices.contains(issuer) else {
+      return .refused(.issuerUnknown, issuer: nil)
+    }
     do throws(TokenRefusal) {
       guard claims.kind(claims.root) == .object else { throw .claimInvalid }
       try IssuerCheck.checkNamed(claims, issuers[issuer])

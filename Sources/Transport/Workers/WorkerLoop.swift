@@ -304,6 +304,7 @@ final class WorkerLoop {
     case .resumeReading(let connection): socket(of: connection)?.setReading(true)
     case .connect(let connection): connect(connection)
     case .ask(let question, let credential): ask(question, credential)
+    case .changeSession(let change, let id): changeSession(change, id)
     case .wakeWaiters(let upstream): wakePeers(upstream)
     case .reportUpstream(let upstream, let change): outlets.upstreamChanged(upstream, change)
     case .reportRefusal(let notice): outlets.tokenRefused(notice)
@@ -316,6 +317,15 @@ final class WorkerLoop {
     outlets.ask(question, credential) { [mailbox] answer in
       mailbox.post { loop in
         loop.worker.answered(question, answer, at: loop.now())
+        loop.runCommands()
+      }
+    }
+  }
+
+  private func changeSession(_ change: SessionChange, _ id: UInt64) {
+    outlets.changeSession(change) { [mailbox] isDone in
+      mailbox.post { loop in
+        loop.worker.sessionChanged(id, isDone: isDone, at: loop.now())
         loop.runCommands()
       }
     }

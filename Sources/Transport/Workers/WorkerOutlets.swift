@@ -14,6 +14,8 @@ package struct WorkerOutlets: Sendable {
   /// Requests wait for an answer. `reply` takes it at any time, on any thread.
   package var ask:
     @Sendable (_ question: Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void
+  /// A session begins or ends. `reply` takes at any time, on any thread, whether that is done.
+  package var changeSession: @Sendable (SessionChange, _ reply: @escaping @Sendable (Bool) -> Void) -> Void
   /// A server's handshake failed, at most once in ten seconds for each upstream or store.
   package var serverHandshakeFailed: @Sendable (ServerHandshakeFailure) -> Void
   /// A token was refused: once a minute at most for each reason and issuer.
@@ -28,6 +30,7 @@ package struct WorkerOutlets: Sendable {
     spans: @escaping @Sendable (RecordBatch) -> Void = { _ in },
     logRecords: @escaping @Sendable (RecordBatch) -> Void = { _ in },
     ask: @escaping @Sendable (Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void,
+    changeSession: @escaping @Sendable (SessionChange, @escaping @Sendable (Bool) -> Void) -> Void = { $1(false) },
     serverHandshakeFailed: @escaping @Sendable (ServerHandshakeFailure) -> Void,
     tokenRefused: @escaping @Sendable (RefusalNotice) -> Void,
     upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void,
@@ -37,6 +40,7 @@ package struct WorkerOutlets: Sendable {
     self.spans = spans
     self.logRecords = logRecords
     self.ask = ask
+    self.changeSession = changeSession
     self.serverHandshakeFailed = serverHandshakeFailed
     self.tokenRefused = tokenRefused
     self.upstreamChanged = upstreamChanged

@@ -1,0 +1,92 @@
+// What a store keeps of a session and says of it, and what is asked of the store.
+
+import Bytes
+import JSON
+
+/// A session that begins.
+package struct SessionRecord: Sendable {
+  /// The name of the session's rules. Under another name the cookie is none.
+  package var session: String
+  /// The name of the issuer, since its index may be another after a reload.
+  package var issuer: String
+  package var subject: [UInt8]
+  /// `sid`, by which an issuer can end it. Empty without one.
+  package var providerSession: [UInt8]
+  /// The text of a JSON object.
+  package var claims: [UInt8]
+  package var lifetimeSeconds: Int64
+  package var idleSeconds: Int64
+
+  package init(
+    session: String, issuer: String, subject: [UInt8], providerSession: [UInt8], claims: [UInt8],
+    lifetimeSeconds: Int64, idleSeconds: Int64
+  ) {
+    self.session = session
+    self.issuer = issuer
+    self.subject = subject
+    self.providerSession = providerSession
+    self.claims = claims
+    self.lifetimeSeconds = lifetimeSeconds
+    self.idleSeconds = idleSeconds
+  }
+
+  /// Of a caller that was proved.
+  /// - Parameter issuer: its name.
+  package init(
+    _ session: String, of caller: Caller, issuer: String, lifetimeSeconds: Int64, idleSeconds: Int64
+  ) {
+    let document = caller.claims
+    let sid = document.member(Array("sid".utf8), of: document.root)
+    self.init(
+      session: session, issuer: issuer, subject: caller.subject.flatMap { document.stringBytes(at: $0) } ?? [],
+      providerSession: sid.flatMap { document.stringBytes(at: $0) } ?? [], claims: document.bytes,
+      lifetimeSeconds: lifetimeSeconds, idleSeconds: idleSeconds)
+  }
+}
+
+/// What is asked of the store of a session.
+package enum SessionChange: Sendable {
+  /// - Parameter replaced: the digest of the cookie that the browser sent before. That session ends.
+  case begin(SessionRecord, digest: [UInt8], replaced: [UInt8]?)
+  case end(digest: [UInt8])
+}
+
+/// What a store says of a session that it has.
+package struct SessionStatement: Sendable {
+  /// The name of its issuer.
+  package let issuer: String
+  /// The text of a JSON object.
+  package let claims: [UInt8]
+  /// The first second in which it is over, used or not.
+  package let endsAt: Int64
+
+  package init(issuer: String, claims: [UInt8], endsAt: Int64) {
+    self.issuer = issuer
+    self.claims = claims
+    self.endsAt = endsAt
+  }
+
+  /// The claims obeyed the issuer's rules when the session began. Who signed them must still be the issuer.
+  /// - Parameters:
+  ///   - issuer: its index now. Nil when there is none of that name.
+  ///   - seconds: how long the caller may be remembered.
+  package func verdict(
+    on session: SessionKey, of index: Int, issuer: Int?, issuers: [IssuerRules], rememberedFor seconds: Int64,
+    now: Int64
+  ) -> Verdict {
+    guard let issuer, issuers.indices.contains(issuer), now < endsAt,
+      let claims = try? JSONDocument(claims), claims.kind(claims.root) == .object
+    else { return .refused(.sessionExpired, issuer: nil) }
+    do throws(TokenRefusal) {
+      try IssuerCheck.checkNamed(claims, issuers[issuer])
+      let key = session.bytes
+      return .caller(
+        Caller(
+          credential: key.span, issuer: issuer, proof: .answer(.session(index), freshUntil: now + seconds),
+          claims: claims, payloadPart: nil, validity: TimeCheck.Validity(beginsAt: .min, endsAt: endsAt),
+          subject: try ClaimsCheck.subject(claims)))
+    } catch {
+      return .refused(error, issuer: issuer)
+    }
+  }
+}

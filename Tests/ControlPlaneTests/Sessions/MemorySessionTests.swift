@@ -1,0 +1,115 @@
+// The list of sessions in memory: whose they are, when they end, and who is told.
+
+import NIOConcurrencyHelpers
+import Testing
+import Tokens
+
+@testable import ControlPlane
+
+@Suite("Sessions in memory")
+struct MemorySessionTests {
+  private let time = NIOLockedValueBox<Int64>(1000)
+  private let forgotten = NIOLockedValueBox<[[UInt8]]>([])
+
+  private func store() -> MemorySessions {
+    MemorySessions(
+      now: { [time] in time.withLockedValue { $0 } },
+      forget: { [forgotten] digest in forgotten.withLockedValue { $0.append(digest) } })
+  }
+
+  private func digest(_ number: Int) -> [UInt8] {
+    (0..<32).map { UInt8(truncatingIfNeeded: $0 == 0 ? number : $0 == 1 ? number >> 8 : 7) }
+  }
+
+  private func begin(
+    _ store: MemorySessions, _ number: Int, subject: String = "ada", session: String = "web", replaced: Int? = nil
+  ) async -> Bool {
+    let record = SessionRecord(
+      session: session, issuer: "login", subject: Array(subject.utf8), providerSession: [],
+      claims: Array("{\"sub\":\"\(subject)\"}".utf8), lifetimeSeconds: 3600, idleSeconds: 600)
+    let isDone = NIOLockedValueBox(false)
+    await store.change(
+      .begin(record, digest: digest(number), replaced: replaced.map { digest($0) })
+    ) { done in isDone.withLockedValue { $0 = done } }
+    return isDone.withLockedValue { $0 }
+  }
+
+  private func isThere(_ store: MemorySessions, _ number: Int, session: String = "web") async -> Bool {
+    let isThere = NIOLockedValueBox(false)
+    await store.answer(digest(number), of: Array(session.utf8)) { answer in
+      if case .session(let statement) = answer, statement.endsAt == 4600 { isThere.withLockedValue { $0 = true } }
+    }
+    return isThere.withLockedValue { $0 }
+  }
+
+  private func wait(_ seconds: Int64) { time.withLockedValue { $0 += seconds } }
+
+  @Test("A session lives while it is used, and ends with its lifetime all the same")
+  func ends() async {
+    let store = store()
+    #expect(await begin(store, 1))
+    for _ in 0..<6 {
+      wait(599)
+      #expect(await isThere(store, 1))
+    }
+    wait(5)
+    #expect(await isThere(store, 1))
+    wait(1)
+    #expect(await !isThere(store, 1))
+    #expect(await store.count == 0)
+    #expect(forgotten.withLockedValue { $0.isEmpty })
+  }
+
+  @Test("A session that nobody used for idle_timeout has ended")
+  func idle() async {
+    let store = store()
+    #expect(await begin(store, 1))
+    wait(600)
+    #expect(await store.list(subject: nil).isEmpty)
+    #expect(await !isThere(store, 1))
+  }
+
+  @Test("A cookie counts under the name that it was given for, and one that was never given does not")
+  func names() async {
+    let store = store()
+    #expect(await begin(store, 1))
+    #expect(await !isThere(store, 1, session: "admin"))
+    #expect(await !isThere(store, 2))
+    #expect(await isThere(store, 1))
+  }
+
+  @Test("A new session ends the one that the browser had, of the same name only, and all workers hear of it")
+  func replaced() async {
+    let store = store()
+    #expect(await begin(store, 1))
+    #expect(await begin(store, 2, session: "admin", replaced: 1))
+    #expect(await isThere(store, 1))
+    #expect(await begin(store, 3, replaced: 1))
+    #expect(await !isThere(store, 1))
+    #expect(await isThere(store, 3))
+    #expect(forgotten.withLockedValue { $0 } == [digest(1)])
+  }
+
+  @Test("All sessions of a subject end at once, and nobody else's")
+  func subjects() async {
+    let store = store()
+    for number in 1...3 { #expect(await begin(store, number)) }
+    #expect(await begin(store, 4, subject: "bob"))
+    #expect(await store.list(subject: "ada").count == 3)
+    #expect(await store.end(subject: "ada") == 3)
+    #expect(await store.end(subject: "ada") == 0)
+    #expect(Set(forgotten.withLockedValue { $0 }) == Set((1...3).map { digest($0) }))
+    #expect(await store.list(subject: nil).map(\.subject) == ["bob"])
+    #expect(await isThere(store, 4))
+  }
+
+  @Test("A caller has a hundred sessions at most: the oldest ends for a new one")
+  func bounded() async {
+    let store = store()
+    for number in 0..<150 { #expect(await begin(store, number)) }
+    #expect(await store.count == 100)
+    #expect(await !isThere(store, 49))
+    #expect(await isThere(store, 50))
+    #expect(forgotten.withLockedValue { $0.count } == 50)
+  }
+}

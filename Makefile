@@ -20,7 +20,7 @@ PREFIX ?= /usr/local
 BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev libyaml-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 python3-venv python3-jwt python3-cryptography nghttp2-client \
-  testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm valgrind binutils git wget prometheus
+  testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm valgrind binutils git wget prometheus redis-server
 PACKAGES = $(TEST_PACKAGES) dpkg-dev patchelf mandoc shellcheck
 
 MAKEFLAGS += --no-print-directory

@@ -165,7 +165,7 @@ final class FuzzGateway {
     case .pauseReading(let connection): peer(connection)?.isPaused = true
     case .resumeReading(let connection): peer(connection)?.isPaused = false
     case .changeSession(_, let id): worker.sessionChanged(id, isDone: true, at: now)
-    case .wakeWaiters, .reportUpstream, .reportRefusal, .exportRecords, .drained: break
+    case .wakeWaiters, .reportUpstream, .reportStore, .reportRefusal, .exportRecords, .drained: break
     }
   }
 }

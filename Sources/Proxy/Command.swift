@@ -28,6 +28,8 @@ package enum Command {
   case reportUpstream(String, UpstreamChange)
   /// A token was refused: both values for the log.
   case reportRefusal(RefusalNotice)
+  /// A store's server went down, came back, or refuses commands: a word for the log.
+  case reportStore(StoreReport)
   /// There are many spans or log records: they are to be handed over now.
   case exportRecords
   /// No connection is left that has work: the drain is over.

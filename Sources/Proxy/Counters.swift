@@ -100,6 +100,12 @@ package final class Counters {
   /// One request that the gateway refused.
   func noteRefusal(_ refusal: LastRefusal) { values.lastRefusals.note(refusal) }
 
+  /// One command of a store that is over.
+  func countStore(_ store: Int, _ failure: StoreFailure?, nanoseconds: UInt64) {
+    values.storeCommands.add(1, for: CounterKey.pack(store, nil, failure?.rawValue ?? 0))
+    if failure == nil { values.storeDurations.observe(nanoseconds, id: store) }
+  }
+
   package func countTokenCache(isHit: Bool) {
     if isHit { values.tokenCacheHits &+= 1 } else { values.tokenCacheMisses &+= 1 }
   }

@@ -105,6 +105,12 @@ package final class Exchange {
     run()
   }
 
+  /// A store has answered, or will not.
+  func storeConcluded(_ outcome: StageOutcome) {
+    resume(with: outcome)
+    downstream?.resumeInput()
+  }
+
   private func run() {
     while true {
       let outcome: StageOutcome

@@ -74,6 +74,19 @@ extension NormalTarget {
 }
 
 extension ClientRequest {
+  /// What the client sent under a name. Nothing where there is nothing, and for values of other kinds.
+  func appendSent(_ value: RequestValue, to queue: inout ByteQueue) {
+    switch value {
+    case .cookie(let name):
+      if let range = head.search(cookie: name.utf8.span).range { queue.append(head.bytes.span.extracting(range)) }
+    case .header(let name):
+      if let range = head.search(header: name.utf8.span).range { queue.append(head.bytes.span.extracting(range)) }
+    case .query(let name):
+      if let range = target.search(query: name.utf8.span).range { queue.append(target.bytes.span.extracting(range)) }
+    case .clientIP, .claim, .tls: break
+    }
+  }
+
   /// A keyed hash of what the client sent under a name. Nil where there is nothing, and for values of other kinds.
   func hash(ofSent value: RequestValue, _ key0: UInt64, _ key1: UInt64) -> UInt64? {
     switch value {

@@ -10,6 +10,8 @@ enum Wait {
   case permit(position: Int, until: Int64)
   /// The store has to do something, see ``SessionChanges``. The value is that of a new session's cookie.
   case sessionChange(UInt64, value: [UInt8], until: Int64)
+  /// A store's answer, at a rate limit that a fleet shares.
+  case store(StoreWait)
   /// The pause before it is sent again, to this server.
   case retry(UpstreamServer, at: Int64)
 
@@ -17,6 +19,7 @@ enum Wait {
   var end: Int64 {
     switch self {
     case .question(_, _, let end), .permit(_, let end), .sessionChange(_, _, let end), .retry(_, let end): end
+    case .store(let wait): wait.end
     }
   }
 }

@@ -74,6 +74,9 @@ package final class Worker {
   var compressors = CompressorPool()
   /// Exchanges whose compressors hold something of the upstream's read that is being worked on.
   var unflushed: [Exchange] = []
+  var stores: [Store] = []
+  var storeTickets = StoreTicket()
+  var leases = LeaseTable()
   private var spareExchanges: [Exchange] = []
   var idleClients = IdleClients()
   /// Copies of requests that are under way.
@@ -104,6 +107,7 @@ package final class Worker {
       healthChecks = HealthChecks(worker: self)
       healthChecks?.install(snapshot)
     }
+    if !snapshot.configuration.stores.isEmpty { installStores(of: snapshot) }
   }
 
   // MARK: Events
@@ -220,6 +224,7 @@ package final class Worker {
       }
     }
     tickPools()
+    if !stores.isEmpty { tickStores() }
     if questions.count > 0 { questions.forgetUnanswered(at: time.nanoseconds) }
     if !isDraining { healthChecks?.tick() }
     if !mirrors.isEmpty { endLateMirrors() }
@@ -243,6 +248,7 @@ package final class Worker {
     pools = fresh
     spareExchanges.removeAll()
     for pool in kept.values { pool.retire() }
+    installStores(of: snapshot)
     healthChecks?.install(snapshot)
     // Rules may have changed under every remembered token.
     verifier.tokenByteCountMax = snapshot.configuration.limits.tokenSize
@@ -259,6 +265,7 @@ package final class Worker {
       let upstream = snapshot.configuration.upstreams[index]
       if pool.configuration != upstream { pool.configure(upstream, sharing: snapshot.sharing[index]) }
     }
+    installStores(of: snapshot)
     healthChecks?.install(snapshot)
   }
 

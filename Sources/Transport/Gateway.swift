@@ -306,6 +306,15 @@ package final class Gateway: Sendable {
     return loads
   }
 
+  /// What each worker has to do with the stores.
+  package func storeStates() async -> [[StoreState]] {
+    var states: [[StoreState]] = []
+    for worker in workers {
+      if let own = await worker.submit({ $0.worker.storeStates }) { states.append(own) }
+    }
+    return states
+  }
+
   // MARK: The end
 
   /// Another process accepts from the same sockets from now on. Clients that are connected are asked with their next

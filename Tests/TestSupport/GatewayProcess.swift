@@ -139,8 +139,10 @@ package final class GatewayProcess: Sendable {
 
   /// Gives clients and servers all the time that a busy machine may take, where the test does not limit it.
   private static func patient(_ configuration: String) -> String {
+    var isOfStores = false
     var lines = configuration.components(separatedBy: "\n").map { line in
-      line.contains("response_timeout:") || line.hasPrefix("dns:")
+      if line.first?.isLetter == true { isOfStores = line.hasPrefix("redis:") }
+      return line.contains("response_timeout:") || line.hasPrefix("dns:") || isOfStores
         ? line : line.replacing("{ servers: [", with: "{ response_timeout: 30m, servers: [")
     }
     let index = lines.firstIndex { $0.hasPrefix("limits:") }

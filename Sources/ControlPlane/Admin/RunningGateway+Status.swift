@@ -3,6 +3,7 @@
 import Configuration
 import FoundationEssentials
 import Proxy
+import Transport
 
 extension RunningGateway {
   func metricsPage() async -> MetricsPage {
@@ -13,7 +14,8 @@ extension RunningGateway {
     }
     return MetricsPage(
       counters: await counters(), names: snapshot.counterNames, keySets: keySets, certificates: certificates,
-      upstreams: await upstreamStates(), resolutions: await resolutions(),
+      upstreams: await upstreamStates(), stores: StoreState.merged(await gateway.storeStates()),
+      resolutions: await resolutions(),
       reloadsSucceeded: reloads.succeededCount,
       reloadsFailed: reloads.failedCount, isLastReloadGood: reloads.errors.isEmpty,
       lastReloadTime: reloads.lastSuccessTime,
@@ -62,7 +64,8 @@ extension RunningGateway {
       requests: traffic.requests, serverErrors: traffic.serverErrors, listeners: traffic.listeners,
       routes: traffic.routes, latencyBoundsMs: traffic.latencyBounds, refusals: traffic.refusals,
       lastRefusals: counters.lastRefusals.elements.map { RefusalStatus($0, snapshot.counterNames.routes) },
-      messages: notices.last.map(MessageStatus.init), upstreams: upstreams, issuers: issuers,
+      messages: notices.last.map(MessageStatus.init), upstreams: upstreams,
+      stores: StoreState.merged(await gateway.storeStates()).map(StoreStatus.init), issuers: issuers,
       certificates: certificates.map { CertificateStatus($0, at: Int64(Date.now.timeIntervalSince1970)) },
       tokenCache: TokenCacheStatus(hits: counters.tokenCacheHits, misses: counters.tokenCacheMisses),
       history: HistoryStatus(
@@ -96,6 +99,7 @@ private struct StatusDocument: Encodable {
   /// What went wrong lately, each kind at most once a minute. The newest first.
   var messages: [MessageStatus]
   var upstreams: [UpstreamStatus]
+  var stores: [StoreStatus]
   var issuers: [IssuerStatus]
   var certificates: [CertificateStatus]
   var tokenCache: TokenCacheStatus
@@ -216,6 +220,24 @@ private struct ServerStatus: Encodable {
       Check(
         result: result.name, status: status == 0 ? nil : status, at: timeText(unixMilliseconds: unixMilliseconds))
     }
+  }
+}
+
+private struct StoreStatus: Encodable {
+  struct Server: Encodable {
+    var address: String
+    /// Every worker has a connection to it.
+    var up: Bool
+    /// Commands that wait for a reply.
+    var activeCommands: Int
+  }
+
+  var name: String
+  var servers: [Server]
+
+  init(_ state: StoreState) {
+    name = state.name
+    servers = state.servers.map { Server(address: $0.address, up: $0.isUp, activeCommands: $0.pendingCount) }
   }
 }
 

@@ -138,6 +138,23 @@ extension MetricFamily {
         .counter, by: ["upstream", "reason"],
         "Requests that were refused before they were sent to a server, by reason.",
         when: "there are upstreams")
+    case .storeUp:
+      .init(
+        .gauge, by: ["store", "server"], "1 if every worker has a connection to the Redis server.",
+        when: "there are stores")
+    case .storeActive:
+      .init(.gauge, by: ["store"], "Commands that wait for a reply of Redis.", when: "there are stores")
+    case .storeCommands:
+      .init(
+        .counter, by: ["store", "result"],
+        """
+        Commands for Redis: ok, late (no reply within `timeout`), lost (the connection went), refused (a replica, \
+        full, loading, or forbidden), or unavailable (nobody was asked, because the server is down).
+        """, when: "a store was asked")
+    case .storeDuration:
+      .init(
+        .histogram, in: .seconds, by: ["store"], "Time from a command to the reply of Redis.",
+        when: "a store has answered")
     case .nameResolution:
       .init(
         .counter, by: ["upstream", "result"], "Look-ups of the names of an upstream's servers, by outcome.",

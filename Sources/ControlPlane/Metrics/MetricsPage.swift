@@ -36,6 +36,8 @@ package struct MetricsPage: Sendable {
   package var certificates: [CertificateMetrics]
   /// One an upstream of the running configuration.
   package var upstreams: [UpstreamState]
+  /// Of all workers together.
+  package var stores: [StoreState]
   /// Look-ups of the names of upstreams' servers.
   package var resolutions: [(upstream: String, results: [String: UInt64])]
   package var reloadsSucceeded: UInt64
@@ -59,7 +61,7 @@ package struct MetricsPage: Sendable {
 
   package init(
     counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [],
-    certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [],
+    certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [], stores: [StoreState] = [],
     resolutions: [(upstream: String, results: [String: UInt64])] = [], reloadsSucceeded: UInt64 = 0,
     reloadsFailed: UInt64 = 0, isLastReloadGood: Bool = true, lastReloadTime: Int64 = 0, droppedLogLines: UInt64 = 0,
     droppedOwnLogLines: UInt64 = 0, spans: ExportCounts = ExportCounts(),
@@ -71,6 +73,7 @@ package struct MetricsPage: Sendable {
     self.keySets = keySets
     self.certificates = certificates
     self.upstreams = upstreams
+    self.stores = stores
     self.resolutions = resolutions
     self.reloadsSucceeded = reloadsSucceeded
     self.reloadsFailed = reloadsFailed
@@ -98,6 +101,7 @@ package struct MetricsPage: Sendable {
   func write(to writer: inout some MetricsWriter & ~Copyable) {
     writeTraffic(to: &writer)
     writeUpstreams(to: &writer)
+    writeStores(to: &writer)
     writeResolutions(to: &writer)
     writeTokens(to: &writer)
     writeConnections(to: &writer)
@@ -264,7 +268,7 @@ package struct MetricsPage: Sendable {
     writer.sample([("version", version)], 1)
   }
 
-  private func writeHistograms(
+  func writeHistograms(
     _ family: MetricFamily, _ histograms: HistogramSet, _ exemplars: ExemplarSet? = nil, label: String,
     names: [String], to writer: inout some MetricsWriter & ~Copyable
   ) {

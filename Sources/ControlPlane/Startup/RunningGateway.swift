@@ -123,6 +123,7 @@ package actor RunningGateway {
     let sessions = MemorySessions(
       now: { Int64(Date.now.timeIntervalSince1970) }, forget: { link.forgetSession($0) })
     self.sessions = sessions
+    let stores = StoreBoard(log: log)
     let workers = Self.workerCount(snapshot.configuration)
     gateway = try await Gateway.start(
       workers: workers, snapshot: snapshot, keySets: keySets,
@@ -142,7 +143,7 @@ package actor RunningGateway {
         serverHandshakeFailed: { notices.post($0) },
         tokenRefused: { notices.post($0) },
         upstreamChanged: { upstream, change in log.report(change, of: upstream) },
-        slotsShort: { shortage in log.report(shortage) }),
+        storeChanged: { stores.post($0) }, slotsShort: { shortage in log.report(shortage) }),
       socketsMax: machine.socketsMax(snapshot.configuration, workers: workers),
       memoryByteCountMax: Self.memoryByteCountMax(configuration.limits), inherited: process.inheritance.sockets)
     link.connect(gateway, generation: snapshot.generation)

@@ -69,10 +69,12 @@ package struct CountersSnapshot: Sendable, Equatable {
   var requests = CounterTable()
   var authentications = CounterTable()
   var mirrored = CounterTable()
+  var storeCommands = CounterTable()
   package internal(set) var requestDurations = HistogramSet(bounds: Self.requestBounds)
   /// Of the requests that were traced.
   package internal(set) var requestExemplars = ExemplarSet(bucketCount: Self.requestBounds.count + 1)
   package internal(set) var upstreamDurations = HistogramSet(bounds: Self.requestBounds)
+  package internal(set) var storeDurations = HistogramSet(bounds: Self.storeBounds)
   /// By the index of the algorithm in ``SignatureAlgorithm/allCases``.
   package internal(set) var verifications = HistogramSet(bounds: Self.verificationBounds)
   package internal(set) var tokenCacheHits: UInt64 = 0
@@ -108,10 +110,18 @@ package struct CountersSnapshot: Sendable, Equatable {
     10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000,
   ]
 
+  /// 0.1 ms to 1 s.
+  static let storeBounds: [UInt64] = [
+    100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000,
+    250_000_000, 1_000_000_000,
+  ]
+
   package mutating func merge(_ other: CountersSnapshot) {
     requests.merge(other.requests)
     authentications.merge(other.authentications)
     mirrored.merge(other.mirrored)
+    storeCommands.merge(other.storeCommands)
+    storeDurations.merge(other.storeDurations)
     requestDurations.merge(other.requestDurations)
     requestExemplars.merge(other.requestExemplars)
     upstreamDurations.merge(other.upstreamDurations)
@@ -198,6 +208,14 @@ extension CountersSnapshot {
     mirrored.sorted.compactMap { key, count in
       let (route, _, result) = CounterKey.unpack(key)
       return MirrorResult(rawValue: result).map { (route: route, result: $0, count: count) }
+    }
+  }
+
+  /// Commands of a store, by their outcome. A failure of nil is a reply.
+  package var storeCommandCounts: [(store: Int, failure: StoreFailure?, count: UInt64)] {
+    storeCommands.sorted.compactMap { key, count in
+      let (store, _, failure) = CounterKey.unpack(key)
+      return store.map { ($0, StoreFailure(rawValue: failure), count) }
     }
   }
 

@@ -52,6 +52,7 @@ extension Exchange {
     case .question(let question, _, _): refuse(unanswered(question))
     case .permit: permitTimedOut()
     case .sessionChange: refuse(.token(.sessionStoreUnavailable))
+    case .store(let wait): storeFailed(wait.ticket, .late)
     case .retry: retryNow()
     }
   }
@@ -62,7 +63,8 @@ extension Exchange {
     case .question: worker.questions.remove(self)
     case .permit: delivery.pool?.leaveQueue(self)
     case .sessionChange(let id, _, _): worker.sessions.changes.remove(id)
-    case .retry, nil: break
+    // What comes for it finds that it waits no more.
+    case .store, .retry, nil: break
     }
     wait = nil
   }

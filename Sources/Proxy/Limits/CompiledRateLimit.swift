@@ -7,6 +7,8 @@ import Configuration
 package final class CompiledRateLimit: Sendable {
   let key: RateLimit.Key
   let limiter: RateLimiter
+  /// Where a fleet counts. Then the limiter has this process's share, for when the store does not answer.
+  let fleet: FleetLimit?
   let isDryRun: Bool
   /// Whether it can be asked only once the token is known.
   let requiresToken: Bool
@@ -16,6 +18,7 @@ package final class CompiledRateLimit: Sendable {
   init(_ limit: RateLimit, _ limiter: RateLimiter) {
     key = limit.key
     self.limiter = limiter
+    fleet = FleetLimit(limit)
     isDryRun = limit.isDryRun
     if case .value(.claim) = limit.key { requiresToken = true } else { requiresToken = false }
     // draft-ietf-httpapi-ratelimit-headers-10 §3, §4. Each limit has lines of its own, which are one list all the same.
@@ -36,6 +39,8 @@ package struct RateLimiters: Sendable {
     var burst: Int
     var key: RateLimit.Key
     var keyCount: Int
+    /// Parts of the limit, of which this process has one.
+    var shareCount: Int
 
     init(_ limit: RateLimit, of owner: Owner) {
       self.owner = owner
@@ -44,6 +49,7 @@ package struct RateLimiters: Sendable {
       burst = limit.burst
       key = limit.key
       keyCount = limit.keyCount
+      shareCount = limit.store == nil ? 1 : limit.instances
     }
   }
 
@@ -75,7 +81,9 @@ package struct RateLimiters: Sendable {
         let identity = Identity(limit, of: owner)
         let limiter =
           limiters[identity] ?? previous?.limiters[identity]
-          ?? RateLimiter(requests: limit.requests, per: limit.per, burst: limit.burst, keyCount: limit.keyCount)
+          ?? RateLimiter(
+            requests: limit.requests, per: limit.per * identity.shareCount,
+            burst: max(1, limit.burst / identity.shareCount), keyCount: limit.keyCount)
         limiters[identity] = limiter
         compiled.append(CompiledRateLimit(limit, limiter))
       }

@@ -11,6 +11,12 @@ extension Exchange {
       let outcome = checkRateLimits(route.earlyRateLimits)
       guard case .next = outcome else { return outcome }
     }
+    return checkSize(route)
+  }
+
+  /// What is left of the stage behind the rate limits.
+  @inline(__always)
+  func checkSize(_ route: CompiledRoute) -> StageOutcome {
     times.deadlineRefusal = .routeTimeout
     if let timeout = route.timeout { times.routeDeadline = times.startedAt &+ timeout }
     if request.head.has(.grpcTimeout), request.head.isGRPC, let refusal = times.shorten(by: request.head) {
@@ -33,31 +39,48 @@ extension Exchange {
 
   /// Takes the request out of each of the limits, in their order, up to the first that has nothing left. What was taken
   /// stays taken: a request that a later limit refuses has cost the earlier ones.
-  func checkRateLimits(_ limits: [CompiledRateLimit]) -> StageOutcome {
-    for index in limits.indices {
+  /// - Parameter start: the first one that was not asked yet.
+  func checkRateLimits(_ limits: [CompiledRateLimit], from start: Int = 0) -> StageOutcome {
+    var index = start
+    while index < limits.count {
       let limit = limits[index]
       let bucket = request.bucket(of: limit, client: downstream?.client, caller: caller, snapshot)
-      let verdict = limit.limiter.take(bucket, at: worker.time.nanoseconds)
-      if verdict.hasEvicted { worker.counters.countRateLimitEviction(route: route?.counterID) }
-      if limit.isDryRun {
-        if !verdict.isAllowed { worker.counters.countRateLimited(route: route?.counterID, isDryRun: true) }
-        continue
+      let refusal: StageOutcome?
+      if let fleet = limit.fleet {
+        switch askFleet(fleet, limit, at: index, bucket: bucket) {
+        case .wait: return .wait
+        case .decided(let verdict): refusal = obey(verdict, limit)
+        case .unknown: refusal = decideAlone(limit, bucket: bucket)
+        }
+      } else {
+        refusal = obey(limit.limiter.take(bucket, at: worker.time.nanoseconds), limit)
       }
-      let seconds = UInt64(clamping: (verdict.wait &+ 999_999_999) / 1_000_000_000)
-      if !limit.fieldLines.isEmpty {
-        answer.addedLines.append(limit.fieldLines)
-        answer.addedLines.append(decimal: UInt64(clamping: verdict.remaining))
-        answer.addedLines.append(";t=")
-        answer.addedLines.append(decimal: seconds)
-        answer.addedLines.append("\r\n")
-      }
-      if verdict.isAllowed { continue }
-      worker.counters.countRateLimited(route: route?.counterID, isDryRun: false)
-      answer.addedLines.append("Retry-After: ")
-      answer.addedLines.append(decimal: seconds)
-      answer.addedLines.append("\r\n")
-      return .refuse(.gateway(.rateLimited))
+      if let refusal { return refusal }
+      index += 1
     }
     return .next
+  }
+
+  /// - Returns: nil for a request that passes.
+  func obey(_ verdict: RateLimiter.Verdict, _ limit: CompiledRateLimit) -> StageOutcome? {
+    if verdict.hasEvicted { worker.counters.countRateLimitEviction(route: route?.counterID) }
+    if limit.isDryRun {
+      if !verdict.isAllowed { worker.counters.countRateLimited(route: route?.counterID, isDryRun: true) }
+      return nil
+    }
+    let seconds = UInt64(clamping: (verdict.wait &+ 999_999_999) / 1_000_000_000)
+    if !limit.fieldLines.isEmpty {
+      answer.addedLines.append(limit.fieldLines)
+      answer.addedLines.append(decimal: UInt64(clamping: verdict.remaining))
+      answer.addedLines.append(";t=")
+      answer.addedLines.append(decimal: seconds)
+      answer.addedLines.append("\r\n")
+    }
+    if verdict.isAllowed { return nil }
+    worker.counters.countRateLimited(route: route?.counterID, isDryRun: false)
+    answer.addedLines.append("Retry-After: ")
+    answer.addedLines.append(decimal: seconds)
+    answer.addedLines.append("\r\n")
+    return .refuse(.gateway(.rateLimited))
   }
 }

@@ -22,6 +22,33 @@ extension ClientRequest {
     return bucket ?? addressBucket(limiter, client, snapshot)
   }
 
+  /// What distinguishes the bucket from all others of the limit, the same in every gateway: as
+  /// ``bucket(of:client:caller:_:)`` decides it, without a hash.
+  func bucketName(of limit: CompiledRateLimit, client: Client?, caller: Caller?, _ snapshot: Snapshot) -> ByteQueue {
+    var name = ByteQueue()
+    switch limit.key {
+    case .route: name.append("route")
+    case .value(.clientIP): break
+    case .value(.claim(let path)): caller?.appendBucketName(of: path, to: &name, snapshot)
+    case .value(let value):
+      appendSent(value, to: &name)
+      // Apart from those of addresses.
+      if !name.isEmpty { name.append(" sent") }
+    }
+    if !name.isEmpty { return name }
+    if case .unknown(let text) = peer.namedClient {
+      name.append("name ")
+      name.append(head.bytes.span.extracting(text))
+    } else if let network = peer.address(of: client)?.network(prefix: snapshot.ipv6PrefixLength) {
+      name.append("address ")
+      name.append(hexadecimal: network.high, width: 16)
+      name.append(hexadecimal: network.low, width: 16)
+    } else {
+      name.append("unix")
+    }
+    return name
+  }
+
   private func addressBucket(_ limiter: RateLimiter, _ client: Client?, _ snapshot: Snapshot) -> UInt64 {
     if case .unknown(let text) = peer.namedClient {
       // By what the proxy writes in the place of an address, apart from all addresses.
@@ -46,5 +73,26 @@ extension RateLimiter {
     case .string, .integer, .number, .true, .false: return caller.claims.keyedHash(of: node, key0, hashKey1)
     case .array, .object, .null: return nil
     }
+  }
+}
+
+extension Caller {
+  /// Nothing for a caller without the claim, or whose claim is no key.
+  fileprivate func appendBucketName(of path: ClaimPath, to name: inout ByteQueue, _ snapshot: Snapshot) {
+    guard let node = claim(path), snapshot.configuration.issuers.indices.contains(issuer) else { return }
+    let value: [UInt8]
+    switch claims.kind(node) {
+    case .string: value = claims.stringBytes(at: node) ?? []
+    case .integer, .number, .true, .false:
+      let bytes = claims.bytes
+      value = bytes.span.extracting(claims.rawRange(of: node)).copied()
+    case .array, .object, .null: return
+    }
+    name.append("claim ")
+    name.append(text: snapshot.configuration.issuers[issuer].name)
+    name.append(0)
+    if let tenant = snapshot.issuerRules[issuer].tenant(of: self) { name.append(claims.stringBytes(at: tenant) ?? []) }
+    name.append(0)
+    name.append(value)
   }
 }

@@ -9,8 +9,22 @@
 
 import Bytes
 
-/// The buckets of one limit. Its one question is asked with a time and answered at once. A stage may wait for its
-/// answer, so a store that a fleet shares could be asked instead.
+/// A limit's rate and burst.
+struct BucketShape {
+  /// Nanoseconds that a request takes out of the bucket.
+  let interval: Int64
+  /// Nanoseconds in a full bucket.
+  let capacity: Int64
+
+  /// - Parameter debt: nanoseconds until the bucket is full, with the request that was allowed.
+  func verdict(_ isAllowed: Bool, debt: Int64) -> RateLimiter.Verdict {
+    let remaining = max(0, capacity - debt) / interval
+    let wait = max(1, debt - (capacity - (remaining + 1) * interval))
+    return RateLimiter.Verdict(isAllowed: isAllowed, remaining: remaining, wait: wait)
+  }
+}
+
+/// The buckets of one limit. Its one question is asked with a time and answered at once.
 package final class RateLimiter: Sendable {
   /// How a request fared.
   struct Verdict: Equatable {
@@ -28,10 +42,7 @@ package final class RateLimiter: Sendable {
 
   private let words: AtomicWords
   private let setCount: UInt64
-  /// Nanoseconds that a request takes out of the bucket.
-  private let interval: Int64
-  /// Nanoseconds in a full bucket.
-  private let capacity: Int64
+  private let shape: BucketShape
   /// Random, so that nobody can choose keys that meet in one set.
   let hashKey0: UInt64
   let hashKey1: UInt64
@@ -44,9 +55,9 @@ package final class RateLimiter: Sendable {
   package init(requests: Int, per: Duration, burst: Int, keyCount: Int) {
     // Up: what is not a whole number of nanoseconds must not let more through than was said.
     let share = max(1, Int64(clamping: requests))
-    interval = max(1, (per.nanoseconds &+ (share - 1)) / share)
+    let interval = max(1, (per.nanoseconds &+ (share - 1)) / share)
     let (product, isTooLarge) = interval.multipliedReportingOverflow(by: max(1, Int64(clamping: burst)))
-    capacity = isTooLarge ? Int64.max / 4 : product
+    shape = BucketShape(interval: interval, capacity: isTooLarge ? Int64.max / 4 : product)
     let sets = max(1, (keyCount * 2 + Self.wayCount - 1) / Self.wayCount)
     setCount = UInt64(sets)
     words = AtomicWords(count: sets * Self.wayCount * 2)
@@ -67,6 +78,7 @@ package final class RateLimiter: Sendable {
     let tag = max(key, 1)
     let mark = Self.mark(of: tag)
     var hasEvicted = false
+    let (interval, capacity) = (shape.interval, shape.capacity)
     while true {
       let index = slot(of: tag, at: now, &hasEvicted) + Self.wayCount
       var seen = words.load(index)
@@ -81,9 +93,9 @@ package final class RateLimiter: Sendable {
   }
 
   private func verdict(_ isAllowed: Bool, debt: Int64, _ hasEvicted: Bool) -> Verdict {
-    let remaining = max(0, capacity - debt) / interval
-    let wait = max(1, debt - (capacity - (remaining + 1) * interval))
-    return Verdict(isAllowed: isAllowed, remaining: remaining, wait: wait, hasEvicted: hasEvicted)
+    var verdict = shape.verdict(isAllowed, debt: debt)
+    verdict.hasEvicted = hasEvicted
+    return verdict
   }
 
   // MARK: Slots

@@ -39,6 +39,11 @@ extension GatewayRefusal {
       .init(
         429, .resourceExhausted, "A `rate_limit` of the route has nothing left for this caller. With `Retry-After`.",
         advice: "Wait as long as `Retry-After` says. If callers are right, raise the limit's `requests` or `burst`.")
+    case .limitStoreUnavailable:
+      .init(
+        503, .unavailable, with: .retrySoon,
+        "The store of a rate limit with `on_failure: refuse` does not answer. With `Retry-After`.",
+        advice: "Look for the store in the gateway's log and in `/status`. Or write another `on_failure`.")
     case .clientNotAllowed:
       .init(
         403, .permissionDenied,

@@ -10,6 +10,7 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case headerTimeout = "header_timeout"
   case bodyTimeout = "body_timeout"
   case rateLimited = "rate_limited"
+  case limitStoreUnavailable = "limit_store_unavailable"
   case clientNotAllowed = "client_not_allowed"
   case originNotAllowed = "origin_not_allowed"
   case destinationNotAllowed = "destination_not_allowed"

@@ -307,6 +307,7 @@ final class WorkerLoop {
     case .changeSession(let change, let id): changeSession(change, id)
     case .wakeWaiters(let upstream): wakePeers(upstream)
     case .reportUpstream(let upstream, let change): outlets.upstreamChanged(upstream, change)
+    case .reportStore(let report): outlets.storeChanged(report)
     case .reportRefusal(let notice): outlets.tokenRefused(notice)
     case .exportRecords: flushRecords()
     case .drained: finishDrain()

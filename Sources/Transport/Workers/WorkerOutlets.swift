@@ -22,6 +22,8 @@ package struct WorkerOutlets: Sendable {
   package var tokenRefused: @Sendable (RefusalNotice) -> Void
   /// A server's state has changed. Reported once, by whichever worker saw it first.
   package var upstreamChanged: @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void
+  /// A store's server went down, came back, or refuses commands. Each worker reports what it sees.
+  package var storeChanged: @Sendable (StoreReport) -> Void
   /// There is no room for another connection: reported once a minute at most.
   package var slotsShort: @Sendable (SlotShortage) -> Void
 
@@ -34,6 +36,7 @@ package struct WorkerOutlets: Sendable {
     serverHandshakeFailed: @escaping @Sendable (ServerHandshakeFailure) -> Void,
     tokenRefused: @escaping @Sendable (RefusalNotice) -> Void,
     upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void,
+    storeChanged: @escaping @Sendable (StoreReport) -> Void = { _ in },
     slotsShort: @escaping @Sendable (SlotShortage) -> Void
   ) {
     self.log = log
@@ -44,6 +47,7 @@ package struct WorkerOutlets: Sendable {
     self.serverHandshakeFailed = serverHandshakeFailed
     self.tokenRefused = tokenRefused
     self.upstreamChanged = upstreamChanged
+    self.storeChanged = storeChanged
     self.slotsShort = slotsShort
   }
 }

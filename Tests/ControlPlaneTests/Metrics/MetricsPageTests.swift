@@ -2,11 +2,11 @@
 
 import Configuration
 import HTTPWire
-import Proxy
 import Testing
 import Tokens
 
 @testable import ControlPlane
+@testable import Proxy
 
 @Suite("Metrics page")
 struct MetricsPageTests {
@@ -55,6 +55,9 @@ struct MetricsPageTests {
     counters.countHandshake("resumed")
     counters.countRejection(upstream: 0, .upstreamOverloaded)
     let snapshot = Snapshot(configuration(), generation: 1)
+    counters.countStore(0, nil, nanoseconds: 300_000)
+    var named = configuration()
+    named.stores = [RedisStore(name: "main")]
     var copy = counters.copy()
     copy.addActiveRequests(5, listener: 0)
     var spans = ExportCounts()
@@ -62,7 +65,7 @@ struct MetricsPageTests {
     spans.drop(3, .queueFull)
     let loads = [UpstreamLoad(name: "up", waitingCount: 2, activeCounts: [3])]
     return MetricsPage(
-      counters: copy, names: CounterNames(configuration()),
+      counters: copy, names: CounterNames(named),
       keySets: [
         KeySetMetrics(issuer: "login", keyCount: 3, ageSeconds: 12.3456, refreshes: ["ok": 7, "timeout": 1]),
         KeySetMetrics(issuer: "partner", keyCount: 0, ageSeconds: nil, refreshes: [:]),
@@ -71,6 +74,10 @@ struct MetricsPageTests {
         CertificateMetrics(listener: "[::]:80", name: "a.test", key: $0, expiresAt: 1_800_000_000)
       },
       upstreams: [UpstreamState(snapshot.configuration.upstreams[0], snapshot.sharing[0], loads: loads + loads, at: 0)],
+      stores: [
+        StoreState(
+          name: "main", servers: [StoreState.Server(address: "10.0.0.5:6379", isUp: true, pendingCount: 2)])
+      ],
       resolutions: [("orders", ["ok": 2, "failed": 1])],
       reloadsSucceeded: 4, reloadsFailed: 1, isLastReloadGood: false, lastReloadTime: 1_700_000_001, droppedLogLines: 5,
       droppedOwnLogLines: 6,

@@ -9,6 +9,7 @@ struct BusyGateway {
   private let key: TestKey
   private let names: TestNameServer
   private let server: TestUpstream
+  private let redis: TestUpstream
   private let plain: Int
   private let secure: Int
 
@@ -23,6 +24,7 @@ struct BusyGateway {
         try await connection.send("HTTP/1.1 \(status)\r\nContent-Length: 4\r\n\r\nbody")
       }
     }
+    let redis = try await TestUpstream.redis { _ in "*2\r\n:1\r\n:8\r\n" }
     let certificates = try await TestCertificates.shared()
     let door = try await TokenDoor.start(
       jwks: [key.jwk()], route: ["mirror: { upstream: flaky, percent: 100 }"],
@@ -31,6 +33,7 @@ struct BusyGateway {
           - { path: /own, auth: public, respond: { status: 200, body: own } }
           - { path: /few, auth: public, rate_limit: { requests: 1, per: 24h }, respond: { status: 204 } }
           - { path: /dry, auth: public, rate_limit: { requests: 1, per: 24h, dry_run: true }, respond: { status: 204 } }
+          - { path: /shared, auth: public, rate_limit: shared, respond: { status: 204 } }
           - path: /many
             auth: public
             rate_limit: { requests: 1, per: 24h, by: query:who, keys: 1 }
@@ -38,6 +41,8 @@ struct BusyGateway {
         """,
       top: """
         dns: { servers: ["\(names.address)"] }
+        redis: { main: { servers: ["\(redis.address)"] } }
+        rate_limits: { shared: { requests: 1, per: 24h, store: main } }
         listeners:
           - { address: "127.0.0.1:0" }
           - address: "127.0.0.1:0"
@@ -57,7 +62,7 @@ struct BusyGateway {
     let ports = door.gateway.ports
     guard ports.count == 2 else { throw StreamFailure.malformed("ports \(ports)") }
     return BusyGateway(
-      door: door, key: key, names: names, server: server, plain: ports[0], secure: ports[1])
+      door: door, key: key, names: names, server: server, redis: redis, plain: ports[0], secure: ports[1])
   }
 
   /// Some of each kind, answered when this returns.
@@ -71,7 +76,7 @@ struct BusyGateway {
     _ = try await client.exchange(
       "POST /door HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer \(token)\r\nContent-Length: 5\r\n\r\n12345")
     _ = try await client.get("/own")
-    for path in ["/busy", "/busy", "/few", "/few", "/dry", "/dry"] { _ = try await client.get(path) }
+    for path in ["/busy", "/busy", "/few", "/few", "/dry", "/dry", "/shared"] { _ = try await client.get(path) }
     for number in 0..<100 { _ = try await client.get("/many?who=\(number)") }
     let guarded = try await RawClient.connect(port: secure, secure: try await SecureGateway.client())
     _ = try await guarded.get("/own")

@@ -30,6 +30,7 @@ final class Bench {
   private(set) var sessionChanges: [(change: SessionChange, id: UInt64)] = []
   private(set) var isDrained = false
   private(set) var upstreamChanges: [UpstreamChange] = []
+  private(set) var storeReports: [StoreReport] = []
   private(set) var refusalNotices: [RefusalNotice] = []
   /// Another worker of the same process.
   weak var peer: Bench?
@@ -183,6 +184,7 @@ final class Bench {
     case .reportUpstream(_, let change): upstreamChanges.append(change)
     case .reportRefusal(let notice): refusalNotices.append(notice)
     case .exportRecords: break
+    case .reportStore(let report): storeReports.append(report)
     case .drained: isDrained = true
     case .connect(let connection):
       let socket = FakeSocket(connection, self)

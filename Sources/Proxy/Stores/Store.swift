@@ -1,0 +1,187 @@
+// The one door to Redis: a worker's view of one entry of `redis`. Who asks gets a ticket, and later exactly one reply
+// or failure for it. Where nobody would answer there is no ticket, and nobody waits.
+
+import Bytes
+import Configuration
+import Redis
+
+final class Store {
+  private(set) var configuration: RedisStore
+  private let counterID: Int
+  let worker: Worker
+  /// The only server, or the master that sentinels watch, or the server of a cluster that knows the others.
+  private(set) lazy var main = StoreNode(self, worker: worker, servers: sentinels == nil ? configuration.servers : [])
+  /// With Sentinel alone.
+  private var sentinels: SentinelLook?
+  /// With a cluster alone.
+  var cluster: ClusterView?
+  private var timeout: Int64 = 0
+
+  /// What every key begins with.
+  let prefix: [UInt8]
+
+  init(_ configuration: RedisStore, counterID: Int, worker: Worker) {
+    self.configuration = configuration
+    self.counterID = counterID
+    self.worker = worker
+    prefix = Array(configuration.prefix.utf8)
+    timeout = configuration.timeout.nanoseconds
+    switch configuration.topology {
+    case .single: break
+    case .sentinel(let master): sentinels = SentinelLook(self, master: master)
+    case .cluster: cluster = ClusterView()
+    }
+  }
+
+  // MARK: Asking
+
+  /// Asks, unless nobody would answer: then there is no ticket, and the asker hears nothing.
+  /// - Parameters:
+  ///   - command: as `ByteQueue` writes it.
+  ///   - key: the one that the command is about, with the store's prefix.
+  func ask(_ command: Span<UInt8>, about key: Span<UInt8>, for asker: any StoreAsker) -> StoreTicket? {
+    var pending = pending(asker)
+    let isSent: Bool
+    if cluster == nil {
+      isSent = main.send(command, pending)
+    } else {
+      pending.command = command.copied()
+      isSent = node(of: key)?.send(command, pending) ?? false
+    }
+    if isSent { return pending.ticket }
+    count(pending, .unavailable)
+    return nil
+  }
+
+  func pending(_ asker: any StoreAsker, isCounted: Bool = true) -> PendingCommand {
+    let now = worker.time.nanoseconds
+    return PendingCommand(
+      asker: asker, ticket: worker.storeTickets.next(), begin: now, end: end, isCounted: isCounted)
+  }
+
+  /// When a command that is given now has had its time.
+  var end: Int64 { worker.time.nanoseconds &+ timeout }
+
+  func fail(_ pending: PendingCommand, _ failure: StoreFailure) {
+    count(pending, failure)
+    pending.asker.storeFailed(pending.ticket, failure)
+  }
+
+  /// - Parameter failure: nil for a reply.
+  func count(_ pending: PendingCommand, _ failure: StoreFailure?) {
+    guard pending.isCounted else { return }
+    worker.counters.countStore(
+      counterID, failure, nanoseconds: UInt64(clamping: worker.time.nanoseconds &- pending.begin))
+  }
+
+  // MARK: What happens to its servers
+
+  /// A server sent something that nobody asked for.
+  func receivedPush(_ push: borrowing Reply) {}
+
+  /// What a server would have sent on its own account may be lost.
+  func lostConnection() {}
+
+  func becameReady(_ node: StoreNode) {
+    if cluster?.isMapDue == true { askForMap() }
+  }
+
+  func wentDown(_ node: StoreNode) { cluster?.isMapDue = true }
+
+  /// What was thought to be a master is none.
+  func foundReplica(_ node: StoreNode) {
+    if cluster != nil { return wentDown(node) }
+    if let sentinels { return sentinels.begin() }
+    // Its name may lead to another server by now.
+    node.renew()
+  }
+
+  /// A server that is down is tried again.
+  func revive(_ node: StoreNode) {
+    if let sentinels { sentinels.begin() } else { node.connect() }
+  }
+
+  func report(_ change: StoreChange, of node: StoreNode, at address: Address? = nil) {
+    let server = (address ?? node.server?.address)?.description ?? ""
+    worker.commands.append(
+      .reportStore(
+        StoreReport(
+          store: configuration.name, node: node === main ? "" : server, server: server, change: change)))
+  }
+
+  // MARK: Its life
+
+  /// Connects, before anybody asks.
+  func start() {
+    if let sentinels { return sentinels.begin() }
+    if main.server == nil { main.goDown(.unresolved) }
+    main.connect()
+  }
+
+  func tick() {
+    main.tick()
+    if cluster != nil { tickCluster() }
+  }
+
+  /// Whether a reload may go on with it, its connections and what is under way there.
+  func isKept(for fresh: RedisStore) -> Bool {
+    var same = configuration
+    same.servers = fresh.servers
+    return same == fresh && same.servers.map(\.host) == fresh.servers.map(\.host)
+  }
+
+  /// Names of servers may lead elsewhere.
+  func configure(_ fresh: RedisStore) {
+    let isSame = configuration.servers == fresh.servers
+    configuration = fresh
+    if !isSame, sentinels == nil { main.move(to: fresh.servers) }
+  }
+
+  func retire() {
+    sentinels?.end()
+    main.retire()
+    retireCluster()
+  }
+
+  /// Each server that this worker has to do with.
+  var states: [StoreState.Server] {
+    ([main] + (cluster?.nodes.values.map { $0 } ?? [])).compactMap { node in
+      guard let server = node.server else { return nil }
+      return StoreState.Server(
+        address: server.address.description, isUp: !node.isDown && node.isReady,
+        pendingCount: node.connection?.pendingCount ?? 0)
+    }
+  }
+}
+
+/// A worker's view of one store, for metrics and the status.
+package struct StoreState: Sendable, Equatable {
+  package struct Server: Sendable, Equatable {
+    package var address: String
+    package var isUp: Bool
+    /// Commands under way.
+    package var pendingCount: Int
+  }
+
+  package var name: String
+  package var servers: [Server]
+}
+
+/// What the log has about a store's server.
+package struct StoreReport: Sendable {
+  package var store: String
+  /// Tells a cluster's servers apart. Empty for a store's one server, wherever it is.
+  package var node: String
+  package var server: String
+  package var change: StoreChange
+}
+
+package enum StoreChange: Sendable, Equatable {
+  case up
+  /// Why.
+  case down(String)
+  /// In its words.
+  case refuses(String)
+  /// One that was down is not needed any more.
+  case gone
+}

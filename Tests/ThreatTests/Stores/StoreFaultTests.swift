@@ -136,7 +136,7 @@ struct StoreFaultTests {
         case "PING": try await connection.send("+PONG\r\n")
         default:
           let reply = Array(Self.passing.utf8)
-          let byteCount = count % (reply.count + 1)
+          let byteCount = (count - 1) % (reply.count + 1)
           try await connection.send(Array(reply.prefix(byteCount)))
           if byteCount < reply.count { return connection.close() }
         }

@@ -128,7 +128,8 @@ let package = Package(
       ], swiftSettings: settings),
     .testTarget(name: "DocumentsTests", dependencies: ["ControlPlane", "Documents"], swiftSettings: settings),
     .testTarget(
-      name: "DemoTests", dependencies: ["JSON", "Cryptography", "Tokens", "ControlPlane", "Demo", nioPosix],
+      name: "DemoTests",
+      dependencies: ["JSON", "Cryptography", "Tokens", "Configuration", "ControlPlane", "Demo", nioPosix],
       swiftSettings: settings),
     .systemLibrary(
       name: "CBrotliDecoder", path: "Tests/CBrotliDecoder", pkgConfig: "libbrotlidec",
@@ -149,7 +150,8 @@ let package = Package(
       ],
       path: "Tests/WorkDriver", swiftSettings: settings),
     .testTarget(
-      name: "GatewayTests", dependencies: ["Cryptography", "TLS", "Tokens", "TestBasics", "TestSupport"],
+      name: "GatewayTests",
+      dependencies: ["Cryptography", "TLS", "Tokens", "Demo", "TestBasics", "TestSupport", nioPosix],
       swiftSettings: settings),
     .testTarget(
       name: "ThreatTests", dependencies: ["Bytes", "JSON", "Cryptography", "TLS", "Tokens", "TestSupport"],

@@ -22,6 +22,8 @@ package enum Command {
   case ask(Question, credential: [UInt8])
   /// A session begins or ends, which is reported by ``Worker/sessionChanged(_:isDone:at:)``.
   case changeSession(SessionChange, id: UInt64)
+  /// A browser is at a path of a login. The answer is reported by ``Worker/loginReplied(_:_:at:)``.
+  case login(LoginRequest, id: UInt64)
   /// Permits of an upstream are free, and requests on other workers wait for them.
   case wakeWaiters(upstream: String)
   /// A server's state has changed: a word for the log.

@@ -65,9 +65,17 @@ package final class Exchange {
 
   /// The store has done, or not, what this request asked of it.
   func sessionChanged(isDone: Bool) {
-    guard case .sessionChange(_, let value, _) = wait else { return }
+    guard case .sessionChange(_, let pending, _) = wait else { return }
     wait = nil
-    resume(with: conclude(isDone: isDone, cookie: value))
+    resume(with: conclude(pending, isDone: isDone))
+    downstream?.resumeInput()
+  }
+
+  /// A login goes on.
+  func loginReplied(_ reply: LoginReply) {
+    guard case .login = wait else { return }
+    wait = nil
+    resume(with: conclude(reply))
     downstream?.resumeInput()
   }
 

@@ -8,8 +8,10 @@ enum Wait {
   case question(Question, position: Int, until: Int64)
   /// A permit of its upstream. The request is at this position in the pool's queue, see ``WaitingQueue``.
   case permit(position: Int, until: Int64)
-  /// The store has to do something, see ``SessionChanges``. The value is that of a new session's cookie.
-  case sessionChange(UInt64, value: [UInt8], until: Int64)
+  /// The store has to do something, see ``SessionChanges``.
+  case sessionChange(UInt64, PendingSession, until: Int64)
+  /// A login goes on when the provider, or what is known of it, says how, see ``SessionChanges``.
+  case login(UInt64, until: Int64)
   /// A store's answer, at a rate limit that a fleet shares.
   case store(StoreWait)
   /// The pause before it is sent again, to this server.
@@ -18,7 +20,9 @@ enum Wait {
   /// In steady nanoseconds.
   var end: Int64 {
     switch self {
-    case .question(_, _, let end), .permit(_, let end), .sessionChange(_, _, let end), .retry(_, let end): end
+    case .question(_, _, let end), .permit(_, let end), .sessionChange(_, _, let end), .login(_, let end),
+      .retry(_, let end):
+      end
     case .store(let wait): wait.end
     }
   }

@@ -53,7 +53,7 @@ extension RedisStore {
         "TLS to the servers, and to sentinels. `{}` is TLS with the defaults."),
       Setting("username", \.username, .line("name"), "The user of Redis' ACL.", otherwise: "`default`"),
       Setting(
-        "password", \.password, .storePassword, "The user's password. Write `file:/path` for a secret.",
+        "password", \.password, .secret, "The user's password. Write `file:/path` for a secret.",
         otherwise: "none"),
       Setting("prefix", \.prefix, .storePrefix, "What the names of all keys begin with."),
       Setting(

@@ -16,6 +16,8 @@ package struct SessionRules: Sendable, Equatable {
   package var cache = Duration.seconds(30)
   /// nil where nobody gets a session for a token.
   package var exchange: SessionExchange?
+  /// nil where nobody signs in.
+  package var login: SessionLogin?
   /// The claims that a page may read of its session.
   package var shownClaims = [ClaimPath("sub")]
 
@@ -45,12 +47,17 @@ package struct SessionExchange: Sendable, Equatable {
   package var cors: CORS?
 }
 
-/// What the gateway does where a session is exchanged. The raw values are for the operator.
+/// What the gateway does at the paths of a session. The raw values are for the operator.
 package enum SessionAction: String, Sendable {
   /// A new session for the caller of a token.
   case begin
   case show
   case end
+  /// Sends the browser to the provider.
+  case signIn = "sign-in"
+  /// The provider has sent the browser back.
+  case callback
+  case signOut = "sign-out"
 }
 
 extension SessionRules {
@@ -75,6 +82,9 @@ extension SessionRules {
           + "once. `0s` asks the store for each request."),
       Setting(
         "exchange", \.exchange, .mapping(SessionExchange.settings), "How a client gets a session for a token.",
+        otherwise: "none"),
+      Setting(
+        "login", \.login, .mapping(SessionLogin.settings), "How people sign in at an OpenID provider.",
         otherwise: "none"),
       Setting(
         "me", \.shownClaims, .shownClaims, "The claims that a page may read of its session."),

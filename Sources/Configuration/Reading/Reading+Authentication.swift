@@ -29,7 +29,7 @@ extension Reading {
     }
   }
 
-  private func issuerReference(_ name: String, at position: SourcePosition) -> Int? {
+  func issuerReference(_ name: String, at position: SourcePosition) -> Int? {
     names.usedIssuers.insert(name)
     if let index = names.issuers.index(of: name) { return index }
     if name == "public" {

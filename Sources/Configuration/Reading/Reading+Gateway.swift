@@ -47,8 +47,8 @@ extension Reading {
     /// nil for one that was refused.
     var sessions: [(name: String, rules: SessionRules?)] = []
     var usedSessions: Set<String> = []
-    /// Where the path is that a session adds, by its name.
-    var exchangePositions: [String: SourcePosition] = [:]
+    /// Where the paths are that a session adds, by its name.
+    var sessionPositions: [String: SourcePosition] = [:]
     /// By name, of those that were read without an error: what `iss` may be there and with another issuer as well.
     var sharedIssuerValues: [String: [String]] = [:]
     /// By name, of the upstreams that were read without an error.

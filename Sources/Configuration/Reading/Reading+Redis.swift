@@ -94,7 +94,8 @@ extension ValueType where Value == Int {
 }
 
 extension ValueType where Value == String {
-  static let storePassword = ValueType(.text("text")) { node, reading, what in
+  /// The text itself, or `file:/path` of it.
+  static let secret = ValueType(.text("text")) { node, reading, what in
     guard let text = reading.line(node, what) else { return nil }
     return reading.secret(text, at: node.position)
   }

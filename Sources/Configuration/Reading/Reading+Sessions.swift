@@ -41,18 +41,18 @@ extension Reading {
     checkName(entry, "a session")
     guard let section = Section(entry.value, SessionRules.settings.table, self) else { return nil }
     var result = SessionRules(name: entry.key)
-    if let position = section["exchange"]?.entry("path")?.value.position {
-      names.exchangePositions[entry.key] = position
-    }
+    names.sessionPositions[entry.key] =
+      section["exchange"]?.entry("path")?.value.position ?? section["login"]?.position ?? entry.keyPosition
     return SessionRules.settings.take(section, into: &result).isWhole ? result : nil
   }
 
   /// What the keys of a session require of each other.
   func check(_ rules: SessionRules, _ section: Section) {
-    if !section.has("exchange") {
+    if !section.has("exchange"), !section.has("login") {
       error(
         section.position,
-        "nobody can get this session: write exchange: { path: /session, issuers: [NAME] }")
+        "nobody can get this session: write login: { issuer: NAME, client_id: NAME }, or exchange: { path: /session, "
+          + "issuers: [NAME] }")
     }
     if rules.store == .memory, let node = section["store"], !section.refused.contains("store") {
       warn(
@@ -76,10 +76,11 @@ extension Reading {
 
   /// What sessions require of each other, and of the other cookies of the gateway.
   func checkSessions(_ file: GatewayConfiguration, _ section: Section) {
-    if let node = section["secrets"], errorCount == 0 {
+    if let node = section["secrets"], errorCount == 0, file.sessions.allSatisfy({ $0.login == nil }) {
       warn(node.position, "nothing in this file is sealed, so the secrets are not used: remove them")
     }
     guard let node = section["sessions"] else { return }
+    checkLogins(file, node)
     var owners: [String: String] = [:]
     for upstream in file.upstreams {
       if let sticky = upstream.sticky { owners[sticky.name] = "the upstream \(upstream.name.quoted)" }
@@ -125,7 +126,8 @@ extension Reading {
   func sessionRoutes(for routes: [LocatedRoute]) -> [LocatedRoute] {
     var result: [LocatedRoute] = []
     for (index, rules) in names.sessions.compactMap(\.rules).enumerated() {
-      guard let exchange = rules.exchange, let position = names.exchangePositions[rules.name] else { continue }
+      guard let position = names.sessionPositions[rules.name] else { continue }
+      let added = exchangeRoutes(rules, index) + Self.loginRoutes(rules, index)
       var hosts: [HostPattern] = []
       var listeners: [HostPattern: [Int]] = [:]
       for route in routes.map(\.route) {
@@ -140,8 +142,7 @@ extension Reading {
         }
       }
       for host in hosts {
-        for action in [SessionAction.begin, .show, .end] {
-          var route = Self.route(action, rules, index, exchange)
+        for var route in added {
           route.host = host
           route.listeners = listeners[host] ?? []
           result.append(LocatedRoute(route, from: position))
@@ -149,6 +150,11 @@ extension Reading {
       }
     }
     return result
+  }
+
+  private func exchangeRoutes(_ rules: SessionRules, _ index: Int) -> [Route] {
+    guard let exchange = rules.exchange else { return [] }
+    return [SessionAction.begin, .show, .end].map { Self.route($0, rules, index, exchange) }
   }
 
   private static func route(
@@ -164,8 +170,8 @@ extension Reading {
     route.methods =
       switch action {
       case .begin: ["POST"]
-      case .show: ["GET", "HEAD"]
       case .end: ["DELETE"]
+      default: ["GET", "HEAD"]
       }
     route.cors = exchange.cors
     // A preflight names the methods of one route, and the page may want all.
@@ -215,11 +221,13 @@ extension ValueType where Value == String {
 
 extension ValueType where Value == PathPattern {
   /// A path without captures.
-  static let sessionPath = ValueType(routePath.form) { node, reading, what in
-    guard let pattern = routePath.read(node, reading, what) else { return nil }
-    let isLiteral = pattern.segments.allSatisfy { if case .literal = $0 { true } else { false } }
-    if isLiteral, !pattern.isPrefix, !pattern.segments.isEmpty { return pattern }
-    reading.error(node.position, "\(what) is one path without '*' and '{…}': write /session")
-    return nil
-  }
+  static let sessionPath = ValueType(
+    routePath.form, write: { .text($0.description) },
+    read: { node, reading, what in
+      guard let pattern = routePath.read(node, reading, what) else { return nil }
+      let isLiteral = pattern.segments.allSatisfy { if case .literal = $0 { true } else { false } }
+      if isLiteral, !pattern.isPrefix, !pattern.segments.isEmpty { return pattern }
+      reading.error(node.position, "\(what) is one path without '*' and '{…}': write /session")
+      return nil
+    })
 }

@@ -86,6 +86,15 @@ package actor KeySetRegistry {
   /// The sets by the index of the issuer.
   package func snapshot() -> [KeySet?] { entries.map(\.keys.keySet) }
 
+  /// The set of the issuer of that name.
+  package func keySet(ofIssuer name: String) -> KeySet? { entries.first { $0.keys.issuer.name == name }?.keys.keySet }
+
+  /// Asks the issuer of that name for newer keys, as often as it may be asked.
+  package func requestRefresh(issuer name: String) async {
+    guard let index = entries.firstIndex(where: { $0.keys.issuer.name == name }) else { return }
+    _ = await requestRefresh(issuer: index)
+  }
+
   /// Publishes every set once more. This is here and not with the holder of a ``snapshot()``. Between taking a snapshot
   /// and handing it on a load may end, and the older set would then arrive last and stay.
   package func publishAll() {

@@ -1,4 +1,5 @@
-// How the gateway proves to a provider that it is the client it says it is (RFC 6749 §2.3, OpenID Connect Core 1.0 §9).
+// How the gateway proves to a provider that it is the client that it says it is (RFC 6749 §2.3, OpenID Connect Core 1.0
+// §9).
 
 internal import Bytes
 internal import Cryptography

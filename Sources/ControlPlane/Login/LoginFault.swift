@@ -1,6 +1,6 @@
 // Why a login did not succeed. The words are the public contract: the log and the answer to the browser carry them.
 
-enum LoginFault: Error, Sendable, Equatable {
+package enum LoginFault: Error, Sendable, Equatable {
   /// The answer belongs to no login of this browser that is still alive: it took too long, cookies are off, or the link
   /// came from somebody else.
   case attemptUnknown
@@ -15,7 +15,7 @@ enum LoginFault: Error, Sendable, Equatable {
   /// The provider's tokens are not what they must be. The word says which check failed.
   case tokenInvalid(String)
 
-  var code: String {
+  package var code: String {
     switch self {
     case .attemptUnknown: "login_unknown"
     case .answerMalformed: "login_answer_malformed"

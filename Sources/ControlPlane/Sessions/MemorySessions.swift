@@ -1,6 +1,7 @@
 // The list of sessions of `store: memory`: of this process, and gone with it. Whatever ends here is forgotten by every
 // worker at once.
 
+internal import Glibc
 package import Tokens
 
 /// What an operator may know of a session: nothing by which anybody could take it over.
@@ -49,7 +50,10 @@ package actor MemorySessions {
   /// - Parameters:
   ///   - now: in seconds since 1970.
   ///   - forget: every worker forgets the session.
-  package init(now: @escaping @Sendable () -> Int64, forget: @escaping @Sendable (_ digest: [UInt8]) -> Void) {
+  package init(
+    now: @escaping @Sendable () -> Int64 = { Int64(time(nil)) },
+    forget: @escaping @Sendable (_ digest: [UInt8]) -> Void
+  ) {
     self.now = now
     self.forget = forget
   }

@@ -37,6 +37,7 @@ package actor RunningGateway {
   let names: NameRegistry
   /// Those of `store: memory`.
   let sessions: MemorySessions
+  private let logins: LoginServices
   private(set) var admin = AdminServers()
   private(set) var reloads = ReloadRecord()
   var history = RequestHistory()
@@ -120,10 +121,11 @@ package actor RunningGateway {
     certificateSignatures = signatures
     read = reading
     let writer = logWriter
-    let sessions = MemorySessions(
-      now: { Int64(Date.now.timeIntervalSince1970) }, forget: { link.forgetSession($0) })
-    self.sessions = sessions
+    let sessions = MemorySessions(forget: { link.forgetSession($0) })
+    let logins = LoginServices(registry: registry, log: log)
+    (self.sessions, self.logins) = (sessions, logins)
     let stores = StoreBoard(log: log)
+    await logins.apply(configuration)
     let workers = Self.workerCount(snapshot.configuration)
     gateway = try await Gateway.start(
       workers: workers, snapshot: snapshot, keySets: keySets,
@@ -140,6 +142,7 @@ package actor RunningGateway {
           }
         },
         changeSession: { change, reply in Task { await sessions.change(change, reply) } },
+        login: { request, reply in Task { reply(await logins.answer(request)) } },
         serverHandshakeFailed: { notices.post($0) },
         tokenRefused: { notices.post($0) },
         upstreamChanged: { upstream, change in log.report(change, of: upstream) },
@@ -288,6 +291,7 @@ package actor RunningGateway {
     telemetry.apply(configuration)
     link.announce(generation: fresh.generation)
     let keySets = await registry.apply(issuers: configuration.issuers)
+    await logins.apply(configuration)
     await gateway.install(fresh, keySets: keySets, contexts: prepared.contexts)
     gateway.memory.byteCountMax = Self.memoryByteCountMax(configuration.limits)
     certificates = prepared.certificates

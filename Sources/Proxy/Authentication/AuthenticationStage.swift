@@ -92,6 +92,11 @@ extension Exchange {
   func refuseToken(_ refusal: TokenRefusal) -> StageOutcome {
     if refusal == .sessionExpired { takeCookieBack() }
     countAuthentication(.refused(refusal))
+    if refusal == .sessionExpired || refusal == .sessionMissing, let route {
+      // Who signs out has nothing to lose.
+      if case .session(.signOut, _) = route.action { return .next }
+      if let place = signInPlace(route) { return .answer(sendAway(to: place)) }
+    }
     notice(refusal)
     return .refuse(.token(refusal))
   }

@@ -14,11 +14,14 @@ final class CompiledSession: Sendable {
   let idleSeconds: Int64
   /// How long a worker may remember one. A use is noted with a tenth of the idle time for its exactness.
   let cacheSeconds: Int64
+  /// Where a browser begins to sign in. Nil where nobody does.
+  let signInPath: String?
   private let lineEnd: String
   private let shownClaims: [(name: [UInt8], path: ClaimPath)]
 
   init(_ rules: SessionRules) {
     name = rules.name
+    signInPath = rules.login?.paths.start.description
     cookieName = Array(rules.cookie.name.utf8)
     lifetimeSeconds = rules.lifetime.components.seconds
     idleSeconds = rules.idleTimeout.components.seconds

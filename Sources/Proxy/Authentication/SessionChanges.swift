@@ -4,7 +4,8 @@ import Bytes
 import Configuration
 import Cryptography
 import HTTPWire
-import Tokens
+import JSON
+package import Tokens
 
 /// What a worker needs for sessions.
 struct WorkerSessions {
@@ -18,24 +19,51 @@ struct WorkerSessions {
   mutating func take(_ cookie: Span<UInt8>) -> Bool { key.take(cookie, digest) }
 }
 
+/// What the answer to the client has once its session has begun or ended.
+struct PendingSession {
+  /// The value of a new session's cookie.
+  var cookie: [UInt8] = []
+  /// Where the browser goes. Nil where it stays.
+  var location: String?
+  /// Further values of Set-Cookie.
+  var cookies: [String] = []
+}
+
 struct SessionChanges {
   private var askers: [UInt64: Exchange] = [:]
   private var lastID: UInt64 = 0
 
   /// LIMIT: so many changes are under way. Further ones are refused with 503.
   static let countMax = 4096
+  /// LIMIT: a browser waits no longer for the provider.
+  private static let loginNanoseconds: Int64 = 12_000_000_000
 
   /// Asks for a change, and lets the exchange wait for it, as long as for an answer. False when there are too many.
-  /// - Parameter cookie: the value of a new session's.
-  mutating func ask(_ change: SessionChange, cookie: [UInt8] = [], for exchange: Exchange) -> Bool {
-    if askers.count >= Self.countMax { return false }
+  /// - Parameter pending: what the answer has once that is done.
+  mutating func ask(
+    _ change: SessionChange, _ pending: PendingSession = PendingSession(), for exchange: Exchange
+  ) -> Bool {
+    guard let end = add(exchange, for: Questions.waitNanoseconds) else { return false }
+    exchange.worker.commands.append(.changeSession(change, id: lastID))
+    exchange.wait = .sessionChange(lastID, pending, until: end)
+    return true
+  }
+
+  /// Asks how a login goes on, and lets the exchange wait for it. False when there are too many.
+  mutating func ask(_ request: LoginRequest, for exchange: Exchange) -> Bool {
+    guard let end = add(exchange, for: Self.loginNanoseconds) else { return false }
+    exchange.worker.commands.append(.login(request, id: lastID))
+    exchange.wait = .login(lastID, until: end)
+    return true
+  }
+
+  private mutating func add(_ exchange: Exchange, for nanoseconds: Int64) -> Int64? {
+    if askers.count >= Self.countMax { return nil }
     lastID &+= 1
     askers[lastID] = exchange
-    exchange.worker.commands.append(.changeSession(change, id: lastID))
-    let end = exchange.worker.time.nanoseconds &+ Questions.waitNanoseconds
-    exchange.wait = .sessionChange(lastID, value: cookie, until: end)
+    let end = exchange.worker.time.nanoseconds &+ nanoseconds
     if let downstream = exchange.downstream { downstream.deadline = min(downstream.deadline, end) }
-    return true
+    return end
   }
 
   mutating func take(_ id: UInt64) -> Exchange? { askers.removeValue(forKey: id) }
@@ -59,29 +87,41 @@ extension Worker {
     self.time = time
     sessions.changes.take(id)?.sessionChanged(isDone: isDone)
   }
+
+  /// What ``Command/login(_:id:)`` asked for has its answer.
+  package func loginReplied(_ id: UInt64, _ reply: LoginReply, at time: Time) {
+    self.time = time
+    sessions.changes.take(id)?.loginReplied(reply)
+  }
 }
 
 extension Exchange {
-  /// What the path of a session's `exchange` is for.
+  /// What the paths of a session are for.
   func perform(_ action: SessionAction, _ index: Int) -> StageOutcome {
-    guard let caller, snapshot.sessions.indices.contains(index) else { return .refuse(.token(.tokenMissing)) }
-    let session = snapshot.sessions[index]
-    let isAsked =
-      switch action {
-      case .show: false
-      case .begin: begin(session, for: caller)
-      case .end: caller.sessionDigest.map { worker.sessions.changes.ask(.end(digest: $0), for: self) } ?? false
-      }
-    if action == .show { return .answer(session.description(of: caller)) }
+    guard snapshot.sessions.indices.contains(index) else { return .refuse(.gateway(.routeNotFound)) }
+    switch action {
+    case .signIn: return visit(.start, index)
+    case .callback: return visit(.callback, index)
+    case .signOut: return signOut(index)
+    case .begin, .show, .end: break
+    }
+    guard let caller else { return .refuse(.token(.tokenMissing)) }
+    if action == .show { return .answer(snapshot.sessions[index].description(of: caller)) }
+    let isAsked = action == .begin ? begin(index, for: caller) : end(caller, PendingSession())
     return isAsked ? .wait : .refuse(.token(.sessionStoreUnavailable))
   }
 
+  private func begin(_ index: Int, for caller: Caller) -> Bool {
+    guard snapshot.configuration.issuers.indices.contains(caller.issuer) else { return false }
+    let issuer = snapshot.configuration.issuers[caller.issuer].name
+    return begin(index, claims: caller.claims, issuer: issuer, PendingSession())
+  }
+
   /// A new session has a new cookie, whatever the browser has sent: nobody can have chosen it (T106).
-  private func begin(_ session: CompiledSession, for caller: Caller) -> Bool {
+  func begin(_ index: Int, claims: JSONDocument, issuer: String, _ pending: PendingSession) -> Bool {
+    let session = snapshot.sessions[index]
     var key = SessionKey()
-    guard let secret = RandomBytes.make(32), snapshot.configuration.issuers.indices.contains(caller.issuer) else {
-      return false
-    }
+    guard let secret = RandomBytes.make(32) else { return false }
     var replaced: [UInt8]?
     let name = session.cookieName
     if case .found(let range) = request.head.search(cookie: name.span),
@@ -89,26 +129,31 @@ extension Exchange {
     {
       replaced = key.digest
     }
-    let cookie = Base64URL.encode(secret.span)
+    var pending = pending
+    pending.cookie = Base64URL.encode(secret.span)
+    let cookie = pending.cookie
     guard key.take(cookie.span, worker.sessions.digest) else { return false }
     let record = SessionRecord(
-      session.name, of: caller, issuer: snapshot.configuration.issuers[caller.issuer].name,
-      lifetimeSeconds: session.lifetimeSeconds, idleSeconds: session.idleSeconds)
+      session.name, claims: claims, issuer: issuer, lifetimeSeconds: session.lifetimeSeconds,
+      idleSeconds: session.idleSeconds)
     return worker.sessions.changes.ask(
-      .begin(record, digest: key.digest, replaced: replaced), cookie: cookie, for: self)
+      .begin(record, digest: key.digest, replaced: replaced), pending, for: self)
+  }
+
+  func end(_ caller: Caller, _ pending: PendingSession) -> Bool {
+    guard let digest = caller.sessionDigest else { return false }
+    return worker.sessions.changes.ask(.end(digest: digest), pending, for: self)
   }
 
   /// Goes on with what has come of a change.
-  func conclude(isDone: Bool, cookie: [UInt8]) -> StageOutcome {
-    guard isDone, case .session(let action, let index) = route?.action, snapshot.sessions.indices.contains(index),
-      let caller
-    else { return .refuse(.token(.sessionStoreUnavailable)) }
-    let session = snapshot.sessions[index]
-    if action == .begin {
-      answer.addedLines.append(session.beginningLine(cookie))
-      return .answer(session.description(of: caller))
+  func conclude(_ pending: PendingSession, isDone: Bool) -> StageOutcome {
+    guard isDone, case .session(let action, let index) = route?.action, snapshot.sessions.indices.contains(index) else {
+      return .refuse(.token(.sessionStoreUnavailable))
     }
-    answer.addedLines.append(session.endingLine)
+    let session = snapshot.sessions[index]
+    answer.addedLines.append(pending.cookie.isEmpty ? session.endingLine : session.beginningLine(pending.cookie))
+    if let location = pending.location { return .answer(sendAway(to: location, pending.cookies)) }
+    if action == .begin, let caller { return .answer(session.description(of: caller)) }
     return .answer(GatewayAnswer(status: 204, fieldLines: Array("Cache-Control: no-store\r\n".utf8)))
   }
 }

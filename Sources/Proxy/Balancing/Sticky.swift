@@ -95,7 +95,8 @@ extension ClientRequest {
 }
 
 extension RequestHead {
-  fileprivate var saysHTTPS: Bool {
+  /// Whether the proxy in front says so. It counts from trusted ones only.
+  var saysHTTPS: Bool {
     guard count(of: .xForwardedProto) == 1, let field = first(.xForwardedProto), !field.isHopByHop else { return false }
     return bytes.span.extracting(field.value).equalsIgnoringCase("https")
   }

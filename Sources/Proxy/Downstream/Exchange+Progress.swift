@@ -53,6 +53,7 @@ extension Exchange {
     case .permit: permitTimedOut()
     case .sessionChange: refuse(.token(.sessionStoreUnavailable))
     case .store(let wait): storeFailed(wait.ticket, .late)
+    case .login: refuse(.gateway(.loginProviderUnavailable))
     case .retry: retryNow()
     }
   }
@@ -62,7 +63,7 @@ extension Exchange {
     switch wait {
     case .question: worker.questions.remove(self)
     case .permit: delivery.pool?.leaveQueue(self)
-    case .sessionChange(let id, _, _): worker.sessions.changes.remove(id)
+    case .sessionChange(let id, _, _), .login(let id, _): worker.sessions.changes.remove(id)
     // What comes for it finds that it waits no more.
     case .store, .retry, nil: break
     }

@@ -57,6 +57,36 @@ extension GatewayRefusal {
         handshake from another host's page where a cookie may hold the token. With a session, also every other method \
         than GET, HEAD and OPTIONS without `Origin` or `Sec-Fetch-Site` of this host.
         """, advice: "Add the page's origin to `cors.origins` of the route.")
+    case .loginUnknown:
+      .init(
+        400, .internal,
+        """
+        The provider's answer belongs to no login of this browser: more than ten minutes have passed, the browser keeps \
+        no cookies, the page was opened a second time, or somebody else made the link.
+        """, advice: "Sign in again. Look whether the browser keeps cookies, and whether it comes by https.")
+    case .loginAnswerMalformed:
+      .init(
+        400, .internal, "The query at the callback is not the answer of a provider: parts are missing or there twice.",
+        advice: "Sign in again, and look at what the provider sends.")
+    case .loginIssuerMismatch:
+      .init(
+        400, .internal, "The answer names another issuer than the provider that was asked (RFC 9207), or none.",
+        advice: "Look at `issuer` in the file and at `iss` in the answer. Somebody may mix up two providers.")
+    case .loginRefused:
+      .init(
+        403, .permissionDenied,
+        "The person or the provider said no, or the provider does not take the client, its secret or the code.",
+        advice: "The gateway's log has the provider's word. Check `client_id`, `client_secret` and the redirect URI.")
+    case .loginTokenInvalid:
+      .init(
+        502, .unavailable,
+        "The provider's tokens are not what they must be. The gateway's log says which check failed.",
+        advice: "Check `issuer` and `client_id`, and the clocks of both.")
+    case .loginProviderUnavailable:
+      .init(
+        503, .unavailable, with: .retrySoon,
+        "The provider did not answer in time, or with something else. The gateway's log says what.",
+        advice: "Look whether the gateway reaches the provider's discovery document and token end point.")
     case .destinationNotAllowed:
       .init(
         403, .permissionDenied,

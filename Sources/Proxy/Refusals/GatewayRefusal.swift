@@ -13,6 +13,12 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case limitStoreUnavailable = "limit_store_unavailable"
   case clientNotAllowed = "client_not_allowed"
   case originNotAllowed = "origin_not_allowed"
+  case loginUnknown = "login_unknown"
+  case loginAnswerMalformed = "login_answer_malformed"
+  case loginIssuerMismatch = "login_issuer_mismatch"
+  case loginRefused = "login_refused"
+  case loginTokenInvalid = "login_token_invalid"
+  case loginProviderUnavailable = "login_provider_unavailable"
   case destinationNotAllowed = "destination_not_allowed"
   case maintenance
   case memoryExhausted = "memory_exhausted"

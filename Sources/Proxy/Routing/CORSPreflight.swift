@@ -81,16 +81,22 @@ extension RequestHead {
   func mayUseSession(on route: CompiledRoute, isSecure: Bool) -> Bool {
     if method == .get || method == .head || method == .options { return true }
     let bytes = bytes.span
-    // No page can set it.
-    if case .found(let range) = search(header: Self.fetchSite.span) {
-      let site = bytes.extracting(range)
-      if site.equalsIgnoringCase("same-origin") || site.equalsIgnoringCase("none") { return true }
-    }
+    if isFetchedFromHere { return true }
     guard let origin = onlyOrigin else { return false }
     if let cors = route.cors, cors.takesCredentials, cors.allows(bytes.extracting(origin)) { return true }
     let isPlain =
       origin.count > 4 && bytes.extracting(origin.lowerBound..<origin.lowerBound + 5).equalsIgnoringCase("http:")
     return !(isSecure && isPlain) && isOwn(origin)
+  }
+
+  /// A page of this host asks, or the person does. Browsers say so, and no page can change that.
+  var isFetchedFromHere: Bool {
+    let bytes = bytes.span
+    if case .found(let range) = search(header: Self.fetchSite.span) {
+      let site = bytes.extracting(range)
+      return site.equalsIgnoringCase("same-origin") || site.equalsIgnoringCase("none")
+    }
+    return false
   }
 
   private static let fetchSite = Array("sec-fetch-site".utf8)

@@ -1,7 +1,7 @@
 // What a store keeps of a session and says of it, and what is asked of the store.
 
 import Bytes
-import JSON
+package import JSON
 
 /// A session that begins.
 package struct SessionRecord: Sendable {
@@ -35,11 +35,20 @@ package struct SessionRecord: Sendable {
   package init(
     _ session: String, of caller: Caller, issuer: String, lifetimeSeconds: Int64, idleSeconds: Int64
   ) {
-    let document = caller.claims
-    let sid = document.member(Array("sid".utf8), of: document.root)
     self.init(
-      session: session, issuer: issuer, subject: caller.subject.flatMap { document.stringBytes(at: $0) } ?? [],
-      providerSession: sid.flatMap { document.stringBytes(at: $0) } ?? [], claims: document.bytes,
+      session, claims: caller.claims, issuer: issuer, lifetimeSeconds: lifetimeSeconds, idleSeconds: idleSeconds)
+  }
+
+  /// Of claims that were proved.
+  package init(
+    _ session: String, claims document: JSONDocument, issuer: String, lifetimeSeconds: Int64, idleSeconds: Int64
+  ) {
+    func text(_ name: String) -> [UInt8] {
+      let node = document.member(name.utf8.span, of: document.root)
+      return node.flatMap { document.stringBytes(at: $0) } ?? []
+    }
+    self.init(
+      session: session, issuer: issuer, subject: text("sub"), providerSession: text("sid"), claims: document.bytes,
       lifetimeSeconds: lifetimeSeconds, idleSeconds: idleSeconds)
   }
 }

@@ -305,6 +305,7 @@ final class WorkerLoop {
     case .connect(let connection): connect(connection)
     case .ask(let question, let credential): ask(question, credential)
     case .changeSession(let change, let id): changeSession(change, id)
+    case .login(let request, let id): login(request, id)
     case .wakeWaiters(let upstream): wakePeers(upstream)
     case .reportUpstream(let upstream, let change): outlets.upstreamChanged(upstream, change)
     case .reportStore(let report): outlets.storeChanged(report)
@@ -318,6 +319,15 @@ final class WorkerLoop {
     outlets.ask(question, credential) { [mailbox] answer in
       mailbox.post { loop in
         loop.worker.answered(question, answer, at: loop.now())
+        loop.runCommands()
+      }
+    }
+  }
+
+  private func login(_ request: LoginRequest, _ id: UInt64) {
+    outlets.login(request) { [mailbox] reply in
+      mailbox.post { loop in
+        loop.worker.loginReplied(id, reply, at: loop.now())
         loop.runCommands()
       }
     }

@@ -16,6 +16,8 @@ package struct WorkerOutlets: Sendable {
     @Sendable (_ question: Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void
   /// A session begins or ends. `reply` takes at any time, on any thread, whether that is done.
   package var changeSession: @Sendable (SessionChange, _ reply: @escaping @Sendable (Bool) -> Void) -> Void
+  /// A browser is at a path of a login. `reply` takes what it is told at any time, on any thread.
+  package var login: @Sendable (LoginRequest, _ reply: @escaping @Sendable (LoginReply) -> Void) -> Void
   /// A server's handshake failed, at most once in ten seconds for each upstream or store.
   package var serverHandshakeFailed: @Sendable (ServerHandshakeFailure) -> Void
   /// A token was refused: once a minute at most for each reason and issuer.
@@ -33,6 +35,9 @@ package struct WorkerOutlets: Sendable {
     logRecords: @escaping @Sendable (RecordBatch) -> Void = { _ in },
     ask: @escaping @Sendable (Question, _ credential: [UInt8], _ reply: @escaping @Sendable (Answer) -> Void) -> Void,
     changeSession: @escaping @Sendable (SessionChange, @escaping @Sendable (Bool) -> Void) -> Void = { $1(false) },
+    login: @escaping @Sendable (LoginRequest, @escaping @Sendable (LoginReply) -> Void) -> Void = {
+      $1(.failed(code: "login_provider_unavailable", cookies: []))
+    },
     serverHandshakeFailed: @escaping @Sendable (ServerHandshakeFailure) -> Void,
     tokenRefused: @escaping @Sendable (RefusalNotice) -> Void,
     upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void,
@@ -44,6 +49,7 @@ package struct WorkerOutlets: Sendable {
     self.logRecords = logRecords
     self.ask = ask
     self.changeSession = changeSession
+    self.login = login
     self.serverHandshakeFailed = serverHandshakeFailed
     self.tokenRefused = tokenRefused
     self.upstreamChanged = upstreamChanged

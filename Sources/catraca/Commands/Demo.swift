@@ -5,6 +5,7 @@ import ArgumentParser
 import Configuration
 import ControlPlane
 import Demo
+import FoundationEssentials
 import Glibc
 import NIOPosix
 
@@ -32,12 +33,13 @@ struct Demo: AsyncParsableCommand {
     let echo = try await EchoUpstream.start(group: group)
     var script = DemoScript(
       issuerURL: issuer.url, upstreamPort: echo.port, gatewayPort: Int(port), adminPort: Int(adminPort),
-      tlsPort: Int(tlsPort), certificates: certificates.folder)
+      tlsPort: Int(tlsPort), certificates: certificates.folder, secret: UUID().uuidString)
+    script.tokens = try await DemoTokens(from: issuer)
+    try DemoPage(token: script.tokens.good).write(to: certificates.folder)
     let gateway = try await startGateway(script.configuration)
     script.gatewayPort = await gateway.listeners.first?.port ?? script.gatewayPort
     script.tlsPort = await gateway.listeners.last?.port ?? script.tlsPort
     script.adminPort = await gateway.adminPort ?? script.adminPort
-    script.tokens = try await DemoTokens(from: issuer)
 
     // Ends with the gateway, whether or not it came to speak.
     let announcement = Task { [script] in try await Self.announce(script) }
@@ -65,7 +67,13 @@ struct Demo: AsyncParsableCommand {
     let read: ConfigurationSource = {
       ConfigurationReader.read(
         text: text, file: "demo.conf", folder: "", environment: [:], readFile: { try readWholeFile($0) },
-        checkCertificates: CertificateCheck.findings)
+        checkCertificates: CertificateCheck.findings
+      ).map { loaded in
+        var loaded = loaded
+        // That sessions end with the process is what a demo is for.
+        loaded.warnings.removeAll()
+        return loaded
+      }
     }
     let loaded = try readOrExit(read)
     do {

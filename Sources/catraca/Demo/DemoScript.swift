@@ -12,6 +12,8 @@ struct DemoScript {
   var tlsPort: Int
   /// Folder of a certificate for localhost and its key, made for this run.
   var certificates: String
+  /// What seals the logins of this run.
+  var secret: String
   var tokens = DemoTokens()
 
   /// The gateway's configuration, as a file would hold it.
@@ -32,7 +34,20 @@ struct DemoScript {
         audiences: [\(Self.audience)]
     upstreams:
       echo: { servers: ["127.0.0.1:\(upstreamPort)"] }
+    secrets: ["\(secret)"]
+    sessions:
+      page:
+        store: memory
+        login: { issuer: demo, client_id: demo-page }
+        me: [sub, email]
     routes:
+      - path: /
+        auth: public
+        respond: { status: 200, body: "file:\(DemoPage.path(in: certificates))", content_type: text/html }
+      - path: /me/*
+        auth: { issuers: [demo], sessions: [page] }
+        identity: { headers: { X-User-Id: sub, X-User-Email: email } }
+        upstream: echo
       - path: /hello/*
         auth: demo
         identity: { headers: { X-User-Id: sub, X-User-Email: email } }
@@ -114,6 +129,7 @@ struct DemoScript {
 
       \(lines)
       More tokens:  curl -s '\(issuerURL)/token?sub=ada&scope=demo:admin&expires_in=60'
+      Sign in:      https://localhost:\(tlsPort)/ in a browser, which does not know the certificate
       Status page:  http://127.0.0.1:\(adminPort)/status
       Metrics:      curl -s http://127.0.0.1:\(adminPort)/metrics
       Stop:         Ctrl-C

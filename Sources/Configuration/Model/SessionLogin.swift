@@ -1,0 +1,86 @@
+// `login:` of a session: people sign in at an OpenID provider, and have the session then.
+
+package struct SessionLogin: Sendable, Equatable {
+  /// Index into ``GatewayConfiguration/issuers``: the provider.
+  package var issuer: Int
+  package var clientID: String
+  /// Nil for a public client, which PKCE alone protects.
+  package var clientSecret: String?
+  /// `openid` among them.
+  package var scopes = ["openid", "profile"]
+  package var paths = LoginPaths()
+  /// Where a browser goes that has come without a place to return to. A path.
+  package var afterLogin = "/"
+  package var afterLogout = "/"
+
+  package init(issuer: Int, clientID: String) {
+    self.issuer = issuer
+    self.clientID = clientID
+  }
+}
+
+/// Where a login has its places, on each host where a route takes the session.
+package struct LoginPaths: Sendable, Equatable {
+  package var start = PathPattern.literal("login")
+  package var callback = PathPattern.literal("login", "callback")
+  package var logout = PathPattern.literal("logout")
+  package var me = PathPattern.literal("login", "me")
+
+  package init() {}
+
+  /// All of them, with what happens there.
+  var actions: [(action: SessionAction, path: PathPattern, methods: [String])] {
+    [
+      (.signIn, start, ["GET", "HEAD"]), (.callback, callback, ["GET"]), (.signOut, logout, ["GET", "POST"]),
+      (.show, me, ["GET", "HEAD"]),
+    ]
+  }
+}
+
+extension PathPattern {
+  fileprivate static func literal(_ segments: String...) -> PathPattern {
+    PathPattern(segments: segments.map { .literal($0) }, isPrefix: false, hasTrailingSlash: false)
+  }
+}
+
+extension SessionLogin {
+  static let settings = Settings<SessionLogin>(
+    "sessions{}.login", title: "'login'", example: "login: { issuer: staff, client_id: shop-web }",
+    blank: SessionLogin(issuer: 0, clientID: ""), finish: { login, section in section.reading.check(login, section) },
+    [
+      Setting(
+        "issuer", \.issuer, .issuerName,
+        "The provider, one of `issuers`. Its discovery document says where people sign in, and its keys check the ID "
+          + "token.",
+        required: "write issuer: NAME"),
+      Setting(
+        "client_id", \.clientID, .line(), "The client's name at the provider.", required: "write client_id: NAME"),
+      Setting(
+        "client_secret", \.clientSecret, .secret,
+        "The client's secret. Write `file:/path` for a secret. It goes into Authorization, or into the form where the "
+          + "provider takes it nowhere else.",
+        otherwise: "none: a public client"),
+      Setting("scopes", \.scopes, .names("list", item: "a scope"), "What is asked for. `openid` is one of them."),
+      Setting("paths", \.paths, .mapping(LoginPaths.settings), "Where the login has its places."),
+      Setting(
+        "after_login", \.afterLogin, .localPath, "Where a browser goes that did not come from a page of this host."),
+      Setting("after_logout", \.afterLogout, .localPath, "Where a browser goes after it has signed out."),
+      .later("refresh", "Renewal of the provider's tokens."),
+      .later("forward", "What services get of the provider's tokens."),
+    ])
+}
+
+extension LoginPaths {
+  static let settings = Settings<LoginPaths>(
+    "sessions{}.login.paths", title: "'paths'", example: "paths: { start: /login }", blank: LoginPaths(),
+    [
+      Setting(
+        "start", \.start, .sessionPath, "Sends the browser to the provider. `?return_to=/path` is where to go then."),
+      Setting(
+        "callback", \.callback, .sessionPath,
+        "Where the provider sends the browser back: `https://HOST` and this path are the redirect URI to register."),
+      Setting("logout", \.logout, .sessionPath, "Ends the session, here and at the provider."),
+      Setting("me", \.me, .sessionPath, "Shows the session's `me` as JSON."),
+      .later("back_channel", "The provider ends sessions."),
+    ])
+}

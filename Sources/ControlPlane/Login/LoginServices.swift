@@ -1,0 +1,102 @@
+// All logins of the file: finds the one that a browser is at, and puts what comes of it into the words of the data
+// plane.
+
+internal import Bytes
+package import Configuration
+internal import Cryptography
+internal import Glibc
+package import Logging
+internal import NIOPosix
+package import Tokens
+
+package actor LoginServices {
+  private var services: [String: (rules: LoginRules, secrets: [String], service: LoginService)] = [:]
+  private let fetcher: DocumentFetcher
+  private let registry: KeySetRegistry
+  private let log: Logger
+  private let now: @Sendable () -> Int64
+
+  /// LIMIT: a failure of the same kind is logged once in so many seconds.
+  private static let logPauseSeconds: Int64 = 10
+  private var loggedAt: [String: Int64] = [:]
+
+  package init(registry: KeySetRegistry, log: Logger) {
+    fetcher = DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton)
+    self.registry = registry
+    self.log = log
+    now = { Int64(time(nil)) }
+  }
+
+  /// Takes over a configuration. A login that stays as it was keeps what it knows of its provider.
+  package func apply(_ configuration: GatewayConfiguration) {
+    let before = services
+    services = [:]
+    guard let keys = SealingKeys(secrets: configuration.secrets.map { Array($0.utf8) }, purpose: "login") else {
+      return
+    }
+    for session in configuration.sessions {
+      guard let login = session.login, configuration.issuers.indices.contains(login.issuer) else { continue }
+      let issuer = configuration.issuers[login.issuer]
+      let rules = LoginRules(session: session.name, issuer: issuer, login: login)
+      if let kept = before[session.name], kept.rules == rules, kept.secrets == configuration.secrets {
+        services[session.name] = kept
+        continue
+      }
+      let environment = LoginService.Environment(
+        fetcher: fetcher, keys: { [registry] in await registry.keySet(ofIssuer: issuer.name) },
+        refreshKeys: { [registry] in await registry.requestRefresh(issuer: issuer.name) }, now: now)
+      services[session.name] = (
+        rules, configuration.secrets, LoginService(rules, keys: keys, environment: environment)
+      )
+    }
+  }
+
+  /// What the browser is told.
+  package func answer(_ request: LoginRequest) async -> LoginReply {
+    guard let entry = services[request.session] else {
+      return .failed(code: LoginFault.providerUnavailable("").code, cookies: [])
+    }
+    let visit = LoginVisit(
+      origin: request.origin, parameters: SmallRequest.parameters(String(decoding: request.query, as: UTF8.self)),
+      cookies: Self.cookies(request.cookies))
+    let outcome: LoginOutcome
+    switch request.step {
+    case .start: outcome = await entry.service.start(visit)
+    case .callback: outcome = await entry.service.callback(visit)
+    case .logout:
+      let place = await entry.service.logoutURL(visit, idToken: nil)
+      outcome = .redirect(to: place ?? entry.rules.login.afterLogout, cookies: [])
+    }
+    switch outcome {
+    case .redirect(let place, let cookies): return .redirect(to: place, cookies: cookies)
+    case .signedIn(let person, let cookies):
+      return .signedIn(
+        claims: person.claims, issuer: entry.rules.issuer.name, returnTo: person.returnTo, cookies: cookies)
+    case .failed(let fault, let cookies):
+      report(fault, of: request.session)
+      return .failed(code: fault.code, cookies: cookies)
+    }
+  }
+
+  private func report(_ fault: LoginFault, of session: String) {
+    let word: String
+    switch fault {
+    case .refused(let text), .providerUnavailable(let text), .tokenInvalid(let text): word = text
+    // Anybody can send these.
+    case .attemptUnknown, .answerMalformed, .issuerMismatch: return
+    }
+    let key = "\(session) \(fault.code)"
+    if let last = loggedAt[key], now() - last < Self.logPauseSeconds { return }
+    loggedAt[key] = now()
+    log.warning(
+      "a login did not succeed", metadata: ["session": "\(session)", "code": "\(fault.code)", "reason": "\(word)"])
+  }
+
+  /// `a=b; c=d`. A value in quotes stays so.
+  private static func cookies(_ bytes: [UInt8]) -> [(name: String, value: String)] {
+    String(decoding: bytes, as: UTF8.self).split(separator: ";").compactMap { pair in
+      let parts = pair.drop { $0 == " " }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+    }
+  }
+}

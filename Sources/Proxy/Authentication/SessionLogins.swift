@@ -1,0 +1,142 @@
+// Browsers at the paths of a login: what they bring goes to the control plane, which talks to the provider, and what
+// comes of it is an answer, and with it mostly a session.
+
+import Bytes
+import Configuration
+import HTTPWire
+import JSON
+import Tokens
+
+extension Exchange {
+  /// Lets the browser wait until the login goes on.
+  func visit(_ step: LoginRequest.Step, _ index: Int) -> StageOutcome {
+    let visit = LoginRequest(
+      step: step, session: snapshot.sessions[index].name, origin: origin, query: request.sentQuery,
+      cookies: request.head.sentCookies)
+    return worker.sessions.changes.ask(visit, for: self) ? .wait : .refuse(.gateway(.loginProviderUnavailable))
+  }
+
+  /// Only a page of this host, or the person, may end a session: not a link or a picture of another's page (T106).
+  func signOut(_ index: Int) -> StageOutcome {
+    if caller != nil, request.head.method == .get, !request.head.isFetchedFromHere {
+      return .refuse(.gateway(.originNotAllowed))
+    }
+    return visit(.logout, index)
+  }
+
+  /// Goes on with a login.
+  func conclude(_ reply: LoginReply) -> StageOutcome {
+    guard case .session(_, let index) = route?.action, snapshot.sessions.indices.contains(index) else {
+      return .refuse(.gateway(.routeNotFound))
+    }
+    switch reply {
+    case .redirect(let place, let cookies):
+      guard let caller else { return .answer(sendAway(to: place, cookies)) }
+      // It signs out: the session ends first.
+      return end(caller, PendingSession(location: place, cookies: cookies))
+        ? .wait : .refuse(.token(.sessionStoreUnavailable))
+    case .signedIn(let claims, let issuer, let place, let cookies):
+      guard let document = try? JSONDocument(claims),
+        begin(index, claims: document, issuer: issuer, PendingSession(location: place, cookies: cookies))
+      else { return .refuse(.token(.sessionStoreUnavailable)) }
+      return .wait
+    case .failed(let code, let cookies):
+      append(cookies)
+      return .refuse(.gateway(GatewayRefusal(rawValue: code) ?? .loginProviderUnavailable))
+    }
+  }
+
+  /// See Other, for this browser alone.
+  func sendAway(to place: String, _ cookies: [String] = []) -> GatewayAnswer {
+    append(cookies)
+    return GatewayAnswer(status: 303, fieldLines: Array("Location: \(place)\r\nCache-Control: no-store\r\n".utf8))
+  }
+
+  private func append(_ cookies: [String]) {
+    for cookie in cookies { answer.addedLines.append(text: "Set-Cookie: \(cookie)\r\n") }
+  }
+
+  /// What stands in front of the path in the browser's address line.
+  private var origin: String {
+    let isSecure = downstream?.client.security != nil || request.peer.isTrusted && request.head.saysHTTPS
+    return (isSecure ? "https://" : "http://") + request.head.authorityText
+  }
+
+  /// Where a browser without a session goes that opens a page. Nil for calls of scripts and programs, and where nobody
+  /// signs in (T108).
+  func signInPlace(_ route: CompiledRoute) -> String? {
+    guard request.head.isNavigation else { return nil }
+    for index in route.token.sessions {
+      guard let start = snapshot.sessions[index].signInPath else { continue }
+      return "\(start)?return_to=\(Self.encoded(request.head.targetText))"
+    }
+    return nil
+  }
+
+  /// Percent-encoded but for what means nothing within a value of a query.
+  private static func encoded(_ text: String) -> String {
+    var out = ByteQueue()
+    for byte in text.utf8 {
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x2F, 0x5F, 0x7E: out.append(byte)
+      default:
+        out.append("%")
+        for nibble in [byte >> 4, byte & 15] { out.append(nibble < 10 ? 0x30 + nibble : 0x37 + nibble) }
+      }
+    }
+    return out.text()
+  }
+}
+
+extension ClientRequest {
+  /// Without the question mark.
+  fileprivate var sentQuery: [UInt8] {
+    let bytes = head.bytes.span
+    let range = head.pathAndQueryRange
+    guard let mark = bytes.firstIndex(of: 0x3F, from: range.lowerBound), mark < range.upperBound else { return [] }
+    return bytes.extracting(mark + 1..<range.upperBound).copied()
+  }
+}
+
+extension RequestHead {
+  fileprivate var authorityText: String {
+    guard let range = authority else { return "localhost" }
+    let bytes = bytes.span
+    return bytes.extracting(range).text()
+  }
+
+  fileprivate var targetText: String {
+    let bytes = bytes.span
+    return bytes.extracting(pathAndQueryRange).text()
+  }
+
+  fileprivate var sentCookies: [UInt8] {
+    var out = ByteQueue()
+    let bytes = bytes.span
+    for index in fields.indices where fields[index].known == .cookie {
+      if !out.isEmpty { out.append("; ") }
+      out.append(bytes.extracting(fields[index].value))
+    }
+    return out.copied()
+  }
+
+  /// A browser opens a page, of which it is told by the browser itself, or else by what it asks for: HTML, by name.
+  fileprivate var isNavigation: Bool {
+    if method != .get { return false }
+    let bytes = bytes.span
+    switch search(header: Self.fetchMode.span) {
+    case .found(let range): return bytes.extracting(range).equalsIgnoringCase("navigate")
+    case .ambiguous: return false
+    case .missing, .empty: break
+    }
+    for index in fields.indices where fields[index].known == .accept {
+      var elements = ListElements(fields[index].value)
+      while let element = elements.next(in: bytes) {
+        if bytes.extracting(mediaType(in: bytes, element)).equalsIgnoringCase("text/html") { return true }
+      }
+    }
+    return false
+  }
+
+  private static let fetchMode = Array("sec-fetch-mode".utf8)
+}

@@ -1,0 +1,169 @@
+// People sign in through the running gateway at the demo's issuer: what a browser is told at each step, who is known
+// then, and what is left when the person signs out.
+
+import Demo
+import Foundation
+import NIOPosix
+import TestSupport
+import Testing
+import Tokens
+
+@Suite("Sign in and out", .timeLimit(.minutes(10)))
+struct LoginTests {
+  /// A gateway, a provider, and the cookies of one browser.
+  private final class Scene {
+    let provider: DemoIssuer
+    let gateway: GatewayProcess
+    private var jar: [(name: String, value: String)] = []
+
+    init(_ upstream: TestUpstream) async throws {
+      provider = try await DemoIssuer.start(group: MultiThreadedEventLoopGroup.singleton)
+      gateway = try await GatewayProcess.start(
+        """
+        workers: 2
+        secrets: ["0123456789abcdef0123456789abcdef"]
+        issuers:
+          staff: { issuer: "\(provider.url)", audiences: [api] }
+        upstreams:
+          echo: { servers: ["\(upstream.address)"] }
+        sessions:
+          web:
+            store: memory
+            login: { issuer: staff, client_id: shop-web, client_secret: "s:1", after_login: /home, after_logout: /bye }
+            me: [sub, email]
+        routes:
+          - path: /*
+            auth: { sessions: [web] }
+            identity: { headers: { X-User: sub } }
+            upstream: echo
+        """)
+      try await gateway.waitUntilReady()
+    }
+
+    private static func text(_ method: String, _ target: String, host: String, _ fields: [String]) -> String {
+      (["\(method) \(target) HTTP/1.1", "Host: \(host)", "Connection: close"] + fields).map { $0 + "\r\n" }.joined()
+        + "\r\n"
+    }
+
+    /// As a browser that opens a page, with its cookies.
+    func open(
+      _ target: String, method: String = "GET", _ fields: [String] = ["Sec-Fetch-Mode: navigate"]
+    ) async throws -> RawResponse {
+      let cookies = jar.map { "Cookie: \($0.name)=\($0.value)" }
+      let response = try await gateway.exchange(
+        Self.text(
+          method, target, host: "shop.example.com",
+          fields + cookies + (method == "POST" ? ["Content-Length: 0"] : [])), method: method)
+      for line in response.values(of: "Set-Cookie") { take(line) }
+      return response
+    }
+
+    private func take(_ line: String) {
+      let pair = line.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      jar.removeAll { $0.name == pair[0] }
+      if !line.contains("Max-Age=0") { jar.append((String(pair[0]), String(pair[1]))) }
+    }
+
+    var cookieNames: [String] { jar.map(\.name) }
+
+    /// The person signs in at the provider, which sends the browser back: the target at the gateway.
+    func signIn(_ place: String, as subject: String = "ada") async throws -> String {
+      let body = "sub=\(subject)"
+      let response = try await RawClient.connect(port: provider.port).exchange(
+        Self.text(
+          "POST", String(place.dropFirst(provider.url.count)), host: "127.0.0.1", ["Content-Length: \(body.utf8.count)"]
+        )
+          + body)
+      let back = try #require(response["Location"])
+      #expect(back.hasPrefix("http://shop.example.com/login/callback?"))
+      return String(back.dropFirst("http://shop.example.com".count))
+    }
+
+    func stop() async { await provider.stop() }
+  }
+
+  private let upstream: TestUpstream
+
+  init() async throws { upstream = try await TestUpstream.echo() }
+
+  @Test("T107 A page leads to the provider and back to itself, and the person is known")
+  func signIn() async throws {
+    let scene = try await Scene(upstream)
+    let first = try await scene.open("/orders?page=2&x=%C3%A9")
+    #expect(first.status == 303)
+    #expect(first["Location"] == "/login?return_to=/orders%3Fpage%3D2%26x%3D%25C3%25A9")
+    let start = try await scene.open(try #require(first["Location"]))
+    #expect(start.status == 303 && start["Cache-Control"] == "no-store")
+    let place = try #require(start["Location"])
+    #expect(place.hasPrefix("\(scene.provider.url)/authorize?response_type=code&client_id=shop-web&"))
+    let callback = try await scene.signIn(place)
+    let back = try await scene.open(callback)
+    #expect(back.status == 303 && back["Location"] == "/orders?page=2&x=%C3%A9")
+    #expect(scene.cookieNames == ["__Host-session"])
+    let page = try await scene.open("/orders?page=2")
+    #expect(page.status == 200)
+    #expect(page.text.contains("X-User: ada\r\n") && !page.text.contains("__Host-session"))
+    let me = try await scene.open("/login/me")
+    #expect(me.text == "{\"sub\":\"ada\",\"email\":\"ada@example.com\"}\n")
+    // The answer of the provider counts once.
+    #expect(try await scene.open(callback).code == "login_unknown")
+    await scene.stop()
+  }
+
+  @Test("T108 Calls of scripts are answered with 401 and are sent nowhere")
+  func calls() async throws {
+    let scene = try await Scene(upstream)
+    for fields in [
+      ["Sec-Fetch-Mode: cors", "Accept: text/html"], ["Accept: application/json"], [], ["Accept: */*"],
+    ] {
+      let response = try await scene.open("/api", fields)
+      #expect(response.status == 401 && response.code == "session_missing" && response["Location"] == nil, "\(fields)")
+    }
+    let posted = try await scene.open("/form", method: "POST", ["Sec-Fetch-Mode: navigate"])
+    #expect(posted.status == 401)
+    let old = try await scene.open("/page", ["Accept: text/html,application/xhtml+xml"])
+    #expect(old.status == 303)
+    await scene.stop()
+  }
+
+  @Test("Signing out ends the session here, leads to the provider, and takes the cookie back")
+  func signOut() async throws {
+    let scene = try await Scene(upstream)
+    let start = try await scene.open("/login?return_to=//evil.example/")
+    let back = try await scene.open(try await scene.signIn(try #require(start["Location"])))
+    #expect(back["Location"] == "/home")
+    // A link or a picture of another page cannot do it.
+    let foreign = try await scene.open("/logout", ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"])
+    #expect(foreign.code == "origin_not_allowed")
+    let posted = try await scene.open("/logout", method: "POST", ["Origin: https://evil.example"])
+    #expect(posted.code == "origin_not_allowed")
+    #expect(scene.cookieNames == ["__Host-session"])
+    let out = try await scene.open("/logout", method: "POST", ["Origin: http://shop.example.com"])
+    #expect(out.status == 303)
+    #expect(out["Location"]?.hasPrefix("\(scene.provider.url)/logout?client_id=shop-web&") == true)
+    #expect(scene.cookieNames.isEmpty)
+    #expect(try await scene.open("/orders").status == 303)
+    // Without a session there is nothing to end.
+    #expect(try await scene.open("/logout", ["Sec-Fetch-Site: same-origin"]).status == 303)
+    await scene.stop()
+  }
+
+  @Test("Who says no, and a provider that is not there, get an answer that names it")
+  func failures() async throws {
+    let scene = try await Scene(upstream)
+    let start = try await scene.open("/login")
+    let place = try #require(start["Location"])
+    let state = try #require(place.split(separator: "&").first { $0.hasPrefix("state=") })
+    let iss = scene.provider.url.replacing(":", with: "%3A").replacing("/", with: "%2F")
+    let denied = try await scene.open("/login/callback?error=access_denied&\(state)&iss=\(iss)")
+    #expect(denied.status == 403 && denied.code == "login_refused")
+    #expect(try await scene.open("/login/callback?\(state)").code == "login_answer_malformed")
+    #expect(try await scene.open("/login/callback?code=c&\(state)").code == "login_unknown")
+    let again = try await scene.open("/login")
+    let callback = try await scene.signIn(try #require(again["Location"]))
+    await scene.stop()
+    let response = try await scene.open(callback)
+    #expect(response.status == 503 && response.code == "login_provider_unavailable")
+    #expect(response["Retry-After"] == "1")
+  }
+}

@@ -9,6 +9,9 @@ package enum Trust: Sendable, Hashable {
   case system
   /// A PEM file of trust anchors. The system's store is then not used.
   case file(String)
+
+  /// - Parameter file: nil for the system's store.
+  package init(file: String?) { self = file.map { .file($0) } ?? .system }
 }
 
 package struct ClientOptions: Sendable, Hashable {

@@ -91,7 +91,7 @@ struct TLSPreparation {
   }
 
   private static func options(_ tls: UpstreamTLS, _ protocol: ApplicationProtocol?) -> ClientOptions {
-    var options = ClientOptions(trust: tls.certificateAuthority.map { .file($0) } ?? .system)
+    var options = ClientOptions(trust: Trust(file: tls.certificateAuthority))
     options.isVerified = tls.isVerified
     options.certificate = tls.certificate.map { CertificatePaths(certificate: $0.certificate, key: $0.key) }
     options.applicationProtocols = `protocol`.map { [$0.rawValue] } ?? []

@@ -78,7 +78,7 @@ struct KeySetLoader: Sendable {
   }
 
   private func fetch(_ url: String, _ issuer: Issuer) async throws(RefreshFailure) -> Document {
-    let trust: Trust = issuer.certificateAuthority.map { .file($0) } ?? .system
+    let trust = Trust(file: issuer.certificateAuthority)
     switch await environment.fetch(url, trust, try bearer(for: url, issuer)) {
     case .success(let document):
       return document

@@ -70,6 +70,7 @@ package actor LoginService {
   }
 
   private let rules: LoginRules
+  private let idTokenRules: IssuerRules
   private let environment: Environment
   private let cookies: LoginCookies
   private let provider: ProviderDirectory
@@ -80,14 +81,14 @@ package actor LoginService {
 
   package init(_ rules: LoginRules, keys: SealingKeys, environment: Environment) {
     self.rules = rules
+    idTokenRules = rules.idTokenRules
     self.environment = environment
     cookies = LoginCookies(keys: keys, session: rules.session, path: rules.login.paths.callback.description)
     provider = ProviderDirectory(rules.issuer, fetcher: environment.fetcher, now: environment.now)
   }
 
   /// Sends the browser to the provider.
-  /// - Parameter context: `acr_values`, where a route asks for more than the session has.
-  package func start(_ visit: LoginVisit, context: String? = nil) async -> LoginOutcome {
+  package func start(_ visit: LoginVisit) async -> LoginOutcome {
     let metadata: ProviderMetadata
     do throws(LoginFault) {
       metadata = try await provider.metadata()
@@ -99,12 +100,11 @@ package actor LoginService {
     guard let attempt = LoginAttempt(returnTo: returnTo, now: now),
       let lines = cookies.begin(attempt, among: visit.cookies, now: now)
     else { return .failed(.providerUnavailable("no randomness"), cookies: []) }
-    var query: [(name: String, value: String)] = [
+    let query: [(name: String, value: String)] = [
       ("response_type", "code"), ("client_id", rules.login.clientID), ("redirect_uri", callbackURL(visit)),
       ("scope", rules.login.scopes.joined(separator: " ")), ("state", attempt.state), ("nonce", attempt.nonce),
       ("code_challenge", attempt.challenge), ("code_challenge_method", "S256"),
     ]
-    if let context { query.append(("acr_values", context)) }
     return .redirect(to: FormEncoding.append(query, to: metadata.authorizationEndpoint.text), cookies: lines)
   }
 
@@ -179,7 +179,7 @@ package actor LoginService {
     for isLast in [false, true] {
       let keys = await environment.keys()
       let verdict = verifier.verify(
-        bytes.span, candidates: [0], issuers: [rules.idTokenRules], keySets: [keys], now: environment.now())
+        bytes.span, candidates: [0], issuers: [idTokenRules], keySets: [keys], now: environment.now())
       switch verdict {
       case .caller(let caller): return caller
       case .refused(.keysUnavailable, _, _): throw .providerUnavailable("keys_unavailable")

@@ -26,7 +26,7 @@ actor ProviderDirectory {
     self.now = now
   }
 
-  nonisolated var trust: Trust { issuer.certificateAuthority.map { Trust.file($0) } ?? .system }
+  nonisolated var trust: Trust { Trust(file: issuer.certificateAuthority) }
 
   /// What the provider says of itself. All who ask at the same time share one fetch.
   func metadata() async throws(LoginFault) -> ProviderMetadata {

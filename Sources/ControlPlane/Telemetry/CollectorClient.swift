@@ -57,7 +57,7 @@ final class CollectorClient: Sendable {
       fields: fields + collector.headers.map { (name: $0.name, value: $0.value) },
       body: ExportMessage.beginning(of: elements, from: ExportMessage.resource(collector, version), version))
     posting.rest = elements
-    let trust: Trust = collector.certificateAuthority.map { .file($0) } ?? .system
+    let trust = Trust(file: collector.certificateAuthority)
     do throws(FetchError) {
       let answer = try await sender.post(posting, to: collector.endpoint, trust: trust, deadline: Self.deadline)
       return Self.outcome(of: answer)

@@ -68,23 +68,9 @@ extension Exchange {
     guard request.head.isNavigation else { return nil }
     for index in route.token.sessions {
       guard let start = snapshot.sessions[index].signInPath else { continue }
-      return "\(start)?return_to=\(Self.encoded(request.head.targetText))"
+      return "\(start)?return_to=\(request.head.encodedTarget)"
     }
     return nil
-  }
-
-  /// Percent-encoded but for what means nothing within a value of a query.
-  private static func encoded(_ text: String) -> String {
-    var out = ByteQueue()
-    for byte in text.utf8 {
-      switch byte {
-      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x2F, 0x5F, 0x7E: out.append(byte)
-      default:
-        out.append("%")
-        for nibble in [byte >> 4, byte & 15] { out.append(nibble < 10 ? 0x30 + nibble : 0x37 + nibble) }
-      }
-    }
-    return out.text()
   }
 }
 
@@ -105,9 +91,12 @@ extension RequestHead {
     return bytes.extracting(range).text()
   }
 
-  fileprivate var targetText: String {
+  /// The target as the value of a parameter.
+  fileprivate var encodedTarget: String {
+    var out = ByteQueue()
     let bytes = bytes.span
-    return bytes.extracting(pathAndQueryRange).text()
+    out.append(parameterValue: bytes.extracting(pathAndQueryRange))
+    return out.text()
   }
 
   fileprivate var sentCookies: [UInt8] {

@@ -75,6 +75,14 @@ extension ByteQueue {
     return true
   }
 
+  /// The value of a parameter in a query: percent-encoded but for what is unreserved, and slashes.
+  mutating func append(parameterValue bytes: Span<UInt8>) {
+    for index in bytes.indices {
+      let byte = bytes[index]
+      if isUnreserved(byte) || byte == 0x2F { append(byte) } else { appendEncoded(byte) }
+    }
+  }
+
   private mutating func appendEncoded(_ byte: UInt8) {
     append("%")
     appendHexadecimal(byte >> 4)

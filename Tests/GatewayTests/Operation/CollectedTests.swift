@@ -117,13 +117,7 @@ struct CollectedTests {
     "A collector of logs and metrics that is slow, busy, gone or wrong harms no request, and its losses are counted",
     arguments: ["hangs", "busy", "garbles", "rejects", "picks", "gone"])
   func badCollectors(_ name: String) async throws {
-    var port = try closedPort()
-    var collector: TraceCollector?
-    if let behavior = TraceCollector.Behavior(rawValue: name) {
-      collector = try await TraceCollector.start(behavior)
-      guard let collector else { return }
-      port = collector.port
-    }
+    guard let (collector, port) = try await TraceCollector.start(named: name) else { return }
     let gateway = try await GatewayProcess.start(
       """
       logs: { endpoint: "http://127.0.0.1:\(port)", queue: 64 }

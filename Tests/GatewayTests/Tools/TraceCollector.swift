@@ -97,6 +97,13 @@ final class TraceCollector: Sendable {
     return TraceCollector(port: port, child: child)
   }
 
+  /// One that behaves as its name says, and its port. For any other name none, and a port where nobody listens.
+  /// - Returns: nil where Python has no such reader.
+  static func start(named name: String) async throws -> (collector: TraceCollector?, port: Int)? {
+    guard let behavior = Behavior(rawValue: name) else { return (nil, try closedPort()) }
+    return try await start(behavior).map { ($0, $0.port) }
+  }
+
   func spans(atLeast count: Int) async throws -> [Span] { try await records("traces", atLeast: count) }
 
   func points(atLeast count: Int) async throws -> [Point] { try await records("metrics", atLeast: count) }

@@ -25,7 +25,17 @@ extension AdminServer {
   }
 
   static func sessions(_ request: SmallRequest, _ gateway: RunningGateway) async -> SmallResponse {
-    let lines = await gateway.sessions.list(subject: request.parameter("sub")).map(Line.init)
+    let found: [SessionSummary]
+    do throws(SessionListUnavailable) {
+      if let subject = request.parameter("sub") {
+        found = try await gateway.sessions.list(.subject(Array(subject.utf8)))
+      } else {
+        found = await gateway.sessions.memory.list()
+      }
+    } catch {
+      return unavailable
+    }
+    let lines = found.map(Line.init)
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -39,8 +49,15 @@ extension AdminServer {
     guard let subject = request.parameter("sub"), !subject.isEmpty else {
       return .text("say whose sessions end: /sessions/end?sub=SUBJECT\n", status: 400)
     }
-    let count = await gateway.sessions.end(subject: subject)
+    let count: Int
+    do throws(SessionListUnavailable) {
+      count = try await gateway.sessions.end(.subject(Array(subject.utf8)))
+    } catch {
+      return unavailable
+    }
     gateway.log.notice("sessions ended", metadata: ["count": "\(count)"])
     return .text("ended: \(count)\n")
   }
+
+  private static var unavailable: SmallResponse { .text("the store of the sessions does not answer\n", status: 503) }
 }

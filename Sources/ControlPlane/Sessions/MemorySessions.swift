@@ -4,44 +4,31 @@
 internal import Glibc
 package import Tokens
 
-/// What an operator may know of a session: nothing by which anybody could take it over.
-package struct SessionSummary: Sendable, Equatable {
-  package var session: String
-  package var issuer: String
-  package var subject: String
-  /// All in seconds since 1970.
-  package var beganAt: Int64
-  package var usedAt: Int64
-  package var endsAt: Int64
-}
-
-package actor MemorySessions {
+package actor MemorySessions: SessionList {
   private struct Entry {
-    let record: SessionRecord
+    var record: SessionRecord
     let beganAt: Int64
     var usedAt: Int64
     let endsAt: Int64
+    var tokens: KeptTokens
+
+    var byteCount: Int { record.claims.count + tokens.bytes.count }
 
     func isOver(at now: Int64) -> Bool { now >= endsAt || now - usedAt >= record.idleSeconds }
   }
 
-  /// Whose sessions they are.
-  private struct Owner: Hashable {
-    let issuer: String
-    let subject: [UInt8]
-  }
-
   private var entries: [[UInt8]: Entry] = [:]
-  /// In the order in which they began.
-  private var owned: [Owner: [[UInt8]]] = [:]
-  private var claimByteCount = 0
+  /// By whose they are, and by what the issuer calls them, in the order in which they began.
+  private var selected: [SessionSelection: [[UInt8]]] = [:]
+  private var locks: [[UInt8]: (holder: [UInt8], endsAt: Int64)] = [:]
+  private var byteCount = 0
   private let now: @Sendable () -> Int64
   private let forget: @Sendable (_ digest: [UInt8]) -> Void
 
   /// LIMIT: no more begin until others have ended, whose callers get 503.
   static let countMax = 200_000
-  /// LIMIT: so much do the claims of all sessions take.
-  static let claimByteCountMax = 256 << 20
+  /// LIMIT: so much do the claims and tokens of all sessions take.
+  static let byteCountMax = 256 << 20
   /// LIMIT: of one caller. The oldest of them ends for a new one, so that no caller can fill the list.
   static let countOfOwnerMax = 100
   /// LIMIT: what is shown of the list.
@@ -79,81 +66,118 @@ package actor MemorySessions {
     entry.usedAt = now
     entries[digest] = entry
     let record = entry.record
-    reply(.session(SessionStatement(issuer: record.issuer, claims: record.claims, endsAt: entry.endsAt)))
+    reply(
+      .session(
+        SessionStatement(
+          issuer: record.issuer, claims: record.claims, endsAt: entry.endsAt, tokens: entry.tokens.bytes)))
   }
 
-  package func change(_ change: SessionChange, _ reply: @Sendable (Bool) -> Void) {
-    switch change {
-    case .begin(let record, let digest, let replaced):
-      if let replaced, entries[replaced]?.record.session == record.session { end(replaced) }
-      reply(begin(record, digest))
-    case .end(let digest):
-      end(digest)
-      reply(true)
-    }
-  }
+  // MARK: Beginning and end
 
-  private func begin(_ record: SessionRecord, _ digest: [UInt8]) -> Bool {
-    let owner = Owner(issuer: record.issuer, subject: record.subject)
-    if let known = owned[owner], known.count >= Self.countOfOwnerMax { end(known[0]) }
-    if entries.count >= Self.countMax || claimByteCount + record.claims.count > Self.claimByteCountMax { sweep() }
-    guard entries.count < Self.countMax, claimByteCount + record.claims.count <= Self.claimByteCountMax,
-      entries[digest] == nil
-    else { return false }
+  package func begin(
+    _ record: SessionRecord, digest: [UInt8], replaced: [UInt8]?
+  ) throws(SessionListUnavailable) {
+    if let replaced, entries[replaced]?.record.session == record.session { end(digest: replaced) }
+    let owner = SessionSelection.owner(issuer: record.issuer, subject: record.subject)
+    if let known = selected[owner], known.count >= Self.countOfOwnerMax { end(digest: known[0]) }
     let now = now()
-    entries[digest] = Entry(record: record, beganAt: now, usedAt: now, endsAt: now + record.lifetimeSeconds)
-    owned[owner, default: []].append(digest)
-    claimByteCount += record.claims.count
-    return true
+    var entry = Entry(
+      record: record, beganAt: now, usedAt: now, endsAt: now + record.lifetimeSeconds,
+      tokens: KeptTokens(bytes: record.tokens, fence: 0))
+    if !hasRoom(for: entry.byteCount) { sweep() }
+    guard hasRoom(for: entry.byteCount), entries[digest] == nil else { throw SessionListUnavailable() }
+    entry.record.tokens = []
+    entries[digest] = entry
+    for selection in Self.selections(of: record) { selected[selection, default: []].append(digest) }
+    byteCount += entry.byteCount
   }
 
-  private func end(_ digest: [UInt8]) {
+  private func hasRoom(for byteCount: Int) -> Bool {
+    entries.count < Self.countMax && self.byteCount + byteCount <= Self.byteCountMax
+  }
+
+  private static func selections(of record: SessionRecord) -> [SessionSelection] {
+    let owner = SessionSelection.owner(issuer: record.issuer, subject: record.subject)
+    if record.providerSession.isEmpty { return [owner] }
+    return [owner, .providerSession(issuer: record.issuer, record.providerSession)]
+  }
+
+  package func end(digest: [UInt8]) {
     remove(digest)
     forget(digest)
   }
 
   private func remove(_ digest: [UInt8]) {
     guard let entry = entries.removeValue(forKey: digest) else { return }
-    claimByteCount -= entry.record.claims.count
-    let owner = Owner(issuer: entry.record.issuer, subject: entry.record.subject)
-    owned[owner]?.removeAll { $0 == digest }
-    if owned[owner]?.isEmpty == true { owned[owner] = nil }
+    byteCount -= entry.byteCount
+    for selection in Self.selections(of: entry.record) {
+      selected[selection]?.removeAll { $0 == digest }
+      if selected[selection]?.isEmpty == true { selected[selection] = nil }
+    }
   }
 
   /// Lets go of those that are over. Workers know their ends themselves.
   private func sweep() {
     let now = now()
     for digest in entries.filter({ $0.value.isOver(at: now) }).keys { remove(digest) }
+    locks = locks.filter { $0.value.endsAt > now }
   }
 
   // MARK: For the operator, and for issuers
 
-  /// Those that are not over, at most a thousand.
-  /// - Parameter subject: nil for everybody's.
-  package func list(subject: String?) -> [SessionSummary] {
+  package func list(_ selection: SessionSelection) -> [SessionSummary] { summaries(of: sessions(selection)) }
+
+  /// Everybody's, at most a thousand.
+  package func list() -> [SessionSummary] { summaries(of: Array(entries.keys)) }
+
+  private func summaries(of digests: [[UInt8]]) -> [SessionSummary] {
     let now = now()
-    let found = (subject.map { sessions(of: $0) } ?? Array(entries.keys)).lazy.compactMap { [entries] in entries[$0] }
-      .filter { !$0.isOver(at: now) }.map { entry in
-        SessionSummary(
-          session: entry.record.session, issuer: entry.record.issuer,
-          subject: String(decoding: entry.record.subject, as: UTF8.self), beganAt: entry.beganAt, usedAt: entry.usedAt,
-          endsAt: entry.endsAt)
-      }
+    let found = digests.lazy.compactMap { [entries] in entries[$0] }.filter { !$0.isOver(at: now) }.map { entry in
+      SessionSummary(
+        session: entry.record.session, issuer: entry.record.issuer,
+        subject: String(decoding: entry.record.subject, as: UTF8.self), beganAt: entry.beganAt, usedAt: entry.usedAt,
+        endsAt: entry.endsAt)
+    }
     return found.prefix(Self.shownCountMax).sorted { ($0.beganAt, $0.subject) < ($1.beganAt, $1.subject) }
   }
 
-  /// Ends all sessions of a subject, of whichever issuer.
-  /// - Returns: how many.
-  package func end(subject: String) -> Int {
-    let ended = sessions(of: subject)
-    for digest in ended { end(digest) }
+  package func end(_ selection: SessionSelection) -> Int {
+    let ended = sessions(selection)
+    for digest in ended { end(digest: digest) }
     return ended.count
   }
 
-  /// Of whichever issuer.
-  private func sessions(of subject: String) -> [[UInt8]] {
-    let bytes = Array(subject.utf8)
-    return owned.filter { $0.key.subject == bytes }.flatMap(\.value)
+  private func sessions(_ selection: SessionSelection) -> [[UInt8]] {
+    guard case .subject(let subject) = selection else { return selected[selection] ?? [] }
+    let owners = selected.filter { if case .owner(_, subject) = $0.key { true } else { false } }
+    return owners.flatMap(\.value)
+  }
+
+  // MARK: The provider's tokens
+
+  package func tokens(of digest: [UInt8]) -> KeptTokens? {
+    guard let entry = entries[digest], !entry.isOver(at: now()) else { return nil }
+    return entry.tokens
+  }
+
+  package func replaceTokens(of digest: [UInt8], with tokens: [UInt8], fence: UInt64) -> Bool {
+    guard var entry = entries[digest], !entry.isOver(at: now()), entry.tokens.fence == fence else { return false }
+    byteCount += tokens.count - entry.tokens.bytes.count
+    entry.tokens = KeptTokens(bytes: tokens, fence: fence &+ 1)
+    entries[digest] = entry
+    forget(digest)
+    return true
+  }
+
+  package func lock(_ digest: [UInt8], holder: [UInt8], seconds: Int64) -> Bool {
+    let now = now()
+    if let known = locks[digest], known.holder != holder, known.endsAt > now { return false }
+    locks[digest] = (holder, now + seconds)
+    return true
+  }
+
+  package func unlock(_ digest: [UInt8], holder: [UInt8]) {
+    if locks[digest]?.holder == holder { locks[digest] = nil }
   }
 
   /// Lets go of what is over, from time to time. Runs until its task is cancelled.

@@ -35,8 +35,7 @@ package actor RunningGateway {
   /// What went wrong lately.
   package let notices: NoticeBoard
   let names: NameRegistry
-  /// Those of `store: memory`.
-  let sessions: MemorySessions
+  let sessions: SessionLists
   private let logins: LoginServices
   private(set) var admin = AdminServers()
   private(set) var reloads = ReloadRecord()
@@ -121,7 +120,7 @@ package actor RunningGateway {
     certificateSignatures = signatures
     read = reading
     let writer = logWriter
-    let sessions = MemorySessions(forget: { link.forgetSession($0) })
+    let sessions = SessionLists(memory: MemorySessions(forget: { link.forgetSession($0) }))
     let logins = LoginServices(registry: registry, log: log)
     (self.sessions, self.logins) = (sessions, logins)
     let stores = StoreBoard(log: log)
@@ -135,13 +134,13 @@ package actor RunningGateway {
         ask: { question, credential, reply in
           Task {
             if case .session = question.source {
-              await sessions.answer(question.digest, of: credential, reply)
+              await sessions.memory.answer(question.digest, of: credential, reply)
             } else {
               reply(await registry.answer(to: question))
             }
           }
         },
-        changeSession: { change, reply in Task { await sessions.change(change, reply) } },
+        changeSession: { change, reply in Task { reply(await sessions.change(change)) } },
         login: { request, reply in Task { reply(await logins.answer(request)) } },
         serverHandshakeFailed: { notices.post($0) },
         tokenRefused: { notices.post($0) },
@@ -205,7 +204,7 @@ package actor RunningGateway {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.registry.run() }
       group.addTask { await self.telemetry.run { await self.metricsPage() } }
-      group.addTask { await self.sessions.run() }
+      group.addTask { await self.sessions.memory.run() }
       group.addTask {
         for await _ in self.names.changes { await self.namesChanged() }
       }

@@ -141,8 +141,11 @@ extension Exchange {
   }
 
   func end(_ caller: Caller, _ pending: PendingSession) -> Bool {
-    guard let digest = caller.sessionDigest else { return false }
-    return worker.sessions.changes.ask(.end(digest: digest), pending, for: self)
+    guard let digest = caller.sessionDigest, case .answer(.session(let index), _) = caller.proof,
+      snapshot.sessions.indices.contains(index)
+    else { return false }
+    let change = SessionChange.end(digest: digest, session: snapshot.sessions[index].name)
+    return worker.sessions.changes.ask(change, pending, for: self)
   }
 
   /// Goes on with what has come of a change.

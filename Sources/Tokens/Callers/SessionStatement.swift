@@ -16,6 +16,8 @@ package struct SessionRecord: Sendable {
   package var claims: [UInt8]
   package var lifetimeSeconds: Int64
   package var idleSeconds: Int64
+  /// The tokens of the provider, as the control plane encodes them. Empty without any.
+  package var tokens: [UInt8] = []
 
   package init(
     session: String, issuer: String, subject: [UInt8], providerSession: [UInt8], claims: [UInt8],
@@ -57,7 +59,8 @@ package struct SessionRecord: Sendable {
 package enum SessionChange: Sendable {
   /// - Parameter replaced: the digest of the cookie that the browser sent before. That session ends.
   case begin(SessionRecord, digest: [UInt8], replaced: [UInt8]?)
-  case end(digest: [UInt8])
+  /// - Parameter session: the name of its rules.
+  case end(digest: [UInt8], session: String)
 }
 
 /// What a store says of a session that it has.
@@ -68,8 +71,11 @@ package struct SessionStatement: Sendable {
   package let claims: [UInt8]
   /// The first second in which it is over, used or not.
   package let endsAt: Int64
+  /// See ``SessionRecord/tokens``.
+  package let tokens: [UInt8]
 
-  package init(issuer: String, claims: [UInt8], endsAt: Int64) {
+  package init(issuer: String, claims: [UInt8], endsAt: Int64, tokens: [UInt8] = []) {
+    self.tokens = tokens
     self.issuer = issuer
     self.claims = claims
     self.endsAt = endsAt

@@ -22,16 +22,15 @@ struct MemorySessionTests {
   }
 
   private func begin(
-    _ store: MemorySessions, _ number: Int, subject: String = "ada", session: String = "web", replaced: Int? = nil
+    _ store: MemorySessions, _ number: Int, subject: String = "ada", session: String = "web", replaced: Int? = nil,
+    sid: String = "", tokens: String = ""
   ) async -> Bool {
-    let record = SessionRecord(
-      session: session, issuer: "login", subject: Array(subject.utf8), providerSession: [],
+    var record = SessionRecord(
+      session: session, issuer: "login", subject: Array(subject.utf8), providerSession: Array(sid.utf8),
       claims: Array("{\"sub\":\"\(subject)\"}".utf8), lifetimeSeconds: 3600, idleSeconds: 600)
-    let isDone = NIOLockedValueBox(false)
-    await store.change(
-      .begin(record, digest: digest(number), replaced: replaced.map { digest($0) })
-    ) { done in isDone.withLockedValue { $0 = done } }
-    return isDone.withLockedValue { $0 }
+    record.tokens = Array(tokens.utf8)
+    return await SessionLists(memory: store)
+      .change(.begin(record, digest: digest(number), replaced: replaced.map { digest($0) }))
   }
 
   private func isThere(_ store: MemorySessions, _ number: Int, session: String = "web") async -> Bool {
@@ -65,7 +64,7 @@ struct MemorySessionTests {
     let store = store()
     #expect(await begin(store, 1))
     wait(600)
-    #expect(await store.list(subject: nil).isEmpty)
+    #expect(await store.list().isEmpty)
     #expect(await !isThere(store, 1))
   }
 
@@ -95,11 +94,11 @@ struct MemorySessionTests {
     let store = store()
     for number in 1...3 { #expect(await begin(store, number)) }
     #expect(await begin(store, 4, subject: "bob"))
-    #expect(await store.list(subject: "ada").count == 3)
-    #expect(await store.end(subject: "ada") == 3)
-    #expect(await store.end(subject: "ada") == 0)
+    #expect(await store.list(.subject(Array("ada".utf8))).count == 3)
+    #expect(await store.end(.subject(Array("ada".utf8))) == 3)
+    #expect(await store.end(.subject(Array("ada".utf8))) == 0)
     #expect(Set(forgotten.withLockedValue { $0 }) == Set((1...3).map { digest($0) }))
-    #expect(await store.list(subject: nil).map(\.subject) == ["bob"])
+    #expect(await store.list().map(\.subject) == ["bob"])
     #expect(await isThere(store, 4))
   }
 
@@ -111,5 +110,47 @@ struct MemorySessionTests {
     #expect(await !isThere(store, 49))
     #expect(await isThere(store, 50))
     #expect(forgotten.withLockedValue { $0.count } == 50)
+  }
+
+  @Test("An issuer ends the sessions that it knows by one name, and another issuer's stay")
+  func providerSessions() async {
+    let store = store()
+    #expect(await begin(store, 1, sid: "one"))
+    #expect(await begin(store, 2, sid: "two"))
+    #expect(await store.end(.providerSession(issuer: "other", Array("one".utf8))) == 0)
+    #expect(await store.end(.providerSession(issuer: "login", Array("one".utf8))) == 1)
+    #expect(await !isThere(store, 1))
+    #expect(await isThere(store, 2))
+    #expect(await store.end(.owner(issuer: "login", subject: Array("ada".utf8))) == 1)
+    #expect(await store.count == 0)
+  }
+
+  @Test("Tokens are replaced by who has read the last ones, and workers ask again then")
+  func tokens() async {
+    let store = store()
+    #expect(await begin(store, 1, tokens: "old"))
+    #expect(await store.tokens(of: digest(2)) == nil)
+    #expect(await store.tokens(of: digest(1)) == KeptTokens(bytes: Array("old".utf8), fence: 0))
+    #expect(await store.replaceTokens(of: digest(1), with: Array("new".utf8), fence: 0))
+    #expect(await !store.replaceTokens(of: digest(1), with: Array("late".utf8), fence: 0))
+    #expect(await store.tokens(of: digest(1)) == KeptTokens(bytes: Array("new".utf8), fence: 1))
+    #expect(forgotten.withLockedValue { $0 } == [digest(1)])
+  }
+
+  @Test("One holder at a time has the lock of a session, who may hold it for longer")
+  func locks() async {
+    let store = store()
+    #expect(await store.lock(digest(1), holder: [1], seconds: 5))
+    #expect(await !store.lock(digest(1), holder: [2], seconds: 5))
+    wait(4)
+    #expect(await store.lock(digest(1), holder: [1], seconds: 5))
+    wait(4)
+    #expect(await !store.lock(digest(1), holder: [2], seconds: 5))
+    wait(1)
+    #expect(await store.lock(digest(1), holder: [2], seconds: 5))
+    await store.unlock(digest(1), holder: [1])
+    #expect(await !store.lock(digest(1), holder: [3], seconds: 5))
+    await store.unlock(digest(1), holder: [2])
+    #expect(await store.lock(digest(1), holder: [3], seconds: 5))
   }
 }

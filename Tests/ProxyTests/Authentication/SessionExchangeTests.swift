@@ -128,7 +128,7 @@ struct SessionExchangeTests {
     #expect(code(client.take()) == "origin_not_allowed")
     client.send(post(cookie, "Origin: http://h", method: "DELETE"))
     let asked = try #require(bench.sessionChanges.last)
-    guard case .end(let digest) = asked.change else {
+    guard case .end(let digest, "web") = asked.change else {
       Issue.record("\(asked.change)")
       return
     }

@@ -24,11 +24,23 @@ extension SignatureAlgorithm {
   }
 
   /// Whether type and curve of the key are this algorithm's (T03, T28, T65).
-  func fits(_ key: PublicKey.Components) -> Bool {
+  package func fits(_ key: PublicKey.Components) -> Bool {
     switch (self, key) {
     case (.ed25519, .edwards(let curve, _)): curve == .ed25519
     case (.ed448, .edwards(let curve, _)): curve == .ed448
     default: scheme.fits(key)
+    }
+  }
+
+  /// What one signs with when nobody says otherwise.
+  package static func usual(for key: PublicKey.Components) -> SignatureAlgorithm {
+    switch key {
+    case .rsa: .rs256
+    case .ellipticCurve(.p256, _, _): .es256
+    case .ellipticCurve(.p384, _, _): .es384
+    case .ellipticCurve(.p521, _, _): .es512
+    case .edwards: .edDSA
+    case .secret(let bytes): bytes.count >= 64 ? .hs512 : bytes.count >= 48 ? .hs384 : .hs256
     }
   }
 

@@ -20,6 +20,12 @@ struct CertificateCheckTests {
     #expect(findings.first?.message == "the file '/nonexistent/a.crt' cannot be read: No such file or directory")
   }
 
+  @Test("a file without a key that signs is an error that shows nothing of it") func signingKey() {
+    let findings = CertificateCheck.findings(.signingKey(located("/etc/hostname", 7)))
+    #expect(findings.map(\.severity) == [.error] && findings.map(\.position.column) == [7])
+    #expect(findings.first?.message == "\(ClientKey.fault) in '/etc/hostname'")
+  }
+
   @Test("a file that never ends is an error, not a hang") func endless() {
     #expect(CertificateCheck.findings(.ticketKeys(located("/dev/zero", 1))).map(\.severity) == [.error])
   }

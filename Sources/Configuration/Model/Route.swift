@@ -165,6 +165,8 @@ package struct TokenRequirement: Sendable, Equatable {
 package struct ChallengeRules: Sendable, Equatable {
   package var realm = "catraca"
   package var service: String?
+  /// Whether a browser that opens a page without a session is sent to sign in. Otherwise it gets 401, as calls do.
+  package var isRedirected = true
 
   package init() {}
 }

@@ -4,8 +4,9 @@ package struct SessionLogin: Sendable, Equatable {
   /// Index into ``GatewayConfiguration/issuers``: the provider.
   package var issuer: Int
   package var clientID: String
-  /// Nil for a public client, which PKCE alone protects.
   package var clientSecret: String?
+  /// PEM file of the key that the client signs with. With neither, PKCE alone protects a public client.
+  package var privateKey: String?
   /// `openid` among them.
   package var scopes = ["openid", "profile"]
   package var paths = LoginPaths()
@@ -59,7 +60,12 @@ extension SessionLogin {
         "client_secret", \.clientSecret, .secret,
         "The client's secret. Write `file:/path` for a secret. It goes into Authorization, or into the form where the "
           + "provider takes it nowhere else.",
-        otherwise: "none: a public client"),
+        otherwise: "none"),
+      Setting(
+        "private_key", \.privateKey, .file("PEM file") { .signingKey($0) },
+        "The client's key, with which it signs a statement of a minute in place of a secret (`private_key_jwt`). The "
+          + "provider has the public half, under its RFC 7638 thumbprint. The file is read each time.",
+        otherwise: "none: with neither, a public client"),
       Setting("scopes", \.scopes, .names("list", item: "a scope"), "What is asked for. `openid` is one of them."),
       Setting("paths", \.paths, .mapping(LoginPaths.settings), "Where the login has its places."),
       Setting(

@@ -27,12 +27,15 @@ package enum CertificateReference: Sendable, Hashable {
   case upstreamAuthority(LocatedPath)
   /// Keys of session tickets.
   case ticketKeys(LocatedPath)
+  /// What the gateway signs with as the client of a provider.
+  case signingKey(LocatedPath)
 
   package var files: [LocatedPath] {
     switch self {
     case .server(let certificate, let key, let ocsp): [certificate, key] + (ocsp.map { [$0] } ?? [])
     case .client(let certificate, let key): [certificate, key]
-    case .clientAuthority(let file), .clientRevocations(let file), .upstreamAuthority(let file), .ticketKeys(let file):
+    case .clientAuthority(let file), .clientRevocations(let file), .upstreamAuthority(let file), .ticketKeys(let file),
+      .signingKey(let file):
       [file]
     }
   }

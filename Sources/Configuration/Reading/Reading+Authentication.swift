@@ -207,6 +207,25 @@ extension ValueType where Value == String {
     })
 }
 
+extension ValueType where Value == ChallengeRules {
+  static let challenge = ValueType(
+    .any(
+      of: [.mapping(ChallengeRules.settings.table), ValueForm("`401`", ["enum": [.number("401")]])], "mapping, or `401`"
+    )
+  ) { node, reading, what in
+    guard case .scalar(let scalar) = node.content, !node.isNull else {
+      return ChallengeRules.settings.read(node, reading)
+    }
+    if scalar.text == "401" {
+      var rules = ChallengeRules()
+      rules.isRedirected = false
+      return rules
+    }
+    reading.error(node.position, "\(what) is 401 or a mapping: write challenge: 401 for calls, or remove it")
+    return nil
+  }
+}
+
 extension ValueType where Value == ScopeRequirement {
   static let scopes = ValueType(
     .any(

@@ -8,6 +8,10 @@ extension Reading {
     if let node = section["scopes"], !login.scopes.contains("openid") {
       error(node.position, "a login asks for an ID token: write openid first in 'scopes'")
     }
+    if section.has("private_key"), section.has("client_secret") {
+      error(
+        section.keyPosition("private_key"), "a client shows a secret or signs with a key: remove one of the two")
+    }
     var seen: [String: String] = [:]
     let paths = [
       ("start", login.paths.start), ("callback", login.paths.callback), ("logout", login.paths.logout),

@@ -147,7 +147,8 @@ extension TokenRequirement {
         "optional", \.isOptional, .boolean,
         "`true` lets a request without a token pass as anonymous. A bad token is refused all the same."),
       Setting(
-        "challenge", \.challenge, .mapping(ChallengeRules.settings), "What `WWW-Authenticate` of a refusal says."),
+        "challenge", \.challenge, .challenge,
+        "What `WWW-Authenticate` of a refusal says. `401` is short for `{ redirect: false }`."),
     ])
 }
 
@@ -161,6 +162,9 @@ extension ChallengeRules {
         "realm", \.realm, .challengeText,
         "For clients of container registries, the URL of the token service."),
       Setting("service", \.service, .challengeText, "The name that the token service knows this service by."),
+      Setting(
+        "redirect", \.isRedirected, .boolean,
+        "`false` answers with 401 where a browser that opens a page without a session would be sent to sign in."),
     ])
 }
 

@@ -27,6 +27,9 @@ package enum CertificateCheck {
       case .ticketKeys(let file):
         try TLSFiles.checkTicketKeys(file.path)
         return openness(file)
+      case .signingKey(let file):
+        if (try? ClientKey(file: file.path)) != nil { return openness(file) }
+        return [CertificateFinding(.error, at: file.position, "\(ClientKey.fault) in '\(file.path)'")]
       }
     } catch {
       let position = reference.files.first { $0.path == error.file }?.position ?? reference.files.first?.position

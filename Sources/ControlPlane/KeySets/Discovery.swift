@@ -1,6 +1,7 @@
 // From an issuer's URL to the URL of its keys: OpenID Connect Discovery 1.0 §4 and RFC 8414 §3.
 // Invariant: a URL of keys comes only out of a document whose `issuer` is the configured one, and obeys its URL rules.
 
+internal import Configuration
 internal import JSON
 
 /// The rules of discovery, without I/O.
@@ -25,6 +26,41 @@ struct Discovery {
     var urls = [openID, origin + "/.well-known/oauth-authorization-server" + path]
     if !path.isEmpty { urls.append(origin + "/.well-known/openid-configuration" + path) }
     return urls
+  }
+
+  /// Asks for the document at one place after the other: at the next only where nothing is at the one before, or some
+  /// web page. Both who look for keys and who look for end points do it in this way.
+  /// - Parameters:
+  ///   - text: the issuer's URL.
+  ///   - asked: becomes the URL that was asked last, or that the failure is about.
+  ///   - read: what of the document is looked for.
+  static func find<Found>(
+    _ text: String, _ issuer: Issuer, asked: inout String?,
+    fetch: (_ url: String) async throws(RefreshFailure) -> Document,
+    read: (Discovery, _ body: [UInt8]) throws(RefreshFailure) -> Found
+  ) async throws(RefreshFailure) -> Found {
+    asked = text
+    guard let discovery = Discovery(issuer: text, isInsecureAllowed: issuer.isInsecureAllowed) else {
+      throw .fetch(.urlInvalid(text))
+    }
+    try discovery.issuer.checkConfigured(isInsecureAllowed: issuer.isInsecureAllowed)
+    var first: RefreshFailure?
+    for url in discovery.documentURLs {
+      asked = url
+      do throws(RefreshFailure) {
+        return try read(discovery, try await fetch(url).body)
+      } catch {
+        switch error {
+        case .fetch(.status(400..<500)), .fetch(.redirected), .notJSON:
+          // The first address's answer is the one to report: it is where most issuers have the document.
+          first = first ?? error
+        default:
+          throw error
+        }
+      }
+    }
+    asked = discovery.documentURLs.first
+    throw first ?? .discoveryInvalid("not found")
   }
 
   /// The `jwks_uri` of a discovery document.

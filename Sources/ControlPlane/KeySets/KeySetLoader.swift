@@ -29,7 +29,15 @@ struct KeySetLoader: Sendable {
         return .loaded(try await fetchKeys(text, issuer))
       case .discovery(let text):
         let url: String
-        if let knownURL { url = knownURL } else { url = try await discover(text, issuer, asked: &asked) }
+        if let knownURL {
+          url = knownURL
+        } else {
+          url = try await Discovery.find(text, issuer, asked: &asked) { url throws(RefreshFailure) in
+            try await fetch(url, issuer)
+          } read: { discovery, body throws(RefreshFailure) in
+            try discovery.keysURL(in: body, issuer: issuer.policy.issuer)
+          }
+        }
         asked = url
         var loaded = try await fetchKeys(url, issuer)
         loaded.discoveredURL = url
@@ -116,36 +124,6 @@ struct KeySetLoader: Sendable {
     var loaded = try Self.parse(document.body, issuer, origin: url)
     loaded.cacheControl = document.cacheControl
     return loaded
-  }
-
-  /// Asks the discovery documents in turn: the next one only where the one before is not there, or is some web page.
-  /// - Parameter asked: the document that was asked for last, or that the failure is about.
-  private func discover(
-    _ text: String, _ issuer: Issuer, asked: inout String?
-  ) async throws(RefreshFailure) -> String {
-    asked = text
-    guard let discovery = Discovery(issuer: text, isInsecureAllowed: issuer.isInsecureAllowed) else {
-      throw .fetch(.urlInvalid(text))
-    }
-    try discovery.issuer.checkConfigured(isInsecureAllowed: issuer.isInsecureAllowed)
-    var first: RefreshFailure?
-    for url in discovery.documentURLs {
-      asked = url
-      do throws(RefreshFailure) {
-        let document = try await fetch(url, issuer)
-        return try discovery.keysURL(in: document.body, issuer: issuer.policy.issuer)
-      } catch {
-        switch error {
-        case .fetch(.status(400..<500)), .fetch(.redirected), .notJSON:
-          // The first address's answer is the one to report: it is where most issuers have the document.
-          first = first ?? error
-        default:
-          throw error
-        }
-      }
-    }
-    asked = discovery.documentURLs.first
-    throw first ?? .discoveryInvalid("not found")
   }
 
   /// The keys that the issuer's algorithms may use.

@@ -14,7 +14,7 @@ enum ClientAuthentication: Sendable {
   /// A secret in the form.
   case secretPost(String)
   /// A JWT that the client signs (`private_key_jwt`, RFC 7523).
-  case privateKey(SigningKey, SignatureAlgorithm, keyID: String?)
+  case privateKey(ClientKey)
 
   /// A secret is shown in the way that the provider takes. One that says nothing takes `client_secret_basic`.
   static func secret(_ secret: String, for provider: ProviderMetadata) -> ClientAuthentication {
@@ -40,8 +40,8 @@ enum ClientAuthentication: Sendable {
     case .secretPost(let secret):
       form.append(("client_id", clientID))
       form.append(("client_secret", secret))
-    case .privateKey(let key, let algorithm, let keyID):
-      guard let assertion = Self.assertion(key, algorithm, keyID, clientID, provider, now) else {
+    case .privateKey(let key):
+      guard let assertion = Self.assertion(key, clientID, provider, now) else {
         throw .providerUnavailable("the client's key cannot sign")
       }
       form.append(("client_id", clientID))
@@ -52,8 +52,7 @@ enum ClientAuthentication: Sendable {
   }
 
   private static func assertion(
-    _ key: SigningKey, _ algorithm: SignatureAlgorithm, _ keyID: String?, _ clientID: String,
-    _ provider: ProviderMetadata, _ now: Int64
+    _ key: ClientKey, _ clientID: String, _ provider: ProviderMetadata, _ now: Int64
   ) -> String? {
     guard let random = RandomBytes.make(16) else { return nil }
     var payload = ByteQueue()
@@ -71,11 +70,10 @@ enum ClientAuthentication: Sendable {
     JSONWriter.append(integer: now + 60, to: &payload)
     payload.append("}")
     var header = ByteQueue()
-    if let keyID {
-      header.append("\"kid\":")
-      JSONWriter.append(string: keyID, to: &header)
-    }
-    return encodeCompact(algorithm: algorithm, header: header.text(), payload: payload.text(), key: key)
+    header.append("\"kid\":")
+    JSONWriter.append(string: key.id, to: &header)
+    let algorithm = key.algorithm(among: provider.signingAlgorithms)
+    return encodeCompact(algorithm: algorithm, header: header.text(), payload: payload.text(), key: key.key)
       .map { String(decoding: $0, as: UTF8.self) }
   }
 

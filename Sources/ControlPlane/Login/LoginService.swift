@@ -145,7 +145,19 @@ package actor LoginService {
       ("grant_type", "authorization_code"), ("code", code), ("redirect_uri", callbackURL(visit)),
       ("code_verifier", attempt.verifier),
     ]
-    let client = rules.login.clientSecret.map { ClientAuthentication.secret($0, for: metadata) } ?? .none
+    return try await grant(form, metadata)
+  }
+
+  /// Asks the token end point, as the client that the file says.
+  private func grant(
+    _ form: [(name: String, value: String)], _ metadata: ProviderMetadata
+  ) async throws(LoginFault) -> TokenGrant {
+    let client: ClientAuthentication
+    if let file = rules.login.privateKey {
+      client = .privateKey(try ClientKey(file: file))
+    } else {
+      client = rules.login.clientSecret.map { .secret($0, for: metadata) } ?? .none
+    }
     let posting = try client.posting(form, clientID: rules.login.clientID, to: metadata, now: environment.now())
     return try TokenGrant(try await post(posting, to: metadata.tokenEndpoint))
   }

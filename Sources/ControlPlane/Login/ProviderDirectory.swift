@@ -67,28 +67,20 @@ actor ProviderDirectory {
     _ issuer: Issuer, _ fetcher: DocumentFetcher, _ trust: Trust
   ) async -> Result<ProviderMetadata, RefreshFailure> {
     let name = issuer.policy.issuer
-    guard let rules = Discovery(issuer: name, isInsecureAllowed: issuer.isInsecureAllowed) else {
-      return .failure(.discoveryInvalid("the issuer is not an http(s) URL"))
-    }
+    var asked: String?
     do throws(RefreshFailure) {
-      try rules.issuer.checkConfigured(isInsecureAllowed: issuer.isInsecureAllowed)
+      return .success(
+        try await Discovery.find(name, issuer, asked: &asked) { url throws(RefreshFailure) in
+          do throws(FetchError) {
+            return try await fetcher.get(url: url, trust: trust, deadline: deadline)
+          } catch {
+            throw .fetch(error)
+          }
+        } read: { rules, body throws(RefreshFailure) in
+          try ProviderMetadata(body, issuer: name, rules: rules)
+        })
     } catch {
       return .failure(error)
     }
-    var failure = RefreshFailure.notJSON
-    for (index, url) in rules.documentURLs.enumerated() {
-      do {
-        let document = try await fetcher.get(url: url, trust: trust, deadline: deadline)
-        return .success(try ProviderMetadata(document.body, issuer: name, rules: rules))
-      } catch let error as FetchError {
-        // The first place is the one that counts, if all fail.
-        if index == 0 { failure = .fetch(error) }
-        // Only where nothing is at this place, it may be at the next.
-        guard case .status(404) = error else { return .failure(.fetch(error)) }
-      } catch {
-        return .failure(error as? RefreshFailure ?? .notJSON)
-      }
-    }
-    return .failure(failure)
   }
 }

@@ -16,6 +16,8 @@ struct ProviderMetadata: Sendable, Equatable {
   let namesIssuerInAnswers: Bool
   /// Ways for a client to prove who it is. Nil where the document does not say, which means `client_secret_basic`.
   let authenticationMethods: [String]?
+  /// What a client may sign its own statements with. Empty where the document does not say.
+  let signingAlgorithms: [String]
 
   /// - Parameters:
   ///   - body: of the document.
@@ -31,9 +33,13 @@ struct ProviderMetadata: Sendable, Equatable {
       ? nil : try Self.url("end_session_endpoint", document, rules)
     let flag = document.member("authorization_response_iss_parameter_supported", of: document.root)
     namesIssuerInAnswers = flag.flatMap { document.boolean(at: $0) } ?? false
-    authenticationMethods = document.member("token_endpoint_auth_methods_supported", of: document.root).map { list in
-      document.elements(of: list).compactMap { document.string(at: $0) }
+    func list(_ name: String) -> [String]? {
+      document.member(name, of: document.root).map { list in
+        document.elements(of: list).compactMap { document.string(at: $0) }
+      }
     }
+    authenticationMethods = list("token_endpoint_auth_methods_supported")
+    signingAlgorithms = list("token_endpoint_auth_signing_alg_values_supported") ?? []
     try Self.checkChallengeMethods(document)
   }
 

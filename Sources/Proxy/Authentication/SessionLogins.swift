@@ -65,7 +65,7 @@ extension Exchange {
   /// Where a browser without a session goes that opens a page. Nil for calls of scripts and programs, and where nobody
   /// signs in (T108).
   func signInPlace(_ route: CompiledRoute) -> String? {
-    guard request.head.isNavigation else { return nil }
+    guard route.token.isRedirected, request.head.isNavigation else { return nil }
     for index in route.token.sessions {
       guard let start = snapshot.sessions[index].signInPath else { continue }
       return "\(start)?return_to=\(request.head.encodedTarget)"

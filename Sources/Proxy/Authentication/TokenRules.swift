@@ -14,6 +14,8 @@ struct TokenRules: Sendable {
   /// The challenge's `scope` attribute.
   let scopeText: String
   let challenge: ChallengeLines
+  /// Whether browsers without a session are sent to sign in.
+  let isRedirected: Bool
   /// Whether Authorization may hold a token, as Bearer or as Basic.
   let isAuthorizationSource: Bool
   let isBasicSource: Bool
@@ -38,6 +40,7 @@ struct TokenRules: Sendable {
     isAuthorizationSource = isBasicSource || sources.contains(.authorization)
     challenge = ChallengeLines(
       requirement?.challenge ?? ChallengeRules(), takesBasic: isBasicSource, takesTokens: !sources.isEmpty)
+    isRedirected = requirement?.challenge.isRedirected ?? false
     isWebSocketProtocolSource = sources.contains(.webSocketProtocol)
     headerSources = .of(sources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
     cookieSources =

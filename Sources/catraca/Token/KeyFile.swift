@@ -76,16 +76,7 @@ struct KeyFile {
   }
 
   /// What one signs with when nobody says otherwise.
-  var algorithm: SignatureAlgorithm {
-    switch key.publicKey.components {
-    case .rsa: .rs256
-    case .ellipticCurve(.p256, _, _): .es256
-    case .ellipticCurve(.p384, _, _): .es384
-    case .ellipticCurve(.p521, _, _): .es512
-    case .edwards: .edDSA
-    case .secret(let bytes): bytes.count >= 64 ? .hs512 : bytes.count >= 48 ? .hs384 : .hs256
-    }
-  }
+  var algorithm: SignatureAlgorithm { .usual(for: key.publicKey.components) }
 
   /// Writes a new file that only its owner can read. Never writes over one that is there.
   static func write(_ text: String, to path: String) throws { try writeNewFile(text, to: path, mode: 0o600) }

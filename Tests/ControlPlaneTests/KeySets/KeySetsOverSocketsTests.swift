@@ -62,6 +62,33 @@ private final class TestIssuer: Sendable {
     await server.stop()
   }
 
+  @Test(
+    "Keys and the end points of a login are found by one rule: past nothing and web pages, not past a fault",
+    arguments: [
+      (SmallResponse.text("none", status: 404), true), (.text("no", status: 403), true), (.text("<html>"), true),
+      (SmallResponse(status: 302, fields: [("Location", "/login")]), true), (.text("down", status: 500), false),
+      (.json(Array("{}".utf8)), false),
+    ])
+  func places(first: SmallResponse, isFound: Bool) async throws {
+    let idp = TestIssuer()
+    let server = try await idp.serve()
+    let base = "http://127.0.0.1:\(server.port)"
+    let document =
+      #"{"issuer":"\#(base)","jwks_uri":"\#(base)/k","authorization_endpoint":"\#(base)/a","#
+      + #""token_endpoint":"\#(base)/t"}"#
+    idp.put("/.well-known/openid-configuration", first)
+    idp.put("/.well-known/oauth-authorization-server", .json(Array(document.utf8)))
+    idp.put("/k", .json(keySet("a")))
+    var asking = issuer(.discovery(issuer: base))
+    asking.policy.issuer = base
+    let fetcher = DocumentFetcher(group: group)
+    let metadata = try? await ProviderDirectory(asking, fetcher: fetcher, now: { 1000 }).metadata()
+    #expect((metadata?.tokenEndpoint.text == base + "/t") == isFound)
+    let loaded = await KeySetLoader(environment: .live(fetcher)).load(asking, knownURL: nil, signature: nil)
+    if case .loaded = loaded { #expect(isFound) } else { #expect(!isFound) }
+    await server.stop()
+  }
+
   @Test("The token of the file of now is shown to the host that the file names, and to no other")
   func bearer() async throws {
     let idp = TestIssuer()

@@ -199,7 +199,7 @@ struct TokenGrantTests {
   @Test("A client with a key signs for the token end point, for a minute")
   func privateKey() throws {
     let key = try SigningKey.generate(.ellipticCurve(.p256))
-    let posting = try posting(.privateKey(key, .es256, keyID: "k\"1"))
+    let posting = try posting(.privateKey(ClientKey(key)))
     let form = SmallRequest.parameters(String(decoding: posting.body, as: UTF8.self))
     let assertion = try #require(form.first { $0.name == "client_assertion" }?.value)
     #expect(
@@ -208,7 +208,8 @@ struct TokenGrantTests {
     let parts = assertion.split(separator: ".")
     let header = Base64URL.decode(parts[0].utf8.span)
     let payload = Base64URL.decode(parts[1].utf8.span)
-    #expect(String(decoding: try #require(header), as: UTF8.self) == "{\"alg\":\"ES256\",\"kid\":\"k\\\"1\"}")
+    #expect(
+      String(decoding: try #require(header), as: UTF8.self) == "{\"alg\":\"ES256\",\"kid\":\"\(ClientKey(key).id)\"}")
     let claims = try JSONDocument(try #require(payload))
     func text(_ name: String) -> String? {
       claims.member(name.utf8.span, of: claims.root).flatMap { claims.string(at: $0) }
@@ -216,6 +217,15 @@ struct TokenGrantTests {
     #expect(text("iss") == "web:1" && text("sub") == "web:1" && text("aud") == "https://idp.test/token")
     #expect(text("jti")?.utf8.count == 22)
     #expect(claims.member("exp".utf8.span, of: claims.root).flatMap { claims.integer(at: $0) } == 1060)
+  }
+
+  @Test("A client's key signs by the first of the provider's algorithms that fits it")
+  func algorithms() throws {
+    let rsa = ClientKey(try SigningKey.generate(.rsa(bitCount: 2048)))
+    #expect(rsa.algorithm(among: ["ES256", "PS256", "RS256"]) == .ps256)
+    #expect(rsa.algorithm(among: []) == .rs256 && rsa.algorithm(among: ["ES256", "XY"]) == .rs256)
+    #expect(ClientKey(try SigningKey.generate(.edwards(.ed25519))).algorithm(among: ["HS256"]) == .edDSA)
+    #expect(throws: LoginFault.providerUnavailable("private_key_unreadable")) { try ClientKey(file: "/dev/null") }
   }
 
   @Test("Parameters are added to a URL behind those that it has")

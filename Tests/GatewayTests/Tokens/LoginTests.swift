@@ -1,6 +1,7 @@
 // People sign in through the running gateway at the demo's issuer: what a browser is told at each step, who is known
 // then, and what is left when the person signs out.
 
+import Cryptography
 import Demo
 import Foundation
 import NIOPosix
@@ -16,7 +17,8 @@ struct LoginTests {
     let gateway: GatewayProcess
     private var jar: [(name: String, value: String)] = []
 
-    init(_ upstream: TestUpstream) async throws {
+    /// - Parameter client: how the client proves itself.
+    init(_ upstream: TestUpstream, client: String = #"client_secret: "s:1""#) async throws {
       provider = try await DemoIssuer.start(group: MultiThreadedEventLoopGroup.singleton)
       gateway = try await GatewayProcess.start(
         """
@@ -29,13 +31,14 @@ struct LoginTests {
         sessions:
           web:
             store: memory
-            login: { issuer: staff, client_id: shop-web, client_secret: "s:1", after_login: /home, after_logout: /bye }
+            login: { issuer: staff, client_id: shop-web, \(client), after_login: /home, after_logout: /bye }
             me: [sub, email]
         routes:
           - path: /*
             auth: { sessions: [web] }
             identity: { headers: { X-User: sub } }
             upstream: echo
+          - { path: /api/*, auth: { sessions: [web], challenge: 401 }, upstream: echo }
         """)
       try await gateway.waitUntilReady()
     }
@@ -119,11 +122,31 @@ struct LoginTests {
       let response = try await scene.open("/api", fields)
       #expect(response.status == 401 && response.code == "session_missing" && response["Location"] == nil, "\(fields)")
     }
+    // Where redirects are off, a page is a call as well.
+    #expect(try await scene.open("/api/page").code == "session_missing")
     let posted = try await scene.open("/form", method: "POST", ["Sec-Fetch-Mode: navigate"])
     #expect(posted.status == 401)
     let old = try await scene.open("/page", ["Accept: text/html,application/xhtml+xml"])
     #expect(old.status == 303)
     await scene.stop()
+  }
+
+  @Test("A client without a secret signs with its key, or is a public one")
+  func clients() async throws {
+    let file = FileManager.default.temporaryDirectory.appending(path: "catraca-client-\(UUID().uuidString).pem")
+    defer { try? FileManager.default.removeItem(at: file) }
+    let pem = try #require(SigningKey.generate(.ellipticCurve(.p256)).pem())
+    try Data(pem).write(to: file)
+    for (client, way) in [("private_key: \"\(file.path)\"", "private_key_jwt"), ("scopes: [openid]", "none")] {
+      let scene = try await Scene(upstream, client: client)
+      let start = try await scene.open("/login")
+      let back = try await scene.open(try await scene.signIn(try #require(start["Location"])))
+      #expect(back.status == 303 && back["Location"] == "/home")
+      let calls = try await RawClient.connect(port: scene.provider.port).exchange(
+        "GET /calls HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+      #expect(calls.text.contains(way), "\(calls.text)")
+      await scene.stop()
+    }
   }
 
   @Test("Signing out ends the session here, leads to the provider, and takes the cookie back")

@@ -69,6 +69,9 @@ static inline int catraca_EVP_get_tag(EVP_CIPHER_CTX *context, unsigned char *ta
   return EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, count, tag);
 }
 
+// A macro of others.
+static inline int catraca_EVP_PKEY_PUBLIC_KEY(void) { return EVP_PKEY_PUBLIC_KEY; }
+
 // The string macros of core_names.h.
 static inline const char *catraca_param_rsa_n(void) { return OSSL_PKEY_PARAM_RSA_N; }
 static inline const char *catraca_param_rsa_e(void) { return OSSL_PKEY_PARAM_RSA_E; }

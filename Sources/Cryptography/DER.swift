@@ -1,59 +1,11 @@
-// The few DER structures that the gateway writes (X.690 §8, §10): public keys as SubjectPublicKeyInfo (RFC 5280 §4.1),
-// and ECDSA signatures between their raw form in JWS and what OpenSSL reads (RFC 3279 §2.2.3).
+// The one DER structure that the gateway writes and reads (X.690 §8, §10): ECDSA signatures, between their raw form in
+// JWS and what OpenSSL reads (RFC 3279 §2.2.3).
 
 internal import Bytes
 
 enum DER {
   static let sequence: UInt8 = 0x30
   static let integer: UInt8 = 0x02
-  static let bitString: UInt8 = 0x03
-
-  private static let rsaEncryption: [UInt8] = [
-    0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00,
-  ]
-  private static let ecPublicKey: [UInt8] = [0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01]
-
-  /// Object identifier of a curve (RFC 5480 §2.1.1.1).
-  private static func identifier(_ curve: EllipticCurve) -> [UInt8] {
-    switch curve {
-    case .p256: [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07]
-    case .p384: [0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22]
-    case .p521: [0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x23]
-    }
-  }
-
-  /// Tag, length, content.
-  static func element(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] {
-    var result = [tag]
-    if content.count < 0x80 {
-      result.append(UInt8(truncatingIfNeeded: content.count))
-    } else {
-      var lengthBytes: [UInt8] = []
-      var rest = content.count
-      while rest > 0 {
-        lengthBytes.insert(UInt8(truncatingIfNeeded: rest), at: 0)
-        rest >>= 8
-      }
-      result.append(0x80 | UInt8(truncatingIfNeeded: lengthBytes.count))
-      result += lengthBytes
-    }
-    return result + content
-  }
-
-  /// An unsigned number without leading zeros.
-  private static func unsigned(_ bytes: [UInt8]) -> [UInt8] {
-    element(integer, (bytes.first ?? 0x80) >= 0x80 ? [0] + bytes : bytes)
-  }
-
-  static func rsaPublicKey(modulus: [UInt8], exponent: [UInt8]) -> [UInt8] {
-    let key = element(sequence, unsigned(modulus) + unsigned(exponent))
-    return element(sequence, rsaEncryption + element(bitString, [0] + key))
-  }
-
-  /// The point in uncompressed form (SEC 1 §2.3.3).
-  static func ellipticCurvePublicKey(_ curve: EllipticCurve, x: [UInt8], y: [UInt8]) -> [UInt8] {
-    element(sequence, element(sequence, ecPublicKey + identifier(curve)) + element(bitString, [0, 4] + x + y))
-  }
 
   /// The most bytes that anything of P-521's length takes: two numbers of 66 bytes, each with a zero in front since a
   /// forger may set its highest bit, in a sequence with a length of two bytes.

@@ -88,7 +88,7 @@ package final class PublicKey: @unchecked Sendable {
     guard bitCount >= 2048, bitCount <= 8192, let nLast = n.last, nLast & 1 == 1 else { throw .modulusUnfit }
     guard e.count <= 8, let eLast = e.last, eLast & 1 == 1, e.count > 1 || eLast >= 3 else { throw .exponentUnfit }
     if RSAModulus.hasSmallFactor(n) { throw .modulusUnfit }
-    guard let handle = unsafe decode(DER.rsaPublicKey(modulus: n, exponent: e)) else { throw .library }
+    guard let handle = unsafe makeRSA(modulus: n, exponent: e) else { throw .library }
     return unsafe PublicKey(takingOwnershipOf: handle, .rsa(modulus: n, exponent: e))
   }
 
@@ -99,9 +99,7 @@ package final class PublicKey: @unchecked Sendable {
     let length = curve.coordinateByteCount
     guard x.count == length, y.count == length else { throw .lengthWrong }
     let (xBytes, yBytes) = (x.copied(), y.copied())
-    guard let handle = unsafe decode(DER.ellipticCurvePublicKey(curve, x: xBytes, y: yBytes)) else {
-      throw .pointNotOnCurve
-    }
+    guard let handle = unsafe makeEllipticCurve(curve, x: xBytes, y: yBytes) else { throw .pointNotOnCurve }
     let key = unsafe PublicKey(takingOwnershipOf: handle, .ellipticCurve(curve, x: xBytes, y: yBytes))
     // SAFETY: the context borrows the key's handle for the length of the call and is freed after it.
     let isValid = withExtendedLifetime(key) {
@@ -137,15 +135,54 @@ package final class PublicKey: @unchecked Sendable {
     return unsafe PublicKey(takingOwnershipOf: nil, .secret(bytes.copied()))
   }
 
-  /// An EVP_PKEY from a SubjectPublicKeyInfo, owned by the caller, or nil.
-  private static func decode(_ info: [UInt8]) -> OpaquePointer? {
-    // SAFETY: d2i_PUBKEY_ex reads at most the count of bytes given, during the call only, and moves only the local
-    // pointer.
-    let handle = unsafe info.withUnsafeBufferPointer { bytes in
-      var start = bytes.baseAddress
-      return unsafe d2i_PUBKEY_ex(nil, &start, bytes.count, nil, nil)
+  /// An EVP_PKEY, owned by the caller, or nil.
+  private static func makeRSA(modulus: [UInt8], exponent: [UInt8]) -> OpaquePointer? {
+    // OpenSSL's numbers here are in the order of the machine, which has the last byte first.
+    var (modulus, exponent) = ([UInt8](modulus.reversed()), [UInt8](exponent.reversed()))
+    // SAFETY: the parameters point to these bytes, which are only read during the call.
+    return unsafe modulus.withUnsafeMutableBufferPointer { n in
+      unsafe exponent.withUnsafeMutableBufferPointer { e in
+        unsafe make(
+          "RSA",
+          [
+            OSSL_PARAM_construct_BN(catraca_param_rsa_n(), n.baseAddress, n.count),
+            OSSL_PARAM_construct_BN(catraca_param_rsa_e(), e.baseAddress, e.count), OSSL_PARAM_construct_end(),
+          ])
+      }
     }
-    if unsafe handle == nil { ERR_clear_error() }
+  }
+
+  /// An EVP_PKEY, owned by the caller, or nil.
+  private static func makeEllipticCurve(_ curve: EllipticCurve, x: [UInt8], y: [UInt8]) -> OpaquePointer? {
+    var name = Array(curve.rawValue.utf8CString)
+    // The point in uncompressed form (SEC 1 §2.3.3).
+    var point = [4] + x + y
+    // SAFETY: the parameters point to these bytes, which are only read during the call.
+    return unsafe name.withUnsafeMutableBufferPointer { name in
+      unsafe point.withUnsafeMutableBufferPointer { point in
+        unsafe make(
+          "EC",
+          [
+            OSSL_PARAM_construct_utf8_string(catraca_param_group_name(), name.baseAddress, 0),
+            OSSL_PARAM_construct_octet_string(catraca_param_public_key(), point.baseAddress, point.count),
+            OSSL_PARAM_construct_end(),
+          ])
+      }
+    }
+  }
+
+  /// From numbers, since OpenSSL 3 looks up its decoders of DER for each key, which takes longer than the key itself.
+  private static func make(_ type: String, _ parameters: [OSSL_PARAM]) -> OpaquePointer? {
+    var (handle, parameters): (OpaquePointer?, [OSSL_PARAM]) = unsafe (nil, parameters)
+    // SAFETY: the context is freed below, and the caller owns what it made.
+    let context = unsafe EVP_PKEY_CTX_new_from_name(nil, type, nil)
+    defer { unsafe EVP_PKEY_CTX_free(context) }
+    guard unsafe context != nil, unsafe EVP_PKEY_fromdata_init(context) == 1,
+      unsafe EVP_PKEY_fromdata(context, &handle, catraca_EVP_PKEY_PUBLIC_KEY(), &parameters) == 1
+    else {
+      ERR_clear_error()
+      return nil
+    }
     return unsafe handle
   }
 

@@ -11,10 +11,17 @@ struct CompiledHeaderRules: Sendable {
   /// Lines whose values have captures in them. See ``ClientRequest/fill(_:_:into:)``.
   let templates: [FieldTemplate]
 
-  /// - Parameter names: of fields that do not go on either.
-  init(_ rules: HeaderRules, dropping names: [String]) {
-    drops = .of(rules.remove + rules.set.map(\.name) + names)
+  /// - Parameters:
+  ///   - names: of fields that do not go on either.
+  ///   - sets: those that there are. Most routes have the same ones.
+  init(_ rules: HeaderRules, dropping names: [String], _ sets: inout FieldNameSets) {
+    drops = sets.of(rules.remove + rules.set.map(\.name) + names)
     let appended = rules.set + rules.add
+    if appended.isEmpty {
+      lines = []
+      templates = []
+      return
+    }
     lines = appended.filter(\.template.isEmpty).flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
     templates = appended.filter { !$0.template.isEmpty }.map {
       FieldTemplate(prefix: Array("\($0.name): ".utf8), value: $0.template)

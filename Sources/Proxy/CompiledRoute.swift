@@ -69,10 +69,12 @@ package final class CompiledRoute: Sendable {
 
   /// - Parameters:
   ///   - ownFields: that the gateway writes into answers, so that no upstream does.
+  ///   - sets: those of field names that there are.
   ///   - requestIDHeader: that no client's goes on, unless it is X-Request-Id, which is known.
   init(
     _ route: Route, index: Int, identity: IdentityRules, defaultBodySize: UInt64, rateLimits: [CompiledRateLimit],
-    names: CounterNames, ownFields: [String], requestIDHeader: String, isTraced: Bool, sessionCookies: [LenientName]
+    names: CounterNames, ownFields: [String], requestIDHeader: String, isTraced: Bool, sessionCookies: [LenientName],
+    _ sets: inout FieldNameSets
   ) {
     self.index = index
     counterID = names.routeID(index)
@@ -81,7 +83,7 @@ package final class CompiledRoute: Sendable {
     spanAttributes = isTraced ? SpanAttributes.make(of: route) : []
     let requirement: TokenRequirement? = if case .token(let wanted) = route.auth { wanted } else { nil }
     isPublic = requirement == nil
-    token = TokenRules(requirement, sessionCookies: sessionCookies)
+    token = TokenRules(requirement, sessionCookies: sessionCookies, &sets)
     clients = route.clients
     self.identity = identity
     certificateFields = route.identity.headers.compactMap { header in
@@ -93,14 +95,14 @@ package final class CompiledRoute: Sendable {
     rewrite = CompiledRewrite(route.rewrite, route.requestHeaders)
     let ownNames =
       (route.deadlineHeader.map { [$0] } ?? []) + (isIDKnown ? [] : [requestIDHeader]) + rewrite.ownNames
-    requestFields = CompiledHeaderRules(route.requestHeaders, dropping: ownNames)
+    requestFields = CompiledHeaderRules(route.requestHeaders, dropping: ownNames, &sets)
     ruledFields = Self.ruledFields(of: route, requestIDHeader: isIDKnown ? nil : requestIDHeader)
     cors = route.cors.map { CORSPolicy($0, methods: route.methods) }
     earlyRateLimits = rateLimits.filter { !$0.requiresToken }
     tokenRateLimits = rateLimits.filter(\.requiresToken)
     responseFields = CompiledHeaderRules(
-      route.responseHeaders, dropping: (route.cors == nil ? [] : CORSPolicy.fieldNames) + ownFields)
-    ownAnswerFields = CompiledHeaderRules(route.responseHeaders.ofOwnAnswers, dropping: [])
+      route.responseHeaders, dropping: (route.cors == nil ? [] : CORSPolicy.fieldNames) + ownFields, &sets)
+    ownAnswerFields = CompiledHeaderRules(route.responseHeaders.ofOwnAnswers, dropping: [], &sets)
     changesAnswerFields = !responseFields.drops.isEmpty || rewrite.responses == .all
     isTypeRuled = (route.responseHeaders.remove + route.responseHeaders.set.map(\.name)).contains {
       $0.lowercased() == "content-type"

@@ -31,10 +31,7 @@ final class FieldNameSet: Sendable {
   /// One bit for the last five bits of each prefix's first byte, which are the same in either case.
   private let prefixStarts: UInt32
 
-  private static let empty = FieldNameSet([])
-
-  /// Of a route. Most have no names, and share a set.
-  static func of(_ names: [String]) -> FieldNameSet { names.isEmpty ? empty : FieldNameSet(names) }
+  static let empty = FieldNameSet([])
 
   /// Names that end in `*` are prefixes.
   init(_ names: [String]) {
@@ -104,5 +101,18 @@ final class FieldNameSet: Sendable {
   private static func starts(of prefix: [UInt8]) -> UInt32 {
     guard let first = prefix.first, foldedByte(first) != 0x2D else { return .max }
     return bit(first)
+  }
+}
+
+/// The sets of a configuration. Routes with the same names share one.
+struct FieldNameSets {
+  private var known: [[String]: FieldNameSet] = [:]
+
+  mutating func of(_ names: [String]) -> FieldNameSet {
+    if names.isEmpty { return .empty }
+    if let set = known[names] { return set }
+    let set = FieldNameSet(names)
+    known[names] = set
+    return set
   }
 }

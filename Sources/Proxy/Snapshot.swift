@@ -57,7 +57,8 @@ package final class Snapshot: Sendable {
     listeners = ListenerTable(configuration, names)
     requestID = RequestIDFields(configuration.requestID)
     let requestIDHeader = configuration.requestID?.header ?? RequestIDRules.standardHeader
-    ownAnswerFields = CompiledHeaderRules(configuration.responseHeaders, dropping: [])
+    var sets = FieldNameSets()
+    ownAnswerFields = CompiledHeaderRules(configuration.responseHeaders, dropping: [], &sets)
     changesAnswers = listeners.changesAnswers || requestID.isInEveryAnswer
     let ownFields =
       (listeners.changesAnswers ? [ListenerTable.strictTransportName] : [])
@@ -81,7 +82,7 @@ package final class Snapshot: Sendable {
       return CompiledRoute(
         configuration.routes[index], index: index, identity: identity, defaultBodySize: limits.bodySize,
         rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
-        requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil, sessionCookies: sessionCookies)
+        requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil, sessionCookies: sessionCookies, &sets)
     }
     routeTable = RouteTable(configuration.routes)
     errorPages = ErrorPageTable(configuration.errorPages)

@@ -70,6 +70,8 @@ private struct RouteTree {
   private let isSlashKept: Bool
   private var nodes: [Node] = []
   private var roots: [HostPattern: Int] = [:]
+  /// By the host of a route: the roots of what takes its requests, the most specific first.
+  private var rootsOfHosts: [HostPattern: [Int]] = [:]
 
   init(_ routes: [LocatedRoute]) {
     self.routes = routes
@@ -86,6 +88,7 @@ private struct RouteTree {
         Self.add(index, to: &nodes[node].exact)
       }
     }
+    for host in roots.keys { rootsOfHosts[host] = Self.hosts(host).compactMap { roots[$0] } }
   }
 
   // LIMIT: each route of a path is compared with so many others of it.
@@ -118,14 +121,14 @@ private struct RouteTree {
     let route = routes[index].route
     var result: [(what: () -> String, route: Int)] = []
     if !route.methods.isEmpty {
-      let same = groups(of: route.path, hosts: [route.host]).first ?? []
+      let same = groups(of: route.path, roots: roots[route.host].map { [$0] } ?? []).first ?? []
       for other in same
       where routes[other].route.methods.isEmpty && routes[other].route.headers.allSatisfy(route.headers.contains) {
         result.append(({ "other methods of '\(route.path)'" }, other))
       }
     }
     if !route.headers.isEmpty {
-      for other in takers(of: route.path, hosts: hosts(route.host))
+      for other in takers(of: route.path, roots: rootsOfHosts[route.host] ?? [])
       where !route.headers.allSatisfy(routes[other].route.headers.contains) {
         result.append(({ "'\(route.path)' without its headers" }, other))
       }
@@ -133,10 +136,11 @@ private struct RouteTree {
     if !route.path.isPrefix, !route.path.segments.isEmpty {
       let path = PathPattern(
         segments: route.path.segments, isPrefix: false, hasTrailingSlash: !route.path.hasTrailingSlash)
-      for other in takers(of: path, hosts: hosts(route.host)) { result.append(({ "'\(path)'" }, other)) }
+      for other in takers(of: path, roots: rootsOfHosts[route.host] ?? []) { result.append(({ "'\(path)'" }, other)) }
     }
     for path in isSlashKept ? route.path.withEncodedSlashes : [] {
-      for other in takers(of: path, hosts: hosts(route.host)) where routes[other].route.encodedSlash == .keep {
+      for other in takers(of: path, roots: rootsOfHosts[route.host] ?? [])
+      where routes[other].route.encodedSlash == .keep {
         result.append(({ "'\(path)', which a server may decode" }, other))
       }
     }
@@ -145,9 +149,9 @@ private struct RouteTree {
 
   /// The routes that requests for a path go to: of the most specific path, and of the next one as long as those of the
   /// paths before require headers.
-  private func takers(of path: PathPattern, hosts: [HostPattern]) -> [Int] {
+  private func takers(of path: PathPattern, roots: [Int]) -> [Int] {
     var result: [Int] = []
-    for group in groups(of: path, hosts: hosts) {
+    for group in groups(of: path, roots: roots) {
       result += group
       if group.contains(where: { routes[$0].route.headers.isEmpty }) { break }
     }
@@ -155,7 +159,7 @@ private struct RouteTree {
   }
 
   /// The pattern itself, and the less specific ones that take what it takes.
-  private func hosts(_ host: HostPattern) -> [HostPattern] {
+  private static func hosts(_ host: HostPattern) -> [HostPattern] {
     var result = [host]
     switch host {
     case .any: return result
@@ -170,11 +174,9 @@ private struct RouteTree {
   }
 
   /// Groups of routes that take a path, the most specific group first.
-  private func groups(of path: PathPattern, hosts: [HostPattern]) -> [[Int]] {
+  private func groups(of path: PathPattern, roots: [Int]) -> [[Int]] {
     var result: [[Int]] = []
-    for host in hosts {
-      if let root = roots[host] { collect(path, path.segments[...], from: root, into: &result) }
-    }
+    for root in roots { collect(path, path.segments[...], from: root, into: &result) }
     return result.filter { !$0.isEmpty }
   }
 

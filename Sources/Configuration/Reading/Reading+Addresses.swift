@@ -184,18 +184,24 @@ extension Reading {
 
 /// What is wrong with a host name (RFC 1123 §2.1, and `_`, which service names hold), or nil.
 func hostNameProblem(_ name: String) -> String? {
-  if name.utf8.count > 253 { return "a name has at most 253 characters" }
-  if name.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }) {
-    return "it is neither a name nor an IPv4 address"
-  }
-  let hyphen = UInt8(ascii: "-")
-  for label in name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
-    if label.isEmpty { return "it has two dots in a row, or a dot at an end" }
-    if label.count > 63 { return "a part of a name has at most 63 characters" }
-    if label.first == hyphen || label.last == hyphen { return "a part of a name neither begins nor ends with '-'" }
+  let bytes = name.utf8.span
+  if bytes.count > 253 { return "a name has at most 253 characters" }
+  let (dot, hyphen) = (UInt8(ascii: "."), UInt8(ascii: "-"))
+  if bytes.allSatisfy({ (0x30...0x39).contains($0) || $0 == dot }) { return "it is neither a name nor an IPv4 address" }
+  var start = 0
+  while start <= bytes.count {
+    var end = start
+    while end < bytes.count, bytes[end] != dot { end += 1 }
+    if end == start { return "it has two dots in a row, or a dot at an end" }
+    if end - start > 63 { return "a part of a name has at most 63 characters" }
+    if bytes[start] == hyphen || bytes[end - 1] == hyphen {
+      return "a part of a name neither begins nor ends with '-'"
+    }
+    let label = bytes.extracting(start..<end)
     if !label.allSatisfy({ $0.isAlphanumeric || $0 == hyphen || $0 == UInt8(ascii: "_") }) {
       return "a name has letters, digits, '-' and '.' only"
     }
+    start = end + 1
   }
   return nil
 }

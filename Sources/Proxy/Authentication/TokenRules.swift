@@ -28,7 +28,8 @@ struct TokenRules: Sendable {
   /// - Parameters:
   ///   - requirement: nil where no token is looked at.
   ///   - sessionCookies: of the whole file. They go to no service, whatever the route (T106).
-  init(_ requirement: TokenRequirement?, sessionCookies: [LenientName]) {
+  ///   - sets: those of field names that there are.
+  init(_ requirement: TokenRequirement?, sessionCookies: [LenientName], _ sets: inout FieldNameSets) {
     issuers = requirement?.issuers ?? []
     sessions = requirement?.sessions ?? []
     let sources = requirement?.sources ?? []
@@ -38,11 +39,10 @@ struct TokenRules: Sendable {
     scopeText = requirement?.scopes.names.joined(separator: " ") ?? ""
     isBasicSource = sources.contains(.basic)
     isAuthorizationSource = isBasicSource || sources.contains(.authorization)
-    challenge = ChallengeLines(
-      requirement?.challenge ?? ChallengeRules(), takesBasic: isBasicSource, takesTokens: !sources.isEmpty)
+    challenge = .of(requirement, takesBasic: isBasicSource)
     isRedirected = requirement?.challenge.isRedirected ?? false
     isWebSocketProtocolSource = sources.contains(.webSocketProtocol)
-    headerSources = .of(sources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
+    headerSources = sets.of(sources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
     cookieSources =
       sources.compactMap { if case .value(.cookie(let name)) = $0 { LenientName(name) } else { nil } } + sessionCookies
     querySources = sources.compactMap { if case .value(.query(let name)) = $0 { LenientName(name) } else { nil } }

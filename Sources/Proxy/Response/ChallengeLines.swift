@@ -19,6 +19,14 @@ struct ChallengeLines: Sendable {
 
   private static let standard = ChallengeLines(ChallengeRules(), takesBasic: false)
 
+  /// Of a route. Most say nothing of their own, and share these lines.
+  static func of(_ requirement: TokenRequirement?, takesBasic: Bool) -> ChallengeLines {
+    guard let requirement else { return standard }
+    let takesTokens = !requirement.sources.isEmpty
+    if requirement.challenge == ChallengeRules(), !takesBasic, takesTokens { return standard }
+    return ChallengeLines(requirement.challenge, takesBasic: takesBasic, takesTokens: takesTokens)
+  }
+
   static func lines(of challenge: Challenge, _ route: CompiledRoute?) -> String {
     let own = route?.token.challenge ?? standard
     let bearer = own.bearer

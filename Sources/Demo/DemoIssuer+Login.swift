@@ -218,17 +218,19 @@ extension DemoIssuer {
   }
 
   /// `POST /logout-everywhere?sub=ada&to=URL`: ends the sessions of a person, and tells the client so at its
-  /// back-channel address. `fault` makes a logout token that is none.
+  /// back-channel address. `sid=true` names one session of theirs in place of the person. `fault` makes a logout token
+  /// that is none.
   func logoutEverywhere(_ request: SmallRequest) async -> SmallResponse {
     guard let subject = request.parameter("sub"), let place = request.parameter("to"), FetchURL(place) != nil else {
       return .text("sub and to are missing.\n", status: 400)
     }
     let sessions = logins.sessions(of: subject)
     let clientID = request.parameter("client_id") ?? sessions.first?.clientID ?? audience
-    guard let token = logoutToken(subject, clientID, fault: request.parameter("fault")) else {
+    let session = request.parameter("sid") == nil ? nil : sessions.last?.session
+    guard let token = logoutToken(subject, session, clientID, fault: request.parameter("fault")) else {
       return .text("No token.\n", status: 500)
     }
-    for login in sessions { logins.end(session: login.session) }
+    for login in sessions where session == nil || login.session == session { logins.end(session: login.session) }
     let form = Posting(
       fields: [("Content-Type", "application/x-www-form-urlencoded")], body: Array("logout_token=\(token)".utf8))
     let first = await show(form, at: place)
@@ -245,18 +247,19 @@ extension DemoIssuer {
     }
   }
 
-  private func logoutToken(_ subject: String, _ clientID: String, fault: String?) -> String? {
+  private func logoutToken(_ subject: String, _ session: String?, _ clientID: String, fault: String?) -> String? {
     let now = Int64(time(nil))
     let event = fault == "events" ? "" : ",\"events\":{\"http://schemas.openid.net/event/backchannel-logout\":{}}"
     let nonce = fault == "nonce" ? ",\"nonce\":\"n\"" : ""
     let issuer = fault == "iss" ? "https://other.example" : url
     var name = ByteQueue()
-    JSONWriter.append(string: subject, to: &name)
+    JSONWriter.append(string: session ?? subject, to: &name)
     var client = ByteQueue()
     JSONWriter.append(string: clientID, to: &client)
     guard let id = DemoLogins.random() else { return nil }
+    let who = "\"\(session == nil ? "sub" : "sid")\":\(name.text())"
     let payload =
-      "{\"iss\":\"\(issuer)\",\"sub\":\(name.text()),\"aud\":\(client.text()),\"iat\":\(now),\"exp\":\(now + 120)"
+      "{\"iss\":\"\(issuer)\",\(who),\"aud\":\(client.text()),\"iat\":\(now),\"exp\":\(now + 120)"
       + ",\"jti\":\"\(id)\"\(event)\(nonce)}"
     return sign(payload, type: fault == "typ" ? "at+jwt" : "logout+jwt")
   }

@@ -83,7 +83,8 @@ package final class CompiledRoute: Sendable {
     spanAttributes = isTraced ? SpanAttributes.make(of: route) : []
     let requirement: TokenRequirement? = if case .token(let wanted) = route.auth { wanted } else { nil }
     isPublic = requirement == nil
-    token = TokenRules(requirement, sessionCookies: sessionCookies, &sets)
+    token = TokenRules(
+      requirement, sessionCookies: sessionCookies, isSessionTokenForwarded: identity.isSessionTokenForwarded, &sets)
     clients = route.clients
     self.identity = identity
     certificateFields = route.identity.headers.compactMap { header in

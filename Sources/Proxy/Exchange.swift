@@ -79,6 +79,15 @@ package final class Exchange {
     downstream?.resumeInput()
   }
 
+  /// Whether the gateway itself reads the body.
+  var isCollectingBody: Bool { if case .body = wait { true } else { false } }
+
+  /// The body has come, which the gateway itself reads.
+  func bodyReceived() {
+    wait = nil
+    resume(with: bodyCollected())
+  }
+
   /// The upstream has a permit for it: the wait is over.
   func permitGranted() {
     stage = .upstream

@@ -74,11 +74,11 @@ package final class Snapshot: Sendable {
     ipv6PrefixLength = limits.ipv6PrefixLength
     sessions = configuration.sessions.map(CompiledSession.init)
     let sessionCookies = configuration.sessions.map { LenientName($0.cookie.name) }
-    var identities: [Identity: IdentityRules] = [:]
+    var identities: [SharedIdentity: IdentityRules] = [:]
     routes = configuration.routes.indices.map { index in
-      let written = configuration.routes[index].identity
-      let identity = identities[written] ?? IdentityRules(written)
-      identities[written] = identity
+      let shared = SharedIdentity(of: configuration.routes[index], configuration.sessions)
+      let identity = identities[shared] ?? IdentityRules(shared)
+      identities[shared] = identity
       return CompiledRoute(
         configuration.routes[index], index: index, identity: identity, defaultBodySize: limits.bodySize,
         rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
@@ -94,8 +94,9 @@ package final class Snapshot: Sendable {
     bodyRate = limits.bodyRate
     idleTimeout = limits.idleTimeout.nanoseconds
     identityDrops = FieldNameSet(
-      identities.keys.flatMap { identity in
-        identity.headers.map(\.name) + identity.strip + (identity.payloadHeader.map { [$0] } ?? [])
+      identities.keys.flatMap { shared in
+        let identity = shared.identity
+        return identity.headers.map(\.name) + identity.strip + (identity.payloadHeader.map { [$0] } ?? [])
       })
     neverForwarded = FieldNameSet(PeerFields.never)
     trust = ForwardingTrust(configuration)

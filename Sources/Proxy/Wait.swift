@@ -12,6 +12,8 @@ enum Wait {
   case sessionChange(UInt64, PendingSession, until: Int64)
   /// A login goes on when the provider, or what is known of it, says how, see ``SessionChanges``.
   case login(UInt64, until: Int64)
+  /// The rest of the body, which the gateway itself reads.
+  case body(until: Int64)
   /// A store's answer, at a rate limit that a fleet shares.
   case store(StoreWait)
   /// The pause before it is sent again, to this server.
@@ -21,7 +23,7 @@ enum Wait {
   var end: Int64 {
     switch self {
     case .question(_, _, let end), .permit(_, let end), .sessionChange(_, _, let end), .login(_, let end),
-      .retry(_, let end):
+      .body(let end), .retry(_, let end):
       end
     case .store(let wait): wait.end
     }

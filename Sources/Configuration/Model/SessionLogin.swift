@@ -13,6 +13,9 @@ package struct SessionLogin: Sendable, Equatable {
   /// Where a browser goes that has come without a place to return to. A path.
   package var afterLogin = "/"
   package var afterLogout = "/"
+  /// Whether the provider's tokens are renewed while the session lives.
+  package var refresh = false
+  package var forward = TokenForwarding.none
 
   package init(issuer: Int, clientID: String) {
     self.issuer = issuer
@@ -20,11 +23,18 @@ package struct SessionLogin: Sendable, Equatable {
   }
 }
 
+/// What services get of the provider's tokens.
+package enum TokenForwarding: String, Sendable, CaseIterable {
+  case none
+  case accessToken = "access_token"
+}
+
 /// Where a login has its places, on each host where a route takes the session.
 package struct LoginPaths: Sendable, Equatable {
   package var start = PathPattern.literal("login")
   package var callback = PathPattern.literal("login", "callback")
   package var logout = PathPattern.literal("logout")
+  package var backChannel = PathPattern.literal("login", "back-channel")
   package var me = PathPattern.literal("login", "me")
 
   package init() {}
@@ -33,7 +43,7 @@ package struct LoginPaths: Sendable, Equatable {
   var actions: [(action: SessionAction, path: PathPattern, methods: [String])] {
     [
       (.signIn, start, ["GET", "HEAD"]), (.callback, callback, ["GET"]), (.signOut, logout, ["GET", "POST"]),
-      (.show, me, ["GET", "HEAD"]),
+      (.backChannel, backChannel, ["POST"]), (.show, me, ["GET", "HEAD"]),
     ]
   }
 }
@@ -72,7 +82,10 @@ extension SessionLogin {
         "after_login", \.afterLogin, .localPath, "Where a browser goes that did not come from a page of this host."),
       Setting("after_logout", \.afterLogout, .localPath, "Where a browser goes after it has signed out."),
       .later("refresh", "Renewal of the provider's tokens."),
-      .later("forward", "What services get of the provider's tokens."),
+      Setting(
+        "forward", \.forward, .choice,
+        "What services get in `Authorization`: `access_token` is the provider's, as a bearer token. The client's own "
+          + "field is removed then."),
     ])
 }
 
@@ -86,7 +99,9 @@ extension LoginPaths {
         "callback", \.callback, .sessionPath,
         "Where the provider sends the browser back: `https://HOST` and this path are the redirect URI to register."),
       Setting("logout", \.logout, .sessionPath, "Ends the session, here and at the provider."),
+      Setting(
+        "back_channel", \.backChannel, .sessionPath,
+        "Where the provider posts that a person has signed out there (OpenID Connect Back-Channel Logout 1.0)."),
       Setting("me", \.me, .sessionPath, "Shows the session's `me` as JSON."),
-      .later("back_channel", "The provider ends sessions."),
     ])
 }

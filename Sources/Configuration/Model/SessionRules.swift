@@ -58,6 +58,8 @@ package enum SessionAction: String, Sendable {
   /// The provider has sent the browser back.
   case callback
   case signOut = "sign-out"
+  /// The provider ends sessions.
+  case backChannel = "back-channel"
 }
 
 extension SessionRules {

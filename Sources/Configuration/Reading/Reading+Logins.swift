@@ -15,7 +15,7 @@ extension Reading {
     var seen: [String: String] = [:]
     let paths = [
       ("start", login.paths.start), ("callback", login.paths.callback), ("logout", login.paths.logout),
-      ("me", login.paths.me),
+      ("back_channel", login.paths.backChannel), ("me", login.paths.me),
     ]
     for (name, path) in paths {
       if let other = seen[path.description] {
@@ -66,6 +66,8 @@ extension Reading {
       var route = Route(
         name: "session \(rules.name)", path: path, auth: auth, action: .session(action, index))
       route.methods = methods
+      // LIMIT: a logout token is some kilobytes long.
+      if action == .backChannel { route.bodySize = 32 * 1024 }
       return route
     }
   }

@@ -14,6 +14,10 @@ package enum LoginFault: Error, Sendable, Equatable {
   case providerUnavailable(String)
   /// The provider's tokens are not what they must be. The word says which check failed.
   case tokenInvalid(String)
+  /// What the provider has posted to end sessions is none of its logout tokens. The word says which check failed.
+  case logoutTokenInvalid(String)
+  /// The list of sessions does not answer.
+  case listUnavailable
 
   package var code: String {
     switch self {
@@ -23,6 +27,8 @@ package enum LoginFault: Error, Sendable, Equatable {
     case .refused: "login_refused"
     case .providerUnavailable: "login_provider_unavailable"
     case .tokenInvalid: "login_token_invalid"
+    case .logoutTokenInvalid: "logout_token_invalid"
+    case .listUnavailable: "session_store_unavailable"
     }
   }
 

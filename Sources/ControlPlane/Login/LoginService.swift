@@ -71,6 +71,7 @@ package actor LoginService {
 
   private let rules: LoginRules
   private let idTokenRules: IssuerRules
+  private let logoutTokenRules: IssuerRules
   private let environment: Environment
   private let cookies: LoginCookies
   private let provider: ProviderDirectory
@@ -82,6 +83,7 @@ package actor LoginService {
   package init(_ rules: LoginRules, keys: SealingKeys, environment: Environment) {
     self.rules = rules
     idTokenRules = rules.idTokenRules
+    logoutTokenRules = rules.logoutTokenRules
     self.environment = environment
     cookies = LoginCookies(keys: keys, session: rules.session, path: rules.login.paths.callback.description)
     provider = ProviderDirectory(rules.issuer, fetcher: environment.fetcher, now: environment.now)
@@ -132,8 +134,31 @@ package actor LoginService {
     var query: [(name: String, value: String)] = [
       ("client_id", rules.login.clientID), ("post_logout_redirect_uri", visit.origin + rules.login.afterLogout),
     ]
-    if let idToken { query.append(("id_token_hint", idToken)) }
+    // LIMIT: servers do not take longer addresses.
+    if let idToken, idToken.utf8.count <= 6000 { query.append(("id_token_hint", idToken)) }
     return FormEncoding.append(query, to: place.text)
+  }
+
+  /// Whose sessions the provider ends.
+  /// - Parameter form: what it has posted.
+  package func logoutToken(
+    in form: [(name: String, value: String)]
+  ) async throws(LoginFault) -> LogoutTokenCheck {
+    let tokens = form.filter { $0.name == "logout_token" }
+    guard tokens.count == 1 else { throw .logoutTokenInvalid("not_one_logout_token") }
+    let caller: Caller
+    do throws(LoginFault) {
+      caller = try await verified(tokens[0].value, logoutTokenRules)
+    } catch {
+      guard case .tokenInvalid(let word) = error else { throw error }
+      throw .logoutTokenInvalid(word)
+    }
+    do throws(LogoutTokenCheck.Fault) {
+      return try LogoutTokenCheck(
+        caller, leewaySeconds: rules.issuer.policy.leewaySeconds, now: environment.now())
+    } catch {
+      throw .logoutTokenInvalid(error.rawValue)
+    }
   }
 
   private func callbackURL(_ visit: LoginVisit) -> String { visit.origin + rules.login.paths.callback.description }
@@ -173,7 +198,7 @@ package actor LoginService {
 
   private func signIn(_ grant: TokenGrant, _ attempt: LoginAttempt) async throws(LoginFault) -> SignedIn {
     guard let idToken = grant.idToken else { throw .tokenInvalid("no_id_token") }
-    let caller = try await verified(idToken)
+    let caller = try await verified(idToken, idTokenRules)
     do throws(IDTokenCheck.Fault) {
       try IDTokenCheck.check(
         caller, clientID: rules.login.clientID, nonce: attempt.nonce, accessToken: grant.accessToken)
@@ -186,12 +211,12 @@ package actor LoginService {
   }
 
   /// By the same checks as all tokens. An unknown key is asked for once.
-  private func verified(_ token: String) async throws(LoginFault) -> Caller {
+  private func verified(_ token: String, _ rules: IssuerRules) async throws(LoginFault) -> Caller {
     let bytes = Array(token.utf8)
     for isLast in [false, true] {
       let keys = await environment.keys()
       let verdict = verifier.verify(
-        bytes.span, candidates: [0], issuers: [idTokenRules], keySets: [keys], now: environment.now())
+        bytes.span, candidates: [0], issuers: [rules], keySets: [keys], now: environment.now())
       switch verdict {
       case .caller(let caller): return caller
       case .refused(.keysUnavailable, _, _): throw .providerUnavailable("keys_unavailable")

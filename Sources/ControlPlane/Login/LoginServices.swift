@@ -13,6 +13,7 @@ package actor LoginServices {
   private var services: [String: (rules: LoginRules, secrets: [String], service: LoginService)] = [:]
   private let fetcher: DocumentFetcher
   private let registry: KeySetRegistry
+  private let sessions: SessionLists
   private let log: Logger
   private let now: @Sendable () -> Int64
 
@@ -20,7 +21,8 @@ package actor LoginServices {
   private static let logPauseSeconds: Int64 = 10
   private var loggedAt: [String: Int64] = [:]
 
-  package init(registry: KeySetRegistry, log: Logger) {
+  package init(registry: KeySetRegistry, sessions: SessionLists, log: Logger) {
+    self.sessions = sessions
     fetcher = DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton)
     self.registry = registry
     self.log = log
@@ -64,24 +66,72 @@ package actor LoginServices {
     case .start: outcome = await entry.service.start(visit)
     case .callback: outcome = await entry.service.callback(visit)
     case .logout:
-      let place = await entry.service.logoutURL(visit, idToken: nil)
+      let place = await entry.service.logoutURL(visit, idToken: await idToken(of: request))
       outcome = .redirect(to: place ?? entry.rules.login.afterLogout, cookies: [])
+    case .backChannel:
+      do throws(LoginFault) {
+        try await endSessions(visit.parameters, entry.rules, entry.service)
+        return .accepted
+      } catch {
+        outcome = .failed(error, cookies: [])
+      }
     }
     switch outcome {
     case .redirect(let place, let cookies): return .redirect(to: place, cookies: cookies)
     case .signedIn(let person, let cookies):
-      return .signedIn(
-        claims: person.claims, issuer: entry.rules.issuer.name, returnTo: person.returnTo, cookies: cookies)
+      return .signedIn(entry.rules.session(of: person, now: now()), returnTo: person.returnTo, cookies: cookies)
     case .failed(let fault, let cookies):
       report(fault, of: request.session)
       return .failed(code: fault.code, cookies: cookies)
     }
   }
 
+  // MARK: Ends
+
+  /// For the provider, so that it knows who signs out. Nil where the list does not answer: a person can sign out all
+  /// the same.
+  private func idToken(of request: LoginRequest) async -> String? {
+    guard let digest = request.digest, let kept = try? await sessions.list(of: request.session).tokens(of: digest),
+      let tokens = ProviderTokens(encoded: kept.bytes), !tokens.idToken.isEmpty
+    else { return nil }
+    return String(decoding: tokens.idToken, as: UTF8.self)
+  }
+
+  /// The provider says that a person, or one of their browsers, has signed out.
+  private func endSessions(
+    _ form: [(name: String, value: String)], _ rules: LoginRules, _ service: LoginService
+  ) async throws(LoginFault) {
+    let token = try await service.logoutToken(in: form)
+    let name = SHA256.digest(Array("logout \(rules.issuer.name) ".utf8).span) + token.id
+    guard let holder = RandomBytes.make(16) else { throw .listUnavailable }
+    let isFirst: Bool
+    do throws(SessionListUnavailable) {
+      // Nobody gives this lock back, so the token counts once in all gateways until it is too old (T112).
+      isFirst = try await sessions.list(of: rules.session).lock(
+        SHA256.digest(name.span), holder: holder,
+        seconds: LogoutTokenCheck.ageMaxSeconds + 2 * rules.issuer.policy.leewaySeconds)
+    } catch {
+      throw .listUnavailable
+    }
+    if !isFirst { throw .logoutTokenInvalid("replayed") }
+    do throws(SessionListUnavailable) {
+      let issuer = rules.issuer.name
+      if let session = token.session, !session.isEmpty {
+        _ = try await sessions.end(.providerSession(issuer: issuer, session))
+      } else {
+        _ = try await sessions.end(.owner(issuer: issuer, subject: token.subject ?? []))
+      }
+    } catch {
+      throw .listUnavailable
+    }
+  }
+
   private func report(_ fault: LoginFault, of session: String) {
     let word: String
     switch fault {
-    case .refused(let text), .providerUnavailable(let text), .tokenInvalid(let text): word = text
+    case .refused(let text), .providerUnavailable(let text), .tokenInvalid(let text), .logoutTokenInvalid(let text):
+      word = text
+    case .listUnavailable: word = "session_store_unavailable"
     // Anybody can send these.
     case .attemptUnknown, .answerMalformed, .issuerMismatch: return
     }

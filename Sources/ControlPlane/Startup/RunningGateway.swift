@@ -121,7 +121,7 @@ package actor RunningGateway {
     read = reading
     let writer = logWriter
     let sessions = SessionLists(memory: MemorySessions(forget: { link.forgetSession($0) }))
-    let logins = LoginServices(registry: registry, log: log)
+    let logins = LoginServices(registry: registry, sessions: sessions, log: log)
     (self.sessions, self.logins) = (sessions, logins)
     let stores = StoreBoard(log: log)
     await logins.apply(configuration)

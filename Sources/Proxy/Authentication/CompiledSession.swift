@@ -16,12 +16,15 @@ final class CompiledSession: Sendable {
   let cacheSeconds: Int64
   /// Where a browser begins to sign in. Nil where nobody does.
   let signInPath: String?
+  /// Whether services get the provider's access token.
+  let isTokenForwarded: Bool
   private let lineEnd: String
   private let shownClaims: [(name: [UInt8], path: ClaimPath)]
 
   init(_ rules: SessionRules) {
     name = rules.name
     signInPath = rules.login?.paths.start.description
+    isTokenForwarded = rules.login?.forward == .accessToken
     cookieName = Array(rules.cookie.name.utf8)
     lifetimeSeconds = rules.lifetime.components.seconds
     idleSeconds = rules.idleTimeout.components.seconds
@@ -50,6 +53,11 @@ final class CompiledSession: Sendable {
 
   /// `Set-Cookie` of one that is over.
   var endingLine: [UInt8] { Array("Set-Cookie: \(cookieText)=; Max-Age=0\(lineEnd)\r\n".utf8) }
+
+  /// What of the provider's tokens counts. Nil where none does, so that none is read.
+  func provided(_ tokens: [UInt8]) -> ProviderTokens? {
+    isTokenForwarded ? ProviderTokens(encoded: tokens) : nil
+  }
 
   /// `me`: what a page may read of its session.
   func description(of caller: Caller) -> GatewayAnswer {

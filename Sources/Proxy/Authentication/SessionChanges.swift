@@ -103,6 +103,7 @@ extension Exchange {
     case .signIn: return visit(.start, index)
     case .callback: return visit(.callback, index)
     case .signOut: return signOut(index)
+    case .backChannel: return collectBody()
     case .begin, .show, .end: break
     }
     guard let caller else { return .refuse(.token(.tokenMissing)) }
@@ -114,11 +115,15 @@ extension Exchange {
   private func begin(_ index: Int, for caller: Caller) -> Bool {
     guard snapshot.configuration.issuers.indices.contains(caller.issuer) else { return false }
     let issuer = snapshot.configuration.issuers[caller.issuer].name
-    return begin(index, claims: caller.claims, issuer: issuer, PendingSession())
+    let session = snapshot.sessions[index]
+    let record = SessionRecord(
+      session.name, of: caller, issuer: issuer, lifetimeSeconds: session.lifetimeSeconds,
+      idleSeconds: session.idleSeconds)
+    return begin(index, record, PendingSession())
   }
 
   /// A new session has a new cookie, whatever the browser has sent: nobody can have chosen it (T106).
-  func begin(_ index: Int, claims: JSONDocument, issuer: String, _ pending: PendingSession) -> Bool {
+  func begin(_ index: Int, _ record: SessionRecord, _ pending: PendingSession) -> Bool {
     let session = snapshot.sessions[index]
     var key = SessionKey()
     guard let secret = RandomBytes.make(32) else { return false }
@@ -133,9 +138,6 @@ extension Exchange {
     pending.cookie = Base64URL.encode(secret.span)
     let cookie = pending.cookie
     guard key.take(cookie.span, worker.sessions.digest) else { return false }
-    let record = SessionRecord(
-      session.name, claims: claims, issuer: issuer, lifetimeSeconds: session.lifetimeSeconds,
-      idleSeconds: session.idleSeconds)
     return worker.sessions.changes.ask(
       .begin(record, digest: key.digest, replaced: replaced), pending, for: self)
   }

@@ -57,10 +57,11 @@ extension Exchange {
     guard let route, case .session(let index) = question.source, snapshot.sessions.indices.contains(index),
       let key = SessionKey(digest: question.digest)
     else { return .refused(.sessionExpired, issuer: nil) }
+    let session = snapshot.sessions[index]
     let issuer = snapshot.configuration.issuers.firstIndex { $0.name == statement.issuer }
     let verdict = statement.verdict(
-      on: key, of: index, issuer: issuer, issuers: snapshot.issuerRules,
-      rememberedFor: snapshot.sessions[index].cacheSeconds, now: worker.time.unixSeconds)
+      on: key, of: index, issuer: issuer, issuers: snapshot.issuerRules, provided: session.provided(statement.tokens),
+      rememberedFor: session.cacheSeconds, now: worker.time.unixSeconds)
     if case .caller(let caller) = verdict { remember(caller, route) }
     return verdict
   }

@@ -11,8 +11,9 @@ extension Exchange {
   /// Lets the browser wait until the login goes on.
   func visit(_ step: LoginRequest.Step, _ index: Int) -> StageOutcome {
     let visit = LoginRequest(
-      step: step, session: snapshot.sessions[index].name, origin: origin, query: request.sentQuery,
-      cookies: request.head.sentCookies)
+      step: step, session: snapshot.sessions[index].name, origin: origin,
+      query: step == .backChannel ? request.body.kept.copied() : request.sentQuery,
+      cookies: request.head.sentCookies, digest: caller?.sessionDigest)
     return worker.sessions.changes.ask(visit, for: self) ? .wait : .refuse(.gateway(.loginProviderUnavailable))
   }
 
@@ -22,6 +23,24 @@ extension Exchange {
       return .refuse(.gateway(.originNotAllowed))
     }
     return visit(.logout, index)
+  }
+
+  // MARK: A form of the provider
+
+  /// Lets the body come, of which the route says how large it may be.
+  func collectBody() -> StageOutcome {
+    if request.body.isComplete { return bodyCollected() }
+    request.body.keptByteCountMax = Int(clamping: route?.bodySizeMax ?? 0)
+    wait = .body(until: worker.time.nanoseconds &+ snapshot.bodyTimeout)
+    return .wait
+  }
+
+  /// The body has come as a whole.
+  func bodyCollected() -> StageOutcome {
+    guard case .session(.backChannel, let index) = route?.action else { return .refuse(.gateway(.routeNotFound)) }
+    // What is not kept any more was too much for the process's memory.
+    if request.body.byteCount > UInt64(request.body.kept.count) { return .refuse(.gateway(.memoryExhausted)) }
+    return visit(.backChannel, index)
   }
 
   /// Goes on with a login.
@@ -35,13 +54,20 @@ extension Exchange {
       // It signs out: the session ends first.
       return end(caller, PendingSession(location: place, cookies: cookies))
         ? .wait : .refuse(.token(.sessionStoreUnavailable))
-    case .signedIn(let claims, let issuer, let place, let cookies):
-      guard let document = try? JSONDocument(claims),
-        begin(index, claims: document, issuer: issuer, PendingSession(location: place, cookies: cookies))
-      else { return .refuse(.token(.sessionStoreUnavailable)) }
-      return .wait
+    case .signedIn(let new, let place, let cookies):
+      guard let document = try? JSONDocument(new.claims) else { return .refuse(.gateway(.loginTokenInvalid)) }
+      let session = snapshot.sessions[index]
+      var record = SessionRecord(
+        session.name, claims: document, issuer: new.issuer,
+        lifetimeSeconds: min(session.lifetimeSeconds, new.lifetimeSeconds ?? .max), idleSeconds: session.idleSeconds)
+      record.tokens = new.tokens
+      return begin(index, record, PendingSession(location: place, cookies: cookies))
+        ? .wait : .refuse(.token(.sessionStoreUnavailable))
+    case .accepted:
+      return .answer(GatewayAnswer(status: 200, fieldLines: Array("Cache-Control: no-store\r\n".utf8)))
     case .failed(let code, let cookies):
       append(cookies)
+      if let refusal = TokenRefusal(rawValue: code) { return .refuse(.token(refusal)) }
       return .refuse(.gateway(GatewayRefusal(rawValue: code) ?? .loginProviderUnavailable))
     }
   }

@@ -19,6 +19,8 @@ struct TokenRules: Sendable {
   /// Whether Authorization may hold a token, as Bearer or as Basic.
   let isAuthorizationSource: Bool
   let isBasicSource: Bool
+  /// Whether services may get the access token of a session.
+  let isSessionTokenForwarded: Bool
   let isWebSocketProtocolSource: Bool
   let headerSources: FieldNameSet
   /// Names of cookies and query parameters that may hold a token, and of the cookies of all sessions.
@@ -28,8 +30,13 @@ struct TokenRules: Sendable {
   /// - Parameters:
   ///   - requirement: nil where no token is looked at.
   ///   - sessionCookies: of the whole file. They go to no service, whatever the route (T106).
+  ///   - isSessionTokenForwarded: of one of the route's sessions, and the route's rules leave Authorization alone.
   ///   - sets: those of field names that there are.
-  init(_ requirement: TokenRequirement?, sessionCookies: [LenientName], _ sets: inout FieldNameSets) {
+  init(
+    _ requirement: TokenRequirement?, sessionCookies: [LenientName], isSessionTokenForwarded: Bool,
+    _ sets: inout FieldNameSets
+  ) {
+    self.isSessionTokenForwarded = isSessionTokenForwarded
     issuers = requirement?.issuers ?? []
     sessions = requirement?.sessions ?? []
     let sources = requirement?.sources ?? []

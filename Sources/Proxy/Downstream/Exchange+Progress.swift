@@ -54,6 +54,7 @@ extension Exchange {
     case .sessionChange: refuse(.token(.sessionStoreUnavailable))
     case .store(let wait): storeFailed(wait.ticket, .late)
     case .login: refuse(.gateway(.loginProviderUnavailable))
+    case .body: refuse(.gateway(.bodyTimeout))
     case .retry: retryNow()
     }
   }
@@ -65,7 +66,7 @@ extension Exchange {
     case .permit: delivery.pool?.leaveQueue(self)
     case .sessionChange(let id, _, _), .login(let id, _): worker.sessions.changes.remove(id)
     // What comes for it finds that it waits no more.
-    case .store, .retry, nil: break
+    case .body, .store, .retry, nil: break
     }
     wait = nil
   }

@@ -12,6 +12,8 @@ struct FieldFilter {
   let isTraceKept: Bool
   /// Whether the server receives the rest of a call's own timeout.
   let isCallTimed: Bool
+  /// Whether the server receives a token of the gateway's in Authorization.
+  let isTokenOwn: Bool
 
   /// Whether cookies may be there that are not for the upstream.
   @inline(__always)
@@ -28,6 +30,7 @@ struct FieldFilter {
     case .xRequestID: if snapshot.requestID.name.isEmpty { return false }
     case .tracestate: if !isTraceKept { return false }
     case .authorization:
+      if isTokenOwn { return false }
       if route.token.isAuthorizationSource, !request.isForwardedToken(field, route),
         !request.isBasicOfService(field, route)
       {

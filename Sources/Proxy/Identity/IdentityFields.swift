@@ -5,14 +5,36 @@ import Configuration
 import JSON
 import Tokens
 
+/// What routes have in common that tell upstreams the same.
+struct SharedIdentity: Hashable {
+  let identity: Identity
+  /// Of one of the route's sessions, unless the route's own rules are about Authorization.
+  let isSessionTokenForwarded: Bool
+
+  init(of route: Route, _ sessions: [SessionRules]) {
+    identity = route.identity
+    guard case .token(let requirement) = route.auth,
+      requirement.sessions.contains(where: { sessions[$0].login?.forward == .accessToken })
+    else {
+      isSessionTokenForwarded = false
+      return
+    }
+    let names = route.requestHeaders.remove + route.requestHeaders.set.map(\.name)
+    isSessionTokenForwarded = !names.contains { $0.lowercased() == "authorization" }
+  }
+}
+
 /// What upstreams learn of a caller. Routes that say the same share one, so that lines written for one of them count
 /// for all.
 final class IdentityRules: Sendable {
   /// `X-User-Id: ` and the claim that follows.
   fileprivate let fields: [(prefix: [UInt8], claim: ClaimPath)]
   fileprivate let payloadPrefix: [UInt8]?
+  let isSessionTokenForwarded: Bool
 
-  init(_ identity: Identity) {
+  init(_ shared: SharedIdentity) {
+    let identity = shared.identity
+    isSessionTokenForwarded = shared.isSessionTokenForwarded
     fields = identity.headers.compactMap { header in
       if case .claim(let claim) = header.source { (Array("\(header.name): ".utf8), claim) } else { nil }
     }
@@ -44,6 +66,11 @@ extension IdentityRules {
     if let payloadPrefix {
       head.append(payloadPrefix)
       head.appendPayload(of: caller)
+      head.append("\r\n")
+    }
+    if isSessionTokenForwarded, !caller.accessToken.isEmpty {
+      head.append("Authorization: Bearer ")
+      head.append(caller.accessToken)
       head.append("\r\n")
     }
   }

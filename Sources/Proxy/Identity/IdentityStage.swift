@@ -51,7 +51,9 @@ extension Exchange {
     let isCallTimed = isCallTimed
     upstreamHead.writeKeptFields(
       of: request,
-      FieldFilter(stickyName: pool?.sticky?.name, isTraceKept: isTraceKept, isCallTimed: isCallTimed), route, snapshot)
+      FieldFilter(
+        stickyName: pool?.sticky?.name, isTraceKept: isTraceKept, isCallTimed: isCallTimed,
+        isTokenOwn: route.token.isSessionTokenForwarded && caller?.accessToken.isEmpty == false), route, snapshot)
     if let left = request.maxForwardsLeft {
       upstreamHead.bytes.append("Max-Forwards: ")
       upstreamHead.bytes.append(decimal: left)

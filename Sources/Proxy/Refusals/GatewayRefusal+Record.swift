@@ -82,6 +82,13 @@ extension GatewayRefusal {
         502, .unavailable,
         "The provider's tokens are not what they must be. The gateway's log says which check failed.",
         advice: "Check `issuer` and `client_id`, and the clocks of both.")
+    case .logoutTokenInvalid:
+      .init(
+        400, .internal,
+        """
+        What was posted to the back channel is not a logout token of the provider, or was shown before. The gateway's \
+        log says which check failed.
+        """, advice: "Check `issuer` and `client_id`, and the clocks of both.")
     case .loginProviderUnavailable:
       .init(
         503, .unavailable, with: .retrySoon,

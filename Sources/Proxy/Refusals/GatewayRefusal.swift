@@ -18,6 +18,7 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case loginIssuerMismatch = "login_issuer_mismatch"
   case loginRefused = "login_refused"
   case loginTokenInvalid = "login_token_invalid"
+  case logoutTokenInvalid = "logout_token_invalid"
   case loginProviderUnavailable = "login_provider_unavailable"
   case destinationNotAllowed = "destination_not_allowed"
   case maintenance

@@ -106,7 +106,8 @@ extension Exchange {
   /// not before the server has agreed to a tunnel: what comes before would be a request's body, or another request
   /// (T49).
   var isAcceptingBody: Bool {
-    !answer.isComplete && delivery.stream?.isConnected ?? false && (!request.handshake.isRequested || tunnel != nil)
+    guard let stream = delivery.stream else { return isCollectingBody }
+    return !answer.isComplete && stream.isConnected && (!request.handshake.isRequested || tunnel != nil)
   }
 
   func receivedBody(_ bytes: Span<UInt8>) {
@@ -143,7 +144,7 @@ extension Exchange {
   func receivedBodyEnd() {
     request.body.isComplete = true
     if tunnel != nil { return closeTunnel() }
-    guard let stream = delivery.stream else { return }
+    guard let stream = delivery.stream else { return isCollectingBody ? bodyReceived() : () }
     var trailers = ByteQueue()
     request.body.appendTrailers(route, snapshot, to: &trailers)
     delivery.mirror?.receivedEnd(trailers: trailers.span)

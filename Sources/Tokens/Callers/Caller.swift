@@ -35,14 +35,17 @@ package final class Caller {
   package let claims: JSONDocument
   /// The string node of `sub`. Nil when the claims have none.
   package let subject: JSONDocument.Index?
+  /// The provider's token that services get for a session. Empty where they get none.
+  package let accessToken: [UInt8]
 
   private static let scopeName = Array("scope".utf8)
   private static let scpName = Array("scp".utf8)
 
   init(
     credential: Span<UInt8>, issuer: Int, proof: Proof, claims: JSONDocument, payloadPart: Range<Int>?,
-    validity: TimeCheck.Validity, subject: JSONDocument.Index?
+    validity: TimeCheck.Validity, subject: JSONDocument.Index?, accessToken: [UInt8] = []
   ) {
+    self.accessToken = accessToken
     self.issuer = issuer
     self.proof = proof
     isOfSession = if case .answer(.session, _) = proof { true } else { false }
@@ -71,7 +74,7 @@ package final class Caller {
   var credentialByteCount: Int { Int(credentialEnd) }
 
   /// Bytes of memory that this object alone keeps: credential, lines, claims, nodes, headers. The key is its set's.
-  package var byteCount: Int { 216 + 32 + bytes.capacity + claims.byteCount }
+  package var byteCount: Int { 216 + 40 + bytes.capacity + accessToken.count + claims.byteCount }
 
   /// Where in ``bytes`` is what `author` made of the claims, if it was kept.
   package func lines(of author: AnyObject) -> Range<Int>? { linesAuthor === author ? Int(wordsEnd)..<bytes.count : nil }

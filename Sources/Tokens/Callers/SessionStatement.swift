@@ -84,10 +84,11 @@ package struct SessionStatement: Sendable {
   /// The claims obeyed the issuer's rules when the session began. Who signed them must still be the issuer.
   /// - Parameters:
   ///   - issuer: its index now. Nil when there is none of that name.
+  ///   - provided: what of the provider's tokens counts under the session's rules.
   ///   - seconds: how long the caller may be remembered.
   package func verdict(
-    on session: SessionKey, of index: Int, issuer: Int?, issuers: [IssuerRules], rememberedFor seconds: Int64,
-    now: Int64
+    on session: SessionKey, of index: Int, issuer: Int?, issuers: [IssuerRules], provided: ProviderTokens?,
+    rememberedFor seconds: Int64, now: Int64
   ) -> Verdict {
     guard let issuer, issuers.indices.contains(issuer), now < endsAt,
       let claims = try? JSONDocument(claims), claims.kind(claims.root) == .object
@@ -95,11 +96,12 @@ package struct SessionStatement: Sendable {
     do throws(TokenRefusal) {
       try IssuerCheck.checkNamed(claims, issuers[issuer])
       let key = session.bytes
+      let freshUntil = min(now + seconds, provided?.nextLook(after: now) ?? .max)
       return .caller(
         Caller(
-          credential: key.span, issuer: issuer, proof: .answer(.session(index), freshUntil: now + seconds),
+          credential: key.span, issuer: issuer, proof: .answer(.session(index), freshUntil: freshUntil),
           claims: claims, payloadPart: nil, validity: TimeCheck.Validity(beginsAt: .min, endsAt: endsAt),
-          subject: try ClaimsCheck.subject(claims)))
+          subject: try ClaimsCheck.subject(claims), accessToken: provided?.accessToken ?? []))
     } catch {
       return .refused(error, issuer: issuer)
     }

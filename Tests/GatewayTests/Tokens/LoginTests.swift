@@ -11,87 +11,13 @@ import Tokens
 
 @Suite("Sign in and out", .timeLimit(.minutes(10)))
 struct LoginTests {
-  /// A gateway, a provider, and the cookies of one browser.
-  private final class Scene {
-    let provider: DemoIssuer
-    let gateway: GatewayProcess
-    private var jar: [(name: String, value: String)] = []
-
-    /// - Parameter client: how the client proves itself.
-    init(_ upstream: TestUpstream, client: String = #"client_secret: "s:1""#) async throws {
-      provider = try await DemoIssuer.start(group: MultiThreadedEventLoopGroup.singleton)
-      gateway = try await GatewayProcess.start(
-        """
-        workers: 2
-        secrets: ["0123456789abcdef0123456789abcdef"]
-        issuers:
-          staff: { issuer: "\(provider.url)", audiences: [api] }
-        upstreams:
-          echo: { servers: ["\(upstream.address)"] }
-        sessions:
-          web:
-            store: memory
-            login: { issuer: staff, client_id: shop-web, \(client), after_login: /home, after_logout: /bye }
-            me: [sub, email]
-        routes:
-          - path: /*
-            auth: { sessions: [web] }
-            identity: { headers: { X-User: sub } }
-            upstream: echo
-          - { path: /api/*, auth: { sessions: [web], challenge: 401 }, upstream: echo }
-        """)
-      try await gateway.waitUntilReady()
-    }
-
-    private static func text(_ method: String, _ target: String, host: String, _ fields: [String]) -> String {
-      (["\(method) \(target) HTTP/1.1", "Host: \(host)", "Connection: close"] + fields).map { $0 + "\r\n" }.joined()
-        + "\r\n"
-    }
-
-    /// As a browser that opens a page, with its cookies.
-    func open(
-      _ target: String, method: String = "GET", _ fields: [String] = ["Sec-Fetch-Mode: navigate"]
-    ) async throws -> RawResponse {
-      let cookies = jar.map { "Cookie: \($0.name)=\($0.value)" }
-      let response = try await gateway.exchange(
-        Self.text(
-          method, target, host: "shop.example.com",
-          fields + cookies + (method == "POST" ? ["Content-Length: 0"] : [])), method: method)
-      for line in response.values(of: "Set-Cookie") { take(line) }
-      return response
-    }
-
-    private func take(_ line: String) {
-      let pair = line.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      jar.removeAll { $0.name == pair[0] }
-      if !line.contains("Max-Age=0") { jar.append((String(pair[0]), String(pair[1]))) }
-    }
-
-    var cookieNames: [String] { jar.map(\.name) }
-
-    /// The person signs in at the provider, which sends the browser back: the target at the gateway.
-    func signIn(_ place: String, as subject: String = "ada") async throws -> String {
-      let body = "sub=\(subject)"
-      let response = try await RawClient.connect(port: provider.port).exchange(
-        Self.text(
-          "POST", String(place.dropFirst(provider.url.count)), host: "127.0.0.1", ["Content-Length: \(body.utf8.count)"]
-        )
-          + body)
-      let back = try #require(response["Location"])
-      #expect(back.hasPrefix("http://shop.example.com/login/callback?"))
-      return String(back.dropFirst("http://shop.example.com".count))
-    }
-
-    func stop() async { await provider.stop() }
-  }
-
   private let upstream: TestUpstream
 
   init() async throws { upstream = try await TestUpstream.echo() }
 
   @Test("T107 A page leads to the provider and back to itself, and the person is known")
   func signIn() async throws {
-    let scene = try await Scene(upstream)
+    let scene = try await LoginScene(upstream)
     let first = try await scene.open("/orders?page=2&x=%C3%A9")
     #expect(first.status == 303)
     #expect(first["Location"] == "/login?return_to=/orders%3Fpage%3D2%26x%3D%25C3%25A9")
@@ -115,7 +41,7 @@ struct LoginTests {
 
   @Test("T108 Calls of scripts are answered with 401 and are sent nowhere")
   func calls() async throws {
-    let scene = try await Scene(upstream)
+    let scene = try await LoginScene(upstream)
     for fields in [
       ["Sec-Fetch-Mode: cors", "Accept: text/html"], ["Accept: application/json"], [], ["Accept: */*"],
     ] {
@@ -138,20 +64,18 @@ struct LoginTests {
     let pem = try #require(SigningKey.generate(.ellipticCurve(.p256)).pem())
     try Data(pem).write(to: file)
     for (client, way) in [("private_key: \"\(file.path)\"", "private_key_jwt"), ("scopes: [openid]", "none")] {
-      let scene = try await Scene(upstream, client: client)
+      let scene = try await LoginScene(upstream, login: client)
       let start = try await scene.open("/login")
       let back = try await scene.open(try await scene.signIn(try #require(start["Location"])))
       #expect(back.status == 303 && back["Location"] == "/home")
-      let calls = try await RawClient.connect(port: scene.provider.port).exchange(
-        "GET /calls HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-      #expect(calls.text.contains(way), "\(calls.text)")
+      #expect(try await scene.askProvider("GET", "/calls").contains(way))
       await scene.stop()
     }
   }
 
   @Test("Signing out ends the session here, leads to the provider, and takes the cookie back")
   func signOut() async throws {
-    let scene = try await Scene(upstream)
+    let scene = try await LoginScene(upstream)
     let start = try await scene.open("/login?return_to=//evil.example/")
     let back = try await scene.open(try await scene.signIn(try #require(start["Location"])))
     #expect(back["Location"] == "/home")
@@ -163,7 +87,9 @@ struct LoginTests {
     #expect(scene.cookieNames == ["__Host-session"])
     let out = try await scene.open("/logout", method: "POST", ["Origin: http://shop.example.com"])
     #expect(out.status == 303)
-    #expect(out["Location"]?.hasPrefix("\(scene.provider.url)/logout?client_id=shop-web&") == true)
+    let place = try #require(out["Location"])
+    #expect(place.hasPrefix("\(scene.provider.url)/logout?client_id=shop-web&"))
+    #expect(place.contains("&post_logout_redirect_uri=http%3A%2F%2Fshop.example.com%2Fbye&id_token_hint=ey"))
     #expect(scene.cookieNames.isEmpty)
     #expect(try await scene.open("/orders").status == 303)
     // Without a session there is nothing to end.
@@ -173,7 +99,7 @@ struct LoginTests {
 
   @Test("Who says no, and a provider that is not there, get an answer that names it")
   func failures() async throws {
-    let scene = try await Scene(upstream)
+    let scene = try await LoginScene(upstream)
     let start = try await scene.open("/login")
     let place = try #require(start["Location"])
     let state = try #require(place.split(separator: "&").first { $0.hasPrefix("state=") })

@@ -29,6 +29,8 @@ class Side:
         # Bytes (PSS), once started and after the load; system calls a request; (p50, p99, p99.9) in µs, one each round.
         self.idle_bytes = self.loaded_bytes = self.calls = None
         self.latencies = []
+        # What a request cost Redis, one `StoreCost` a round.
+        self.store = ()
 
     @property
     def median(self):
@@ -126,6 +128,7 @@ class Section:
         sides = [{
             "name": side.name, "values": side.values, "rates": side.rates, "user": side.user, "calls": side.calls,
             "idle_bytes": side.idle_bytes, "loaded_bytes": side.loaded_bytes, "latencies": side.latencies,
+            "store": [vars(cost) for cost in side.store],
         } for side in self.sides]
         base = {"name": self.base.name, "values": self.base.values} if self.base else None
         return {

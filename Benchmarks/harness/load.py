@@ -17,7 +17,8 @@ class LoadError(Exception):
     """A round in which requests failed measures something else than it says."""
 
 
-def wrk(port, path, seconds, script=None, connections=CONNECTIONS, tokens=None, first=0, headers=(), scheme="http"):
+def wrk(
+        port, path, seconds, script=None, connections=CONNECTIONS, tokens=None, first=0, headers=(), scheme="http", field=None):
     """Runs wrk for some seconds. Returns (requests done, failures of any kind)."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     if script:
@@ -25,7 +26,8 @@ def wrk(port, path, seconds, script=None, connections=CONNECTIONS, tokens=None, 
     for header in headers:
         command += ["-H", header]
     command.append(f"{scheme}://127.0.0.1:{port}{path}")
-    environment = {**os.environ, **({"TOKENS": tokens, "FIRST": str(first)} if tokens else {})}
+    environment = {**os.environ, **({"TOKENS": tokens, "FIRST": str(first)} if tokens else {}),
+        **({"FIELD": field} if field else {})}
     done = subprocess.run(
         command, capture_output=True, text=True, env=environment, timeout=seconds + 60, check=False)
     return parse(done.stdout + done.stderr)
@@ -67,6 +69,8 @@ class Variant:
 
     # Which part of the requests must fail (bad tokens), from and to.
     failing = (0, 0)
+    # What a request cost Redis, one entry a round: `StoreCost`.
+    store_rounds = ()
 
     def __init__(self, program, path="/", name=None, before=None, **options):
         self.name = name or program.name
@@ -96,6 +100,13 @@ class Variant:
 
     def warm_up(self):
         self.run(1, keep=False)
+
+    def paced(self, client, rate, seconds):
+        """Latencies of the open-loop client at that rate, as `paced` has them."""
+        return self._paced(client, self.program.port, rate, seconds)
+
+    def _paced(self, client, port, rate, seconds):
+        return paced(client, port, rate, seconds, self.path, self.options.get("tokens"), self.options.get("field"))
 
     @property
     def costs(self):
@@ -150,6 +161,13 @@ class FleetVariant(Variant):
                 for program in programs]
             return tuple(sum(parts) for parts in zip(*(load.result() for load in loads)))
 
+    def paced(self, client, rate, seconds):
+        """Those of the slowest, each with its share of the rate."""
+        programs = self.program.programs
+        with ThreadPoolExecutor(len(programs)) as pool:
+            each = pool.map(lambda one: self._paced(client, one.port, rate / len(programs), seconds), programs)
+            return tuple(max(parts) for parts in zip(*each))
+
 
 class Round:
     """Requests a second, and microseconds of user and system time per request."""
@@ -169,9 +187,9 @@ def interleave(variants, rounds, seconds):
             variant.run(seconds)
 
 
-def paced(program, port, rate, seconds, path, tokens=None, connections=64):
+def paced(program, port, rate, seconds, path, tokens=None, field=None, connections=64):
     """The open-loop client of load/paced.c. Returns (p50, p99, p99.9) in microseconds."""
-    command = [program, str(port), str(connections), str(rate), str(seconds), path, *([tokens] if tokens else [])]
+    command = [program, str(port), str(connections), str(rate), str(seconds), path, *filter(None, [tokens, field])]
     count, failures, *latencies = _paced(command, seconds)
     if failures:
         raise LoadError(f"paced: {failures:.0f} of {count:.0f} requests failed")

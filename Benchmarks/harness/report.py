@@ -11,7 +11,7 @@ from servers import versions
 
 NAMES = {
     "catraca": "Catraca", "nginx": "nginx", "haproxy": "HAProxy", "h2o": "h2o", "caddy": "Caddy", "envoy": "Envoy",
-    "envoy-cache": "Envoy, cache"}
+    "envoy-cache": "Envoy, cache", "nginx-lua": "nginx with Lua"}
 
 
 def table(header, rows):
@@ -83,10 +83,19 @@ def calls(side):
     return f"{side.calls:.2f}" if side.calls else None
 
 
+def store(side):
+    if not side.store:
+        return None
+    trips, reads, cpu = (
+        statistics.median(getattr(cost, name) for cost in side.store) for name in ("trips", "reads", "microseconds"))
+    return f"{trips:.2f} / {reads:.2f} / {cpu:.1f} µs"
+
+
 DETAILS = [
     ("Requests a second when as many are asked as can be answered", rates, "case"),
     ("Latency in µs at half of what the slowest can do: p50 / p99 / p99.9", latencies, "case, at"),
     ("System calls a request", calls, "case"),
+    ("What Redis does for a request: round trips / reads of its sockets / CPU time", store, "case"),
     ("Memory (PSS) in MB, once started and after the load", memory, "case"),
 ]
 

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 
 from figures import Section, Side
-from load import LoadError, interleave, paced, system_calls
+from load import LoadError, interleave, system_calls
 from servers import BUILT, Servers
 from tokens import TokenStore
 
@@ -36,29 +36,28 @@ class Run:
         interleave(everyone, self.rounds, self.seconds)
         made = []
         for title, variants, about in parts:
-            calls, is_paced = about.pop("calls", False), about.pop("paced", False)
+            calls, is_paced, rate = about.pop("calls", False), about.pop("paced", False), about.pop("rate", None)
             base = about.pop("base", None)
             sides = [Side.of(variant) for variant in variants]
             section = Section(group, title, sides, base=Side.of(base) if base else None, **about)
             for side, variant in zip(sides, variants):
                 side.idle_bytes = idle[id(variant.program)]
                 side.loaded_bytes = variant.program.pss_bytes()
+                side.store = variant.store_rounds
                 if calls:
                     side.calls = system_calls(variant, 1)
-            if is_paced:
-                self._latencies(section, variants)
+            if is_paced or rate:
+                self._latencies(section, variants, rate)
             made.append(section)
         return made
 
-    def _latencies(self, section, variants):
-        """All at the same rate: half of what the slowest of them can do."""
-        section.paced_rate = int(min(statistics.median(side.rates) for side in section.sides) / 2)
+    def _latencies(self, section, variants, rate):
+        """All at the same rate: half of what the slowest of them can do, unless it is given."""
+        section.paced_rate = rate or int(min(statistics.median(side.rates) for side in section.sides) / 2)
         for number in range(self.rounds):
             order = list(zip(section.sides, variants))
             for side, variant in order if number % 2 == 0 else reversed(order):
-                side.latencies.append(paced(
-                    self.paced_client(), variant.program.port, section.paced_rate, self.seconds + 1, variant.path,
-                    variant.options.get("tokens")))
+                side.latencies.append(variant.paced(self.paced_client(), section.paced_rate, self.seconds + 1))
 
     def paced_client(self):
         if not self._paced:

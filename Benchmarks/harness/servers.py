@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import envoy
+import lua
 import peers
 from handshakes import client_context
 from processes import Program, fetch, free_port
@@ -16,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 # Where Benchmarks/run puts what no package of the system has.
 BUILT = os.path.join(ROOT, ".build", "bench")
 
+PLENTY = "requests: 1000000, per: 1s"
 BODY = "x" * 99 + "\n"
 FILES = {"64k": 64 << 10, "1m": 1 << 20}
 
@@ -33,6 +35,10 @@ PEERS = {
     "h2o": (peers.h2o, ["-c"], "-v"),
     "caddy": (peers.caddy, ["run", "--adapter", "caddyfile", "--config"], "version"),
     "envoy": (envoy.envoy, ["--disable-hot-restart", "-l", "error", "-c"], "--version"),
+}
+# Not in every case, and by another name than their program's.
+GUESTS = {
+    "nginx-lua": ("nginx", lua.nginx_lua, ["-c"]),
 }
 
 
@@ -91,17 +97,30 @@ class Servers:
             "-a", "127.0.0.1", "-d", self.folder, str(port)]
         return self._start("grpc-backend", command, port, asks=False)
 
+    def redis(self):
+        """Keeps nothing on disk. None where it is not installed."""
+        if not find("redis-server"):
+            return None
+        port = free_port()
+        command = [
+            find("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            "--dir", self.folder]
+        return self._start("redis", command, port, asks=False)
+
     def peer(self, name, setup, variant=None, **options):
         """One of the proxies under comparison; None where it is not installed or does not know the work."""
-        make, arguments, _ = PEERS[name]
-        binary = find(name)
+        if name in GUESTS:
+            program, make, arguments = GUESTS[name]
+        else:
+            program, (make, arguments, _) = name, PEERS[name]
+        binary = find(program)
         port = free_port()
         text = binary and make(setup, self.folder, port, self.descriptors, **options)
         if not text:
             return None
         file = self._write(f"{variant or name}.{'json' if name == 'envoy' else 'conf'}", text)
         command = [binary, *arguments, file]
-        if name == "nginx":
+        if name.startswith("nginx"):
             command[1:1] = ["-p", self.folder]
         if name == "envoy":
             command += ["--concurrency", str(setup.workers)]
@@ -148,12 +167,12 @@ class Catraca:
                 f"access_log: {self._access_log()}\n{self._traces()}"
                 f"limits: {{ body_size: 4GiB, idle_timeout: {IDLE_SECONDS}s, connections: {CONNECTIONS_MAX}"
                 f"{f', token_cache: {self.token_cache}' if self.token_cache else ''} }}\n"
-                f"{self._issuers()}"
+                f"{self._issuers()}{self._lists()}"
                 f"upstreams:\n  {upstream}:\n    servers: [127.0.0.1:{setup.backend}]\n"
                 f"    idle_connections: {UPSTREAM_CONNECTIONS}\n{'    protocol: http2' if setup.grpc else ''}\n"
                 "routes:\n"
                 f"  - {{ name: all, path: /*, auth: public, upstream: {upstream} }}\n"
-                f"{self._guarded(upstream)}")
+                f"{self._guarded(upstream)}{self._listed(upstream)}")
             file.writelines(
                 f"  - {{ path: {path}*, auth: public, upstream: {upstream} }}\n" for path in setup.service_paths())
         os.rename(self.path + ".new", self.path)
@@ -185,6 +204,36 @@ class Catraca:
             f"  - name: guarded\n    path: /orders/*\n    upstream: {upstream}\n"
             f"    auth: {{ issuers: [login], scopes: ['{tokens.scope}'] }}\n"
             "    identity: { headers: { X-User-Id: sub, X-User-Email: email, X-Org: org.id } }\n" if tokens else "")
+
+    def _lists(self):
+        """Redis, and what is kept there. No request of a run is over a limit."""
+        store = self.setup.store
+        if not store:
+            return ""
+        kinds = {"memory": "store: memory", "kept": "store: main", "asked": "store: main, cache: 0s"}
+        return (
+            f"redis:\n  main: {{ servers: ['127.0.0.1:{store.port}'], timeout: 2s }}\n"
+            "rate_limits:\n"
+            f"  local: {{ {PLENTY} }}\n  exact: {{ {PLENTY}, store: main }}\n"
+            f"  leased: {{ {PLENTY}, store: main, lease: 20 }}\n"
+            + ("sessions:\n" if store.sessions else "")
+            + "".join(
+                f"  {name}: {{ {kinds[name]}, cookie: {{ name: __Host-{name} }}, "
+                f"exchange: {{ path: /session/{name}, issuers: [login] }} }}\n" for name in store.sessions))
+
+    def _listed(self, upstream):
+        """A route for each limit, and one for each kind of session that asks the same of it as the guarded one of a token."""
+        store, tokens = self.setup.store, self.setup.tokens
+        if not store:
+            return ""
+        return "".join(
+            f"  - {{ path: /{name}, auth: public, rate_limit: {name}, upstream: {upstream} }}\n"
+            for name in ("local", "exact", "leased")
+        ) + "".join(
+            f"  - path: /{name}/orders/*\n    upstream: {upstream}\n"
+            f"    auth: {{ sessions: [{name}], scopes: ['{tokens.scope}'] }}\n"
+            "    identity: { headers: { X-User-Id: sub, X-User-Email: email, X-Org: org.id } }\n"
+            for name in store.sessions)
 
     def metric(self, name, **labels):
         """The sum of a counter's lines that bear these labels, read from the admin listener."""

@@ -34,6 +34,15 @@ class Traces:
 
 
 @dataclass(frozen=True)
+class Store:
+    """A Redis server, with limits of a fleet there. With tokens there are sessions besides: in the gateway's memory, and in
+    Redis, remembered by workers and asked for each time."""
+
+    port: int
+    sessions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Setup:
     """A proxy's task. All of it goes to one backend on this machine."""
 
@@ -49,6 +58,7 @@ class Setup:
     # One line a request into a file.
     access_log: bool = False
     traces: Traces | None = None
+    store: Store | None = None
 
     def service_paths(self):
         return [f"/service-{number}/" for number in range(self.routes)]

@@ -2,11 +2,11 @@
 // when it was due, not from when a connection was free for it. So a proxy that stops for a moment pays for all that
 // should have happened in it. (wrk and h2load send the next request when an answer is there, a stall costs them one.)
 //
-//   paced PORT CONNECTIONS RATE SECONDS PATH [TOKENS]
+//   paced PORT CONNECTIONS RATE SECONDS PATH [TOKENS [FIELD]]
 //
 // Gaps between requests are exponentially distributed (independent clients) from a fixed seed: every proxy gets the
 // same times. HTTP/1.1 on kept connections, one request at a time on each. Answers need a Content-Length. TOKENS is a
-// file of bearer tokens, one a line, taken in turns. Prints: requests failures p50 p99 p99.9 max, latencies in
+// file of bearer tokens, one a line, taken in turns; FIELD goes before them where they are something else. Prints: requests failures p50 p99 p99.9 max, latencies in
 // microseconds.
 
 #define _GNU_SOURCE
@@ -35,7 +35,7 @@ struct connection {
   char head[HEAD_MAX + 1];
 };
 
-static const char *path;
+static const char *path, *field_start = "Authorization: Bearer ";
 static int port;
 static char **tokens;
 static size_t token_count, next_token;
@@ -79,7 +79,7 @@ static void send_request(struct connection *connection, double due) {
   char request[HEAD_MAX];
   int length = snprintf(
       request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s%s%s\r\n", path, port,
-      token_count ? "Authorization: Bearer " : "", token_count ? tokens[next_token++ % token_count] : "",
+      token_count ? field_start : "", token_count ? tokens[next_token++ % token_count] : "",
       token_count ? "\r\n" : "");
   connection->due = due;
   connection->body_left = -1;
@@ -115,12 +115,13 @@ static int compare(const void *a, const void *b) {
 }
 
 int main(int count, char **arguments) {
-  if (count < 6) return fprintf(stderr, "paced PORT CONNECTIONS RATE SECONDS PATH [TOKENS]\n"), 2;
+  if (count < 6) return fprintf(stderr, "paced PORT CONNECTIONS RATE SECONDS PATH [TOKENS [FIELD]]\n"), 2;
   port = atoi(arguments[1]);
   int connection_count = atoi(arguments[2]);
   double rate = atof(arguments[3]), seconds = atof(arguments[4]);
   path = arguments[5];
   if (count > 6) read_tokens(arguments[6]);
+  if (count > 7) field_start = arguments[7];
   size_t room = rate * seconds * 2 + 1000;
   latencies = malloc(room * sizeof *latencies);
   double *waiting = malloc(WAITING_MAX * sizeof *waiting);

@@ -11,8 +11,13 @@ struct StoreWait {
   /// The limit's index among those that the stage checks.
   let limit: Int
   let bucket: UInt64
+  /// How many it asked for.
+  let count: Int
+  /// Whether they are counted among the leases that are under way.
+  let isLease: Bool
   /// Whether the script itself was sent.
   let isWhole: Bool
+  let begin: Int64
   let end: Int64
 }
 
@@ -28,40 +33,53 @@ extension Exchange {
   func askFleet(_ fleet: FleetLimit, _ limit: CompiledRateLimit, at index: Int, bucket: UInt64) -> FleetVerdict {
     let now = worker.time.nanoseconds
     let key = LeaseKey(limit: ObjectIdentifier(limit.limiter), bucket: bucket)
+    if fleet.lease > 1, let lease = worker.leases.spend(key, at: now) {
+      if lease.isShort(at: now, sizeMax: fleet.lease) { takeAhead(fleet, limit, lease, key) }
+      return .decided(fleet.allowed(lease, at: now))
+    }
     var lease = worker.leases[key] ?? Lease()
     if lease.emptyUntil > now { return .decided(fleet.shape.verdict(false, debt: max(0, lease.fullAt &- now))) }
-    if lease.count > 0, lease.end > now {
-      lease.count -= 1
-      worker.leases.set(lease, for: key, at: now)
-      return .decided(spend(lease, of: fleet))
-    }
-    var count = 1
-    // While more is under way, each takes only its own.
-    if fleet.lease > 1, lease.askedUntil <= now {
-      lease.askedUntil = now &+ 1_000_000_000
-      if worker.leases.set(lease, for: key, at: now) { count = fleet.lease }
-    }
-    return ask(fleet, limit, at: index, bucket: bucket, count: count, isWhole: false) ? .wait : .unknown
+    // Where there is no room to keep a lease, nobody takes one.
+    let isLease =
+      fleet.lease > 1 && lease.asks(at: now, sizeMax: fleet.lease) && worker.leases.set(lease, for: key, at: now)
+    let count = isLease ? lease.size : 1
+    return wait(fleet, limit, at: index, bucket: bucket, count: count, isLease: isLease, isWhole: false)
+      ? .wait : .unknown
   }
 
-  private func spend(_ lease: Lease, of fleet: FleetLimit) -> RateLimiter.Verdict {
-    var verdict = fleet.shape.verdict(true, debt: max(0, lease.fullAt &- worker.time.nanoseconds))
-    verdict.remaining += Int64(lease.count)
-    return verdict
+  /// Asks for more before the last one is spent, and nobody waits for that.
+  private func takeAhead(_ fleet: FleetLimit, _ limit: CompiledRateLimit, _ lease: Lease, _ key: LeaseKey) {
+    let now = worker.time.nanoseconds
+    var lease = lease
+    lease.ask(at: now)
+    worker.leases.set(lease, for: key, at: now)
+    _ = ask(fleet, limit, count: lease.size, isWhole: false, for: LeaseAsker(worker: worker, fleet: fleet, key: key))
   }
 
   /// - Returns: false where nobody would answer.
-  private func ask(
-    _ fleet: FleetLimit, _ limit: CompiledRateLimit, at index: Int, bucket: UInt64, count: Int, isWhole: Bool
+  private func wait(
+    _ fleet: FleetLimit, _ limit: CompiledRateLimit, at index: Int, bucket: UInt64, count: Int, isLease: Bool,
+    isWhole: Bool
   ) -> Bool {
-    guard let store = worker.store(at: fleet.store, of: snapshot) else { return false }
+    guard let (ticket, end) = ask(fleet, limit, count: count, isWhole: isWhole, for: self) else { return false }
+    wait = .store(
+      StoreWait(
+        ticket: ticket, limit: index, bucket: bucket, count: count, isLease: isLease, isWhole: isWhole,
+        begin: worker.time.nanoseconds,
+        end: end))
+    return true
+  }
+
+  /// - Returns: nil where nobody would answer. Otherwise the ticket, and until when it counts.
+  private func ask(
+    _ fleet: FleetLimit, _ limit: CompiledRateLimit, count: Int, isWhole: Bool, for asker: any StoreAsker
+  ) -> (StoreTicket, end: Int64)? {
+    guard let store = worker.store(at: fleet.store, of: snapshot) else { return nil }
     let name = request.bucketName(of: limit, client: downstream?.client, caller: caller, snapshot)
     let key = fleet.key(of: name.span, prefix: store.prefix)
     var command = ByteQueue()
     fleet.append(to: &command, key: key.span, count: count, isWhole: isWhole)
-    guard let ticket = store.ask(command.span, about: key.span, for: self) else { return false }
-    wait = .store(StoreWait(ticket: ticket, limit: index, bucket: bucket, isWhole: isWhole, end: store.end))
-    return true
+    return store.ask(command.span, about: key.span, for: asker).map { ($0, store.end) }
   }
 
   // MARK: Answers
@@ -77,38 +95,19 @@ extension Exchange {
     let limit = limits[wait.limit]
     if case .scriptMissing? = reply.error, !wait.isWhole {
       self.wait = nil
-      let isSent = ask(fleet, limit, at: wait.limit, bucket: wait.bucket, count: fleet.lease, isWhole: true)
+      let isSent = self.wait(
+        fleet, limit, at: wait.limit, bucket: wait.bucket, count: wait.count, isLease: wait.isLease, isWhole: true)
       return isSent ? () : conclude(wait, nil)
     }
-    conclude(wait, FleetLimit.Answer(reply).map { take($0, of: fleet, limit, bucket: wait.bucket) })
-  }
-
-  /// Keeps what is left of an answer.
-  private func take(
-    _ answer: FleetLimit.Answer, of fleet: FleetLimit, _ limit: CompiledRateLimit, bucket: UInt64
-  ) -> RateLimiter.Verdict {
+    guard let answer = FleetLimit.Answer(reply) else { return conclude(wait, nil) }
+    let key = LeaseKey(limit: ObjectIdentifier(limit.limiter), bucket: wait.bucket)
     let now = worker.time.nanoseconds
-    let key = LeaseKey(limit: ObjectIdentifier(limit.limiter), bucket: bucket)
-    var lease = worker.leases[key] ?? Lease()
-    lease.fullAt = now &+ answer.debt
-    if answer.takenCount == 0 {
-      let verdict = fleet.shape.verdict(false, debt: answer.debt)
-      lease.emptyUntil = now &+ verdict.wait
-      lease.askedUntil = .min
-      worker.leases.set(lease, for: key, at: now)
-      return verdict
-    }
-    if answer.takenCount > 1 {
-      if lease.end <= now { lease.count = 0 }
-      lease.count += answer.takenCount - 1
-      // As long as the bucket takes to refill by them.
-      lease.end = now &+ fleet.shape.interval * Int64(clamping: answer.takenCount)
-    }
-    if fleet.lease > 1 {
-      lease.askedUntil = .min
-      worker.leases.set(lease, for: key, at: now)
-    }
-    return spend(lease, of: fleet)
+    let lease = worker.leases.receive(
+      answer, of: fleet, key, askedAt: wait.begin, isLease: wait.isLease, spentCount: 1, at: now)
+    conclude(
+      wait,
+      answer.takenCount == 0
+        ? fleet.shape.verdict(false, debt: answer.debt) : fleet.allowed(lease, at: now))
   }
 
   /// - Parameter verdict: nil where the store did not answer.
@@ -150,5 +149,62 @@ extension Exchange: StoreAsker {
   func storeFailed(_ ticket: StoreTicket, _ failure: StoreFailure) {
     guard case .store(let wait) = wait, wait.ticket == ticket else { return }
     conclude(wait, nil)
+  }
+}
+
+/// Gets requests that were taken ahead of those who will spend them.
+private final class LeaseAsker: StoreAsker {
+  private unowned let worker: Worker
+  private let fleet: FleetLimit
+  private let key: LeaseKey
+  private let begin: Int64
+
+  init(worker: Worker, fleet: FleetLimit, key: LeaseKey) {
+    self.worker = worker
+    self.fleet = fleet
+    self.key = key
+    begin = worker.time.nanoseconds
+  }
+
+  func storeAnswered(_ ticket: StoreTicket, _ reply: borrowing Reply) {
+    guard let answer = FleetLimit.Answer(reply) else { return }
+    _ = worker.leases.receive(
+      answer, of: fleet, key, askedAt: begin, isLease: true, spentCount: 0, at: worker.time.nanoseconds)
+  }
+
+  /// The next request asks for itself.
+  func storeFailed(_ ticket: StoreTicket, _ failure: StoreFailure) {}
+}
+
+extension FleetLimit {
+  /// What a request is told that was let through.
+  fileprivate func allowed(_ lease: Lease, at now: Int64) -> RateLimiter.Verdict {
+    var verdict = shape.verdict(true, debt: max(0, lease.fullAt &- now))
+    verdict.remaining += Int64(lease.leftCount)
+    return verdict
+  }
+}
+
+extension LeaseTable {
+  /// Keeps what is left of an answer.
+  /// - Returns: what is known then.
+  fileprivate mutating func receive(
+    _ answer: FleetLimit.Answer, of fleet: FleetLimit, _ key: LeaseKey, askedAt begin: Int64, isLease: Bool,
+    spentCount: Int, at now: Int64
+  ) -> Lease {
+    var lease = self[key] ?? Lease()
+    lease.fullAt = now &+ answer.debt
+    if isLease { lease.answered() }
+    if answer.takenCount == 0 {
+      lease.emptyUntil = now &+ fleet.shape.verdict(false, debt: answer.debt).wait
+    } else if fleet.lease > 1 {
+      // A single one is not held.
+      let count = answer.takenCount == 1 ? 0 : answer.takenCount - spentCount
+      lease.add(count, until: begin &+ fleet.holdNanoseconds, at: now)
+    } else {
+      return lease
+    }
+    set(lease, for: key, at: now)
+    return lease
   }
 }

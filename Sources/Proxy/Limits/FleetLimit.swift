@@ -13,6 +13,9 @@ final class FleetLimit: Sendable {
   let lease: Int
   let onFailure: RateLimit.OnFailure
   let shape: BucketShape
+  /// How long requests that were taken at once may be spent, in nanoseconds.
+  let holdNanoseconds: Int64
+  private let hold: Int64
   private let interval: Int64
   private let capacity: Int64
   /// `limit:NAME:`
@@ -21,6 +24,9 @@ final class FleetLimit: Sendable {
   /// Eighths of a microsecond: Redis' clock has microseconds, and its numbers are exact up to 2^53.
   private static let ticksPerSecond: Int64 = 8_000_000
   private static let nanosecondsPerTick: Int64 = 125
+  /// LIMIT: how long a lease lasts, and which part of what fills the bucket. It has so much less room meanwhile.
+  private static let holdTicksMax = 60 * ticksPerSecond
+  private static let holdsPerCapacity: Int64 = 10
 
   /// Nil for a limit that each process counts.
   init?(_ limit: RateLimit) {
@@ -33,6 +39,8 @@ final class FleetLimit: Sendable {
     interval = max(1, (limit.per.components.seconds * Self.ticksPerSecond + requests - 1) / requests)
     capacity = interval * Int64(clamping: limit.burst)
     shape = BucketShape(interval: interval * Self.nanosecondsPerTick, capacity: capacity * Self.nanosecondsPerTick)
+    hold = min(capacity / Self.holdsPerCapacity, Self.holdTicksMax)
+    holdNanoseconds = hold * Self.nanosecondsPerTick
     keyStart = Array("limit:\(limit.name):".utf8)
   }
 
@@ -66,7 +74,7 @@ final class FleetLimit: Sendable {
 
   /// - Parameter isWhole: with the script itself, for a store that does not know it yet.
   func append(to command: inout ByteQueue, key: Span<UInt8>, count: Int, isWhole: Bool) {
-    command.beginCommand(partCount: 7)
+    command.beginCommand(partCount: 8)
     if isWhole {
       command.append(part: "EVAL")
       command.append(part: Self.script)
@@ -79,20 +87,30 @@ final class FleetLimit: Sendable {
     command.append(part: interval)
     command.append(part: capacity)
     command.append(part: Int64(clamping: count))
+    command.append(part: count > 1 ? hold : 0)
   }
 
   /// The moment at which the bucket is full again is all that is kept, as in ``RateLimiter``. A clock that was set back
   /// must not close a bucket for longer than it takes to fill.
+  ///
+  /// Several requests at once are reckoned as if they came at the end of the time for which they may be held. However
+  /// they are spent until then, no more pass in any stretch of time than the limit says. One alone is not held.
   static let script: StaticString = """
     local time = redis.call('TIME')
     local now = (time[1] - 1600000000) * 8000000 + time[2] * 8
-    local interval, capacity, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+    local interval, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
+    local wanted, hold = tonumber(ARGV[3]), tonumber(ARGV[4])
     local full = tonumber(redis.call('GET', KEYS[1]) or 0) or 0
     if full < now then full = now end
     if full > now + capacity then full = now + capacity end
-    local taken = math.min(wanted, math.floor((capacity - (full - now)) / interval))
+    local from = math.max(full, now + hold)
+    local taken = math.min(wanted, math.floor((capacity - (from - now)) / interval))
+    if taken < 2 then
+      from = full
+      taken = math.min(1, math.floor((capacity - (full - now)) / interval))
+    end
     if taken < 1 then return {0, full - now} end
-    full = full + taken * interval
+    full = from + taken * interval
     redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 8000))
     return {taken, full - now}
     """

@@ -112,6 +112,47 @@ struct StoreTests {
     }
   }
 
+  @Test("T111 However workers spend their leases, no more pass in any stretch of time than burst and rate allow")
+  func stretches() async throws {
+    let redis = try await RedisServer.start()
+    let clock = ContinuousClock()
+    var gateways: [GatewayProcess] = []
+    for _ in 0..<2 {
+      gateways.append(
+        try await Self.gateway(
+          "servers: [\"\(redis.address)\"], timeout: 10s", limit: "requests: 200, per: 1s, burst: 60, lease: 20",
+          workers: 2))
+    }
+    // When each request that passed was sent, and when its answer was there: it was let in between.
+    let passed = try await withThrowingTaskGroup(of: [(ContinuousClock.Instant, ContinuousClock.Instant)].self) {
+      group in
+      for gateway in gateways {
+        for _ in 0..<4 {
+          group.addTask {
+            let client = try await gateway.connect()
+            var passed: [(ContinuousClock.Instant, ContinuousClock.Instant)] = []
+            for _ in 0..<120 {
+              let begin = clock.now
+              let status = try await client.get("/few").status
+              if status == 204 { passed.append((begin, clock.now)) } else { #expect(status == 429) }
+            }
+            return passed
+          }
+        }
+      }
+      return try await group.reduce([], +)
+    }.sorted { $0.1 < $1.1 }
+    #expect(passed.count > 60)
+    for (first, _) in passed {
+      var count = 0
+      for (begin, end) in passed where begin >= first {
+        count += 1
+        let most = 60 + 200 * ((end - first) / .seconds(1))
+        #expect(Double(count) <= most + 1, "\(count) in \(end - first)")
+      }
+    }
+  }
+
   @Test("A bucket refills by the clock of Redis, and is gone when it is full")
   func refill() async throws {
     let redis = try await RedisServer.start()

@@ -31,17 +31,17 @@ def chart(sections):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 34}" font-family="sans-serif" '
         f'font-size="12" role="img"><title>What a request costs others, as a multiple of what it costs Catraca</title>'
         f'<rect width="100%" height="100%" fill="#fff"/>',
-        _text(14, 24, "CPU time a request and memory a connection, as multiples of Catraca’s", size=16),
-        _text(14, 42, "right of the line: costs more than Catraca; left of it: costs less. Median, least to most.", "#555"),
+        text(14, 24, "CPU time a request and memory a connection, as multiples of Catraca’s", size=16),
+        text(14, 42, "right of the line: costs more than Catraca; left of it: costs less. Median, least to most.", "#555"),
         *_legend(names_in([section for section, _ in lines])), *_grid(x, least, most, bottom)]
     y, group = TOP, None
     for section, dots in lines:
         if section.group != group:
             group = section.group
             y += LINE
-            parts.append(_text(14, y, group, weight="bold"))
+            parts.append(text(14, y, group, weight="bold"))
         y += LINE
-        parts.append(_text(LEFT - 12, y, section.title.replace("`", ""), anchor="end"))
+        parts.append(text(LEFT - 12, y, section.title.replace("`", ""), anchor="end"))
         for name, middle, low, high in dots:
             colour = COLOURS[name]
             parts.append(
@@ -65,7 +65,7 @@ def _legend(names):
     parts, x = [], 14
     for name in names:
         if name in COLOURS:
-            parts.append(f'<circle cx="{x + 5}" cy="60" r="4.5" fill="{COLOURS[name]}"/>' + _text(x + 15, 64, NAMES[name]))
+            parts.append(f'<circle cx="{x + 5}" cy="60" r="4.5" fill="{COLOURS[name]}"/>' + text(x + 15, 64, NAMES[name]))
             x += 30 + 8 * len(NAMES[name])
     return parts
 
@@ -77,11 +77,11 @@ def _grid(x, least, most, bottom):
             taken.append(x(tick))
             colour, width = ("#222", 1.5) if tick == 1 else ("#ddd", 1)
             parts.append(f'<path d="M{x(tick):.1f} {TOP}V{bottom + 8}" stroke="{colour}" stroke-width="{width}"/>')
-            parts.append(_text(x(tick), bottom + 24, f"{tick:g} ×", "#555", anchor="middle"))
+            parts.append(text(x(tick), bottom + 24, f"{tick:g} ×", "#555", anchor="middle"))
     return parts
 
 
-def _text(x, y, text, colour="#222", size=12, anchor="start", weight="normal"):
+def text(x, y, words, colour="#222", size=12, anchor="start", weight="normal"):
     return (
         f'<text x="{x:.1f}" y="{y}" fill="{colour}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}">'
-        f"{escape(text)}</text>")
+        f"{escape(words)}</text>")

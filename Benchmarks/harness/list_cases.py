@@ -142,24 +142,26 @@ def pass_or_list(run):
         kinds = ("memory", "kept", "asked") if count == 1 else ("kept", "asked")
         made = run.servers.setup(backend=setup.backend, tokens=setup.tokens, store=Store(redis.port, kinds))
         gateways = [run.servers.catraca(made, name=f"catraca-{count}-{number}") for number in range(count)]
+        # Theirs alone are emptied all the time.
+        others = [run.servers.catraca(made, name=f"catraca-new-{count}-{number}") for number in range(count)]
         peer = run.servers.peer("nginx-lua", made) if count == 1 else None
         plain = ListVariant(gateways, redis, name="own plain")
         where = "one gateway" if count == 1 else f"{count} gateways"
-        for title, variants, goals in _ways(run, gateways, peer, redis, kinds, files, sizes):
+        for title, variants, goals in _ways(run, gateways, others, peer, redis, kinds, files, sizes):
             parts.append((f"{title}, {where}", variants, {"base": plain, "goals": goals, "rate": RATE}))
     memory = [
         Section(ROOM, "memory of a session in Redis", [Side(OURS, [size])], unit="bytes", digits=0) for size in sizes[:1]]
     return run.sections(ROOM, parts) + memory
 
 
-def _ways(run, gateways, peer, redis, kinds, files, sizes):
+def _ways(run, gateways, others, peer, redis, kinds, files, sizes):
     """(Title, variants, goals) of each way in which these gateways know a caller."""
     seen, fresh = files
     nobody = [ListVariant(gateways, redis)]
     known = ListVariant(gateways, redis, path=GUARDED, script="tokens.lua", tokens=seen)
     ways = [
         ("nobody is known", nobody, []), ("a token seen before", [known], []),
-        ("a token never seen", [NewTokenVariant(gateways, redis, path=GUARDED, script="tokens.lua", tokens=fresh)], [])]
+        ("a token never seen", [NewTokenVariant(others, redis, path=GUARDED, script="tokens.lua", tokens=fresh)], [])]
     if peer:
         nobody.append(ListVariant([peer], redis, name=peer.name))
     for kind in kinds:

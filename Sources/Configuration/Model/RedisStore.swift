@@ -25,6 +25,9 @@ package struct RedisStore: Sendable, Equatable {
   /// For each command, from when it is given.
   package var timeout = Duration.milliseconds(200)
 
+  /// Addresses of names, for those by which a cluster or sentinels call the servers.
+  package var names: ResolvedNames = [:]
+
   package init(name: String) { self.name = name }
 }
 

@@ -21,8 +21,18 @@ extension GatewayConfiguration {
   package func resolved(by names: ResolvedNames) -> GatewayConfiguration {
     var result = self
     for index in upstreams.indices { result.upstreams[index].servers = upstreams[index].servers.resolved(by: names) }
-    for index in stores.indices { result.stores[index].servers = stores[index].servers.resolved(by: names) }
+    for index in stores.indices {
+      result.stores[index].servers = stores[index].servers.resolved(by: names)
+      if stores[index].topology != .single { result.stores[index].names = names }
+    }
     return result
+  }
+}
+
+extension RedisStore {
+  /// Where a server is that the store itself has called so. Empty for a name that was not resolved yet.
+  package func servers(host: String, port: UInt16) -> [Upstream.Server] {
+    [Upstream.Server(address: Address(host: host, port: port))].resolved(by: names)
   }
 }
 

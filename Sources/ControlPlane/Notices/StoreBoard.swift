@@ -11,10 +11,14 @@ final class StoreBoard: Sendable {
   }
 
   private let log: Logger
+  private let names: NameRegistry
   /// Workers for which a server is down.
   private let downCounts = NIOLockedValueBox<[Key: Int]>([:])
 
-  init(log: Logger) { self.log = log }
+  init(log: Logger, names: NameRegistry) {
+    self.log = log
+    self.names = names
+  }
 
   func post(_ report: StoreReport) {
     let key = Key(store: report.store, node: report.node)
@@ -25,6 +29,7 @@ final class StoreBoard: Sendable {
       if move(key, by: 1) == 1 { log.warning("a store does not answer", metadata: facts) }
     case .up:
       if move(key, by: -1) == 0 { log.notice("a store answers again", metadata: facts) }
+    case .named: Task { await names.add(report.server) }
     case .gone: _ = move(key, by: -1)
     case .refuses(let words):
       facts["reason"] = "\(words)"

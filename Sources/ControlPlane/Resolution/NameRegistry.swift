@@ -1,5 +1,5 @@
-// The names of all upstreams' servers, looked up again as their answers run out. Nothing that a request does waits
-// here.
+// The names of all upstreams' and stores' servers, looked up again as their answers run out. Nothing that a request
+// does waits here.
 //
 // Invariant: a name that was resolved once never loses its addresses by a failure. Only other addresses replace them.
 
@@ -48,11 +48,15 @@ package actor NameRegistry {
   private static let retrySecondsMax = 10
   /// LIMIT: how long the start and a reload wait for names that are new.
   private static let patience = Duration.seconds(2)
+  /// LIMIT: names that were added.
+  private static let addedCountMax = 1024
 
   private let environment: Environment
   private let log: Logger
   private var servers: [Address] = []
   private var entries: [String: Entry] = [:]
+  /// Names that are in no file: Redis calls its servers so.
+  private var added: Set<String> = []
   private var waiters: [CheckedContinuation<Void, Never>] = []
   /// Says that ``addresses`` has changed.
   package nonisolated let changes: AsyncStream<Void>
@@ -77,6 +81,7 @@ package actor NameRegistry {
   package func apply(_ names: Set<String>, servers: [Address]) async -> ResolvedNames {
     let areServersOther = servers != self.servers
     self.servers = servers
+    let names = names.union(added)
     for name in entries.keys where !names.contains(name) { entries.removeValue(forKey: name)?.task?.cancel() }
     for name in names where entries[name] == nil || areServersOther {
       var entry = entries[name] ?? Entry()
@@ -86,6 +91,14 @@ package actor NameRegistry {
     }
     await waitForNames()
     return addresses
+  }
+
+  /// Takes a name besides those of configurations. Nobody waits for it.
+  package func add(_ name: String) {
+    guard !added.contains(name), added.count < Self.addedCountMax else { return }
+    added.insert(name)
+    if entries[name] != nil { return }
+    entries[name] = Entry(isPending: false, task: look(for: name, at: servers))
   }
 
   private func look(for name: String, at servers: [Address]) -> Task<Void, Never> {

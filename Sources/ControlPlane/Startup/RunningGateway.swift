@@ -123,7 +123,7 @@ package actor RunningGateway {
     let sessions = SessionLists(memory: MemorySessions(forget: { link.forgetSession($0) }))
     let logins = LoginServices(registry: registry, sessions: sessions, log: log)
     (self.sessions, self.logins) = (sessions, logins)
-    let stores = StoreBoard(log: log)
+    let stores = StoreBoard(log: log, names: names)
     await logins.apply(configuration)
     let workers = Self.workerCount(snapshot.configuration)
     gateway = try await Gateway.start(

@@ -46,7 +46,7 @@ final class SentinelLook {
       place += 1
       return askNext()
     }
-    store.main.move(to: [Upstream.Server(address: Address(host: node.host, port: node.port))])
+    store.moveMaster(to: node)
   }
 
   func end() {

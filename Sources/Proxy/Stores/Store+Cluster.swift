@@ -31,12 +31,17 @@ extension Store {
 
   private func node(at address: NodeAddress) -> StoreNode? {
     if let known = cluster?.nodes[address] { return known }
-    let place = Address(host: address.host, port: address.port)
-    if main.server?.address == place { return main }
+    if isMain(address) { return main }
     guard let count = cluster?.nodes.count, count < ClusterView.nodeCountMax else { return nil }
-    let node = StoreNode(self, worker: worker, servers: [Upstream.Server(address: place)])
+    let node = StoreNode(self, worker: worker, servers: servers(at: address))
     cluster?.nodes[address] = node
     return node
+  }
+
+  /// Whether the server that is known from the file is meant, by its address or by a name of it.
+  func isMain(_ address: NodeAddress) -> Bool {
+    guard let server = main.server, server.address.port == address.port else { return false }
+    return server.host == address.host || configuration.names[address.host]?.contains(server.address.host) == true
   }
 
   /// A server has sent a command on.

@@ -13,6 +13,8 @@ final class Store {
   private(set) lazy var main = StoreNode(self, worker: worker, servers: sentinels == nil ? configuration.servers : [])
   /// With Sentinel alone.
   private var sentinels: SentinelLook?
+  /// As a sentinel has named it.
+  private var master: NodeAddress?
   /// With a cluster alone.
   var cluster: ClusterView?
   private var timeout: Int64 = 0
@@ -98,7 +100,12 @@ final class Store {
 
   /// A server that is down is tried again.
   func revive(_ node: StoreNode) {
-    if let sentinels { sentinels.begin() } else { node.connect() }
+    if let sentinels { return sentinels.begin() }
+    if node.server == nil, let address = cluster?.nodes.first(where: { $0.value === node })?.key {
+      node.move(to: servers(at: address))
+    } else {
+      node.connect()
+    }
   }
 
   func report(_ change: StoreChange, of node: StoreNode, at address: Address? = nil) {
@@ -127,6 +134,7 @@ final class Store {
   func isKept(for fresh: RedisStore) -> Bool {
     var same = configuration
     same.servers = fresh.servers
+    same.names = fresh.names
     return same == fresh && same.servers.map(\.host) == fresh.servers.map(\.host)
   }
 
@@ -134,7 +142,36 @@ final class Store {
   func configure(_ fresh: RedisStore) {
     let isSame = configuration.servers == fresh.servers
     configuration = fresh
-    if !isSame, sentinels == nil { main.move(to: fresh.servers) }
+    if sentinels == nil {
+      if !isSame { main.move(to: fresh.servers) }
+    } else if let master {
+      moveMaster(to: master)
+    }
+    for (address, node) in cluster?.nodes ?? [:] {
+      if isMain(address) {
+        cluster?.nodes[address] = nil
+        node.retire()
+        continue
+      }
+      let servers = servers(at: address)
+      if servers != node.servers { node.move(to: servers) }
+    }
+  }
+
+  /// Where a node is that a cluster or a sentinel has named. A name that is new has to be resolved first.
+  func servers(at node: NodeAddress) -> [Upstream.Server] {
+    let servers = configuration.servers(host: node.host, port: node.port)
+    if servers.isEmpty {
+      worker.commands.append(
+        .reportStore(StoreReport(store: configuration.name, node: "", server: node.host, change: .named)))
+    }
+    return servers
+  }
+
+  func moveMaster(to node: NodeAddress) {
+    master = node
+    let servers = servers(at: node)
+    if servers != main.servers || main.connection == nil { main.move(to: servers) }
   }
 
   func retire() {
@@ -184,4 +221,6 @@ package enum StoreChange: Sendable, Equatable {
   case refuses(String)
   /// One that was down is not needed any more.
   case gone
+  /// The store calls it by a name that has no address yet.
+  case named
 }

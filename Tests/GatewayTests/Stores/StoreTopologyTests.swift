@@ -18,16 +18,22 @@ struct StoreTopologyTests {
     """
   }
 
-  @Test("With Sentinel, the gateway finds the master, and its successor after a fail-over")
-  func sentinel() async throws {
+  @Test(
+    "With Sentinel, the gateway finds the master, and its successor after a fail-over, by address or by name",
+    arguments: [false, true])
+  func sentinel(isNamed: Bool) async throws {
+    let host = isNamed ? "localhost" : "127.0.0.1"
     let master = try await RedisServer.start()
-    let replica = try await RedisServer.start(["--replicaof", "127.0.0.1", "\(master.port)"])
+    let replica = try await RedisServer.start(
+      ["--replicaof", host, "\(master.port)"] + (isNamed ? ["--replica-announce-ip", host] : []))
     try await poll("the replica to have its master") {
       try await replica.ask("INFO", "replication").contains("master_link_status:up")
     }
     let sentinel = try await RedisServer.start(
       configuration: """
-        sentinel monitor mymaster 127.0.0.1 \(master.port) 1
+        sentinel resolve-hostnames \(isNamed ? "yes" : "no")
+        sentinel announce-hostnames \(isNamed ? "yes" : "no")
+        sentinel monitor mymaster \(host) \(master.port) 1
         sentinel down-after-milliseconds mymaster 500
         sentinel failover-timeout mymaster 5000
         """, isSentinel: true)
@@ -52,16 +58,22 @@ struct StoreTopologyTests {
     // What was a master comes back as a replica, and is not asked.
     try await master.restart()
     #expect(try await gateway.get("/few").status == 204)
+    if isNamed {
+      #expect(try await sentinel.ask("SENTINEL", "get-master-addr-by-name", "mymaster").hasPrefix("localhost"))
+    }
   }
 
   /// Three servers that have a third of the slots each.
-  private func cluster() async throws -> [RedisServer] {
+  /// - Parameter name: by which they call each other to clients.
+  private func cluster(name: String? = nil) async throws -> [RedisServer] {
+    let naming = name.map { ["--cluster-announce-hostname", $0, "--cluster-preferred-endpoint-type", "hostname"] }
     var servers: [RedisServer] = []
     var buses: [Int] = []
     for _ in 0..<3 {
       buses.append(try closedPort())
       servers.append(
-        try await RedisServer.start(["--cluster-enabled", "yes", "--cluster-port", "\(buses[servers.count])"]))
+        try await RedisServer.start(
+          ["--cluster-enabled", "yes", "--cluster-port", "\(buses[servers.count])"] + (naming ?? [])))
     }
     for (index, server) in servers.enumerated() {
       let first = index * 5462
@@ -81,15 +93,22 @@ struct StoreTopologyTests {
   }
 
   @Test(
-    "In a cluster each server counts its slots. A slot that moves is followed, while it moves and when it has moved")
-  func slots() async throws {
-    let servers = try await cluster()
+    "In a cluster each server counts its slots. A slot that moves is followed, while it moves and when it has moved",
+    arguments: [nil, "localhost"])
+  func slots(name: String?) async throws {
+    let servers = try await cluster(name: name)
     let gateway = try await GatewayProcess.start(
       Self.file(
         "servers: [\"\(servers[2].address)\"], cluster: true", limit: "requests: 5, on_failure: refuse", by: "query:who"
       ))
     try await StoreTests.waitUntilUp(gateway)
-    for number in 0..<30 { #expect(try await gateway.get("/few?who=\(number)").status == 204) }
+    if name != nil {
+      try await poll("the name to be resolved") {
+        for number in 0..<10 where try await gateway.get("/few?who=\(number)").status == 503 { return false }
+        return true
+      }
+    }
+    for number in 0..<30 { #expect([204, 429].contains(try await gateway.get("/few?who=\(number)").status)) }
     var counts: [Int] = []
     for server in servers { counts.append(Int(try await server.ask("DBSIZE")) ?? 0) }
     #expect(counts.reduce(0, +) == 30 && counts.allSatisfy { $0 > 0 }, "\(counts)")
@@ -102,8 +121,11 @@ struct StoreTopologyTests {
     #expect(try await gateway.get("/few?who=mover")["RateLimit"]?.contains("r=2;") == true)
     #expect(try await gateway.get("/few?who=mover")["RateLimit"]?.contains("r=1;") == true)
     let metrics = try await gateway.metrics()
-    #expect(
-      metrics.sum("catraca_store_commands_total") == metrics.sum("catraca_store_commands_total", ["result": "ok"]))
+    // Before a name is resolved nobody is asked.
+    if name == nil {
+      #expect(
+        metrics.sum("catraca_store_commands_total") == metrics.sum("catraca_store_commands_total", ["result": "ok"]))
+    }
     #expect(metrics.samples.count { $0.name == "catraca_store_up" } == 3)
   }
 

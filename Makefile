@@ -21,7 +21,7 @@ BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev libyaml-dev 
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 python3-venv python3-jwt python3-cryptography nghttp2-client \
   testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm valgrind binutils git wget prometheus redis-server \
-  chromium-driver
+  chromium-driver glewlwyd
 PACKAGES = $(TEST_PACKAGES) dpkg-dev patchelf mandoc shellcheck
 
 MAKEFLAGS += --no-print-directory
@@ -164,7 +164,7 @@ need-%:
 # $(call missing,PACKAGES): prints those that are missing. A program counts as there however it came, a library when its
 # package is. Tokens of somebody else's library are made by joserfc or PyJWT, whichever is there. Debian's Python has
 # the making of environments in a package of its own. Of the systems with apt-get, only Debian has a package of the
-# browser that tests drive. Elsewhere they are skipped.
+# browser that tests drive, and of the provider that ends sessions. Elsewhere those tests are skipped.
 define missing
 for package in $(1); do \
   case $$package in \
@@ -181,7 +181,8 @@ for package in $(1); do \
     dnsmasq-base) PATH="$$PATH:/usr/sbin" command -v dnsmasq ;; \
     testssl.sh) command -v testssl || command -v testssl.sh ;; \
     php-fpm) ls /usr/sbin/php-fpm* ;; \
-    chromium-driver) test "$$(. /etc/os-release; echo $$ID)" != debian || command -v chromedriver ;; \
+    chromium-driver | glewlwyd) test "$$(. /etc/os-release; echo $$ID)" != debian || \
+      command -v $$(test $$package = glewlwyd && echo glewlwyd || echo chromedriver) ;; \
     python3-venv) python3 -c 'import ensurepip' ;; \
     python3-jwt | python3-cryptography) python3 -c 'import joserfc' || python3 -c 'import jwt, cryptography' ;; \
     *) PATH="$$PATH:/usr/sbin:/sbin" command -v $$package ;; \

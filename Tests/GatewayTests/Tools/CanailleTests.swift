@@ -74,10 +74,9 @@ struct CanailleTests {
     go("again", origin + "login?return_to=/again")
     second = [cookie.value for cookie in jar if cookie.name == "__Host-session"]
     print("other cookie:", first != second and len(second) == 1)
-    place, fields = go("out", origin + "logout", {"out": "1"}, Origin=origin.rstrip("/"))
+    # By the ID token Canaille knows who leaves and asks nothing. It leads back to a page that leads to it again.
+    go("out", origin + "logout", {"out": "1"}, Origin=origin.rstrip("/"))
     print("cookie left:", any(cookie.name == "__Host-session" for cookie in jar))
-    if "/end_session" in place:
-        place, fields = go("confirmed", place, {**fields, "answer": "logout"})
     go("me", origin + "login/me", Accept="application/json")
     go("page", origin + "page")
     """
@@ -122,8 +121,8 @@ struct CanailleTests {
     let steps = [
       "page: 200 /login", "name: 200 /auth/password", "wrong: 200 /auth/password", "password: 200 gateway/page hello",
       #"me: 200 gateway/login/me {"sub":"ada","name":"Ada Lovelace","email":"ada@example.com"}"#,
-      "again: 200 gateway/again hello", "other cookie: True", "out: 200 /oauth/end_session", "cookie left: False",
-      "confirmed: 200 /login", "me: 401 gateway/login/me", "page: 200 /login",
+      "again: 200 gateway/again hello", "other cookie: True", "out: 200 /login", "cookie left: False",
+      "me: 401 gateway/login/me", "page: 200 /login",
     ]
     let walked = walk.standardOutput.split(separator: "\n").map { line in
       String(line.reversed().drop { $0 == " " }.reversed())

@@ -19,6 +19,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
   case redisReplies = "redis-replies"
   case requestHeads = "request-heads"
   case responseHeads = "response-heads"
+  case sessionValues = "session-values"
   case targets
   case tokens
   case webSocketFrames = "websocket-frames"
@@ -42,6 +43,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
     case .redisReplies: try fuzzRedisReplies(input)
     case .requestHeads: try fuzzRequestHeads(input)
     case .responseHeads: try fuzzResponseHeads(input)
+    case .sessionValues: try fuzzSessionValues(input)
     case .targets: try fuzzTargets(input)
     case .tokens: try fuzzTokens(input)
     case .webSocketFrames: try fuzzWebSocketFrames(input)

@@ -1,6 +1,7 @@
 // All that the workers need to know of one configuration, prepared once by the control plane and never changed.
 
 package import Configuration
+package import Cryptography
 import HTTPWire
 import Tokens
 
@@ -45,6 +46,8 @@ package final class Snapshot: Sendable {
   package let counterNames: CounterNames
   let issuerCounterIDs: [Int]
   let sessions: [CompiledSession]
+  /// What the tokens of sessions are sealed with in a store.
+  let sessionKeys: SealingKeys?
 
   /// - Parameter previous: the snapshot that this one replaces, so that counters go on under the same names and
   ///   rate limits with the same buckets.
@@ -73,6 +76,7 @@ package final class Snapshot: Sendable {
     hasCORS = configuration.routes.indices.contains { configuration.routes[$0].cors != nil }
     ipv6PrefixLength = limits.ipv6PrefixLength
     sessions = configuration.sessions.map(CompiledSession.init)
+    sessionKeys = Self.sessionKeys(configuration)
     let sessionCookies = configuration.sessions.map { LenientName($0.cookie.name) }
     var identities: [SharedIdentity: IdentityRules] = [:]
     routes = configuration.routes.indices.map { index in
@@ -116,6 +120,7 @@ package final class Snapshot: Sendable {
     sharing = zip(configuration.upstreams, other.sharing).map { UpstreamSharing($0, after: $1) }
     routes = other.routes
     sessions = other.sessions
+    sessionKeys = other.sessionKeys
     listeners = other.listeners
     requestID = other.requestID
     ownAnswerFields = other.ownAnswerFields
@@ -140,6 +145,12 @@ package final class Snapshot: Sendable {
     rateLimiters = other.rateLimiters
     hasCORS = other.hasCORS
     ipv6PrefixLength = other.ipv6PrefixLength
+  }
+
+  /// Nil where no session is in a store.
+  package static func sessionKeys(_ configuration: GatewayConfiguration) -> SealingKeys? {
+    if configuration.sessions.allSatisfy({ $0.store == .memory }) { return nil }
+    return SealingKeys(secrets: configuration.secrets.map { Array($0.utf8) }, purpose: "session")
   }
 
   /// Whether the page that a client comes from may have had a token in its query: on any route, since a page's pictures

@@ -225,6 +225,7 @@ package final class Worker {
     }
     tickPools()
     if !stores.isEmpty { tickStores() }
+    if sessions.looks.isReviewDue(at: time.nanoseconds) { reviewSessions() }
     if questions.count > 0 { questions.forgetUnanswered(at: time.nanoseconds) }
     if !isDraining { healthChecks?.tick() }
     if !mirrors.isEmpty { endLateMirrors() }

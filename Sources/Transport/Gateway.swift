@@ -271,12 +271,28 @@ package final class Gateway: Sendable {
 
   /// A session is over, or says something else from now on.
   /// - Parameter digest: of its cookie.
-  package func forgetSession(_ digest: [UInt8]) {
+  package func forgetSession(_ digest: [UInt8], isOver: Bool) {
     for worker in workers {
       worker.post { loop in
-        loop.worker.forgetSession(digest, at: loop.now())
+        loop.worker.forgetSession(digest, isOver: isOver, at: loop.now())
         loop.runCommands()
       }
+    }
+  }
+
+  /// Asks a store. Workers have the connections, and the first of them asks for the control plane.
+  /// - Parameters:
+  ///   - parts: of the command.
+  ///   - key: the one that the command is about.
+  /// - Returns: nil where the store does not answer.
+  package func ask(_ store: String, _ parts: [[UInt8]], about key: [UInt8]) async -> StoreReply? {
+    guard let worker = workers.first else { return nil }
+    return await withCheckedContinuation { continuation in
+      let isTaken = worker.post { loop in
+        loop.worker.ask(store, parts, about: key, at: loop.now()) { continuation.resume(returning: $0) }
+        loop.runCommands()
+      }
+      if !isTaken { continuation.resume(returning: nil) }
     }
   }
 

@@ -25,9 +25,11 @@ package struct SessionRules: Sendable, Equatable {
 }
 
 /// Where the list is.
-package enum SessionStore: String, Sendable, CaseIterable {
+package enum SessionStore: Sendable, Equatable {
   /// In this process, and lost with it.
   case memory
+  /// An index into ``GatewayConfiguration/stores``.
+  case redis(Int)
 }
 
 package struct SessionCookie: Sendable, Equatable {
@@ -68,9 +70,9 @@ extension SessionRules {
     blank: SessionRules(name: ""), finish: { rules, section in section.reading.check(rules, section) },
     [
       Setting(
-        "store", \.store, .choice,
-        "Where the sessions are kept. `memory` is this process: they are lost when it ends, and another gateway does "
-          + "not know them.", required: "write store: memory"),
+        "store", \.store, .sessionStore,
+        "Where the sessions are kept: a name of `redis`, for all gateways that have it. `memory` is this process: they "
+          + "are lost when it ends, and another gateway does not know them.", required: "write store: memory"),
       Setting("cookie", \.cookie, .mapping(SessionCookie.settings), "The cookie."),
       Setting(
         "idle_timeout", \.idleTimeout, .wholeSeconds(from: .seconds(1), to: .days(365)),

@@ -76,11 +76,14 @@ extension Reading {
 
   /// What sessions require of each other, and of the other cookies of the gateway.
   func checkSessions(_ file: GatewayConfiguration, _ section: Section) {
-    if let node = section["secrets"], errorCount == 0, file.sessions.allSatisfy({ $0.login == nil }) {
+    if let node = section["secrets"], errorCount == 0,
+      file.sessions.allSatisfy({ $0.login == nil && $0.store == .memory })
+    {
       warn(node.position, "nothing in this file is sealed, so the secrets are not used: remove them")
     }
     guard let node = section["sessions"] else { return }
     checkLogins(file, node)
+    checkSecrets(file, node)
     var owners: [String: String] = [:]
     for upstream in file.upstreams {
       if let sticky = upstream.sticky { owners[sticky.name] = "the upstream \(upstream.name.quoted)" }
@@ -98,6 +101,16 @@ extension Reading {
           "the cookie \(session.cookie.name.quoted) is that of \(owner) already: write another name")
       }
       owners[session.cookie.name] = "the session \(session.name.quoted)"
+    }
+  }
+
+  private func checkSecrets(_ file: GatewayConfiguration, _ node: SourceNode) {
+    guard file.secrets.isEmpty else { return }
+    for session in file.sessions where session.store != .memory && session.login == nil {
+      error(
+        node.entry(session.name)?.value.entry("store")?.value.position ?? node.position,
+        "sessions in Redis require 'secrets', which seal the provider's tokens there: write secrets: "
+          + "[file:/path], with what 'openssl rand -base64 48' prints")
     }
   }
 
@@ -199,6 +212,13 @@ extension ValueType where Value == [Int] {
   /// Indices into the sessions.
   static let sessionNames = ValueType(.list(of: .text("name"), "list of names")) { node, reading, what in
     reading.sessionNames(node, what)
+  }
+}
+
+extension ValueType where Value == SessionStore {
+  static let sessionStore = ValueType(.text("`memory`, or a name of `redis`")) { node, reading, what in
+    guard let name = reading.line(node, what) else { return nil }
+    return name == "memory" ? .memory : reading.storeReference(node, what).map { .redis($0) }
   }
 }
 

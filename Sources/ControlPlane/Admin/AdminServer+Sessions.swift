@@ -29,6 +29,8 @@ extension AdminServer {
     do throws(SessionListUnavailable) {
       if let subject = request.parameter("sub") {
         found = try await gateway.sessions.list(.subject(Array(subject.utf8)))
+      } else if gateway.sessions.areStored {
+        return .text("sessions in Redis are listed by their subject: /sessions?sub=SUBJECT\n", status: 400)
       } else {
         found = await gateway.sessions.memory.list()
       }

@@ -1,5 +1,6 @@
 // What the workers report of stores, as lines of the log: all of them see a server go down, and the log has it once.
 
+import Glibc
 import Logging
 import NIOConcurrencyHelpers
 import Proxy
@@ -15,9 +16,24 @@ final class StoreBoard: Sendable {
   /// Workers for which a server is down.
   private let downCounts = NIOLockedValueBox<[Key: Int]>([:])
 
-  init(log: Logger, names: NameRegistry) {
+  private let saidAt = NIOLockedValueBox<[String: Int64]>([:])
+  private let now: @Sendable () -> Int64
+
+  /// LIMIT: the same is said once in so many seconds.
+  private static let pauseSeconds: Int64 = 60
+
+  init(log: Logger, names: NameRegistry, now: @escaping @Sendable () -> Int64 = { Int64(time(nil)) }) {
     self.log = log
     self.names = names
+    self.now = now
+  }
+
+  private func isNew(_ text: String, at now: Int64, pause: Int64) -> Bool {
+    saidAt.withLockedValue { said in
+      if let last = said[text], now - last < pause { return false }
+      said[text] = now
+      return true
+    }
   }
 
   func post(_ report: StoreReport) {
@@ -34,6 +50,16 @@ final class StoreBoard: Sendable {
     case .refuses(let words):
       facts["reason"] = "\(words)"
       log.warning("a store refuses commands", metadata: facts)
+    case .untracked(let words):
+      facts["reason"] = "\(words)"
+      if !isNew(report.store, at: 0, pause: .max) { return }
+      log.warning(
+        "a store does not report changes, so a session that ends is remembered for 'cache' elsewhere", metadata: facts)
+    case .unreadable:
+      if !isNew(report.store + " unreadable", at: now(), pause: Self.pauseSeconds) { return }
+      log.warning(
+        "a session in the store cannot be read: it was not written by the gateway, or its secret is missing",
+        metadata: facts)
     }
   }
 

@@ -23,7 +23,7 @@ package actor MemorySessions: SessionList {
   private var locks: [[UInt8]: (holder: [UInt8], endsAt: Int64)] = [:]
   private var byteCount = 0
   private let now: @Sendable () -> Int64
-  private let forget: @Sendable (_ digest: [UInt8]) -> Void
+  private let forget: @Sendable (_ digest: [UInt8], _ isOver: Bool) -> Void
 
   /// LIMIT: no more begin until others have ended, whose callers get 503.
   static let countMax = 200_000
@@ -36,10 +36,10 @@ package actor MemorySessions: SessionList {
 
   /// - Parameters:
   ///   - now: in seconds since 1970.
-  ///   - forget: every worker forgets the session.
+  ///   - forget: every worker forgets the session. If it is over, what is under way of it ends.
   package init(
     now: @escaping @Sendable () -> Int64 = { Int64(time(nil)) },
-    forget: @escaping @Sendable (_ digest: [UInt8]) -> Void
+    forget: @escaping @Sendable (_ digest: [UInt8], _ isOver: Bool) -> Void
   ) {
     self.now = now
     self.forget = forget
@@ -104,7 +104,7 @@ package actor MemorySessions: SessionList {
 
   package func end(digest: [UInt8]) {
     remove(digest)
-    forget(digest)
+    forget(digest, true)
   }
 
   private func remove(_ digest: [UInt8]) {
@@ -165,7 +165,7 @@ package actor MemorySessions: SessionList {
     byteCount += tokens.count - entry.tokens.bytes.count
     entry.tokens = KeptTokens(bytes: tokens, fence: fence &+ 1)
     entries[digest] = entry
-    forget(digest)
+    forget(digest, false)
     return true
   }
 

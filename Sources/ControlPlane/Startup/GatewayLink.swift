@@ -1,6 +1,7 @@
 // From the key sets and sessions to the workers. Both exist before the gateway does, so they meet here.
 
 import NIOConcurrencyHelpers
+import Proxy
 import Tokens
 import Transport
 
@@ -21,7 +22,15 @@ final class GatewayLink: Sendable {
   func announce(generation: UInt64) { state.withLockedValue { $0.generation = generation } }
 
   /// Every worker forgets a session.
-  func forgetSession(_ digest: [UInt8]) { state.withLockedValue { $0.gateway }?.forgetSession(digest) }
+  /// - Parameter isOver: whether what is under way of it ends.
+  func forgetSession(_ digest: [UInt8], isOver: Bool) {
+    state.withLockedValue { $0.gateway }?.forgetSession(digest, isOver: isOver)
+  }
+
+  /// See ``Gateway/ask(_:_:about:)``.
+  func ask(_ store: String, _ parts: [[UInt8]], about key: [UInt8]) async -> StoreReply? {
+    await state.withLockedValue { $0.gateway }?.ask(store, parts, about: key) ?? nil
+  }
 
   var publish: KeySetRegistry.Publish {
     { [self] issuer, keySet in

@@ -81,8 +81,7 @@ package actor RunningGateway {
     await firstKeys
     let running = try await RunningGateway(
       configuration, snapshot, await registry.snapshot(), registry, notices, names, link, tls, prepared, signatures,
-      machine,
-      reading: reading, process: process)
+      machine, reading: reading, process: process)
     // A set that came after `snapshot` was published to nobody.
     await registry.publishAll()
     do {
@@ -120,11 +119,12 @@ package actor RunningGateway {
     certificateSignatures = signatures
     read = reading
     let writer = logWriter
-    let sessions = SessionLists(memory: MemorySessions(forget: { link.forgetSession($0) }))
+    let sessions = SessionLists(link)
     let logins = LoginServices(registry: registry, sessions: sessions, log: log)
     (self.sessions, self.logins) = (sessions, logins)
     let stores = StoreBoard(log: log, names: names)
     await logins.apply(configuration)
+    sessions.apply(configuration)
     let workers = Self.workerCount(snapshot.configuration)
     gateway = try await Gateway.start(
       workers: workers, snapshot: snapshot, keySets: keySets,
@@ -291,6 +291,7 @@ package actor RunningGateway {
     link.announce(generation: fresh.generation)
     let keySets = await registry.apply(issuers: configuration.issuers)
     await logins.apply(configuration)
+    sessions.apply(configuration)
     await gateway.install(fresh, keySets: keySets, contexts: prepared.contexts)
     gateway.memory.byteCountMax = Self.memoryByteCountMax(configuration.limits)
     certificates = prepared.certificates

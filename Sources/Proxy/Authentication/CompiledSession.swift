@@ -18,11 +18,14 @@ final class CompiledSession: Sendable {
   let signInPath: String?
   /// Whether services get the provider's access token.
   let isTokenForwarded: Bool
+  /// Index into the stores of the configuration. Nil for a list in this process.
+  let store: Int?
   private let lineEnd: String
   private let shownClaims: [(name: [UInt8], path: ClaimPath)]
 
   init(_ rules: SessionRules) {
     name = rules.name
+    store = if case .redis(let store) = rules.store { store } else { nil }
     signInPath = rules.login?.paths.start.description
     isTokenForwarded = rules.login?.forward == .accessToken
     cookieName = Array(rules.cookie.name.utf8)

@@ -34,16 +34,23 @@ struct Questions {
   var askerCount: Int { inquiries.values.reduce(0) { $0 + $1.askers.count } }
 
   /// Lets an exchange wait, and asks unless that has been asked already.
+  /// - Parameter look: asks in another way than the control plane. False where nobody would answer.
   /// - Returns: why it does not wait.
-  mutating func ask(_ question: Question, _ credential: Span<UInt8>, for exchange: Exchange) -> TokenRefusal? {
+  mutating func ask(
+    _ question: Question, _ credential: Span<UInt8>, for exchange: Exchange, by look: ((Question) -> Bool)? = nil
+  ) -> TokenRefusal? {
     let now = exchange.worker.time.nanoseconds
     // The tick forgets a question that nobody waits for. Until then it is as good as gone.
     if let known = inquiries[question], known.end <= now, known.askers.isEmpty { inquiries[question] = nil }
     if inquiries[question] == nil {
       if inquiries.count >= Self.countMax { return question.source.refusalOfCrowd }
       guard mayAsk(question.source, at: now) else { return question.source.refusalOfSilence }
+      if let look {
+        guard look(question) else { return question.source.refusalOfSilence }
+      } else {
+        exchange.worker.commands.append(.ask(question, credential: credential.copied()))
+      }
       inquiries[question] = Inquiry(end: now &+ Self.waitNanoseconds)
-      exchange.worker.commands.append(.ask(question, credential: credential.copied()))
     }
     guard let known = inquiries[question], known.askers.count < Self.askerCountMax else {
       return question.source.refusalOfCrowd

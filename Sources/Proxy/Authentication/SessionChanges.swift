@@ -13,6 +13,8 @@ struct WorkerSessions {
   /// Of the request that is looked at.
   private(set) var key = SessionKey()
   var changes = SessionChanges()
+  /// Those of sessions that are in a store.
+  var looks = SessionLooks()
 
   /// Makes the key of a cookie's value. False for one that no session has.
   @inline(__always)
@@ -73,13 +75,14 @@ struct SessionChanges {
 }
 
 extension Worker {
-  /// A session is over, or says something else from now on: the next request asks the store, and what is under way of
-  /// it ends.
-  package func forgetSession(_ digest: [UInt8], at time: Time) {
+  /// A session says something else from now on: the next request asks the store.
+  /// - Parameter isOver: whether what is under way of it ends.
+  package func forgetSession(_ digest: [UInt8], isOver: Bool, at time: Time) {
     self.time = time
     guard let key = SessionKey(digest: digest) else { return }
+    sessions.looks.doubt(digest)
     tokenCache.forget(key)
-    forEachExchange { $0.sessionEnded(key) }
+    if isOver { forEachExchange { $0.sessionEnded(key) } }
   }
 
   /// What ``Command/changeSession(_:id:)`` asked for is done, or was not possible.

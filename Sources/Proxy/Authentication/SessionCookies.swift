@@ -49,7 +49,14 @@ extension Exchange {
   /// - Returns: why the request does not wait.
   func askForSession(_ index: Int) -> TokenRefusal? {
     let question = Question(.session(index), generation: snapshot.generation, session: worker.sessions.key)
-    return worker.questions.ask(question, snapshot.sessions[index].name.utf8.span, for: self)
+    let session = snapshot.sessions[index]
+    guard let place = session.store else { return worker.questions.ask(question, session.name.utf8.span, for: self) }
+    guard let store = worker.store(at: place, of: snapshot) else { return .sessionStoreUnavailable }
+    let worker = worker
+    let keys = snapshot.sessionKeys
+    return worker.questions.ask(question, Span(), for: self) { question in
+      worker.sessions.looks.begin(SessionLook(question, of: session.name, keys, in: store))
+    }
   }
 
   /// What the store's statement makes of the cookie, for all requests that asked about it.

@@ -94,6 +94,16 @@ package class RedisConnection: ServerConnection {
     output.append(part: Array(password.utf8).span)
   }
 
+  /// Changes of keys are to be reported, of those that are asked for behind `CLIENT CACHING YES`.
+  final func track() {
+    prepareOutput()
+    output.beginCommand(partCount: 4)
+    output.append(part: "CLIENT")
+    output.append(part: "TRACKING")
+    output.append(part: "ON")
+    output.append(part: "OPTIN")
+  }
+
   final func ping() {
     prepareOutput()
     output.beginCommand(partCount: 1)

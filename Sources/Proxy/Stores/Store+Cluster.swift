@@ -59,6 +59,11 @@ extension Store {
     }
     var next = pending
     next.hopCount += 1
+    if isAsked, next.isTracked {
+      // Redis takes no second order for the next command beside ASKING, so what changes there is not reported.
+      next.isTracked = false
+      (next.asker as? SessionLook)?.isDoubted = true
+    }
     guard let other = self.node(at: target), other.send(next.command.span, next, isAsked: isAsked) else {
       return fail(next, .unavailable)
     }

@@ -4,6 +4,7 @@
 import Bytes
 import Configuration
 import Redis
+import Tokens
 
 final class Store {
   private(set) var configuration: RedisStore
@@ -21,9 +22,12 @@ final class Store {
 
   /// What every key begins with.
   let prefix: [UInt8]
+  /// Whether sessions are kept there, whose changes its servers are to report.
+  let hasSessions: Bool
 
-  init(_ configuration: RedisStore, counterID: Int, worker: Worker) {
+  init(_ configuration: RedisStore, hasSessions: Bool, counterID: Int, worker: Worker) {
     self.configuration = configuration
+    self.hasSessions = hasSessions
     self.counterID = counterID
     self.worker = worker
     prefix = Array(configuration.prefix.utf8)
@@ -41,8 +45,12 @@ final class Store {
   /// - Parameters:
   ///   - command: as `ByteQueue` writes it.
   ///   - key: the one that the command is about, with the store's prefix.
-  func ask(_ command: Span<UInt8>, about key: Span<UInt8>, for asker: any StoreAsker) -> StoreTicket? {
+  ///   - isTracked: whether a change of the key is to be reported from now on, once.
+  func ask(
+    _ command: Span<UInt8>, about key: Span<UInt8>, for asker: any StoreAsker, isTracked: Bool = false
+  ) -> StoreTicket? {
     var pending = pending(asker)
+    pending.isTracked = isTracked
     let isSent: Bool
     if cluster == nil {
       isSent = main.send(command, pending)
@@ -78,11 +86,28 @@ final class Store {
 
   // MARK: What happens to its servers
 
-  /// A server sent something that nobody asked for.
-  func receivedPush(_ push: borrowing Reply) {}
+  /// A server sent something that nobody asked for: what has changed of that which it was asked for before.
+  func receivedPush(_ push: borrowing Reply) {
+    guard hasSessions, let name = push.first(in: push.root), push.kind(name) == .text,
+      push.text(name).equals(Self.invalidation), let keys = push.next(after: name, in: push.root)
+    else { return }
+    // Without keys it is all of them: the server was flushed.
+    if push.kind(keys) != .list { return worker.doubtSessions(of: self) }
+    var key = push.first(in: keys)
+    while let place = key {
+      if push.kind(place) == .text, let digest = SessionStoreKey.digest(of: push.text(place), prefix: prefix) {
+        worker.doubtSession(digest)
+      }
+      key = push.next(after: place, in: keys)
+    }
+  }
 
-  /// What a server would have sent on its own account may be lost.
-  func lostConnection() {}
+  private static let invalidation = Array("invalidate".utf8)
+
+  /// What a server would have reported may be lost.
+  func lostConnection() {
+    if hasSessions { worker.doubtSessions(of: self) }
+  }
 
   func becameReady(_ node: StoreNode) {
     if cluster?.isMapDue == true { askForMap() }
@@ -131,7 +156,8 @@ final class Store {
   }
 
   /// Whether a reload may go on with it, its connections and what is under way there.
-  func isKept(for fresh: RedisStore) -> Bool {
+  func isKept(for fresh: RedisStore, hasSessions: Bool) -> Bool {
+    if hasSessions != self.hasSessions { return false }
     var same = configuration
     same.servers = fresh.servers
     same.names = fresh.names
@@ -219,6 +245,10 @@ package enum StoreChange: Sendable, Equatable {
   case down(String)
   /// In its words.
   case refuses(String)
+  /// It does not report changes of sessions. In its words.
+  case untracked(String)
+  /// A session there is not as the gateway writes it, or sealed with other secrets.
+  case unreadable
   /// One that was down is not needed any more.
   case gone
   /// The store calls it by a name that has no address yet.

@@ -44,4 +44,6 @@ struct PendingCommand {
   var command: [UInt8] = []
   /// How many servers have sent it on.
   var hopCount = 0
+  /// Whether the server is to report when what it answers has changed.
+  var isTracked = false
 }

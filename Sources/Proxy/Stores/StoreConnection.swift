@@ -11,6 +11,8 @@ final class StoreConnection: RedisConnection {
     case greeting
     /// The server knows no greeting: what older ones take was sent.
     case authenticating
+    /// Whether it reports changes is awaited.
+    case tracking
     /// Whether it can serve is awaited.
     case pinging
     case ready
@@ -18,6 +20,8 @@ final class StoreConnection: RedisConnection {
 
   private let node: StoreNode
   private var phase = Phase.greeting
+  /// Whether the server reports changes of what it is asked for.
+  private var isTracking = false
   /// What was asked before the server was ready.
   private var held = ByteQueue()
   private var ring = ReplyRing<PendingCommand>(countMax: pendingCountMax)
@@ -60,12 +64,22 @@ final class StoreConnection: RedisConnection {
     switch (phase, reply.error) {
     case (.greeting, .unknownCommand):
       phase = .authenticating
+      if node.store.hasSessions { node.store.report(.untracked("it does not know HELLO"), of: node) }
       if node.store.configuration.password == nil { return sendPing() }
       authenticate(node.store.configuration)
       flush()
+    case (.tracking, .some):
+      node.store.report(.untracked(reply.text(reply.root).text()), of: node)
+      sendPing()
     case (_, .some): fail(.refused(reply.text(reply.root).text()))
     case (.pinging, nil): becomeReady()
-    default: sendPing()
+    case (.greeting, nil) where node.store.hasSessions:
+      phase = .tracking
+      track()
+      flush()
+    default:
+      isTracking = phase == .tracking
+      sendPing()
     }
   }
 
@@ -91,28 +105,36 @@ final class StoreConnection: RedisConnection {
   /// - Parameter isAsked: `ASKING` goes before it.
   /// - Returns: false where too much is under way.
   func send(_ command: Span<UInt8>, _ pending: PendingCommand, isAsked: Bool = false) -> Bool {
-    if ring.count + (isAsked ? 2 : 1) > Self.pendingCountMax { return false }
-    if isAsked, let ticket = ring.append(pending, until: pending.end) {
-      // The reply to ASKING is for nobody.
+    // Whether it tracks is known only when it is ready. If it does not, it refuses the order, which does no harm.
+    let isTracked = pending.isTracked && (isTracking || phase != .ready)
+    if ring.count + (isAsked || isTracked ? 2 : 1) > Self.pendingCountMax { return false }
+    if isAsked || isTracked, let ticket = ring.append(pending, until: pending.end) {
+      // The reply to the order before the command is for nobody.
       ring.leave(ticket)
     }
     _ = ring.append(pending, until: pending.end)
     deadline = min(deadline, pending.end)
     if phase == .ready {
       prepareOutput()
-      if isAsked { appendAsking(to: &output) }
-      output.append(command)
+      Self.append(command, isAsked: isAsked, isTracked: isTracked, to: &output)
       flush()
     } else {
-      if isAsked { appendAsking(to: &held) }
-      held.append(command)
+      Self.append(command, isAsked: isAsked, isTracked: isTracked, to: &held)
     }
     return true
   }
 
-  private func appendAsking(to queue: inout ByteQueue) {
-    queue.beginCommand(partCount: 1)
-    queue.append(part: "ASKING")
+  private static func append(_ command: Span<UInt8>, isAsked: Bool, isTracked: Bool, to queue: inout ByteQueue) {
+    if isAsked {
+      queue.beginCommand(partCount: 1)
+      queue.append(part: "ASKING")
+    } else if isTracked {
+      queue.beginCommand(partCount: 3)
+      queue.append(part: "CLIENT")
+      queue.append(part: "CACHING")
+      queue.append(part: "YES")
+    }
+    queue.append(command)
   }
 
   override func received(_ reply: borrowing Reply) {

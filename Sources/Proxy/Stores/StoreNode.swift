@@ -117,7 +117,7 @@ final class StoreNode: StoreAsker {
         }
       }
     }
-    store.lostConnection()
+    if connection.isReady { store.lostConnection() }
     for command in pending { store.fail(command, .lost) }
   }
 

@@ -8,12 +8,14 @@ extension Worker {
     var left = stores
     var begun: [Store] = []
     stores = snapshot.configuration.stores.enumerated().map { index, configuration in
-      if let kept = left.firstIndex(where: { $0.isKept(for: configuration) }) {
+      let hasSessions = snapshot.sessions.contains { $0.store == index }
+      if let kept = left.firstIndex(where: { $0.isKept(for: configuration, hasSessions: hasSessions) }) {
         let store = left.remove(at: kept)
         store.configure(configuration)
         return store
       }
-      let store = Store(configuration, counterID: snapshot.counterNames.storeID(index), worker: self)
+      let store = Store(
+        configuration, hasSessions: hasSessions, counterID: snapshot.counterNames.storeID(index), worker: self)
       begun.append(store)
       return store
     }

@@ -117,6 +117,14 @@ package final class TokenCache {
     if let index = find(key.span, hash: hash(key.span)) { remove(index) }
   }
 
+  /// What was said of these sessions may be wrong by now.
+  /// - Parameter isMeant: by their indices in the configuration.
+  package func forgetSessions(where isMeant: (Int) -> Bool) {
+    for index in entries.indices {
+      if case .answer(.session(let session), _)? = entries[index].caller?.proof, isMeant(session) { remove(index) }
+    }
+  }
+
   /// Asks the proof. What no longer holds is forgotten.
   private func isProved(_ known: Caller, _ index: Int, _ keys: KeySet?, now: Int64) -> Bool {
     guard known.proof.holds(in: keys, at: now) else {

@@ -73,9 +73,14 @@ package struct SessionStatement: Sendable {
   package let endsAt: Int64
   /// See ``SessionRecord/tokens``.
   package let tokens: [UInt8]
+  /// For so long it may be remembered, at most.
+  package let freshSeconds: Int64
 
-  package init(issuer: String, claims: [UInt8], endsAt: Int64, tokens: [UInt8] = []) {
+  package init(
+    issuer: String, claims: [UInt8], endsAt: Int64, tokens: [UInt8] = [], freshSeconds: Int64 = .max
+  ) {
     self.tokens = tokens
+    self.freshSeconds = freshSeconds
     self.issuer = issuer
     self.claims = claims
     self.endsAt = endsAt
@@ -96,7 +101,7 @@ package struct SessionStatement: Sendable {
     do throws(TokenRefusal) {
       try IssuerCheck.checkNamed(claims, issuers[issuer])
       let key = session.bytes
-      let freshUntil = min(now + seconds, provided?.nextLook(after: now) ?? .max)
+      let freshUntil = min(now &+ min(seconds, freshSeconds), provided?.nextLook(after: now) ?? .max)
       return .caller(
         Caller(
           credential: key.span, issuer: issuer, proof: .answer(.session(index), freshUntil: freshUntil),

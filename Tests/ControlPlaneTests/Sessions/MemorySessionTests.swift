@@ -10,11 +10,14 @@ import Tokens
 struct MemorySessionTests {
   private let time = NIOLockedValueBox<Int64>(1000)
   private let forgotten = NIOLockedValueBox<[[UInt8]]>([])
+  private let changed = NIOLockedValueBox<[[UInt8]]>([])
 
   private func store() -> MemorySessions {
     MemorySessions(
       now: { [time] in time.withLockedValue { $0 } },
-      forget: { [forgotten] digest in forgotten.withLockedValue { $0.append(digest) } })
+      forget: { [forgotten, changed] digest, isOver in
+        (isOver ? forgotten : changed).withLockedValue { $0.append(digest) }
+      })
   }
 
   private func digest(_ number: Int) -> [UInt8] {
@@ -134,7 +137,8 @@ struct MemorySessionTests {
     #expect(await store.replaceTokens(of: digest(1), with: Array("new".utf8), fence: 0))
     #expect(await !store.replaceTokens(of: digest(1), with: Array("late".utf8), fence: 0))
     #expect(await store.tokens(of: digest(1)) == KeptTokens(bytes: Array("new".utf8), fence: 1))
-    #expect(forgotten.withLockedValue { $0 } == [digest(1)])
+    #expect(changed.withLockedValue { $0 } == [digest(1)])
+    #expect(forgotten.withLockedValue { $0.isEmpty })
   }
 
   @Test("One holder at a time has the lock of a session, who may hold it for longer")

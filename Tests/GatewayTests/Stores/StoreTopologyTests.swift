@@ -23,23 +23,7 @@ struct StoreTopologyTests {
     arguments: [false, true])
   func sentinel(isNamed: Bool) async throws {
     let host = isNamed ? "localhost" : "127.0.0.1"
-    let master = try await RedisServer.start()
-    let replica = try await RedisServer.start(
-      ["--replicaof", host, "\(master.port)"] + (isNamed ? ["--replica-announce-ip", host] : []))
-    try await poll("the replica to have its master") {
-      try await replica.ask("INFO", "replication").contains("master_link_status:up")
-    }
-    let sentinel = try await RedisServer.start(
-      configuration: """
-        sentinel resolve-hostnames \(isNamed ? "yes" : "no")
-        sentinel announce-hostnames \(isNamed ? "yes" : "no")
-        sentinel monitor mymaster \(host) \(master.port) 1
-        sentinel down-after-milliseconds mymaster 500
-        sentinel failover-timeout mymaster 5000
-        """, isSentinel: true)
-    try await poll("the sentinel to know the replica") {
-      try await sentinel.ask("SENTINEL", "REPLICAS", "mymaster").contains("\(replica.port)")
-    }
+    let (master, replica, sentinel) = try await RedisServer.watched(host: host)
     let gateway = try await GatewayProcess.start(
       Self.file(
         "servers: [\"127.0.0.1:\(try closedPort())\", \"\(sentinel.address)\"], sentinel: mymaster",
@@ -63,40 +47,11 @@ struct StoreTopologyTests {
     }
   }
 
-  /// Three servers that have a third of the slots each.
-  /// - Parameter name: by which they call each other to clients.
-  private func cluster(name: String? = nil) async throws -> [RedisServer] {
-    let naming = name.map { ["--cluster-announce-hostname", $0, "--cluster-preferred-endpoint-type", "hostname"] }
-    var servers: [RedisServer] = []
-    var buses: [Int] = []
-    for _ in 0..<3 {
-      buses.append(try closedPort())
-      servers.append(
-        try await RedisServer.start(
-          ["--cluster-enabled", "yes", "--cluster-port", "\(buses[servers.count])"] + (naming ?? [])))
-    }
-    for (index, server) in servers.enumerated() {
-      let first = index * 5462
-      try await server.ask("CLUSTER", "ADDSLOTSRANGE", "\(first)", "\(min(first + 5461, 16_383))")
-      if index > 0 {
-        try await servers[0].ask("CLUSTER", "MEET", "127.0.0.1", "\(server.port)", "\(buses[index])")
-      }
-    }
-    try await poll("the cluster to be whole") {
-      for server in servers {
-        let info = try await server.ask("CLUSTER", "INFO")
-        if !info.contains("cluster_state:ok") || !info.contains("cluster_known_nodes:3") { return false }
-      }
-      return true
-    }
-    return servers
-  }
-
   @Test(
     "In a cluster each server counts its slots. A slot that moves is followed, while it moves and when it has moved",
     arguments: [nil, "localhost"])
   func slots(name: String?) async throws {
-    let servers = try await cluster(name: name)
+    let servers = try await RedisServer.cluster(name: name)
     let gateway = try await GatewayProcess.start(
       Self.file(
         "servers: [\"\(servers[2].address)\"], cluster: true", limit: "requests: 5, on_failure: refuse", by: "query:who"
@@ -154,7 +109,7 @@ struct StoreTopologyTests {
 
   @Test("A cluster's server that is gone leaves the others' slots alone")
   func lostServer() async throws {
-    let servers = try await cluster()
+    let servers = try await RedisServer.cluster()
     for server in servers { try await server.ask("CONFIG", "SET", "cluster-require-full-coverage", "no") }
     let gateway = try await GatewayProcess.start(
       Self.file(

@@ -294,7 +294,7 @@ struct SessionTests {
     try bench.server().send(switching())
     #expect(status(other.take()) == 101)
     let asked = bench.asked.count
-    bench.act { $0.forgetSession(digest(Self.value), at: bench.now) }
+    bench.act { $0.forgetSession(digest(Self.value), isOver: true, at: bench.now) }
     #expect(reader.isGone)
     #expect(closeCode(talker.bytes) == 4401)
     #expect(other.bytes.isEmpty)

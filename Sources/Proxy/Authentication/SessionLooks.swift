@@ -1,0 +1,269 @@
+// Sessions that are in a store: what a worker has asked of it, and what it does when the store reports that a session
+// has changed. What is remembered is forgotten at once. What is under way goes on, until the store says that the
+// session is over.
+
+import Bytes
+import Configuration
+import Cryptography
+import Redis
+import Tokens
+
+/// One session that is looked for.
+final class SessionLook: StoreAsker {
+  /// Nil where no request waits, and only what is under way depends on it.
+  let question: Question?
+  let digest: [UInt8]
+  let store: Store
+  /// The name of the rules that the session is to be of.
+  private let name: String
+  private let keys: SealingKeys?
+  /// The session has changed since the store was asked, or may have.
+  var isDoubted = false
+  private var isAnswered = false
+
+  init(_ question: Question, of name: String, _ keys: SealingKeys?, in store: Store) {
+    self.question = question
+    digest = question.digest
+    self.name = name
+    self.keys = keys
+    self.store = store
+  }
+
+  /// Whether it is still there.
+  init(_ digest: [UInt8], of name: String, in store: Store) {
+    question = nil
+    self.digest = digest
+    self.name = name
+    keys = nil
+    self.store = store
+  }
+
+  var key: [UInt8] { SessionStoreKey.of(digest, prefix: store.prefix) }
+
+  /// - Returns: false where nobody would answer.
+  func begin() -> Bool {
+    let key = key
+    var command = ByteQueue()
+    command.beginCommand(partCount: 2)
+    command.append(part: "GET")
+    command.append(part: key.span)
+    return store.ask(command.span, about: key.span, for: self, isTracked: true) != nil
+  }
+
+  func storeAnswered(_ ticket: StoreTicket, _ reply: borrowing Reply) {
+    // What comes of a use that was noted is of no matter.
+    if isAnswered { return }
+    isAnswered = true
+    store.worker.concluded(self, finding(in: reply))
+  }
+
+  func storeFailed(_ ticket: StoreTicket, _ failure: StoreFailure) {
+    if isAnswered { return }
+    isAnswered = true
+    store.worker.concluded(self, .refused(.sessionStoreUnavailable))
+  }
+
+  private func finding(in reply: borrowing Reply) -> Answer {
+    let now = store.worker.time.unixSeconds
+    switch reply.kind(reply.root) {
+    case .null: return .refused(.sessionExpired)
+    case .text: break
+    case .error where !reply.text(reply.root).text().hasPrefix("WRONGTYPE"): return .refused(.sessionStoreUnavailable)
+    default: return unreadable
+    }
+    guard let value = SessionValue(reply.text(reply.root)) else { return unreadable }
+    if value.session != name { return .refused(.sessionExpired) }
+    if question == nil {
+      return .session(SessionStatement(issuer: value.issuer, claims: [], endsAt: value.endsAt))
+    }
+    var tokens: [UInt8] = []
+    if !value.sealedTokens.isEmpty {
+      let digest = digest
+      guard let keys, let opened = keys.open(value.sealedTokens.span, context: digest.span) else { return unreadable }
+      tokens = opened
+    }
+    var freshSeconds = value.secondsUntilUse(at: now)
+    if value.isUseDue(at: now), value.secondsLeft(at: now) > 0 {
+      noteUse(of: value, at: now)
+      // The store reports this change, too.
+      freshSeconds = 0
+    }
+    return .session(
+      SessionStatement(
+        issuer: value.issuer, claims: value.claims, endsAt: value.endsAt, tokens: tokens,
+        freshSeconds: isDoubted ? 0 : freshSeconds))
+  }
+
+  private var unreadable: Answer {
+    store.report(.unreadable, of: store.main)
+    return .refused(.sessionExpired)
+  }
+
+  /// Moves the idle end on, unless another gateway has done so meanwhile.
+  private func noteUse(of value: SessionValue, at now: Int64) {
+    let key = key
+    var command = ByteQueue()
+    command.beginCommand(partCount: 7)
+    command.append(part: "EVAL")
+    command.append(part: Self.useScript)
+    command.append(part: 1)
+    command.append(part: key.span)
+    command.append(part: SessionValue.encoded(value.usedAt).span)
+    command.append(part: SessionValue.encoded(now).span)
+    command.append(part: value.secondsLeft(at: now) * 1000)
+    _ = store.ask(command.span, about: key.span, for: self)
+  }
+
+  /// The bytes are those of ``SessionValue/useRange``.
+  private static let useScript: StaticString = """
+    if redis.call('GETRANGE', KEYS[1], 1, 8) ~= ARGV[1] then return 0 end
+    redis.call('SETRANGE', KEYS[1], 1, ARGV[2])
+    redis.call('PEXPIRE', KEYS[1], ARGV[3])
+    return 1
+    """
+}
+
+/// What a worker looks for, and what it has to look for again.
+struct SessionLooks {
+  /// By digest. Two configurations may ask about one session.
+  private var underWay: [[UInt8]: [SessionLook]] = [:]
+  /// Sessions whose streams and tunnels may have no right to go on.
+  private var doubted: Set<[UInt8]> = []
+  /// By the names of stores, all of whose sessions are doubted.
+  private var doubtedStores: Set<String> = []
+  /// In steady nanoseconds, when those are looked for. Max where none is.
+  private var reviewAt = Int64.max
+  /// Looks of a review that are under way, and what they have found.
+  private var reviewCount = 0
+  private var over: Set<[UInt8]> = []
+
+  /// LIMIT: so many sessions are looked for in one review. The others follow with the next.
+  static let reviewCountMax = 1024
+  /// LIMIT: a store that does not answer is asked again once a second.
+  private static let retryNanoseconds: Int64 = 1_000_000_000
+
+  /// - Returns: false where nobody would answer.
+  mutating func begin(_ look: SessionLook) -> Bool {
+    guard look.begin() else { return false }
+    underWay[look.digest, default: []].append(look)
+    return true
+  }
+
+  mutating func end(_ look: SessionLook) {
+    underWay[look.digest]?.removeAll { $0 === look }
+    if underWay[look.digest]?.isEmpty == true { underWay[look.digest] = nil }
+  }
+
+  mutating func doubt(_ digest: [UInt8]) {
+    for look in underWay[digest] ?? [] { look.isDoubted = true }
+    doubted.insert(digest)
+    reviewAt = .min
+  }
+
+  /// All of one store.
+  mutating func doubt(_ store: Store) {
+    for look in underWay.values.joined() where look.store === store { look.isDoubted = true }
+    doubtedStores.insert(store.configuration.name)
+    reviewAt = .min
+  }
+
+  func isReviewDue(at now: Int64) -> Bool { now >= reviewAt }
+
+  /// Takes what is doubted. Nothing is, until something else is reported.
+  mutating func takeDoubted() -> (sessions: Set<[UInt8]>, stores: Set<String>) {
+    defer { (doubted, doubtedStores, reviewAt) = ([], [], .max) }
+    return (doubted, doubtedStores)
+  }
+
+  mutating func doubtLater(_ digest: [UInt8], at now: Int64) {
+    doubted.insert(digest)
+    reviewAt = min(reviewAt, now &+ Self.retryNanoseconds)
+  }
+
+  mutating func reviewBegan() { reviewCount += 1 }
+
+  /// - Returns: those that are over, once the last look of a review has its answer.
+  mutating func reviewed(_ digest: [UInt8], isOver: Bool) -> Set<[UInt8]> {
+    reviewCount -= 1
+    if isOver { over.insert(digest) }
+    if reviewCount > 0 { return [] }
+    defer { over = [] }
+    return over
+  }
+}
+
+extension Worker {
+  /// The store has reported that a session has changed, or is over.
+  func doubtSession(_ digest: [UInt8]) {
+    guard let key = SessionKey(digest: digest) else { return }
+    tokenCache.forget(key)
+    sessions.looks.doubt(digest)
+  }
+
+  /// What the store would have reported may be lost.
+  func doubtSessions(of store: Store) {
+    sessions.looks.doubt(store)
+    // The caches are those of the newest configuration.
+    let name = store.configuration.name
+    let snapshot = snapshot
+    tokenCache.forgetSessions { index in
+      guard snapshot.sessions.indices.contains(index), let place = snapshot.sessions[index].store else { return false }
+      return snapshot.configuration.stores[place].name == name
+    }
+  }
+
+  /// A look has its answer.
+  func concluded(_ look: SessionLook, _ answer: Answer) {
+    sessions.looks.end(look)
+    if let question = look.question {
+      // A stream that begins with this answer hears of the change all the same.
+      if look.isDoubted { sessions.looks.doubt(look.digest) }
+      return conclude(question, answer)
+    }
+    var isOver = false
+    switch answer {
+    case .refused(.sessionExpired): isOver = true
+    case .refused: sessions.looks.doubtLater(look.digest, at: time.nanoseconds)
+    default: break
+    }
+    let over = sessions.looks.reviewed(look.digest, isOver: isOver)
+    if over.isEmpty { return }
+    forEachExchange { exchange in
+      if let digest = exchange.streamOfSession, over.contains(digest), let key = SessionKey(digest: digest) {
+        exchange.sessionEnded(key)
+      }
+    }
+  }
+
+  /// Looks for the doubted sessions of what is under way.
+  func reviewSessions() {
+    let doubted = sessions.looks.takeDoubted()
+    var due: [[UInt8]: (name: String, store: Store)] = [:]
+    forEachExchange { exchange in
+      guard let digest = exchange.streamOfSession, case .answer(.session(let index), _)? = exchange.caller?.proof,
+        exchange.snapshot.sessions.indices.contains(index)
+      else { return }
+      let session = exchange.snapshot.sessions[index]
+      guard let place = session.store, let store = store(at: place, of: exchange.snapshot) else { return }
+      if doubted.sessions.contains(digest) || doubted.stores.contains(store.configuration.name) {
+        due[digest] = (session.name, store)
+      }
+    }
+    var count = 0
+    for (digest, place) in due {
+      count += 1
+      if count <= SessionLooks.reviewCountMax,
+        sessions.looks.begin(SessionLook(digest, of: place.name, in: place.store))
+      {
+        sessions.looks.reviewBegan()
+      } else {
+        sessions.looks.doubtLater(digest, at: time.nanoseconds)
+      }
+    }
+  }
+}
+
+extension Exchange {
+  /// The digest of the session that a stream or a tunnel depends on.
+  fileprivate var streamOfSession: [UInt8]? { tunnel != nil || isStream ? caller?.sessionDigest : nil }
+}

@@ -1,5 +1,6 @@
 """A pass or a list: what tokens, sessions and the limits of a fleet cost the gateway, and what they cost Redis."""
 
+import dataclasses
 import hashlib
 import json
 import random
@@ -151,7 +152,21 @@ def pass_or_list(run):
             parts.append((f"{title}, {where}", variants, {"base": plain, "goals": goals, "rate": RATE}))
     memory = [
         Section(ROOM, "memory of a session in Redis", [Side(OURS, [size])], unit="bytes", digits=0) for size in sizes[:1]]
-    return run.sections(ROOM, parts) + memory
+    return run.sections(ROOM, parts) + [_look_ups(run, setup, redis, files[0])] + memory
+
+
+def _look_ups(run, setup, redis, seen):
+    """How many sessions two workers look up in a second, over one connection each. The gateway answers itself."""
+    setup = dataclasses.replace(setup, workers=2, store=Store(redis.port, ("asked",)))
+    gateway = run.servers.catraca(setup, name="catraca-look-ups")
+    cookies = sessions(run.servers.path("look-ups.txt"), gateway.port, "asked", seen)
+    variant = ListVariant([gateway], redis, path="/asked/here", script="tokens.lua", field=COOKIE, tokens=cookies)
+    variant.warm_up()
+    for _ in range(run.rounds):
+        variant.run(run.seconds)
+    rates = [one.rate for one in variant.rounds]
+    return Section(ROOM, "look-ups of two workers", [Side(OURS, rates)], unit="a second", digits=0, goals=[
+        Goal("≥ 100,000", 1, lambda _: [100_000 / rate for rate in rates])])
 
 
 def _ways(run, gateways, others, peer, redis, kinds, files, sizes):

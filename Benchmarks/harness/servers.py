@@ -216,13 +216,14 @@ class Catraca:
             "rate_limits:\n"
             f"  local: {{ {PLENTY} }}\n  exact: {{ {PLENTY}, store: main }}\n"
             f"  leased: {{ {PLENTY}, store: main, lease: 20 }}\n"
-            + ("sessions:\n" if store.sessions else "")
+            + ("secrets: [0123456789abcdef0123456789abcdef]\nsessions:\n" if store.sessions else "")
             + "".join(
                 f"  {name}: {{ {kinds[name]}, cookie: {{ name: __Host-{name} }}, "
                 f"exchange: {{ path: /session/{name}, issuers: [login] }} }}\n" for name in store.sessions))
 
     def _listed(self, upstream):
-        """A route for each limit, and one for each kind of session that asks the same of it as the guarded one of a token."""
+        """A route for each limit, and for each kind of session one that asks the same of it as the guarded one of a token,
+        and one that the gateway answers."""
         store, tokens = self.setup.store, self.setup.tokens
         if not store:
             return ""
@@ -233,6 +234,7 @@ class Catraca:
             f"  - path: /{name}/orders/*\n    upstream: {upstream}\n"
             f"    auth: {{ sessions: [{name}], scopes: ['{tokens.scope}'] }}\n"
             "    identity: { headers: { X-User-Id: sub, X-User-Email: email, X-Org: org.id } }\n"
+            f"  - {{ path: /{name}/here, auth: {{ sessions: [{name}] }}, respond: {{ status: 200, body: known }} }}\n"
             for name in store.sessions)
 
     def metric(self, name, **labels):

@@ -8,11 +8,13 @@ import threading
 import unittest
 import xml.etree.ElementTree
 
+from bars import bars
 from certificates import KEYS, make_certificate
 from chart import chart
 from figures import Section, Side, absolute, beside, latency, own, quotients, spread
 from guard import count, judge
 from handshakes import shake_hands
+from list_cases import ListVariant, StoreCost
 from load import LoadError, Variant, parse, parse_h2load
 from report import markdown
 from token_cases import BadTokenVariant, verdicts
@@ -111,6 +113,28 @@ class HarnessTests(unittest.TestCase):
         for side, tail in zip(one.sides, (120.0, 100.0, 300.0)):
             side.latencies = [(10.0, tail, 900.0)]
         self.assertIn("1.20, **missed**", latency().verdict(one))
+
+    def test_what_redis_does_is_shown_and_a_command_without_a_reply_is_an_error(self):
+        one = section([8.0, 10.0])
+        one.ours.store = [StoreCost(1.0, 0.1, 2.0), StoreCost(1.0, 0.3, 4.0)]
+        self.assertIn("| 1.00 / 0.20 / 3.0 µs |", markdown([], [one], []))
+        xml.etree.ElementTree.fromstring(bars([one]))
+        self.assertIn(">9.0 + 3.0<", bars([one]))
+
+        class Lossy(ListVariant):
+            counts = [(0, 0, 0, 0.0), (90, 10, 9, 0.1)]
+
+            def __init__(self):
+                super().__init__([Idle()], None)
+
+            def load(self, seconds):
+                return 100, 0
+
+            def _counts(self):
+                return self.counts.pop(0)
+
+        with self.assertRaisesRegex(LoadError, "10 commands of 100 requests had no reply"):
+            Lossy().run(1)
 
     def test_results_show_every_side_and_what_was_not_measured(self):
         one = section([8.0, 10.0], nginx=[10.0, 10.0], envoy=[1.0, 1.0])

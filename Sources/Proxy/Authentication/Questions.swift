@@ -12,6 +12,8 @@ struct Questions {
     let end: Int64
     /// The keys that were asked for came by another way.
     var hasNewKeys = false
+
+    func isForgotten(at now: Int64) -> Bool { end <= now && askers.isEmpty }
   }
 
   private var inquiries: [Question: Inquiry] = [:]
@@ -40,9 +42,15 @@ struct Questions {
     _ question: Question, _ credential: Span<UInt8>, for exchange: Exchange, by look: ((Question) -> Bool)? = nil
   ) -> TokenRefusal? {
     let now = exchange.worker.time.nanoseconds
+    let end: Int64
+    let position: Int
     // The tick forgets a question that nobody waits for. Until then it is as good as gone.
-    if let known = inquiries[question], known.end <= now, known.askers.isEmpty { inquiries[question] = nil }
-    if inquiries[question] == nil {
+    if let index = inquiries.index(forKey: question), !inquiries.values[index].isForgotten(at: now) {
+      end = inquiries.values[index].end
+      position = inquiries.values[index].askers.count
+      if position >= Self.askerCountMax { return question.source.refusalOfCrowd }
+      inquiries.values[index].askers.append(exchange)
+    } else {
       if inquiries.count >= Self.countMax { return question.source.refusalOfCrowd }
       guard mayAsk(question.source, at: now) else { return question.source.refusalOfSilence }
       if let look {
@@ -50,14 +58,11 @@ struct Questions {
       } else {
         exchange.worker.commands.append(.ask(question, credential: credential.copied()))
       }
-      inquiries[question] = Inquiry(end: now &+ Self.waitNanoseconds)
+      (end, position) = (now &+ Self.waitNanoseconds, 0)
+      inquiries[question] = Inquiry(askers: [exchange], end: end)
     }
-    guard let known = inquiries[question], known.askers.count < Self.askerCountMax else {
-      return question.source.refusalOfCrowd
-    }
-    exchange.wait = .question(question, position: known.askers.count, until: known.end)
-    inquiries[question]?.askers.append(exchange)
-    if let downstream = exchange.downstream { downstream.deadline = min(downstream.deadline, known.end) }
+    exchange.wait = .question(question, position: position, until: end)
+    if let downstream = exchange.downstream { downstream.deadline = min(downstream.deadline, end) }
     return nil
   }
 
@@ -91,7 +96,7 @@ struct Questions {
 
   /// Called ten times a second: forgets what was not answered in time.
   mutating func forgetUnanswered(at now: Int64) {
-    for (question, inquiry) in inquiries where inquiry.end <= now && inquiry.askers.isEmpty {
+    for (question, inquiry) in inquiries where inquiry.isForgotten(at: now) {
       inquiries[question] = nil
     }
   }

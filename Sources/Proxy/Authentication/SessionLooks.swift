@@ -125,8 +125,14 @@ final class SessionLook: StoreAsker {
 
 /// What a worker looks for, and what it has to look for again.
 struct SessionLooks {
+  private struct Name: Hashable {
+    let digest: [UInt8]
+
+    func hash(into hasher: inout Hasher) { hasher.combine(digest: digest) }
+  }
+
   /// By digest. Two configurations may ask about one session.
-  private var underWay: [[UInt8]: [SessionLook]] = [:]
+  private var underWay: [Name: [SessionLook]] = [:]
   /// Sessions whose streams and tunnels may have no right to go on.
   private var doubted: Set<[UInt8]> = []
   /// By the names of stores, all of whose sessions are doubted.
@@ -145,17 +151,18 @@ struct SessionLooks {
   /// - Returns: false where nobody would answer.
   mutating func begin(_ look: SessionLook) -> Bool {
     guard look.begin() else { return false }
-    underWay[look.digest, default: []].append(look)
+    underWay[Name(digest: look.digest), default: []].append(look)
     return true
   }
 
   mutating func end(_ look: SessionLook) {
-    underWay[look.digest]?.removeAll { $0 === look }
-    if underWay[look.digest]?.isEmpty == true { underWay[look.digest] = nil }
+    guard let index = underWay.index(forKey: Name(digest: look.digest)) else { return }
+    underWay.values[index].removeAll { $0 === look }
+    if underWay.values[index].isEmpty { underWay.remove(at: index) }
   }
 
   mutating func doubt(_ digest: [UInt8]) {
-    for look in underWay[digest] ?? [] { look.isDoubted = true }
+    for look in underWay[Name(digest: digest)] ?? [] { look.isDoubted = true }
     doubted.insert(digest)
     reviewAt = .min
   }

@@ -19,6 +19,8 @@ PAGES = {
     "Benchmarks/results/table-2-workers.md": "project/table-2-workers.md",
     "Benchmarks/results/table.svg": "project/table.svg",
     "Benchmarks/results/table-2-workers.svg": "project/table-2-workers.svg",
+    "Benchmarks/results/pass-or-list.md": "project/pass-or-list.md",
+    "Benchmarks/results/pass-or-list.svg": "project/pass-or-list.svg",
     "Fuzzing/README.md": "project/fuzzing.md",
     "gateway.conf.example": "project/gateway.conf.example",
 }

@@ -76,6 +76,8 @@ extension Exchange {
   func remember(_ caller: Caller, _ route: CompiledRoute) {
     // The issuer's index means nothing to later requests when a reload came between.
     guard snapshot.generation == worker.snapshot.generation else { return }
+    // What is asked for each time is of no use to later requests.
+    if case .answer(_, let freshUntil) = caller.proof, worker.time.unixSeconds >= freshUntil { return }
     route.identity.keepFields(of: caller)
     worker.tokenCache.insert(caller, now: worker.time.unixSeconds)
   }

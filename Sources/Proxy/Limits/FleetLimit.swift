@@ -5,6 +5,7 @@ import Bytes
 import Configuration
 import Cryptography
 import Redis
+import Tokens
 
 /// Immutable, shared by all workers.
 final class FleetLimit: Sendable {
@@ -68,7 +69,7 @@ final class FleetLimit: Sendable {
     var key = ByteQueue()
     key.append(prefix)
     key.append(keyStart)
-    for byte in SHA256.digest(name).prefix(16) { key.append(hexadecimal: UInt64(byte), width: 2) }
+    key.append(digest: SHA256.digest(name), count: 16)
     return key.copied()
   }
 

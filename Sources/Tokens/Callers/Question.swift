@@ -72,15 +72,6 @@ extension Question {
   }
 }
 
-extension Hasher {
-  /// The beginning of a digest does: its bits are random already, and byte by byte a whole one costs more than all else.
-  package mutating func combine(digest: [UInt8]) {
-    var word: UInt64 = 0
-    for index in 0..<min(8, digest.count) { word = word << 8 | UInt64(digest[index]) }
-    combine(word)
-  }
-}
-
 package enum Answer: Sendable {
   /// The issuer was asked for its keys. If they have changed, tokens are checked once more.
   case keys(haveChanged: Bool)

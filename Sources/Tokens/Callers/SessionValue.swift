@@ -144,7 +144,7 @@ package enum SessionStoreKey {
     var key = ByteQueue()
     key.append(prefix)
     key.append(start)
-    for byte in digest { key.append(hexadecimal: UInt64(byte), width: 2) }
+    key.append(digest: digest, count: digest.count)
     return key.copied()
   }
 

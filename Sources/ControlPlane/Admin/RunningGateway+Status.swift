@@ -15,6 +15,7 @@ extension RunningGateway {
     return MetricsPage(
       counters: await counters(), names: snapshot.counterNames, keySets: keySets, certificates: certificates,
       upstreams: await upstreamStates(), stores: StoreState.merged(await gateway.storeStates()),
+      sessions: await sessionCounts().compactMap { name, count in count.map { (name, $0) } },
       resolutions: await resolutions(),
       reloadsSucceeded: reloads.succeededCount,
       reloadsFailed: reloads.failedCount, isLastReloadGood: reloads.errors.isEmpty,
@@ -23,6 +24,12 @@ extension RunningGateway {
       droppedOwnLogLines: UInt64(clamping: process.log.droppedLineCount), spans: telemetry.spans.counts,
       logRecords: telemetry.logs.counts, metricsMessages: telemetry.metrics.counts, memory: memory,
       version: process.version, process: await ProcessMetrics.current())
+  }
+
+  /// By the names of their rules. Nil for those in a store, which cannot be counted cheaply.
+  private func sessionCounts() async -> [(name: String, count: Int?)] {
+    let counts = await sessions.memory.counts
+    return configuration.sessions.map { ($0.name, $0.store == .memory ? counts[$0.name] ?? 0 : nil) }
   }
 
   /// Look-ups of names by upstream and outcome.
@@ -65,7 +72,8 @@ extension RunningGateway {
       routes: traffic.routes, latencyBoundsMs: traffic.latencyBounds, refusals: traffic.refusals,
       lastRefusals: counters.lastRefusals.elements.map { RefusalStatus($0, snapshot.counterNames.routes) },
       messages: notices.last.map(MessageStatus.init), upstreams: upstreams,
-      stores: StoreState.merged(await gateway.storeStates()).map(StoreStatus.init), issuers: issuers,
+      stores: StoreState.merged(await gateway.storeStates()).map(StoreStatus.init),
+      sessions: await sessionCounts().map(SessionsStatus.init), issuers: issuers,
       certificates: certificates.map { CertificateStatus($0, at: Int64(Date.now.timeIntervalSince1970)) },
       tokenCache: TokenCacheStatus(hits: counters.tokenCacheHits, misses: counters.tokenCacheMisses),
       history: HistoryStatus(
@@ -100,6 +108,7 @@ private struct StatusDocument: Encodable {
   var messages: [MessageStatus]
   var upstreams: [UpstreamStatus]
   var stores: [StoreStatus]
+  var sessions: [SessionsStatus]
   var issuers: [IssuerStatus]
   var certificates: [CertificateStatus]
   var tokenCache: TokenCacheStatus
@@ -221,6 +230,12 @@ private struct ServerStatus: Encodable {
         result: result.name, status: status == 0 ? nil : status, at: timeText(unixMilliseconds: unixMilliseconds))
     }
   }
+}
+
+private struct SessionsStatus: Encodable {
+  var name: String
+  /// Nil where a store has them.
+  var count: Int?
 }
 
 private struct StoreStatus: Encodable {

@@ -155,6 +155,10 @@ extension MetricFamily {
       .init(
         .histogram, in: .seconds, by: ["store"], "Time from a command to the reply of Redis.",
         when: "a store has answered")
+    case .sessions:
+      .init(
+        .gauge, by: ["session"], "Sessions that this process keeps. Redis counts those that it keeps itself.",
+        when: "a session has `store: memory`")
     case .nameResolution:
       .init(
         .counter, by: ["upstream", "result"], "Look-ups of the names of an upstream's servers, by outcome.",

@@ -36,6 +36,7 @@ package enum MetricFamily: String, CaseIterable, Sendable {
   case storeActive = "catraca_store_commands_active"
   case storeCommands = "catraca_store_commands_total"
   case storeDuration = "catraca_store_command_duration_seconds"
+  case sessions = "catraca_sessions"
   case nameResolution = "catraca_dns_total"
   case authentications = "catraca_auth_total"
   case tokenCache = "catraca_token_cache_total"

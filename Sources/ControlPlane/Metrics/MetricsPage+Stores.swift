@@ -1,4 +1,4 @@
-// The part of the page about stores.
+// The part of the page about stores and sessions.
 
 import Proxy
 
@@ -19,6 +19,8 @@ extension MetricsPage {
       writer.sample([("store", names.stores[id]), ("result", failure?.label ?? "ok")], count)
     }
     writeHistograms(.storeDuration, counters.storeDurations, label: "store", names: names.stores, to: &writer)
+    writer.family(.sessions)
+    for (name, count) in sessions { writer.sample([("session", name)], gauge: count) }
   }
 }
 

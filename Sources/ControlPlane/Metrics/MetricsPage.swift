@@ -38,6 +38,8 @@ package struct MetricsPage: Sendable {
   package var upstreams: [UpstreamState]
   /// Of all workers together.
   package var stores: [StoreState]
+  /// Those of this process, by the names of their rules.
+  package var sessions: [(name: String, count: Int)]
   /// Look-ups of the names of upstreams' servers.
   package var resolutions: [(upstream: String, results: [String: UInt64])]
   package var reloadsSucceeded: UInt64
@@ -62,6 +64,7 @@ package struct MetricsPage: Sendable {
   package init(
     counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [],
     certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [], stores: [StoreState] = [],
+    sessions: [(name: String, count: Int)] = [],
     resolutions: [(upstream: String, results: [String: UInt64])] = [], reloadsSucceeded: UInt64 = 0,
     reloadsFailed: UInt64 = 0, isLastReloadGood: Bool = true, lastReloadTime: Int64 = 0, droppedLogLines: UInt64 = 0,
     droppedOwnLogLines: UInt64 = 0, spans: ExportCounts = ExportCounts(),
@@ -74,6 +77,7 @@ package struct MetricsPage: Sendable {
     self.certificates = certificates
     self.upstreams = upstreams
     self.stores = stores
+    self.sessions = sessions
     self.resolutions = resolutions
     self.reloadsSucceeded = reloadsSucceeded
     self.reloadsFailed = reloadsFailed

@@ -22,6 +22,8 @@ package actor MemorySessions: SessionList {
   private var selected: [SessionSelection: [[UInt8]]] = [:]
   private var locks: [[UInt8]: (holder: [UInt8], endsAt: Int64)] = [:]
   private var byteCount = 0
+  /// By the names of their rules, those included that are over and were not looked at since.
+  package private(set) var counts: [String: Int] = [:]
   private let now: @Sendable () -> Int64
   private let forget: @Sendable (_ digest: [UInt8], _ isOver: Bool) -> Void
 
@@ -90,6 +92,7 @@ package actor MemorySessions: SessionList {
     entries[digest] = entry
     for selection in Self.selections(of: record) { selected[selection, default: []].append(digest) }
     byteCount += entry.byteCount
+    counts[record.session, default: 0] += 1
   }
 
   private func hasRoom(for byteCount: Int) -> Bool {
@@ -110,6 +113,7 @@ package actor MemorySessions: SessionList {
   private func remove(_ digest: [UInt8]) {
     guard let entry = entries.removeValue(forKey: digest) else { return }
     byteCount -= entry.byteCount
+    counts[entry.record.session, default: 0] -= 1
     for selection in Self.selections(of: entry.record) {
       selected[selection]?.removeAll { $0 == digest }
       if selected[selection]?.isEmpty == true { selected[selection] = nil }

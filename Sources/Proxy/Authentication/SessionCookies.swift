@@ -53,7 +53,8 @@ extension Exchange {
     guard let place = session.store else { return worker.questions.ask(question, session.name.utf8.span, for: self) }
     guard let store = worker.store(at: place, of: snapshot) else { return .sessionStoreUnavailable }
     let worker = worker
-    let keys = snapshot.sessionKeys
+    // Where the tokens are of no use, a session goes on without the secret that has sealed them.
+    let keys = session.isTokenForwarded ? snapshot.sessionKeys : nil
     return worker.questions.ask(question, Span(), for: self) { question in
       worker.sessions.looks.begin(SessionLook(question, of: session.name, keys, in: store))
     }

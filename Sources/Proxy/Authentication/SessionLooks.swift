@@ -16,6 +16,7 @@ final class SessionLook: StoreAsker {
   let store: Store
   /// The name of the rules that the session is to be of.
   private let name: String
+  /// Nil where the tokens are of no use.
   private let keys: SealingKeys?
   /// The session has changed since the store was asked, or may have.
   var isDoubted = false
@@ -77,9 +78,9 @@ final class SessionLook: StoreAsker {
       return .session(SessionStatement(issuer: value.issuer, claims: [], endsAt: value.endsAt))
     }
     var tokens: [UInt8] = []
-    if !value.sealedTokens.isEmpty {
+    if let keys, !value.sealedTokens.isEmpty {
       let digest = digest
-      guard let keys, let opened = keys.open(value.sealedTokens.span, context: digest.span) else { return unreadable }
+      guard let opened = keys.open(value.sealedTokens.span, context: digest.span) else { return unreadable }
       tokens = opened
     }
     var freshSeconds = value.secondsUntilUse(at: now)

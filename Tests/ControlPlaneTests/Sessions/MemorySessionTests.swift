@@ -110,6 +110,7 @@ struct MemorySessionTests {
     let store = store()
     for number in 0..<150 { #expect(await begin(store, number)) }
     #expect(await store.count == 100)
+    #expect(await store.counts == ["web": 100])
     #expect(await !isThere(store, 49))
     #expect(await isThere(store, 50))
     #expect(forgotten.withLockedValue { $0.count } == 50)

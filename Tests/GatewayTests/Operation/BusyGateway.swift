@@ -34,6 +34,7 @@ struct BusyGateway {
           - { path: /few, auth: public, rate_limit: { requests: 1, per: 24h }, respond: { status: 204 } }
           - { path: /dry, auth: public, rate_limit: { requests: 1, per: 24h, dry_run: true }, respond: { status: 204 } }
           - { path: /shared, auth: public, rate_limit: shared, respond: { status: 204 } }
+          - { path: /in, auth: { sessions: [web] }, respond: { status: 204 } }
           - path: /many
             auth: public
             rate_limit: { requests: 1, per: 24h, by: query:who, keys: 1 }
@@ -43,6 +44,7 @@ struct BusyGateway {
         dns: { servers: ["\(names.address)"] }
         redis: { main: { servers: ["\(redis.address)"] } }
         rate_limits: { shared: { requests: 1, per: 24h, store: main } }
+        sessions: { web: { store: memory, exchange: { path: /session, issuers: [login] } } }
         listeners:
           - { address: "127.0.0.1:0" }
           - address: "127.0.0.1:0"

@@ -9,20 +9,23 @@ import Testing
 final class LoginScene {
   let provider: DemoIssuer
   let gateway: GatewayProcess
+  private let configuration: String
   private var jar: [(name: String, value: String)] = []
 
   /// - Parameters:
+  ///   - redis: where the sessions are. Nil for the gateway's memory.
   ///   - login: further keys of the login.
   ///   - routes: further ones.
   init(
     _ upstream: TestUpstream, login: String = #"client_secret: "s:1""#, session: String = "me: [sub, email]",
-    routes: String = "", upstreams: String = ""
+    routes: String = "", upstreams: String = "", redis: RedisServer? = nil
   ) async throws {
     provider = try await DemoIssuer.start(group: MultiThreadedEventLoopGroup.singleton)
-    gateway = try await GatewayProcess.start(
-      """
+    let stores = redis.map { "redis: { main: { servers: [\"\($0.address)\"] } }" } ?? ""
+    configuration = """
       workers: 2
       secrets: ["0123456789abcdef0123456789abcdef"]
+      \(stores)
       issuers:
         staff: { issuer: "\(provider.url)", audiences: [api] }
       upstreams:
@@ -30,7 +33,7 @@ final class LoginScene {
         \(upstreams)
       sessions:
         web:
-          store: memory
+          store: \(redis == nil ? "memory" : "main")
           login: { issuer: staff, client_id: shop-web, \(login), after_login: /home, after_logout: /bye }
           \(session)
       routes:
@@ -40,7 +43,8 @@ final class LoginScene {
           upstream: echo
         - { path: /api/*, auth: { sessions: [web], challenge: 401 }, upstream: echo }
         \(routes)
-      """)
+      """
+    gateway = try await GatewayProcess.start(configuration)
     try await gateway.waitUntilReady()
   }
 
@@ -99,6 +103,16 @@ final class LoginScene {
   private init(of other: LoginScene) {
     provider = other.provider
     gateway = other.gateway
+    configuration = other.configuration
+  }
+
+  /// The same browser at another gateway with the same file.
+  init(neighbourOf other: LoginScene) async throws {
+    provider = other.provider
+    configuration = other.configuration
+    jar = other.jar
+    gateway = try await GatewayProcess.start(configuration)
+    try await gateway.waitUntilReady()
   }
 
   /// Until this browser's session is over. What ends is told to the workers, which is soon, and not before the next

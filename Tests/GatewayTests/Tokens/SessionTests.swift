@@ -86,6 +86,9 @@ struct SessionTests {
     let metrics = try await gateway.metrics()
     #expect(metrics.sum("catraca_auth_total", ["result": "session"]) >= 16)
     #expect(metrics.sum("catraca_auth_total", ["result": "session_expired"]) == 16)
+    #expect(metrics.samples.contains { $0.name == "catraca_sessions" && $0.value == 0 })
+    _ = try await begin(gateway, key)
+    #expect(try await gateway.metrics().sum("catraca_sessions", ["session": "web"]) == 1)
   }
 
   @Test("catraca sessions lists who has a session, and ends those of a subject with what is open")

@@ -66,13 +66,16 @@ let package = Package(
       ],
       swiftSettings: hotSettings),
     .target(
+      name: "Rehearsal", dependencies: ["Bytes", "JSON", "Cryptography", "Tokens", "Configuration", "Proxy"],
+      swiftSettings: settings),
+    .target(
       name: "Transport", dependencies: ["CLinux", "Bytes", "TLS", "Proxy", "Tokens", "Configuration"],
       swiftSettings: hotSettings),
     .target(
       name: "ControlPlane",
       dependencies: [
-        "Bytes", "JSON", "Cryptography", "TLS", "Tokens", "HTTPWire", "Configuration", "Proxy", "Transport", nioCore,
-        nioPosix,
+        "Bytes", "JSON", "Cryptography", "TLS", "Tokens", "HTTPWire", "Configuration", "Proxy", "Rehearsal",
+        "Transport", nioCore, nioPosix,
         nioHTTP1, nioConcurrency, logging, unixSignals,
       ], swiftSettings: settings),
     .target(
@@ -82,7 +85,7 @@ let package = Package(
       name: "catraca",
       dependencies: [
         "CBuild", "Bytes", "JSON", "Compression", "Cryptography", "HTTP2", "TLS", "Tokens", "Configuration",
-        "Transport",
+        "Rehearsal", "Transport",
         "ControlPlane", "Demo", nioCore, nioPosix, argumentParser, logging, unixSignals,
       ], swiftSettings: settings),
     // Writes the generated parts of the documents.
@@ -115,6 +118,10 @@ let package = Package(
       dependencies: [
         "Bytes", "HTTPWire", "HTTP2", "Cryptography", "Tokens", "Configuration", "Proxy", "TestBasics", "TestSupport",
       ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "RehearsalTests",
+      dependencies: ["Cryptography", "JSON", "Tokens", "Configuration", "Proxy", "Rehearsal"],
       swiftSettings: settings),
     .testTarget(
       name: "TransportTests",

@@ -14,6 +14,13 @@ package enum JSONWriter {
     queue.append(UInt8(ascii: "\""))
   }
 
+  /// A string with its quotes.
+  package static func quoted(_ text: String) -> String {
+    var queue = ByteQueue()
+    append(string: text, to: &queue)
+    return String(decoding: queue.span.copied(), as: UTF8.self)
+  }
+
   package static func append(string text: String, to queue: inout ByteQueue) {
     append(string: text.utf8.span, to: &queue)
   }

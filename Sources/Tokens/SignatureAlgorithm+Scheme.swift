@@ -23,6 +23,21 @@ extension SignatureAlgorithm {
     }
   }
 
+  /// A new key that it can sign with. RSA gets 2048 bits, secrets as many as the digest has.
+  package var keyKind: SigningKey.Kind {
+    switch self {
+    case .rs256, .rs384, .rs512, .ps256, .ps384, .ps512: .rsa(bitCount: 2048)
+    case .es256: .ellipticCurve(.p256)
+    case .es384: .ellipticCurve(.p384)
+    case .es512: .ellipticCurve(.p521)
+    case .edDSA, .ed25519: .edwards(.ed25519)
+    case .ed448: .edwards(.ed448)
+    case .hs256: .secret(byteCount: 32)
+    case .hs384: .secret(byteCount: 48)
+    case .hs512: .secret(byteCount: 64)
+    }
+  }
+
   /// Whether type and curve of the key are this algorithm's (T03, T28, T65).
   package func fits(_ key: PublicKey.Components) -> Bool {
     switch (self, key) {

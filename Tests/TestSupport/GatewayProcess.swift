@@ -187,13 +187,14 @@ package final class GatewayProcess: Sendable {
 
   /// One request to the admin listener.
   package func admin(
-    _ path: String, method: String = "GET", host: String? = nil, _ fields: [String] = [], port: Int? = nil
+    _ path: String, method: String = "GET", host: String? = nil, _ fields: [String] = [], body: String = "",
+    port: Int? = nil
   ) async throws -> RawResponse {
     let port = port ?? adminPort
-    let length = method == "POST" ? ["Content-Length: 0"] : []
+    let length = method == "POST" ? ["Content-Length: \(body.utf8.count)"] : []
     let lines = ["\(method) \(path) HTTP/1.1", "Host: \(host ?? "127.0.0.1:\(port)")", "Connection: close"]
     let head = (lines + length + fields).joined(separator: "\r\n")
-    return try await RawClient.connect(port: port).exchange(head + "\r\n\r\n", method: method)
+    return try await RawClient.connect(port: port).exchange(head + "\r\n\r\n" + body, method: method)
   }
 
   /// The port of `admin.metrics`.

@@ -43,6 +43,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
   /// In the file's order, and behind them those of ``sessions``. Precedence comes from specificity, not from this
   /// order.
   package var routes: [Route] = []
+  /// Nothing of these counts while the gateway serves.
+  package var tests: [FileTest] = []
 
   package init() {}
 }

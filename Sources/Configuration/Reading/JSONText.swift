@@ -34,6 +34,12 @@ struct JSONText {
     return true
   }
 
+  static func quoted(_ text: String) -> String {
+    var json = JSONText()
+    json.append(text)
+    return String(decoding: json.bytes, as: UTF8.self)
+  }
+
   private mutating func append(_ text: String) {
     bytes.append(UInt8(ascii: "\""))
     for byte in text.utf8 {

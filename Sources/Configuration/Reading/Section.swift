@@ -74,6 +74,9 @@ final class Section {
     has(index) && !emptyPlaces.contains(places[index]) ? entries[places[index]].value : nil
   }
 
+  /// Whether the mapping has no keys at all.
+  var isEmpty: Bool { entries.isEmpty }
+
   /// Whether the file has the key, even with a value that was refused.
   func has(_ key: String) -> Bool { place(of: key) != nil }
 

@@ -81,6 +81,10 @@ extension GatewayConfiguration {
       Setting(
         "routes", \.routes, .routes, "Which requests go where, and who may pass.",
         required: "without one every request is answered 404"),
+      Setting(
+        "tests", \.tests, .tests,
+        "Requests, and what is expected to become of each. `catraca check` goes through them, and so does each start and "
+          + "each reload."),
     ])
 }
 
@@ -129,5 +133,6 @@ extension SettingTable {
     CompressionRules.settings.table, Page.settings.table, Maintenance.settings.table, Identity.settings.table,
     Rewrite.settings.table, HeaderRules.requestSettings.table, HeaderRules.responseSettings.table,
     FixedResponse.settings.table, Redirect.settings.table, WebSocket.settings.table, Mirroring.settings.table,
+    FileTest.settings.table, TestToken.settings.table, TestExpectation.settings.table,
   ]
 }

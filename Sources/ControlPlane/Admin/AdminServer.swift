@@ -2,6 +2,7 @@
 
 import Configuration
 import FoundationEssentials
+import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -10,7 +11,7 @@ import Transport
 /// One address with pages of the gateway itself.
 final class AdminServer: Sendable {
   enum Door: String {
-    /// /metrics, /healthz, /readyz, /status, /sessions and /reload, for those whom the configuration lets in.
+    /// All pages, for those whom the configuration lets in.
     case all
     /// /metrics, /healthz and /readyz, which change nothing, for everyone who reaches them, by whatever name.
     case metrics
@@ -74,11 +75,15 @@ final class AdminServer: Sendable {
     case ("/sessions", _, _): return notAllowed("GET, HEAD")
     case ("/sessions/end", _, "POST"): return await endSessions(request, gateway)
     case ("/sessions/end", _, _): return notAllowed("POST")
+    case ("/explain", _, "POST"): return await explain(request, gateway, unixSeconds: Int64(time(nil)))
+    case ("/explain", _, _): return notAllowed("POST")
     case ("/reload", _, "POST"): return await reload(gateway)
     case ("/reload", _, _): return notAllowed("POST")
     default:
       return await page(request, gateway)
-        ?? .text("not found: there are /metrics, /healthz, /readyz, /status, /sessions and POST /reload\n", status: 404)
+        ?? .text(
+          "not found: there are /metrics, /healthz, /readyz, /status, /sessions, POST /explain and POST /reload\n",
+          status: 404)
     }
   }
 

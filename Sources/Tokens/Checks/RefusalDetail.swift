@@ -37,12 +37,12 @@ package struct RefusalCircumstances {
     self.now = now
   }
 
-  fileprivate var rules: IssuerRules? {
+  var rules: IssuerRules? {
     guard let issuer, issuers.indices.contains(issuer) else { return nil }
     return issuers[issuer]
   }
 
-  fileprivate var keys: [VerificationKey] {
+  var keys: [VerificationKey] {
     guard let issuer, keySets.indices.contains(issuer) else { return [] }
     return keySets[issuer]?.keys ?? []
   }
@@ -151,7 +151,7 @@ extension UnverifiedToken {
 
 extension JSONDocument {
   /// A member of the root: a text, a list of texts, or what kind of value it is.
-  fileprivate func shown(_ name: String) -> String? {
+  func shown(_ name: String) -> String? {
     guard let node = member(name, of: root) else { return nil }
     switch kind(node) {
     case .string: return shownText(stringBytes(at: node) ?? [])
@@ -165,7 +165,7 @@ extension JSONDocument {
   }
 
   /// `exp 1h ago`, or how far ahead.
-  fileprivate func age(_ name: String, at now: Int64) -> String {
+  func age(_ name: String, at now: Int64) -> String {
     guard let date = member(name, of: root).flatMap({ integer(at: $0) }) else { return "\(name) is not a number" }
     let (seconds, overflow) = now.subtractingReportingOverflow(date)
     if overflow { return "\(name) is not a sensible time" }
@@ -174,7 +174,7 @@ extension JSONDocument {
 }
 
 // LIMIT: of long lists the first eight are shown.
-private func shownList(_ texts: [[UInt8]]) -> String {
+func shownList(_ texts: [[UInt8]]) -> String {
   if texts.isEmpty { return "none" }
   return texts.prefix(8).map(shownText).joined(separator: ", ") + (texts.count > 8 ? " and more" : "")
 }

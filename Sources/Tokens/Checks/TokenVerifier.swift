@@ -8,6 +8,8 @@ import JSON
 /// One a worker: it keeps the worker's prepared contexts for each key.
 package final class TokenVerifier {
   package var tokenByteCountMax: Int
+  /// The check that took place last. Who explains a verdict looks at it, and nobody else does.
+  private(set) var step = TokenStep.form
   private var knownHeader = CompactFormCheck.KnownHeader()
   private var signatureVerifiers: [UInt64: SignatureVerifier] = [:]
   /// LIMIT: keys with prepared contexts. Beyond it all are freed, and prepared again as they are needed.
@@ -26,19 +28,26 @@ package final class TokenVerifier {
     /// The claims, once a key of the issuer has proved them.
     var proved: JSONDocument?
     do throws(TokenRefusal) {
+      step = .form
       let parts = try CompactFormCheck.parse(token, byteCountMax: tokenByteCountMax, known: &knownHeader)
       let keyID = try HeaderCheck.keyID(parts.header)
+      step = .issuer
       let candidate = try IssuerCheck.issuer(parts.payload, candidates: candidates, issuers: issuers)
       issuer = candidate
       let rules = issuers[candidate]
+      step = .type
       try TypeCheck.check(parts.header, rules)
+      step = .algorithm
       let algorithm = try HeaderCheck.algorithm(parts.header, rules)
+      step = .keys
       guard candidate < keySets.count, let keys = keySets[candidate] else { throw .keysUnavailable }
+      step = .key
       let key: VerificationKey
       if let keyID {
         guard let named = try Self.key(keyID, algorithm, parts.header, keys) else {
           return .ask(.keySet(issuer: candidate))
         }
+        step = .signature
         if !isSignatureValid(parts, token, named, algorithm) { throw .signatureInvalid }
         key = named
       } else {
@@ -46,15 +55,20 @@ package final class TokenVerifier {
           return .ask(.keySet(issuer: candidate))
         }
         if possible.isEmpty { throw .keyUnknown }
+        step = .signature
         guard let found = possible.first(where: { isSignatureValid(parts, token, $0, algorithm) }) else {
           throw .signatureInvalid
         }
         key = found
       }
       proved = parts.payload
+      step = .times
       let validity = try TimeCheck.validity(parts.payload, rules, now: now)
+      step = .audience
       try ClaimsCheck.checkAudience(parts.payload, rules)
+      step = .subject
       let subject = try ClaimsCheck.subject(parts.payload)
+      step = .requiredClaims
       try ClaimsCheck.checkRequired(parts.payload, rules)
       return .caller(
         Caller(

@@ -33,6 +33,9 @@ struct Check: ParsableCommand {
   @Flag(help: "Do without the certificates, keys, secrets and variables of the machine that the file is for.")
   var noFiles = false
 
+  @Flag(name: .customLong("no-tests"), help: "Leave the tests of the files out.")
+  var leavesTestsOut = false
+
   @Option(help: "How findings are written: text, json (an object a line), or github (annotations of a workflow).")
   var format = Format.text
 
@@ -43,8 +46,9 @@ struct Check: ParsableCommand {
       let hasErrors = checked.findings.contains { $0.severity == .error }
       isGood = isGood && !hasErrors && !(strict && !checked.findings.isEmpty)
       try write(checked)
-      guard format == .text, !hasErrors, let count = checked.routeCount else { continue }
-      try writeOutputOrExit("\(checked.file): ok, \(count) \(count == 1 ? "route" : "routes")\n")
+      guard format == .text, !hasErrors, let (routes, tests) = checked.counts else { continue }
+      let tested = tests == 0 ? "" : ", \(tests) \(tests == 1 ? "test passes" : "tests pass")"
+      try writeOutputOrExit("\(checked.file): ok, \(routes) \(routes == 1 ? "route" : "routes")\(tested)\n")
     }
     if !isGood { throw ExitCode(1) }
   }
@@ -53,18 +57,20 @@ struct Check: ParsableCommand {
     let file: String
     let findings: [Diagnostic]
     /// Nil for a file with errors.
-    let routeCount: Int?
+    let counts: (routes: Int, tests: Int)?
   }
 
   private func check(_ name: String) -> Checked {
     let file = name == "-" ? "standard input" : name
-    let result = ConfigurationReader.load(
+    let result = loadTested(
       path: name == "-" ? "/dev/stdin" : name, shownAs: file, environment: ProcessInfo.processInfo.environment,
-      checkCertificates: CertificateCheck.findings, isComplete: !noFiles)
+      isComplete: !noFiles, runsTests: !leavesTestsOut)
     switch result {
     case .success(let loaded):
-      return Checked(file: file, findings: loaded.warnings, routeCount: loaded.configuration.routes.count)
-    case .failure(let errors): return Checked(file: file, findings: errors.diagnostics, routeCount: nil)
+      let tests = leavesTestsOut || noFiles ? 0 : loaded.configuration.tests.count
+      return Checked(
+        file: file, findings: loaded.warnings, counts: (routes: loaded.configuration.routes.count, tests: tests))
+    case .failure(let errors): return Checked(file: file, findings: errors.diagnostics, counts: nil)
     }
   }
 

@@ -5,6 +5,7 @@ import Configuration
 import ControlPlane
 import FoundationEssentials
 import Glibc
+import Rehearsal
 import Transport
 
 struct Run: AsyncParsableCommand {
@@ -28,6 +29,9 @@ struct Run: AsyncParsableCommand {
   @Flag(help: "Reload when the configuration file, or a file that it includes or names, changes.")
   var watch = false
 
+  @Flag(name: .customLong("no-tests"), help: "Leave the tests of the file out.")
+  var leavesTestsOut = false
+
   func run() async throws {
     let file = try configurationFile(file, for: "run")
     let environment = ProcessInfo.processInfo.environment
@@ -41,10 +45,8 @@ struct Run: AsyncParsableCommand {
     let log = OwnLog()
     let signals = await GatewayService.trapSignals()
     raiseDescriptorLimit()
-    let read: ConfigurationSource = {
-      ConfigurationReader.load(
-        path: file, environment: environment, checkCertificates: CertificateCheck.findings)
-    }
+    let runsTests = !leavesTestsOut
+    let read: ConfigurationSource = { loadTested(path: file, environment: environment, runsTests: runsTests) }
     let loaded = try readOrExit(read)
     do {
       let gateway = try await RunningGateway.start(
@@ -60,6 +62,20 @@ struct Run: AsyncParsableCommand {
     }
     await log.flush()
   }
+}
+
+/// A file whose tests pass. One that fails is an error as any other in the file is.
+/// - Parameter isComplete: whether files and variables must be there. Without them no test is meaningful.
+func loadTested(
+  path: String, shownAs name: String? = nil, environment: [String: String], isComplete: Bool = true, runsTests: Bool
+) -> Result<ConfigurationReader.Loaded, ConfigurationErrors> {
+  let result = ConfigurationReader.load(
+    path: path, shownAs: name, environment: environment, checkCertificates: CertificateCheck.findings,
+    isComplete: isComplete)
+  guard runsTests, isComplete, case .success(let loaded) = result else { return result }
+  let failed = FileTests.findings(of: loaded.configuration, unixSeconds: Int64(time(nil)))
+  if failed.isEmpty { return result }
+  return .failure(ConfigurationErrors(diagnostics: loaded.warnings + failed, sources: loaded.sources))
 }
 
 /// The file that was named, or the one of the current folder. Where there is none, says what to write and ends the

@@ -11,21 +11,9 @@ import Tokens
 struct KeyFile {
   let key: SigningKey
 
-  /// A new key that fits the algorithm. RSA gets 2048 bits, secrets as many as the digest has.
+  /// A new key that fits the algorithm.
   static func generate(for algorithm: SignatureAlgorithm) throws(KeyError) -> KeyFile {
-    let kind: SigningKey.Kind
-    switch algorithm {
-    case .rs256, .rs384, .rs512, .ps256, .ps384, .ps512: kind = .rsa(bitCount: 2048)
-    case .es256: kind = .ellipticCurve(.p256)
-    case .es384: kind = .ellipticCurve(.p384)
-    case .es512: kind = .ellipticCurve(.p521)
-    case .edDSA, .ed25519: kind = .edwards(.ed25519)
-    case .ed448: kind = .edwards(.ed448)
-    case .hs256: kind = .secret(byteCount: 32)
-    case .hs384: kind = .secret(byteCount: 48)
-    case .hs512: kind = .secret(byteCount: 64)
-    }
-    return KeyFile(key: try .generate(kind))
+    KeyFile(key: try .generate(algorithm.keyKind))
   }
 
   /// Reads PEM, or a secret as the JWK that ``text`` writes.

@@ -38,11 +38,7 @@ struct TokenClaims {
     "{" + claims.map { "\(Self.quoted($0.name)):\($0.json)" }.joined(separator: ",") + "}"
   }
 
-  static func quoted(_ text: String) -> String {
-    var queue = ByteQueue()
-    JSONWriter.append(string: text, to: &queue)
-    return String(decoding: queue.span.copied(), as: UTF8.self)
-  }
+  static func quoted(_ text: String) -> String { JSONWriter.quoted(text) }
 }
 
 /// A span of time as the command line takes it: `5m`, `24h`, `-1h`.

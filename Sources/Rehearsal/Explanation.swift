@@ -1,0 +1,139 @@
+// Why a request gets the answer that it gets: the routes that were looked at, each check of its token, what limits it,
+// and what its upstream receives.
+
+package import Configuration
+import Proxy
+package import Tokens
+
+package struct Explanation: Sendable {
+  /// A field that the upstream receives, and where it comes from.
+  package struct SentField: Sendable {
+    package enum Origin: String, Sendable {
+      case client
+      case identity
+      case rule = "request_headers"
+      case gateway
+    }
+
+    package let name: String
+    /// Nil for a value of the file, which may be secret, and for a credential.
+    package let value: String?
+    package let origin: Origin
+  }
+
+  package let request: RehearsedRequest
+  package let outcome: RehearsedOutcome
+  package let otherRoutes: [RouteReason]
+  /// How many more routes there are, with another path.
+  package let withOtherPath: Int
+  /// Empty where no token was looked at.
+  package let steps: [TokenStepReport]
+  /// What the route requires of a token beside.
+  package let requirements: [String]
+  package let limits: [String]
+  package let sentFields: [SentField]
+
+  /// - Parameters:
+  ///   - token: sent as a bearer token, beside the request's own fields.
+  ///   - keySets: by the issuers' index.
+  package init(
+    _ request: RehearsedRequest, token: String?, in configuration: GatewayConfiguration, keySets: [KeySet?],
+    unixSeconds: Int64
+  ) {
+    var request = request
+    if let token { request.fields.append(TestField(name: "Authorization", value: "Bearer \(token)")) }
+    self.request = request
+    let outcome = Rehearsal(configuration, keySets: keySets, unixSeconds: unixSeconds).outcome(of: request)
+    self.outcome = outcome
+    (otherRoutes, withOtherPath) = RouteReasons.others(of: request, in: configuration, chosen: outcome.route)
+    let route = configuration.routes.first { $0.name == outcome.route }
+    if case .token(let requirement) = route?.auth {
+      let bearer = request.bearerToken.map { Array($0.utf8) }
+      steps =
+        bearer.map { token in
+          TokenVerifier(tokenByteCountMax: configuration.limits.tokenSize).report(
+            on: token.span, candidates: requirement.issuers,
+            issuers: configuration.issuers.map { IssuerRules($0.policy) }, keySets: keySets, now: unixSeconds
+          ).steps
+        } ?? []
+      requirements = requirement.words
+    } else {
+      steps = []
+      requirements = []
+    }
+    limits = (route?.rateLimits ?? []).compactMap { $0.words(in: configuration) }
+    sentFields = (outcome.upstreamRequest?.fields ?? []).map { SentField($0, route, request) }
+  }
+}
+
+extension Explanation.SentField {
+  fileprivate init(_ field: TestField, _ route: Route?, _ request: RehearsedRequest) {
+    name = field.name
+    let lowered = field.name.lowercased()
+    let identity = (route?.identity.headers ?? []).map { $0.name.lowercased() }
+    if route?.requestHeaders.writes(field.name) == true {
+      (origin, value) = (.rule, nil)
+    } else if identity.contains(lowered) || route?.identity.payloadHeader?.lowercased() == lowered {
+      (origin, value) = (.identity, field.value)
+    } else if request.has(field) {
+      (origin, value) = (.client, ["authorization", "cookie"].contains(lowered) ? nil : field.value)
+    } else {
+      (origin, value) = (.gateway, field.value)
+    }
+  }
+}
+
+extension RehearsedRequest {
+  fileprivate func has(_ field: TestField) -> Bool {
+    field.name.lowercased() == "host"
+      ? field.value == url.authority
+      : fields.contains { $0.name.lowercased() == field.name.lowercased() && $0.value == field.value }
+  }
+
+  /// Of Authorization.
+  fileprivate var bearerToken: String? {
+    guard let value = RehearsedOutcome.value(of: "Authorization", in: fields) else { return nil }
+    let words = value.split(separator: " ")
+    return words.count == 2 && words[0].lowercased() == "bearer" ? String(words[1]) : nil
+  }
+}
+
+extension TokenRequirement {
+  /// What a token must have beside what its issuer's rules say.
+  fileprivate var words: [String] {
+    var result: [String] = []
+    if !scopes.names.isEmpty {
+      result.append("scope: \(scopes.isAny ? "one of " : "")\(scopes.names.joined(separator: ", "))")
+    }
+    result += claims.map { "claim \($0.claim): \($0.values.map(\.words).joined(separator: " or "))" }
+    if isOptional { result.append("a request without a token passes as well") }
+    return result
+  }
+}
+
+extension ClaimRequirement.Value {
+  fileprivate var words: String {
+    switch self {
+    case .string(let text): text
+    case .integer(let number): "\(number)"
+    case .boolean(let value): "\(value)"
+    case .prefix(let text): "\(text)…"
+    case .suffix(let text): "…\(text)"
+    }
+  }
+}
+
+extension RouteRateLimit {
+  /// Nil for one that is gone.
+  fileprivate func words(in configuration: GatewayConfiguration) -> String? {
+    let limit: RateLimit
+    switch self {
+    case .own(let own): limit = own
+    case .shared(let index):
+      guard configuration.rateLimits.indices.contains(index) else { return nil }
+      limit = configuration.rateLimits[index]
+    }
+    return "\(limit.name): \(limit.requests) in \(limit.per.components.seconds)s, at most \(limit.burst) at one moment"
+      + (limit.isDryRun ? ", counted only" : "")
+  }
+}

@@ -1,0 +1,98 @@
+// The tests of a file, gone through: each request is brought to the data plane of that file alone.
+
+import Bytes
+package import Configuration
+import Proxy
+import Tokens
+
+package enum FileTests {
+  /// Goes through the tests of a configuration.
+  /// - Returns: what is not as a test expects it, as errors at the places of the file that say so.
+  package static func findings(of configuration: GatewayConfiguration, unixSeconds: Int64) -> [Diagnostic] {
+    if configuration.tests.isEmpty { return [] }
+    var keys = TestKeys(configuration)
+    let tokens = configuration.tests.map { test in test.token.flatMap { keys.token($0, unixSeconds: unixSeconds) } }
+    var unlimited = configuration
+    // Each test is a request of its own, whatever came before it.
+    for index in unlimited.routes.indices { unlimited.routes[index].rateLimits = [] }
+    let rehearsal = Rehearsal(unlimited, keySets: keys.sets, unixSeconds: unixSeconds)
+    return zip(configuration.tests, tokens).flatMap { test, token in
+      var fields = test.headers
+      if let token { fields.append(TestField(name: "Authorization", value: "Bearer \(token)")) }
+      let outcome = rehearsal.outcome(of: RehearsedRequest(test.request, fields: fields, client: test.client))
+      let route = configuration.routes.first { $0.name == outcome.route }
+      return test.expected.differences(from: outcome, route).map { difference in
+        Diagnostic(
+          .error, file: test.file, position: test.expected.positions[difference.key] ?? .start,
+          message: "the test of \(test.request.shown) fails: \(difference.words)")
+      }
+    }
+  }
+}
+
+extension TestRequest {
+  /// As the file has it.
+  package var shown: String { "'\(method) \(isSecure ? "https" : "http")://\(authority)\(target)'" }
+}
+
+extension TestExpectation {
+  /// - Parameters:
+  ///   - route: the one that took the request. What its rules write may be secret, and is not shown (T59). Nor is what
+  ///     the file expects, which may come from a variable.
+  fileprivate func differences(from outcome: RehearsedOutcome, _ route: Route?) -> [(key: String, words: String)] {
+    var result: [(key: String, words: String)] = []
+    func compareName(_ key: String, _ expected: String?, _ found: String?) {
+      guard let expected, expected != found else { return }
+      result.append((key, "expected \(key) \(expected), got \(found ?? "none")"))
+    }
+    func compare(_ key: String, _ name: String, _ expected: String?, _ found: String?, isShown: Bool = true) {
+      guard let expected, expected != found else { return }
+      let shown = found.map { isShown ? "\(name) \($0)" : "another \(name), which a rule of the file writes" }
+      result.append((key, "got \(shown ?? "no \(name)")"))
+    }
+    if let status, status != outcome.status {
+      result.append(("status", "expected status \(status), got \(outcome.statusInWords)"))
+    }
+    compareName("code", code, outcome.code)
+    compareName("route", self.route, outcome.route)
+    compareName("upstream", upstream, outcome.upstream)
+    compare("path", "path", path, outcome.upstreamRequest?.target)
+    let upstreamFields = outcome.upstreamRequest?.fields ?? []
+    for field in upstreamHeaders {
+      compare(
+        "upstream_headers", "\(field.name):", field.value, RehearsedOutcome.value(of: field.name, in: upstreamFields),
+        isShown: route?.requestHeaders.writes(field.name) != true)
+    }
+    for name in withoutHeaders where RehearsedOutcome.value(of: name, in: upstreamFields) != nil {
+      result.append(("without_headers", "the upstream gets \(name)"))
+    }
+    compare("location", "Location:", location, RehearsedOutcome.value(of: "Location", in: outcome.fields))
+    for field in headers {
+      compare(
+        "headers", "\(field.name):", field.value, RehearsedOutcome.value(of: field.name, in: outcome.fields),
+        isShown: route?.responseHeaders.writes(field.name) != true)
+    }
+    return result
+  }
+}
+
+extension HeaderRules {
+  /// Whether a rule of the file gives a field its value.
+  package func writes(_ name: String) -> Bool {
+    (set + add).contains { $0.name.lowercased() == name.lowercased() }
+  }
+}
+
+extension RehearsedOutcome {
+  /// The status, and why the request was refused.
+  package var statusInWords: String {
+    guard let code else { return "\(status)" }
+    let detail = notice.map { notice in
+      [
+        notice.detail.expected.isEmpty ? nil : "expected \(notice.detail.expected)",
+        notice.detail.got.isEmpty ? nil : "got \(notice.detail.got)",
+      ].compactMap { $0 }.joined(separator: ", ")
+    }
+    return "\(status), \(code)" + (detail.map { $0.isEmpty ? "" : " (\($0))" } ?? "")
+  }
+}

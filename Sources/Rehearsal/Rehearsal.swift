@@ -1,0 +1,164 @@
+// One request at a time through the data plane of a configuration, without a socket: the very stages that requests of
+// clients go through. Its upstreams answer 200 to everything, and nobody else answers at all.
+
+import Bytes
+package import Configuration
+import Proxy
+package import Tokens
+
+/// A data plane that serves nobody. Not Sendable: all of it happens within ``outcome(of:)``.
+package final class Rehearsal {
+  private let worker: Worker
+  private let listeners: [Listener]
+  private let time: Time
+  private var client: DownstreamConnection?
+  /// Bytes that the client was sent.
+  private var received: [UInt8] = []
+  private var server: Server?
+  private var notice: RefusalNotice?
+
+  /// A connection to a server of an upstream.
+  private struct Server {
+    let connection: ServerConnection
+    var received: [UInt8] = []
+    var hasAnswered = false
+  }
+
+  private static let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".utf8)
+
+  /// - Parameters:
+  ///   - configuration: as it was read.
+  ///   - keySets: of its issuers, by their index. Nil where there are none.
+  ///   - unixSeconds: the time of all requests.
+  package init(_ configuration: GatewayConfiguration, keySets: [KeySet?], unixSeconds: Int64) {
+    let configuration = configuration.rehearsed
+    listeners = configuration.listeners
+    time = Time(nanoseconds: 1_000_000_000, unixMilliseconds: unixSeconds * 1000)
+    worker = Worker(
+      snapshot: Snapshot(configuration, generation: 1), keySets: keySets, time: time, steadyClock: { 0 }, seed: (1, 2),
+      checksServers: false)
+  }
+
+  /// What becomes of a request.
+  package func outcome(of request: RehearsedRequest) -> RehearsedOutcome {
+    received = []
+    server = nil
+    notice = nil
+    worker.logBuffer.removeAll()
+    let isSecure = request.url.isSecure
+    let listener = listeners.firstIndex { ($0.tls != nil) == isSecure } ?? 0
+    let security = ClientSecurity(
+      version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", isResumed: false, applicationProtocol: .http1,
+      certificate: nil)
+    let address = Array(request.client.utf8)
+    let peer = PeerAddress(address.span) ?? PeerAddress(high: 0, low: 0)
+    let connection = worker.accepted(
+      from: peer, listener: listener, security: isSecure ? security : nil, at: time)
+    client = connection
+    settle()
+    let bytes = request.bytes
+    worker.received(bytes.span, on: connection, at: time)
+    settle()
+    // Who waits for more than is there has no answer yet, and is told so.
+    if received.isEmpty { worker.receivedEnd(on: connection, at: time) }
+    settle()
+    let log = worker.logBuffer.copied()
+    worker.disconnected(connection, at: time)
+    client = nil
+    settle()
+    // The next request begins with no connection that this one has left.
+    if let server { worker.disconnected(server.connection, at: time) }
+    settle()
+    return RehearsedOutcome(
+      response: received, upstreamRequest: server?.received, server: server?.connection.address, log: log,
+      notice: notice)
+  }
+
+  /// Carries out what the worker commands, until there is nothing more.
+  private func settle() {
+    while !worker.flushes.isEmpty || !worker.commands.isEmpty || answerIsDue {
+      let flushes = worker.flushes
+      worker.flushes.removeAll()
+      for place in flushes { flush(place) }
+      let commands = worker.commands
+      worker.commands.removeAll()
+      for command in commands { carryOut(command) }
+      if answerIsDue, let connection = server?.connection {
+        server?.hasAnswered = true
+        worker.received(Self.answer.span, on: connection, at: time)
+      }
+    }
+  }
+
+  /// The upstream has the request's head.
+  private var answerIsDue: Bool {
+    guard let server else { return false }
+    return !server.hasAnswered && server.received.hasEndOfHead
+  }
+
+  private func flush(_ place: Int) {
+    guard let connection = [client, server?.connection].compactMap({ $0 }).first(where: { $0.index == place }) else {
+      return
+    }
+    connection.transfer.beginFlush()
+    while true {
+      connection.fillOutput()
+      let bytes = connection.transfer.output.copied()
+      if bytes.isEmpty { break }
+      if connection === client { received += bytes } else { server?.received += bytes }
+      connection.transfer.wrote(bytes.count)
+    }
+    if connection.outputEmptied() { worker.drained(connection, at: time) }
+  }
+
+  private func carryOut(_ command: Command) {
+    switch command {
+    case .connect(let connection):
+      guard case .upstream = connection.group, server == nil else {
+        return worker.connectFailed(connection, isOwnShortage: false, at: time)
+      }
+      server = Server(connection: connection)
+      worker.connected(connection, at: time)
+    case .ask(let question, _):
+      let answer: Answer =
+        switch question.source {
+        case .keySet: .keys(haveChanged: false)
+        case .introspection: .refused(.introspectionUnavailable)
+        case .session: .refused(.sessionExpired)
+        }
+      worker.answered(question, answer, at: time)
+    case .changeSession(_, let id): worker.sessionChanged(id, isDone: true, at: time)
+    case .login(_, let id):
+      worker.loginReplied(id, .failed(code: GatewayRefusal.loginProviderUnavailable.rawValue, cookies: []), at: time)
+    case .reportRefusal(let notice): self.notice = notice
+    case .close(let connection), .closeOutput(let connection), .abort(let connection):
+      if connection !== client { worker.disconnected(connection, at: time) }
+    case .pauseReading, .resumeReading, .wakeWaiters, .reportUpstream, .reportStore, .exportRecords, .drained: break
+    }
+  }
+}
+
+extension [UInt8] {
+  /// Whether an empty line is in it.
+  fileprivate var hasEndOfHead: Bool {
+    indices.dropLast(3).contains { self[$0...].starts(with: [0x0D, 0x0A, 0x0D, 0x0A]) }
+  }
+}
+
+extension GatewayConfiguration {
+  /// The same with nothing that asks others, writes elsewhere or depends on requests before.
+  fileprivate var rehearsed: GatewayConfiguration {
+    var result = self
+    result.accessLog = AccessLog()
+    (result.traces, result.metrics, result.logs) = (nil, nil, nil)
+    for index in result.listeners.indices { result.listeners[index].hasProxyProtocol = false }
+    for index in result.upstreams.indices {
+      result.upstreams[index].protocol = .http1
+      result.upstreams[index].healthCheck = nil
+      result.upstreams[index].retry = nil
+    }
+    for index in result.rateLimits.indices { result.rateLimits[index].store = nil }
+    for index in result.routes.indices { result.routes[index].mirror = nil }
+    return result
+  }
+}

@@ -169,6 +169,23 @@ LIMITS = [
            (f"catraca_memory_limit_bytes{{{GATEWAY}}}", "{{instance}} limit")),
 ]
 
+OTHERS = [
+    curves("Servers of Redis that answer", "percentunit",
+           (f"avg by (store) (catraca_store_up{{{GATEWAY}}})", "{{store}}")),
+    curves("Commands for Redis", "cps",
+           (f"sum by (store, result) ({rate('catraca_store_commands_total')})", "{{store}} {{result}}"), stacked=True),
+    curves("How long 99 % of the replies take at most", "s",
+           (quantile(0.99, "catraca_store_command_duration_seconds", "store"), "{{store}}")),
+    curves("Sent to collectors", "cps",
+           (f"sum({rate('catraca_traces_sent_total')})", "spans"),
+           (f"sum({rate('catraca_logs_sent_total')})", "log records"),
+           (f"sum({rate('catraca_metrics_sent_total')})", "messages with metrics")),
+    curves("Lost on the way to collectors", "cps",
+           (f"sum by (reason) ({rate('catraca_traces_dropped_total')})", "spans: {{reason}}"),
+           (f"sum by (reason) ({rate('catraca_logs_dropped_total')})", "log records: {{reason}}"),
+           (f"sum by (reason) ({rate('catraca_metrics_dropped_total')})", "messages with metrics: {{reason}}")),
+]
+
 PROCESS = [
     curves("Processor cores in use", "short", (rate("process_cpu_seconds_total"), "{{instance}}")),
     curves("Memory of the process", "bytes",
@@ -188,7 +205,7 @@ PROCESS = [
 ]
 
 ROWS = [("Overview", OVERVIEW), ("Traffic", TRAFFIC), ("Tokens", TOKENS), ("Upstreams", UPSTREAMS),
-        ("Limits, connections and TLS", LIMITS), ("Process", PROCESS)]
+        ("Limits, connections and TLS", LIMITS), ("Redis and collectors", OTHERS), ("Process", PROCESS)]
 
 
 def variable(name, label, values):

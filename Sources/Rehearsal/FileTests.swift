@@ -7,8 +7,11 @@ import Tokens
 
 package enum FileTests {
   /// Goes through the tests of a configuration.
+  /// - Parameter files: as messages name them, by their index in positions.
   /// - Returns: what is not as a test expects it, as errors at the places of the file that say so.
-  package static func findings(of configuration: GatewayConfiguration, unixSeconds: Int64) -> [Diagnostic] {
+  package static func findings(
+    of configuration: GatewayConfiguration, files: [String], unixSeconds: Int64
+  ) -> [Diagnostic] {
     if configuration.tests.isEmpty { return [] }
     var keys = TestKeys(configuration)
     let tokens = configuration.tests.map { test in test.token.flatMap { keys.token($0, unixSeconds: unixSeconds) } }
@@ -22,8 +25,9 @@ package enum FileTests {
       let outcome = rehearsal.outcome(of: RehearsedRequest(test.request, fields: fields, client: test.client))
       let route = configuration.routes.first { $0.name == outcome.route }
       return test.expected.differences(from: outcome, route).map { difference in
-        Diagnostic(
-          .error, file: test.file, position: test.expected.positions[difference.key] ?? .start,
+        let position = test.expected.positions[difference.key] ?? .start
+        return Diagnostic(
+          .error, file: files.indices.contains(position.file) ? files[position.file] : "", position: position,
           message: "the test of \(test.request.shown) fails: \(difference.words)")
       }
     }

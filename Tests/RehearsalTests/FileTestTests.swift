@@ -136,7 +136,8 @@ struct FileTestTests {
       text: algorithm == "HS256"
         ? text : text.split(separator: "\n").filter { !$0.contains("jwks") }.joined(separator: "\n"),
       file: "gateway.conf", folder: "", environment: [:], readFile: { _ in [] })
-    let found = FileTests.findings(of: try read.get().configuration, unixSeconds: now)
+    let found = FileTests.findings(
+      of: try read.get().configuration, files: ["gateway.conf"], unixSeconds: now)
     #expect(found.isEmpty, "\(found)")
   }
 }

@@ -29,7 +29,9 @@ func configuration(_ text: String, environment: [String: String] = [:]) throws -
 
 /// What the tests of a file find, one finding a line.
 func findings(_ text: String, environment: [String: String] = [:]) throws -> [String] {
-  FileTests.findings(of: try configuration(text, environment: environment), unixSeconds: now).map(\.description)
+  FileTests.findings(
+    of: try configuration(text, environment: environment), files: ["gateway.conf"], unixSeconds: now
+  ).map(\.description)
 }
 
 func request(_ text: String) throws -> TestRequest { try TestRequest.parse(text).get() }

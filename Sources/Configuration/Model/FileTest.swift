@@ -10,8 +10,6 @@ package struct FileTest: Sendable, Equatable {
   package var client = "192.0.2.1"
   package var token: TestToken?
   package var expected = TestExpectation()
-  /// The file that has the test, as messages name it.
-  package var file = ""
 }
 
 /// `GET https://api.example.com/orders/1`.
@@ -79,7 +77,6 @@ extension FileTest {
   static let settings = Settings<FileTest>(
     "tests[]", title: "a test",
     example: "{ request: GET https://api.example.com/orders/1, expect: { status: 401 } }", blank: FileTest(),
-    finish: { test, section in test.file = section.reading.files[section.position.file].name },
     [
       Setting(
         "request", \.request, .testRequest, "The method and the URL. Nothing is sent.",

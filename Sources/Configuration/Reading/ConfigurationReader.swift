@@ -13,6 +13,8 @@ package enum ConfigurationReader {
     /// Files of TLS that the configuration names, in the order of reading.
     package var certificates: [CertificateReference]
     package var sources: ConfigurationSources
+    /// As messages name them, by their index in positions.
+    package var files: [String]
   }
 
   /// The model of one text. Collects all errors. Reads only the files that the text names, through `readFile`.
@@ -48,7 +50,8 @@ package enum ConfigurationReader {
     }
     return .success(
       Loaded(
-        configuration: configuration, warnings: sorted, certificates: reading.certificates, sources: sources))
+        configuration: configuration, warnings: sorted, certificates: reading.certificates, sources: sources,
+        files: reading.files.map(\.name)))
   }
 
   /// The model of the file at `path`. Messages name it as it is given here, or by `name`. Relative paths begin in its

@@ -80,7 +80,7 @@ struct Explain: AsyncParsableCommand {
     return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).joined()
   }
 
-  /// What cannot be had is said, and the request is explained without it.
+  /// Keys that are not available are reported, and the request is explained without them.
   private func keySets(of configuration: GatewayConfiguration, isRequired: Bool) async throws -> [KeySet?] {
     var files: [String: String] = [:]
     for text in keys {
@@ -100,7 +100,7 @@ struct Explain: AsyncParsableCommand {
       switch result {
       case .success(let keys): return keys
       case .failure(let failure):
-        printError("catraca: the keys of issuer '\(issuer.name)' cannot be had: \(failure)")
+        printError("catraca: the keys of issuer '\(issuer.name)' are not available: \(failure)")
         return nil
       }
     }

@@ -86,3 +86,32 @@ func readStandardInput(byteCountMax: Int) throws(SystemRefusal) -> [UInt8] {
   }
   return result
 }
+
+/// Calls `body` with each line, without its line break.
+/// - Parameter path: `-` is standard input.
+func forEachLine(of path: String, _ body: ([UInt8]) -> Void) throws {
+  // SAFETY: the descriptor is closed below. Each read is given the buffer's own size.
+  let descriptor = unsafe path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { throw SystemRefusal(code: errno) }
+  defer { if descriptor != STDIN_FILENO { close(descriptor) } }
+  var rest: [UInt8] = []
+  var chunk = [UInt8](repeating: 0, count: 256 * 1024)
+  // LIMIT: a longer line is none of an access log.
+  let lineByteCountMax = 1 << 20
+  while true {
+    let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+    if count < 0, errno == EINTR { continue }
+    if count < 0 { throw SystemRefusal(code: errno) }
+    if count == 0 { break }
+    var start = 0
+    for index in 0..<count where chunk[index] == 0x0A {
+      rest += chunk[start..<index]
+      body(rest)
+      rest.removeAll(keepingCapacity: true)
+      start = index + 1
+    }
+    rest += chunk[start..<count]
+    if rest.count > lineByteCountMax { rest.removeLast(rest.count - lineByteCountMax) }
+  }
+  if !rest.isEmpty { body(rest) }
+}

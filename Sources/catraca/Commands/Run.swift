@@ -73,7 +73,8 @@ func loadTested(
     path: path, shownAs: name, environment: environment, checkCertificates: CertificateCheck.findings,
     isComplete: isComplete)
   guard runsTests, isComplete, case .success(let loaded) = result else { return result }
-  let failed = FileTests.findings(of: loaded.configuration, unixSeconds: Int64(time(nil)))
+  let failed = FileTests.findings(
+    of: loaded.configuration, files: loaded.files, unixSeconds: Int64(time(nil)))
   if failed.isEmpty { return result }
   return .failure(ConfigurationErrors(diagnostics: loaded.warnings + failed, sources: loaded.sources))
 }

@@ -14,7 +14,7 @@ struct AdminExplainTests {
     let found = try await ask("{\"request\":\"GET http://x/b\",\"headers\":{\"X-A\":\"b\"},\"from\":\"2001:db8::1\"}")
     #expect(found.status == 200 && found.text.contains("\"code\":\"route_not_found\""))
     let text = try await ask("{\"request\":\"GET http://x/a\"}", ["Accept: text/plain"])
-    #expect(text.text.contains("✔ /a"))
+    #expect(text.text.contains("takes it"))
     for body in [
       "", "[]", "{}", "{\"request\":\"a b c\"}", "{\"request\":\"http://x/\",\"from\":\"x\"}",
       "{\"request\":\"http://x/\",\"headers\":{\"A\":\"b\\r\\nC: d\"}}",

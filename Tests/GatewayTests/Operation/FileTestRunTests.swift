@@ -28,7 +28,7 @@ struct FileTestRunTests {
     let leftOut = try await GatewayProcess.run(["check", "--no-tests"], configuration: Self.file(expecting: 200))
     #expect(leftOut.status == 0)
     let good = try await GatewayProcess.run(["check"], configuration: Self.file(expecting: 204))
-    #expect(good.standardOutput.hasSuffix(": ok, 1 route, 1 test passes\n"))
+    #expect(good.standardOutput.hasSuffix(": ok, 1 route, 1 test passes"))
   }
 
   @Test("A reload whose test fails changes nothing, and names the test")

@@ -25,7 +25,7 @@ package enum FileTests {
       let outcome = rehearsal.outcome(of: RehearsedRequest(test.request, fields: fields, client: test.client))
       let route = configuration.routes.first { $0.name == outcome.route }
       return test.expected.differences(from: outcome, route).map { difference in
-        let position = test.expected.positions[difference.key] ?? .start
+        let position = test.expected.position(of: difference.key)
         return Diagnostic(
           .error, file: files.indices.contains(position.file) ? files[position.file] : "", position: position,
           message: "the test of \(test.request.shown) fails: \(difference.words)")

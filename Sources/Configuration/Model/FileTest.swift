@@ -69,8 +69,15 @@ package struct TestExpectation: Sendable, Equatable {
   package var location: String?
   /// Fields of the response.
   package var headers: [TestField] = []
-  /// Where each key is in the file.
-  package var positions: [String: SourcePosition] = [:]
+  /// Where each key is in the file, in the order of the records.
+  package var positions: [KeyPosition] = []
+
+  package struct KeyPosition: Sendable, Equatable {
+    package var key: String
+    package var position: SourcePosition
+  }
+
+  package func position(of key: String) -> SourcePosition { positions.first { $0.key == key }?.position ?? .start }
 }
 
 extension FileTest {
@@ -112,7 +119,9 @@ extension TestExpectation {
     "tests[].expect", title: "'expect'", example: "expect: { status: 200 }", blank: TestExpectation(),
     finish: { expected, section in
       for key in section.table.keys {
-        if let node = section[key.name] { expected.positions[key.name] = node.position }
+        if let node = section[key.name] {
+          expected.positions.append(KeyPosition(key: key.name, position: node.position))
+        }
       }
       if section.isEmpty {
         section.reading.error(section.position, "'expect' expects nothing: write status: 200")

@@ -165,6 +165,7 @@ final class FuzzGateway {
     case .pauseReading(let connection): peer(connection)?.isPaused = true
     case .resumeReading(let connection): peer(connection)?.isPaused = false
     case .changeSession(_, let id): worker.sessionChanged(id, isDone: true, at: now)
+    case .refreshSession(let question, _): worker.answered(question, .renewed, at: now)
     case .login(_, let id): worker.loginReplied(id, .redirect(to: "/", cookies: []), at: now)
     case .wakeWaiters, .reportUpstream, .reportStore, .reportRefusal, .exportRecords, .drained: break
     }

@@ -189,7 +189,7 @@ extension DemoIssuer {
       ("email", "\(login.subject)@example.com"),
     ]
     if fault == "azp" { token.claims.append(("azp", "another-client")) }
-    if let context = login.context { token.claims.append(("acr", context)) }
+    if let context = login.context, fault != "acr" { token.claims.append(("acr", context)) }
     if !isRefresh, let nonce = login.nonce { token.claims.append(("nonce", fault == "nonce" ? "other" : nonce)) }
     return mint(token, issuer: fault == "iss" ? "https://other.example" : nil)
   }

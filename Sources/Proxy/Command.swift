@@ -24,6 +24,9 @@ package enum Command {
   case changeSession(SessionChange, id: UInt64)
   /// A browser is at a path of a login. The answer is reported by ``Worker/loginReplied(_:_:at:)``.
   case login(LoginRequest, id: UInt64)
+  /// The provider's tokens of a session are due. What has come of it is reported by ``Worker/answered(_:_:at:)``.
+  /// - Parameter session: the name of its rules.
+  case refreshSession(Question, session: String)
   /// Permits of an upstream are free, and requests on other workers wait for them.
   case wakeWaiters(upstream: String)
   /// A server's state has changed: a word for the log.

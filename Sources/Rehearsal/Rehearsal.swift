@@ -130,6 +130,8 @@ package final class Rehearsal {
     case .changeSession(_, let id): worker.sessionChanged(id, isDone: true, at: time)
     case .login(_, let id):
       worker.loginReplied(id, .failed(code: GatewayRefusal.loginProviderUnavailable.rawValue, cookies: []), at: time)
+    case .refreshSession(let question, _):
+      worker.answered(question, .refused(.sessionStoreUnavailable), at: time)
     case .reportRefusal(let notice): self.notice = notice
     case .close(let connection), .closeOutput(let connection), .abort(let connection):
       if connection !== client { worker.disconnected(connection, at: time) }

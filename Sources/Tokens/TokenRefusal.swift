@@ -51,4 +51,6 @@ package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   case scopeMissing = "scope_missing"
   /// The token is good but one of the route's claims does not hold: 403.
   case claimMismatch = "claim_mismatch"
+  /// The session is good, but the person has not signed in as strongly as the route requires: 401 (RFC 9470).
+  case authenticationInsufficient = "authentication_insufficient"
 }

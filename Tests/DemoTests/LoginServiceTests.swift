@@ -116,7 +116,7 @@ struct LoginServiceTests {
     let outcome = await scene.callback(await scene.signIn(place), jar)
     #expect(scene.words(outcome) == "ada at /orders?page=2")
     guard case .signedIn(let person, let cookies) = outcome else { return }
-    #expect(person.refreshToken != nil && person.accessTokenEndsAt != nil)
+    #expect(person.tokens.refreshToken != nil && person.tokens.expiresInSeconds == 300)
     #expect(cookies == ["\(jar[0].name)=; Max-Age=0; Path=/login/callback; Secure; HttpOnly; SameSite=Lax"])
     #expect(await scene.provider.calls.authentication == "client_secret_basic")
     await scene.provider.stop()

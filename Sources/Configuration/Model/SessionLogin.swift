@@ -81,7 +81,10 @@ extension SessionLogin {
       Setting(
         "after_login", \.afterLogin, .localPath, "Where a browser goes that did not come from a page of this host."),
       Setting("after_logout", \.afterLogout, .localPath, "Where a browser goes after it has signed out."),
-      .later("refresh", "Renewal of the provider's tokens."),
+      Setting(
+        "refresh", \.refresh, .boolean,
+        "Whether the provider's tokens are renewed while the session is used. The session then ends when the provider "
+          + "refuses that."),
       Setting(
         "forward", \.forward, .choice,
         "What services get in `Authorization`: `access_token` is the provider's, as a bearer token. The client's own "

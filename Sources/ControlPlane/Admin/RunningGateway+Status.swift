@@ -2,10 +2,26 @@
 
 import Configuration
 import FoundationEssentials
+import NIOCore
 import Proxy
 import Transport
 
 extension RunningGateway {
+  func counters() async -> CountersSnapshot {
+    var sum = CountersSnapshot()
+    for copy in await gateway.counters() { sum.merge(copy) }
+    return sum
+  }
+
+  /// What is known of each upstream of the running configuration, over all workers.
+  func upstreamStates() async -> [UpstreamState] {
+    let loads = await gateway.upstreamLoads()
+    let now = Int64(clamping: NIODeadline.now().uptimeNanoseconds)
+    return zip(snapshot.configuration.upstreams, snapshot.sharing).map {
+      UpstreamState($0, $1, loads: loads.flatMap { $0 }, at: now)
+    }
+  }
+
   func metricsPage() async -> MetricsPage {
     let keySets = await registry.status().map { status in
       KeySetMetrics(

@@ -15,6 +15,8 @@ struct LoginAttempt: Sendable, Equatable {
   let verifier: String
   /// Where the browser was on its way to: a path of this host.
   let returnTo: String
+  /// How the person is to sign in, where a route requires that: one of these (`acr`).
+  let contexts: [String]
   /// Seconds since 1970.
   let beganAt: Int64
 
@@ -22,12 +24,13 @@ struct LoginAttempt: Sendable, Equatable {
   static let lifetimeSeconds: Int64 = 600
 
   /// A fresh one. Nil when there is no entropy.
-  init?(returnTo: String, now: Int64) {
+  init?(returnTo: String, contexts: [String] = [], now: Int64) {
     guard let state = Self.random(16), let nonce = Self.random(16), let verifier = Self.random(32) else { return nil }
     self.state = state
     self.nonce = nonce
     self.verifier = verifier
     self.returnTo = returnTo
+    self.contexts = contexts
     beganAt = now
   }
 
@@ -44,12 +47,18 @@ struct LoginAttempt: Sendable, Equatable {
   /// Whether its time has not passed. One from the future is another gateway's, whose clock is ahead.
   func isAlive(at now: Int64) -> Bool { now - beganAt < Self.lifetimeSeconds && beganAt - now < 60 }
 
+  /// What the ID token must say of that.
+  var requirement: ClaimRequirement {
+    ClaimRequirement(claim: ClaimPath("acr"), values: contexts.map { .string($0) })
+  }
+
   // MARK: In the cookie
 
   private static let state = Array("state".utf8)
   private static let nonce = Array("nonce".utf8)
   private static let verifier = Array("verifier".utf8)
   private static let returnTo = Array("return_to".utf8)
+  private static let contexts = Array("acr_values".utf8)
   private static let beganAt = Array("began_at".utf8)
 
   /// What is to be sealed.
@@ -63,6 +72,8 @@ struct LoginAttempt: Sendable, Equatable {
     JSONWriter.append(string: verifier, to: &out)
     out.append(",\"return_to\":")
     JSONWriter.append(string: returnTo, to: &out)
+    out.append(",\"acr_values\":")
+    JSONWriter.append(string: contexts.joined(separator: " "), to: &out)
     out.append(",\"began_at\":")
     JSONWriter.append(integer: beganAt, to: &out)
     out.append("}")
@@ -83,6 +94,7 @@ struct LoginAttempt: Sendable, Equatable {
     self.nonce = nonce
     self.verifier = verifier
     self.returnTo = returnTo
+    contexts = (text(Self.contexts) ?? "").split(separator: " ").map(String.init)
     self.beganAt = beganAt
   }
 }

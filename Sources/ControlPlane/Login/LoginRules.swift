@@ -9,8 +9,11 @@ package struct LoginRules: Sendable, Equatable {
   /// The provider: whose ID tokens are taken.
   package var issuer: Issuer
   package var login: SessionLogin
+  /// The ways to sign in that routes of the session require (`acr`). Nobody can ask the provider for others.
+  package var contexts: Set<String>
 
-  package init(session: String, issuer: Issuer, login: SessionLogin) {
+  package init(session: String, issuer: Issuer, login: SessionLogin, contexts: Set<String> = []) {
+    self.contexts = contexts
     self.session = session
     self.issuer = issuer
     self.login = login
@@ -34,16 +37,21 @@ package struct LoginRules: Sendable, Equatable {
 
   /// What begins when a person has signed in. Only what is of use later is kept of the tokens.
   func session(of person: SignedIn, now: Int64) -> NewSession {
-    let isForwarded = login.forward == .accessToken
-    let isRefreshed = login.refresh && person.refreshToken != nil
-    let end = person.accessTokenEndsAt ?? .max
-    let tokens = ProviderTokens(
-      accessToken: isForwarded ? Array(person.accessToken.utf8) : [],
-      refreshToken: isRefreshed ? Array((person.refreshToken ?? "").utf8) : [], idToken: Array(person.idToken.utf8),
-      issuedAt: now, endsAt: max(now, end))
+    let tokens = kept(person.tokens, now: now)
     // Without its access token the session would be of no use to services.
-    let isEnding = isForwarded && !isRefreshed && end < .max
+    let isEnding = login.forward == .accessToken && tokens.refreshToken.isEmpty && tokens.endsAt < .max
     return NewSession(
-      claims: person.claims, issuer: issuer.name, tokens: tokens.encoded, lifetimeSeconds: isEnding ? end - now : nil)
+      claims: person.claims, issuer: issuer.name, tokens: tokens.encoded,
+      lifetimeSeconds: isEnding ? tokens.endsAt - now : nil)
+  }
+
+  /// - Parameter before: what the provider does not replace stays good (RFC 6749 §6).
+  func kept(_ grant: TokenGrant, before: ProviderTokens? = nil, now: Int64) -> ProviderTokens {
+    func bytes(_ text: String?, _ before: [UInt8]?) -> [UInt8] { text.map { Array($0.utf8) } ?? before ?? [] }
+    return ProviderTokens(
+      accessToken: login.forward == .accessToken ? Array(grant.accessToken.utf8) : [],
+      refreshToken: login.refresh ? bytes(grant.refreshToken, before?.refreshToken) : [],
+      idToken: bytes(grant.idToken, before?.idToken), issuedAt: now,
+      endsAt: grant.expiresInSeconds.map { now + min($0, 1 << 40) } ?? .max)
   }
 }

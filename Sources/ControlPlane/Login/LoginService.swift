@@ -18,12 +18,7 @@ package enum LoginOutcome: Sendable, Equatable {
 package struct SignedIn: Sendable, Equatable {
   /// Those of the ID token, as JSON.
   package var claims: [UInt8]
-  /// For the provider, when the session ends (RP-Initiated Logout 1.0 §2).
-  package var idToken: String
-  package var refreshToken: String?
-  package var accessToken: String
-  /// Seconds since 1970. Nil where the provider does not say.
-  package var accessTokenEndsAt: Int64?
+  var tokens: TokenGrant
   /// A path of this host.
   package var returnTo: String
 }
@@ -80,6 +75,9 @@ package actor LoginService {
   /// LIMIT: the provider answers within this time, or the login has failed for now.
   private static let deadline = Duration.seconds(5)
 
+  /// What a page may ask the provider to ask the person. Others could end in an error.
+  private static let prompts = ["login", "select_account", "consent"]
+
   package init(_ rules: LoginRules, keys: SealingKeys, environment: Environment) {
     self.rules = rules
     idTokenRules = rules.idTokenRules
@@ -99,14 +97,18 @@ package actor LoginService {
     }
     let returnTo = ReturnTarget.checked(visit.parameter("return_to")) ?? rules.login.afterLogin
     let now = environment.now()
-    guard let attempt = LoginAttempt(returnTo: returnTo, now: now),
+    let wanted = (visit.parameter("acr_values") ?? "").split(separator: " ").map(String.init)
+    let contexts = wanted.filter { rules.contexts.contains($0) }
+    guard let attempt = LoginAttempt(returnTo: returnTo, contexts: contexts, now: now),
       let lines = cookies.begin(attempt, among: visit.cookies, now: now)
     else { return .failed(.providerUnavailable("no randomness"), cookies: []) }
-    let query: [(name: String, value: String)] = [
+    var query: [(name: String, value: String)] = [
       ("response_type", "code"), ("client_id", rules.login.clientID), ("redirect_uri", callbackURL(visit)),
       ("scope", rules.login.scopes.joined(separator: " ")), ("state", attempt.state), ("nonce", attempt.nonce),
       ("code_challenge", attempt.challenge), ("code_challenge_method", "S256"),
     ]
+    if !contexts.isEmpty { query.append(("acr_values", contexts.joined(separator: " "))) }
+    if let prompt = visit.parameter("prompt"), Self.prompts.contains(prompt) { query.append(("prompt", prompt)) }
     return .redirect(to: FormEncoding.append(query, to: metadata.authorizationEndpoint.text), cookies: lines)
   }
 
@@ -205,10 +207,41 @@ package actor LoginService {
     } catch {
       throw .tokenInvalid(error.rawValue)
     }
-    return SignedIn(
-      claims: caller.claims.bytes, idToken: idToken, refreshToken: grant.refreshToken, accessToken: grant.accessToken,
-      accessTokenEndsAt: grant.expiresInSeconds.map { environment.now() + $0 }, returnTo: attempt.returnTo)
+    if !attempt.contexts.isEmpty, !caller.satisfies(attempt.requirement) {
+      // Otherwise the browser would be sent around in a circle.
+      throw .refused("unmet_authentication_requirements")
+    }
+    return SignedIn(claims: caller.claims.bytes, tokens: grant, returnTo: attempt.returnTo)
   }
+
+  /// Others for the tokens of a session.
+  package func refreshed(_ tokens: ProviderTokens) async throws(LoginFault) -> ProviderTokens {
+    let metadata = try await provider.metadata()
+    let form: [(name: String, value: String)] = [
+      ("grant_type", "refresh_token"), ("refresh_token", String(decoding: tokens.refreshToken, as: UTF8.self)),
+    ]
+    let grant = try await grant(form, metadata)
+    if let idToken = grant.idToken { try await check(idToken, of: grant, after: tokens.idToken) }
+    return rules.kept(grant, before: tokens, now: environment.now())
+  }
+
+  /// An ID token of a refresh is of the same person, and has no nonce (OpenID Connect Core 1.0 §12.2).
+  private func check(_ idToken: String, of grant: TokenGrant, after before: [UInt8]) async throws(LoginFault) {
+    let caller = try await verified(idToken, idTokenRules)
+    do throws(IDTokenCheck.Fault) {
+      try IDTokenCheck.check(caller, clientID: rules.login.clientID, nonce: nil, accessToken: grant.accessToken)
+    } catch {
+      throw .tokenInvalid(error.rawValue)
+    }
+    let parts = before.split(separator: UInt8(ascii: "."))
+    guard parts.count == 3, let payload = Base64URL.decode(Array(parts[1]).span),
+      let claims = try? JSONDocument(payload),
+      let subject = claims.member(Self.subject.span, of: claims.root).flatMap({ claims.stringBytes(at: $0) }),
+      let own = caller.subject, caller.claims.stringEquals(own, subject.span)
+    else { throw .tokenInvalid("sub_mismatch") }
+  }
+
+  private static let subject = Array("sub".utf8)
 
   /// By the same checks as all tokens. An unknown key is asked for once.
   private func verified(_ token: String, _ rules: IssuerRules) async throws(LoginFault) -> Caller {

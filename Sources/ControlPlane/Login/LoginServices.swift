@@ -36,10 +36,11 @@ package actor LoginServices {
     guard let keys = SealingKeys(secrets: configuration.secrets.map { Array($0.utf8) }, purpose: "login") else {
       return
     }
-    for session in configuration.sessions {
+    for (index, session) in configuration.sessions.enumerated() {
       guard let login = session.login, configuration.issuers.indices.contains(login.issuer) else { continue }
       let issuer = configuration.issuers[login.issuer]
-      let rules = LoginRules(session: session.name, issuer: issuer, login: login)
+      let rules = LoginRules(
+        session: session.name, issuer: issuer, login: login, contexts: Self.contexts(of: index, configuration))
       if let kept = before[session.name], kept.rules == rules, kept.secrets == configuration.secrets {
         services[session.name] = kept
         continue
@@ -51,6 +52,15 @@ package actor LoginServices {
         rules, configuration.secrets, LoginService(rules, keys: keys, environment: environment)
       )
     }
+  }
+
+  private static func contexts(of session: Int, _ configuration: GatewayConfiguration) -> Set<String> {
+    var contexts: Set<String> = []
+    for route in configuration.routes {
+      guard case .token(let requirement) = route.auth, requirement.sessions.contains(session) else { continue }
+      for claim in requirement.claims where claim.isContext { contexts.formUnion(claim.contexts) }
+    }
+    return contexts
   }
 
   /// What the browser is told.
@@ -83,6 +93,17 @@ package actor LoginServices {
     case .failed(let fault, let cookies):
       report(fault, of: request.session)
       return .failed(code: fault.code, cookies: cookies)
+    }
+  }
+
+  /// Others for the tokens of a session. A failure is logged.
+  package func refreshed(_ tokens: ProviderTokens, of session: String) async throws(LoginFault) -> ProviderTokens {
+    guard let service = services[session]?.service else { throw .providerUnavailable("no_login") }
+    do throws(LoginFault) {
+      return try await service.refreshed(tokens)
+    } catch {
+      report(error, of: session, "tokens of a session were not refreshed")
+      throw error
     }
   }
 
@@ -126,7 +147,7 @@ package actor LoginServices {
     }
   }
 
-  private func report(_ fault: LoginFault, of session: String) {
+  private func report(_ fault: LoginFault, of session: String, _ event: Logger.Message = "a login did not succeed") {
     let word: String
     switch fault {
     case .refused(let text), .providerUnavailable(let text), .tokenInvalid(let text), .logoutTokenInvalid(let text):
@@ -135,11 +156,11 @@ package actor LoginServices {
     // Anybody can send these.
     case .attemptUnknown, .answerMalformed, .issuerMismatch: return
     }
-    let key = "\(session) \(fault.code)"
+    let key = "\(session) \(fault.code) \(event)"
     if let last = loggedAt[key], now() - last < Self.logPauseSeconds { return }
     loggedAt[key] = now()
     log.warning(
-      "a login did not succeed", metadata: ["session": "\(session)", "code": "\(fault.code)", "reason": "\(word)"])
+      event, metadata: ["session": "\(session)", "code": "\(fault.code)", "reason": "\(word)"])
   }
 
   /// `a=b; c=d`. A value in quotes stays so.

@@ -122,6 +122,11 @@ package actor RunningGateway {
     let sessions = SessionLists(link)
     let logins = LoginServices(registry: registry, sessions: sessions, log: log)
     (self.sessions, self.logins) = (sessions, logins)
+    let refreshes = SessionRefreshes(
+      sessions,
+      environment: SessionRefreshes.Environment(
+        ask: { tokens, session throws(LoginFault) in try await logins.refreshed(tokens, of: session) },
+        now: { Int64(Date.now.timeIntervalSince1970) }))
     let stores = StoreBoard(log: log, names: names)
     await logins.apply(configuration)
     sessions.apply(configuration)
@@ -142,6 +147,9 @@ package actor RunningGateway {
         },
         changeSession: { change, reply in Task { reply(await sessions.change(change)) } },
         login: { request, reply in Task { reply(await logins.answer(request)) } },
+        refreshSession: { question, session, reply in
+          Task { reply(await refreshes.refresh(question.digest, of: session)) }
+        },
         serverHandshakeFailed: { notices.post($0) },
         tokenRefused: { notices.post($0) },
         upstreamChanged: { upstream, change in log.report(change, of: upstream) },
@@ -370,21 +378,6 @@ package actor RunningGateway {
 
   /// What waits in all connections, and may.
   var memory: (used: Int, limit: Int) { (gateway.memory.byteCount, gateway.memory.byteCountMax) }
-
-  func counters() async -> CountersSnapshot {
-    var sum = CountersSnapshot()
-    for copy in await gateway.counters() { sum.merge(copy) }
-    return sum
-  }
-
-  /// What is known of each upstream of the running configuration, over all workers.
-  func upstreamStates() async -> [UpstreamState] {
-    let loads = await gateway.upstreamLoads()
-    let now = Int64(clamping: NIODeadline.now().uptimeNanoseconds)
-    return zip(snapshot.configuration.upstreams, snapshot.sharing).map {
-      UpstreamState($0, $1, loads: loads.flatMap { $0 }, at: now)
-    }
-  }
 
   /// Why the gateway should get no traffic now. Empty when it is ready. An issuer that a reload has added is no reason:
   /// every copy of the gateway reads the same file, and all would be taken out of service at once.

@@ -86,7 +86,7 @@ extension Exchange {
   private func authorize(_ caller: Caller, _ route: CompiledRoute) -> StageOutcome {
     self.caller = caller
     issuer = caller.issuer
-    if let refusal = route.token.access.refusal(of: caller) { return refuseToken(refusal) }
+    if let refusal = route.token.access.refusal(of: caller) { return refuseAccess(refusal, of: caller, route) }
     countAuthentication(caller.isOfSession ? .session : .accepted)
     return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
   }

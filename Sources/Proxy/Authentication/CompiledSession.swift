@@ -20,6 +20,8 @@ final class CompiledSession: Sendable {
   let isTokenForwarded: Bool
   /// Index into the stores of the configuration. Nil for a list in this process.
   let store: Int?
+  /// Whether the provider's tokens are renewed.
+  let isRefreshed: Bool
   private let lineEnd: String
   private let shownClaims: [(name: [UInt8], path: ClaimPath)]
 
@@ -27,6 +29,7 @@ final class CompiledSession: Sendable {
     name = rules.name
     store = if case .redis(let store) = rules.store { store } else { nil }
     signInPath = rules.login?.paths.start.description
+    isRefreshed = rules.login?.refresh ?? false
     isTokenForwarded = rules.login?.forward == .accessToken
     cookieName = Array(rules.cookie.name.utf8)
     lifetimeSeconds = rules.lifetime.components.seconds
@@ -57,9 +60,15 @@ final class CompiledSession: Sendable {
   /// `Set-Cookie` of one that is over.
   var endingLine: [UInt8] { Array("Set-Cookie: \(cookieText)=; Max-Age=0\(lineEnd)\r\n".utf8) }
 
+  /// Whether the provider's tokens are of use to workers.
+  var usesTokens: Bool { isTokenForwarded || isRefreshed }
+
   /// What of the provider's tokens counts. Nil where none does, so that none is read.
   func provided(_ tokens: [UInt8]) -> ProviderTokens? {
-    isTokenForwarded ? ProviderTokens(encoded: tokens) : nil
+    guard usesTokens, var provided = ProviderTokens(encoded: tokens) else { return nil }
+    if !isTokenForwarded { provided.accessToken = [] }
+    if !isRefreshed { provided.refreshToken = [] }
+    return provided
   }
 
   /// `me`: what a page may read of its session.

@@ -9,9 +9,11 @@ struct Questions {
   private struct Inquiry {
     var askers: [Exchange] = []
     /// In steady nanoseconds.
-    let end: Int64
+    var end: Int64
     /// The keys that were asked for came by another way.
     var hasNewKeys = false
+    /// The session's tokens were renewed for it.
+    var isRenewed = false
 
     func isForgotten(at now: Int64) -> Bool { end <= now && askers.isEmpty }
   }
@@ -80,6 +82,25 @@ struct Questions {
   }
 
   mutating func noteNewKeys(_ question: Question) { inquiries[question]?.hasNewKeys = true }
+
+  // MARK: Sessions whose tokens are renewed
+
+  /// One of those that wait for the answer.
+  func asker(of question: Question) -> Exchange? { inquiries[question]?.askers.first }
+
+  func isRenewed(_ question: Question) -> Bool { inquiries[question]?.isRenewed ?? false }
+
+  mutating func noteRenewal(_ question: Question) { inquiries[question]?.isRenewed = true }
+
+  /// Those that wait for the answer wait longer.
+  mutating func prolong(_ question: Question, until end: Int64) {
+    guard var inquiry = inquiries[question] else { return }
+    inquiry.end = end
+    for position in inquiry.askers.indices {
+      inquiry.askers[position].wait = .question(question, position: position, until: end)
+    }
+    inquiries[question] = inquiry
+  }
 
   /// A new configuration brings key sets of its own, which answers all questions for keys. Other questions stay, and
   /// are answered under the configuration in which they were asked.

@@ -54,7 +54,7 @@ extension Exchange {
     guard let store = worker.store(at: place, of: snapshot) else { return .sessionStoreUnavailable }
     let worker = worker
     // Where the tokens are of no use, a session goes on without the secret that has sealed them.
-    let keys = session.isTokenForwarded ? snapshot.sessionKeys : nil
+    let keys = session.usesTokens ? snapshot.sessionKeys : nil
     return worker.questions.ask(question, Span(), for: self) { question in
       worker.sessions.looks.begin(SessionLook(question, of: session.name, keys, in: store))
     }

@@ -100,6 +100,21 @@ extension Exchange {
   }
 }
 
+extension Exchange {
+  /// A person who has signed in can do so again, in the way that the route requires (RFC 9470).
+  func refuseAccess(_ refusal: TokenRefusal, of caller: Caller, _ route: CompiledRoute) -> StageOutcome {
+    guard refusal == .claimMismatch, let stepUp = route.token.stepUp, !caller.satisfies(stepUp.requirement),
+      case .session(let index) = request.tokenPosition, let start = snapshot.sessions[index].signInPath
+    else { return refuseToken(refusal) }
+    guard route.token.isRedirected, request.head.isNavigation else { return refuseToken(.authenticationInsufficient) }
+    countAuthentication(.refused(.authenticationInsufficient))
+    var values = ByteQueue()
+    values.append(parameterValue: stepUp.values.utf8.span)
+    return .answer(
+      sendAway(to: "\(start)?return_to=\(request.head.encodedTarget)&acr_values=\(values.text())"))
+  }
+}
+
 extension ClientRequest {
   /// Without the question mark.
   fileprivate var sentQuery: [UInt8] {

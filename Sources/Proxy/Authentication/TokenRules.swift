@@ -14,6 +14,8 @@ struct TokenRules: Sendable {
   /// The challenge's `scope` attribute.
   let scopeText: String
   let challenge: ChallengeLines
+  /// Nil where the route does not say how people sign in.
+  let stepUp: StepUp?
   /// Whether browsers without a session are sent to sign in.
   let isRedirected: Bool
   /// Whether Authorization may hold a token, as Bearer or as Basic.
@@ -47,11 +49,29 @@ struct TokenRules: Sendable {
     isBasicSource = sources.contains(.basic)
     isAuthorizationSource = isBasicSource || sources.contains(.authorization)
     challenge = .of(requirement, takesBasic: isBasicSource)
+    stepUp = requirement.flatMap { StepUp($0) }
     isRedirected = requirement?.challenge.isRedirected ?? false
     isWebSocketProtocolSource = sources.contains(.webSocketProtocol)
     headerSources = sets.of(sources.compactMap { if case .value(.header(let name)) = $0 { name } else { nil } })
     cookieSources =
       sources.compactMap { if case .value(.cookie(let name)) = $0 { LenientName(name) } else { nil } } + sessionCookies
     querySources = sources.compactMap { if case .value(.query(let name)) = $0 { LenientName(name) } else { nil } }
+  }
+}
+
+/// How a person must have signed in (`acr`, OpenID Connect Core 1.0 §2).
+struct StepUp: Sendable {
+  let requirement: ClaimRequirement
+  /// With a space between, as `acr_values` has them.
+  let values: String
+
+  /// Nil where the route requires nothing of that, or takes no session.
+  init?(_ requirement: TokenRequirement) {
+    guard !requirement.sessions.isEmpty, let claim = requirement.claims.first(where: { $0.isContext }) else {
+      return nil
+    }
+    self.requirement = claim
+    values = claim.contexts.joined(separator: " ")
+    if values.isEmpty { return nil }
   }
 }

@@ -5,6 +5,11 @@ import Tokens
 
 extension Worker {
   func conclude(_ question: Question, _ answer: Answer) {
+    switch answer {
+    case .session(let statement): if awaitsRefresh(statement, question) { return }
+    case .renewed: return askAgain(question)
+    case .keys, .statement, .refused: break
+    }
     let (askers, hasNewKeys) = questions.take(question)
     guard let first = askers.first else { return }
     let verdict: Verdict? =
@@ -14,6 +19,7 @@ extension Worker {
           ? nil : .refused(question.source.refusalOfSilence, issuer: question.source.issuer)
       case .statement(let statement): first.verdict(on: statement, from: question.source)
       case .session(let statement): first.verdict(on: statement, to: question)
+      case .renewed: .refused(.sessionStoreUnavailable, issuer: nil)
       case .refused(let refusal): .refused(refusal, issuer: question.source.issuer)
       }
     for exchange in askers { exchange.answered(verdict) }

@@ -34,6 +34,8 @@ enum Challenge: Sendable {
   case insufficientScope
   /// Names the scopes that the route requires.
   case insufficientScopeOfRoute
+  /// Names the ways to sign in that the route takes (RFC 9470 §3).
+  case insufficientAuthenticationOfRoute
 }
 
 /// A header that belongs to the reason. Its value is written with the answer.

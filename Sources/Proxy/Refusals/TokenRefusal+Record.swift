@@ -117,6 +117,11 @@ extension TokenRefusal {
         403, .permissionDenied, challenge: .insufficientScope,
         "The token is good but one of the route's `claims` does not match.",
         advice: "Give the caller the role or group at the issuer, or correct the route's `claims`.")
+    case .authenticationInsufficient:
+      .init(
+        401, .unauthenticated, challenge: .insufficientAuthenticationOfRoute,
+        "The session is good, but its person has not signed in in the way that `acr` of the route's `claims` requires.",
+        advice: "Open a page of the route, which leads to the provider, or the login's `start` with `acr_values`.")
     }
   }
 }

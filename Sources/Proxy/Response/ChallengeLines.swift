@@ -37,6 +37,9 @@ struct ChallengeLines: Sendable {
     case .insufficientScope: bearer + ", error=\"insufficient_scope\"\r\n"
     case .insufficientScopeOfRoute:
       bearer + ", error=\"insufficient_scope\"" + (route.map { ", scope=\"\($0.token.scopeText)\"" } ?? "") + "\r\n"
+    case .insufficientAuthenticationOfRoute:
+      bearer + ", error=\"insufficient_user_authentication\""
+        + (route?.token.stepUp.map { ", acr_values=\"\($0.values)\"" } ?? "") + "\r\n"
     }
   }
 }

@@ -77,5 +77,7 @@ package enum Answer: Sendable {
   case keys(haveChanged: Bool)
   case statement(Statement)
   case session(SessionStatement)
+  /// The provider's tokens of the session are others by now: its list is asked once more.
+  case renewed
   case refused(TokenRefusal)
 }

@@ -78,6 +78,20 @@ package struct ClaimRequirement: Sendable, Equatable {
     self.claim = claim
     self.values = values
   }
+
+  /// Whether it says how people must have signed in.
+  package var isContext: Bool { claim.parts == ["acr"] }
+
+  /// Those of the values that a provider can be asked for in `acr_values`.
+  package var contexts: [String] {
+    values.compactMap { value in
+      guard case .string(let text) = value, !text.isEmpty else { return nil }
+      let isClean = text.utf8.allSatisfy {
+        $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+      }
+      return isClean ? text : nil
+    }
+  }
 }
 
 /// `scopes:` of a route.

@@ -70,7 +70,7 @@ extension TokenVerifier {
     case .scopeMissing: return RefusalDetail(got: parts.payload.shown("scope") ?? parts.payload.shown("scp") ?? "none")
     case .tokenMissing, .schemeNotBearer, .tokenAmbiguous, .tokenMalformed, .tokenTooLarge, .criticalHeaderUnknown,
       .keysUnavailable, .introspectionUnavailable, .claimInvalid, .claimMismatch,
-      .sessionMissing, .sessionExpired, .sessionStoreUnavailable:
+      .authenticationInsufficient, .sessionMissing, .sessionExpired, .sessionStoreUnavailable:
       return RefusalDetail()
     }
   }

@@ -306,6 +306,7 @@ final class WorkerLoop {
     case .ask(let question, let credential): ask(question, credential)
     case .changeSession(let change, let id): changeSession(change, id)
     case .login(let request, let id): login(request, id)
+    case .refreshSession(let question, let session): refreshSession(question, session)
     case .wakeWaiters(let upstream): wakePeers(upstream)
     case .reportUpstream(let upstream, let change): outlets.upstreamChanged(upstream, change)
     case .reportStore(let report): outlets.storeChanged(report)
@@ -316,7 +317,15 @@ final class WorkerLoop {
   }
 
   private func ask(_ question: Question, _ credential: [UInt8]) {
-    outlets.ask(question, credential) { [mailbox] answer in
+    outlets.ask(question, credential, answer(to: question))
+  }
+
+  private func refreshSession(_ question: Question, _ session: String) {
+    outlets.refreshSession(question, session, answer(to: question))
+  }
+
+  private func answer(to question: Question) -> @Sendable (Answer) -> Void {
+    { [mailbox] answer in
       mailbox.post { loop in
         loop.worker.answered(question, answer, at: loop.now())
         loop.runCommands()

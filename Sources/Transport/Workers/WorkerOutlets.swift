@@ -18,6 +18,9 @@ package struct WorkerOutlets: Sendable {
   package var changeSession: @Sendable (SessionChange, _ reply: @escaping @Sendable (Bool) -> Void) -> Void
   /// A browser is at a path of a login. `reply` takes what it is told at any time, on any thread.
   package var login: @Sendable (LoginRequest, _ reply: @escaping @Sendable (LoginReply) -> Void) -> Void
+  /// The provider's tokens of the question's session are due. `reply` takes what has come of it, as `ask` does.
+  package var refreshSession:
+    @Sendable (_ question: Question, _ session: String, _ reply: @escaping @Sendable (Answer) -> Void) -> Void
   /// A server's handshake failed, at most once in ten seconds for each upstream or store.
   package var serverHandshakeFailed: @Sendable (ServerHandshakeFailure) -> Void
   /// A token was refused: once a minute at most for each reason and issuer.
@@ -38,6 +41,9 @@ package struct WorkerOutlets: Sendable {
     login: @escaping @Sendable (LoginRequest, @escaping @Sendable (LoginReply) -> Void) -> Void = {
       $1(.failed(code: "login_provider_unavailable", cookies: []))
     },
+    refreshSession: @escaping @Sendable (Question, _ session: String, @escaping @Sendable (Answer) -> Void) -> Void = {
+      $2(.refused(.sessionStoreUnavailable))
+    },
     serverHandshakeFailed: @escaping @Sendable (ServerHandshakeFailure) -> Void,
     tokenRefused: @escaping @Sendable (RefusalNotice) -> Void,
     upstreamChanged: @escaping @Sendable (_ upstream: String, _ change: UpstreamChange) -> Void,
@@ -50,6 +56,7 @@ package struct WorkerOutlets: Sendable {
     self.ask = ask
     self.changeSession = changeSession
     self.login = login
+    self.refreshSession = refreshSession
     self.serverHandshakeFailed = serverHandshakeFailed
     self.tokenRefused = tokenRefused
     self.upstreamChanged = upstreamChanged

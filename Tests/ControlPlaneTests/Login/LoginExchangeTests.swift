@@ -58,7 +58,7 @@ struct ProviderMetadataTests {
 struct LoginAttemptTests {
   @Test("An attempt is the same when it comes back, and no two are alike")
   func roundTrip() throws {
-    let attempt = try #require(LoginAttempt(returnTo: "/a?b=\"c\"", now: 1000))
+    let attempt = try #require(LoginAttempt(returnTo: "/a?b=\"c\"", contexts: ["phr", "urn:x"], now: 1000))
     #expect(LoginAttempt(encoded: attempt.encoded) == attempt)
     #expect(attempt.state.utf8.count == 22 && attempt.nonce.utf8.count == 22 && attempt.verifier.utf8.count == 43)
     let other = try #require(LoginAttempt(returnTo: "/", now: 1000))

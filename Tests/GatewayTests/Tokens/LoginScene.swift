@@ -100,6 +100,9 @@ final class LoginScene {
   /// Another browser at the same gateway.
   func sibling() -> LoginScene { LoginScene(of: self) }
 
+  /// Opens pages with the cookies that this browser has now, on whichever thread.
+  func reader() -> SceneReader { SceneReader(gateway: gateway, cookieLine: cookieLine) }
+
   private init(of other: LoginScene) {
     provider = other.provider
     gateway = other.gateway
@@ -135,6 +138,17 @@ final class LoginScene {
   }
 
   func stop() async { await provider.stop() }
+}
+
+/// One of many requests at once.
+struct SceneReader: Sendable {
+  let gateway: GatewayProcess
+  let cookieLine: String
+
+  func open(_ target: String) async throws -> RawResponse {
+    let lines = ["GET \(target) HTTP/1.1", "Host: shop.example.com", "Connection: close", cookieLine]
+    return try await gateway.exchange(lines.map { $0 + "\r\n" }.joined() + "\r\n")
+  }
 }
 
 struct LoginSceneError: Error { let answer: String }

@@ -57,6 +57,35 @@ struct LoginTests {
     await scene.stop()
   }
 
+  @Test("A route that requires a way to sign in leads there once more, and calls are told so")
+  func stepUp() async throws {
+    let scene = try await LoginScene(
+      upstream, routes: "- { path: /pay, auth: { sessions: [web], claims: { acr: [phr, phrh] } }, upstream: echo }")
+    try await scene.signInWhole()
+    let call = try await scene.open("/pay", [])
+    #expect(call.status == 401 && call.code == "authentication_insufficient")
+    #expect(
+      call["WWW-Authenticate"]?.hasSuffix(#"error="insufficient_user_authentication", acr_values="phr phrh""#) == true)
+    let page = try await scene.open("/pay?x=1")
+    #expect(page.status == 303 && page["Location"] == "/login?return_to=/pay%3Fx%3D1&acr_values=phr%20phrh")
+    let again = try await scene.open(try #require(page["Location"]))
+    let place = try #require(again["Location"])
+    #expect(place.hasSuffix("&acr_values=phr%20phrh"))
+    #expect(try await scene.open(try await scene.signIn(place))["Location"] == "/pay?x=1")
+    #expect(try await scene.open("/pay", []).status == 200)
+    // Nobody can have the provider asked for anything else.
+    let other = try await scene.open("/login?acr_values=evil&prompt=none")
+    #expect(other["Location"]?.contains("acr_values") == false && other["Location"]?.contains("prompt") == false)
+    let asking = try await scene.open("/login?prompt=login")
+    #expect(asking["Location"]?.hasSuffix("&prompt=login") == true)
+    // A provider that does not care ends the login, so that nobody is sent around in a circle.
+    _ = try await scene.askProvider("POST", "/faults?id_token=acr")
+    let start = try await scene.open("/login?acr_values=phr")
+    let refused = try await scene.open(try await scene.signIn(try #require(start["Location"])))
+    #expect(refused.status == 403 && refused.code == "login_refused")
+    await scene.stop()
+  }
+
   @Test("A client without a secret signs with its key, or is a public one")
   func clients() async throws {
     let file = FileManager.default.temporaryDirectory.appending(path: "catraca-client-\(UUID().uuidString).pem")

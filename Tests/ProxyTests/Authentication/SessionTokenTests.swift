@@ -30,11 +30,13 @@ struct SessionTokenTests {
       """, keySets: [issuer.keySet()])
   }
 
-  private func bob(accessToken: String = "at-1") -> Answer {
+  private func bob(
+    accessToken: String = "at-1", refreshToken: String = "", issuedAfter seconds: Int64 = 0
+  ) -> Answer {
     let now = Bench.unixMilliseconds / 1000
     let tokens = ProviderTokens(
-      accessToken: Array(accessToken.utf8), refreshToken: [], idToken: Array("i".utf8), issuedAt: now,
-      endsAt: now + 300)
+      accessToken: Array(accessToken.utf8), refreshToken: Array(refreshToken.utf8), idToken: Array("i".utf8),
+      issuedAt: now + seconds, endsAt: now + seconds + 300)
     return .session(
       SessionStatement(
         issuer: "login", claims: Array("{\"iss\":\"https://i\",\"sub\":\"bob\"}".utf8), endsAt: now + 3600,
@@ -88,6 +90,114 @@ struct SessionTokenTests {
     let bench = try bench("after_login: /")
     #expect(try sent(bench, "/", Self.cookie) == [])
     bench.expectNothingHeld()
+  }
+
+  // MARK: Renewal
+
+  @Test("Tokens are renewed from three quarters of the access token's life on, and requests go on meanwhile")
+  func due() throws {
+    let bench = try bench(
+      "refresh: true, forward: access_token }, cache: 5m, idle_timeout: 1h, cookie: { same_site: lax")
+    /// A request of another connection, since idle ones are closed meanwhile.
+    func request(_ answer: Answer?) throws -> String? {
+      let client = bench.connect()
+      client.send(get("/", Self.cookie))
+      if let answer { try bench.answer(answer) }
+      let text = try bench.server().take()
+      try bench.server().send(ok())
+      #expect(status(client.take()) == 200)
+      return values("Authorization", in: text).last
+    }
+    #expect(try request(bob(refreshToken: "r-1")) == "Bearer at-1")
+    bench.wait(.seconds(224))
+    #expect(try request(nil) == "Bearer at-1")
+    #expect(bench.asked.count == 1 && bench.refreshes.isEmpty)
+    // The answer would have been good for longer than the token.
+    bench.wait(.seconds(1))
+    #expect(try request(bob(refreshToken: "r-1")) == "Bearer at-1")
+    #expect(bench.asked.count == 2)
+    #expect(bench.refreshes.count == 1 && bench.refreshes.last?.session == "web")
+    // What comes of it is for nobody.
+    let question = try #require(bench.refreshes.last).question
+    bench.act { $0.answered(question, .renewed, at: bench.now) }
+    #expect(bench.asked.count == 2)
+    bench.act { $0.forgetSession(question.digest, isOver: false, at: bench.now) }
+    #expect(try request(bob(accessToken: "at-2", refreshToken: "r-2", issuedAfter: 225)) == "Bearer at-2")
+    #expect(bench.refreshes.count == 1)
+    bench.expectNothingHeld()
+  }
+
+  @Test("T105 Past the access token's end all requests wait for one renewal, and go on with its token")
+  func over() throws {
+    let bench = try bench("refresh: true, forward: access_token")
+    bench.wait(.seconds(300))
+    let clients = (0..<50).map { _ in bench.connect() }
+    for client in clients { client.send(get("/", Self.cookie)) }
+    #expect(bench.asked.count == 1)
+    try bench.answer(bob(refreshToken: "r-1"))
+    #expect(bench.refreshes.count == 1 && bench.servers.isEmpty)
+    let late = bench.connect()
+    late.send(get("/", Self.cookie))
+    bench.wait(.seconds(3))
+    #expect(bench.asked.count == 1 && bench.servers.isEmpty)
+    let question = try #require(bench.refreshes.last).question
+    bench.act { $0.answered(question, .renewed, at: bench.now) }
+    #expect(bench.asked.count == 2)
+    try bench.answer(bob(accessToken: "at-2", refreshToken: "r-2", issuedAfter: 302))
+    #expect(bench.servers.count == 51)
+    for server in bench.servers {
+      #expect(values("Authorization", in: server.take()) == ["Bearer at-2"])
+      server.send(ok())
+    }
+    for client in clients + [late] { #expect(status(client.take()) == 200) }
+    #expect(bench.refreshes.count == 1)
+    bench.expectNothingHeld()
+  }
+
+  @Test("A renewal that fails, is silent, or changes nothing is 503, and one that is refused is 401")
+  func failed() throws {
+    let bench = try bench("refresh: true")
+    bench.wait(.seconds(300))
+    func begin() throws -> (FakeSocket, Question) {
+      let client = bench.connect()
+      client.send(get("/", Self.cookie))
+      try bench.answer(bob(refreshToken: "r-1"))
+      return (client, try #require(bench.refreshes.last).question)
+    }
+    let (first, asked) = try begin()
+    bench.act { $0.answered(asked, .refused(.sessionStoreUnavailable), at: bench.now) }
+    let text = first.take()
+    #expect(status(text) == 503 && code(text) == "session_store_unavailable" && values("Set-Cookie", in: text).isEmpty)
+    let (second, refused) = try begin()
+    bench.act { $0.answered(refused, .refused(.sessionExpired), at: bench.now) }
+    #expect(code(second.take()) == "session_expired")
+    let (third, _) = try begin()
+    bench.wait(.seconds(4))
+    #expect(third.bytes.isEmpty)
+    bench.wait(.seconds(2))
+    #expect(code(third.take()) == "session_store_unavailable")
+    let (fourth, renewed) = try begin()
+    bench.act { $0.answered(renewed, .renewed, at: bench.now) }
+    try bench.answer(bob(refreshToken: "r-1"))
+    #expect(code(fourth.take()) == "session_store_unavailable")
+    let (gone, unheard) = try begin()
+    gone.reset()
+    bench.act { $0.answered(unheard, .renewed, at: bench.now) }
+    bench.expectNothingHeld()
+  }
+
+  @Test("Without refresh, or without a refresh token, nothing is renewed")
+  func unasked() throws {
+    for (keys, token) in [("forward: access_token", "r-1"), ("refresh: true", "")] {
+      let bench = try bench(keys)
+      bench.wait(.seconds(300))
+      let client = bench.connect()
+      client.send(get("/", Self.cookie))
+      try bench.answer(bob(refreshToken: token))
+      try bench.server().send(ok())
+      #expect(status(client.take()) == 200)
+      #expect(bench.refreshes.isEmpty)
+    }
   }
 
   // MARK: The back channel

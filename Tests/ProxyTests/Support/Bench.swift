@@ -29,6 +29,7 @@ final class Bench {
   /// What the worker has asked of the store of its sessions.
   private(set) var sessionChanges: [(change: SessionChange, id: UInt64)] = []
   var logins: [(LoginRequest, id: UInt64)] = []
+  var refreshes: [(question: Question, session: String)] = []
   private(set) var isDrained = false
   private(set) var upstreamChanges: [UpstreamChange] = []
   private(set) var storeReports: [StoreReport] = []
@@ -181,6 +182,7 @@ final class Bench {
     case .resumeReading(let connection): socket(connection)?.isPaused = false
     case .ask(let question, let credential): asked.append((question, credential))
     case .changeSession(let change, let id): sessionChanges.append((change, id))
+    case .refreshSession(let question, let session): refreshes.append((question, session))
     case .login(let request, let id): logins.append((request, id))
     case .wakeWaiters(let upstream): peer?.act { $0.wakeWaiters(upstream: upstream, at: now) }
     case .reportUpstream(_, let change): upstreamChanges.append(change)

@@ -1,6 +1,7 @@
 // The command line.
 
 import ArgumentParser
+import Cryptography
 import Glibc
 
 @main
@@ -24,6 +25,7 @@ struct Catraca: AsyncParsableCommand {
 
   static func main() async {
     openStandardStreams()
+    CryptographyLibrary.keepUntilTheEnd()
     let commands = configuration.subcommands.compactMap { $0._commandName } + ["help"]
     if let advice = CommandAdvice.text(for: Array(CommandLine.arguments.dropFirst()), commands: commands) {
       printError("catraca: \(advice)")

@@ -33,8 +33,9 @@ package final class RedisServer: Sendable {
     let port = try closedPort()
     let folder = FileManager.default.temporaryDirectory.appending(path: "catraca-redis-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    // Where localhost is both addresses, others may take either.
     let file = folder.appending(path: "redis.conf")
-    try "port \(port)\nbind 127.0.0.1\ndir \(folder.path)\n\(configuration)\n".write(
+    try "port \(port)\nbind 127.0.0.1 -::1\ndir \(folder.path)\n\(configuration)\n".write(
       to: file, atomically: true, encoding: .utf8)
     let command =
       isSentinel

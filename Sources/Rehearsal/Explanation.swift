@@ -45,8 +45,8 @@ package struct Explanation: Sendable {
     self.request = request
     let outcome = Rehearsal(configuration, keySets: keySets, unixSeconds: unixSeconds).outcome(of: request)
     self.outcome = outcome
-    (otherRoutes, withOtherPath) = RouteReasons.others(of: request, in: configuration, chosen: outcome.route)
-    let route = configuration.routes.first { $0.name == outcome.route }
+    (otherRoutes, withOtherPath) = RouteReasons.others(of: request, in: configuration, chosen: outcome.routeIndex)
+    let route = outcome.routeIndex.map { configuration.routes[$0] }
     if case .token(let requirement) = route?.auth {
       let bearer = request.bearerToken.map { Array($0.utf8) }
       steps =

@@ -15,15 +15,12 @@ package enum FileTests {
     if configuration.tests.isEmpty { return [] }
     var keys = TestKeys(configuration)
     let tokens = configuration.tests.map { test in test.token.flatMap { keys.token($0, unixSeconds: unixSeconds) } }
-    var unlimited = configuration
-    // Each test is a request of its own, whatever came before it.
-    for index in unlimited.routes.indices { unlimited.routes[index].rateLimits = [] }
-    let rehearsal = Rehearsal(unlimited, keySets: keys.sets, unixSeconds: unixSeconds)
+    let rehearsal = Rehearsal(configuration.withoutRateLimits, keySets: keys.sets, unixSeconds: unixSeconds)
     return zip(configuration.tests, tokens).flatMap { test, token in
       var fields = test.headers
       if let token { fields.append(TestField(name: "Authorization", value: "Bearer \(token)")) }
       let outcome = rehearsal.outcome(of: RehearsedRequest(test.request, fields: fields, client: test.client))
-      let route = configuration.routes.first { $0.name == outcome.route }
+      let route = outcome.routeIndex.map { configuration.routes[$0] }
       return test.expected.differences(from: outcome, route).map { difference in
         let position = test.expected.position(of: difference.key)
         return Diagnostic(

@@ -10,6 +10,7 @@ package import Tokens
 package final class Rehearsal {
   private let worker: Worker
   private let listeners: [Listener]
+  private let routeNames: [String]
   private let time: Time
   private var client: DownstreamConnection?
   /// Bytes that the client was sent.
@@ -31,6 +32,7 @@ package final class Rehearsal {
   ///   - keySets: of its issuers, by their index. Nil where there are none.
   ///   - unixSeconds: the time of all requests.
   package init(_ configuration: GatewayConfiguration, keySets: [KeySet?], unixSeconds: Int64) {
+    routeNames = configuration.routes.map(\.name)
     let configuration = configuration.rehearsed
     listeners = configuration.listeners
     time = Time(nanoseconds: 1_000_000_000, unixMilliseconds: unixSeconds * 1000)
@@ -71,7 +73,7 @@ package final class Rehearsal {
     settle()
     return RehearsedOutcome(
       response: received, upstreamRequest: server?.received, server: server?.connection.address, log: log,
-      notice: notice)
+      notice: notice, routeNames: routeNames)
   }
 
   /// Carries out what the worker commands, until there is nothing more.
@@ -160,7 +162,18 @@ extension GatewayConfiguration {
       result.upstreams[index].retry = nil
     }
     for index in result.rateLimits.indices { result.rateLimits[index].store = nil }
-    for index in result.routes.indices { result.routes[index].mirror = nil }
+    for index in result.routes.indices {
+      result.routes[index].mirror = nil
+      // Several routes may have one name, and the access log has nothing else of them.
+      result.routes[index].name = "\(index)"
+    }
+    return result
+  }
+
+  /// The same where every request has room, whatever came before it.
+  var withoutRateLimits: GatewayConfiguration {
+    var result = self
+    for index in result.routes.indices { result.routes[index].rateLimits = [] }
     return result
   }
 }

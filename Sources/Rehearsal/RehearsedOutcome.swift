@@ -15,6 +15,8 @@ package struct RehearsedOutcome: Sendable {
   package let code: String?
   /// Both values of a token that was refused. Nil for other refusals, and where there is nothing to compare.
   package let notice: RefusalNotice?
+  /// Into the configuration's routes.
+  let routeIndex: Int?
   package let route: String?
   package let upstream: String?
   package let subject: String?
@@ -26,7 +28,10 @@ package struct RehearsedOutcome: Sendable {
     package let fields: [TestField]
   }
 
-  init(response: [UInt8], upstreamRequest: [UInt8]?, server: Address?, log: [UInt8], notice: RefusalNotice?) {
+  init(
+    response: [UInt8], upstreamRequest: [UInt8]?, server: Address?, log: [UInt8], notice: RefusalNotice?,
+    routeNames: [String]
+  ) {
     let head = MessageHead(response)
     status = head.words.count > 1 ? Int(head.words[1]) ?? 0 : 0
     fields = head.fields
@@ -41,7 +46,8 @@ package struct RehearsedOutcome: Sendable {
       line.flatMap { line in line.member(name, of: line.root).flatMap { line.string(at: $0) } }
     }
     code = text("reason")
-    route = text("route")
+    routeIndex = text("route").flatMap { Int($0) }
+    route = routeIndex.flatMap { routeNames.indices.contains($0) ? routeNames[$0] : nil }
     upstream = text("upstream")
     subject = text("sub")
     self.notice = notice

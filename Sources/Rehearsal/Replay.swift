@@ -35,11 +35,10 @@ package struct Replay {
   private var groups: [Change: Group] = [:]
   private let configuration: GatewayConfiguration
   private let issuers: [String: Int]
-  private let routes: [String: Int]
   private let unixSeconds: Int64
   private var keys: TestKeys
   private var tokens: [Caller: String] = [:]
-  private var rehearsal: Rehearsal
+  private let rehearsal: Rehearsal
 
   /// Tokens of one issuer with what one route requires.
   private struct Caller: Hashable {
@@ -48,18 +47,13 @@ package struct Replay {
   }
 
   package init(_ configuration: GatewayConfiguration, unixSeconds: Int64) {
-    var unlimited = configuration
-    // What was refused for want of permits may pass today.
-    for index in unlimited.routes.indices { unlimited.routes[index].rateLimits = [] }
-    self.configuration = unlimited
+    self.configuration = configuration
     self.unixSeconds = unixSeconds
     issuers = Dictionary(
       configuration.issuers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-    routes = Dictionary(
-      configuration.routes.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-    keys = TestKeys(unlimited)
+    keys = TestKeys(configuration)
     keys.makeAll()
-    rehearsal = Rehearsal(unlimited, keySets: keys.sets, unixSeconds: unixSeconds)
+    rehearsal = Rehearsal(configuration.withoutRateLimits, keySets: keys.sets, unixSeconds: unixSeconds)
   }
 
   /// Differences, the most frequent ones first.
@@ -95,7 +89,7 @@ package struct Replay {
     let request = RehearsedRequest(logged.request, client: logged.client)
     let bare = rehearsal.outcome(of: request)
     let withoutToken: [String?] = [nil, TokenRefusal.tokenMissing.rawValue, TokenRefusal.sessionMissing.rawValue]
-    guard withoutToken.contains(bare.code), let route = bare.route.flatMap({ routes[$0] }),
+    guard withoutToken.contains(bare.code), let route = bare.routeIndex,
       case .token(let requirement) = configuration.routes[route].auth
     else { return (bare.route, bare.code) }
     // A token that was refused for what it says is refused for it again.

@@ -14,13 +14,13 @@ enum RouteReasons {
   static let countMax = 1000
 
   /// The routes that take the path of a request and did not get it, and how many have another path.
-  /// - Parameter chosen: the name of the route that took the request.
+  /// - Parameter chosen: the index of the route that took the request.
   static func others(
-    of request: RehearsedRequest, in configuration: GatewayConfiguration, chosen: String?
+    of request: RehearsedRequest, in configuration: GatewayConfiguration, chosen: Int?
   ) -> (reasons: [RouteReason], withOtherPath: Int) {
     var reasons: [RouteReason] = []
     var withOtherPath = 0
-    for route in configuration.routes.prefix(countMax) where route.name != chosen {
+    for (index, route) in configuration.routes.prefix(countMax).enumerated() where index != chosen {
       if let reason = reason(route, request, configuration) {
         reasons.append(RouteReason(route: route.name, reason: reason))
       } else {

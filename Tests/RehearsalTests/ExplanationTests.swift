@@ -119,6 +119,29 @@ struct ExplanationTests {
     #expect(none.steps.last?.isPassed == false)
   }
 
+  @Test("T59: Of several routes with one name, it is the one that took the request whose values are not shown")
+  func namesakes() throws {
+    let routes = """
+      routes:
+        - { path: /a, host: one.example.com, auth: public, upstream: orders }
+        - path: /a
+          host: two.example.com
+          auth: public
+          request_headers: { set: { X-Key: secret-of-the-file } }
+          upstream: orders
+      tests:
+        - { request: "http://two.example.com/a", expect: { upstream_headers: { X-Key: other } } }
+
+      """
+    let found = try explain(routes, "http://two.example.com/a")
+    let hasSecret = found.text().contains("secret-of-the-file") || found.json.contains("secret-of-the-file")
+    #expect(!hasSecret)
+    #expect(found.otherRoutes.map(\.reason) == ["requires host one.example.com"])
+    let words = try findings(routes)
+    #expect(words.count == 1)
+    #expect(words.contains { !$0.contains("secret") && $0.hasSuffix("which a rule of the file writes") })
+  }
+
   @Test("Without keys of the issuer the check of the keys is the one that fails")
   func withoutKeys() throws {
     let found = Explanation(

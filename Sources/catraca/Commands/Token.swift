@@ -5,6 +5,7 @@ import ArgumentParser
 import Configuration
 import Cryptography
 import FoundationEssentials
+import JSON
 import Tokens
 
 struct Token: ParsableCommand {
@@ -82,8 +83,8 @@ struct Token: ParsableCommand {
         let algorithm = algorithm ?? file.algorithm
         var header: [String] = []
         let keyID = kid ?? file.keyID
-        if !keyID.isEmpty { header.append("\"kid\":\(TokenClaims.quoted(keyID))") }
-        if let type { header.append("\"typ\":\(TokenClaims.quoted(type))") }
+        if !keyID.isEmpty { header.append("\"kid\":\(JSONWriter.quoted(keyID))") }
+        if let type { header.append("\"typ\":\(JSONWriter.quoted(type))") }
         let payload = try claims(now: Int64(Date().timeIntervalSince1970))
         guard
           let token = encodeCompact(
@@ -99,7 +100,7 @@ struct Token: ParsableCommand {
       var claims = TokenClaims()
       if let issuer { claims.set("iss", text: issuer) }
       if let subject { claims.set("sub", text: subject) }
-      let audiences = audience.map(TokenClaims.quoted)
+      let audiences = audience.map(JSONWriter.quoted)
       if let only = audiences.first {
         claims.set("aud", json: audiences.count == 1 ? only : "[\(audiences.joined(separator: ","))]")
       }

@@ -15,7 +15,7 @@ struct TokenClaims {
     }
   }
 
-  mutating func set(_ name: String, text: String) { set(name, json: Self.quoted(text)) }
+  mutating func set(_ name: String, text: String) { set(name, json: JSONWriter.quoted(text)) }
 
   /// `name=json` as a person writes it.
   mutating func set(argument: String) throws {
@@ -28,17 +28,15 @@ struct TokenClaims {
       _ = try JSONDocument(Array(value.utf8))
     } catch {
       throw TokenError(
-        "--claim '\(argument)': the value is not JSON. Write text as \(name)='\(Self.quoted(value))'")
+        "--claim '\(argument)': the value is not JSON. Write text as \(name)='\(JSONWriter.quoted(value))'")
     }
     set(name, json: value)
   }
 
   /// The payload.
   var json: String {
-    "{" + claims.map { "\(Self.quoted($0.name)):\($0.json)" }.joined(separator: ",") + "}"
+    "{" + claims.map { "\(JSONWriter.quoted($0.name)):\($0.json)" }.joined(separator: ",") + "}"
   }
-
-  static func quoted(_ text: String) -> String { JSONWriter.quoted(text) }
 }
 
 /// A span of time as the command line takes it: `5m`, `24h`, `-1h`.

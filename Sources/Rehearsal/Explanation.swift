@@ -105,21 +105,9 @@ extension TokenRequirement {
     if !scopes.names.isEmpty {
       result.append("scope: \(scopes.isAny ? "one of " : "")\(scopes.names.joined(separator: ", "))")
     }
-    result += claims.map { "claim \($0.claim): \($0.values.map(\.words).joined(separator: " or "))" }
+    result += claims.map { "claim \($0.claim): \($0.values.map(\.text).joined(separator: " or "))" }
     if isOptional { result.append("a request without a token passes as well") }
     return result
-  }
-}
-
-extension ClaimRequirement.Value {
-  fileprivate var words: String {
-    switch self {
-    case .string(let text): text
-    case .integer(let number): "\(number)"
-    case .boolean(let value): "\(value)"
-    case .prefix(let text): "\(text)…"
-    case .suffix(let text): "…\(text)"
-    }
   }
 }
 

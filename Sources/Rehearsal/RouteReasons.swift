@@ -71,14 +71,3 @@ enum RouteReasons {
     return "requires " + reasons.joined(separator: ", ")
   }
 }
-
-extension HostPattern {
-  /// As the file has it.
-  var text: String {
-    switch self {
-    case .any: "*"
-    case .exact(let name): name
-    case .subdomains(let name): "*.\(name)"
-    }
-  }
-}

@@ -78,6 +78,15 @@ package enum HostPattern: Sendable, Hashable {
   case exact(String)
   /// `*.example.com` holds `example.com`. It matches one or more labels in front, never the bare name.
   case subdomains(of: String)
+
+  /// As the file has it. `*` stands for any.
+  package var text: String {
+    switch self {
+    case .any: "*"
+    case .exact(let name): name
+    case .subdomains(let name): "*.\(name)"
+    }
+  }
 }
 
 /// `path:` of a route, cut at `/`.

@@ -37,12 +37,7 @@ struct RouteRules: Encodable {
   }
 
   init(_ route: Route, of file: GatewayConfiguration) {
-    host =
-      switch route.host {
-      case .any: nil
-      case .exact(let name): name
-      case .subdomains(let name): "*." + name
-      }
+    host = route.host == .any ? nil : route.host.text
     methods = route.methods
     listeners = route.listeners.map { file.listeners[$0].name ?? file.listeners[$0].address.description }
     isPublic = route.auth == .public
@@ -68,15 +63,6 @@ struct RouteRules: Encodable {
   }
 
   private static func text(_ requirement: ClaimRequirement) -> String {
-    let values = requirement.values.map { value in
-      switch value {
-      case .string(let text): text
-      case .integer(let number): "\(number)"
-      case .boolean(let isTrue): "\(isTrue)"
-      case .prefix(let text): text + "…"
-      case .suffix(let text): "…" + text
-      }
-    }
-    return "\(requirement.claim): \(values.joined(separator: ", "))"
+    "\(requirement.claim): \(requirement.values.map(\.text).joined(separator: ", "))"
   }
 }

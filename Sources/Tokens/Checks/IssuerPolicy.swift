@@ -69,6 +69,17 @@ package struct ClaimRequirement: Sendable, Equatable {
     /// Text that begins or ends so. Never empty.
     case prefix(String)
     case suffix(String)
+
+    /// For people.
+    package var text: String {
+      switch self {
+      case .string(let text): text
+      case .integer(let number): "\(number)"
+      case .boolean(let value): "\(value)"
+      case .prefix(let text): "\(text)…"
+      case .suffix(let text): "…\(text)"
+      }
+    }
   }
 
   package var claim: ClaimPath

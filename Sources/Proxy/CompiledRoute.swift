@@ -70,11 +70,12 @@ package final class CompiledRoute: Sendable {
   /// - Parameters:
   ///   - ownFields: that the gateway writes into answers, so that no upstream does.
   ///   - sets: those of field names that there are.
+  ///   - shadowIssuers: those of the file in shadow.
   ///   - requestIDHeader: that no client's goes on, unless it is X-Request-Id, which is known.
   init(
     _ route: Route, index: Int, identity: IdentityRules, defaultBodySize: UInt64, rateLimits: [CompiledRateLimit],
-    names: CounterNames, ownFields: [String], requestIDHeader: String, isTraced: Bool, sessionCookies: [LenientName],
-    _ sets: inout FieldNameSets
+    names: CounterNames, ownFields: [String], requestIDHeader: String, isTraced: Bool, shadowIssuers: [Int],
+    sessionCookies: [LenientName], _ sets: inout FieldNameSets
   ) {
     self.index = index
     counterID = names.routeID(index)
@@ -83,14 +84,17 @@ package final class CompiledRoute: Sendable {
     spanAttributes = isTraced ? SpanAttributes.make(of: route) : []
     let requirement: TokenRequirement? = if case .token(let wanted) = route.auth { wanted } else { nil }
     isPublic = requirement == nil
+    // A session that began with a token that nobody may refuse would be a credential for everybody.
+    let isOfSession = if case .session = route.action { true } else { false }
     token = TokenRules(
-      requirement, sessionCookies: sessionCookies, isSessionTokenForwarded: identity.isSessionTokenForwarded, &sets)
+      requirement, shadowIssuers: isOfSession ? [] : shadowIssuers, sessionCookies: sessionCookies,
+      isSessionTokenForwarded: identity.isSessionTokenForwarded, &sets)
     clients = route.clients
     self.identity = identity
     certificateFields = route.identity.headers.compactMap { header in
       if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }
     }
-    isCredentialSentUnasked = !certificateFields.isEmpty || route.isTokenSentUnasked
+    isCredentialSentUnasked = !certificateFields.isEmpty || route.isTokenSentUnasked && !token.isShadow
     isTokenForwarded = route.identity.isTokenForwarded
     let isIDKnown = requestIDHeader == RequestIDRules.standardHeader
     rewrite = CompiledRewrite(route.rewrite, route.requestHeaders)

@@ -97,6 +97,11 @@ package final class Counters {
     values.authentications.add(1, for: CounterKey.pack(route, issuer, result.number))
   }
 
+  /// One decision that a rule in shadow would have made.
+  func countShadow(route: Int?, issuer: Int?, _ result: AuthenticationResult) {
+    values.shadowed.add(1, for: CounterKey.pack(route, issuer, result.number))
+  }
+
   /// One request that the gateway refused.
   func noteRefusal(_ refusal: LastRefusal) { values.lastRefusals.note(refusal) }
 

@@ -63,6 +63,13 @@ package final class Exchange {
     downstream?.resumeInput()
   }
 
+  /// No answer came in time.
+  func questionUnanswered(_ question: Question) {
+    leaveWait()
+    resume(with: refuseToken(question.source.refusalOfSilence))
+    downstream?.resumeInput()
+  }
+
   /// The store has done, or not, what this request asked of it.
   func sessionChanged(isDone: Bool) {
     guard case .sessionChange(_, let pending, _) = wait else { return }

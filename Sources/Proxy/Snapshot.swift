@@ -78,6 +78,7 @@ package final class Snapshot: Sendable {
     sessions = configuration.sessions.map(CompiledSession.init)
     sessionKeys = Self.sessionKeys(configuration)
     let sessionCookies = configuration.sessions.map { LenientName($0.cookie.name) }
+    let shadowIssuers = configuration.issuers.indices.filter { configuration.issuers[$0].mode == .shadow }
     var identities: [SharedIdentity: IdentityRules] = [:]
     routes = configuration.routes.indices.map { index in
       let shared = SharedIdentity(of: configuration.routes[index], configuration.sessions)
@@ -86,7 +87,8 @@ package final class Snapshot: Sendable {
       return CompiledRoute(
         configuration.routes[index], index: index, identity: identity, defaultBodySize: limits.bodySize,
         rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
-        requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil, sessionCookies: sessionCookies, &sets)
+        requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil, shadowIssuers: shadowIssuers,
+        sessionCookies: sessionCookies, &sets)
     }
     routeTable = RouteTable(configuration.routes)
     errorPages = ErrorPageTable(configuration.errorPages)

@@ -50,6 +50,7 @@ extension Explanation {
       members.append(("status", "\(outcome.status)"))
     }
     members.append(("code", quoted(outcome.code)))
+    members.append(("shadow_code", quoted(outcome.shadowCode)))
     if let place = RehearsedOutcome.value(of: "Location", in: outcome.fields) {
       members.append(("location", quoted(place)))
     }

@@ -27,6 +27,9 @@ extension Explanation {
     }
     lines += ["", "answer"]
     let place = RehearsedOutcome.value(of: "Location", in: outcome.fields).map { "to \($0)" } ?? ""
+    if let code = outcome.shadowCode {
+      lines.append(writer.bad("in shadow", "\(code) if the rule counted, and the request goes on without identity"))
+    }
     if outcome.upstreamRequest != nil {
       lines.append(writer.good("", "that of the upstream"))
     } else if outcome.code == nil {

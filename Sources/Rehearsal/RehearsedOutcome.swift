@@ -13,6 +13,8 @@ package struct RehearsedOutcome: Sendable {
   package let upstreamRequest: UpstreamRequest?
   /// The refusal's code. Nil where nothing was refused.
   package let code: String?
+  /// The code with which a rule in shadow would have refused it. Nil where none would.
+  package let shadowCode: String?
   /// Both values of a token that was refused. Nil for other refusals, and where there is nothing to compare.
   package let notice: RefusalNotice?
   /// Into the configuration's routes.
@@ -46,6 +48,7 @@ package struct RehearsedOutcome: Sendable {
       line.flatMap { line in line.member(name, of: line.root).flatMap { line.string(at: $0) } }
     }
     code = text("reason")
+    shadowCode = text("shadow_reason")
     routeIndex = text("route").flatMap { Int($0) }
     route = routeIndex.flatMap { routeNames.indices.contains($0) ? routeNames[$0] : nil }
     upstream = text("upstream")

@@ -51,6 +51,21 @@ struct ExplanationTests {
     "iss":"https://login.example.com","aud":"api","sub":"ada","exp":1800000300,"scope":"read","team":"red"
     """
 
+  @Test("What a rule in shadow would refuse is said, and what the upstream gets all the same")
+  func shadow() throws {
+    let routes =
+      "routes: [{ path: /*, auth: { issuers: [login], mode: shadow }, upstream: orders, "
+      + "identity: { headers: { X-User-Id: sub } } }]"
+    let found = try explain(
+      routes, "GET https://api.example.com/orders/1",
+      token: try token("{\(Self.claims.replacing("1800000300", with: "1700000000"))}"))
+    #expect(found.outcome.code == nil && found.outcome.shadowCode == "token_expired")
+    #expect(found.outcome.upstreamRequest != nil && !found.sentFields.contains { $0.name == "X-User-Id" })
+    let text = found.text()
+    #expect(text.contains("token_expired if the rule counted"))
+    #expect(found.json.contains("\"shadow_code\":\"token_expired\""))
+  }
+
   @Test("A request that passes: each check, the limits, and what the upstream gets with where it comes from")
   func good() throws {
     let found = try explain(

@@ -8,6 +8,12 @@ extension Reading {
     if let node = section["headers"] { warnOfPatterns(in: node) }
     guard let auth = section["auth"] else { return }
     if let claims = auth.entry("claims")?.value { warnOfPatterns(in: claims) }
+    if case .token(let requirement) = route.auth, requirement.mode == .shadow, let mode = auth.entry("mode") {
+      warn(
+        mode.value.position,
+        "everybody passes here, because a route in shadow refuses nobody: write mode: enforce when what it logs is right"
+      )
+    }
     guard case .token(let requirement) = route.auth, requirement.isOptional, let optional = auth.entry("optional")
     else {
       return

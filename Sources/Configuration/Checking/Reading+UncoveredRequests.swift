@@ -35,7 +35,7 @@ extension Reading {
 extension Authentication {
   /// Whether nobody passes without a token.
   var requiresToken: Bool {
-    if case .token(let requirement) = self { !requirement.isOptional } else { false }
+    if case .token(let requirement) = self { !requirement.letsAnonymousPass } else { false }
   }
 }
 
@@ -48,7 +48,7 @@ extension Route {
     if action.upstreams.isEmpty { return false }
     if let others = other.clients, others != clients { return true }
     guard case .token(let others) = other.auth else { return false }
-    guard case .token(let own) = auth, !own.isOptional else { return true }
+    guard case .token(let own) = auth, !own.letsAnonymousPass else { return true }
     return !Set(own.issuers).isSubset(of: others.issuers) || !Set(own.sessions).isSubset(of: others.sessions)
       || !own.scopes.implies(others.scopes)
       || !others.claims.allSatisfy(own.claims.contains)

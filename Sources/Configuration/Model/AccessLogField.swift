@@ -6,7 +6,7 @@ package enum AccessLogField: UInt8, Sendable, CaseIterable {
   case time, clientIP, method, host, path, matchedPath, `protocol`, tlsVersion, tlsCipher, tlsResumed, alpn
   case status, requestBytes, responseBytes, duration
   case route, upstream, server, upstreamStatus, attempts, upstreamConnect, upstreamResponse, grpcStatus
-  case authKind, issuer, subject, refusedSubject, reason, requestID, traceID, userAgent, referer
+  case authKind, issuer, subject, refusedSubject, reason, shadowReason, requestID, traceID, userAgent, referer
 
   /// How a value is kept and written.
   package enum Kind: Sendable {
@@ -129,6 +129,8 @@ package enum AccessLogField: UInt8, Sendable, CaseIterable {
     case .refusedSubject:
       Record("refused_subject", .text, ecs: "catraca.refused_subject", otel: "catraca.refused_subject")
     case .reason: Record("reason", .text, ecs: "event.reason", otel: "error.type")
+    case .shadowReason:
+      Record("shadow_reason", .text, ecs: "catraca.shadow_reason", otel: "catraca.shadow_reason")
     case .requestID: Record("request_id", .text, ecs: "http.request.id", otel: "catraca.request_id")
     case .traceID: Record("trace_id", .text, ecs: "trace.id", otel: "trace_id")
     case .userAgent: Record("user_agent", .text, ecs: "user_agent.original", otel: "user_agent.original")

@@ -8,6 +8,8 @@ package struct Issuer: Sendable, Equatable {
   /// What the checker of tokens needs to know.
   package var policy: IssuerPolicy
   package var keys: KeySource
+  /// In shadow its tokens are checked, and pass without identity whatever that finds.
+  package var mode = RuleMode.enforce
   /// `refresh:` 1 s or more.
   package var refresh = Duration.seconds(600)
   /// How long the last good keys serve while the issuer is down.
@@ -74,6 +76,9 @@ extension Issuer {
     Setting(
       "required_claims", \.policy.requiredClaims, .names("list", item: "a claim", isEmptyAllowed: true),
       "Claims that a token must have. Without `exp` in it a token may never expire, which is a warning."),
+    Setting(
+      "mode", \.mode, .choice,
+      "`shadow` checks, logs and counts the tokens that name this issuer. All of them pass, without identity."),
   ]
 
   private static let keySettings: [Setting<Issuer>] = [

@@ -165,9 +165,20 @@ package struct TokenRequirement: Sendable, Equatable {
   package var sources: [TokenSource] = [.authorization]
   /// Whether a request without a token passes as anonymous. A bad token is refused all the same.
   package var isOptional = false
+  package var mode = RuleMode.enforce
   package var challenge = ChallengeRules()
 
   package init(issuers: [Int]) { self.issuers = issuers }
+
+  /// Whether a request without a token passes.
+  package var letsAnonymousPass: Bool { isOptional || mode == .shadow }
+}
+
+/// Whether a rule counts. The raw values are those of the file.
+package enum RuleMode: String, Sendable, CaseIterable {
+  case enforce
+  /// What it would refuse is logged and counted. Nobody is refused, and nobody is known by it.
+  case shadow
 }
 
 /// `challenge:` of a route's `auth`. Neither text has a quote or a backslash.

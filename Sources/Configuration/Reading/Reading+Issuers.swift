@@ -62,6 +62,12 @@ extension Reading {
     if let node = section["required_claims"], !issuer.policy.requiredClaims.contains("exp") {
       warn(node.position, "a token without 'exp' never expires: add exp here unless that is intended")
     }
+    if issuer.mode == .shadow {
+      warn(
+        section.keyPosition("mode"),
+        "every token that names this issuer passes, because an issuer in shadow refuses nobody: write mode: enforce "
+          + "when what it logs is right")
+    }
     if issuer.stale < issuer.refresh, section.has("stale") || section.has("refresh") {
       warn(
         section.keyPosition(section.has("stale") ? "stale" : "refresh"),

@@ -147,6 +147,10 @@ extension TokenRequirement {
         "optional", \.isOptional, .boolean,
         "`true` lets a request without a token pass as anonymous. A bad token is refused all the same."),
       Setting(
+        "mode", \.mode, .choice,
+        "`shadow` checks, logs (`shadow_reason`) and counts (`catraca_auth_shadow_total`), and lets every request pass as "
+          + "on a public route."),
+      Setting(
         "challenge", \.challenge, .challenge,
         "What `WWW-Authenticate` of a refusal says. `401` is short for `{ redirect: false }`."),
     ])

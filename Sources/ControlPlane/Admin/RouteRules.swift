@@ -24,6 +24,7 @@ struct RouteRules: Encodable {
   var claims: [String] = []
   /// Whether a request without a token passes as anonymous.
   var optional = false
+  var shadow = false
   /// Addresses and blocks, those that are denied behind a `!`. Empty for any.
   var clients: [String] = []
   /// Where requests go, most to the first.
@@ -32,7 +33,8 @@ struct RouteRules: Encodable {
   var answer: String?
 
   private enum CodingKeys: String, CodingKey {
-    case host, methods, listeners, issuers, sessions, scopes, anyScope, claims, optional, clients, upstreams, answer
+    case host, methods, listeners, issuers, sessions, scopes, anyScope, claims, optional, shadow, clients, upstreams,
+      answer
     case isPublic = "public"
   }
 
@@ -48,6 +50,7 @@ struct RouteRules: Encodable {
       anyScope = requirement.scopes.isAny
       claims = requirement.claims.map(Self.text)
       optional = requirement.isOptional
+      shadow = requirement.mode == .shadow
     }
     if let list = route.clients {
       clients = list.allowed.map(\.description) + list.denied.map { "!" + $0.description }

@@ -86,6 +86,7 @@ extension RunningGateway {
       uptimeSeconds: ContinuousClock.now.duration(to: startedAt).components.seconds * -1,
       requests: traffic.requests, serverErrors: traffic.serverErrors, listeners: traffic.listeners,
       routes: traffic.routes, latencyBoundsMs: traffic.latencyBounds, refusals: traffic.refusals,
+      shadowRefusals: traffic.shadowRefusals,
       lastRefusals: counters.lastRefusals.elements.map { RefusalStatus($0, snapshot.counterNames.routes) },
       messages: notices.last.map(MessageStatus.init), upstreams: upstreams,
       stores: StoreState.merged(await gateway.storeStates()).map(StoreStatus.init),
@@ -118,6 +119,7 @@ private struct StatusDocument: Encodable {
   /// Of `latency_counts`, inclusive. One more count is of what took longer.
   var latencyBoundsMs: [Double]
   var refusals: [String: UInt64]
+  var shadowRefusals: [String: UInt64]
   /// The newest first.
   var lastRefusals: [RefusalStatus]
   /// What went wrong lately, each kind at most once a minute. The newest first.

@@ -92,10 +92,11 @@ extension StatusPage {
 
     function whoMayPass(rules) {
       const parts = [rules.public ? "anyone" : rules.issuers.join(" or ") + (rules.optional ? ", or no token" : "")];
+      if (rules.shadow) parts[0] = "anyone, in shadow: " + parts[0];
       if (rules.scopes.length) parts.push("scope " + rules.scopes.join(rules.any_scope ? " or " : " and "));
       parts.push(...rules.claims);
       if (rules.clients.length) parts.push("from " + rules.clients.join(", "));
-      return [parts.join("; "), rules.public ? "warn" : ""];
+      return [parts.join("; "), rules.public || rules.shadow ? "warn" : ""];
     }
 
     function showRoutes(now, rated, timed, seconds) {
@@ -150,9 +151,10 @@ extension StatusPage {
     }
 
     function showRefusals(data, old, seconds) {
-      const entries = Object.entries(data.refusals).sort((a, b) => b[1] - a[1]);
-      fill("refusals", entries.map(([reason, number]) => [
-        reason, perSecond(seconds ? Math.max(0, number - (old.refusals[reason] || 0)) / seconds : 0), count(number)]));
+      const rows = (now, then, words) => Object.entries(now).sort((a, b) => b[1] - a[1]).map(([reason, number]) => [
+        reason + words, perSecond(seconds ? Math.max(0, number - (then[reason] || 0)) / seconds : 0), count(number)]);
+      fill("refusals", rows(data.refusals, old.refusals, "")
+        .concat(rows(data.shadow_refusals, old.shadow_refusals, ", in shadow")));
     }
 
     function showLastRefusals(data) {

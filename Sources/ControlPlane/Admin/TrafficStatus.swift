@@ -41,6 +41,8 @@ struct TrafficStatus {
   var latencyBounds: [Double]
   /// By their stable codes. Includes errors that no client has seen.
   var refusals: [String: UInt64]
+  /// What rules in shadow would have refused beside.
+  var shadowRefusals: [String: UInt64] = [:]
 
   init(
     _ counters: CountersSnapshot, _ snapshot: Snapshot, _ listeners: [(Configuration.Listener, port: Int)]
@@ -87,6 +89,9 @@ struct TrafficStatus {
     refusals = counters.errors
     for (_, _, result, count) in counters.authenticationCounts {
       if case .refused = result { refusals[result.label, default: 0] &+= count }
+    }
+    for (_, _, result, count) in counters.shadowCounts where result.isRefusal {
+      shadowRefusals[result.label, default: 0] &+= count
     }
   }
 

@@ -168,6 +168,11 @@ extension MetricFamily {
         .counter, by: ["issuer", "result", "route"],
         "Decisions about tokens by issuer (empty: none known), result code and route.",
         when: "a request met a route that is not public")
+    case .shadowed:
+      .init(
+        .counter, by: ["issuer", "result", "route"],
+        "Decisions that rules with `mode: shadow` would have made, by issuer (empty: none known), result code and route.",
+        when: "a request met such a rule")
     case .tokenCache:
       .init(.counter, by: ["result"], "Look-ups of tokens among those verified before.")
     case .tokenVerification:

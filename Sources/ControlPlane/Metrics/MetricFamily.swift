@@ -39,6 +39,7 @@ package enum MetricFamily: String, CaseIterable, Sendable {
   case sessions = "catraca_sessions"
   case nameResolution = "catraca_dns_total"
   case authentications = "catraca_auth_total"
+  case shadowed = "catraca_auth_shadow_total"
   case tokenCache = "catraca_token_cache_total"
   case tokenVerification = "catraca_token_verify_seconds"
   case connections = "catraca_connections"

@@ -197,13 +197,17 @@ package struct MetricsPage: Sendable {
   }
 
   private func writeTokens(to writer: inout some MetricsWriter & ~Copyable) {
-    writer.family(.authentications)
-    for (route, issuer, result, count) in counters.authenticationCounts {
-      writer.sample(
-        [
-          ("issuer", name(issuer, in: names.issuers)), ("result", result.label),
-          ("route", name(route, in: names.routes)),
-        ], count)
+    for (family, counts) in [
+      (MetricFamily.authentications, counters.authenticationCounts), (.shadowed, counters.shadowCounts),
+    ] {
+      writer.family(family)
+      for (route, issuer, result, count) in counts {
+        writer.sample(
+          [
+            ("issuer", name(issuer, in: names.issuers)), ("result", result.label),
+            ("route", name(route, in: names.routes)),
+          ], count)
+      }
     }
     writer.family(.tokenCache)
     writer.sample([("result", "hit")], counters.tokenCacheHits)

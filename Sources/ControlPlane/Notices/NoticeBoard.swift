@@ -54,7 +54,7 @@ package final class NoticeBoard: Sendable {
     let code = notice.refusal.rawValue
     let facts: [(name: String, value: String)] = [
       ("expected", notice.detail.expected), ("got", notice.detail.got), ("issuer", notice.issuer ?? ""),
-      ("route", notice.route),
+      ("route", notice.route), ("mode", notice.isShadow ? "shadow" : ""),
     ].filter { !$0.value.isEmpty }
     guard
       let leftOut = take(
@@ -64,7 +64,10 @@ package final class NoticeBoard: Sendable {
     var metadata: Logger.Metadata = ["code": "\(code)", "request_id": "\(notice.requestID)"]
     for fact in facts { metadata[fact.name] = "\(fact.value)" }
     if leftOut > 0 { metadata["left_out"] = "\(leftOut)" }
-    log.log(level: notice.refusal.isUsual ? .info : .notice, "a token was refused", metadata: metadata)
+    log.log(
+      level: notice.refusal.isUsual ? .info : .notice,
+      notice.isShadow ? "a token would have been refused" : "a token was refused",
+      metadata: metadata)
   }
 
   /// The keys of an issuer cannot be loaded. The log has it already.

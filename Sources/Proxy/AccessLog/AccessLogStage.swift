@@ -68,6 +68,7 @@ extension Exchange {
     setRequestTexts(request.head.bytes.span)
     setUpstreamTexts()
     if let refusal = answer.refusal { worker.logEntry.set(.reason, refusal.code) }
+    if let refusal = answer.shadowRefusal { worker.logEntry.set(.shadowReason, refusal.code) }
     if let status = answer.loggedGRPCStatus, request.head.isGRPC || request.head.webCall != nil {
       worker.logEntry.set(.grpcStatus, UInt64(clamping: status))
     }

@@ -12,6 +12,7 @@ extension Exchange {
     case .missing:
       if !route.token.sessions.isEmpty, let outcome = findSession(of: route) { return outcome }
       if route.token.isOptional {
+        if route.token.isShadow { return pass(as: .anonymous) }
         countAuthentication(.anonymous)
         return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
       }
@@ -87,11 +88,17 @@ extension Exchange {
     self.caller = caller
     issuer = caller.issuer
     if let refusal = route.token.access.refusal(of: caller) { return refuseAccess(refusal, of: caller, route) }
+    if route.token.isInShadow(caller.issuer) { return pass(as: caller.isOfSession ? .session : .accepted) }
     countAuthentication(caller.isOfSession ? .session : .accepted)
     return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
   }
 
   func refuseToken(_ refusal: TokenRefusal) -> StageOutcome {
+    if let route, route.token.isInShadow(issuer) {
+      answer.shadowRefusal = .token(refusal)
+      notice(refusal)
+      return pass(as: .refused(refusal))
+    }
     if refusal == .sessionExpired { takeCookieBack() }
     countAuthentication(.refused(refusal))
     if refusal == .sessionExpired || refusal == .sessionMissing, let route {
@@ -101,6 +108,15 @@ extension Exchange {
     }
     notice(refusal)
     return .refuse(.token(refusal))
+  }
+
+  /// In shadow: the request goes on as if nobody had looked at its credential. What counts callers counts nobody here.
+  func pass(as result: AuthenticationResult) -> StageOutcome {
+    caller = nil
+    // Of a route that enforces, services believe a token that goes on.
+    if route?.token.isShadow == false { request.tokenPosition = .none }
+    worker.counters.countShadow(route: route?.counterID, issuer: issuer.map { snapshot.issuerCounterIDs[$0] }, result)
+    return .next
   }
 
   // MARK: Questions
@@ -123,14 +139,6 @@ extension Exchange {
     return worker.questions.ask(question, credential, for: self)
   }
 
-  /// No answer came in time.
-  func unanswered(_ question: Question) -> Refusal {
-    let refusal = question.source.refusalOfSilence
-    countAuthentication(.refused(refusal))
-    notice(refusal)
-    return .token(refusal)
-  }
-
   /// What the source's statement makes of the credential, for all requests that asked about it.
   func verdict(on statement: Statement, from source: Question.Source) -> Verdict {
     guard let route else { return .refused(.tokenMissing, issuer: nil) }
@@ -149,7 +157,7 @@ extension Exchange {
     if let issuer, worker.currentIssuer(issuer, of: snapshot) == nil { return refuseToken(.issuerUnknown) }
     // A tunnel outlives its request. The configuration of now has to open it, so the client asks again.
     if request.handshake.isRequested, snapshot.generation != worker.snapshot.generation {
-      return refuseToken(.keysUnavailable)
+      return route.token.isInShadow(issuer) ? .refuse(.gateway(.routeWithdrawn)) : refuseToken(.keysUnavailable)
     }
     guard let verdict else { return check(route, mayAsk: false) }
     return obey(verdict, route, mayAsk: false)

@@ -15,6 +15,8 @@ package struct RefusalNotice: Sendable, Equatable {
   package let requestID: String
   /// Refusals of the kind since the notice before.
   package let leftOut: Int
+  /// Whether the rule is in shadow, so that the request went on.
+  package let isShadow: Bool
 }
 
 /// When each kind may be reported again. A kind is a reason with an issuer.
@@ -73,7 +75,7 @@ extension Exchange {
           refusal: refusal, route: route.name,
           issuer: issuer.flatMap { issuers.indices.contains($0) ? issuers[$0].name : nil },
           detail: detail(of: refusal, route), requestID: request.idText,
-          leftOut: leftOut)))
+          leftOut: leftOut, isShadow: answer.shadowRefusal != nil)))
   }
 
   private func detail(of refusal: TokenRefusal, _ route: CompiledRoute) -> RefusalDetail {

@@ -19,7 +19,9 @@ extension Exchange {
         let isSecure = downstream?.client.security != nil
         // A handshake was checked already, by the rules for those.
         if !request.handshake.isRequested, !request.head.mayUseSession(on: route, isSecure: isSecure) {
-          return .refuse(.gateway(.originNotAllowed))
+          guard route.token.isShadow else { return .refuse(.gateway(.originNotAllowed)) }
+          answer.shadowRefusal = .gateway(.originNotAllowed)
+          return pass(as: .otherOrigin)
         }
         return obey(check(index, cookie: range), route, mayAsk: true)
       }

@@ -106,7 +106,9 @@ extension Exchange {
     guard refusal == .claimMismatch, let stepUp = route.token.stepUp, !caller.satisfies(stepUp.requirement),
       case .session(let index) = request.tokenPosition, let start = snapshot.sessions[index].signInPath
     else { return refuseToken(refusal) }
-    guard route.token.isRedirected, request.head.isNavigation else { return refuseToken(.authenticationInsufficient) }
+    guard route.token.isRedirected, request.head.isNavigation, !route.token.isInShadow(issuer) else {
+      return refuseToken(.authenticationInsufficient)
+    }
     countAuthentication(.refused(.authenticationInsufficient))
     var values = ByteQueue()
     values.append(parameterValue: stepUp.values.utf8.span)

@@ -65,7 +65,7 @@ extension ClientRequest {
 extension ClientRequest {
   /// Whether Authorization has something that the route's rules do not take for a token.
   func hasOtherScheme(_ rules: TokenRules) -> Bool {
-    guard rules.isAuthorizationSource, let field = head.first(.authorization) else { return false }
+    guard rules.looksAtAuthorization, let field = head.first(.authorization) else { return false }
     let bytes = head.bytes.span
     let end = bytes.extracting(field.value).firstIndex(of: 0x20) ?? field.value.count
     let scheme = bytes.extracting(field.value.lowerBound..<field.value.lowerBound + end)

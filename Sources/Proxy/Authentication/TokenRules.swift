@@ -10,6 +10,10 @@ struct TokenRules: Sendable {
   let sessions: [Int]
   let sources: [TokenSource]
   let isOptional: Bool
+  /// Whether nobody is refused, and nobody is known.
+  let isShadow: Bool
+  /// Issuers of the route whose tokens pass unknown, whatever is found.
+  let shadowIssuers: [Int]
   let access: AccessRules
   /// The challenge's `scope` attribute.
   let scopeText: String
@@ -18,7 +22,8 @@ struct TokenRules: Sendable {
   let stepUp: StepUp?
   /// Whether browsers without a session are sent to sign in.
   let isRedirected: Bool
-  /// Whether Authorization may hold a token, as Bearer or as Basic.
+  /// Whether Authorization may hold a token, as Bearer or as Basic, that no service may take for a verified one. In
+  /// shadow all of these let pass what the client sent, as on a public route.
   let isAuthorizationSource: Bool
   let isBasicSource: Bool
   /// Whether services may get the access token of a session.
@@ -31,18 +36,21 @@ struct TokenRules: Sendable {
 
   /// - Parameters:
   ///   - requirement: nil where no token is looked at.
+  ///   - shadowIssuers: of the whole file.
   ///   - sessionCookies: of the whole file. They go to no service, whatever the route (T106).
   ///   - isSessionTokenForwarded: of one of the route's sessions, and the route's rules leave Authorization alone.
   ///   - sets: those of field names that there are.
   init(
-    _ requirement: TokenRequirement?, sessionCookies: [LenientName], isSessionTokenForwarded: Bool,
-    _ sets: inout FieldNameSets
+    _ requirement: TokenRequirement?, shadowIssuers: [Int], sessionCookies: [LenientName],
+    isSessionTokenForwarded: Bool, _ sets: inout FieldNameSets
   ) {
     self.isSessionTokenForwarded = isSessionTokenForwarded
     issuers = requirement?.issuers ?? []
     sessions = requirement?.sessions ?? []
-    let sources = requirement?.sources ?? []
-    self.sources = sources
+    isShadow = requirement?.mode == .shadow
+    self.shadowIssuers = shadowIssuers.filter { requirement?.issuers.contains($0) ?? false }
+    self.sources = requirement?.sources ?? []
+    let sources = isShadow ? [] : self.sources
     isOptional = requirement?.isOptional ?? false
     access = AccessRules(scopes: requirement?.scopes ?? ScopeRequirement(), claims: requirement?.claims ?? [])
     scopeText = requirement?.scopes.names.joined(separator: " ") ?? ""
@@ -56,6 +64,16 @@ struct TokenRules: Sendable {
     cookieSources =
       sources.compactMap { if case .value(.cookie(let name)) = $0 { LenientName(name) } else { nil } } + sessionCookies
     querySources = sources.compactMap { if case .value(.query(let name)) = $0 { LenientName(name) } else { nil } }
+  }
+}
+
+extension TokenRules {
+  /// Whether a token is looked for in Authorization.
+  var looksAtAuthorization: Bool { sources.contains(.authorization) || sources.contains(.basic) }
+
+  /// Whether what is found of a token of this issuer counts for nothing. Nil is a credential that names none.
+  func isInShadow(_ issuer: Int?) -> Bool {
+    isShadow || !shadowIssuers.isEmpty && issuer.map { shadowIssuers.contains($0) } ?? false
   }
 }
 

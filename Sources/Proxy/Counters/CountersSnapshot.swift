@@ -11,15 +11,26 @@ package enum AuthenticationResult: Sendable, Equatable {
   case anonymous
   /// No token, and the cookie of a session that is one.
   case session
+  /// The cookie of a session, sent by a page of another origin. Counted in shadow only: else it is a refusal of the
+  /// gateway's own.
+  case otherOrigin
   case refused(TokenRefusal)
 
-  /// The label's value: `accepted`, `anonymous`, `session` or the refusal's public code.
+  /// The label's value: `accepted`, `anonymous`, `session`, `origin_not_allowed` or the refusal's public code.
   package var label: String {
     switch self {
     case .accepted: "accepted"
     case .anonymous: "anonymous"
     case .session: "session"
+    case .otherOrigin: GatewayRefusal.originNotAllowed.rawValue
     case .refused(let refusal): refusal.rawValue
+    }
+  }
+
+  package var isRefusal: Bool {
+    switch self {
+    case .accepted, .anonymous, .session: false
+    case .otherOrigin, .refused: true
     }
   }
 
@@ -29,19 +40,21 @@ package enum AuthenticationResult: Sendable, Equatable {
     case .accepted: 0
     case .anonymous: 1
     case .session: 2
-    case .refused(let refusal): (Self.refusals.firstIndex(of: refusal) ?? 0) + 3
+    case .otherOrigin: 3
+    case .refused(let refusal): (Self.refusals.firstIndex(of: refusal) ?? 0) + 4
     }
   }
 
   /// How many numbers there are.
-  static var count: Int { refusals.count + 3 }
+  static var count: Int { refusals.count + 4 }
 
   static func numbered(_ number: Int) -> AuthenticationResult? {
     switch number {
     case 0: .accepted
     case 1: .anonymous
     case 2: .session
-    default: refusals.indices.contains(number - 3) ? .refused(refusals[number - 3]) : nil
+    case 3: .otherOrigin
+    default: refusals.indices.contains(number - 4) ? .refused(refusals[number - 4]) : nil
     }
   }
 
@@ -68,6 +81,7 @@ package struct RejectionKey: Sendable, Hashable {
 package struct CountersSnapshot: Sendable, Equatable {
   var requests = CounterTable()
   var authentications = CounterTable()
+  var shadowed = CounterTable()
   var mirrored = CounterTable()
   var storeCommands = CounterTable()
   package internal(set) var requestDurations = HistogramSet(bounds: Self.requestBounds)
@@ -119,6 +133,7 @@ package struct CountersSnapshot: Sendable, Equatable {
   package mutating func merge(_ other: CountersSnapshot) {
     requests.merge(other.requests)
     authentications.merge(other.authentications)
+    shadowed.merge(other.shadowed)
     mirrored.merge(other.mirrored)
     storeCommands.merge(other.storeCommands)
     storeDurations.merge(other.storeDurations)
@@ -162,7 +177,18 @@ extension CountersSnapshot {
 
   /// Looks at tokens by route, issuer (nil: none known) and result, in a fixed order.
   package var authenticationCounts: [(route: Int?, issuer: Int?, result: AuthenticationResult, count: UInt64)] {
-    authentications.sorted.compactMap { key, count in
+    Self.counts(of: authentications)
+  }
+
+  /// The same of rules in shadow, as if they counted.
+  package var shadowCounts: [(route: Int?, issuer: Int?, result: AuthenticationResult, count: UInt64)] {
+    Self.counts(of: shadowed)
+  }
+
+  private static func counts(
+    of table: CounterTable
+  ) -> [(route: Int?, issuer: Int?, result: AuthenticationResult, count: UInt64)] {
+    table.sorted.compactMap { key, count in
       let (route, issuer, number) = CounterKey.unpack(key)
       return AuthenticationResult.numbered(number).map { (route, issuer, $0, count) }
     }

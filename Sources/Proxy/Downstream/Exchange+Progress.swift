@@ -49,7 +49,7 @@ extension Exchange {
   /// The wait's end has come, and what was waited for has not.
   func waitEnded(_ wait: Wait) {
     switch wait {
-    case .question(let question, _, _): refuse(unanswered(question))
+    case .question(let question, _, _): questionUnanswered(question)
     case .permit: permitTimedOut()
     case .sessionChange: refuse(.token(.sessionStoreUnavailable))
     case .store(let wait): storeFailed(wait.ticket, .late)

@@ -24,6 +24,8 @@ struct ClientAnswer: ~Copyable {
   /// `sub` of a token that an issuer has signed and that was refused all the same. For the log only: nobody has proved
   /// to be this caller.
   var refusedSubject: [UInt8]?
+  /// Why it would have been refused if a rule in shadow counted. For the log.
+  var shadowRefusal: Refusal?
   /// How a gRPC call ended, by the server's trailers or by ours.
   var grpcStatus: Int?
   var compression = AnswerCompression()

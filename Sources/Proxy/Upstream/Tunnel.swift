@@ -41,7 +41,7 @@ enum TunnelEnding {
   ) -> TunnelEnding? {
     if route.webSocket == nil { return .routeWithdrawn }
     if route.isPublic { return nil }
-    guard let caller else { return route.token.isOptional ? nil : .routeWithdrawn }
+    guard let caller else { return route.token.isOptional || route.token.isShadow ? nil : .routeWithdrawn }
     if case .answer(.session(let index), _) = caller.proof {
       let isTaken = route.token.sessions.contains { fresh.sessions[$0].name == old.sessions[index].name }
       return isTaken && route.token.access.refusal(of: caller) == nil ? nil : .routeWithdrawn

@@ -10,12 +10,12 @@ import Testing
 
 @Suite("Notices")
 struct NoticeBoardTests {
-  private func refusal(_ refusal: TokenRefusal, issuer: String? = "login", id: String, leftOut: Int = 0)
-    -> RefusalNotice
-  {
+  private func refusal(
+    _ refusal: TokenRefusal, issuer: String? = "login", id: String, leftOut: Int = 0, isShadow: Bool = false
+  ) -> RefusalNotice {
     RefusalNotice(
       refusal: refusal, route: "door", issuer: issuer, detail: RefusalDetail(expected: "shop", got: "account"),
-      requestID: id, leftOut: leftOut)
+      requestID: id, leftOut: leftOut, isShadow: isShadow)
   }
 
   private func board() -> NoticeBoard { NoticeBoard(log: Logger(label: "test"), wallTime: { 1_700_000_000_000 }) }
@@ -30,6 +30,13 @@ struct NoticeBoardTests {
           time: 1_700_000_000_000, kind: "audience_mismatch",
           sentence: "audience_mismatch: expected shop, got account, issuer login, route door", requestID: "r1")
       ])
+  }
+
+  @Test("A refusal in shadow says that it is one")
+  func shadow() {
+    let board = board()
+    board.post(refusal(.audienceMismatch, id: "r1", isShadow: true))
+    #expect(board.last.first?.sentence.hasSuffix("route door, mode shadow") == true)
   }
 
   @Test("Of one kind there is one a minute, from whichever worker, and other kinds are kept meanwhile")

@@ -19,6 +19,8 @@ package final class CompiledRoute: Sendable {
   let token: TokenRules
   /// Nil lets clients of every address pass.
   let clients: ClientList?
+  /// Nil asks nobody else.
+  let service: CompiledService?
   /// Who the caller is may follow from what browsers send for any page: a cookie, a password, or the client's
   /// certificate.
   let isCredentialSentUnasked: Bool
@@ -73,9 +75,9 @@ package final class CompiledRoute: Sendable {
   ///   - shadowIssuers: those of the file in shadow.
   ///   - requestIDHeader: that no client's goes on, unless it is X-Request-Id, which is known.
   init(
-    _ route: Route, index: Int, identity: IdentityRules, defaultBodySize: UInt64, rateLimits: [CompiledRateLimit],
-    names: CounterNames, ownFields: [String], requestIDHeader: String, isTraced: Bool, shadowIssuers: [Int],
-    sessionCookies: [LenientName], _ sets: inout FieldNameSets
+    _ route: Route, index: Int, identity: IdentityRules, service: CompiledService?, defaultBodySize: UInt64,
+    rateLimits: [CompiledRateLimit], names: CounterNames, ownFields: [String], requestIDHeader: String,
+    isTraced: Bool, shadowIssuers: [Int], sessionCookies: [LenientName], _ sets: inout FieldNameSets
   ) {
     self.index = index
     counterID = names.routeID(index)
@@ -90,6 +92,7 @@ package final class CompiledRoute: Sendable {
       requirement, shadowIssuers: isOfSession ? [] : shadowIssuers, sessionCookies: sessionCookies,
       isSessionTokenForwarded: identity.isSessionTokenForwarded, &sets)
     clients = route.clients
+    self.service = service
     self.identity = identity
     certificateFields = route.identity.headers.compactMap { header in
       if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }

@@ -111,6 +111,16 @@ package final class Counters {
     if failure == nil { values.storeDurations.observe(nanoseconds, id: store) }
   }
 
+  /// One request on a route with `authorize`.
+  func countAuthorization(service: Int, _ result: AuthorizationResult) {
+    values.authorizations.add(1, for: CounterKey.pack(service, nil, result.rawValue))
+  }
+
+  /// One call of a service, whatever came of it.
+  func countAuthorizationCall(service: Int, nanoseconds: UInt64) {
+    values.authorizationDurations.observe(nanoseconds, id: service)
+  }
+
   package func countTokenCache(isHit: Bool) {
     if isHit { values.tokenCacheHits &+= 1 } else { values.tokenCacheMisses &+= 1 }
   }

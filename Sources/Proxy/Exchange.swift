@@ -24,6 +24,7 @@ package final class Exchange {
   var caller: Caller?
   /// Index of the issuer that the outcome is about.
   var issuer: Int?
+  var authorization = RequestAuthorization()
 
   var upstreamHead = UpstreamHead()
 
@@ -129,8 +130,21 @@ package final class Exchange {
     run()
   }
 
-  /// A store has answered, or will not.
-  func storeConcluded(_ outcome: StageOutcome) {
+  /// As ``startOwn(_:host:isComplete:at:_:)``, where the upstream chooses the server, and may have the request wait.
+  func startOwn(_ head: [UInt8], isComplete: Bool, at pool: UpstreamPool) {
+    let limits = HeadLimits(byteCountMax: .max, fieldCountMax: .max)
+    guard case .complete = request.head.parse(head.span, limits: limits) else {
+      return refuse(.gateway(.upstreamMalformed))
+    }
+    upstreamHead.bytes.append(head)
+    request.body.isComplete = isComplete
+    delivery.pool = pool
+    stage = .balancing
+    resume(with: takePermit(of: pool))
+  }
+
+  /// What the stage has waited for has come, or will not.
+  func waitConcluded(_ outcome: StageOutcome) {
     resume(with: outcome)
     downstream?.resumeInput()
   }
@@ -143,6 +157,7 @@ package final class Exchange {
       case .routing: outcome = findRoute()
       case .limits: outcome = checkLimits()
       case .authentication: outcome = authenticate()
+      case .authorization: outcome = checkAuthorization()
       case .identity: outcome = establishIdentity()
       case .balancing: outcome = chooseServer()
       case .upstream: outcome = sendUpstream()
@@ -219,6 +234,7 @@ package final class Exchange {
     route = nil
     tunnel = nil
     caller = nil
+    if authorization.result != nil { authorization = RequestAuthorization() }
     upstreamHead.reset()
     issuer = nil
     delivery.reset()

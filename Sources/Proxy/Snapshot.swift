@@ -79,13 +79,18 @@ package final class Snapshot: Sendable {
     sessionKeys = Self.sessionKeys(configuration)
     let sessionCookies = configuration.sessions.map { LenientName($0.cookie.name) }
     let shadowIssuers = configuration.issuers.indices.filter { configuration.issuers[$0].mode == .shadow }
+    let services = configuration.services.indices.map { index in
+      CompiledService(configuration.services[index], counterID: names.serviceID(index), in: configuration)
+    }
     var identities: [SharedIdentity: IdentityRules] = [:]
     routes = configuration.routes.indices.map { index in
       let shared = SharedIdentity(of: configuration.routes[index], configuration.sessions)
       let identity = identities[shared] ?? IdentityRules(shared)
       identities[shared] = identity
+      let service = configuration.routes[index].authorize.map { services[$0.service] }
       return CompiledRoute(
-        configuration.routes[index], index: index, identity: identity, defaultBodySize: limits.bodySize,
+        configuration.routes[index], index: index, identity: identity, service: service,
+        defaultBodySize: limits.bodySize,
         rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
         requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil, shadowIssuers: shadowIssuers,
         sessionCookies: sessionCookies, &sets)
@@ -103,7 +108,7 @@ package final class Snapshot: Sendable {
       identities.keys.flatMap { shared in
         let identity = shared.identity
         return identity.headers.map(\.name) + identity.strip + (identity.payloadHeader.map { [$0] } ?? [])
-      })
+      } + configuration.services.flatMap(\.answerHeaders))
     neverForwarded = FieldNameSet(PeerFields.never)
     trust = ForwardingTrust(configuration)
     traces = TracePlan(configuration.traces)

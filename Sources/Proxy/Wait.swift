@@ -6,6 +6,8 @@ import Tokens
 enum Wait {
   /// An answer. The request is at this position among those that asked the same, see ``Questions``.
   case question(Question, position: Int, until: Int64)
+  /// A service's answer. The request is at this position among those that wait for it.
+  case authorization(AuthorizationCall, position: Int)
   /// A permit of its upstream. The request is at this position in the pool's queue, see ``WaitingQueue``.
   case permit(position: Int, until: Int64)
   /// The store has to do something, see ``SessionChanges``.
@@ -26,6 +28,7 @@ enum Wait {
       .body(let end), .retry(_, let end):
       end
     case .store(let wait): wait.end
+    case .authorization(let call, _): call.end
     }
   }
 }

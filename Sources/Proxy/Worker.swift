@@ -81,6 +81,9 @@ package final class Worker {
   var idleClients = IdleClients()
   /// Copies of requests that are under way.
   var mirrors: [MirrorStream] = []
+  /// Requests of its own whose answers it reads.
+  var sideRequests: [SideRequest] = []
+  var authorizations = Authorizations()
 
   /// - Parameter checksServers: one worker of the process does.
   package init(
@@ -229,6 +232,7 @@ package final class Worker {
     if questions.count > 0 { questions.forgetUnanswered(at: time.nanoseconds) }
     if !isDraining { healthChecks?.tick() }
     if !mirrors.isEmpty { endLateMirrors() }
+    if !sideRequests.isEmpty { tickSideRequests() }
     finishDrainIfIdle()
   }
 
@@ -251,6 +255,7 @@ package final class Worker {
     for pool in kept.values { pool.retire() }
     installStores(of: snapshot)
     healthChecks?.install(snapshot)
+    authorizations.forget()
     // Rules may have changed under every remembered token.
     verifier.tokenByteCountMax = snapshot.configuration.limits.tokenSize
     tokenCache.removeAll(byteCountMax: snapshot.configuration.limits.tokenCache ?? Limits.tokenCacheDefault)

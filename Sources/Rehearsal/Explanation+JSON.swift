@@ -28,6 +28,16 @@ extension Explanation {
       ),
       ("requirements", list(requirements.map { quoted($0) })), ("limits", list(limits.map { quoted($0) })),
     ]
+    if let service, let asked = outcome.serviceRequest {
+      members.append(
+        (
+          "service",
+          object([
+            ("name", quoted(service)), ("server", quoted(asked.server)), ("target", quoted(asked.target)),
+            ("headers", list(askedFields.map { object([("name", quoted($0.name)), ("value", quoted($0.value))]) })),
+          ])
+        ))
+    }
     if let sent = outcome.upstreamRequest {
       members.append(
         (

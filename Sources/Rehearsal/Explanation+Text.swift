@@ -18,6 +18,11 @@ extension Explanation {
       lines += ["", "the route requires"] + requirements.map { writer.plain("", $0) }
     }
     if !limits.isEmpty { lines += ["", "limits"] + limits.map { writer.plain("", $0) } }
+    if let service, let asked = outcome.serviceRequest {
+      lines += ["", "service \(service), server \(asked.server), not asked here and taken to let the request pass"]
+      lines.append(writer.plain("", "GET \(asked.target)"))
+      lines += askedFields.map { writer.plain("", "\($0.name): \($0.value ?? "(not shown)")") }
+    }
     if let sent = outcome.upstreamRequest {
       lines += ["", "upstream \(outcome.upstream ?? ""), server \(sent.server)"]
       lines.append(writer.plain("", "\(request.url.method) \(sent.target)"))

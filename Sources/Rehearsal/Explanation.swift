@@ -31,6 +31,10 @@ package struct Explanation: Sendable {
   /// What the route requires of a token beside.
   package let requirements: [String]
   package let limits: [String]
+  /// The name of the service that the route asks, which is taken to let the request pass.
+  package let service: String?
+  /// What it gets.
+  package let askedFields: [SentField]
   package let sentFields: [SentField]
 
   /// - Parameters:
@@ -62,6 +66,8 @@ package struct Explanation: Sendable {
       requirements = []
     }
     limits = (route?.rateLimits ?? []).compactMap { $0.words(in: configuration) }
+    service = outcome.serviceRequest.flatMap { _ in route?.authorize.map { configuration.services[$0.service].name } }
+    askedFields = (outcome.serviceRequest?.fields ?? []).map { SentField($0, route, request) }
     sentFields = (outcome.upstreamRequest?.fields ?? []).map { SentField($0, route, request) }
   }
 }

@@ -16,16 +16,19 @@ package final class Rehearsal {
   /// Bytes that the client was sent.
   private var received: [UInt8] = []
   private var server: Server?
+  /// A service that was asked whether the request may pass.
+  private var service: Server?
   private var notice: RefusalNotice?
 
   /// A connection to a server of an upstream.
-  private struct Server {
+  fileprivate struct Server {
     let connection: ServerConnection
     var received: [UInt8] = []
     var hasAnswered = false
   }
 
   private static let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".utf8)
+  private static let consent = Array("HTTP/1.1 204 No Content\r\n\r\n".utf8)
 
   /// - Parameters:
   ///   - configuration: as it was read.
@@ -44,7 +47,7 @@ package final class Rehearsal {
   /// What becomes of a request.
   package func outcome(of request: RehearsedRequest) -> RehearsedOutcome {
     received = []
-    server = nil
+    (server, service) = (nil, nil)
     notice = nil
     worker.logBuffer.removeAll()
     let isSecure = request.url.isSecure
@@ -69,45 +72,49 @@ package final class Rehearsal {
     client = nil
     settle()
     // The next request begins with no connection that this one has left.
-    if let server { worker.disconnected(server.connection, at: time) }
+    for peer in [server, service].compactMap({ $0 }) { worker.disconnected(peer.connection, at: time) }
     settle()
     return RehearsedOutcome(
-      response: received, upstreamRequest: server?.received, server: server?.connection.address, log: log,
-      notice: notice, routeNames: routeNames)
+      response: received, upstreamRequest: server?.received, server: server?.connection.address,
+      serviceRequest: service?.received, service: service?.connection.address, log: log, notice: notice,
+      routeNames: routeNames)
   }
 
   /// Carries out what the worker commands, until there is nothing more.
   private func settle() {
-    while !worker.flushes.isEmpty || !worker.commands.isEmpty || answerIsDue {
+    while !worker.flushes.isEmpty || !worker.commands.isEmpty || server.isAnswerDue || service.isAnswerDue {
       let flushes = worker.flushes
       worker.flushes.removeAll()
       for place in flushes { flush(place) }
       let commands = worker.commands
       worker.commands.removeAll()
       for command in commands { carryOut(command) }
-      if answerIsDue, let connection = server?.connection {
+      if service.isAnswerDue, let connection = service?.connection {
+        service?.hasAnswered = true
+        worker.received(Self.consent.span, on: connection, at: time)
+      }
+      if server.isAnswerDue, let connection = server?.connection {
         server?.hasAnswered = true
         worker.received(Self.answer.span, on: connection, at: time)
       }
     }
   }
 
-  /// The upstream has the request's head.
-  private var answerIsDue: Bool {
-    guard let server else { return false }
-    return !server.hasAnswered && server.received.hasEndOfHead
-  }
-
   private func flush(_ place: Int) {
-    guard let connection = [client, server?.connection].compactMap({ $0 }).first(where: { $0.index == place }) else {
-      return
-    }
+    let connections = [client, server?.connection, service?.connection].compactMap { $0 }
+    guard let connection = connections.first(where: { $0.index == place }) else { return }
     connection.transfer.beginFlush()
     while true {
       connection.fillOutput()
       let bytes = connection.transfer.output.copied()
       if bytes.isEmpty { break }
-      if connection === client { received += bytes } else { server?.received += bytes }
+      if connection === client {
+        received += bytes
+      } else if connection === service?.connection {
+        service?.received += bytes
+      } else {
+        server?.received += bytes
+      }
       connection.transfer.wrote(bytes.count)
     }
     if connection.outputEmptied() { worker.drained(connection, at: time) }
@@ -116,10 +123,13 @@ package final class Rehearsal {
   private func carryOut(_ command: Command) {
     switch command {
     case .connect(let connection):
-      guard case .upstream = connection.group, server == nil else {
+      if case .upstream(ExternalService.rehearsedUpstream) = connection.group, service == nil {
+        service = Server(connection: connection)
+      } else if case .upstream = connection.group, server == nil {
+        server = Server(connection: connection)
+      } else {
         return worker.connectFailed(connection, isOwnShortage: false, at: time)
       }
-      server = Server(connection: connection)
       worker.connected(connection, at: time)
     case .ask(let question, _):
       let answer: Answer =
@@ -142,6 +152,19 @@ package final class Rehearsal {
   }
 }
 
+extension Rehearsal.Server? {
+  /// It has the request's head.
+  fileprivate var isAnswerDue: Bool {
+    guard let self else { return false }
+    return !self.hasAnswered && self.received.hasEndOfHead
+  }
+}
+
+extension ExternalService {
+  /// No upstream of a file has such a name.
+  fileprivate static let rehearsedUpstream = "a service"
+}
+
 extension [UInt8] {
   /// Whether an empty line is in it.
   fileprivate var hasEndOfHead: Bool {
@@ -160,6 +183,14 @@ extension GatewayConfiguration {
       result.upstreams[index].protocol = .http1
       result.upstreams[index].healthCheck = nil
       result.upstreams[index].retry = nil
+    }
+    // Of its own, so that what a service gets is never taken for what the upstream gets.
+    for index in result.services.indices where result.upstreams.indices.contains(result.services[index].upstream) {
+      var upstream = result.upstreams[result.services[index].upstream]
+      upstream.name = ExternalService.rehearsedUpstream
+      result.upstreams.append(upstream)
+      result.services[index].upstream = result.upstreams.count - 1
+      result.services[index].cache = nil
     }
     for index in result.rateLimits.indices { result.rateLimits[index].store = nil }
     for index in result.routes.indices {

@@ -11,6 +11,8 @@ package struct RehearsedOutcome: Sendable {
   package let fields: [TestField]
   /// What an upstream got. Nil where none got anything.
   package let upstreamRequest: UpstreamRequest?
+  /// What the route's service was asked, which is taken to have let the request pass. Nil where none was.
+  package let serviceRequest: UpstreamRequest?
   /// The refusal's code. Nil where nothing was refused.
   package let code: String?
   /// The code with which a rule in shadow would have refused it. Nil where none would.
@@ -28,20 +30,24 @@ package struct RehearsedOutcome: Sendable {
     /// Path and query.
     package let target: String
     package let fields: [TestField]
+
+    fileprivate init(_ bytes: [UInt8], at server: Address?) {
+      let head = MessageHead(bytes)
+      self.server = server?.description ?? ""
+      target = head.words.count > 1 ? head.words[1] : ""
+      fields = head.fields
+    }
   }
 
   init(
-    response: [UInt8], upstreamRequest: [UInt8]?, server: Address?, log: [UInt8], notice: RefusalNotice?,
-    routeNames: [String]
+    response: [UInt8], upstreamRequest: [UInt8]?, server: Address?, serviceRequest: [UInt8]?, service: Address?,
+    log: [UInt8], notice: RefusalNotice?, routeNames: [String]
   ) {
     let head = MessageHead(response)
     status = head.words.count > 1 ? Int(head.words[1]) ?? 0 : 0
     fields = head.fields
-    self.upstreamRequest = upstreamRequest.map { bytes in
-      let head = MessageHead(bytes)
-      return UpstreamRequest(
-        server: server?.description ?? "", target: head.words.count > 1 ? head.words[1] : "", fields: head.fields)
-    }
+    self.upstreamRequest = upstreamRequest.map { UpstreamRequest($0, at: server) }
+    self.serviceRequest = serviceRequest.map { UpstreamRequest($0, at: service) }
     // Each line is an object. One request has one.
     let line = try? JSONDocument(Array(log.prefix { $0 != 0x0A }))
     func text(_ name: String) -> String? {

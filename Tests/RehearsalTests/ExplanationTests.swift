@@ -87,6 +87,36 @@ struct ExplanationTests {
     #expect(json.member("upstream", of: json.root) != nil)
   }
 
+  @Test("A route that asks a service shows what that would be asked, without credentials, and is taken to pass")
+  func service() throws {
+    let text = """
+      services: { policy: { upstream: orders, path: /check, headers: [Cookie], answer_headers: [X-Tenant] } }
+      routes:
+        - path: /orders/*
+          auth: login
+          identity: { headers: { X-User-Id: sub } }
+          authorize: { service: policy }
+          upstream: orders
+
+      """
+    let request = RehearsedRequest(
+      try request("POST https://api.example.com/orders/1?a=b"), fields: [TestField(name: "Cookie", value: "c=secret")])
+    let found = Explanation(
+      request, token: try token("{\(Self.claims)}"), in: try configuration(text), keySets: [keys], unixSeconds: now)
+    #expect(found.service == "policy" && found.outcome.serviceRequest?.target == "/check")
+    let asked = Dictionary(uniqueKeysWithValues: found.askedFields.map { ($0.name, $0.value) })
+    #expect(asked["X-Forwarded-Method"] == "POST" && asked["X-Forwarded-Uri"] == "/orders/1?a=b")
+    #expect(asked["X-User-Id"] == "ada" && asked["Host"] == "orders.internal:9000" && asked["Cookie"] == .some(nil))
+    #expect(found.outcome.upstreamRequest?.target == "/orders/1?a=b" && found.outcome.status == 200)
+    #expect(found.text().contains("service policy") && found.text().contains("not asked here"))
+    #expect(!found.text().contains("secret") && !found.json.contains("secret"))
+    let json = try JSONDocument(Array(found.json.utf8.dropLast()))
+    #expect(json.member("service", of: json.root) != nil)
+    // Who has no right to pass is not asked about.
+    let refused = Explanation(request, token: nil, in: try configuration(text), keySets: [keys], unixSeconds: now)
+    #expect(refused.service == nil && refused.outcome.code == "token_missing")
+  }
+
   @Test("Each route that takes the path and not the request is there with what it requires")
   func routes() throws {
     let found = try explain(Self.routes, "GET https://api.example.com/orders/1", token: nil)

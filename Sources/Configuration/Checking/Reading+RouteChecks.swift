@@ -96,6 +96,7 @@ extension Reading {
       for header in located.route.identity.headers { identity[FieldRules.folded(header.name)] = header.name }
       if let name = located.route.identity.payloadHeader { identity[FieldRules.folded(name)] = name }
     }
+    for header in answerHeaders { identity[FieldRules.folded(header.name)] = header.name }
     if identity.isEmpty { return }
     checkTemplatesOfIdentity(routes, identity: identity)
     for located in routes {

@@ -6,7 +6,8 @@ package enum AccessLogField: UInt8, Sendable, CaseIterable {
   case time, clientIP, method, host, path, matchedPath, `protocol`, tlsVersion, tlsCipher, tlsResumed, alpn
   case status, requestBytes, responseBytes, duration
   case route, upstream, server, upstreamStatus, attempts, upstreamConnect, upstreamResponse, grpcStatus
-  case authKind, issuer, subject, refusedSubject, reason, shadowReason, requestID, traceID, userAgent, referer
+  case authKind, issuer, subject, refusedSubject, authorize, reason, shadowReason
+  case requestID, traceID, userAgent, referer
 
   /// How a value is kept and written.
   package enum Kind: Sendable {
@@ -128,6 +129,7 @@ package enum AccessLogField: UInt8, Sendable, CaseIterable {
     case .subject: Record("subject", .text, ecs: "user.id", otel: "user.id")
     case .refusedSubject:
       Record("refused_subject", .text, ecs: "catraca.refused_subject", otel: "catraca.refused_subject")
+    case .authorize: Record("authorize", .text, ecs: "catraca.authorize", otel: "catraca.authorize")
     case .reason: Record("reason", .text, ecs: "event.reason", otel: "error.type")
     case .shadowReason:
       Record("shadow_reason", .text, ecs: "catraca.shadow_reason", otel: "catraca.shadow_reason")

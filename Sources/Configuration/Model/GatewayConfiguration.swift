@@ -38,6 +38,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
   package var secrets: [String] = []
   /// In the file's order. An index into it is a session's number.
   package var sessions: [SessionRules] = []
+  /// Who is asked whether requests may pass, in the file's order.
+  package var services: [ExternalService] = []
   /// Limits that several routes share, in the file's order.
   package var rateLimits: [RateLimit] = []
   /// In the file's order, and behind them those of ``sessions``. Precedence comes from specificity, not from this

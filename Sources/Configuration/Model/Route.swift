@@ -19,6 +19,8 @@ package struct Route: Sendable, Equatable {
   package var auth: Authentication
   /// nil lets clients of every address pass.
   package var clients: ClientList?
+  /// nil asks nobody else.
+  package var authorize: ServiceUse?
   package var identity = Identity()
   package var rewrite = Rewrite()
   package var requestHeaders = HeaderRules()
@@ -321,6 +323,8 @@ package struct FixedResponse: Sendable, Equatable {
   package var body: String
   /// A media type, as Content-Type has it.
   package var contentType: String
+  /// Whether the identity headers are fields of it.
+  package var isIdentityShown = false
 
   package init(status: Int, body: String, contentType: String) {
     self.status = status

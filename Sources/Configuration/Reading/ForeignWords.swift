@@ -110,7 +110,7 @@ extension ForeignWord {
     ours("admin.metrics", "write metrics in 'admin'", in: [root], "prometheus", "stats", "telemetry"),
     ours("admin", "write admin: 127.0.0.1:9901", in: [root], "api", "dashboard", "ping", "status", "admin_listen"),
     ours(
-      "upstreams", "write upstreams: { app: { servers: [host:port] } }", in: [root], "services", "backends", "clusters",
+      "upstreams", "write upstreams: { app: { servers: [host:port] } }", in: [root], "backends", "clusters",
       "targets", "backend", "service"),
     ours(
       "routes", "write routes: [{ path: /orders/*, auth: login, upstream: app }]", in: [root], "routers",
@@ -155,9 +155,13 @@ extension ForeignWord {
 extension ForeignWord {
   private static let authentication: [ForeignWord] = [
     ours(
-      "routes[].auth", "the gateway verifies tokens without asking another server. Write auth: NAME-OF-AN-ISSUER",
-      in: [route], "auth_request", "forward_auth", "forwardAuth", "ext_authz", "auth_url", "auth_jwt", "jwt",
-      "authentication", "security", "oidc", "authorizer"),
+      "routes[].authorize",
+      "write authorize: { service: NAME }, and at the top of the file services: { NAME: { upstream: NAME, path: /auth } }",
+      in: [route], "auth_request", "forward_auth", "forwardAuth", "ext_authz", "extAuthz", "auth_url",
+      "external_auth"),
+    ours(
+      "routes[].auth", "write auth: NAME-OF-AN-ISSUER", in: [route], "auth_jwt", "jwt", "authentication", "security",
+      "oidc", "authorizer"),
     ours(
       "routes[].auth", "there are no other credentials than tokens. Write auth: NAME-OF-AN-ISSUER",
       in: [route, auth], "basic", "auth_basic", "basic_auth", "basicAuth", "api_key", "key_auth",

@@ -30,6 +30,7 @@ extension Reading {
       warnUnused(section["issuers"], names.usedIssuers, "issuer")
       warnUnused(section["upstreams"], names.usedUpstreams, "upstream")
       warnUnused(section["sessions"], names.usedSessions, "session")
+      warnUnused(section["services"], names.usedServices, "service")
       warnUnused(section["rate_limits"], names.usedRateLimits, "rate_limit")
       warnUnused(section["redis"], names.usedStores, "store", by: "nothing")
     }
@@ -68,6 +69,10 @@ extension Reading {
     var usedUpstreams: Set<String> = []
     var stores = NameList()
     var usedStores: Set<String> = []
+    var services = NameList()
+    /// As many.
+    var readServices: [ExternalService] = []
+    var usedServices: Set<String> = []
     var rateLimits = NameList()
     /// As many. Each with its index into those that are left. Nil for one that was refused.
     var sharedRateLimits: [(limit: RateLimit, index: Int)?] = []

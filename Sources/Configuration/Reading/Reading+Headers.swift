@@ -95,6 +95,18 @@ extension Reading {
       "the listener \(address.quoted) asks for no certificate: requests through it arrive without these headers")
   }
 
+  /// A fixed response with the identity headers requires some.
+  func checkShownIdentity(_ route: Route, section: Section) {
+    guard case .respond(let response) = route.action, response.isIdentityShown, let node = section["respond"] else {
+      return
+    }
+    if route.identity.headers.isEmpty, route.identity.payloadHeader == nil, answerHeaders(of: route).isEmpty {
+      error(
+        node.entry("identity")?.value.position ?? node.position,
+        "the route has no identity headers to answer with: write identity: { headers: { X-User-Id: sub } }")
+    }
+  }
+
   /// The value that a header is set to, as it is or from a file.
   func headerValue(of entry: SourceNode.Entry) -> (value: String, isFromFile: Bool)? {
     guard let text = text(entry.value, "the value of \(entry.key.quoted)"),

@@ -116,6 +116,8 @@ extension Reading {
     warnOfChallenge(route, section: section)
     if let node = section["identity"] { warnWithoutCertificate(route, at: node.position) }
     checkIdentity(route, section: section)
+    checkAuthorize(route, section: section)
+    checkShownIdentity(route, section: section)
     checkCORSHeaders(route, section: section)
     checkTemplates(route, section: section)
     checkSplit(route.action, section: section)

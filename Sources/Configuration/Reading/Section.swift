@@ -50,6 +50,8 @@ final class Section {
     if key == "<<" { return "merge keys ('<<') are not part of YAML 1.2: write the keys out" }
     if let answer = ForeignWord.answer(to: key, in: table) { return answer }
     let text = "\(table.title) has no key \(key.quoted)"
+    // `auth` in `defaults` is that of a route, and no other word that is near.
+    if table.path == "defaults", Route.settings.table.key(key) != nil { return "\(text): it belongs in a route" }
     if let near = table.nearest(to: key) { return "\(text): did you mean '\(near)'?" }
     if let name = table.headerKey, isHeader(key) { return "\(text): write \(name): { \(key.shown): … }" }
     if let home = SettingTable.home(of: key, from: table) { return "\(text): it belongs in \(home.title)" }

@@ -43,6 +43,9 @@ extension Route {
       "Clients whose addresses may pass. Others get 403 `client_not_allowed`. `\"!10.0.0.5\"` denies an address, whatever "
         + "else is listed.", otherwise: "any"),
     Setting(
+      "authorize", \.authorize, .mapping(ServiceUse.settings),
+      "Asks somebody else whether the request may pass, once the caller is known.", otherwise: "nobody"),
+    Setting(
       "unprotected", ValueForm("`allowed`", ["enum": ["allowed"]]),
       "Silences the warning that this route takes what stricter routes leave.",
       read: { node, reading, _ in reading.isAllowed(node, "'unprotected'") }),
@@ -270,6 +273,9 @@ extension FixedResponse {
         "body", \.body, .responseBody, "None is allowed for 204, 205 and 304. `file:/path` is read from that file.",
         otherwise: "empty"),
       Setting("content_type", \.contentType, .contentType, "The media type of the body."),
+      Setting(
+        "identity", \.isIdentityShown, .boolean,
+        "`true` answers with the identity headers of the route, for proxies that ask this gateway."),
     ])
 }
 

@@ -118,6 +118,13 @@ extension Logger {
         facts["limit"] = "headers"
       }
       warning("the head of an answer is too large", metadata: facts)
+    case .serviceFails(let service, let reason):
+      facts["service"] = "\(service)"
+      facts["reason"] = "\(reason)"
+      warning("a service does not answer whether requests may pass, and is asked once a second", metadata: facts)
+    case .serviceAnswers(let service):
+      facts["service"] = "\(service)"
+      notice("a service answers again", metadata: facts)
     }
   }
 }

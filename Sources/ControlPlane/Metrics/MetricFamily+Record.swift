@@ -173,6 +173,15 @@ extension MetricFamily {
         .counter, by: ["issuer", "result", "route"],
         "Decisions that rules with `mode: shadow` would have made, by issuer (empty: none known), result code and route.",
         when: "a request met such a rule")
+    case .authorizations:
+      .init(
+        .counter, by: ["service", "result"],
+        "Requests on routes with `authorize`: passed, remembered, refused, unavailable, or unasked (`on_failure: pass`).",
+        when: "a request met such a route")
+    case .authorizationDuration:
+      .init(
+        .histogram, in: .seconds, by: ["service"], "From a call of a service to its end, whatever came of it.",
+        when: "the service was asked")
     case .tokenCache:
       .init(.counter, by: ["result"], "Look-ups of tokens among those verified before.")
     case .tokenVerification:

@@ -40,6 +40,8 @@ package enum MetricFamily: String, CaseIterable, Sendable {
   case nameResolution = "catraca_dns_total"
   case authentications = "catraca_auth_total"
   case shadowed = "catraca_auth_shadow_total"
+  case authorizations = "catraca_authorize_total"
+  case authorizationDuration = "catraca_authorize_duration_seconds"
   case tokenCache = "catraca_token_cache_total"
   case tokenVerification = "catraca_token_verify_seconds"
   case connections = "catraca_connections"

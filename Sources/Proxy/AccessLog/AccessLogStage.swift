@@ -79,6 +79,7 @@ extension Exchange {
       setSubject(caller)
       if caller.isOfSession { worker.logEntry.set(.authKind, "session") }
     }
+    if let result = authorization.result { worker.logEntry.set(.authorize, result.label) }
     if let subject = answer.refusedSubject { worker.logEntry.set(.refusedSubject, subject.span) }
     if !formatter.values.isEmpty { setValues(formatter.values) }
     if formatter.writesLines { formatter.append(worker.logEntry, to: &worker.logBuffer) }

@@ -39,6 +39,9 @@ package enum UpstreamChange: Sendable, Equatable {
   case panicEnded
   /// The head of an answer had more than the upstream allows. Once a minute.
   case headTooLarge(server: String, HeadBound)
+  /// A service there is not asked for a while. Once a worker.
+  case serviceFails(service: String, reason: String)
+  case serviceAnswers(service: String)
 }
 
 /// Which bound of an upstream's heads was exceeded.

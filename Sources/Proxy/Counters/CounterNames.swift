@@ -14,12 +14,14 @@ package struct CounterNames: Sendable {
   package private(set) var issuers: [String] = []
   package private(set) var listeners: [String] = []
   package private(set) var stores: [String] = []
+  package private(set) var services: [String] = []
 
   private var routeIDs: [Int] = []
   private var upstreamIDs: [Int] = []
   private var issuerIDs: [Int] = []
   private var listenerIDs: [Int] = []
   private var storeIDs: [Int] = []
+  private var serviceIDs: [Int] = []
 
   /// - Parameter previous: the value of the snapshot that this one replaces.
   package init(_ configuration: GatewayConfiguration, after previous: CounterNames? = nil) {
@@ -28,15 +30,17 @@ package struct CounterNames: Sendable {
     upstreamIDs = Self.intern(configuration.upstreams.map(\.name), into: &upstreams)
     issuerIDs = Self.intern(configuration.issuers.map(\.name), into: &issuers)
     storeIDs = Self.intern(configuration.stores.map(\.name), into: &stores)
+    serviceIDs = Self.intern(configuration.services.map(\.name), into: &services)
     listenerIDs = Self.intern(configuration.listeners.map(\.counterName), into: &listeners)
   }
 
-  /// Ids of this configuration's routes, upstreams, issuers, listeners and stores, by their index in it. Two routes of
-  /// one name share an id and so a series.
+  /// Ids of this configuration's routes, upstreams, issuers, listeners, stores and services, by their index in it. Two
+  /// routes of one name share an id and so a series.
   package func routeID(_ index: Int) -> Int { routeIDs[index] }
   package func upstreamID(_ index: Int) -> Int { upstreamIDs[index] }
   package func issuerID(_ index: Int) -> Int { issuerIDs[index] }
   package func storeID(_ index: Int) -> Int { storeIDs[index] }
+  package func serviceID(_ index: Int) -> Int { serviceIDs[index] }
   package func listenerID(_ index: Int) -> Int { listenerIDs[index] }
 
   private static func intern(_ names: [String], into known: inout [String]) -> [Int] {

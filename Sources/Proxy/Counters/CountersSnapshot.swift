@@ -84,11 +84,13 @@ package struct CountersSnapshot: Sendable, Equatable {
   var shadowed = CounterTable()
   var mirrored = CounterTable()
   var storeCommands = CounterTable()
+  var authorizations = CounterTable()
   package internal(set) var requestDurations = HistogramSet(bounds: Self.requestBounds)
   /// Of the requests that were traced.
   package internal(set) var requestExemplars = ExemplarSet(bucketCount: Self.requestBounds.count + 1)
   package internal(set) var upstreamDurations = HistogramSet(bounds: Self.requestBounds)
   package internal(set) var storeDurations = HistogramSet(bounds: Self.storeBounds)
+  package internal(set) var authorizationDurations = HistogramSet(bounds: Self.requestBounds)
   /// By the index of the algorithm in ``SignatureAlgorithm/allCases``.
   package internal(set) var verifications = HistogramSet(bounds: Self.verificationBounds)
   package internal(set) var tokenCacheHits: UInt64 = 0
@@ -137,6 +139,8 @@ package struct CountersSnapshot: Sendable, Equatable {
     mirrored.merge(other.mirrored)
     storeCommands.merge(other.storeCommands)
     storeDurations.merge(other.storeDurations)
+    authorizations.merge(other.authorizations)
+    authorizationDurations.merge(other.authorizationDurations)
     requestDurations.merge(other.requestDurations)
     requestExemplars.merge(other.requestExemplars)
     upstreamDurations.merge(other.upstreamDurations)
@@ -242,6 +246,15 @@ extension CountersSnapshot {
     storeCommands.sorted.compactMap { key, count in
       let (store, _, failure) = CounterKey.unpack(key)
       return store.map { ($0, StoreFailure(rawValue: failure), count) }
+    }
+  }
+
+  /// Requests that a service was to decide about, by what became of them.
+  package var authorizationCounts: [(service: Int, result: AuthorizationResult, count: UInt64)] {
+    authorizations.sorted.compactMap { key, count in
+      let (service, _, number) = CounterKey.unpack(key)
+      guard let service, let result = AuthorizationResult(rawValue: number) else { return nil }
+      return (service, result, count)
     }
   }
 

@@ -20,6 +20,11 @@ package final class Client: Sendable {
   }
 }
 
+extension Client {
+  /// Of the gateway's own requests.
+  static let gateway = Client(address: PeerAddress(high: 0, low: 0), listener: -1, security: nil)
+}
+
 /// What a client's TLS handshake brought. An object, so that who has none pays for none.
 package final class ClientSecurity: Sendable {
   /// Such as `TLSv1.3`.

@@ -7,8 +7,10 @@ import HTTPWire
 /// Where an exchange's request comes from and its response goes. Every call is made on the worker's loop.
 protocol DownstreamStream: AnyObject {
   var client: Client { get }
-  /// Whether the request is a client's: it is logged and counted, and sent again where that helps.
+  /// Whether the request is a client's: it is logged and counted.
   var isClientRequest: Bool { get }
+  /// Whether the request is sent again where that helps.
+  var isSentAgain: Bool { get }
   /// The client's, without a reference to it.
   var peerAddress: PeerAddress { get }
   /// The steady time at which the exchange is looked at. See ``Connection/deadline``.
@@ -55,6 +57,7 @@ protocol DownstreamStream: AnyObject {
 
 extension DownstreamStream {
   var isClientRequest: Bool { true }
+  var isSentAgain: Bool { isClientRequest }
   var peerAddress: PeerAddress { client.address }
   func settleKeptBody() {}
   func writeBody(moving bytes: inout ByteQueue) { writeBody(bytes.span) }

@@ -50,6 +50,9 @@ extension Exchange {
   func waitEnded(_ wait: Wait) {
     switch wait {
     case .question(let question, _, _): questionUnanswered(question)
+    case .authorization(let call, let position):
+      call.remove(at: position)
+      authorizationEnded(call, .failed)
     case .permit: permitTimedOut()
     case .sessionChange: refuse(.token(.sessionStoreUnavailable))
     case .store(let wait): storeFailed(wait.ticket, .late)
@@ -64,6 +67,7 @@ extension Exchange {
     switch wait {
     case .question: worker.questions.remove(self)
     case .permit: delivery.pool?.leaveQueue(self)
+    case .authorization(let call, let position): call.remove(at: position)
     case .sessionChange(let id, _, _), .login(let id, _): worker.sessions.changes.remove(id)
     // What comes for it finds that it waits no more.
     case .body, .store, .retry, nil: break

@@ -50,8 +50,26 @@ extension IdentityRules {
     caller.keep(lines.span, of: self)
   }
 
+  /// - Parameter withToken: whether the provider's token of a session may be among them.
+  func writeFields(of caller: Caller, withToken: Bool, into head: inout ByteQueue) {
+    if withToken || !isSessionTokenForwarded || caller.accessToken.isEmpty {
+      writeFields(of: caller, into: &head)
+    } else {
+      writeClaims(of: caller, into: &head)
+    }
+  }
+
   func writeFields(of caller: Caller, into head: inout ByteQueue) {
     if let lines = caller.lines(of: self) { return head.appendPart(caller.bytes, lines) }
+    writeClaims(of: caller, into: &head)
+    if isSessionTokenForwarded, !caller.accessToken.isEmpty {
+      head.append("Authorization: Bearer ")
+      head.append(caller.accessToken)
+      head.append("\r\n")
+    }
+  }
+
+  private func writeClaims(of caller: Caller, into head: inout ByteQueue) {
     for index in fields.indices {
       guard let claim = caller.claim(fields[index].claim) else { continue }
       let lengthBefore = head.count
@@ -66,11 +84,6 @@ extension IdentityRules {
     if let payloadPrefix {
       head.append(payloadPrefix)
       head.appendPayload(of: caller)
-      head.append("\r\n")
-    }
-    if isSessionTokenForwarded, !caller.accessToken.isEmpty {
-      head.append("Authorization: Bearer ")
-      head.append(caller.accessToken)
       head.append("\r\n")
     }
   }

@@ -85,6 +85,7 @@ extension Exchange {
       request.fill(route.requestFields.templates, templateContext(route), into: &upstreamHead.bytes)
     }
     if let caller { route.identity.writeFields(of: caller, into: &upstreamHead.bytes) }
+    if !authorization.lines.isEmpty { upstreamHead.bytes.append(authorization.lines) }
     if !route.certificateFields.isEmpty, let certificate = downstream?.client.security?.certificate {
       route.writeFields(of: certificate, into: &upstreamHead.bytes)
     }

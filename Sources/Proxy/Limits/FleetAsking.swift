@@ -125,7 +125,7 @@ extension Exchange {
       let next = checkRateLimits(limits, from: wait.limit + 1)
       if case .next = next, stage == .limits, let route { outcome = checkSize(route) } else { outcome = next }
     }
-    storeConcluded(outcome)
+    waitConcluded(outcome)
   }
 
   /// The store does not answer.

@@ -57,6 +57,21 @@ extension GatewayRefusal {
         handshake from another host's page where a cookie may hold the token. With a session, also every other method \
         than GET, HEAD and OPTIONS without `Origin` or `Sec-Fetch-Site` of this host.
         """, advice: "Add the page's origin to `cors.origins` of the route.")
+    case .authorizeRefused:
+      .init(
+        403, .permissionDenied,
+        """
+        The service of the route's `authorize` said no. The client gets its status, 401 or 403, its `WWW-Authenticate` \
+        and its body. Where the file has an error page for that status, the page is in the body's place.
+        """, advice: "Look in the service's log for its reason.")
+    case .authorizeUnavailable:
+      .init(
+        503, .unavailable, with: .retrySoon,
+        """
+        The service of the route's `authorize` did not answer in time, or with something other than 2xx, 401 or 403. \
+        With `Retry-After`. After five failures in a row a worker asks it once a second only.
+        """,
+        advice: "Look for the service in the gateway's log. A redirect counts as a failure: have it answer 401.")
     case .loginUnknown:
       .init(
         400, .internal,

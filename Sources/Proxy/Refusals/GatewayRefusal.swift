@@ -13,6 +13,8 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case limitStoreUnavailable = "limit_store_unavailable"
   case clientNotAllowed = "client_not_allowed"
   case originNotAllowed = "origin_not_allowed"
+  case authorizeRefused = "authorize_refused"
+  case authorizeUnavailable = "authorize_unavailable"
   case loginUnknown = "login_unknown"
   case loginAnswerMalformed = "login_answer_malformed"
   case loginIssuerMismatch = "login_issuer_mismatch"

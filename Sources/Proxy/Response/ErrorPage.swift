@@ -71,9 +71,9 @@ struct ErrorPageTable: Sendable {
 extension ErrorPage {
   /// The page that answers a refusal. Nil for the problem document.
   static func page(
-    for refusal: Refusal, of head: borrowing RequestHead, _ route: CompiledRoute?, _ snapshot: Snapshot
+    for refusal: Refusal, as status: Int, of head: borrowing RequestHead, _ route: CompiledRoute?,
+    _ snapshot: Snapshot
   ) -> ErrorPage? {
-    let status = refusal.status
     var page = refusal == .gateway(.maintenance) ? route?.maintenance?.page : nil
     if page == nil { page = route?.errorPages.page(for: status) ?? snapshot.errorPages.page(for: status) }
     guard let page, page.isJSON || !head.prefersJSON else { return nil }

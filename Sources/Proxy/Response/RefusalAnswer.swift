@@ -6,16 +6,19 @@ import Tokens
 
 extension GatewayAnswer {
   /// A page of the operator's, or a problem document.
+  /// - Parameter status: in place of the refusal's.
   init(
-    refusing request: borrowing ClientRequest, _ refusal: Refusal, _ route: CompiledRoute?, _ snapshot: Snapshot
+    refusing request: borrowing ClientRequest, _ refusal: Refusal, as status: Int? = nil, _ route: CompiledRoute?,
+    _ snapshot: Snapshot
   ) {
-    self.init(status: refusal.status)
+    let status = status ?? refusal.status
+    self.init(status: status)
     let record = refusal.record
     let lines =
       "Cache-Control: no-store\r\n" + ChallengeLines.lines(of: record.challenge, route)
       + Self.extraLine(record.extraField, request, route, snapshot)
     let requestID = request.id.text()
-    if let page = ErrorPage.page(for: refusal, of: request.head, route, snapshot) {
+    if let page = ErrorPage.page(for: refusal, as: status, of: request.head, route, snapshot) {
       // The page's text is the operator's: programs find the code here.
       fieldLines = Array((page.typeLine + "X-Error-Code: \(refusal.code)\r\n" + lines).utf8)
       body = page.body(status: status, code: refusal.code, requestID: requestID)

@@ -168,7 +168,21 @@ extension Exchange {
   }
 
   func fixedAnswer(_ response: FixedResponse) -> GatewayAnswer {
-    GatewayAnswer(response, isTyped: route?.isTypeRuled ?? false)
+    var made = GatewayAnswer(response, isTyped: route?.isTypeRuled ?? false)
+    if response.isIdentityShown, let route { addIdentity(of: route, to: &made) }
+    return made
+  }
+
+  /// For a proxy that asks this gateway: what an upstream would get, as fields of the answer.
+  private func addIdentity(of route: CompiledRoute, to made: inout GatewayAnswer) {
+    var lines = ByteQueue()
+    lines.append("Cache-Control: no-store\r\n")
+    if let caller { route.identity.writeFields(of: caller, withToken: false, into: &lines) }
+    if !route.certificateFields.isEmpty, let certificate = downstream?.client.security?.certificate {
+      route.writeFields(of: certificate, into: &lines)
+    }
+    lines.append(authorization.lines)
+    made.fieldLines += lines.copied()
   }
 
   func redirectOutcome(_ redirect: Redirect) -> StageOutcome {

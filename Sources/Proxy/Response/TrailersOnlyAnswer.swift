@@ -5,8 +5,10 @@ import Bytes
 import HTTPWire
 
 extension GatewayAnswer {
-  /// - Parameter webCall: nil for gRPC itself.
-  init(refusingCall refusal: Refusal, _ webCall: WebCall?) {
+  /// - Parameters:
+  ///   - webCall: nil for gRPC itself.
+  ///   - status: in place of the refusal's.
+  init(refusingCall refusal: Refusal, _ webCall: WebCall?, as status: GRPCStatus? = nil) {
     // HTTP/1 ends what has no length with the connection.
     self.init(status: 200, isTrailersOnly: webCall == nil)
     let type =
@@ -17,7 +19,7 @@ extension GatewayAnswer {
       }
     // A code needs no percent-encoding: it is made of letters and underscores.
     let lines =
-      "Content-Type: \(type)\r\nGrpc-Status: \(refusal.record.grpcStatus.rawValue)\r\n"
+      "Content-Type: \(type)\r\nGrpc-Status: \((status ?? refusal.record.grpcStatus).rawValue)\r\n"
       + "Grpc-Message: \(refusal.code)\r\n"
     // Without this a page of another origin reads neither.
     let exposed = webCall == nil ? "" : "Access-Control-Expose-Headers: Grpc-Status, Grpc-Message\r\n"

@@ -15,11 +15,9 @@ final class HealthProbe: UnattendedStream {
   // LIMIT: so much of an answer's body is looked at. The rest is read and thrown away.
   private static let bodyByteCountMax = 64 * 1024
 
-  private static let gateway = Client(address: PeerAddress(high: 0, low: 0), listener: -1, security: nil)
-
   init(_ check: ServerCheck) { self.check = check }
 
-  var client: Client { Self.gateway }
+  var client: Client { .gateway }
   // The check keeps the time.
   var deadline = Int64.max
 

@@ -214,7 +214,7 @@ extension Exchange {
   func planRetry(after cause: RetryCause, retryAfter: Int64 = 0) -> Bool {
     let isSafe =
       !answer.hasBegun && !answer.isInterimSent && request.isWhole && (request.isRepeatable || cause.isUnavailable)
-    guard downstream?.isClientRequest ?? false, isSafe || cause.isUnsent, delivery.mayRetry(after: cause),
+    guard downstream?.isSentAgain ?? false, isSafe || cause.isUnsent, delivery.mayRetry(after: cause),
       let pool = delivery.pool,
       let next = pool.nextServer(for: self),
       let pause = delivery.planRetry(at: next, after: cause, retryAfter: retryAfter)
@@ -358,7 +358,8 @@ extension Exchange {
   /// A new configuration or key set took over: a tunnel stays if a new handshake would be let through.
   func reviewTunnel(_ fresh: Snapshot) {
     if case .route(let index) = request.matchRoute(in: fresh), fresh.routes.indices.contains(index),
-      fresh.routes[index].clients?.allows(clientAddress) ?? true
+      fresh.routes[index].clients?.allows(clientAddress) ?? true,
+      fresh.routes[index].service?.name == route?.service?.name
     {
       let ending = TunnelEnding.objection(to: caller, of: snapshot, on: fresh.routes[index], of: fresh, worker)
       if let ending { endTunnel(ending) }

@@ -2,6 +2,7 @@
 // on it. Everything behind authentication sees the caller and never asks what the credential was.
 
 import Bytes
+import Cryptography
 package import JSON
 
 /// Belongs to one worker, whose cache and any number of requests may hold it. What it says never changes.
@@ -70,6 +71,12 @@ package final class Caller {
     wordsEnd = UInt32(truncatingIfNeeded: bytes.count)
     scp = claims.member(Self.scpName, of: claims.root)
   }
+
+  /// SHA-256 of the credential, for tables that must not hold it. Made when it is first asked for.
+  package private(set) lazy var digest: [UInt8] = {
+    let bytes = bytes
+    return SHA256.digest(bytes.span.extracting(0..<credentialByteCount))
+  }()
 
   var credentialByteCount: Int { Int(credentialEnd) }
 

@@ -34,6 +34,7 @@ struct BusyGateway {
           - { path: /few, auth: public, rate_limit: { requests: 1, per: 24h }, respond: { status: 204 } }
           - { path: /dry, auth: public, rate_limit: { requests: 1, per: 24h, dry_run: true }, respond: { status: 204 } }
           - { path: /shared, auth: public, rate_limit: shared, respond: { status: 204 } }
+          - { path: /asked, auth: { issuers: [login], mode: shadow }, authorize: { service: policy }, respond: { status: 204 } }
           - { path: /in, auth: { sessions: [web] }, respond: { status: 204 } }
           - path: /many
             auth: public
@@ -45,6 +46,7 @@ struct BusyGateway {
         redis: { main: { servers: ["\(redis.address)"] } }
         rate_limits: { shared: { requests: 1, per: 24h, store: main } }
         sessions: { web: { store: memory, exchange: { path: /session, issuers: [login] } } }
+        services: { policy: { upstream: echo } }
         listeners:
           - { address: "127.0.0.1:0" }
           - address: "127.0.0.1:0"
@@ -78,6 +80,7 @@ struct BusyGateway {
     _ = try await client.exchange(
       "POST /door HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer \(token)\r\nContent-Length: 5\r\n\r\n12345")
     _ = try await client.get("/own")
+    _ = try await client.get("/asked")
     for path in ["/busy", "/busy", "/few", "/few", "/dry", "/dry", "/shared"] { _ = try await client.get(path) }
     for number in 0..<100 { _ = try await client.get("/many?who=\(number)") }
     let guarded = try await RawClient.connect(port: secure, secure: try await SecureGateway.client())

@@ -1,5 +1,5 @@
-// A private key or secret that signs: for the demo's issuer, the `token` command and tests. The gateway itself never
-// signs.
+// A private key or secret that signs: assertions for services, statements of a provider's client, and what the demo's
+// issuer, the `token` command and tests make.
 //
 // Invariant: the C object has this one owner and is not changed after `init`.
 

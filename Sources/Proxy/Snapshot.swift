@@ -3,7 +3,7 @@
 package import Configuration
 package import Cryptography
 import HTTPWire
-import Tokens
+package import Tokens
 
 /// An immutable, compiled configuration with its generation. An exchange keeps the one it began with.
 package final class Snapshot: Sendable {
@@ -48,10 +48,17 @@ package final class Snapshot: Sendable {
   let sessions: [CompiledSession]
   /// What the tokens of sessions are sealed with in a store.
   let sessionKeys: SealingKeys?
+  /// By the index of their `assertions`.
+  package let signers: [AssertionSigner?]
 
-  /// - Parameter previous: the snapshot that this one replaces, so that counters go on under the same names and
-  ///   rate limits with the same buckets.
-  package init(_ configuration: GatewayConfiguration, generation: UInt64, after previous: Snapshot? = nil) {
+  /// - Parameters:
+  ///   - previous: the snapshot that this one replaces, so that counters go on under the same names and rate limits
+  ///     with the same buckets.
+  ///   - signers: of `assertions`, by their index. Without one, no request that requires it passes.
+  package init(
+    _ configuration: GatewayConfiguration, generation: UInt64, after previous: Snapshot? = nil,
+    signers: [AssertionSigner?] = []
+  ) {
     let names = CounterNames(configuration, after: previous?.counterNames)
     counterNames = names
     issuerCounterIDs = configuration.issuers.indices.map { names.issuerID($0) }
@@ -75,7 +82,9 @@ package final class Snapshot: Sendable {
     // By index here and below: a route is large, and its copy costs as much as what is done with it.
     hasCORS = configuration.routes.indices.contains { configuration.routes[$0].cors != nil }
     ipv6PrefixLength = limits.ipv6PrefixLength
-    sessions = configuration.sessions.map(CompiledSession.init)
+    var plans = AssertionPlans(configuration)
+    sessions = configuration.sessions.map { CompiledSession($0, &plans) }
+    self.signers = signers
     sessionKeys = Self.sessionKeys(configuration)
     let sessionCookies = configuration.sessions.map { LenientName($0.cookie.name) }
     let shadowIssuers = configuration.issuers.indices.filter { configuration.issuers[$0].mode == .shadow }
@@ -85,13 +94,12 @@ package final class Snapshot: Sendable {
     var identities: [SharedIdentity: IdentityRules] = [:]
     routes = configuration.routes.indices.map { index in
       let shared = SharedIdentity(of: configuration.routes[index], configuration.sessions)
-      let identity = identities[shared] ?? IdentityRules(shared)
+      let identity = identities[shared] ?? IdentityRules(shared, &plans)
       identities[shared] = identity
       let service = configuration.routes[index].authorize.map { services[$0.service] }
       return CompiledRoute(
         configuration.routes[index], index: index, identity: identity, service: service,
-        defaultBodySize: limits.bodySize,
-        rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
+        defaultBodySize: limits.bodySize, rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
         requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil, shadowIssuers: shadowIssuers,
         sessionCookies: sessionCookies, &sets)
     }
@@ -105,10 +113,8 @@ package final class Snapshot: Sendable {
     bodyRate = limits.bodyRate
     idleTimeout = limits.idleTimeout.nanoseconds
     identityDrops = FieldNameSet(
-      identities.keys.flatMap { shared in
-        let identity = shared.identity
-        return identity.headers.map(\.name) + identity.strip + (identity.payloadHeader.map { [$0] } ?? [])
-      } + configuration.services.flatMap(\.answerHeaders))
+      identities.keys.flatMap { $0.identity.headerNames + $0.identity.strip }
+        + configuration.services.flatMap(\.answerHeaders))
     neverForwarded = FieldNameSet(PeerFields.never)
     trust = ForwardingTrust(configuration)
     traces = TracePlan(configuration.traces)
@@ -120,8 +126,11 @@ package final class Snapshot: Sendable {
       ? nil : AccessLogFormatter(configuration.accessLog, isCollected: isCollected)
   }
 
-  /// The same with other servers, as when names lead elsewhere.
-  package init(_ other: Snapshot, resolved configuration: GatewayConfiguration) {
+  /// The same with other servers, as when names lead elsewhere, or with other keys of assertions.
+  package init(
+    _ other: Snapshot, resolved configuration: GatewayConfiguration, signers: [AssertionSigner?]? = nil
+  ) {
+    self.signers = signers ?? other.signers
     generation = other.generation
     self.configuration = configuration
     sharing = zip(configuration.upstreams, other.sharing).map { UpstreamSharing($0, after: $1) }

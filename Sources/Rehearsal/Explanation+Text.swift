@@ -84,6 +84,7 @@ extension Explanation.SentField.Origin {
     switch self {
     case .client: "from the client"
     case .identity: "from the token"
+    case .assertion: "signed by the gateway"
     case .rule: "by request_headers"
     case .gateway: "by the gateway"
     }

@@ -11,6 +11,7 @@ package struct Explanation: Sendable {
     package enum Origin: String, Sendable {
       case client
       case identity
+      case assertion
       case rule = "request_headers"
       case gateway
     }
@@ -76,16 +77,25 @@ extension Explanation.SentField {
   fileprivate init(_ field: TestField, _ route: Route?, _ request: RehearsedRequest) {
     name = field.name
     let lowered = field.name.lowercased()
-    let identity = (route?.identity.headers ?? []).map { $0.name.lowercased() }
+    let identity = (route?.identity.headerNames ?? []).map { $0.lowercased() }
     if route?.requestHeaders.writes(field.name) == true {
       (origin, value) = (.rule, nil)
-    } else if identity.contains(lowered) || route?.identity.payloadHeader?.lowercased() == lowered {
+    } else if route?.identity.assertion?.header.lowercased() == lowered {
+      // What it says. Its signature is of a key that nobody has.
+      (origin, value) = (.assertion, field.value.split(separator: ".").dropFirst().first.flatMap(Self.decoded))
+    } else if identity.contains(lowered) {
       (origin, value) = (.identity, field.value)
     } else if request.has(field) {
       (origin, value) = (.client, ["authorization", "cookie"].contains(lowered) ? nil : field.value)
     } else {
       (origin, value) = (.gateway, field.value)
     }
+  }
+}
+
+extension Explanation.SentField {
+  fileprivate static func decoded(_ part: Substring) -> String? {
+    Base64URL.decode(Array(part.utf8).span).map { String(decoding: $0, as: UTF8.self) }
   }
 }
 

@@ -64,6 +64,9 @@ extension TestExpectation {
         "upstream_headers", "\(field.name):", field.value, RehearsedOutcome.value(of: field.name, in: upstreamFields),
         isShown: route?.requestHeaders.writes(field.name) != true)
     }
+    for name in withHeaders where RehearsedOutcome.value(of: name, in: upstreamFields) == nil {
+      result.append(("with_headers", "the upstream does not get \(name)"))
+    }
     for name in withoutHeaders where RehearsedOutcome.value(of: name, in: upstreamFields) != nil {
       result.append(("without_headers", "the upstream gets \(name)"))
     }

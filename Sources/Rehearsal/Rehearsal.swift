@@ -40,7 +40,8 @@ package final class Rehearsal {
     listeners = configuration.listeners
     time = Time(nanoseconds: 1_000_000_000, unixMilliseconds: unixSeconds * 1000)
     worker = Worker(
-      snapshot: Snapshot(configuration, generation: 1), keySets: keySets, time: time, steadyClock: { 0 }, seed: (1, 2),
+      snapshot: Snapshot(configuration, generation: 1, signers: TestKeys.signers(of: configuration)), keySets: keySets,
+      time: time, steadyClock: { 0 }, seed: (1, 2),
       checksServers: false)
   }
 

@@ -117,6 +117,22 @@ struct ExplanationTests {
     #expect(refused.service == nil && refused.outcome.code == "token_missing")
   }
 
+  @Test("What the gateway would sign is shown as its claims, without a signature that somebody could use")
+  func assertion() throws {
+    let found = try explain(
+      """
+      assertions: { internal: { issuer: gateway, keys: nowhere, claims: [sub, team] } }
+      routes:
+        - { path: /*, auth: login, identity: { assertion: { name: internal, audience: orders } }, upstream: orders }
+
+      """, "http://x/", token: try token("{\(Self.claims)}"))
+    let field = try #require(found.sentFields.first { $0.name == "X-Assertion" })
+    #expect(field.origin == .assertion)
+    #expect(field.value?.hasPrefix("{\"iss\":\"gateway\",\"aud\":\"orders\",\"iat\":\(now),") == true)
+    #expect(field.value?.hasSuffix("\"sub\":\"ada\",\"team\":\"red\"}") == true)
+    #expect(found.text().contains("signed by the gateway") && !found.json.contains("eyJ"))
+  }
+
   @Test("Each route that takes the path and not the request is there with what it requires")
   func routes() throws {
     let found = try explain(Self.routes, "GET https://api.example.com/orders/1", token: nil)

@@ -52,6 +52,29 @@ struct FileTestTests {
     #expect(found.isEmpty, "\(found)")
   }
 
+  @Test("A field may be expected whatever it says, as what the gateway signs, and no key is required for that")
+  func presence() throws {
+    func check(_ expected: String) throws -> [String] {
+      try findings(
+        """
+        assertions: { internal: { issuer: gateway, keys: nowhere, algorithm: RS256 } }
+        routes:
+          - path: /*
+            auth: { issuers: [login], optional: true }
+            identity: { assertion: { name: internal, audience: orders } }
+            upstream: orders
+        tests:
+          - { request: "http://x/", token: { issuer: login }, expect: { with_headers: \(expected) } }
+          - { request: "http://x/", headers: { X-Assertion: forged }, expect: { without_headers: [X-Assertion] } }
+
+        """)
+    }
+    #expect(try check("[x-assertion, Host]").isEmpty)
+    let found = try check("[X-Other]")
+    #expect(found.count == 1)
+    #expect(found.first?.hasSuffix("the test of 'GET http://x/' fails: the upstream does not get X-Other") == true)
+  }
+
   @Test("Claims replace those of a usual token, and one without a value takes a claim away")
   func claims() throws {
     let url = "GET https://api.example.com/orders/1"

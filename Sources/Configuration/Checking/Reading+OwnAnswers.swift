@@ -29,8 +29,7 @@ extension Reading {
       (rules.set + rules.add).contains { FieldRules.folded($0.name) == folded }
     }
     for route in file.routes {
-      let others =
-        route.identity.headers.map(\.name) + [route.identity.payloadHeader, route.deadlineHeader].compactMap { $0 }
+      let others = route.identity.headerNames + [route.deadlineHeader].compactMap { $0 }
       if others.contains(where: { FieldRules.folded($0) == folded }) {
         error(position, "\(name.quoted) has another meaning on the route \(route.name.quoted): write another name")
       } else if isNamed(route.responseHeaders) {

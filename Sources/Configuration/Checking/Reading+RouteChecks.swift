@@ -2,7 +2,7 @@
 // and what a client sent on another.
 
 extension Reading {
-  /// - Parameter added: what sessions add. Each takes its own path only.
+  /// - Parameter added: what sessions and resources add. Each takes its own path only.
   func checkRoutes(_ routes: [LocatedRoute], added: [LocatedRoute]) {
     checkDuplicates(added.isEmpty ? routes : routes + added)
     checkNames(routes)
@@ -93,8 +93,7 @@ extension Reading {
   private func checkClientHeaders(_ routes: [LocatedRoute]) {
     var identity: [String: String] = [:]
     for located in routes {
-      for header in located.route.identity.headers { identity[FieldRules.folded(header.name)] = header.name }
-      if let name = located.route.identity.payloadHeader { identity[FieldRules.folded(name)] = name }
+      for name in located.route.identity.headerNames { identity[FieldRules.folded(name)] = name }
     }
     for header in answerHeaders { identity[FieldRules.folded(header.name)] = header.name }
     if identity.isEmpty { return }

@@ -64,6 +64,8 @@ package struct TestExpectation: Sendable, Equatable {
   /// Path and query as the upstream gets them.
   package var path: String?
   package var upstreamHeaders: [TestField] = []
+  /// Names of fields that the upstream gets, whatever they say.
+  package var withHeaders: [String] = []
   /// Names of fields that the upstream does not get.
   package var withoutHeaders: [String] = []
   package var location: String?
@@ -140,6 +142,9 @@ extension TestExpectation {
       Setting("path", \.path, .localPath, "Path and query as the upstream gets them.", otherwise: "any"),
       Setting(
         "upstream_headers", \.upstreamHeaders, .testFields, "Header fields that the upstream gets.", otherwise: "any"),
+      Setting(
+        "with_headers", \.withHeaders, .names("list of names", item: "a name"),
+        "Header fields that the upstream gets, whatever they say.", otherwise: "none"),
       Setting(
         "without_headers", \.withoutHeaders, .names("list of names", item: "a name"),
         "Header fields that the upstream does not get.", otherwise: "none"),

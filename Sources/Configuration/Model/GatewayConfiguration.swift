@@ -36,6 +36,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
   package var stores: [RedisStore] = []
   /// What seals that others keep for the gateway. The first one seals and all of them open.
   package var secrets: [String] = []
+  /// In the file's order. An index into it is a signer's number.
+  package var assertions: [AssertionRules] = []
   /// In the file's order. An index into it is a session's number.
   package var sessions: [SessionRules] = []
   /// Who is asked whether requests may pass, in the file's order.

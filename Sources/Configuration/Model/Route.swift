@@ -169,6 +169,10 @@ package struct TokenRequirement: Sendable, Equatable {
   package var isOptional = false
   package var mode = RuleMode.enforce
   package var challenge = ChallengeRules()
+  /// nil where clients are not told the way in.
+  package var resource: ProtectedResource?
+  /// Of those issuers whose tokens may be for a resource of another route: what tokens of this route may be for.
+  package var audiences: [IssuerAudiences] = []
 
   package init(issuers: [Int]) { self.issuers = issuers }
 
@@ -181,6 +185,22 @@ package enum RuleMode: String, Sendable, CaseIterable {
   case enforce
   /// What it would refuse is logged and counted. Nobody is refused, and nobody is known by it.
   case shadow
+}
+
+/// `resource:` of a route's `auth` (RFC 9728).
+package struct ProtectedResource: Sendable, Equatable {
+  /// The URL that names it, as it was written.
+  package let text: String
+  /// The URL of its metadata.
+  package let metadata: String
+  package let metadataPath: PathPattern
+}
+
+package struct IssuerAudiences: Sendable, Equatable {
+  /// Index into ``GatewayConfiguration/issuers``.
+  package let issuer: Int
+  /// One of them must be in `aud`.
+  package let audiences: [String]
 }
 
 /// `challenge:` of a route's `auth`. Neither text has a quote or a backslash.
@@ -239,8 +259,14 @@ package struct Identity: Sendable, Hashable {
   package var isTokenForwarded = false
   /// Name of the header that carries the whole verified payload in base64url.
   package var payloadHeader: String?
+  package var assertion: IdentityAssertion?
 
   package init() {}
+
+  /// Of the headers that only the gateway sends.
+  package var headerNames: [String] {
+    headers.map(\.name) + [payloadHeader, assertion?.header].compactMap { $0 }
+  }
 }
 
 /// What identity headers may say about a verified client certificate. The file has the raw values in place of claims.
@@ -325,6 +351,8 @@ package struct FixedResponse: Sendable, Equatable {
   package var contentType: String
   /// Whether the identity headers are fields of it.
   package var isIdentityShown = false
+  /// Index into ``GatewayConfiguration/assertions``, whose public keys are the body.
+  package var keySet: Int?
 
   package init(status: Int, body: String, contentType: String) {
     self.status = status

@@ -47,6 +47,8 @@ package struct SessionExchange: Sendable, Equatable {
   /// Indices into ``GatewayConfiguration/issuers``, at least one.
   package var issuers: [Int]
   package var cors: CORS?
+  /// nil where a page gets none.
+  package var pass: SessionPass?
 }
 
 /// What the gateway does at the paths of a session. The raw values are for the operator.
@@ -55,6 +57,8 @@ package enum SessionAction: String, Sendable {
   case begin
   case show
   case end
+  /// A token that the gateway signs about the session's caller.
+  case pass = "token"
   /// Sends the browser to the provider.
   case signIn = "sign-in"
   /// The provider has sent the browser back.
@@ -111,6 +115,7 @@ extension SessionExchange {
   static let settings = Settings<SessionExchange>(
     "sessions{}.exchange", title: "'exchange'", example: "exchange: { path: /session, issuers: [login] }",
     blank: SessionExchange(path: PathPattern(segments: [], isPrefix: false, hasTrailingSlash: false), issuers: []),
+    finish: { exchange, section in section.reading.finish(&exchange, section) },
     [
       Setting(
         "path", \.path, .sessionPath,
@@ -120,5 +125,17 @@ extension SessionExchange {
         "issuers", \.issuers, .issuerNames, "Whose tokens may be exchanged for a session.",
         required: "write issuers: [NAME]"),
       Setting("cors", \.cors, .mapping(CORS.settings), "Which pages of other origins may do so."),
+      Setting(
+        "token", .boolean,
+        "Whether POST to `path` with `/token` behind it answers the page of a session with a short pass, for an API "
+          + "elsewhere. Requires `assertion` and `audience`.",
+        otherwise: "`false`",
+        store: { exchange, isOn in exchange.pass = isOn ? SessionPass(signer: 0, audience: "") : nil }),
+      Setting(
+        "assertion", .assertionName, "Which of `assertions` signs the pass.", otherwise: "none",
+        store: { exchange, signer in exchange.pass?.signer = signer }),
+      Setting(
+        "audience", .line(), "What `aud` of the pass says: the API's own name.", otherwise: "none",
+        store: { exchange, audience in exchange.pass?.audience = audience }),
     ])
 }

@@ -2,6 +2,8 @@
 // certificates checks whether they exist, fit together and have not expired. Its findings are reported at the position
 // of the path.
 
+package import Tokens
+
 /// A path in a configuration file, relative to that file's folder until it was resolved.
 package struct LocatedPath: Sendable, Hashable {
   package var path: String
@@ -29,13 +31,15 @@ package enum CertificateReference: Sendable, Hashable {
   case ticketKeys(LocatedPath)
   /// What the gateway signs with as the client of a provider.
   case signingKey(LocatedPath)
+  /// A folder of keys that assertions are signed with, or one of them.
+  case assertionKeys(LocatedPath, SignatureAlgorithm)
 
   package var files: [LocatedPath] {
     switch self {
     case .server(let certificate, let key, let ocsp): [certificate, key] + (ocsp.map { [$0] } ?? [])
     case .client(let certificate, let key): [certificate, key]
     case .clientAuthority(let file), .clientRevocations(let file), .upstreamAuthority(let file), .ticketKeys(let file),
-      .signingKey(let file):
+      .signingKey(let file), .assertionKeys(let file, _):
       [file]
     }
   }

@@ -160,7 +160,7 @@ private func isPipe(_ descriptor: Int32) -> Bool {
 }
 
 /// The names in a folder, in no order.
-func namesInFolder(_ path: String) throws -> [String] {
+package func namesInFolder(_ path: String) throws -> [String] {
   // SAFETY: the stream is closed on every way out. A name ends with a zero (POSIX) and is copied at once.
   guard let stream = unsafe opendir(path) else { throw FileReadError(description: errorText(errno)) }
   defer { unsafe closedir(stream) }

@@ -35,6 +35,13 @@ extension Reading {
   }
 
   func checkBody(of response: FixedResponse, _ section: Section) {
+    if section.has("key_set") {
+      for key in ["status", "body", "content_type", "identity"] where section.has(key) {
+        error(section.keyPosition(key), "'key_set' is the whole response: remove '\(key)'")
+      }
+    } else if !section.has("status") {
+      error(section.position, "'respond' has no 'status': write status: 200")
+    }
     guard [204, 205, 304].contains(response.status), !response.body.isEmpty, let node = section["body"] else { return }
     error(node.position, "a response with status \(response.status) has no body (RFC 9110 §15): remove it")
   }

@@ -71,6 +71,9 @@ extension Reading {
     }
     if section.has("issuers") { return }
     requirement.sources = []
+    if section.has("resource") {
+      error(section.keyPosition("resource"), "'resource' requires 'issuers': write whose tokens pass, or remove it")
+    }
     if section.has("tokens_from") {
       error(
         section.keyPosition("tokens_from"), "'tokens_from' requires 'issuers': write whose tokens pass, or remove it")

@@ -25,6 +25,7 @@ extension Reading {
     checkAdmin(file, at: section["admin"]?.position ?? section["listeners"]?.position ?? section.position)
     checkRequestID(file, at: section["request_id"]?.position)
     checkSessions(file, section)
+    addAudiences(to: &file)
     // A misspelt reference would make its target look unused.
     if errorCount == 0, !lacksValues {
       warnUnused(section["issuers"], names.usedIssuers, "issuer")
@@ -32,6 +33,7 @@ extension Reading {
       warnUnused(section["sessions"], names.usedSessions, "session")
       warnUnused(section["services"], names.usedServices, "service")
       warnUnused(section["rate_limits"], names.usedRateLimits, "rate_limit")
+      warnUnused(section["assertions"], names.usedAssertions, "assertion", by: "nothing")
       warnUnused(section["redis"], names.usedStores, "store", by: "nothing")
     }
   }
@@ -44,6 +46,8 @@ extension Reading {
     /// Whether a listener writes Strict-Transport-Security.
     var hasStrictTransport = false
     var issuers = NameList()
+    /// By index, of those that were read without an error: their authorization servers.
+    var issuerURLs: [Int: [String]] = [:]
     var upstreams = NameList()
     /// nil for one that was refused.
     var sessions: [(name: String, rules: SessionRules?)] = []
@@ -67,6 +71,8 @@ extension Reading {
     var maintenance: Maintenance?
     var usedIssuers: Set<String> = []
     var usedUpstreams: Set<String> = []
+    var assertions = NameList()
+    var usedAssertions: Set<String> = []
     var stores = NameList()
     var usedStores: Set<String> = []
     var services = NameList()

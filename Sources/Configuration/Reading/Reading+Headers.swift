@@ -9,6 +9,7 @@ extension Reading {
       // What a route without claims leaves out.
       identity.headers.removeAll { if case .claim = $0.source { true } else { false } }
       identity.payloadHeader = nil
+      identity.assertion = nil
     } else if route.isPublic {
       checkPublic(identity, section)
     }
@@ -18,6 +19,7 @@ extension Reading {
       error(node.position, "the header \(name.quoted) already carries a claim: write another one for the payload")
       identity.payloadHeader = nil
     }
+    checkAssertion(&identity, section)
   }
 
   /// A route that lets anyone pass knows nothing of a token.
@@ -25,11 +27,11 @@ extension Reading {
     let hasClaims = identity.headers.contains { header in
       if case .claim = header.source { true } else { false }
     }
-    for key in ["headers", "payload"] where key == "headers" ? hasClaims : section.has(key) {
+    for key in ["headers", "payload", "assertion"] where key == "headers" ? hasClaims : section.has(key) {
       error(
         section.keyPosition(key),
         "a route with 'auth: public' verifies no token and has no identity to send: remove "
-          + (key == "headers" ? "the claims from 'headers'" : "'payload'") + ", or require a token with optional: true"
+          + (key == "headers" ? "the claims from 'headers'" : "'\(key)'") + ", or require a token with optional: true"
       )
     }
   }
@@ -176,8 +178,7 @@ extension Reading {
 
   /// T60: a header is either identity or the operator's, never both.
   func checkIdentity(_ route: Route, section: Section) {
-    let identity = route.identity.headers.map(\.name) + (route.identity.payloadHeader.map { [$0] } ?? [])
-    let folded = Set(identity.map(FieldRules.folded))
+    let folded = Set(route.identity.headerNames.map(FieldRules.folded))
     let rules = route.requestHeaders
     for name in rules.set.map(\.name) + rules.add.map(\.name) + rules.remove
     where folded.contains(FieldRules.folded(name)) {

@@ -7,6 +7,11 @@ extension Reading {
     guard let entries = entries(node, what, example: "login: { issuer: …, audiences: […] }") else { return nil }
     names.issuers = NameList(entries.map(\.key))
     let result = entries.compactMap { issuer($0) }
+    names.issuerURLs = Dictionary(
+      result.compactMap { issuer in
+        names.issuers.index(of: issuer.name).map { ($0, issuer.policy.issuers.filter { $0.contains("://") }) }
+      }
+    ) { first, _ in first }
     let holders = Dictionary(result.flatMap(\.policy.issuers).map { ($0, 1) }, uniquingKeysWith: +)
     names.sharedIssuerValues = Dictionary(
       result.map { ($0.name, $0.policy.issuers.filter { holders[$0] != 1 }) }

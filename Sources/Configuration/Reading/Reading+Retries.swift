@@ -38,10 +38,9 @@ extension Reading {
   func checkDeadlineHeader(_ route: Route, section: Section) {
     guard let name = route.deadlineHeader, let node = section["deadline_header"] else { return }
     let folded = FieldRules.folded(name)
-    let identity = route.identity.headers.map(\.name) + (route.identity.payloadHeader.map { [$0] } ?? [])
     let rules = route.requestHeaders
     let ruled = rules.set.map(\.name) + rules.add.map(\.name) + rules.remove
-    if identity.contains(where: { FieldRules.folded($0) == folded }) {
+    if route.identity.headerNames.contains(where: { FieldRules.folded($0) == folded }) {
       error(node.position, "\(name.quoted) is an identity header of this route: write another name")
     } else if ruled.contains(where: { FieldRules.folded($0) == folded }) {
       error(node.position, "'request_headers' names \(name.quoted) too: remove one")

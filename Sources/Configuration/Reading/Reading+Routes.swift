@@ -73,7 +73,7 @@ extension Reading {
       if diagnostics.count > count { nameHeir(item, since: count) }
       return route
     }
-    let added = sessionRoutes(for: routes)
+    let added = sessionRoutes(for: routes) + resourceRoutes(for: routes)
     checkRoutes(routes, added: added)
     return (added.isEmpty ? routes : routes + added).map(\.route)
   }

@@ -66,6 +66,17 @@ extension Reading {
     }
   }
 
+  /// What the keys of an exchange require of each other.
+  func finish(_ exchange: inout SessionExchange, _ section: Section) {
+    for key in ["assertion", "audience"] {
+      if exchange.pass == nil, section.has(key) {
+        error(section.keyPosition(key), "'\(key)' requires 'token: true': write it, or remove '\(key)'")
+      } else if exchange.pass != nil, !section.has(key) {
+        error(section.keyPosition("token"), "'token: true' requires '\(key)': write \(key): NAME")
+      }
+    }
+  }
+
   func check(_ cookie: SessionCookie, _ section: Section) {
     if let node = section["name"], !cookie.name.hasPrefix("__Host-") {
       warn(
@@ -167,7 +178,8 @@ extension Reading {
 
   private func exchangeRoutes(_ rules: SessionRules, _ index: Int) -> [Route] {
     guard let exchange = rules.exchange else { return [] }
-    return [SessionAction.begin, .show, .end].map { Self.route($0, rules, index, exchange) }
+    let actions: [SessionAction] = [.begin, .show, .end] + (exchange.pass == nil ? [] : [.pass])
+    return actions.map { Self.route($0, rules, index, exchange) }
   }
 
   private static func route(
@@ -182,10 +194,11 @@ extension Reading {
       name: "session \(rules.name)", path: exchange.path, auth: .token(requirement), action: .session(action, index))
     route.methods =
       switch action {
-      case .begin: ["POST"]
+      case .begin, .pass: ["POST"]
       case .end: ["DELETE"]
       default: ["GET", "HEAD"]
       }
+    if action == .pass { route.path.segments.append(.literal("token")) }
     route.cors = exchange.cors
     // A preflight names the methods of one route, and the page may want all.
     if exchange.cors?.methods.isEmpty == true { route.cors?.methods = ["GET", "HEAD", "POST", "DELETE"] }

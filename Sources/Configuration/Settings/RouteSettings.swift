@@ -156,6 +156,11 @@ extension TokenRequirement {
       Setting(
         "challenge", \.challenge, .challenge,
         "What `WWW-Authenticate` of a refusal says. `401` is short for `{ redirect: false }`."),
+      Setting(
+        "resource", \.resource, .protectedResource,
+        "The URL that clients know this by (RFC 9728). Its metadata is served, challenges lead there, and a token may "
+          + "name it in `aud`. Routes may share one.",
+        otherwise: "none"),
     ])
 }
 
@@ -216,6 +221,9 @@ extension Identity {
         "forward_token", \.isTokenForwarded, .boolean,
         "Whether the verified token is forwarded to the upstream, unchanged."),
       Setting("payload", \.payloadHeader, .identityName, "Carries the whole verified payload in base64url."),
+      Setting(
+        "assertion", \.assertion, .mapping(IdentityAssertion.settings),
+        "A token that the gateway signs about the caller, so that the upstream can believe it.", otherwise: "none"),
     ])
 }
 
@@ -266,9 +274,15 @@ extension FixedResponse {
   static let settings = Settings<FixedResponse>(
     "routes[].respond", title: "'respond'", example: "respond: { status: 200, body: ok }",
     blank: FixedResponse(status: 200, body: "", contentType: "text/plain; charset=utf-8"),
+    rules: ["anyOf": [["required": ["status"]], ["required": ["key_set"]]]],
     finish: { response, section in section.reading.checkBody(of: response, section) },
     [
-      Setting("status", \.status, .integer(200...599), "The status of the response.", required: "write status: 200"),
+      Setting(
+        "status", \.status, .integer(200...599), "The status of the response.",
+        otherwise: "200 with `key_set`, and required without"),
+      Setting(
+        "key_set", \.keySet, .assertionName,
+        "The public keys of one of `assertions`, as a JWK Set that may be kept for a minute.", otherwise: "none"),
       Setting(
         "body", \.body, .responseBody, "None is allowed for 204, 205 and 304. `file:/path` is read from that file.",
         otherwise: "empty"),

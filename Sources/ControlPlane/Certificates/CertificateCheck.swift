@@ -4,6 +4,7 @@
 package import Configuration
 import Glibc
 import TLS
+import Tokens
 
 package enum CertificateCheck {
   private static let day: Int64 = 24 * 3600
@@ -12,6 +13,7 @@ package enum CertificateCheck {
 
   /// For ``ConfigurationReader``: at the start, for a reload, and for `catraca check`.
   package static func findings(_ reference: CertificateReference) -> [CertificateFinding] {
+    if case .assertionKeys(let path, let algorithm) = reference { return findings(path, algorithm) }
     let unreadable = reference.files.compactMap(unreadable)
     if !unreadable.isEmpty { return unreadable }
     do throws(TLSError) {
@@ -30,10 +32,23 @@ package enum CertificateCheck {
       case .signingKey(let file):
         if (try? ClientKey(file: file.path)) != nil { return openness(file) }
         return [CertificateFinding(.error, at: file.position, "\(ClientKey.fault) in '\(file.path)'")]
+      case .assertionKeys: return []
       }
     } catch {
       let position = reference.files.first { $0.path == error.file }?.position ?? reference.files.first?.position
       return position.map { [CertificateFinding(.error, at: $0, error.reason)] } ?? []
+    }
+  }
+
+  /// Of keys that assertions are signed with.
+  private static func findings(_ keys: LocatedPath, _ algorithm: SignatureAlgorithm) -> [CertificateFinding] {
+    do throws(AssertionKeyError) {
+      _ = try AssertionKeys.signer(at: keys.path, algorithm, type: "JWT")
+      return AssertionKeys.openFiles(at: keys.path).flatMap {
+        openness(LocatedPath(path: $0, position: keys.position))
+      }
+    } catch {
+      return [CertificateFinding(.error, at: keys.position, "\(error)")]
     }
   }
 

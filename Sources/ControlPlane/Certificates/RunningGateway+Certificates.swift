@@ -2,7 +2,9 @@
 // different, handshakes from then on take the new ones.
 
 import Configuration
+import Logging
 import Proxy
+import Transport
 
 extension RunningGateway {
   private static let interval = Duration.seconds(2)
@@ -12,6 +14,22 @@ extension RunningGateway {
     while !Task.isCancelled {
       try? await Task.sleep(for: Self.interval)
       renewContexts()
+      await renewAssertionKeys()
+    }
+  }
+
+  /// Makes TLS contexts again when a file of theirs has changed. A bad one changes nothing, and is reported once.
+  private func renewContexts() {
+    let signatures = Self.signatures(of: snapshot.configuration)
+    if signatures == certificateSignatures { return }
+    certificateSignatures = signatures
+    do {
+      let prepared = try tls.prepare(snapshot.configuration)
+      gateway.install(prepared.contexts, generation: snapshot.generation)
+      certificates = prepared.certificates
+      log.notice("certificates renewed")
+    } catch {
+      log.error("certificates not renewed, the current ones stay in use", metadata: ["error": "\(error)"])
     }
   }
 

@@ -23,9 +23,7 @@ struct ClientKey: Sendable {
   }
 
   /// Its thumbprint (RFC 7638), under which the provider knows the public half.
-  var id: String {
-    String(decoding: Base64URL.encode(Thumbprint.make(key.publicKey.components).span), as: UTF8.self)
-  }
+  var id: String { key.publicKey.thumbprint }
 
   /// The first one of the provider's that fits the key. Where it says nothing, or none fits, what most sign with.
   func algorithm(among names: [String]) -> SignatureAlgorithm {

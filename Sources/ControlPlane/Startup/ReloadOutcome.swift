@@ -26,6 +26,7 @@ extension GatewayConfiguration {
       ("response_headers", responseHeaders == old.responseHeaders), ("error_pages", errorPages == old.errorPages),
       ("issuers", issuers == old.issuers), ("upstreams", upstreams == old.upstreams),
       ("redis", stores == old.stores), ("secrets", secrets == old.secrets), ("sessions", sessions == old.sessions),
+      ("assertions", assertions == old.assertions),
       ("rate_limits", rateLimits == old.rateLimits), ("routes", routes == old.routes),
     ]
     return sections.filter { !$0.1 }.map(\.0)

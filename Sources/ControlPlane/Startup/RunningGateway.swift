@@ -24,11 +24,12 @@ package actor RunningGateway {
   let telemetry: Telemetry
   private let generation = NIOLockedValueBox(UInt64(0))
   let gateway: Gateway
-  private var tls: TLSPreparation
-  private(set) var certificates: [CertificateMetrics]
+  var tls: TLSPreparation
+  var certificates: [CertificateMetrics]
   /// As they were before they were read the last time.
-  private var certificateSignatures: [FileSignature]
-  private(set) var snapshot: Snapshot
+  var certificateSignatures: [FileSignature]
+  var assertionKeys: AssertionKeys
+  var snapshot: Snapshot
   /// As the file has it. The snapshot's has addresses in place of names.
   private(set) var configuration: GatewayConfiguration
   let registry: KeySetRegistry
@@ -66,6 +67,8 @@ package actor RunningGateway {
     var tls = TLSPreparation()
     let signatures = signatures(of: configuration)
     let prepared = try tls.prepare(configuration)
+    var assertionKeys = AssertionKeys()
+    let signers = try assertionKeys.signers(of: configuration)
     let link = GatewayLink()
     let notices = NoticeBoard(log: log)
     let registry = KeySetRegistry(
@@ -77,11 +80,11 @@ package actor RunningGateway {
     async let firstKeys: Void = registry.askFirst(within: patience)
     let names = NameRegistry(log: log)
     let addresses = await names.apply(configuration.hostNames, servers: configuration.dnsServers)
-    let snapshot = Snapshot(configuration.resolved(by: addresses), generation: 1)
+    let snapshot = Snapshot(configuration.resolved(by: addresses), generation: 1, signers: signers)
     await firstKeys
     let running = try await RunningGateway(
       configuration, snapshot, await registry.snapshot(), registry, notices, names, link, tls, prepared, signatures,
-      machine, reading: reading, process: process)
+      assertionKeys, machine, reading: reading, process: process)
     // A set that came after `snapshot` was published to nobody.
     await registry.publishAll()
     do {
@@ -97,7 +100,8 @@ package actor RunningGateway {
     _ configuration: GatewayConfiguration, _ snapshot: Snapshot, _ keySets: [KeySet?], _ registry: KeySetRegistry,
     _ notices: NoticeBoard, _ names: NameRegistry, _ link: GatewayLink,
     _ tls: TLSPreparation, _ prepared: TLSPreparation.Prepared, _ signatures: [FileSignature],
-    _ machine: MachineLimits, reading: @escaping ConfigurationSource, process: ProcessFacts
+    _ assertionKeys: AssertionKeys, _ machine: MachineLimits, reading: @escaping ConfigurationSource,
+    process: ProcessFacts
   ) async throws {
     let log = process.log.logger
     self.log = log
@@ -117,6 +121,7 @@ package actor RunningGateway {
     self.tls = tls
     certificates = prepared.certificates
     certificateSignatures = signatures
+    self.assertionKeys = assertionKeys
     read = reading
     let writer = logWriter
     let sessions = SessionLists(link)
@@ -273,7 +278,8 @@ package actor RunningGateway {
     let addresses = await names.apply(configuration.hostNames, servers: configuration.dnsServers)
     if ending.hasBegun { throw StoppingError() }
     let fresh = Snapshot(
-      configuration.resolved(by: addresses), generation: snapshot.generation + 1, after: snapshot)
+      configuration.resolved(by: addresses), generation: snapshot.generation + 1, after: snapshot,
+      signers: try assertionKeys.signers(of: configuration))
     let signatures = Self.signatures(of: configuration)
     let prepared = try tls.prepare(configuration)
     // What can fail comes first, so that a failure leaves everything as it was.
@@ -315,11 +321,14 @@ package actor RunningGateway {
   }
 
   /// Names lead elsewhere. In turn with reloads, which bring names of their own.
-  private func namesChanged() async {
+  private func namesChanged() async { await inTurn { await self.takeOverAddresses() } }
+
+  /// Does something that no reload may come between.
+  func inTurn(_ body: @escaping @Sendable () async -> Void) async {
     let before = lastReload
     let change = Task { () -> ReloadOutcome? in
       _ = await before?.value
-      await takeOverAddresses()
+      await body()
       return nil
     }
     lastReload = change
@@ -348,21 +357,6 @@ package actor RunningGateway {
     if fresh.metrics !== old.metrics { announce(fresh.metrics, "metrics") }
     // Not awaited: the request that asked for this reload may be the old server's own.
     Task { await old.stop(except: fresh) }
-  }
-
-  /// Makes TLS contexts again when a file of theirs has changed. A bad one changes nothing, and is reported once.
-  func renewContexts() {
-    let signatures = Self.signatures(of: snapshot.configuration)
-    if signatures == certificateSignatures { return }
-    certificateSignatures = signatures
-    do {
-      let prepared = try tls.prepare(snapshot.configuration)
-      gateway.install(prepared.contexts, generation: snapshot.generation)
-      certificates = prepared.certificates
-      log.notice("certificates renewed")
-    } catch {
-      log.error("certificates not renewed, the current ones stay in use", metadata: ["error": "\(error)"])
-    }
   }
 
   package func reopenLogs() {

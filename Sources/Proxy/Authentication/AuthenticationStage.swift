@@ -87,6 +87,9 @@ extension Exchange {
   private func authorize(_ caller: Caller, _ route: CompiledRoute) -> StageOutcome {
     self.caller = caller
     issuer = caller.issuer
+    if !route.token.audiences.isEmpty, !route.token.audiences.allSatisfy({ $0.allows(caller) }) {
+      return refuseToken(.audienceMismatch)
+    }
     if let refusal = route.token.access.refusal(of: caller) { return refuseAccess(refusal, of: caller, route) }
     if route.token.isInShadow(caller.issuer) { return pass(as: caller.isOfSession ? .session : .accepted) }
     countAuthentication(caller.isOfSession ? .session : .accepted)

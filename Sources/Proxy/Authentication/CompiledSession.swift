@@ -25,7 +25,15 @@ final class CompiledSession: Sendable {
   private let lineEnd: String
   private let shownClaims: [(name: [UInt8], path: ClaimPath)]
 
-  init(_ rules: SessionRules) {
+  /// Nil where pages get none.
+  let pass: (plan: AssertionPlan, signer: Int)?
+
+  init(_ rules: SessionRules, _ plans: inout AssertionPlans) {
+    if let wanted = rules.exchange?.pass, let plan = plans.plan(wanted.signer, audience: wanted.audience) {
+      pass = (plan, wanted.signer)
+    } else {
+      pass = nil
+    }
     name = rules.name
     store = if case .redis(let store) = rules.store { store } else { nil }
     signInPath = rules.login?.paths.start.description

@@ -107,9 +107,10 @@ extension Exchange {
     case .callback: return visit(.callback, index)
     case .signOut: return signOut(index)
     case .backChannel: return collectBody()
-    case .begin, .show, .end: break
+    case .begin, .show, .end, .pass: break
     }
     guard let caller else { return .refuse(.token(.tokenMissing)) }
+    if action == .pass { return pass(caller, of: snapshot.sessions[index]) }
     if action == .show { return .answer(snapshot.sessions[index].description(of: caller)) }
     let isAsked = action == .begin ? begin(index, for: caller) : end(caller, PendingSession())
     return isAsked ? .wait : .refuse(.token(.sessionStoreUnavailable))

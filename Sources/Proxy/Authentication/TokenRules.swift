@@ -15,6 +15,8 @@ struct TokenRules: Sendable {
   /// Issuers of the route whose tokens pass unknown, whatever is found.
   let shadowIssuers: [Int]
   let access: AccessRules
+  /// Whom tokens of some issuers may be for here: they may be for more on other routes.
+  let audiences: [RouteAudience]
   /// The challenge's `scope` attribute.
   let scopeText: String
   let challenge: ChallengeLines
@@ -53,6 +55,7 @@ struct TokenRules: Sendable {
     let sources = isShadow ? [] : self.sources
     isOptional = requirement?.isOptional ?? false
     access = AccessRules(scopes: requirement?.scopes ?? ScopeRequirement(), claims: requirement?.claims ?? [])
+    audiences = (requirement?.audiences ?? []).map(RouteAudience.init)
     scopeText = requirement?.scopes.names.joined(separator: " ") ?? ""
     isBasicSource = sources.contains(.basic)
     isAuthorizationSource = isBasicSource || sources.contains(.authorization)
@@ -74,6 +77,22 @@ extension TokenRules {
   /// Whether what is found of a token of this issuer counts for nothing. Nil is a credential that names none.
   func isInShadow(_ issuer: Int?) -> Bool {
     isShadow || !shadowIssuers.isEmpty && issuer.map { shadowIssuers.contains($0) } ?? false
+  }
+}
+
+/// What of an issuer's audiences counts on one route.
+struct RouteAudience: Sendable {
+  let issuer: Int
+  private let audiences: [[UInt8]]
+
+  init(_ rule: IssuerAudiences) {
+    issuer = rule.issuer
+    audiences = rule.audiences.map { Array($0.utf8) }
+  }
+
+  /// The audience of a session is its client: there is none to look at.
+  func allows(_ caller: Caller) -> Bool {
+    caller.issuer != issuer || caller.isOfSession || caller.hasAudience(among: audiences)
   }
 }
 

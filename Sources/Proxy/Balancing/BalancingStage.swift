@@ -26,7 +26,7 @@ extension Exchange {
   func chooseServer() -> StageOutcome {
     if let pool = delivery.pool, route?.isProxied ?? false { return takePermit(of: pool) }
     switch route?.action {
-    case .respond(let response): return .answer(fixedAnswer(response))
+    case .respond(let response): return respond(response)
     case .redirect(let redirect): return redirectOutcome(redirect)
     case .session(let action, let index): return perform(action, index)
     case .upstream, .split, nil: return .refuse(.gateway(.routeNotFound))

@@ -31,14 +31,16 @@ final class IdentityRules: Sendable {
   fileprivate let fields: [(prefix: [UInt8], claim: ClaimPath)]
   fileprivate let payloadPrefix: [UInt8]?
   let isSessionTokenForwarded: Bool
+  let assertion: AssertionField?
 
-  init(_ shared: SharedIdentity) {
+  init(_ shared: SharedIdentity, _ plans: inout AssertionPlans) {
     let identity = shared.identity
     isSessionTokenForwarded = shared.isSessionTokenForwarded
     fields = identity.headers.compactMap { header in
       if case .claim(let claim) = header.source { (Array("\(header.name): ".utf8), claim) } else { nil }
     }
     payloadPrefix = identity.payloadHeader.map { Array("\($0): ".utf8) }
+    assertion = if let wanted = identity.assertion { plans.field(wanted) } else { nil }
   }
 }
 

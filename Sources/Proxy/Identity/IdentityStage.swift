@@ -19,8 +19,7 @@ extension Exchange {
     upstreamHead.begin(request.head)
     guard writeTarget(route) else { return .refuse(.gateway(.pathNotNormal)) }
     if route.rewrite.mapsDestination, let refusal = mapDestination(route) { return .refuse(refusal) }
-    writeFields(route, snapshot, delivery.pool)
-    return .next
+    return writeFields(route, snapshot, delivery.pool) ? .next : .refuse(.gateway(.assertionUnavailable))
   }
 
   /// False if a template of the route needs a value that the request does not have, or the path would begin with two
@@ -44,8 +43,9 @@ extension Exchange {
     return true
   }
 
+  /// False if the upstream must have what cannot be signed.
   @inline(__always)
-  private func writeFields(_ route: CompiledRoute, _ snapshot: Snapshot, _ pool: UpstreamPool?) {
+  private func writeFields(_ route: CompiledRoute, _ snapshot: Snapshot, _ pool: UpstreamPool?) -> Bool {
     upstreamHead.writeHost(of: request.head, for: pool)
     let isTraceKept = request.head.hasTrace
     let isCallTimed = isCallTimed
@@ -84,7 +84,12 @@ extension Exchange {
     if !route.requestFields.templates.isEmpty {
       request.fill(route.requestFields.templates, templateContext(route), into: &upstreamHead.bytes)
     }
-    if let caller { route.identity.writeFields(of: caller, into: &upstreamHead.bytes) }
+    if let caller {
+      route.identity.writeFields(of: caller, into: &upstreamHead.bytes)
+      if let field = route.identity.assertion, !writeAssertion(field, of: caller, into: &upstreamHead.bytes) {
+        return false
+      }
+    }
     if !authorization.lines.isEmpty { upstreamHead.bytes.append(authorization.lines) }
     if !route.certificateFields.isEmpty, let certificate = downstream?.client.security?.certificate {
       route.writeFields(of: certificate, into: &upstreamHead.bytes)
@@ -94,6 +99,7 @@ extension Exchange {
       || tracing.decision == .sampled
     upstreamHead.attemptStart = isWrittenAgain ? upstreamHead.bytes.count : 0
     upstreamHead.bytes.append("\r\n")
+    return true
   }
 
   func templateContext(_ route: CompiledRoute) -> TemplateContext {

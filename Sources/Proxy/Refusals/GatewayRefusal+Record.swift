@@ -109,6 +109,11 @@ extension GatewayRefusal {
         503, .unavailable, with: .retrySoon,
         "The provider did not answer in time, or with something else. The gateway's log says what.",
         advice: "Look whether the gateway reaches the provider's discovery document and token end point.")
+    case .assertionUnavailable:
+      .init(
+        503, .unavailable, with: .retrySoon,
+        "The gateway could not sign what the upstream, or the page of a session, must have (`assertions`).",
+        advice: "Look in the gateway's log, and check the files of `keys`.")
     case .destinationNotAllowed:
       .init(
         403, .permissionDenied,

@@ -22,6 +22,7 @@ package enum GatewayRefusal: String, Sendable, CaseIterable {
   case loginTokenInvalid = "login_token_invalid"
   case logoutTokenInvalid = "logout_token_invalid"
   case loginProviderUnavailable = "login_provider_unavailable"
+  case assertionUnavailable = "assertion_unavailable"
   case destinationNotAllowed = "destination_not_allowed"
   case maintenance
   case memoryExhausted = "memory_exhausted"

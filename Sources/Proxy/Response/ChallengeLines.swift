@@ -2,19 +2,30 @@
 // that are missing.
 
 import Configuration
+import Tokens
 
 /// The challenge of a route, prepared up to what differs between refusals.
 struct ChallengeLines: Sendable {
   private let bearer: String
   /// Behind a 401, for programs that send a password only when they are asked for one (RFC 7617 §2).
   private let basic: String
+  /// Where a client learns who gives tokens (RFC 9728 §5.1). Empty without a resource.
+  private let metadata: String
+  /// All that the route requires, for a client that looks for the way in. Empty without a resource.
+  private let scope: String
 
   /// - Parameter takesTokens: false where only the cookie of a session counts, for which no scheme is registered.
-  init(_ rules: ChallengeRules, takesBasic: Bool, takesTokens: Bool = true) {
+  init(
+    _ rules: ChallengeRules, takesBasic: Bool, takesTokens: Bool = true, resource: ProtectedResource? = nil,
+    scopes: [String] = []
+  ) {
     // Checked to have neither quotes nor backslashes.
     let service = rules.service.map { ",service=\"\($0)\"" } ?? ""
     bearer = "WWW-Authenticate: \(takesTokens ? "Bearer" : "Cookie") realm=\"\(rules.realm)\"\(service)"
     basic = takesBasic ? "WWW-Authenticate: Basic realm=\"\(rules.realm)\", charset=\"UTF-8\"\r\n" : ""
+    // Checked to have neither, too.
+    metadata = resource.map { ", resource_metadata=\"\($0.metadata)\"" } ?? ""
+    scope = resource == nil || scopes.isEmpty ? "" : ", scope=\"\(scopes.joined(separator: " "))\""
   }
 
   private static let standard = ChallengeLines(ChallengeRules(), takesBasic: false)
@@ -23,8 +34,12 @@ struct ChallengeLines: Sendable {
   static func of(_ requirement: TokenRequirement?, takesBasic: Bool) -> ChallengeLines {
     guard let requirement else { return standard }
     let takesTokens = !requirement.sources.isEmpty
-    if requirement.challenge == ChallengeRules(), !takesBasic, takesTokens { return standard }
-    return ChallengeLines(requirement.challenge, takesBasic: takesBasic, takesTokens: takesTokens)
+    if requirement.challenge == ChallengeRules(), !takesBasic, takesTokens, requirement.resource == nil {
+      return standard
+    }
+    return ChallengeLines(
+      requirement.challenge, takesBasic: takesBasic, takesTokens: takesTokens, resource: requirement.resource,
+      scopes: requirement.scopes.names)
   }
 
   static func lines(of challenge: Challenge, _ route: CompiledRoute?) -> String {
@@ -32,11 +47,12 @@ struct ChallengeLines: Sendable {
     let bearer = own.bearer
     return switch challenge {
     case .none: ""
-    case .bearer: bearer + "\r\n" + own.basic
-    case .invalidToken: bearer + ", error=\"invalid_token\"\r\n" + own.basic
-    case .insufficientScope: bearer + ", error=\"insufficient_scope\"\r\n"
+    case .bearer: bearer + own.scope + own.metadata + "\r\n" + own.basic
+    case .invalidToken: bearer + ", error=\"invalid_token\"" + own.scope + own.metadata + "\r\n" + own.basic
+    case .insufficientScope: bearer + ", error=\"insufficient_scope\"" + own.scope + own.metadata + "\r\n"
     case .insufficientScopeOfRoute:
-      bearer + ", error=\"insufficient_scope\"" + (route.map { ", scope=\"\($0.token.scopeText)\"" } ?? "") + "\r\n"
+      bearer + ", error=\"insufficient_scope\"" + (route.map { ", scope=\"\($0.token.scopeText)\"" } ?? "")
+        + own.metadata + "\r\n"
     case .insufficientAuthenticationOfRoute:
       bearer + ", error=\"insufficient_user_authentication\""
         + (route?.token.stepUp.map { ", acr_values=\"\($0.values)\"" } ?? "") + "\r\n"

@@ -167,22 +167,30 @@ extension Exchange {
     return GatewayAnswer(refusing: request, refusal, route, snapshot)
   }
 
-  func fixedAnswer(_ response: FixedResponse) -> GatewayAnswer {
+  func respond(_ response: FixedResponse) -> StageOutcome {
+    if let index = response.keySet { return answer(withKeysOf: index) }
     var made = GatewayAnswer(response, isTyped: route?.isTypeRuled ?? false)
-    if response.isIdentityShown, let route { addIdentity(of: route, to: &made) }
-    return made
+    if response.isIdentityShown, let route, !addIdentity(of: route, to: &made) {
+      return .refuse(.gateway(.assertionUnavailable))
+    }
+    return .answer(made)
   }
 
-  /// For a proxy that asks this gateway: what an upstream would get, as fields of the answer.
-  private func addIdentity(of route: CompiledRoute, to made: inout GatewayAnswer) {
+  /// For a proxy that asks this gateway: what an upstream would get, as fields of the answer. False if that must have
+  /// what cannot be signed.
+  private func addIdentity(of route: CompiledRoute, to made: inout GatewayAnswer) -> Bool {
     var lines = ByteQueue()
     lines.append("Cache-Control: no-store\r\n")
-    if let caller { route.identity.writeFields(of: caller, withToken: false, into: &lines) }
+    if let caller {
+      route.identity.writeFields(of: caller, withToken: false, into: &lines)
+      if let field = route.identity.assertion, !writeAssertion(field, of: caller, into: &lines) { return false }
+    }
     if !route.certificateFields.isEmpty, let certificate = downstream?.client.security?.certificate {
       route.writeFields(of: certificate, into: &lines)
     }
     lines.append(authorization.lines)
     made.fieldLines += lines.copied()
+    return true
   }
 
   func redirectOutcome(_ redirect: Redirect) -> StageOutcome {

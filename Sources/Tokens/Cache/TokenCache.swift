@@ -169,6 +169,19 @@ package final class TokenCache {
     count += 1
   }
 
+  /// A remembered caller keeps more memory than before, or less. It goes where there is no room.
+  package func weigh(_ caller: Caller, now: Int64) {
+    let bytes = caller.bytes
+    let text = bytes.span.extracting(0..<caller.credentialByteCount)
+    guard let index = find(text, hash: hash(text)), entries[index].caller === caller else { return }
+    let cost = caller.byteCount + Self.overhead
+    if cost > byteCountMax { return remove(index) }
+    let difference = cost - nodes[index].byteCount
+    nodes[index].byteCount = cost
+    if entries[index].isKept { kept.byteCount += difference } else { probation.byteCount += difference }
+    makeRoom(for: 0, now: now)
+  }
+
   /// Forgets everything: for a new configuration, with its bound.
   package func removeAll(byteCountMax: Int) {
     self.byteCountMax = byteCountMax

@@ -24,6 +24,7 @@ package final class Caller {
   private let credentialEnd: UInt32
   private let wordsEnd: UInt32
   private var linesAuthor: AnyObject?
+  private var assertions: [Assertion] = []
   /// Of what is not among the words: a list.
   private let scope: JSONDocument.Index?
   private let scp: JSONDocument.Index?
@@ -81,7 +82,28 @@ package final class Caller {
   var credentialByteCount: Int { Int(credentialEnd) }
 
   /// Bytes of memory that this object alone keeps: credential, lines, claims, nodes, headers. The key is its set's.
-  package var byteCount: Int { 216 + 40 + bytes.capacity + accessToken.count + claims.byteCount }
+  package var byteCount: Int {
+    var count = 224 + 40 + bytes.capacity + accessToken.count + claims.byteCount
+    for assertion in assertions { count += MemoryLayout<Assertion>.stride + 32 + assertion.token.capacity }
+    return count
+  }
+
+  /// LIMIT: so many audiences are remembered of a caller. The one that was signed first makes room.
+  private static let assertionCountMax = 8
+
+  /// Nil where none was signed, or another one is due.
+  func assertion(of plan: AssertionPlan, by signer: AssertionSigner, now: Int64) -> Assertion? {
+    for assertion in assertions where assertion.plan === plan {
+      return assertion.signer === signer && now < assertion.renewedAt ? assertion : nil
+    }
+    return nil
+  }
+
+  func keep(_ assertion: Assertion) {
+    assertions.removeAll { $0.plan === assertion.plan }
+    if assertions.count == Self.assertionCountMax { assertions.removeFirst() }
+    assertions.append(assertion)
+  }
 
   /// Where in ``bytes`` is what `author` made of the claims, if it was kept.
   package func lines(of author: AnyObject) -> Range<Int>? { linesAuthor === author ? Int(wordsEnd)..<bytes.count : nil }
@@ -140,6 +162,19 @@ package final class Caller {
       return false
     default: return false
     }
+  }
+
+  /// Whether `aud` is one of them, or a list that holds one.
+  package func hasAudience(among audiences: [[UInt8]]) -> Bool {
+    guard let node = claims.member(ClaimsCheck.aud, of: claims.root) else { return false }
+    if claims.kind(node) == .array {
+      for element in claims.elements(of: node) {
+        for audience in audiences where claims.stringEquals(element, audience.span) { return true }
+      }
+      return false
+    }
+    for audience in audiences where claims.stringEquals(node, audience.span) { return true }
+    return false
   }
 
   private static func hasWord(_ word: Span<UInt8>, in text: Span<UInt8>) -> Bool {

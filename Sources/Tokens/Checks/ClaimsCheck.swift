@@ -4,7 +4,7 @@ import Bytes
 import JSON
 
 enum ClaimsCheck {
-  private static let aud = Array("aud".utf8)
+  static let aud = Array("aud".utf8)
   private static let sub = Array("sub".utf8)
 
   /// One of the issuer's audiences must be in `aud`, a string or an array of strings.

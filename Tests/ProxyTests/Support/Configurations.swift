@@ -62,7 +62,12 @@ struct BenchIssuer {
     _ more: String = "", issuer: String = "i", keyID: String? = nil, seconds: Int64 = 3600
   ) throws -> String {
     let expiry = Bench.unixMilliseconds / 1000 + seconds
-    let payload = "{\"iss\":\"\(issuer)\",\"aud\":\"a\",\"sub\":\"alice\",\"exp\":\(expiry)\(more)}"
+    return try token(
+      payload: "{\"iss\":\"\(issuer)\",\"aud\":\"a\",\"sub\":\"alice\",\"exp\":\(expiry)\(more)}", keyID: keyID)
+  }
+
+  /// A token with these claims alone.
+  func token(payload: String, keyID: String? = nil) throws -> String {
     let bytes = encodeCompact(
       algorithm: .edDSA, header: "\"kid\":\"\(keyID ?? self.keyID)\"", payload: payload, key: key)
     return String(decoding: try #require(bytes), as: UTF8.self)

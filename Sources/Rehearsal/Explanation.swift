@@ -121,6 +121,7 @@ extension TokenRequirement {
     if !scopes.names.isEmpty {
       result.append("scope: \(scopes.isAny ? "one of " : "")\(scopes.names.joined(separator: ", "))")
     }
+    result += audiences.map { "aud: \($0.audiences.joined(separator: " or "))" }
     result += claims.map { "claim \($0.claim): \($0.values.map(\.text).joined(separator: " or "))" }
     if mode == .shadow { result.append("nothing, as it is in shadow: every request passes") }
     if isOptional { result.append("a request without a token passes as well") }

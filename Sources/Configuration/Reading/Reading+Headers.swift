@@ -102,7 +102,7 @@ extension Reading {
     guard case .respond(let response) = route.action, response.isIdentityShown, let node = section["respond"] else {
       return
     }
-    if route.identity.headers.isEmpty, route.identity.payloadHeader == nil, answerHeaders(of: route).isEmpty {
+    if route.identity.headerNames.isEmpty, answerHeaders(of: route).isEmpty {
       error(
         node.entry("identity")?.value.position ?? node.position,
         "the route has no identity headers to answer with: write identity: { headers: { X-User-Id: sub } }")

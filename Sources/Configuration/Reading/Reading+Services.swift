@@ -75,7 +75,7 @@ extension Reading {
     }
     let folded = Set(service.answerHeaders.map(FieldRules.folded))
     let rules = route.requestHeaders
-    let own = route.identity.headers.map(\.name) + (route.identity.payloadHeader.map { [$0] } ?? [])
+    let own = route.identity.headerNames
     for (names, key) in [(own, "identity"), (rules.set.map(\.name) + rules.add.map(\.name), "request_headers")] {
       for name in names where folded.contains(FieldRules.folded(name)) {
         error(

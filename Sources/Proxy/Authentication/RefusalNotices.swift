@@ -87,6 +87,9 @@ extension Exchange {
       now: worker.time.unixSeconds)
     var detail = request.detail(of: refusal, circumstances, worker.verifier)
     if refusal == .scopeMissing { detail.expected = route.token.scopeText }
+    if refusal == .audienceMismatch, let rule = route.token.audiences.first(where: { $0.issuer == issuer }) {
+      detail.expected = rule.text
+    }
     return detail
   }
 }

@@ -84,9 +84,12 @@ extension TokenRules {
 struct RouteAudience: Sendable {
   let issuer: Int
   private let audiences: [[UInt8]]
+  /// For people.
+  let text: String
 
   init(_ rule: IssuerAudiences) {
     issuer = rule.issuer
+    text = rule.audiences.joined(separator: ", ")
     audiences = rule.audiences.map { Array($0.utf8) }
   }
 

@@ -102,7 +102,7 @@ extension TokenRefusal {
         advice: "Have the issuer send `exp`, `nbf` and `iat` as numbers, `sub` and `aud` as text.")
     case .audienceMismatch:
       .invalidToken(
-        "None of `audiences` is in `aud`.",
+        "Neither one of `audiences` nor the route's `resource` is in `aud`.",
         advice: "Request the token for this API, or add its `aud` to the issuer's `audiences`.")
     case .claimMissing:
       .invalidToken(

@@ -1,6 +1,7 @@
 // Clients that look for the way in (RFC 9728): what challenges say, what the metadata says, and whom tokens may be for.
 
 import Testing
+import Tokens
 
 @testable import Proxy
 
@@ -139,5 +140,8 @@ struct ResourceTests {
     #expect(try verdicts("[\"https://api.example/mcp\",\"a\"]") == row(["passed", "passed", "passed"]))
     #expect(try verdicts("\"https://api.example/mcp/\"") == row([mismatch, mismatch, mismatch]))
     #expect(try verdicts("\"x\"") == row([mismatch, mismatch, mismatch]))
+    // The first refusal of its kind was on a route that has another resource.
+    let notice = try #require(bench.refusalNotices.first)
+    #expect(notice.detail.expected == "a, https://api.example" && notice.detail.got.contains("https://api.example/mcp"))
   }
 }

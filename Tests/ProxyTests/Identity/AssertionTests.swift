@@ -29,6 +29,10 @@ struct AssertionFieldTests {
       upstream: app
       auth: { issuers: [login], optional: true }
       identity: { assertion: { name: internal, audience: a } }
+    - path: /shown
+      auth: login
+      identity: { assertion: { name: internal, audience: a } }
+      respond: { status: 204, identity: true }
     - { path: /public, upstream: app, auth: public }
     - { path: /keys, auth: public, respond: { key_set: internal } }
     \(issuer.section)
@@ -120,6 +124,20 @@ struct AssertionFieldTests {
     #expect(values("X-Assertion", in: try bench.server().text).count == 1)
     // And the next one by what counts now.
     #expect(values("X-Assertion", in: try sent(bench, "/a", "Authorization: Bearer \(try late.token())")).isEmpty)
+  }
+
+  @Test("A proxy that asks this gateway gets it with the answer, and a refusal where it cannot be signed")
+  func shown() throws {
+    let bench = try bench([signer])
+    let client = bench.connect()
+    client.send(get("/shown", try bearer()))
+    #expect(client.text.hasPrefix("HTTP/1.1 204"))
+    #expect(claims(try #require(values("X-Assertion", in: client.text).first)).contains("\"sub\":\"alice\""))
+    let without = try self.bench([nil])
+    let other = without.connect()
+    other.send(get("/shown", try bearer()))
+    #expect(code(other.text) == "assertion_unavailable")
+    #expect(bench.servers.isEmpty && without.servers.isEmpty)
   }
 
   @Test("The public keys are answered with the time that they may be kept, and no private one")

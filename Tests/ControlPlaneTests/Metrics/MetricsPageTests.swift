@@ -58,6 +58,10 @@ struct MetricsPageTests {
     counters.countStore(0, nil, nanoseconds: 300_000)
     var named = configuration()
     named.stores = [RedisStore(name: "main")]
+    named.services = [ExternalService(name: "policy")]
+    counters.countShadow(route: 1, issuer: nil, .refused(.tokenMissing))
+    counters.countAuthorization(service: 0, .refused)
+    counters.countAuthorizationCall(service: 0, nanoseconds: 2_000_000)
     var copy = counters.copy()
     copy.addActiveRequests(5, listener: 0)
     var spans = ExportCounts()

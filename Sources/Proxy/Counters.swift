@@ -121,6 +121,12 @@ package final class Counters {
     values.authorizationDurations.observe(nanoseconds, id: service)
   }
 
+  /// One question about an opaque token, whatever came of it.
+  func countIntrospection(issuer: Int, _ result: IntrospectionResult, nanoseconds: UInt64) {
+    values.introspections.add(1, for: CounterKey.pack(issuer, nil, result.rawValue))
+    values.introspectionDurations.observe(nanoseconds, id: issuer)
+  }
+
   package func countTokenCache(isHit: Bool) {
     if isHit { values.tokenCacheHits &+= 1 } else { values.tokenCacheMisses &+= 1 }
   }

@@ -23,6 +23,8 @@ package final class Snapshot: Sendable {
   /// Bits of an IPv6 address that make a client.
   package let ipv6PrefixLength: Int
   let issuerRules: [IssuerRules]
+  /// By issuer. Nil where nobody is asked.
+  private let introspections: [CompiledIntrospection?]
   let errorPages: ErrorPageTable
   let headLimits: HeadLimits
   /// Of the upstream that may send the largest.
@@ -88,9 +90,7 @@ package final class Snapshot: Sendable {
     sessionKeys = Self.sessionKeys(configuration)
     let sessionCookies = configuration.sessions.map { LenientName($0.cookie.name) }
     let shadowIssuers = configuration.issuers.indices.filter { configuration.issuers[$0].mode == .shadow }
-    let services = configuration.services.indices.map { index in
-      CompiledService(configuration.services[index], counterID: names.serviceID(index), in: configuration)
-    }
+    let services = Self.services(configuration, names)
     var identities: [SharedIdentity: IdentityRules] = [:]
     routes = configuration.routes.indices.map { index in
       let shared = SharedIdentity(of: configuration.routes[index], configuration.sessions)
@@ -106,6 +106,7 @@ package final class Snapshot: Sendable {
     routeTable = RouteTable(configuration.routes)
     errorPages = ErrorPageTable(configuration.errorPages)
     issuerRules = configuration.issuers.map { IssuerRules($0.policy) }
+    introspections = Self.introspections(configuration, names)
     headLimits = HeadLimits(byteCountMax: limits.headerSize, fieldCountMax: limits.headers)
     answerHeadByteCountMax = configuration.upstreams.map(\.headerSize).max() ?? 0
     headerTimeout = limits.headerTimeout.nanoseconds
@@ -144,6 +145,7 @@ package final class Snapshot: Sendable {
     routeTable = RouteTable(configuration.routes)
     errorPages = other.errorPages
     issuerRules = other.issuerRules
+    introspections = other.introspections
     headLimits = other.headLimits
     answerHeadByteCountMax = other.answerHeadByteCountMax
     headerTimeout = other.headerTimeout
@@ -161,6 +163,24 @@ package final class Snapshot: Sendable {
     rateLimiters = other.rateLimiters
     hasCORS = other.hasCORS
     ipv6PrefixLength = other.ipv6PrefixLength
+  }
+
+  private static func services(_ configuration: GatewayConfiguration, _ names: CounterNames) -> [CompiledService] {
+    configuration.services.indices.map { index in
+      CompiledService(configuration.services[index], counterID: names.serviceID(index), in: configuration)
+    }
+  }
+
+  private static func introspections(
+    _ configuration: GatewayConfiguration, _ names: CounterNames
+  ) -> [CompiledIntrospection?] {
+    configuration.issuers.indices.map { index in
+      CompiledIntrospection(configuration.issuers[index], counterID: names.issuerID(index), in: configuration)
+    }
+  }
+
+  func introspection(of issuer: Int) -> CompiledIntrospection? {
+    introspections.indices.contains(issuer) ? introspections[issuer] : nil
   }
 
   /// Nil where no session is in a store.

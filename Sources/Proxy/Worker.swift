@@ -84,6 +84,8 @@ package final class Worker {
   /// Requests of its own whose answers it reads.
   var sideRequests: [SideRequest] = []
   var authorizations = Authorizations()
+  var introspections = Introspections()
+  var circuits = ServiceCircuits()
 
   /// - Parameter checksServers: one worker of the process does.
   package init(
@@ -255,7 +257,7 @@ package final class Worker {
     for pool in kept.values { pool.retire() }
     installStores(of: snapshot)
     healthChecks?.install(snapshot)
-    authorizations.forget()
+    forgetAnswers()
     // Rules may have changed under every remembered token.
     verifier.tokenByteCountMax = snapshot.configuration.limits.tokenSize
     tokenCache.removeAll(byteCountMax: snapshot.configuration.limits.tokenCache ?? Limits.tokenCacheDefault)

@@ -180,6 +180,7 @@ extension GatewayConfiguration {
     result.accessLog = AccessLog()
     (result.traces, result.metrics, result.logs) = (nil, nil, nil)
     for index in result.listeners.indices { result.listeners[index].hasProxyProtocol = false }
+    for index in result.issuers.indices { result.issuers[index].introspection = nil }
     for index in result.upstreams.indices {
       result.upstreams[index].protocol = .http1
       result.upstreams[index].healthCheck = nil

@@ -30,6 +30,8 @@ package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   case keysUnavailable = "keys_unavailable"
   /// The service that knows the token did not say in time whose it is: 503.
   case introspectionUnavailable = "introspection_unavailable"
+  /// The issuer says that it is no token, or none any more.
+  case tokenInactive = "token_inactive"
   /// The route takes sessions, and the request has neither a token nor the cookie of one: 401.
   case sessionMissing = "session_missing"
   /// The session has ended, or never was: 401, and the cookie is taken back.

@@ -34,6 +34,7 @@ enum World {
       "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n",
     "/var/run/secrets/kubernetes.io/serviceaccount/token": "token\n",
     "/run/secrets/redis": "a-word-for-redis\n",
+    "/run/secrets/introspection": "a-word-for-the-issuer\n",
     "/run/secrets/two-lines": "one\ntwo\n",
     "/run/secrets/empty": "\n",
   ]

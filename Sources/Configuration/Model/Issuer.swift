@@ -18,6 +18,8 @@ package struct Issuer: Sendable, Equatable {
   package var certificateAuthority: String?
   /// The file with the bearer token that the issuer's own host gets with each fetch. Already resolved.
   package var tokenFile: String?
+  /// nil asks nobody about tokens that are not JWTs.
+  package var introspection: Introspection?
   /// Whether an http:// key URL on a host that is not loopback is allowed.
   package var isInsecureAllowed = false
 
@@ -111,8 +113,11 @@ extension Issuer {
       "`file:/path` of a bearer token that the fetch shows to the host of `jwks` or `issuer`, and to no other. The file is "
         + "read each time."),
     Setting(
+      "introspection", \.introspection, .mapping(Introspection.settings),
+      "Asks the issuer about tokens that are not JWTs (RFC 7662).", otherwise: "they are refused"),
+    Setting(
       "insecure", \.isInsecureAllowed, .boolean,
-      "Allows plain http for keys from a host that is not loopback."),
+      "Allows plain http for keys, and for introspection, from a host that is not loopback."),
     .later("revocation", "Status lists of revoked tokens."),
   ]
 }

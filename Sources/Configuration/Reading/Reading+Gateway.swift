@@ -26,6 +26,7 @@ extension Reading {
     checkRequestID(file, at: section["request_id"]?.position)
     checkSessions(file, section)
     addAudiences(to: &file)
+    addIntrospectionUpstreams(to: &file)
     // A misspelt reference would make its target look unused.
     if errorCount == 0, !lacksValues {
       warnUnused(section["issuers"], names.usedIssuers, "issuer")
@@ -70,6 +71,8 @@ extension Reading {
     var compress: CompressionRules?
     var maintenance: Maintenance?
     var usedIssuers: Set<String> = []
+    /// Indices of those with `introspection`.
+    var askedIssuers: Set<Int> = []
     var usedUpstreams: Set<String> = []
     var assertions = NameList()
     var usedAssertions: Set<String> = []

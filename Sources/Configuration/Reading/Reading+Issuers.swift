@@ -13,6 +13,7 @@ extension Reading {
       }
     ) { first, _ in first }
     let holders = Dictionary(result.flatMap(\.policy.issuers).map { ($0, 1) }, uniquingKeysWith: +)
+    names.askedIssuers = Set(result.indices.filter { result[$0].introspection != nil })
     names.sharedIssuerValues = Dictionary(
       result.map { ($0.name, $0.policy.issuers.filter { holders[$0] != 1 }) }
     ) { first, _ in first }
@@ -55,6 +56,7 @@ extension Reading {
       discover(&issuer, section)
     }
     checkToken(of: issuer, section)
+    checkIntrospection(&issuer, section)
   }
 
   /// What is allowed, and rarely meant.

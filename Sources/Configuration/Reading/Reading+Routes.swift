@@ -117,6 +117,7 @@ extension Reading {
     if let node = section["identity"] { warnWithoutCertificate(route, at: node.position) }
     checkIdentity(route, section: section)
     checkAuthorize(route, section: section)
+    checkIntrospection(route, section: section)
     checkShownIdentity(route, section: section)
     checkCORSHeaders(route, section: section)
     checkTemplates(route, section: section)

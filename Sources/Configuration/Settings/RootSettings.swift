@@ -123,7 +123,7 @@ extension SettingTable {
     ListenerTLS.settings.table, StrictTransport.settings.table, CertificateFiles.settings.table, DNS.settings.table,
     Admin.settings.table,
     AccessLog.settings.table, OwnLogRules.settings.table, Traces.settings.table, RequestIDRules.settings.table,
-    HeaderRules.gatewaySettings.table, Limits.settings.table, Issuer.settings.table,
+    HeaderRules.gatewaySettings.table, Limits.settings.table, Issuer.settings.table, Introspection.settings.table,
     Upstream.settings.table, Upstream.Server.settings.table, StickyCookie.settings.table, UpstreamTLS.settings.table,
     HealthCheck.settings.table, Ejection.settings.table, RequestQueue.settings.table, AdaptiveLimit.settings.table,
     Retry.settings.table, RedisStore.settings.table, UpstreamTLS.storeSettings.table,

@@ -182,6 +182,14 @@ extension MetricFamily {
       .init(
         .histogram, in: .seconds, by: ["service"], "From a call of a service to its end, whatever came of it.",
         when: "the service was asked")
+    case .introspections:
+      .init(
+        .counter, by: ["issuer", "result"], "Questions about opaque tokens: active, inactive, or unavailable.",
+        when: "the issuer was asked about a token")
+    case .introspectionDuration:
+      .init(
+        .histogram, in: .seconds, by: ["issuer"], "From a question about an opaque token to its end.",
+        when: "the issuer was asked about a token")
     case .tokenCache:
       .init(.counter, by: ["result"], "Look-ups of tokens among those verified before.")
     case .tokenVerification:

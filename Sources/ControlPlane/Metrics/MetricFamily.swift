@@ -42,6 +42,8 @@ package enum MetricFamily: String, CaseIterable, Sendable {
   case shadowed = "catraca_auth_shadow_total"
   case authorizations = "catraca_authorize_total"
   case authorizationDuration = "catraca_authorize_duration_seconds"
+  case introspections = "catraca_introspection_total"
+  case introspectionDuration = "catraca_introspection_duration_seconds"
   case tokenCache = "catraca_token_cache_total"
   case tokenVerification = "catraca_token_verify_seconds"
   case connections = "catraca_connections"

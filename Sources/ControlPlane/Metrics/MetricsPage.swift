@@ -209,7 +209,7 @@ package struct MetricsPage: Sendable {
           ], count)
       }
     }
-    writeAuthorizations(to: &writer)
+    writeQuestions(to: &writer)
     writer.family(.tokenCache)
     writer.sample([("result", "hit")], counters.tokenCacheHits)
     writer.sample([("result", "miss")], counters.tokenCacheMisses)

@@ -121,7 +121,8 @@ extension TokenRefusal {
   fileprivate var isUsual: Bool {
     switch self {
     case .tokenMissing, .tokenAmbiguous, .tokenExpired, .tokenNotYetValid, .tokenTooOld, .scopeMissing, .claimMismatch,
-      .keysUnavailable, .introspectionUnavailable, .sessionMissing, .sessionExpired, .sessionStoreUnavailable,
+      .keysUnavailable, .introspectionUnavailable, .tokenInactive, .sessionMissing, .sessionExpired,
+      .sessionStoreUnavailable,
       .authenticationInsufficient:
       true
     case .schemeNotBearer, .tokenMalformed, .tokenTooLarge, .criticalHeaderUnknown, .typeNotAllowed,

@@ -129,6 +129,7 @@ extension Exchange {
     let refusal =
       switch source {
       case .keySet: ask(source, about: Span())
+      case .introspection(let issuer) where snapshot.introspection(of: issuer) != nil: askIssuer(issuer)
       case .introspection: ask(source, about: request.token)
       case .session(let index): askForSession(index)
       }

@@ -38,10 +38,14 @@ struct Questions {
   var askerCount: Int { inquiries.values.reduce(0) { $0 + $1.askers.count } }
 
   /// Lets an exchange wait, and asks unless that has been asked already.
-  /// - Parameter look: asks in another way than the control plane. False where nobody would answer.
+  /// - Parameters:
+  ///   - nanoseconds: how long it waits, if it is the first.
+  ///   - look: asks in another way than the control plane. False where nobody would answer.
   /// - Returns: why it does not wait.
   mutating func ask(
-    _ question: Question, _ credential: Span<UInt8>, for exchange: Exchange, by look: ((Question) -> Bool)? = nil
+    _ question: Question, _ credential: Span<UInt8>, for exchange: Exchange,
+    within nanoseconds: Int64 = waitNanoseconds,
+    by look: ((Question) -> Bool)? = nil
   ) -> TokenRefusal? {
     let now = exchange.worker.time.nanoseconds
     let end: Int64
@@ -60,7 +64,7 @@ struct Questions {
       } else {
         exchange.worker.commands.append(.ask(question, credential: credential.copied()))
       }
-      (end, position) = (now &+ Self.waitNanoseconds, 0)
+      (end, position) = (now &+ nanoseconds, 0)
       inquiries[question] = Inquiry(askers: [exchange], end: end)
     }
     exchange.wait = .question(question, position: position, until: end)

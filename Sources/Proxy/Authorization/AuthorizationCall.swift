@@ -86,7 +86,7 @@ final class AuthorizationCall: SideRequest {
     }
     self.verdict = verdict
     let isCurrent = worker.authorizations.ended(self, isShared: key != nil)
-    let change = worker.authorizations.noteOutcome(of: service, failure: failure, at: worker.time.nanoseconds)
+    let change = worker.circuits.noteOutcome(of: service.name, failure: failure, at: worker.time.nanoseconds)
     if let change {
       worker.commands.append(.reportUpstream(service.upstreamName, change))
     }

@@ -58,7 +58,7 @@ extension Exchange {
       isShared = false
     }
     guard let pool = worker.pool(at: service.upstream, of: snapshot),
-      worker.authorizations.mayAsk(service, at: worker.time)
+      !worker.authorizations.isFull, worker.circuits.mayAsk(service.name, service.timeout, at: worker.time.nanoseconds)
     else { return failed(service) }
     let call = AuthorizationCall(
       service, key: isShared ? question.copied() : nil, hash: hash, callerEnd: caller?.expiresAt ?? .max, worker)

@@ -1,4 +1,4 @@
-// What a worker remembers of the answers of services, what it is asking, and which services do not answer.
+// What a worker remembers of the answers of services, and what it is asking.
 
 import Bytes
 import Configuration
@@ -16,15 +16,6 @@ struct Authorizations: ~Copyable {
     var byteCount: Int { key.count + lines.count + 160 }
   }
 
-  /// A service that has failed several times in a row is not asked, but for one try a second.
-  private struct Circuit {
-    var failureCount = 0
-    /// In steady nanoseconds.
-    var openUntil: Int64 = 0
-
-    var isOpen: Bool { failureCount >= Authorizations.failureCountMax }
-  }
-
   /// Memory for what is being asked.
   var question = ByteQueue()
   /// What was remembered, or used, lately.
@@ -35,8 +26,6 @@ struct Authorizations: ~Copyable {
   /// Those whose answer several requests may wait for.
   private var calls: [UInt64: AuthorizationCall] = [:]
   private var callCount = 0
-  /// By the names of services, of those that have failed.
-  private var circuits: [String: Circuit] = [:]
   /// Random, so that nobody can make questions that collide.
   private let key0 = UInt64.random(in: .min ... .max)
   private let key1 = UInt64.random(in: .min ... .max)
@@ -45,8 +34,6 @@ struct Authorizations: ~Copyable {
   static let byteCountMax = 2 * 1024 * 1024
   /// LIMIT: calls under way. Past it a request counts as one that the service does not answer.
   static let callCountMax = 1024
-  private static let failureCountMax = 5
-  private static let pauseNanoseconds: Int64 = 1_000_000_000
 
   func hash(of key: Span<UInt8>) -> UInt64 { key.keyedHash(key0, key1) }
 
@@ -87,23 +74,13 @@ struct Authorizations: ~Copyable {
     old = [:]
     youngByteCount = 0
     calls = [:]
-    circuits = [:]
   }
 
   // MARK: Calls
 
   func call(_ hash: UInt64) -> AuthorizationCall? { calls[hash] }
 
-  /// Whether somebody is likely to answer.
-  mutating func mayAsk(_ service: CompiledService, at now: Time) -> Bool {
-    if callCount >= Self.callCountMax { return false }
-    guard var circuit = circuits[service.name], circuit.isOpen else { return true }
-    if now.nanoseconds < circuit.openUntil { return false }
-    // One request tries. The others do not wait with it.
-    circuit.openUntil = now.nanoseconds &+ Self.pauseNanoseconds &+ service.timeout
-    circuits[service.name] = circuit
-    return true
-  }
+  var isFull: Bool { callCount >= Self.callCountMax }
 
   mutating func began(_ call: AuthorizationCall, isShared: Bool) {
     callCount += 1
@@ -116,20 +93,5 @@ struct Authorizations: ~Copyable {
     guard isShared, calls[call.hash] === call else { return false }
     calls[call.hash] = nil
     return true
-  }
-
-  /// - Parameter failure: empty where the service has answered.
-  /// - Returns: a word for the log.
-  mutating func noteOutcome(of service: CompiledService, failure: String, at now: Int64) -> UpstreamChange? {
-    if failure.isEmpty {
-      guard let circuit = circuits.removeValue(forKey: service.name), circuit.isOpen else { return nil }
-      return .serviceAnswers(service: service.name)
-    }
-    var circuit = circuits[service.name] ?? Circuit()
-    let wasOpen = circuit.isOpen
-    circuit.failureCount = min(circuit.failureCount + 1, Self.failureCountMax)
-    if circuit.isOpen { circuit.openUntil = now &+ Self.pauseNanoseconds }
-    circuits[service.name] = circuit
-    return circuit.isOpen && !wasOpen ? .serviceFails(service: service.name, reason: failure) : nil
   }
 }

@@ -85,11 +85,13 @@ package struct CountersSnapshot: Sendable, Equatable {
   var mirrored = CounterTable()
   var storeCommands = CounterTable()
   var authorizations = CounterTable()
+  var introspections = CounterTable()
   package internal(set) var requestDurations = HistogramSet(bounds: Self.requestBounds)
   /// Of the requests that were traced.
   package internal(set) var requestExemplars = ExemplarSet(bucketCount: Self.requestBounds.count + 1)
   package internal(set) var upstreamDurations = HistogramSet(bounds: Self.requestBounds)
   package internal(set) var storeDurations = HistogramSet(bounds: Self.storeBounds)
+  package internal(set) var introspectionDurations = HistogramSet(bounds: Self.requestBounds)
   package internal(set) var authorizationDurations = HistogramSet(bounds: Self.requestBounds)
   /// By the index of the algorithm in ``SignatureAlgorithm/allCases``.
   package internal(set) var verifications = HistogramSet(bounds: Self.verificationBounds)
@@ -140,6 +142,8 @@ package struct CountersSnapshot: Sendable, Equatable {
     storeCommands.merge(other.storeCommands)
     storeDurations.merge(other.storeDurations)
     authorizations.merge(other.authorizations)
+    introspections.merge(other.introspections)
+    introspectionDurations.merge(other.introspectionDurations)
     authorizationDurations.merge(other.authorizationDurations)
     requestDurations.merge(other.requestDurations)
     requestExemplars.merge(other.requestExemplars)
@@ -255,6 +259,15 @@ extension CountersSnapshot {
       let (service, _, number) = CounterKey.unpack(key)
       guard let service, let result = AuthorizationResult(rawValue: number) else { return nil }
       return (service, result, count)
+    }
+  }
+
+  /// Questions about opaque tokens, by what the issuer said.
+  package var introspectionCounts: [(issuer: Int, result: IntrospectionResult, count: UInt64)] {
+    introspections.sorted.compactMap { key, count in
+      let (issuer, _, number) = CounterKey.unpack(key)
+      guard let issuer, let result = IntrospectionResult(rawValue: number) else { return nil }
+      return (issuer, result, count)
     }
   }
 

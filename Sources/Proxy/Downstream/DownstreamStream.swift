@@ -11,6 +11,8 @@ protocol DownstreamStream: AnyObject {
   var isClientRequest: Bool { get }
   /// Whether the request is sent again where that helps.
   var isSentAgain: Bool { get }
+  /// Whether a server may receive the request twice, whatever its method.
+  var isRepeatable: Bool { get }
   /// The client's, without a reference to it.
   var peerAddress: PeerAddress { get }
   /// The steady time at which the exchange is looked at. See ``Connection/deadline``.
@@ -58,6 +60,7 @@ protocol DownstreamStream: AnyObject {
 extension DownstreamStream {
   var isClientRequest: Bool { true }
   var isSentAgain: Bool { isClientRequest }
+  var isRepeatable: Bool { false }
   var peerAddress: PeerAddress { client.address }
   func settleKeptBody() {}
   func writeBody(moving bytes: inout ByteQueue) { writeBody(bytes.span) }

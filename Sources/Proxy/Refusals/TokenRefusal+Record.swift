@@ -65,8 +65,15 @@ extension TokenRefusal {
     case .introspectionUnavailable:
       .init(
         503, .unavailable, with: .retrySoon,
-        "Reserved: the service that knows an opaque token did not answer in time. No setting uses it yet.",
-        advice: "Send the request again.")
+        """
+        The issuer did not say whose an opaque token is: not in time, not as RFC 7662 has it, or `concurrency` is used up. \
+        With `Retry-After`. After five failures in a row a worker asks it once a second only.
+        """,
+        advice: "Look in the gateway's log. With `status 401`, check `client_id` and `client_secret`.")
+    case .tokenInactive:
+      .invalidToken(
+        "The issuer knows no such opaque token, or it has ended or was revoked (`active: false`).",
+        advice: "Log in again. Check that the token is of this issuer.")
     case .sessionMissing:
       .init(
         401, .unauthenticated, challenge: .bearer,

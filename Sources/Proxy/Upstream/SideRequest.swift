@@ -71,6 +71,8 @@ class SideRequest: UnattendedStream {
     let exchange = worker.takeExchange(for: self)
     self.exchange = exchange
     exchange.startOwn(head, isComplete: body.isEmpty, at: pool)
+    // A connection that is there already asks for no body.
+    resumeInput()
   }
 
   /// What has come of it. For subclasses.
@@ -88,6 +90,7 @@ class SideRequest: UnattendedStream {
   // MARK: The exchange's client
 
   final var isSentAgain: Bool { true }
+  final var isRepeatable: Bool { true }
   final func pauseReading() {}
 
   /// The server is there: the body may follow its head.
@@ -148,6 +151,13 @@ extension Worker {
       last.index = request.index
     }
     request.index = -1
+  }
+
+  /// Another configuration: those who are asked are others, and so is what they are asked.
+  func forgetAnswers() {
+    authorizations.forget()
+    introspections.forget()
+    circuits.forget()
   }
 
   func tickSideRequests() {

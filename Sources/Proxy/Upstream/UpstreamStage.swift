@@ -193,8 +193,10 @@ extension Exchange {
   /// that would be missing now.
   func mayRetry(isUnprocessed: Bool) -> Bool {
     !delivery.attempts.hasRetriedReuse && !answer.hasBegun && request.isWhole
-      && (isUnprocessed || request.isRepeatable)
+      && (isUnprocessed || isRepeatable)
   }
+
+  private var isRepeatable: Bool { request.isRepeatable || downstream?.isRepeatable ?? false }
 
   func retryOnFreshConnection() {
     guard let pool = delivery.pool, let server = delivery.server, let stream = pool.openAnew(server) else {
@@ -213,7 +215,7 @@ extension Exchange {
   /// anywhere, whatever its method.
   func planRetry(after cause: RetryCause, retryAfter: Int64 = 0) -> Bool {
     let isSafe =
-      !answer.hasBegun && !answer.isInterimSent && request.isWhole && (request.isRepeatable || cause.isUnavailable)
+      !answer.hasBegun && !answer.isInterimSent && request.isWhole && (isRepeatable || cause.isUnavailable)
     guard downstream?.isSentAgain ?? false, isSafe || cause.isUnsent, delivery.mayRetry(after: cause),
       let pool = delivery.pool,
       let next = pool.nextServer(for: self),

@@ -19,7 +19,7 @@ package struct IssuerPolicy: Sendable, Equatable {
   /// Bound on now - iat. `iat` is then required.
   package var maxAgeSeconds: Int64?
   package var requiredClaims: [String] = ["exp"]
-  /// Whether a token that is not a JWT is the issuer's to explain (RFC 7662). No setting says so yet.
+  /// Whether a token that is not a JWT is the issuer's to explain (RFC 7662).
   package var isAskedForOpaqueTokens = false
 
   package init(issuer: String, audiences: [String]) {

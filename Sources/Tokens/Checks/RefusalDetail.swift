@@ -69,7 +69,7 @@ extension TokenVerifier {
     case .tokenExpired, .tokenNotYetValid, .tokenTooOld: return parts.timeDetail(of: refusal, circumstances)
     case .scopeMissing: return RefusalDetail(got: parts.payload.shown("scope") ?? parts.payload.shown("scp") ?? "none")
     case .tokenMissing, .schemeNotBearer, .tokenAmbiguous, .tokenMalformed, .tokenTooLarge, .criticalHeaderUnknown,
-      .keysUnavailable, .introspectionUnavailable, .claimInvalid, .claimMismatch,
+      .keysUnavailable, .introspectionUnavailable, .tokenInactive, .claimInvalid, .claimMismatch,
       .authenticationInsufficient, .sessionMissing, .sessionExpired, .sessionStoreUnavailable:
       return RefusalDetail()
     }

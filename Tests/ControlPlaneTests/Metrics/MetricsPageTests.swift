@@ -62,6 +62,7 @@ struct MetricsPageTests {
     counters.countShadow(route: 1, issuer: nil, .refused(.tokenMissing))
     counters.countAuthorization(service: 0, .refused)
     counters.countAuthorizationCall(service: 0, nanoseconds: 2_000_000)
+    counters.countIntrospection(issuer: 0, .inactive, nanoseconds: 3_000_000)
     var copy = counters.copy()
     copy.addActiveRequests(5, listener: 0)
     var spans = ExportCounts()

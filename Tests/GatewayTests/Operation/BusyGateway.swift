@@ -27,7 +27,11 @@ struct BusyGateway {
     let redis = try await TestUpstream.redis { _ in "*2\r\n:1\r\n:8\r\n" }
     let certificates = try await TestCertificates.shared()
     let door = try await TokenDoor.start(
-      jwks: [key.jwk()], route: ["mirror: { upstream: flaky, percent: 100 }"],
+      jwks: [key.jwk()],
+      rules: [
+        "introspection: { endpoint: \"http://127.0.0.1:\(server.port)/\", client_id: a, client_secret: b }"
+      ],
+      route: ["mirror: { upstream: flaky, percent: 100 }"],
       more: """
           - { path: /busy, auth: public, upstream: flaky }
           - { path: /own, auth: public, respond: { status: 200, body: own } }
@@ -81,6 +85,7 @@ struct BusyGateway {
       "POST /door HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer \(token)\r\nContent-Length: 5\r\n\r\n12345")
     _ = try await client.get("/own")
     _ = try await client.get("/asked")
+    _ = try await client.get("/door", ["Authorization: Bearer opaque"])
     for path in ["/busy", "/busy", "/few", "/few", "/dry", "/dry", "/shared"] { _ = try await client.get(path) }
     for number in 0..<100 { _ = try await client.get("/many?who=\(number)") }
     let guarded = try await RawClient.connect(port: secure, secure: try await SecureGateway.client())

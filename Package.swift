@@ -54,15 +54,20 @@ let package = Package(
     .target(name: "HTTP2", dependencies: ["CNGHTTP2", "Bytes", "HTTPWire"], swiftSettings: hotSettings),
     .target(name: "Compression", dependencies: ["CZlib", "CBrotli", "Bytes"], swiftSettings: hotSettings),
     .target(name: "JSON", dependencies: ["Bytes"], swiftSettings: hotSettings),
+    .target(name: "GraphQL", dependencies: ["Bytes", "JSON"], swiftSettings: hotSettings),
     .target(name: "Cryptography", dependencies: ["COpenSSL", "Bytes"], swiftSettings: hotSettings),
     .target(name: "Redis", dependencies: ["Bytes"], swiftSettings: hotSettings),
     .target(name: "TLS", dependencies: ["COpenSSL", "Bytes"], swiftSettings: settings),
     .target(name: "Tokens", dependencies: ["Bytes", "JSON", "Cryptography"], swiftSettings: hotSettings),
-    .target(name: "Configuration", dependencies: ["CYAML", "Bytes", "HTTPWire", "Tokens"], swiftSettings: settings),
+    .target(
+      name: "Configuration",
+      dependencies: ["CYAML", "Bytes", "HTTPWire", "JSON", "GraphQL", "Cryptography", "Tokens"], swiftSettings: settings
+    ),
     .target(
       name: "Proxy",
       dependencies: [
-        "Bytes", "HTTPWire", "HTTP2", "Compression", "JSON", "Cryptography", "Redis", "Tokens", "Configuration",
+        "Bytes", "HTTPWire", "HTTP2", "Compression", "JSON", "GraphQL", "Cryptography", "Redis", "Tokens",
+        "Configuration",
       ],
       swiftSettings: hotSettings),
     .target(
@@ -101,6 +106,8 @@ let package = Package(
     .testTarget(
       name: "CompressionTests", dependencies: ["Bytes", "Compression", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "JSONTests", dependencies: ["Bytes", "JSON"], swiftSettings: settings),
+    .testTarget(
+      name: "GraphQLTests", dependencies: ["Bytes", "JSON", "GraphQL", "TestBasics"], swiftSettings: settings),
     .testTarget(name: "RedisTests", dependencies: ["Bytes", "Redis"], swiftSettings: settings),
     .testTarget(name: "CryptographyTests", dependencies: ["Bytes", "Cryptography"], swiftSettings: settings),
     .testTarget(
@@ -130,8 +137,8 @@ let package = Package(
     .testTarget(
       name: "ControlPlaneTests",
       dependencies: [
-        "Bytes", "JSON", "Cryptography", "TLS", "HTTPWire", "Tokens", "Configuration", "Proxy", "ControlPlane", nioCore,
-        nioPosix, nioHTTP1, nioConcurrency, logging, "TestSupport",
+        "Bytes", "JSON", "GraphQL", "Cryptography", "TLS", "HTTPWire", "Tokens", "Configuration", "Proxy",
+        "ControlPlane", nioCore, nioPosix, nioHTTP1, nioConcurrency, logging, "TestSupport",
       ], swiftSettings: settings),
     .testTarget(name: "DocumentsTests", dependencies: ["ControlPlane", "Documents"], swiftSettings: settings),
     .testTarget(
@@ -153,12 +160,13 @@ let package = Package(
     .executableTarget(
       name: "WorkDriver",
       dependencies: [
-        "Bytes", "HTTPWire", "HTTP2", "JSON", "Cryptography", "Tokens", "Configuration", "Proxy", "ControlPlane",
+        "Bytes", "HTTPWire", "HTTP2", "JSON", "GraphQL", "Cryptography", "Tokens", "Configuration", "Proxy",
+        "ControlPlane",
       ],
       path: "Tests/WorkDriver", swiftSettings: settings),
     .testTarget(
       name: "GatewayTests",
-      dependencies: ["Cryptography", "TLS", "Tokens", "Demo", "TestBasics", "TestSupport", nioPosix],
+      dependencies: ["GraphQL", "Cryptography", "TLS", "Tokens", "Demo", "TestBasics", "TestSupport", nioPosix],
       swiftSettings: settings),
     .testTarget(
       name: "ThreatTests", dependencies: ["Bytes", "JSON", "Cryptography", "TLS", "Tokens", "TestSupport"],
@@ -166,8 +174,8 @@ let package = Package(
     .target(
       name: "FuzzDrivers",
       dependencies: [
-        "Bytes", "HTTPWire", "HTTP2", "JSON", "Cryptography", "Redis", "TLS", "Tokens", "Configuration", "Proxy",
-        "ControlPlane",
+        "Bytes", "HTTPWire", "HTTP2", "JSON", "GraphQL", "Cryptography", "Redis", "TLS", "Tokens", "Configuration",
+        "Proxy", "ControlPlane",
       ], path: "Fuzzing/Drivers", swiftSettings: settings),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzDrivers"], swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),

@@ -12,6 +12,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
   case errorPages = "error-pages"
   case exchanges
   case forwardedFields = "forwarded-fields"
+  case graphQLDocuments = "graphql-documents"
   case http2Frames = "http2-frames"
   case json
   case keySets = "key-sets"
@@ -36,6 +37,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
     case .errorPages: try fuzzErrorPages(input)
     case .exchanges: try fuzzExchanges(input)
     case .forwardedFields: try fuzzForwardedFields(input)
+    case .graphQLDocuments: try fuzzGraphQLDocuments(input)
     case .http2Frames: try fuzzHTTP2Frames(input)
     case .json: try fuzzJSON(input)
     case .keySets: try fuzzKeySets(input)

@@ -26,6 +26,15 @@ extension Span where Element == UInt8 {
   @_effects(readonly)
   public func equals(_ other: [UInt8]) -> Bool { equals(other.span) }
 
+  /// Whether the span spells this word.
+  @_effects(readonly)
+  public func equals(_ word: StaticString) -> Bool {
+    if count != word.utf8CodeUnitCount || !word.hasPointerRepresentation { return false }
+    // SAFETY: the literal has as many bytes as the span.
+    for index in indices where unsafe self[index] != word.utf8Start[index] { return false }
+    return true
+  }
+
   /// Whether the span spells this lower-case ASCII word in any case.
   @_effects(readonly)
   public func equalsIgnoringCase(_ word: StaticString) -> Bool {

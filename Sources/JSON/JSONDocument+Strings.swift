@@ -1,6 +1,6 @@
 // Strings of a document: compared in place when they hold no escape, unescaped into an array when they do.
 
-import Bytes
+package import Bytes
 
 extension JSONDocument {
   /// Whether the node is a string (or a member's name) that, unescaped, is exactly `other`. Allocates nothing when the
@@ -33,6 +33,16 @@ extension JSONDocument {
     return node.hasEscapes ? JSONEscapes.unescaped(content) : content.copied()
   }
 
+  /// Appends the string, unescaped, in UTF-8. What holds no escape is copied in runs.
+  /// - Returns: false for other kinds, of which nothing is appended.
+  package func appendString(at index: Index, to queue: inout ByteQueue) -> Bool {
+    let node = nodes[index]
+    if node.kind != .string { return false }
+    let content = bytes.span.extracting(Int(node.start) + 1..<Int(node.end) - 1)
+    if node.hasEscapes { JSONEscapes.unescape(content, into: &queue) } else { queue.append(content) }
+    return true
+  }
+
   /// A hash of a string's content, unescaped, or of another value as it is. See `keyedHash` of spans.
   package func keyedHash(of index: Index, _ key0: UInt64, _ key1: UInt64) -> UInt64 {
     if let plain = plainStringRange(at: index) { return bytes.span.extracting(plain).keyedHash(key0, key1) }
@@ -62,6 +72,19 @@ enum JSONEscapes {
     while offset < content.count {
       var sequence = next(content, &offset)
       while sequence.count > 0 { result.append(sequence.removeFirst()) }
+    }
+  }
+
+  /// The same for long texts with few escapes: what is between two of them is one run.
+  static func unescape(_ content: Span<UInt8>, into queue: inout ByteQueue) {
+    var offset = 0
+    while offset < content.count {
+      let escape = content.firstIndex(of: UInt8(ascii: "\\"), from: offset) ?? content.count
+      queue.append(content.extracting(offset..<escape))
+      offset = escape
+      if offset == content.count { return }
+      var sequence = next(content, &offset)
+      while sequence.count > 0 { queue.append(sequence.removeFirst()) }
     }
   }
 

@@ -66,6 +66,8 @@ package final class CompiledRoute: Sendable {
   /// `X-Request-Deadline: `. Empty where the upstream does not receive it.
   let deadlinePrefix: [UInt8]
   let mirror: Mirroring?
+  /// Nil looks into no body.
+  let graphQL: CompiledGraphQL?
   /// Nil lets no WebSocket through.
   let webSocket: WebSocket?
 
@@ -120,7 +122,11 @@ package final class CompiledRoute: Sendable {
     isProxied = !route.action.upstreams.isEmpty
     upstream = route.action.upstreams.first ?? 0
     if case .split(let split) = route.action { self.split = PreparedSplit(split) } else { split = nil }
-    bodySizeMax = route.bodySize ?? defaultBodySize
+    let bodySizeMax = route.bodySize ?? defaultBodySize
+    self.bodySizeMax = min(bodySizeMax, route.graphQL?.bodySize ?? .max)
+    graphQL = route.graphQL.map {
+      CompiledGraphQL($0, routeScopes: requirement?.scopes.names ?? [], names: names)
+    }
     timeout = route.timeout?.nanoseconds
     compression = route.compress.map(CompressionPlan.init)
     errorPages = ErrorPageTable(route.errorPages)

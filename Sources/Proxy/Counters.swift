@@ -1,6 +1,7 @@
 // What a worker counts. Plain memory of one event loop: no lock, no atomic, no clock. The control plane reads by
 // copying. It is fed by the access log stage and by the connections, and decides nothing.
 
+package import GraphQL
 package import HTTP2
 package import HTTPWire
 package import Tokens
@@ -100,6 +101,13 @@ package final class Counters {
   /// One decision that a rule in shadow would have made.
   func countShadow(route: Int?, issuer: Int?, _ result: AuthenticationResult) {
     values.shadowed.add(1, for: CounterKey.pack(route, issuer, result.number))
+  }
+
+  /// One operation of GraphQL.
+  ///
+  /// - Parameter operation: nil for a name that the file does not know.
+  package func countOperation(route: Int?, operation: Int?, _ type: OperationType) {
+    values.operations.add(1, for: CounterKey.pack(route, operation, Int(type.rawValue)))
   }
 
   /// One request that the gateway refused.

@@ -26,6 +26,9 @@ package final class Exchange {
   var issuer: Int?
   var authorization = RequestAuthorization()
 
+  /// What the request asks for in GraphQL.
+  var operation: RequestedOperation?
+
   var upstreamHead = UpstreamHead()
 
   var delivery = Delivery()
@@ -157,6 +160,7 @@ package final class Exchange {
       case .routing: outcome = findRoute()
       case .limits: outcome = checkLimits()
       case .authentication: outcome = authenticate()
+      case .operation: outcome = examineOperation()
       case .authorization: outcome = checkAuthorization()
       case .identity: outcome = establishIdentity()
       case .balancing: outcome = chooseServer()
@@ -237,6 +241,7 @@ package final class Exchange {
     if authorization.result != nil { authorization = RequestAuthorization() }
     upstreamHead.reset()
     issuer = nil
+    operation = nil
     delivery.reset()
     answer.reset()
     times.reset()

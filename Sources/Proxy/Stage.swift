@@ -3,7 +3,8 @@
 
 /// Which step an exchange is at. Accepting and TLS come before, in the transport.
 package enum Stage: UInt8, Sendable, CaseIterable {
-  case downstream, routing, limits, authentication, authorization, identity, balancing, upstream, response, accessLog
+  case downstream, routing, limits, authentication, operation, authorization, identity, balancing, upstream, response
+  case accessLog
 
   /// The one after this one. The last is its own successor.
   var next: Stage {
@@ -11,7 +12,8 @@ package enum Stage: UInt8, Sendable, CaseIterable {
     case .downstream: .routing
     case .routing: .limits
     case .limits: .authentication
-    case .authentication: .authorization
+    case .authentication: .operation
+    case .operation: .authorization
     case .authorization: .identity
     case .identity: .balancing
     case .balancing: .upstream

@@ -77,6 +77,7 @@ package final class Worker {
   var stores: [Store] = []
   var storeTickets = StoreTicket()
   var leases = LeaseTable()
+  var operations = OperationReader()
   private var spareExchanges: [Exchange] = []
   var idleClients = IdleClients()
   /// Copies of requests that are under way.

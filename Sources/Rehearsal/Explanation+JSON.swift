@@ -27,6 +27,7 @@ extension Explanation {
           })
       ),
       ("requirements", list(requirements.map { quoted($0) })), ("limits", list(limits.map { quoted($0) })),
+      ("graphql", list(documentRules.map { quoted($0) })), ("operation", quoted(outcome.operation)),
     ]
     if let service, let asked = outcome.serviceRequest {
       members.append(

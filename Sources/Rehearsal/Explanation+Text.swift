@@ -23,6 +23,10 @@ extension Explanation {
       lines.append(writer.plain("", "GET \(asked.target)"))
       lines += askedFields.map { writer.plain("", "\($0.name): \($0.value ?? "(not shown)")") }
     }
+    if !documentRules.isEmpty {
+      lines += ["", "graphql"] + documentRules.map { writer.plain("", $0) }
+      if let operation = outcome.operation { lines.append(writer.plain("operation", operation)) }
+    }
     if let sent = outcome.upstreamRequest {
       lines += ["", "upstream \(outcome.upstream ?? ""), server \(sent.server)"]
       lines.append(writer.plain("", "\(request.url.method) \(sent.target)"))

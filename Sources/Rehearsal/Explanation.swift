@@ -36,6 +36,8 @@ package struct Explanation: Sendable {
   package let service: String?
   /// What it gets.
   package let askedFields: [SentField]
+  /// What the route says about documents of GraphQL.
+  package let documentRules: [String]
   package let sentFields: [SentField]
 
   /// - Parameters:
@@ -69,6 +71,7 @@ package struct Explanation: Sendable {
     limits = (route?.rateLimits ?? []).compactMap { $0.words(in: configuration) }
     service = outcome.serviceRequest.flatMap { _ in route?.authorize.map { configuration.services[$0.service].name } }
     askedFields = (outcome.serviceRequest?.fields ?? []).map { SentField($0, route, request) }
+    documentRules = route?.graphQL?.words ?? []
     sentFields = (outcome.upstreamRequest?.fields ?? []).map { SentField($0, route, request) }
   }
 }

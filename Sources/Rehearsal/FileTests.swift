@@ -19,7 +19,8 @@ package enum FileTests {
     return zip(configuration.tests, tokens).flatMap { test, token in
       var fields = test.headers
       if let token { fields.append(TestField(name: "Authorization", value: "Bearer \(token)")) }
-      let outcome = rehearsal.outcome(of: RehearsedRequest(test.request, fields: fields, client: test.client))
+      let outcome = rehearsal.outcome(
+        of: RehearsedRequest(test.request, fields: fields, client: test.client, body: test.body))
       let route = outcome.routeIndex.map { configuration.routes[$0] }
       return test.expected.differences(from: outcome, route).map { difference in
         let position = test.expected.position(of: difference.key)

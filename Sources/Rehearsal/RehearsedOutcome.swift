@@ -24,6 +24,8 @@ package struct RehearsedOutcome: Sendable {
   package let route: String?
   package let upstream: String?
   package let subject: String?
+  /// The name of the operation of GraphQL.
+  package let operation: String?
 
   package struct UpstreamRequest: Sendable {
     package let server: String
@@ -59,6 +61,7 @@ package struct RehearsedOutcome: Sendable {
     route = routeIndex.flatMap { routeNames.indices.contains($0) ? routeNames[$0] : nil }
     upstream = text("upstream")
     subject = text("sub")
+    operation = text("graphql_operation")
     self.notice = notice
   }
 

@@ -178,7 +178,7 @@ struct ContractTests {
       readFile: { throw FileReadError(description: "read \($0)") })
     let loaded = try result.get()
     #expect(loaded.warnings == [])
-    #expect(loaded.configuration.routes.count == 5)
+    #expect(loaded.configuration.routes.count == 6)
     let path = Tree.repository + "/gateway.conf.example"
     let onDisk = ConfigurationReader.load(path: path, environment: [:], checkCertificates: { _ in [] })
     #expect(try onDisk.get().configuration == loaded.configuration)
@@ -194,7 +194,8 @@ struct ContractTests {
         let routes = "routes: [{ path: /more, auth: public, redirect: { to: /health } }]"
         let secrets = [
           "/run/secrets/admin": "a-secret-of-the-operator", "/run/secrets/collector": "a-secret-of-the-operator",
-          "/run/secrets/token": "word", "/run/secrets/catraca": String(repeating: "secret", count: 6),
+          "/run/secrets/token": "word", "/nowhere/operations.json": "{}",
+          "/run/secrets/catraca": String(repeating: "secret", count: 6),
         ]
         return Array((path.hasSuffix(".conf") ? routes : secrets[path] ?? authority).utf8)
       }, listFolder: { _ in ["more.conf"] }

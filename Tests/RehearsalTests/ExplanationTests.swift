@@ -249,4 +249,34 @@ struct ExplanationTests {
 
   @Test("A line that is not a header field is none", arguments: ["", "a", ": b", "a b: c", "a: b\r\nc: d"])
   func notFields(_ line: String) { #expect(TestField(line: line) == nil) }
+
+  @Test("A document of GraphQL is explained by the rules of its route, its operation and the verdict")
+  func documents() throws {
+    let routes = """
+      routes:
+        - path: /graphql
+          auth: { issuers: [login], optional: true }
+          upstream: orders
+          graphql:
+            max_depth: 2
+            introspection: { scopes: [schema] }
+            operations:
+              - { type: mutation, root_fields: [buy, sell], scopes: [write], claims: { team: red } }
+
+      """
+    func explain(_ document: String) throws -> Explanation {
+      Explanation(
+        RehearsedRequest(
+          try request("POST https://api.example.com/graphql"), body: "{\"query\":\"\(document)\"}"),
+        token: nil, in: try configuration(routes), keySets: [keys], unixSeconds: now)
+    }
+    let refused = try explain("mutation Buy { x: buy { id } }")
+    #expect(refused.outcome.code == "token_missing" && refused.outcome.operation == "Buy")
+    #expect(refused.documentRules.contains("mutation with buy or sell: scope write, claim team: red"))
+    #expect(refused.text().contains("operation       Buy"))
+    #expect(refused.json.contains("\"operation\":\"Buy\""))
+    #expect(try explain("{ a { b { c } } }").outcome.code == "graphql_too_deep")
+    let good = try explain("{ a { b } }")
+    #expect(good.outcome.code == nil && good.outcome.upstreamRequest?.target == "/graphql")
+  }
 }

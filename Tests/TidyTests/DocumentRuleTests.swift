@@ -8,9 +8,12 @@ struct DocumentRuleTests {
   /// The cases of `Stage`, in their order.
   private func stages() throws -> [String] {
     let source = try Tree.text("Sources/Proxy/Stage.swift")
-    let line = try #require(source.split(separator: "\n").first { $0.contains(/^  case \w+(, \w+)+$/) })
-    return line.drop { $0 == " " }.dropFirst("case ".count).split(separator: ",").map {
-      $0.trimmingCharacters(in: .whitespaces)
+    let end = try #require(source.range(of: "var next"))
+    let lines = source[..<end.lowerBound].split(separator: "\n").filter { $0.contains(/^  case \w+(, \w+)*$/) }
+    return lines.flatMap { line in
+      line.drop { $0 == " " }.dropFirst("case ".count).split(separator: ",").map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
     }
   }
 

@@ -19,7 +19,9 @@ struct WorkCase {
 @inline(never)
 public func workMark() {}
 
-for work in requestCases + answerCases + parserCases + documentCases + configurationCases + [canary] {
+for work in requestCases + answerCases + parserCases + documentCases + graphQLCases
+  + configurationCases + [canary]
+{
   // What is made once and kept, such as tables of types, counts for nobody.
   do {
     _ = try work.make(work.sizes[0])()

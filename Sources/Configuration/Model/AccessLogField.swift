@@ -6,6 +6,7 @@ package enum AccessLogField: UInt8, Sendable, CaseIterable {
   case time, clientIP, method, host, path, matchedPath, `protocol`, tlsVersion, tlsCipher, tlsResumed, alpn
   case status, requestBytes, responseBytes, duration
   case route, upstream, server, upstreamStatus, attempts, upstreamConnect, upstreamResponse, grpcStatus
+  case graphQLOperation
   case authKind, issuer, subject, refusedSubject, authorize, reason, shadowReason
   case requestID, traceID, userAgent, referer
 
@@ -124,6 +125,9 @@ package enum AccessLogField: UInt8, Sendable, CaseIterable {
         "upstream_response_ms", .milliseconds, ecs: "catraca.upstream_response_ms",
         otel: "catraca.upstream_response_ms")
     case .grpcStatus: Record("grpc_status", .number, ecs: "catraca.grpc_status", otel: "rpc.grpc.status_code")
+    case .graphQLOperation:
+      Record(
+        "graphql_operation", .text, ecs: "catraca.graphql_operation", otel: "graphql.operation.name")
     case .authKind: Record("auth_kind", .text, ecs: "catraca.auth_kind", otel: "catraca.auth_kind")
     case .issuer: Record("issuer", .text, ecs: "catraca.issuer", otel: "catraca.issuer")
     case .subject: Record("subject", .text, ecs: "user.id", otel: "user.id")

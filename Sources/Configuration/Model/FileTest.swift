@@ -9,6 +9,8 @@ package struct FileTest: Sendable, Equatable {
   /// The client's address.
   package var client = "192.0.2.1"
   package var token: TestToken?
+  /// Empty where there is none.
+  package var body = ""
   package var expected = TestExpectation()
 }
 
@@ -91,6 +93,9 @@ extension FileTest {
         "request", \.request, .testRequest, "The method and the URL. Nothing is sent.",
         required: "write request: GET https://api.example.com/orders/1"),
       Setting("headers", \.headers, .testFields, "Header fields of the request, beside `Host`.", otherwise: "none"),
+      Setting(
+        "body", \.body, .testBody, "The request's body, as `application/json` where no header says otherwise.",
+        otherwise: "none"),
       Setting("from", \.client, .clientAddress, "The client's address."),
       Setting(
         "token", \.token, .mapping(TestToken.settings),

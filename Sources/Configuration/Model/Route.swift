@@ -46,6 +46,8 @@ package struct Route: Sendable, Equatable {
   /// Name of the header in which the upstream gets the rest of ``timeout``.
   package var deadlineHeader: String?
   package var mirror: Mirroring?
+  /// nil looks into no body.
+  package var graphQL: GraphQLRules?
 
   package init(name: String, path: PathPattern, auth: Authentication, action: Action) {
     self.name = name
@@ -330,6 +332,8 @@ package struct WebSocket: Sendable, Equatable {
   package var expiryGrace = Duration.zero
   /// A tunnel in which nothing moves for so long is ended.
   package var idleTimeout = Duration.seconds(300)
+  /// Whether messages of the client obey ``Route/graphQL``.
+  package var isGraphQL = false
 
   package init() {}
 }

@@ -124,6 +124,7 @@ extension Reading {
     checkSplit(route.action, section: section)
     checkDeadlineHeader(route, section: section)
     checkMirror(route, section: section)
+    checkGraphQL(route, section: section)
     warnOfSuspicions(route, section: section)
     if section.refused.isDisjoint(with: Route.actionKeys) { checkWebSocket(route, section: section) }
   }

@@ -157,6 +157,10 @@ extension ValueType where Value == TestRequest {
   }
 }
 
+extension ValueType where Value == String {
+  static let testBody = ValueType(.text("text")) { node, reading, what in reading.text(node, what) }
+}
+
 extension ValueType where Value == [TestField] {
   static let testFields = ValueType(.texts("header: value")) { node, reading, what in reading.testFields(node, what) }
 }

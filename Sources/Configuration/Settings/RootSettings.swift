@@ -136,7 +136,9 @@ extension SettingTable {
     CompressionRules.settings.table, Page.settings.table, Maintenance.settings.table, Identity.settings.table,
     IdentityAssertion.settings.table,
     Rewrite.settings.table, HeaderRules.requestSettings.table, HeaderRules.responseSettings.table,
-    FixedResponse.settings.table, Redirect.settings.table, WebSocket.settings.table, Mirroring.settings.table,
+    FixedResponse.settings.table, Redirect.settings.table, WebSocket.settings.table, GraphQLRules.settings.table,
+    GraphQLIntrospection.settings.table, GraphQLOperationRule.settings.table, PersistedOperations.settings.table,
+    Mirroring.settings.table,
     FileTest.settings.table, TestToken.settings.table, TestExpectation.settings.table,
   ]
 }

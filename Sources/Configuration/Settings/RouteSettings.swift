@@ -107,6 +107,9 @@ extension Route {
       "maintenance", \.maintenance, .maintenance, "Whether the route is closed.",
       otherwise: "as at the top of the file"),
     Setting("websocket", \.webSocket, .webSocket, "Whether clients may open WebSockets to the upstream."),
+    Setting(
+      "graphql", \.graphQL, .mapping(GraphQLRules.settings),
+      "What documents of GraphQL may ask for. Only requests of GraphQL pass then."),
     Setting("mirror", \.mirror, .mapping(Mirroring.settings), "Copies of requests for another upstream."),
     Setting(
       "routes", .groupedRoutes, "Makes this a group, which takes no requests itself: these inherit its other keys.",
@@ -320,6 +323,10 @@ extension WebSocket {
       Setting(
         "idle_timeout", \.idleTimeout, .duration(from: .seconds(1), to: .hours(24)),
         "A tunnel in which nothing moves for so long is ended."),
+      Setting(
+        "graphql", \.isGraphQL, .boolean,
+        "Whether the client's messages are those of GraphQL (`graphql-transport-ws` or `graphql-ws`), and obey the "
+          + "route's `graphql`."),
     ])
 }
 

@@ -51,6 +51,7 @@ private struct AskedExplanation {
         request.fields.append(field)
       }
     }
+    request.body = text("body") ?? ""
     if let token = text("token") {
       // As a field has it: nothing that ends a line.
       guard TestField(line: "Authorization: Bearer \(token)") != nil else { return nil }

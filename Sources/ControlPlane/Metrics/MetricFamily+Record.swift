@@ -74,6 +74,11 @@ extension MetricFamily {
       .init(
         .counter, by: ["route", "result"], "Copies of requests for a mirror, by route and result.",
         when: "a copy was sent or dropped")
+    case .operations:
+      .init(
+        .counter, by: ["route", "operation", "type"],
+        "Operations of GraphQL by route, type and name. Names that the file does not have are counted as `other`.",
+        when: "a route with `graphql` had one")
     case .rateLimited:
       .init(
         .counter, by: ["route"], "Requests that a rate limit refused, by route.", when: "one of the route was refused")

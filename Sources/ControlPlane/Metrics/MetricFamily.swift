@@ -12,6 +12,7 @@ package enum MetricFamily: String, CaseIterable, Sendable {
   case upstreamRetries = "catraca_upstream_retries_total"
   case refusedRetries = "catraca_upstream_retries_refused_total"
   case mirrored = "catraca_mirrored_total"
+  case operations = "catraca_graphql_operations_total"
   case rateLimited = "catraca_rate_limited_total"
   case rateLimitedDryRun = "catraca_rate_limited_dry_run_total"
   case rateLimitEvictions = "catraca_rate_limit_evictions_total"

@@ -144,6 +144,12 @@ package struct MetricsPage: Sendable {
     for (route, result, count) in counters.mirroredCounts {
       writer.sample([("route", name(route, in: names.routes)), ("result", result.label)], count)
     }
+    writer.family(.operations)
+    for (route, operation, type, count) in counters.operationCounts {
+      let operation = operation.flatMap { names.operations.indices.contains($0) ? names.operations[$0] : nil }
+      writer.sample(
+        [("route", name(route, in: names.routes)), ("operation", operation ?? "other"), ("type", "\(type)")], count)
+    }
     for (family, isDryRun) in [(MetricFamily.rateLimited, false), (.rateLimitedDryRun, true)] {
       writer.family(family)
       for (id, name) in names.routes.enumerated() {

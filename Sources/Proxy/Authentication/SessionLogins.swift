@@ -31,12 +31,14 @@ extension Exchange {
   func collectBody() -> StageOutcome {
     if request.body.isComplete { return bodyCollected() }
     request.body.keptByteCountMax = Int(clamping: route?.bodySizeMax ?? 0)
+    if request.head.expectsContinue { askForBody() }
     wait = .body(until: worker.time.nanoseconds &+ snapshot.bodyTimeout)
     return .wait
   }
 
   /// The body has come as a whole.
   func bodyCollected() -> StageOutcome {
+    if stage == .operation { return examineBody() }
     guard case .session(.backChannel, let index) = route?.action else { return .refuse(.gateway(.routeNotFound)) }
     // What is not kept any more was too much for the process's memory.
     if request.body.byteCount > UInt64(request.body.kept.count) { return .refuse(.gateway(.memoryExhausted)) }

@@ -15,6 +15,8 @@ package struct CounterNames: Sendable {
   package private(set) var listeners: [String] = []
   package private(set) var stores: [String] = []
   package private(set) var services: [String] = []
+  /// Of operations of GraphQL that the file names.
+  package private(set) var operations: [String] = []
 
   private var routeIDs: [Int] = []
   private var upstreamIDs: [Int] = []
@@ -29,6 +31,7 @@ package struct CounterNames: Sendable {
     routeIDs = Self.intern(configuration.routes.map(\.name), into: &routes)
     upstreamIDs = Self.intern(configuration.upstreams.map(\.name), into: &upstreams)
     issuerIDs = Self.intern(configuration.issuers.map(\.name), into: &issuers)
+    _ = Self.intern(configuration.routes.flatMap { $0.graphQL?.operationNames ?? [] }, into: &operations)
     storeIDs = Self.intern(configuration.stores.map(\.name), into: &stores)
     serviceIDs = Self.intern(configuration.services.map(\.name), into: &services)
     listenerIDs = Self.intern(configuration.listeners.map(\.counterName), into: &listeners)
@@ -42,6 +45,9 @@ package struct CounterNames: Sendable {
   package func storeID(_ index: Int) -> Int { storeIDs[index] }
   package func serviceID(_ index: Int) -> Int { serviceIDs[index] }
   package func listenerID(_ index: Int) -> Int { listenerIDs[index] }
+
+  /// Nil for one that the file does not name.
+  func operationID(_ name: String) -> Int? { operations.firstIndex(of: name) }
 
   private static func intern(_ names: [String], into known: inout [String]) -> [Int] {
     var ids: [String: Int] = [:]

@@ -1,6 +1,7 @@
 // The numbers themselves: what a worker adds to, and what the control plane gets a copy of. Pure values: workers'
 // copies are merged by adding.
 
+package import GraphQL
 package import HTTPWire
 package import Tokens
 
@@ -83,6 +84,7 @@ package struct CountersSnapshot: Sendable, Equatable {
   var authentications = CounterTable()
   var shadowed = CounterTable()
   var mirrored = CounterTable()
+  var operations = CounterTable()
   var storeCommands = CounterTable()
   var authorizations = CounterTable()
   var introspections = CounterTable()
@@ -139,6 +141,7 @@ package struct CountersSnapshot: Sendable, Equatable {
     authentications.merge(other.authentications)
     shadowed.merge(other.shadowed)
     mirrored.merge(other.mirrored)
+    operations.merge(other.operations)
     storeCommands.merge(other.storeCommands)
     storeDurations.merge(other.storeDurations)
     authorizations.merge(other.authorizations)
@@ -242,6 +245,14 @@ extension CountersSnapshot {
     mirrored.sorted.compactMap { key, count in
       let (route, _, result) = CounterKey.unpack(key)
       return MirrorResult(rawValue: result).map { (route: route, result: $0, count: count) }
+    }
+  }
+
+  /// Operations of GraphQL by route, name (nil: the file does not know it) and type.
+  package var operationCounts: [(route: Int?, operation: Int?, type: OperationType, count: UInt64)] {
+    operations.sorted.compactMap { key, count in
+      let (route, operation, type) = CounterKey.unpack(key)
+      return OperationType(rawValue: UInt8(clamping: type)).map { (route, operation, $0, count) }
     }
   }
 

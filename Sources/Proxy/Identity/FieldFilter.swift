@@ -36,7 +36,7 @@ struct FieldFilter {
       {
         return false
       }
-    case .expect: return request.head.expectsContinue
+    case .expect: return request.head.expectsContinue && !request.body.isComplete
     case .contentLength: if request.handshake.isRequested { return false }
     case .grpcTimeout: if isCallTimed { return false }
     case .secWebSocketKey: if request.head.connectProtocol != nil { return false }

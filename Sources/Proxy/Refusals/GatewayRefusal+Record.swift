@@ -121,6 +121,11 @@ extension GatewayRefusal {
         `Destination` is not one address of the route, which has `rewrite.destination`: another host, a path of another \
         route, or one that is not in normal form.
         """, advice: "Move and copy within the paths of one route.")
+    case .graphQLMediaType, .graphQLMethodNotAllowed, .graphQLMutationByGet, .graphQLRequestInvalid,
+      .graphQLBatchTooLarge, .graphQLDocumentInvalid, .graphQLOperationUnknown, .graphQLTooDeep,
+      .graphQLTooManyAliases, .graphQLTooManyRootFields, .graphQLTooManyTokens, .graphQLIntrospectionRefused,
+      .graphQLPersistedUnknown, .graphQLNotPersisted:
+      graphQLRecord
     case .maintenance:
       .init(
         503, .unavailable, with: .retryAfterMaintenance, "The route is closed by `maintenance`. With `Retry-After`.",

@@ -49,6 +49,10 @@ enum ExtraField: Sendable {
   /// `Allow` with the methods of the path's routes.
   case allow
   case webSocketVersion
+  /// `Allow: GET, POST`.
+  case allowGraphQL
+  /// `Allow: POST`.
+  case allowPost
 }
 
 /// What is said about an error that no client is answered for.

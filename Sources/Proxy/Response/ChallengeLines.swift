@@ -42,7 +42,9 @@ struct ChallengeLines: Sendable {
       scopes: requirement.scopes.names)
   }
 
-  static func lines(of challenge: Challenge, _ route: CompiledRoute?) -> String {
+  /// - Parameter operation: of GraphQL, which may require more than its route.
+  static func lines(of challenge: Challenge, _ route: CompiledRoute?, _ operation: RequestedOperation? = nil) -> String
+  {
     let own = route?.token.challenge ?? standard
     let bearer = own.bearer
     return switch challenge {
@@ -51,7 +53,8 @@ struct ChallengeLines: Sendable {
     case .invalidToken: bearer + ", error=\"invalid_token\"" + own.scope + own.metadata + "\r\n" + own.basic
     case .insufficientScope: bearer + ", error=\"insufficient_scope\"" + own.scope + own.metadata + "\r\n"
     case .insufficientScopeOfRoute:
-      bearer + ", error=\"insufficient_scope\"" + (route.map { ", scope=\"\($0.token.scopeText)\"" } ?? "")
+      bearer + ", error=\"insufficient_scope\""
+        + (route.map { ", scope=\"\(operation?.requiredScopes ?? $0.token.scopeText)\"" } ?? "")
         + own.metadata + "\r\n"
     case .insufficientAuthenticationOfRoute:
       bearer + ", error=\"insufficient_user_authentication\""

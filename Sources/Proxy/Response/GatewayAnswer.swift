@@ -69,6 +69,7 @@ func reasonPhrase(of status: Int) -> String {
   case 410: "Gone"
   case 413: "Content Too Large"
   case 414: "URI Too Long"
+  case 415: "Unsupported Media Type"
   case 417: "Expectation Failed"
   case 418: "I'm a teapot"
   case 429: "Too Many Requests"

@@ -9,19 +9,27 @@ extension GatewayAnswer {
   /// - Parameter status: in place of the refusal's.
   init(
     refusing request: borrowing ClientRequest, _ refusal: Refusal, as status: Int? = nil, _ route: CompiledRoute?,
-    _ snapshot: Snapshot
+    _ snapshot: Snapshot, _ operation: RequestedOperation? = nil
   ) {
     let status = status ?? refusal.status
     self.init(status: status)
     let record = refusal.record
     let lines =
-      "Cache-Control: no-store\r\n" + ChallengeLines.lines(of: record.challenge, route)
+      "Cache-Control: no-store\r\n" + ChallengeLines.lines(of: record.challenge, route, operation)
       + Self.extraLine(record.extraField, request, route, snapshot)
     let requestID = request.id.text()
     if let page = ErrorPage.page(for: refusal, as: status, of: request.head, route, snapshot) {
       // The page's text is the operator's: programs find the code here.
       fieldLines = Array((page.typeLine + "X-Error-Code: \(refusal.code)\r\n" + lines).utf8)
       body = page.body(status: status, code: refusal.code, requestID: requestID)
+      return
+    }
+    if route?.graphQL != nil {
+      let isLegacy = !request.head.takesGraphQLResponse
+      if isLegacy, refusal.isOfDocument { self.status = 200 }
+      let type = isLegacy ? "application/json" : "application/graphql-response+json"
+      fieldLines = Array(("Content-Type: \(type)\r\n" + lines).utf8)
+      body = Self.graphQLError(refusal, requestID: requestID)
       return
     }
     fieldLines = Array(("Content-Type: application/problem+json\r\n" + lines).utf8)
@@ -46,6 +54,8 @@ extension GatewayAnswer {
       snapshot.routeTable.appendAllow(of: request.match, to: &allowed)
       return "Allow: \(allowed.text())\r\n"
     case .webSocketVersion: return "Sec-WebSocket-Version: 13\r\n"
+    case .allowGraphQL: return "Allow: GET, POST\r\n"
+    case .allowPost: return "Allow: POST\r\n"
     }
   }
 }

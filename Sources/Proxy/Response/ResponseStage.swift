@@ -164,7 +164,7 @@ extension Exchange {
       answer.grpcStatus = refusal.record.grpcStatus.rawValue
       return GatewayAnswer(refusingCall: refusal, webCall)
     }
-    return GatewayAnswer(refusing: request, refusal, route, snapshot)
+    return GatewayAnswer(refusing: request, refusal, route, snapshot, operation)
   }
 
   func respond(_ response: FixedResponse) -> StageOutcome {

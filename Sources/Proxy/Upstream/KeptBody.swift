@@ -18,6 +18,16 @@ extension Exchange {
     request.body.keptByteCountMax = max
   }
 
+  /// Tells a client that waits for it to send the body, which goes to the gateway itself for now.
+  func askForBody() {
+    var head = ResponseHead()
+    let limits = HeadLimits(byteCountMax: .max, fieldCountMax: .max)
+    guard case .complete = head.parse(Self.continueHead.span, limits: limits) else { return }
+    downstream?.writeInformational(head, of: self)
+  }
+
+  private static let continueHead = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+
   func keep(_ bytes: Span<UInt8>) {
     // LIMIT: `buffer`, and `limits.memory`: a body that is larger is not sent again.
     if request.body.kept.count + bytes.count > request.body.keptByteCountMax || worker.isMemoryFull {

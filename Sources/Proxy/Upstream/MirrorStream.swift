@@ -55,7 +55,7 @@ final class MirrorStream: UnattendedStream {
     self.client = client
     self.route = route
     worker = original.worker
-    isEnded = original.request.body.isComplete
+    isEnded = original.request.body.isComplete && !original.request.body.isReplayDue
   }
 
   /// Sends a copy of the request to the route's mirror, for the share of requests that it names.

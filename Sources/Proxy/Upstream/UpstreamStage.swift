@@ -14,9 +14,12 @@ extension Exchange {
     if let route, let mirror = route.mirror {
       if upstreamHead.attemptStart > 0 { writeAttemptFields() }
       delivery.mirror = MirrorStream.start(mirror, of: self, on: route)
+      if request.body.isReplayDue { delivery.mirror?.receivedBody(request.body.kept.span) }
     }
     if pool.retry.keptByteCountMax > 0 { keepBody(for: pool) }
     if let refusal = attempt(pool, at: server) { return .refuse(.gateway(refusal)) }
+    // It was held until it was whole: no more of it will come.
+    if request.body.isReplayDue { continueRequest() }
     return .next
   }
 

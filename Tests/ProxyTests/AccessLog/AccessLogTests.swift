@@ -25,7 +25,7 @@ func makeEntry() -> AccessLogEntry {
     (.matchedPath, "/orders/2"),
     (.protocol, "HTTP/1.1"), (.tlsVersion, "TLSv1.3"), (.tlsCipher, "TLS_AES_128_GCM_SHA256"), (.alpn, "http/1.1"),
     (.route, "orders"), (.upstream, "orders-up"), (.server, "10.0.0.1:9000"),
-    (.authKind, "session"), (.issuer, "login"), (.subject, "user-1"),
+    (.graphQLOperation, "Orders"), (.authKind, "session"), (.issuer, "login"), (.subject, "user-1"),
     (.refusedSubject, "user-2"), (.authorize, "passed"), (.reason, "token_expired"), (.shadowReason, "token_missing"),
     (.requestID, "01HF"),
     (.traceID, "4bf92f3577b34da6a3ce929d0e0e4736"), (.userAgent, "curl/8.0"), (.referer, "https://example.com/start"),
@@ -56,7 +56,7 @@ struct AccessLogTests {
       + #""path":"/orders/1","matched_path":"/orders/2","protocol":"HTTP/1.1","tls_version":"TLSv1.3","tls_cipher":"TLS_AES_128_GCM_SHA256","#
       + #""tls_resumed":false,"alpn":"http/1.1","status":200,"request_bytes":0,"response_bytes":12345,"#
       + #""duration_ms":1.234,"route":"orders","upstream":"orders-up","server":"10.0.0.1:9000","upstream_status":201,"attempts":2,"#
-      + #""upstream_connect_ms":0.250,"upstream_response_ms":1000.000,"grpc_status":0,"auth_kind":"session","issuer":"login","subject":"user-1","#
+      + #""upstream_connect_ms":0.250,"upstream_response_ms":1000.000,"grpc_status":0,"graphql_operation":"Orders","auth_kind":"session","issuer":"login","subject":"user-1","#
       + #""refused_subject":"user-2","authorize":"passed","reason":"token_expired","shadow_reason":"token_missing","request_id":"01HF","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","#
       + #""user_agent":"curl/8.0","referer":"https://example.com/start"}"# + "\n"
     #expect(line(makeEntry(), .json) == expected)
@@ -132,7 +132,7 @@ struct AccessLogTests {
       + #""http.request.body.bytes":0,"http.response.body.bytes":12345,"event.duration":1234567,"#
       + #""catraca.route":"orders","catraca.upstream":"orders-up","catraca.server":"10.0.0.1:9000","#
       + #""catraca.upstream_status":201,"catraca.attempts":2,"catraca.upstream_connect_ms":0.250,"#
-      + #""catraca.upstream_response_ms":1000.000,"catraca.grpc_status":0,"catraca.auth_kind":"session","catraca.issuer":"login","#
+      + #""catraca.upstream_response_ms":1000.000,"catraca.grpc_status":0,"catraca.graphql_operation":"Orders","catraca.auth_kind":"session","catraca.issuer":"login","#
       + #""user.id":"user-1","catraca.refused_subject":"user-2","catraca.authorize":"passed","event.reason":"token_expired","catraca.shadow_reason":"token_missing","#
       + #""http.request.id":"01HF","trace.id":"4bf92f3577b34da6a3ce929d0e0e4736","#
       + #""user_agent.original":"curl/8.0","http.request.referrer":"https://example.com/start"}"# + "\n"

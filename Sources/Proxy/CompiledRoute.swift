@@ -105,6 +105,8 @@ package final class CompiledRoute: Sendable {
     rewrite = CompiledRewrite(route.rewrite, route.requestHeaders)
     let ownNames =
       (route.deadlineHeader.map { [$0] } ?? []) + (isIDKnown ? [] : [requestIDHeader]) + rewrite.ownNames
+      // Messages that are compressed could not be read.
+      + (route.webSocket?.isGraphQL == true ? ["Sec-WebSocket-Extensions"] : [])
     requestFields = CompiledHeaderRules(route.requestHeaders, dropping: ownNames, &sets)
     ruledFields = Self.ruledFields(of: route, requestIDHeader: isIDKnown ? nil : requestIDHeader)
     cors = route.cors.map { CORSPolicy($0, methods: route.methods) }

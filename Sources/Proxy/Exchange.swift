@@ -63,7 +63,7 @@ package final class Exchange {
     // Another answer may have ended it.
     guard case .question = wait else { return }
     wait = nil
-    resume(with: conclude(verdict))
+    if tunnel != nil { messageAnswered() } else { resume(with: conclude(verdict)) }
     downstream?.resumeInput()
   }
 

@@ -43,6 +43,9 @@ package struct FrameScanner: Sendable {
     return false
   }
 
+  /// The next byte begins a message or a control frame: another message may be put in front of it.
+  package var isBetweenMessages: Bool { isBetweenFrames && !isMessageOpen && !hasClosed }
+
   /// Scans what passes, and returns how many of the bytes: all, or those up to the first position between two frames.
   /// Nobody may send anything after a close frame, and everybody has to discard it (§1.4), so those bytes never pass.
   /// If the bytes break the rules, none of them may be forwarded, and the scanner keeps its state.

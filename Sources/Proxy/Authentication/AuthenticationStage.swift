@@ -16,6 +16,11 @@ extension Exchange {
         countAuthentication(.anonymous)
         return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
       }
+      // The token may come with the first message.
+      if request.handshake.isRequested, examinesMessages {
+        countAuthentication(.anonymous)
+        return .next
+      }
       if request.hasOtherScheme(route.token) { return refuseToken(.schemeNotBearer) }
       return refuseToken(route.token.sessions.isEmpty ? .tokenMissing : .sessionMissing)
     case .malformed: return refuseToken(.tokenMalformed)
@@ -45,7 +50,7 @@ extension Exchange {
   }
 
   /// Looks the caller up, then checks the credential.
-  private func check(_ bytes: Span<UInt8>, _ route: CompiledRoute) -> Verdict {
+  func check(_ bytes: Span<UInt8>, _ route: CompiledRoute) -> Verdict {
     let now = worker.time.unixSeconds
     let isCurrent = snapshot.generation == worker.snapshot.generation
     if isCurrent,

@@ -71,24 +71,28 @@ extension Exchange {
     } catch {
       return .gateway(error == .batchTooLarge ? .graphQLBatchTooLarge : .graphQLRequestInvalid)
     }
+    for members in requests.requests {
+      if let refusal = examine(members, of: requests.json, rules, operation) { return refusal }
+    }
+    return nil
+  }
+
+  func examine(
+    _ members: RequestMembers, of json: JSONDocument, _ rules: CompiledGraphQL, _ operation: RequestedOperation
+  ) -> Refusal? {
     // Taken out while it is read, as everything that is read.
     var text = ByteQueue()
     swap(&text, &worker.operations.text)
     defer { swap(&text, &worker.operations.text) }
-    for members in requests.requests {
-      text.removeAll()
-      let hasText = members.query.map { requests.json.appendString(at: $0, to: &text) } ?? false
-      let name = members.operationName.flatMap { requests.json.stringBytes(at: $0) }
-      let hash = members.hash.flatMap { requests.json.stringBytes(at: $0) }
-      let refusal =
-        if hasText {
-          examine(text.span, hash: hash, named: name, rules, operation)
-        } else {
-          examine(nil, hash: hash, named: name, rules, operation)
-        }
-      if let refusal { return refusal }
+    text.removeAll()
+    let hasText = members.query.map { json.appendString(at: $0, to: &text) } ?? false
+    let name = members.operationName.flatMap { json.stringBytes(at: $0) }
+    let hash = members.hash.flatMap { json.stringBytes(at: $0) }
+    return if hasText {
+      examine(text.span, hash: hash, named: name, rules, operation)
+    } else {
+      examine(nil, hash: hash, named: name, rules, operation)
     }
-    return nil
   }
 
   /// - Parameter name: an empty one is none.

@@ -30,10 +30,16 @@ extension Refusal {
 extension GatewayAnswer {
   static func graphQLError(_ refusal: Refusal, requestID: String) -> [UInt8] {
     var out = ByteQueue()
-    out.append("{\"errors\":[{\"message\":")
-    JSONWriter.append(string: refusal.graphQLMessage, to: &out)
-    out.append(text: ",\"extensions\":{\"code\":\"\(refusal.code)\",\"request_id\":\"\(requestID)\"}}]}\n")
+    out.append("{\"errors\":[")
+    appendGraphQLError(refusal, requestID: requestID, to: &out)
+    out.append("]}\n")
     return out.copied()
+  }
+
+  static func appendGraphQLError(_ refusal: Refusal, requestID: String, to out: inout ByteQueue) {
+    out.append("{\"message\":")
+    JSONWriter.append(string: refusal.graphQLMessage, to: &out)
+    out.append(text: ",\"extensions\":{\"code\":\"\(refusal.code)\",\"request_id\":\"\(requestID)\"}}")
   }
 }
 

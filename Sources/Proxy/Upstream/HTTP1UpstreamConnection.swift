@@ -245,7 +245,9 @@ final class HTTP1UpstreamConnection: UpstreamConnection, UpstreamStream {
 
   /// 101 (Switching Protocols), to what was asked for and nothing else.
   private func consumeSwitch(_ exchange: Exchange) -> Bool {
-    guard exchange.request.handshake.isAgreed(by: head) else {
+    guard exchange.request.handshake.isAgreed(by: head),
+      !exchange.examinesMessages || exchange.subscriptionProtocol(chosenBy: head) != nil
+    else {
       fail(.upstreamMalformed)
       return false
     }

@@ -7,8 +7,10 @@ import HTTPWire
 import Tokens
 
 /// Why the gateway ends a tunnel.
-enum TunnelEnding {
+enum TunnelEnding: Equatable {
   case tokenExpired, sessionEnded, keyWithdrawn, routeWithdrawn, draining, frameInvalid, idle
+  /// For what the client has said in a message.
+  case refused(Refusal)
 
   /// The close code (RFC 6455 §7.4) that the client receives. 4401 corresponds to the 401 that a new handshake would
   /// get.
@@ -17,6 +19,14 @@ enum TunnelEnding {
     case .tokenExpired, .sessionEnded, .keyWithdrawn: 4401
     case .routeWithdrawn, .draining, .idle: 1001
     case .frameInvalid: 1002
+    case .refused(let refusal):
+      switch refusal.status {
+      case 401: 4401
+      case 403: 4403
+      case 413: 1009
+      case 503: 1013
+      default: 4400
+      }
     }
   }
 
@@ -29,6 +39,7 @@ enum TunnelEnding {
     case .draining: .gateway(.gatewayStopping)
     case .frameInvalid: .gateway(.webSocketFrameInvalid)
     case .idle: .gateway(.webSocketIdle)
+    case .refused(let refusal): refusal
     }
   }
 
@@ -41,7 +52,10 @@ enum TunnelEnding {
   ) -> TunnelEnding? {
     if route.webSocket == nil { return .routeWithdrawn }
     if route.isPublic { return nil }
-    guard let caller else { return route.token.isOptional || route.token.isShadow ? nil : .routeWithdrawn }
+    guard let caller else {
+      return route.token.isOptional || route.webSocket?.isGraphQL == true || route.token.isShadow
+        ? nil : .routeWithdrawn
+    }
     if case .answer(.session(let index), _) = caller.proof {
       let isTaken = route.token.sessions.contains { fresh.sessions[$0].name == old.sessions[index].name }
       return isTaken && route.token.access.refusal(of: caller) == nil ? nil : .routeWithdrawn
@@ -60,8 +74,12 @@ struct Tunnel {
   private var clientFrames = FrameScanner(isMasked: true)
   private var serverFrames = FrameScanner(isMasked: false)
   /// When the token is over, with what the route grants beyond that. A steady moment.
-  private let endsAt: Int64
-  private let isOfSession: Bool
+  private var endsAt: Int64
+  private var isOfSession: Bool
+  /// Nobody has said yet who calls, and somebody has to.
+  private var isUnproved = false
+  /// Set where messages are looked into.
+  private(set) var messages: GraphQLMessages?
   private let idleTimeout: Int64
   private var movedAt: Int64
   /// Set while the end waits for the server's frame under way.
@@ -75,6 +93,23 @@ struct Tunnel {
     endsAt = Self.end(of: caller, grace: route?.webSocket?.expiryGrace.nanoseconds ?? 0, at: time)
     idleTimeout = route?.webSocket?.idleTimeout.nanoseconds ?? 0
     movedAt = time.nanoseconds
+  }
+
+  /// Has the client's messages looked into.
+  /// - Parameter requiresProof: whether a token has to come with the first of them.
+  mutating func examine(_ messages: GraphQLMessages, requiresProof: Bool, at now: Int64) {
+    self.messages = messages
+    if requiresProof {
+      isUnproved = true
+      endsAt = now &+ GraphQLMessages.patienceNanoseconds
+    }
+  }
+
+  /// Somebody has said who calls, and the tunnel ends with that.
+  mutating func prove(_ caller: Caller, on route: CompiledRoute, at time: Time) {
+    isUnproved = false
+    isOfSession = caller.isOfSession
+    endsAt = Self.end(of: caller, grace: route.webSocket?.expiryGrace.nanoseconds ?? 0, at: time)
   }
 
   private static func end(of caller: Caller?, grace: Int64, at time: Time) -> Int64 {
@@ -91,11 +126,14 @@ struct Tunnel {
 
   /// What ends the tunnel now.
   func due(at now: Int64) -> TunnelEnding? {
+    if now >= endsAt, isUnproved { return .refused(.token(.tokenMissing)) }
     if now >= endsAt { return isOfSession ? .sessionEnded : .tokenExpired }
     return now &- movedAt >= idleTimeout ? .idle : nil
   }
 
   // MARK: Bytes
+
+  var isBetweenServerMessages: Bool { serverFrames.isBetweenMessages }
 
   /// How many of the client's bytes go on. Nil when they are not valid frames. While the end waits for the server, the
   /// client's frame under way is its last.

@@ -4,6 +4,7 @@
 import Bytes
 import Configuration
 import HTTPWire
+import Tokens
 
 extension Exchange {
   func sendUpstream() -> StageOutcome {
@@ -293,7 +294,12 @@ extension Exchange {
     upstreamHead.bytes.releaseStorage()
     // The route's `timeout` was for the handshake.
     times.routeDeadline = .max
-    let tunnel = Tunnel(of: caller, on: route, at: worker.time)
+    var tunnel = Tunnel(of: caller, on: route, at: worker.time)
+    if examinesMessages, let chosen = subscriptionProtocol(chosenBy: response) {
+      request.body.keptByteCountMax = route?.graphQL?.bodySizeMax ?? 0
+      tunnel.examine(
+        GraphQLMessages(chosen), requiresProof: caller == nil && requiresCaller, at: worker.time.nanoseconds)
+    }
     self.tunnel = tunnel
     downstream?.openTunnel(response, of: self)
     downstream?.deadline = tunnel.deadline
@@ -308,6 +314,7 @@ extension Exchange {
     }
     if count == 0 { return }
     request.body.byteCount &+= UInt64(count)
+    if let messages = tunnel?.messages { return examineMessages(bytes.extracting(0..<count), messages) }
     writeUpstream(bytes.extracting(0..<count))
   }
 
@@ -316,6 +323,7 @@ extension Exchange {
       return endTunnel(.frameInvalid)
     }
     if count > 0 { writeDownstream(bytes.extracting(0..<count)) }
+    answerMessages()
     if tunnel?.mayClose ?? false { closeTunnelByFrames() }
   }
 
@@ -324,6 +332,9 @@ extension Exchange {
     guard let tunnel else { return }
     if tunnel.ending != nil {
       finish(.truncated)
+    } else if case .question(let question, _, let end) = wait, end <= worker.time.nanoseconds {
+      leaveWait()
+      endTunnel(.refused(.token(question.source.refusalOfSilence)))
     } else if let ending = tunnel.due(at: worker.time.nanoseconds) {
       endTunnel(ending)
     } else {
@@ -366,6 +377,9 @@ extension Exchange {
       fresh.routes[index].clients?.allows(clientAddress) ?? true,
       fresh.routes[index].service?.name == route?.service?.name
     {
+      if snapshot.configuration.rules(of: route) != fresh.configuration.rules(of: fresh.routes[index]) {
+        return endTunnel(.routeWithdrawn)
+      }
       let ending = TunnelEnding.objection(to: caller, of: snapshot, on: fresh.routes[index], of: fresh, worker)
       if let ending { endTunnel(ending) }
     } else {

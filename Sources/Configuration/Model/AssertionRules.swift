@@ -18,6 +18,8 @@ package struct AssertionRules: Sendable, Equatable {
   /// A folder of private keys, or one of them. Already resolved.
   package var keys: String
   package var algorithm = SignatureAlgorithm.es256
+  /// How old a key gets before the gateway makes another one. Nil where somebody else puts them there.
+  package var rotation: Duration?
   package var lifetime = Duration.seconds(60)
   /// Those of the caller's claims that are copied.
   package var claims = [ClaimPath("sub")]
@@ -63,6 +65,11 @@ extension AssertionRules {
           + "Changes are noticed.",
         required: "write keys: keys/assertion, with a key by 'catraca token key --out keys/assertion/1.pem'"),
       Setting("algorithm", \.algorithm, .assertionAlgorithm, "What is signed with."),
+      Setting(
+        "rotate", \.rotation, .wholeSeconds(from: .hours(1), to: .days(365)),
+        "How old a key gets before the gateway makes another one in the folder `keys`, which it may write to. It removes "
+          + "those that it made and needs no more. For one gateway: a fleet is given its keys.",
+        otherwise: "never: keys are put there"),
       Setting(
         "lifetime", \.lifetime, .wholeSeconds(from: .seconds(2), to: .hours(1)),
         "Until `exp`, which is never past the end of the caller's own credential. After half of it another one is signed."

@@ -32,14 +32,15 @@ package enum CertificateReference: Sendable, Hashable {
   /// What the gateway signs with as the client of a provider.
   case signingKey(LocatedPath)
   /// A folder of keys that assertions are signed with, or one of them.
-  case assertionKeys(LocatedPath, SignatureAlgorithm)
+  /// - isMade: the gateway makes those that are missing.
+  case assertionKeys(LocatedPath, SignatureAlgorithm, isMade: Bool)
 
   package var files: [LocatedPath] {
     switch self {
     case .server(let certificate, let key, let ocsp): [certificate, key] + (ocsp.map { [$0] } ?? [])
     case .client(let certificate, let key): [certificate, key]
     case .clientAuthority(let file), .clientRevocations(let file), .upstreamAuthority(let file), .ticketKeys(let file),
-      .signingKey(let file), .assertionKeys(let file, _):
+      .signingKey(let file), .assertionKeys(let file, _, _):
       [file]
     }
   }

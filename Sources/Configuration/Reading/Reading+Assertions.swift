@@ -23,7 +23,13 @@ extension Reading {
     guard let node = section["keys"], !section.refused.contains("keys"), !section.refused.contains("algorithm") else {
       return
     }
-    note(.assertionKeys(LocatedPath(path: rules.keys, position: node.position), rules.algorithm))
+    if rules.rotation != nil, kind(of: rules.keys) == .other {
+      error(section.keyPosition("rotate"), "'rotate' makes keys in a folder, and \(rules.keys.quoted) is a file")
+      return
+    }
+    note(
+      .assertionKeys(
+        LocatedPath(path: rules.keys, position: node.position), rules.algorithm, isMade: rules.rotation != nil))
   }
 
   fileprivate func assertionName(_ node: SourceNode, _ what: String) -> Int? {

@@ -3,6 +3,7 @@
 
 import Configuration
 import Cryptography
+import Glibc
 import Tokens
 
 /// Why keys are not used, and the file that it is about.
@@ -14,6 +15,8 @@ package struct AssertionKeyError: Error, CustomStringConvertible {
 struct AssertionKeys: Sendable {
   /// As they were before they were read the last time.
   private var signatures: [Files] = []
+  /// Why no key could be made, as it was said. It is tried again, and not said again.
+  private var lastProblem: String?
 
   private struct Files: Sendable, Equatable {
     var paths: [String]
@@ -26,6 +29,7 @@ struct AssertionKeys: Sendable {
 
   /// Reads files: not for an event loop.
   mutating func signers(of configuration: GatewayConfiguration) throws(AssertionKeyError) -> [AssertionSigner] {
+    for rules in configuration.assertions { try AssertionKeyRotation.rotate(rules, now: Int64(time(nil))) }
     // Before they are read: what changes meanwhile is then seen as changed.
     signatures = Self.files(of: configuration)
     var signers: [AssertionSigner] = []
@@ -38,7 +42,16 @@ struct AssertionKeys: Sendable {
 
   /// The same when a file has changed since. Nil when none has.
   mutating func renewedSigners(of configuration: GatewayConfiguration) throws(AssertionKeyError) -> [AssertionSigner]? {
-    if configuration.assertions.isEmpty || Self.files(of: configuration) == signatures { return nil }
+    if configuration.assertions.isEmpty { return nil }
+    do throws(AssertionKeyError) {
+      for rules in configuration.assertions { try AssertionKeyRotation.rotate(rules, now: Int64(time(nil))) }
+      lastProblem = nil
+    } catch {
+      let isNew = lastProblem != error.description
+      lastProblem = error.description
+      if isNew { throw error }
+    }
+    if Self.files(of: configuration) == signatures { return nil }
     return try signers(of: configuration)
   }
 
@@ -49,8 +62,14 @@ struct AssertionKeys: Sendable {
     }
   }
 
+  /// Whether there is no file, and none is in the folder.
+  static func isWithoutKeys(_ path: String) -> Bool {
+    if case .missing = PathKind(ofPath: path) { return true }
+    return (try? paths(at: path))?.isEmpty ?? false
+  }
+
   /// Of the files that may hold keys, by their names.
-  private static func paths(at path: String) throws(AssertionKeyError) -> [String] {
+  static func paths(at path: String) throws(AssertionKeyError) -> [String] {
     guard case .folder = PathKind(ofPath: path) else { return [path] }
     let names: [String]
     do {

@@ -13,7 +13,9 @@ package enum CertificateCheck {
 
   /// For ``ConfigurationReader``: at the start, for a reload, and for `catraca check`.
   package static func findings(_ reference: CertificateReference) -> [CertificateFinding] {
-    if case .assertionKeys(let path, let algorithm) = reference { return findings(path, algorithm) }
+    if case .assertionKeys(let path, let algorithm, let isMade) = reference {
+      return isMade && AssertionKeys.isWithoutKeys(path.path) ? [] : findings(path, algorithm)
+    }
     let unreadable = reference.files.compactMap(unreadable)
     if !unreadable.isEmpty { return unreadable }
     do throws(TLSError) {

@@ -113,6 +113,12 @@ struct SystemFiles: KeySetFiles {
     }
   }
 
+  /// A file that cannot be removed stays.
+  func remove(_ path: String) {
+    // SAFETY: the path lives through the call.
+    _ = unsafe unlink(path)
+  }
+
   private static func write(_ bytes: [UInt8], to descriptor: Int32) throws(FileError) {
     var offset = 0
     while offset < bytes.count {

@@ -113,6 +113,41 @@ struct AssertionKeysTests {
     #expect(problem(at: path) == "the folder '\(path)' has more than 32 keys: remove old ones")
   }
 
+  @Test("Keys are made when the newest is old, and one's own go when nothing is signed by them, while others' stay")
+  func rotation() throws {
+    let folder = try Folder()
+    try FileManager.default.removeItem(at: folder.url)
+    var rules = AssertionRules(name: "internal", issuer: "gw", keys: folder.path)
+    rules.rotation = .seconds(86_400)
+    let now: Int64 = 1_700_000_000
+    func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() }
+    func age(_ name: String, _ seconds: Int64) throws {
+      try FileManager.default.setAttributes(
+        [.modificationDate: Date(timeIntervalSince1970: TimeInterval(now - seconds))],
+        ofItemAtPath: folder.path + "/" + name)
+    }
+    let located = LocatedPath(path: folder.path, position: SourcePosition(line: 4, column: 11))
+    #expect(CertificateCheck.findings(.assertionKeys(located, .es256, isMade: true)).isEmpty)
+    try AssertionKeyRotation.rotate(rules, now: now)
+    #expect(try names() == ["catraca-\(now).pem"])
+    #expect(CertificateCheck.findings(.assertionKeys(located, .es256, isMade: true)).isEmpty)
+    try age("catraca-\(now).pem", 86_399)
+    try folder.put("mine.pem", try Self.pem().text, age: 90_000)
+    try AssertionKeyRotation.rotate(rules, now: now)
+    #expect(try names() == ["catraca-\(now).pem", "mine.pem"])
+    try AssertionKeyRotation.rotate(rules, now: now + 1)
+    #expect(try names() == ["catraca-\(now).pem", "catraca-\(now + 1).pem", "mine.pem"])
+    // The old key set may be kept for a minute, and an assertion is good for another one.
+    try age("catraca-\(now + 1).pem", 179)
+    try AssertionKeyRotation.rotate(rules, now: now)
+    #expect(try names().count == 3)
+    try age("catraca-\(now + 1).pem", 180)
+    try AssertionKeyRotation.rotate(rules, now: now)
+    #expect(try names() == ["catraca-\(now + 1).pem", "mine.pem"])
+    rules.keys = "/proc/none"
+    #expect(throws: AssertionKeyError.self) { try AssertionKeyRotation.rotate(rules, now: now) }
+  }
+
   @Test("RSA of 1024 bits is weak")
   func weak() throws {
     let folder = try Folder()
@@ -125,12 +160,12 @@ struct AssertionKeysTests {
   func findings() throws {
     let folder = try Folder()
     let located = LocatedPath(path: folder.path, position: SourcePosition(line: 4, column: 11))
-    let none = CertificateCheck.findings(.assertionKeys(located, .es256))
+    let none = CertificateCheck.findings(.assertionKeys(located, .es256, isMade: false))
     #expect(none.map(\.severity) == [.error] && none.map(\.position.column) == [11])
     try folder.put("a.pem", try Self.pem().text)
-    #expect(CertificateCheck.findings(.assertionKeys(located, .es256)).isEmpty)
+    #expect(CertificateCheck.findings(.assertionKeys(located, .es256, isMade: false)).isEmpty)
     try folder.put("b.pem", try Self.pem().text, mode: 0o644)
-    let open = CertificateCheck.findings(.assertionKeys(located, .es256))
+    let open = CertificateCheck.findings(.assertionKeys(located, .es256, isMade: false))
     #expect(open.map(\.severity) == [.warning])
     #expect(open.first?.message == "every user of this machine may read the key '\(folder.path)/b.pem': chmod o-r")
   }

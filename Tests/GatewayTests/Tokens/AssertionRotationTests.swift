@@ -19,6 +19,19 @@ struct AssertionRotationTests {
       ofItemAtPath: gateway.folder.appending(path: file).path)
   }
 
+  @Test("With 'rotate' the gateway makes its first key at the start, and shows it")
+  func made() async throws {
+    let gateway = try await GatewayProcess.start(
+      """
+      assertions: { internal: { issuer: gateway, keys: made, rotate: 30d } }
+      routes: [{ path: /keys, auth: public, respond: { key_set: internal } }]
+      """)
+    #expect(try await gateway.get("/keys").text.matches(of: #/"kid":"/#).count == 1)
+    let names = try FileManager.default.contentsOfDirectory(atPath: gateway.folder.appending(path: "made").path)
+    #expect(names.count == 1 && names.allSatisfy { $0.hasPrefix("catraca-") && $0.hasSuffix(".pem") })
+    #expect(try await gateway.reload().status == 200)
+  }
+
   @Test("A new key is shown, then signs, a file that is half written changes nothing, and a bad one refuses a reload")
   func rotation() async throws {
     let key = try TestKey()

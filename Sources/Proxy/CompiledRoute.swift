@@ -74,12 +74,14 @@ package final class CompiledRoute: Sendable {
   /// - Parameters:
   ///   - ownFields: that the gateway writes into answers, so that no upstream does.
   ///   - sets: those of field names that there are.
+  ///   - apiKeys: those of the file.
   ///   - shadowIssuers: those of the file in shadow.
   ///   - requestIDHeader: that no client's goes on, unless it is X-Request-Id, which is known.
   init(
     _ route: Route, index: Int, identity: IdentityRules, service: CompiledService?, defaultBodySize: UInt64,
     rateLimits: [CompiledRateLimit], names: CounterNames, ownFields: [String], requestIDHeader: String,
-    isTraced: Bool, shadowIssuers: [Int], sessionCookies: [LenientName], _ sets: inout FieldNameSets
+    isTraced: Bool, apiKeys: [APIKeySet], shadowIssuers: [Int], sessionCookies: [LenientName],
+    _ sets: inout FieldNameSets
   ) {
     self.index = index
     counterID = names.routeID(index)
@@ -91,7 +93,7 @@ package final class CompiledRoute: Sendable {
     // A session that began with a token that nobody may refuse would be a credential for everybody.
     let isOfSession = if case .session = route.action { true } else { false }
     token = TokenRules(
-      requirement, shadowIssuers: isOfSession ? [] : shadowIssuers, sessionCookies: sessionCookies,
+      requirement, apiKeys: apiKeys, shadowIssuers: isOfSession ? [] : shadowIssuers, sessionCookies: sessionCookies,
       isSessionTokenForwarded: identity.isSessionTokenForwarded, &sets)
     clients = route.clients
     self.service = service
@@ -99,7 +101,8 @@ package final class CompiledRoute: Sendable {
     certificateFields = route.identity.headers.compactMap { header in
       if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }
     }
-    isCredentialSentUnasked = !certificateFields.isEmpty || route.isTokenSentUnasked && !token.isShadow
+    isCredentialSentUnasked =
+      !certificateFields.isEmpty || route.isTokenSentUnasked(apiKeys: apiKeys) && !token.isShadow
     isTokenForwarded = route.identity.isTokenForwarded
     let isIDKnown = requestIDHeader == RequestIDRules.standardHeader
     rewrite = CompiledRewrite(route.rewrite, route.requestHeaders)

@@ -100,8 +100,8 @@ package final class Snapshot: Sendable {
       return CompiledRoute(
         configuration.routes[index], index: index, identity: identity, service: service,
         defaultBodySize: limits.bodySize, rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
-        requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil, shadowIssuers: shadowIssuers,
-        sessionCookies: sessionCookies, &sets)
+        requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil, apiKeys: configuration.apiKeys,
+        shadowIssuers: shadowIssuers, sessionCookies: sessionCookies, &sets)
     }
     routeTable = RouteTable(configuration.routes)
     errorPages = ErrorPageTable(configuration.errorPages)
@@ -119,8 +119,7 @@ package final class Snapshot: Sendable {
     neverForwarded = FieldNameSet(PeerFields.never)
     trust = ForwardingTrust(configuration)
     traces = TracePlan(configuration.traces)
-    queryTokenNames = Set(configuration.routes.indices.flatMap { Self.queryTokenNames(configuration.routes[$0].auth) })
-      .sorted().map(LenientName.init)
+    queryTokenNames = Self.queryTokenNames(configuration)
     let isCollected = configuration.logs != nil
     logFormatter =
       configuration.accessLog.destination == .off && !isCollected
@@ -193,9 +192,14 @@ package final class Snapshot: Sendable {
   /// are on others (T90).
   var isRefererCut: Bool { !queryTokenNames.isEmpty }
 
-  private static func queryTokenNames(_ auth: Authentication) -> [String] {
+  private static func queryTokenNames(_ file: GatewayConfiguration) -> [LenientName] {
+    Set(file.routes.indices.flatMap { queryTokenNames(file.routes[$0].auth, file) }).sorted().map(LenientName.init)
+  }
+
+  private static func queryTokenNames(_ auth: Authentication, _ file: GatewayConfiguration) -> [String] {
     guard case .token(let requirement) = auth else { return [] }
-    return requirement.sources.compactMap { if case .value(.query(let name)) = $0 { name } else { nil } }
+    let sources = requirement.sources + requirement.apiKeys.flatMap { file.apiKeys[$0].places }
+    return sources.compactMap { if case .value(.query(let name)) = $0 { name } else { nil } }
   }
 
   /// The header lines of an answer that is of no route.

@@ -65,6 +65,8 @@ package final class Worker {
   private var healthChecks: HealthChecks?
   var questions: Questions
   var sessions = WorkerSessions()
+  /// The API key of the request that is looked at.
+  var apiKeyCheck = APIKeyCheck()
   var refusalNotices: RefusalNotices
   var randomIdentifiers: RandomIdentifiers
   /// `Date` field's value, made again once a second.
@@ -267,13 +269,12 @@ package final class Worker {
     for exchange in questions.takeForKeys(issuerCount: snapshot.configuration.issuers.count) { exchange.answered(nil) }
   }
 
-  /// Names of servers lead elsewhere: the same configuration but for the servers of upstreams.
-  package func installServers(of snapshot: Snapshot) {
+  /// Names of servers lead elsewhere, or files of API keys have changed: the same configuration but for these.
+  package func installParts(of snapshot: Snapshot) {
+    let hasNewKeys = snapshot.configuration.apiKeys != self.snapshot.configuration.apiKeys
     self.snapshot = snapshot
-    for (index, pool) in pools.enumerated() {
-      let upstream = snapshot.configuration.upstreams[index]
-      if pool.configuration != upstream { pool.configure(upstream, sharing: snapshot.sharing[index]) }
-    }
+    if hasNewKeys { reviewAPIKeys() }
+    configurePools()
     installStores(of: snapshot)
     healthChecks?.install(snapshot)
   }
@@ -287,7 +288,7 @@ package final class Worker {
     reviewStreams()
   }
 
-  private func reviewStreams() {
+  func reviewStreams() {
     let snapshot = snapshot
     forEachExchange { $0.review(snapshot) }
   }

@@ -42,7 +42,7 @@ struct LoggedRequest {
   var tokenRefusal: String? {
     guard let decision, let refusal = TokenRefusal(rawValue: decision) else { return nil }
     switch refusal {
-    case .tokenMissing, .sessionMissing, .scopeMissing, .claimMismatch: return nil
+    case .tokenMissing, .sessionMissing, .apiKeyMissing, .scopeMissing, .claimMismatch: return nil
     default: return decision
     }
   }

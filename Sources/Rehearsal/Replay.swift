@@ -88,7 +88,10 @@ package struct Replay {
   private mutating func outcome(of logged: LoggedRequest) -> (route: String?, code: String?) {
     let request = RehearsedRequest(logged.request, client: logged.client)
     let bare = rehearsal.outcome(of: request)
-    let withoutToken: [String?] = [nil, TokenRefusal.tokenMissing.rawValue, TokenRefusal.sessionMissing.rawValue]
+    let withoutToken: [String?] = [
+      nil, TokenRefusal.tokenMissing.rawValue, TokenRefusal.sessionMissing.rawValue,
+      TokenRefusal.apiKeyMissing.rawValue,
+    ]
     guard withoutToken.contains(bare.code), let route = bare.routeIndex,
       case .token(let requirement) = configuration.routes[route].auth
     else { return (bare.route, bare.code) }

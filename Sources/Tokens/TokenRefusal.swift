@@ -38,6 +38,11 @@ package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   case sessionExpired = "session_expired"
   /// The store did not say in time whose the session is: 503.
   case sessionStoreUnavailable = "session_store_unavailable"
+  /// The route takes API keys, and the request has none: 401.
+  case apiKeyMissing = "api_key_missing"
+  /// None of the route's keys: 401.
+  case apiKeyInvalid = "api_key_invalid"
+  case apiKeyExpired = "api_key_expired"
   case signatureInvalid = "signature_invalid"
   case tokenExpired = "token_expired"
   /// `nbf` or `iat` lies ahead.

@@ -246,11 +246,11 @@ package final class Gateway: Sendable {
   }
 
   /// Every worker takes over other servers. Returns when the last one has.
-  package func installServers(of snapshot: Snapshot) async {
+  package func installParts(of snapshot: Snapshot) async {
     for worker in workers {
       _ = await worker.submit { loop in
         guard loop.worker.snapshot.generation == snapshot.generation else { return }
-        loop.worker.installServers(of: snapshot)
+        loop.worker.installParts(of: snapshot)
         loop.runCommands()
       }
     }

@@ -17,7 +17,7 @@ struct Catraca: AsyncParsableCommand {
     // Each has its name written out: the parser would make it from the type's by reflection, at each start.
     subcommands: [
       Init.self, Run.self, Check.self, Explain.self, ReplayLog.self, Health.self, Sessions.self, Schema.self, Demo.self,
-      Token.self,
+      Token.self, APIKey.self,
       Version.self,
     ])
 

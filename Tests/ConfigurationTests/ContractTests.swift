@@ -65,7 +65,8 @@ struct ContractTests {
         if isTaken { rest.append(line) }
       }
       let whole = block + rest.joined(separator: "\n") + "\n"
-      let errors = World.messages(whole, ["routes.d/more.conf": "x-a: 1\n"]).filter { !$0.contains(": warning: ") }
+      let files = ["routes.d/more.conf": "x-a: 1\n", "keys.yaml": "[]"]
+      let errors = World.messages(whole, files).filter { !$0.contains(": warning: ") }
       #expect(errors.isEmpty, "\(whole)\(errors)")
     }
   }
@@ -194,7 +195,7 @@ struct ContractTests {
         let routes = "routes: [{ path: /more, auth: public, redirect: { to: /health } }]"
         let secrets = [
           "/run/secrets/admin": "a-secret-of-the-operator", "/run/secrets/collector": "a-secret-of-the-operator",
-          "/run/secrets/token": "word", "/nowhere/operations.json": "{}",
+          "/run/secrets/token": "word", "/nowhere/operations.json": "{}", "/nowhere/keys.yaml": "[]",
           "/run/secrets/catraca": String(repeating: "secret", count: 6),
         ]
         return Array((path.hasSuffix(".conf") ? routes : secrets[path] ?? authority).utf8)

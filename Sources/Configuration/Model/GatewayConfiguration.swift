@@ -40,6 +40,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
   package var assertions: [AssertionRules] = []
   /// In the file's order. An index into it is a session's number.
   package var sessions: [SessionRules] = []
+  /// In the file's order. An index into it is a set's number.
+  package var apiKeys: [APIKeySet] = []
   /// Who is asked whether requests may pass, in the file's order.
   package var services: [ExternalService] = []
   /// Limits that several routes share, in the file's order.

@@ -56,10 +56,12 @@ package struct Route: Sendable, Equatable {
     self.action = action
   }
 
-  /// Whether a token may come in what browsers send whatever page asks: a cookie, or the password that they remember.
-  package var isTokenSentUnasked: Bool {
+  /// Whether a credential may come in what browsers send whatever page asks: a cookie, or the password that they
+  /// remember.
+  /// - Parameter apiKeys: those of the file.
+  package func isTokenSentUnasked(apiKeys: [APIKeySet]) -> Bool {
     guard case .token(let requirement) = auth else { return false }
-    return !requirement.sessions.isEmpty
+    return !requirement.sessions.isEmpty || requirement.apiKeys.contains { apiKeys[$0].places.contains(.basic) }
       || requirement.sources.contains { source in
         switch source {
         case .basic, .value(.cookie): true
@@ -161,6 +163,8 @@ package struct TokenRequirement: Sendable, Equatable {
   package var issuers: [Int]
   /// Indices into ``GatewayConfiguration/sessions``. Their cookies count where no token is.
   package var sessions: [Int] = []
+  /// Indices into ``GatewayConfiguration/apiKeys``. Their keys count where no token is.
+  package var apiKeys: [Int] = []
   /// They must be in `scope` or `scp`.
   package var scopes = ScopeRequirement()
   /// Each must hold.

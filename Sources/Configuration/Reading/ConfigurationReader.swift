@@ -119,7 +119,7 @@ package struct FileReadError: Error, CustomStringConvertible {
   package var description: String
 }
 
-/// A file's bytes, at most 16 MiB of them.
+/// A file's bytes, at most 64 MiB of them.
 package func readWholeFile(_ path: String) throws -> [UInt8] {
   // Not blocking, so that a named pipe in the file's place cannot hold a reload up.
   // SAFETY: the descriptor is closed on every way out. Each read is given the buffer's own size.
@@ -135,7 +135,7 @@ package func readWholeFile(_ path: String) throws -> [UInt8] {
   var result: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: 64 * 1024)
   // LIMIT: no file of a configuration is larger. A device or a pipe that never ends would be.
-  while result.count <= 16 * 1024 * 1024 {
+  while result.count <= 64 * 1024 * 1024 {
     // SAFETY: the buffer is valid for the call and as long as it says.
     let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
     if count == 0 { return result }
@@ -145,7 +145,7 @@ package func readWholeFile(_ path: String) throws -> [UInt8] {
     }
     result += chunk[0..<count]
   }
-  throw FileReadError(description: "larger than 16 MiB")
+  throw FileReadError(description: "larger than 64 MiB")
 }
 
 /// Whether the path leads to what the process was started with: its standard input, or a shell's `<(command)`.

@@ -163,10 +163,13 @@ extension ForeignWord {
       "routes[].auth", "write auth: NAME-OF-AN-ISSUER", in: [route], "auth_jwt", "jwt", "authentication", "security",
       "oidc", "authorizer"),
     ours(
-      "routes[].auth", "there are no other credentials than tokens. Write auth: NAME-OF-AN-ISSUER",
-      in: [route, auth], "basic", "auth_basic", "basic_auth", "basicAuth", "api_key", "key_auth",
-      "api_keys", "apikey", "users", "htpasswd", "auth_basic_user_file", "password", "ldap", "hmac_auth", "digest",
+      "routes[].auth", "there are no passwords of people. Write auth: NAME-OF-AN-ISSUER",
+      in: [route, auth], "basic", "auth_basic", "basic_auth", "basicAuth", "users", "htpasswd", "auth_basic_user_file",
+      "password", "ldap", "hmac_auth", "digest",
       "digestAuth"),
+    ours(
+      "routes[].auth.api_keys", "write api_keys: [NAME] in 'auth', and the keys under 'api_keys' of the file",
+      in: [route, auth], "api_key", "key_auth", "apikey", "keyAuth"),
     ours(
       "routes[].auth.claims", "write claims: { roles: [admin] } in 'auth'", in: [route, auth], "roles",
       "role", "groups", "group", "permissions", "allowed_groups", "required_roles", "allowed_roles"),

@@ -66,7 +66,15 @@ extension Reading {
 
   /// What the keys of `auth` require of each other.
   func finish(_ requirement: inout TokenRequirement, _ section: Section) {
-    if !section.has("issuers"), !section.has("sessions") {
+    if requirement.sources.contains(.basic),
+      requirement.apiKeys.contains(where: { names.apiKeySets[$0].places.contains(.basic) })
+    {
+      error(
+        section.keyPosition("tokens_from"),
+        "the password of Authorization: Basic is an API key on this route: remove 'basic' here, or in 'from' of the keys"
+      )
+    }
+    if !section.has("issuers"), !section.has("sessions"), !section.has("api_keys") {
       error(section.position, "'auth' has no 'issuers': write issuers: [NAME], or auth: public")
     }
     if section.has("issuers") { return }

@@ -32,6 +32,7 @@ extension Reading {
       warnUnused(section["issuers"], names.usedIssuers, "issuer")
       warnUnused(section["upstreams"], names.usedUpstreams, "upstream")
       warnUnused(section["sessions"], names.usedSessions, "session")
+      warnUnused(section["api_keys"], names.usedAPIKeys, "set of API keys")
       warnUnused(section["services"], names.usedServices, "service")
       warnUnused(section["rate_limits"], names.usedRateLimits, "rate_limit")
       warnUnused(section["assertions"], names.usedAssertions, "assertion", by: "nothing")
@@ -53,6 +54,10 @@ extension Reading {
     /// nil for one that was refused.
     var sessions: [(name: String, rules: SessionRules?)] = []
     var usedSessions: Set<String> = []
+    var apiKeys = NameList()
+    /// As many.
+    var apiKeySets: [APIKeySet] = []
+    var usedAPIKeys: Set<String> = []
     /// Where the paths are that a session adds, by its name.
     var sessionPositions: [String: SourcePosition] = [:]
     /// By name, of those that were read without an error: what `iss` may be there and with another issuer as well.

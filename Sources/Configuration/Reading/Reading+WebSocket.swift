@@ -16,7 +16,7 @@ extension Reading {
         "a WebSocket requires HTTP/1.1, and the upstream \(name.quoted) has 'protocol: http2': "
           + "write an upstream with protocol: http1")
     }
-    if route.isTokenSentUnasked, let cors = route.cors,
+    if route.isTokenSentUnasked(apiKeys: names.apiKeySets), let cors = route.cors,
       let open = [CORS.Origin.any, .exact("null")].first(where: cors.origins.contains)
     {
       let name = if case .any = open { "*" } else { "null" }

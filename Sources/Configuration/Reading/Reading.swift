@@ -8,7 +8,7 @@ final class Reading {
   let environment: [String: String]
   let readFile: (String) throws -> [UInt8]
   let listFolder: (String) throws -> [String]
-  private let signature: (String) -> FileSignature
+  let signature: (String) -> FileSignature
   private let kindOfPath: (String) -> PathKind?
   private let checkCertificates: (CertificateReference) -> [CertificateFinding]
   private(set) var certificates: [CertificateReference] = []
@@ -20,6 +20,8 @@ final class Reading {
   private(set) var sources = ConfigurationSources()
   /// Of all files, aliases and inherited keys as often as they count.
   var nodeCount = 0
+  /// Where the piece begins of a file that is read in pieces.
+  var shift: (file: Int, lines: Int) = (-1, 0)
   /// `defaults` of each file that has them.
   var defaults: [SourceNode] = []
   /// What was said about inherited values.
@@ -53,7 +55,7 @@ final class Reading {
   }
 
   func error(_ position: SourcePosition, _ message: @autoclosure () -> String) {
-    if unreadable.contains(position) { return }
+    if unreadable.contains(shifted(position)) { return }
     errorCount += 1
     add(.error, position, message())
   }
@@ -61,13 +63,13 @@ final class Reading {
   /// One error for a value that is not available at all. What else is said about it would be noise.
   func errorInValue(_ position: SourcePosition, _ message: @autoclosure () -> String) {
     error(position, message())
-    unreadable.insert(position)
+    unreadable.insert(shifted(position))
   }
 
   /// A value that this machine does not have.
   private func lack(_ position: SourcePosition, _ message: String) {
     if isComplete { return errorInValue(position, message) }
-    unreadable.insert(position)
+    unreadable.insert(shifted(position))
     lacksValues = true
   }
 
@@ -91,7 +93,14 @@ final class Reading {
       count < Self.shownMax
       ? fit(message(), at: position)
       : "more than \(count) \(severity == .error ? "errors" : "warnings"): those that were found later are not shown"
-    diagnostics.append(Diagnostic(severity, file: files[position.file].name, position: position, message: text))
+    diagnostics.append(
+      Diagnostic(severity, file: files[position.file].name, position: shifted(position), message: text))
+  }
+
+  private func shifted(_ position: SourcePosition) -> SourcePosition {
+    var result = position
+    if position.file == shift.file { result.line += shift.lines }
+    return result
   }
 
   /// T59, T89: the contents of a variable or a secret's file may be secret, so its name is shown instead. The result is
@@ -276,15 +285,16 @@ extension Reading {
   ///   - isOfMachine: whether a machine that the file is not for may be without it.
   ///   - isWatched: whether a change of the file is one of the configuration.
   func contents(
-    ofResolved path: String, at position: SourcePosition, isOfMachine: Bool = true, isWatched: Bool = true
+    ofResolved path: String, at position: SourcePosition, isOfMachine: Bool = true, isWatched: Bool = true,
+    byteCountMax: Int = 4 * 1024 * 1024
   ) -> [UInt8]? {
     do {
       // Before it is read: what changes meanwhile is then seen as changed.
       if isWatched, sources.files[path] == nil { sources.files[path] = signature(path) }
       let bytes = try readFile(path)
       // LIMIT: what is read whole while checking.
-      if bytes.count > 4 * 1024 * 1024 {
-        error(position, "the file \(path.quoted) is larger than 4 MiB")
+      if bytes.count > byteCountMax {
+        error(position, "the file \(path.quoted) is larger than \(byteCountMax / 1024 / 1024) MiB")
         return nil
       }
       return bytes

@@ -29,6 +29,7 @@ struct YAMLSource {
   /// Replaces `*` in what libyaml reads.
   let star: Unicode.Scalar
   private let starText: String
+  private let isEmptyAllowed: Bool
   private var isOverfull = false
   private var document = YAMLDocument()
   /// Of the event that is converted next.
@@ -38,7 +39,8 @@ struct YAMLSource {
   /// Of the nodes converted since it was set to 0.
   private var deepest = 0
 
-  private init(reading: Reading, file: Int, star: Unicode.Scalar) {
+  private init(reading: Reading, file: Int, star: Unicode.Scalar, isEmptyAllowed: Bool) {
+    self.isEmptyAllowed = isEmptyAllowed
     self.reading = reading
     self.file = file
     self.star = star
@@ -46,7 +48,10 @@ struct YAMLSource {
   }
 
   /// The file's root, or nil after at least one error was reported.
-  static func tree(of original: String, file: Int = 0, reading: Reading) -> SourceNode? {
+  /// - Parameter isEmptyAllowed: whether nil is no error where there is nothing.
+  static func tree(
+    of original: String, file: Int = 0, isEmptyAllowed: Bool = false, reading: Reading
+  ) -> SourceNode? {
     let start = SourcePosition(file: file, line: 1, column: 1)
     // A byte order mark is allowed (YAML 1.2 §5.2), and counts for no column.
     let text = original.unicodeScalars.first == "\u{FEFF}" ? String(original.unicodeScalars.dropFirst()) : original
@@ -64,7 +69,8 @@ struct YAMLSource {
         position, "a control character is not allowed here: remove it, or write it as an escape in double quotes")
       return nil
     }
-    var source = YAMLSource(reading: reading, file: file, star: Self.unusedScalar(in: text))
+    var source = YAMLSource(
+      reading: reading, file: file, star: Self.unusedScalar(in: text), isEmptyAllowed: isEmptyAllowed)
     guard let document = source.parse(text) else { return nil }
     source.document = document
     guard let node = source.convert(depth: 0) else { return nil }
@@ -76,6 +82,7 @@ struct YAMLSource {
   }
 
   private func reportEmpty() {
+    if isEmptyAllowed { return }
     reading.error(
       position(line: 1, column: 1),
       "the file is empty: write at least " + (file == 0 ? "'listeners' and 'routes'" : "'routes'"))

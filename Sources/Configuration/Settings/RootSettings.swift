@@ -74,6 +74,7 @@ extension GatewayConfiguration {
         otherwise: "none"),
       Setting("assertions", \.assertions, .assertions, "What the gateway signs about callers, for services."),
       Setting("sessions", \.sessions, .sessions, "Cookies that take the place of a token."),
+      Setting("api_keys", \.apiKeys, .apiKeySets, "Keys of programs that take the place of a token."),
       Setting("services", \.services, .services, "Others who are asked whether a request may pass."),
       Setting("rate_limits", \.rateLimits, .sharedRateLimits, "Rate limits that several routes share."),
       Setting(
@@ -128,7 +129,8 @@ extension SettingTable {
     HealthCheck.settings.table, Ejection.settings.table, RequestQueue.settings.table, AdaptiveLimit.settings.table,
     Retry.settings.table, RedisStore.settings.table, UpstreamTLS.storeSettings.table,
     AssertionRules.settings.table, SessionRules.settings.table, SessionCookie.settings.table,
-    SessionExchange.settings.table, ExternalService.settings.table, AnswerCache.settings.table,
+    SessionExchange.settings.table, APIKeySet.settings.table, APIKeyEntry.settings.table,
+    ExternalService.settings.table, AnswerCache.settings.table,
     RateLimit.sharedSettings.table, Route.settings.table, Split.Share.settings.table,
     TokenRequirement.settings.table, TokenRequirement.scopeSettings.table, ChallengeRules.settings.table,
     ClaimPattern.settings.table, ServiceUse.settings.table,

@@ -128,15 +128,19 @@ enum Inherited {
 extension TokenRequirement {
   static let settings = Settings<TokenRequirement>(
     "routes[].auth", title: "'auth'", blank: TokenRequirement(issuers: []),
-    rules: ["anyOf": [["required": ["issuers"]], ["required": ["sessions"]]]],
+    rules: ["anyOf": [["required": ["issuers"]], ["required": ["sessions"]], ["required": ["api_keys"]]]],
     finish: { requirement, section in section.reading.finish(&requirement, section) },
     [
       Setting(
         "issuers", \.issuers, .issuerNames,
-        "A token of any of these. No two may have the same `issuer` value. `auth` has this, or `sessions`, or both."),
+        "A token of any of these. No two may have the same `issuer` value. `auth` has this, `api_keys` or `sessions`, or several of them."
+      ),
+      Setting(
+        "api_keys", \.apiKeys, .apiKeyNames,
+        "Or, for a request without a token, a key of one of these sets."),
       Setting(
         "sessions", \.sessions, .sessionNames,
-        "Or, for a request without a token, the cookie of one of these sessions."),
+        "Or, for a request without a token or key, the cookie of one of these sessions."),
       Setting(
         "scopes", \.scopes, .scopes,
         "All of them must be in `scope` (text) or `scp` (list), or one of them with `{ any: [a, b] }`. Otherwise: 403."

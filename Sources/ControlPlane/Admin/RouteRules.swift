@@ -15,7 +15,9 @@ struct RouteRules: Encodable {
   var isPublic: Bool
   /// A token of any of these. Empty for a public route.
   var issuers: [String] = []
-  /// Or, without a token, one of these sessions.
+  /// Or, without a token, a key of one of these sets.
+  var apiKeys: [String] = []
+  /// Or one of these sessions.
   var sessions: [String] = []
   var scopes: [String] = []
   /// Whether one of the scopes is enough.
@@ -33,7 +35,8 @@ struct RouteRules: Encodable {
   var answer: String?
 
   private enum CodingKeys: String, CodingKey {
-    case host, methods, listeners, issuers, sessions, scopes, anyScope, claims, optional, shadow, clients, upstreams,
+    case host, methods, listeners, issuers, apiKeys, sessions, scopes, anyScope, claims, optional, shadow, clients,
+      upstreams,
       answer
     case isPublic = "public"
   }
@@ -45,6 +48,7 @@ struct RouteRules: Encodable {
     isPublic = route.auth == .public
     if case .token(let requirement) = route.auth {
       issuers = requirement.issuers.map { file.issuers[$0].name }
+      apiKeys = requirement.apiKeys.map { file.apiKeys[$0].name }
       sessions = requirement.sessions.map { file.sessions[$0].name }
       scopes = requirement.scopes.names
       anyScope = requirement.scopes.isAny

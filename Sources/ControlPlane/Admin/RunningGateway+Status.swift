@@ -4,6 +4,7 @@ import Configuration
 import FoundationEssentials
 import NIOCore
 import Proxy
+internal import Tokens
 import Transport
 
 extension RunningGateway {
@@ -32,6 +33,7 @@ extension RunningGateway {
       counters: await counters(), names: snapshot.counterNames, keySets: keySets, certificates: certificates,
       upstreams: await upstreamStates(), stores: StoreState.merged(await gateway.storeStates()),
       sessions: await sessionCounts().compactMap { name, count in count.map { (name, $0) } },
+      apiKeys: snapshot.configuration.apiKeys.map { ($0.name, $0.keys.count) },
       resolutions: await resolutions(),
       reloadsSucceeded: reloads.succeededCount,
       reloadsFailed: reloads.failedCount, isLastReloadGood: reloads.errors.isEmpty,

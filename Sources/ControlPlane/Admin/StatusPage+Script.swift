@@ -91,7 +91,8 @@ extension StatusPage {
     }
 
     function whoMayPass(rules) {
-      const parts = [rules.public ? "anyone" : rules.issuers.join(" or ") + (rules.optional ? ", or no token" : "")];
+      const names = rules.issuers.concat(rules.api_keys, rules.sessions);
+      const parts = [rules.public ? "anyone" : names.join(" or ") + (rules.optional ? ", or no token" : "")];
       if (rules.shadow) parts[0] = "anyone, in shadow: " + parts[0];
       if (rules.scopes.length) parts.push("scope " + rules.scopes.join(rules.any_scope ? " or " : " and "));
       parts.push(...rules.claims);

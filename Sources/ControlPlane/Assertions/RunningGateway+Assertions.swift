@@ -17,7 +17,7 @@ extension RunningGateway {
     do throws(AssertionKeyError) {
       guard let signers = try assertionKeys.renewedSigners(of: snapshot.configuration) else { return }
       let fresh = Snapshot(snapshot, resolved: snapshot.configuration, signers: signers)
-      await gateway.installServers(of: fresh)
+      await gateway.installParts(of: fresh)
       snapshot = fresh
       log.notice("keys of assertions renewed")
     } catch {

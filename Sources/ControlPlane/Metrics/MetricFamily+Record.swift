@@ -164,6 +164,7 @@ extension MetricFamily {
       .init(
         .gauge, by: ["session"], "Sessions that this process keeps. Redis counts those that it keeps itself.",
         when: "a session has `store: memory`")
+    case .apiKeys: .init(.gauge, by: ["set"], "API keys that count, by set.", when: "the file has `api_keys`")
     case .nameResolution:
       .init(
         .counter, by: ["upstream", "result"], "Look-ups of the names of an upstream's servers, by outcome.",

@@ -38,6 +38,7 @@ package enum MetricFamily: String, CaseIterable, Sendable {
   case storeCommands = "catraca_store_commands_total"
   case storeDuration = "catraca_store_command_duration_seconds"
   case sessions = "catraca_sessions"
+  case apiKeys = "catraca_api_keys"
   case nameResolution = "catraca_dns_total"
   case authentications = "catraca_auth_total"
   case shadowed = "catraca_auth_shadow_total"

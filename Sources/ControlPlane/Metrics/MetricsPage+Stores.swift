@@ -21,6 +21,8 @@ extension MetricsPage {
     writeHistograms(.storeDuration, counters.storeDurations, label: "store", names: names.stores, to: &writer)
     writer.family(.sessions)
     for (name, count) in sessions { writer.sample([("session", name)], gauge: count) }
+    writer.family(.apiKeys)
+    for (name, count) in apiKeys { writer.sample([("set", name)], gauge: count) }
   }
 }
 

@@ -40,6 +40,7 @@ package struct MetricsPage: Sendable {
   package var stores: [StoreState]
   /// Those of this process, by the names of their rules.
   package var sessions: [(name: String, count: Int)]
+  package var apiKeys: [(name: String, count: Int)]
   /// Look-ups of the names of upstreams' servers.
   package var resolutions: [(upstream: String, results: [String: UInt64])]
   package var reloadsSucceeded: UInt64
@@ -64,7 +65,7 @@ package struct MetricsPage: Sendable {
   package init(
     counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [],
     certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [], stores: [StoreState] = [],
-    sessions: [(name: String, count: Int)] = [],
+    sessions: [(name: String, count: Int)] = [], apiKeys: [(name: String, count: Int)] = [],
     resolutions: [(upstream: String, results: [String: UInt64])] = [], reloadsSucceeded: UInt64 = 0,
     reloadsFailed: UInt64 = 0, isLastReloadGood: Bool = true, lastReloadTime: Int64 = 0, droppedLogLines: UInt64 = 0,
     droppedOwnLogLines: UInt64 = 0, spans: ExportCounts = ExportCounts(),
@@ -78,6 +79,7 @@ package struct MetricsPage: Sendable {
     self.upstreams = upstreams
     self.stores = stores
     self.sessions = sessions
+    self.apiKeys = apiKeys
     self.resolutions = resolutions
     self.reloadsSucceeded = reloadsSucceeded
     self.reloadsFailed = reloadsFailed

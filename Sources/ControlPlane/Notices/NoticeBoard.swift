@@ -122,12 +122,11 @@ extension TokenRefusal {
     switch self {
     case .tokenMissing, .tokenAmbiguous, .tokenExpired, .tokenNotYetValid, .tokenTooOld, .scopeMissing, .claimMismatch,
       .keysUnavailable, .introspectionUnavailable, .tokenInactive, .sessionMissing, .sessionExpired,
-      .sessionStoreUnavailable,
-      .authenticationInsufficient:
+      .sessionStoreUnavailable, .authenticationInsufficient, .apiKeyMissing, .apiKeyExpired:
       true
     case .schemeNotBearer, .tokenMalformed, .tokenTooLarge, .criticalHeaderUnknown, .typeNotAllowed,
       .algorithmNotAllowed, .issuerUnknown, .keyUnknown, .signatureInvalid, .claimInvalid, .audienceMismatch,
-      .claimMissing:
+      .claimMissing, .apiKeyInvalid:
       false
     }
   }

@@ -29,6 +29,7 @@ package struct GatewayService: Sendable {
     await withDiscardingTaskGroup { group in
       group.addTask { await gateway.run() }
       group.addTask { await gateway.watchCertificates() }
+      group.addTask { await gateway.watchAPIKeys() }
       group.addTask { await gateway.reportLife() }
       group.addTask { await gateway.recordRequests() }
       if isWatching { group.addTask { await gateway.followSources() } }

@@ -27,9 +27,17 @@ extension GatewayConfiguration {
       ("issuers", issuers == old.issuers), ("upstreams", upstreams == old.upstreams),
       ("redis", stores == old.stores), ("secrets", secrets == old.secrets), ("sessions", sessions == old.sessions),
       ("assertions", assertions == old.assertions),
+      ("api_keys", apiKeys == old.apiKeys),
       ("rate_limits", rateLimits == old.rateLimits), ("routes", routes == old.routes),
     ]
     return sections.filter { !$0.1 }.map(\.0)
+  }
+}
+
+extension GatewayConfiguration {
+  /// Whether what changes without a reload is the same.
+  func hasParts(of other: GatewayConfiguration) -> Bool {
+    upstreams == other.upstreams && stores == other.stores && apiKeys == other.apiKeys
   }
 }
 

@@ -219,7 +219,7 @@ package actor RunningGateway {
       group.addTask { await self.telemetry.run { await self.metricsPage() } }
       group.addTask { await self.sessions.memory.run() }
       group.addTask {
-        for await _ in self.names.changes { await self.namesChanged() }
+        for await _ in self.names.changes { await self.partsChanged() }
       }
     }
   }
@@ -320,27 +320,30 @@ package actor RunningGateway {
     return (changes, delayed)
   }
 
-  /// Names lead elsewhere. In turn with reloads, which bring names of their own.
-  private func namesChanged() async { await inTurn { await self.takeOverAddresses() } }
+  /// What is behind names and files has changed. In turn with reloads, which bring names and files of their own.
+  /// - Parameter change: of the configuration as the file has it.
+  func partsChanged(_ change: @escaping @Sendable (inout GatewayConfiguration) -> Void = { _ in }) async {
+    await inTurn { await self.takeOverParts(change) }
+  }
 
   /// Does something that no reload may come between.
   func inTurn(_ body: @escaping @Sendable () async -> Void) async {
     let before = lastReload
-    let change = Task { () -> ReloadOutcome? in
+    let takeOver = Task { () -> ReloadOutcome? in
       _ = await before?.value
       await body()
       return nil
     }
-    lastReload = change
-    _ = await change.value
+    lastReload = takeOver
+    _ = await takeOver.value
   }
 
-  private func takeOverAddresses() async {
+  private func takeOverParts(_ change: @Sendable (inout GatewayConfiguration) -> Void) async {
+    change(&configuration)
     let resolved = configuration.resolved(by: await names.addresses)
-    let running = snapshot.configuration
-    if ending.hasBegun || resolved.upstreams == running.upstreams && resolved.stores == running.stores { return }
+    if ending.hasBegun || resolved.hasParts(of: snapshot.configuration) { return }
     let fresh = Snapshot(snapshot, resolved: resolved)
-    await gateway.installServers(of: fresh)
+    await gateway.installParts(of: fresh)
     snapshot = fresh
   }
 

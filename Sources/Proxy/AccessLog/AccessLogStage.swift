@@ -78,7 +78,11 @@ extension Exchange {
     }
     if let caller {
       setSubject(caller)
-      if caller.isOfSession { worker.logEntry.set(.authKind, "session") }
+      switch AuthenticationResult.passed(caller) {
+      case .session: worker.logEntry.set(.authKind, "session")
+      case .apiKey: worker.logEntry.set(.authKind, "api_key")
+      default: break
+      }
     }
     if let result = authorization.result { worker.logEntry.set(.authorize, result.label) }
     if let subject = answer.refusedSubject { worker.logEntry.set(.refusedSubject, subject.span) }

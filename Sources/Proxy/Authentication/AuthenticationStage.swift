@@ -10,6 +10,7 @@ extension Exchange {
     guard let route, !route.isPublic else { return .next }
     switch request.findToken(in: route.token.sources) {
     case .missing:
+      if !route.token.keyPlaces.isEmpty, let outcome = findAPIKey(of: route) { return outcome }
       if !route.token.sessions.isEmpty, let outcome = findSession(of: route) { return outcome }
       if route.token.isOptional {
         if route.token.isShadow { return pass(as: .anonymous) }
@@ -22,7 +23,7 @@ extension Exchange {
         return .next
       }
       if request.hasOtherScheme(route.token) { return refuseToken(.schemeNotBearer) }
-      return refuseToken(route.token.sessions.isEmpty ? .tokenMissing : .sessionMissing)
+      return refuseToken(route.token.refusalOfNothing)
     case .malformed: return refuseToken(.tokenMalformed)
     case .ambiguous: return refuseToken(.tokenAmbiguous)
     case .found(let position):
@@ -96,8 +97,8 @@ extension Exchange {
       return refuseToken(.audienceMismatch)
     }
     if let refusal = route.token.access.refusal(of: caller) { return refuseAccess(refusal, of: caller, route) }
-    if route.token.isInShadow(caller.issuer) { return pass(as: caller.isOfSession ? .session : .accepted) }
-    countAuthentication(caller.isOfSession ? .session : .accepted)
+    if route.token.isInShadow(caller.issuer) { return pass(as: .passed(caller)) }
+    countAuthentication(.passed(caller))
     return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
   }
 

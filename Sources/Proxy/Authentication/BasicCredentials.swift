@@ -20,6 +20,14 @@ extension ClientRequest {
     return .found(.basic(range))
   }
 
+  /// The name and the password of Basic credentials. Nil where there are none, or more than one field.
+  func basicPair() -> (name: [UInt8], password: [UInt8])? {
+    guard case .found(.field(let range)) = head.credentials(of: "basic"),
+      let pair = Self.decode(head.bytes.span.extracting(range)), let colon = pair.firstIndex(of: UInt8(ascii: ":"))
+    else { return nil }
+    return (Array(pair[..<colon]), Array(pair[(colon + 1)...]))
+  }
+
   /// Base64 with its padding, or without any.
   private static func decode(_ text: Span<UInt8>) -> [UInt8]? {
     var digits = text.copied()

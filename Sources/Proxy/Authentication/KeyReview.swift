@@ -9,9 +9,27 @@ extension Worker {
     keySets.indices.contains(issuer) && proof.isKept(by: keySets[issuer])
   }
 
+  /// Those that are remembered count no more, and what is under way with one that is gone ends.
+  func reviewAPIKeys() {
+    tokenCache.forgetAPIKeys()
+    reviewStreams()
+  }
+
+  /// Whether an API key still makes the same caller.
+  func isKept(_ caller: Caller, in keys: APIKeyTable) -> Bool {
+    guard apiKeyCheck.take(caller) else { return false }
+    let digest = apiKeyCheck.digest
+    return keys.keeps(caller, digest: digest.span)
+  }
+
   /// Whether the caller of a request that began with an earlier configuration still counts.
   func isKept(_ caller: Caller, of old: Snapshot, by fresh: Snapshot) -> Bool {
-    let name = old.configuration.issuers[caller.issuer].policy.issuer
+    if case .apiKey(let set) = caller.proof {
+      let name = old.configuration.apiKeys[set].name
+      return fresh.configuration.apiKeys.contains { $0.name == name && isKept(caller, in: $0.keys) }
+    }
+    guard let issuer = caller.issuer else { return false }
+    let name = old.configuration.issuers[issuer].policy.issuer
     return fresh.configuration.issuers.indices.contains { issuer in
       fresh.configuration.issuers[issuer].policy.issuer == name && fresh.issuerRules[issuer].isListed(caller)
         && isKept(caller.proof, by: issuer)

@@ -117,8 +117,8 @@ extension Exchange {
   }
 
   private func begin(_ index: Int, for caller: Caller) -> Bool {
-    guard snapshot.configuration.issuers.indices.contains(caller.issuer) else { return false }
-    let issuer = snapshot.configuration.issuers[caller.issuer].name
+    guard let index = caller.issuer, snapshot.configuration.issuers.indices.contains(index) else { return false }
+    let issuer = snapshot.configuration.issuers[index].name
     let session = snapshot.sessions[index]
     let record = SessionRecord(
       session.name, of: caller, issuer: issuer, lifetimeSeconds: session.lifetimeSeconds,

@@ -9,6 +9,8 @@ struct TokenRules: Sendable {
   /// Indices of the sessions whose cookies count where there is no token.
   let sessions: [Int]
   let sources: [TokenSource]
+  /// Where API keys are looked for when there is no token.
+  let keyPlaces: [APIKeyPlace]
   let isOptional: Bool
   /// Whether nobody is refused, and nobody is known.
   let isShadow: Bool
@@ -38,12 +40,12 @@ struct TokenRules: Sendable {
 
   /// - Parameters:
   ///   - requirement: nil where no token is looked at.
-  ///   - shadowIssuers: of the whole file.
+  ///   - apiKeys: of the whole file, as the two below.
   ///   - sessionCookies: of the whole file. They go to no service, whatever the route (T106).
   ///   - isSessionTokenForwarded: of one of the route's sessions, and the route's rules leave Authorization alone.
   ///   - sets: those of field names that there are.
   init(
-    _ requirement: TokenRequirement?, shadowIssuers: [Int], sessionCookies: [LenientName],
+    _ requirement: TokenRequirement?, apiKeys: [APIKeySet], shadowIssuers: [Int], sessionCookies: [LenientName],
     isSessionTokenForwarded: Bool, _ sets: inout FieldNameSets
   ) {
     self.isSessionTokenForwarded = isSessionTokenForwarded
@@ -52,7 +54,8 @@ struct TokenRules: Sendable {
     isShadow = requirement?.mode == .shadow
     self.shadowIssuers = shadowIssuers.filter { requirement?.issuers.contains($0) ?? false }
     self.sources = requirement?.sources ?? []
-    let sources = isShadow ? [] : self.sources
+    keyPlaces = APIKeyPlace.of(requirement?.apiKeys ?? [], in: apiKeys)
+    let sources = isShadow ? [] : self.sources + keyPlaces.map(\.source)
     isOptional = requirement?.isOptional ?? false
     access = AccessRules(scopes: requirement?.scopes ?? ScopeRequirement(), claims: requirement?.claims ?? [])
     audiences = (requirement?.audiences ?? []).map(RouteAudience.init)
@@ -71,6 +74,12 @@ struct TokenRules: Sendable {
 }
 
 extension TokenRules {
+  /// For a request without any credential.
+  var refusalOfNothing: TokenRefusal {
+    if !sessions.isEmpty { return .sessionMissing }
+    return sources.isEmpty && !keyPlaces.isEmpty ? .apiKeyMissing : .tokenMissing
+  }
+
   /// Whether a token is looked for in Authorization.
   var looksAtAuthorization: Bool { sources.contains(.authorization) || sources.contains(.basic) }
 

@@ -64,7 +64,11 @@ extension Exchange {
   private static func append(_ path: ClaimPath, of caller: Caller, to key: inout ByteQueue) -> Bool {
     let claims = caller.claims
     guard let claim = caller.claim(path) else { return false }
-    key.append(littleEndian: UInt32(truncatingIfNeeded: caller.issuer))
+    if case .apiKey(let set) = caller.proof {
+      key.append(littleEndian: UInt32(truncatingIfNeeded: ~set))
+    } else {
+      key.append(littleEndian: UInt32(truncatingIfNeeded: caller.issuer ?? 0))
+    }
     if let issuer = claims.member("iss".utf8.span, of: claims.root) {
       key.append(claims.bytes.span.extracting(claims.rawRange(of: issuer)))
     }

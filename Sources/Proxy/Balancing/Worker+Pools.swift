@@ -3,6 +3,14 @@
 import Configuration
 
 extension Worker {
+  /// Servers of the snapshot's upstreams may have changed, and nothing else of them.
+  func configurePools() {
+    for (index, pool) in pools.enumerated() {
+      let upstream = snapshot.configuration.upstreams[index]
+      if pool.configuration != upstream { pool.configure(upstream, sharing: snapshot.sharing[index]) }
+    }
+  }
+
   /// Lets in those who wait at an upstream, those of an earlier configuration first.
   func serveQueues(of upstream: SharedUpstream) {
     for pool in poolsInDemand where pool.shared === upstream { pool.serveQueue() }

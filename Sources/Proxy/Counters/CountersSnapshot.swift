@@ -15,14 +15,27 @@ package enum AuthenticationResult: Sendable, Equatable {
   /// The cookie of a session, sent by a page of another origin. Counted in shadow only: else it is a refusal of the
   /// gateway's own.
   case otherOrigin
+  /// No token, and an API key that is one.
+  case apiKey
   case refused(TokenRefusal)
 
-  /// The label's value: `accepted`, `anonymous`, `session`, `origin_not_allowed` or the refusal's public code.
+  /// Of a caller who passes.
+  static func passed(_ caller: Caller) -> AuthenticationResult {
+    switch caller.proof {
+    case .signature, .answer(.keySet, _), .answer(.introspection, _): .accepted
+    case .answer(.session, _): .session
+    case .apiKey: .apiKey
+    }
+  }
+
+  /// The label's value: `accepted`, `anonymous`, `session`, `api_key`, `origin_not_allowed` or the refusal's public
+  /// code.
   package var label: String {
     switch self {
     case .accepted: "accepted"
     case .anonymous: "anonymous"
     case .session: "session"
+    case .apiKey: "api_key"
     case .otherOrigin: GatewayRefusal.originNotAllowed.rawValue
     case .refused(let refusal): refusal.rawValue
     }
@@ -30,7 +43,7 @@ package enum AuthenticationResult: Sendable, Equatable {
 
   package var isRefusal: Bool {
     switch self {
-    case .accepted, .anonymous, .session: false
+    case .accepted, .anonymous, .session, .apiKey: false
     case .otherOrigin, .refused: true
     }
   }
@@ -42,12 +55,13 @@ package enum AuthenticationResult: Sendable, Equatable {
     case .anonymous: 1
     case .session: 2
     case .otherOrigin: 3
-    case .refused(let refusal): (Self.refusals.firstIndex(of: refusal) ?? 0) + 4
+    case .apiKey: 4
+    case .refused(let refusal): (Self.refusals.firstIndex(of: refusal) ?? 0) + 5
     }
   }
 
   /// How many numbers there are.
-  static var count: Int { refusals.count + 4 }
+  static var count: Int { refusals.count + 5 }
 
   static func numbered(_ number: Int) -> AuthenticationResult? {
     switch number {
@@ -55,7 +69,8 @@ package enum AuthenticationResult: Sendable, Equatable {
     case 1: .anonymous
     case 2: .session
     case 3: .otherOrigin
-    default: refusals.indices.contains(number - 4) ? .refused(refusals[number - 4]) : nil
+    case 4: .apiKey
+    default: refusals.indices.contains(number - 5) ? .refused(refusals[number - 5]) : nil
     }
   }
 

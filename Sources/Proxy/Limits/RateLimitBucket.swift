@@ -63,11 +63,17 @@ extension RateLimiter {
   /// By the issuer's name, its tenant and the value: two of either may both have a caller `1`. Lists, objects and null
   /// are no keys.
   fileprivate func bucket(of path: ClaimPath, in caller: Caller, _ snapshot: Snapshot) -> UInt64? {
-    guard let node = caller.claim(path), snapshot.issuerCounterIDs.indices.contains(caller.issuer) else { return nil }
-    // A number that stays with the name across reloads.
-    var key0 = hashKey0 &+ UInt64(clamping: snapshot.issuerCounterIDs[caller.issuer] &+ 1)
-    if let tenant = snapshot.issuerRules[caller.issuer].tenant(of: caller) {
-      key0 = caller.claims.keyedHash(of: tenant, key0, hashKey1)
+    guard let node = caller.claim(path) else { return nil }
+    var key0 = hashKey0
+    if let issuer = caller.issuer {
+      guard snapshot.issuerCounterIDs.indices.contains(issuer) else { return nil }
+      // A number that stays with the name across reloads.
+      key0 &+= UInt64(clamping: snapshot.issuerCounterIDs[issuer] &+ 1)
+      if let tenant = snapshot.issuerRules[issuer].tenant(of: caller) {
+        key0 = caller.claims.keyedHash(of: tenant, key0, hashKey1)
+      }
+    } else if let name = caller.nameOfKeys(snapshot) {
+      key0 = name.utf8.span.keyedHash(~hashKey0, hashKey1)
     }
     switch caller.claims.kind(node) {
     case .string, .integer, .number, .true, .false: return caller.claims.keyedHash(of: node, key0, hashKey1)
@@ -77,9 +83,17 @@ extension RateLimiter {
 }
 
 extension Caller {
+  /// The name of the set that has the caller's API key. Nil for other callers.
+  fileprivate func nameOfKeys(_ snapshot: Snapshot) -> String? {
+    guard case .apiKey(let set) = proof, snapshot.configuration.apiKeys.indices.contains(set) else { return nil }
+    return snapshot.configuration.apiKeys[set].name
+  }
+
   /// Nothing for a caller without the claim, or whose claim is no key.
   fileprivate func appendBucketName(of path: ClaimPath, to name: inout ByteQueue, _ snapshot: Snapshot) {
-    guard let node = claim(path), snapshot.configuration.issuers.indices.contains(issuer) else { return }
+    guard let node = claim(path) else { return }
+    let keys = nameOfKeys(snapshot)
+    guard keys != nil || issuer.map({ snapshot.configuration.issuers.indices.contains($0) }) ?? false else { return }
     let value: [UInt8]
     switch claims.kind(node) {
     case .string: value = claims.stringBytes(at: node) ?? []
@@ -88,10 +102,18 @@ extension Caller {
       value = bytes.span.extracting(claims.rawRange(of: node)).copied()
     case .array, .object, .null: return
     }
-    name.append("claim ")
-    name.append(text: snapshot.configuration.issuers[issuer].name)
-    name.append(0)
-    if let tenant = snapshot.issuerRules[issuer].tenant(of: self) { name.append(claims.stringBytes(at: tenant) ?? []) }
+    if let keys {
+      name.append("key ")
+      name.append(text: keys)
+      name.append(0)
+    } else if let issuer {
+      name.append("claim ")
+      name.append(text: snapshot.configuration.issuers[issuer].name)
+      name.append(0)
+      if let tenant = snapshot.issuerRules[issuer].tenant(of: self) {
+        name.append(claims.stringBytes(at: tenant) ?? [])
+      }
+    }
     name.append(0)
     name.append(value)
   }

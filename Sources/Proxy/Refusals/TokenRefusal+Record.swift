@@ -87,6 +87,23 @@ extension TokenRefusal {
         the log also for a WebSocket (4401) or stream of a session that was ended.
         """,
         advice: "Begin a new session. With `store: memory` all end when the gateway does.")
+    case .apiKeyMissing:
+      .init(
+        401, .unauthenticated, challenge: .bearer,
+        "The route takes API keys, and the request has none where they are looked for.",
+        advice: "Send the key where `from` of `api_keys` says. By default that is the header `X-Api-Key`.")
+    case .apiKeyInvalid:
+      .init(
+        401, .unauthenticated, challenge: .bearer,
+        """
+        The key is none of the route's, or not the one of the name beside it in `basic`. In the log also for a WebSocket \
+        (4401) or stream whose key was removed.
+        """,
+        advice: "`catraca key check` finds a key that was mistyped. Compare its hash with those in the file.")
+    case .apiKeyExpired:
+      .init(
+        401, .unauthenticated, challenge: .bearer, "The key was good, and its `expires` has come.",
+        advice: "Make a new one with `catraca key new`, and write its entry beside the old one.")
     case .sessionStoreUnavailable:
       .init(
         503, .unavailable, with: .retrySoon,

@@ -14,14 +14,14 @@ struct ChallengeLines: Sendable {
   /// All that the route requires, for a client that looks for the way in. Empty without a resource.
   private let scope: String
 
-  /// - Parameter takesTokens: false where only the cookie of a session counts, for which no scheme is registered.
+  /// - Parameter scheme: of the first challenge.
   init(
-    _ rules: ChallengeRules, takesBasic: Bool, takesTokens: Bool = true, resource: ProtectedResource? = nil,
+    _ rules: ChallengeRules, takesBasic: Bool, scheme: String = "Bearer", resource: ProtectedResource? = nil,
     scopes: [String] = []
   ) {
     // Checked to have neither quotes nor backslashes.
     let service = rules.service.map { ",service=\"\($0)\"" } ?? ""
-    bearer = "WWW-Authenticate: \(takesTokens ? "Bearer" : "Cookie") realm=\"\(rules.realm)\"\(service)"
+    bearer = "WWW-Authenticate: \(scheme) realm=\"\(rules.realm)\"\(service)"
     basic = takesBasic ? "WWW-Authenticate: Basic realm=\"\(rules.realm)\", charset=\"UTF-8\"\r\n" : ""
     // Checked to have neither, too.
     metadata = resource.map { ", resource_metadata=\"\($0.metadata)\"" } ?? ""
@@ -37,8 +37,10 @@ struct ChallengeLines: Sendable {
     if requirement.challenge == ChallengeRules(), !takesBasic, takesTokens, requirement.resource == nil {
       return standard
     }
+    // No scheme is registered for keys and for cookies.
+    let scheme = takesTokens ? "Bearer" : requirement.apiKeys.isEmpty ? "Cookie" : "ApiKey"
     return ChallengeLines(
-      requirement.challenge, takesBasic: takesBasic, takesTokens: takesTokens, resource: requirement.resource,
+      requirement.challenge, takesBasic: takesBasic, scheme: scheme, resource: requirement.resource,
       scopes: requirement.scopes.names)
   }
 

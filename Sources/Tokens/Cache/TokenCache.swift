@@ -80,11 +80,11 @@ package final class TokenCache {
       return nil
     }
     // A clock that was set back: what is checked again is refused in the same way.
-    guard now >= known.beginsAt, candidates.contains(known.issuer), known.issuer < keySets.count else {
+    guard now >= known.beginsAt, let issuer = known.issuer, candidates.contains(issuer), issuer < keySets.count else {
       misses &+= 1
       return nil
     }
-    let keys = keySets[known.issuer]
+    let keys = keySets[issuer]
     if entries[index].keySetGeneration != keys?.generation ?? .max, !isProved(known, index, keys, now: now) {
       misses &+= 1
       return nil
@@ -97,7 +97,18 @@ package final class TokenCache {
   /// Whose the session is, if the store has said so and its answer is fresh. Allocates nothing.
   package func lookUp(_ session: SessionKey, now: Int64) -> Caller? {
     let key = session.bytes
-    guard let index = find(key.span, hash: hash(key.span)), let known = entries[index].caller else {
+    return lookUp(key.span, now: now)
+  }
+
+  /// Whose the API key is, if it was shown before and has not ended. Allocates nothing.
+  package func lookUp(_ key: APIKeyCheck, now: Int64) -> Caller? {
+    let credential = key.credential
+    return lookUp(credential.span, now: now)
+  }
+
+  /// A caller who depends on the keys of no issuer.
+  private func lookUp(_ key: Span<UInt8>, now: Int64) -> Caller? {
+    guard let index = find(key, hash: hash(key)), let known = entries[index].caller else {
       misses &+= 1
       return nil
     }
@@ -123,6 +134,11 @@ package final class TokenCache {
     for index in entries.indices {
       if case .answer(.session(let session), _)? = entries[index].caller?.proof, isMeant(session) { remove(index) }
     }
+  }
+
+  /// The API keys of a set have changed.
+  package func forgetAPIKeys() {
+    for index in entries.indices { if case .apiKey? = entries[index].caller?.proof { remove(index) } }
   }
 
   /// Asks the proof. What no longer holds is forgotten.

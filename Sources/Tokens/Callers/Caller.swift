@@ -18,8 +18,8 @@ package final class Caller {
   /// The first second at which the credential is no longer good: exp + leeway, or the end of the issuer's `max_age`
   /// when that comes first. Int64.max when neither is known.
   package let expiresAt: Int64
-  /// Index of the issuer in the configuration that it was checked under.
-  package let issuer: Int
+  /// Index of the issuer in the configuration that it was checked under. Nil for the caller of an API key.
+  package let issuer: Int?
   /// Where the credential ends in ``bytes``, and where the words do.
   private let credentialEnd: UInt32
   private let wordsEnd: UInt32
@@ -44,7 +44,7 @@ package final class Caller {
   private static let scpName = Array("scp".utf8)
 
   init(
-    credential: Span<UInt8>, issuer: Int, proof: Proof, claims: JSONDocument, payloadPart: Range<Int>?,
+    credential: Span<UInt8>, issuer: Int?, proof: Proof, claims: JSONDocument, payloadPart: Range<Int>?,
     validity: TimeCheck.Validity, subject: JSONDocument.Index?, accessToken: [UInt8] = []
   ) {
     self.accessToken = accessToken
@@ -81,9 +81,11 @@ package final class Caller {
 
   var credentialByteCount: Int { Int(credentialEnd) }
 
+  var credential: [UInt8] { Array(bytes[..<credentialByteCount]) }
+
   /// Bytes of memory that this object alone keeps: credential, lines, claims, nodes, headers. The key is its set's.
   package var byteCount: Int {
-    var count = 224 + 40 + bytes.capacity + accessToken.count + claims.byteCount
+    var count = 232 + 40 + bytes.capacity + accessToken.count + claims.byteCount
     for assertion in assertions { count += MemoryLayout<Assertion>.stride + 32 + assertion.token.capacity }
     return count
   }

@@ -70,7 +70,8 @@ extension TokenVerifier {
     case .scopeMissing: return RefusalDetail(got: parts.payload.shown("scope") ?? parts.payload.shown("scp") ?? "none")
     case .tokenMissing, .schemeNotBearer, .tokenAmbiguous, .tokenMalformed, .tokenTooLarge, .criticalHeaderUnknown,
       .keysUnavailable, .introspectionUnavailable, .tokenInactive, .claimInvalid, .claimMismatch,
-      .authenticationInsufficient, .sessionMissing, .sessionExpired, .sessionStoreUnavailable:
+      .authenticationInsufficient, .sessionMissing, .sessionExpired, .sessionStoreUnavailable,
+      .apiKeyMissing, .apiKeyInvalid, .apiKeyExpired:
       return RefusalDetail()
     }
   }

@@ -166,7 +166,7 @@ struct Token: ParsableCommand {
 extension SignatureAlgorithm: ExpressibleByArgument {}
 
 /// Runs a command's body. An error becomes one line on standard error and exit code 1.
-private func reporting(_ body: () throws -> Void) throws {
+func reporting(_ body: () throws -> Void) throws {
   do {
     try body()
   } catch let error as ExitCode {

@@ -225,7 +225,7 @@ import Testing
     let verifier = TokenVerifier()
     func outcome(_ token: [UInt8], _ candidates: [Int]) -> String {
       let outcome = verifier.verify(token, candidates: candidates, issuers: issuers, keySets: sets, now: testNow)
-      if case .caller(let token) = outcome { return "verified \(token.issuer)" }
+      if case .caller(let token) = outcome { return "verified \(token.issuer ?? -1)" }
       return describe(outcome)
     }
     #expect(outcome(try first.token(), [0, 1]) == "verified 0")

@@ -72,7 +72,7 @@ extension Exchange {
     if let status = answer.loggedGRPCStatus, request.head.isGRPC || request.head.webCall != nil {
       worker.logEntry.set(.grpcStatus, UInt64(clamping: status))
     }
-    if let operation { worker.logEntry.set(.graphQLOperation, operation.name.span) }
+    if let name = operation?.name { worker.logEntry.set(.graphQLOperation, name.span) }
     if let issuer, snapshot.configuration.issuers.indices.contains(issuer) {
       worker.logEntry.set(.issuer, snapshot.configuration.issuers[issuer].name)
     }

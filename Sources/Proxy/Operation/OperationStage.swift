@@ -128,7 +128,7 @@ extension Exchange {
     return verdict.refusal
   }
 
-  private var missingCaller: TokenRefusal { route?.token.sessions.isEmpty ?? true ? .tokenMissing : .sessionMissing }
+  private var missingCaller: TokenRefusal { route?.token.refusalOfNothing ?? .tokenMissing }
 
   private func refuseCaller(_ refusal: TokenRefusal) -> Refusal {
     countAuthentication(.refused(refusal))

@@ -136,7 +136,8 @@ extension Exchange {
   /// A question about the token has its answer, or new keys have come.
   func messageAnswered() {
     guard let messages = tunnel?.messages, let route else { return }
-    obey(check(messages.token.span, route), messages, route, mayAsk: false)
+    let token = messages.token
+    obey(check(token.span, route), messages, route, mayAsk: false)
     if downstream == nil || wait != nil { return }
     var rest = ByteQueue()
     swap(&rest, &messages.rest)

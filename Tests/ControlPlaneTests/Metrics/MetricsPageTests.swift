@@ -86,7 +86,7 @@ struct MetricsPageTests {
         StoreState(
           name: "main", servers: [StoreState.Server(address: "10.0.0.5:6379", isUp: true, pendingCount: 2)])
       ],
-      sessions: [("web", 11)],
+      sessions: [("web", 11)], apiKeys: [("partners", 3)],
       resolutions: [("orders", ["ok": 2, "failed": 1])],
       reloadsSucceeded: 4, reloadsFailed: 1, isLastReloadGood: false, lastReloadTime: 1_700_000_001, droppedLogLines: 5,
       droppedOwnLogLines: 6,

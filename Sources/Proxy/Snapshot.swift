@@ -198,7 +198,9 @@ package final class Snapshot: Sendable {
 
   private static func queryTokenNames(_ auth: Authentication, _ file: GatewayConfiguration) -> [String] {
     guard case .token(let requirement) = auth else { return [] }
-    let sources = requirement.sources + requirement.apiKeys.flatMap { file.apiKeys[$0].places }
+    let sources =
+      requirement.apiKeys.isEmpty
+      ? requirement.sources : requirement.sources + requirement.apiKeys.flatMap { file.apiKeys[$0].places }
     return sources.compactMap { if case .value(.query(let name)) = $0 { name } else { nil } }
   }
 

@@ -13,6 +13,7 @@ struct APIKeyPlace: Sendable {
   let sets: [Int]
 
   static func of(_ indices: [Int], in file: [APIKeySet]) -> [APIKeyPlace] {
+    if indices.isEmpty { return [] }
     var sources: [TokenSource] = []
     for index in indices {
       for source in file[index].places where !sources.contains(source) { sources.append(source) }

@@ -52,10 +52,11 @@ struct TokenRules: Sendable {
     issuers = requirement?.issuers ?? []
     sessions = requirement?.sessions ?? []
     isShadow = requirement?.mode == .shadow
-    self.shadowIssuers = shadowIssuers.filter { requirement?.issuers.contains($0) ?? false }
+    self.shadowIssuers =
+      shadowIssuers.isEmpty ? [] : shadowIssuers.filter { requirement?.issuers.contains($0) ?? false }
     self.sources = requirement?.sources ?? []
     keyPlaces = APIKeyPlace.of(requirement?.apiKeys ?? [], in: apiKeys)
-    let sources = isShadow ? [] : self.sources + keyPlaces.map(\.source)
+    let sources = isShadow ? [] : keyPlaces.isEmpty ? self.sources : self.sources + keyPlaces.map(\.source)
     isOptional = requirement?.isOptional ?? false
     access = AccessRules(scopes: requirement?.scopes ?? ScopeRequirement(), claims: requirement?.claims ?? [])
     audiences = (requirement?.audiences ?? []).map(RouteAudience.init)

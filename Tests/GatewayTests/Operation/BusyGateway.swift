@@ -40,7 +40,7 @@ struct BusyGateway {
           - { path: /dry, auth: public, rate_limit: { requests: 1, per: 24h, dry_run: true }, respond: { status: 204 } }
           - { path: /shared, auth: public, rate_limit: shared, respond: { status: 204 } }
           - { path: /asked, auth: { issuers: [login], mode: shadow }, authorize: { service: policy }, respond: { status: 204 } }
-          - { path: /in, auth: { sessions: [web] }, respond: { status: 204 } }
+          - { path: /in, auth: { api_keys: [programs], sessions: [web] }, respond: { status: 204 } }
           - path: /many
             auth: public
             rate_limit: { requests: 1, per: 24h, by: query:who, keys: 1 }
@@ -50,6 +50,7 @@ struct BusyGateway {
         dns: { servers: ["\(names.address)"] }
         redis: { main: { servers: ["\(redis.address)"] } }
         rate_limits: { shared: { requests: 1, per: 24h, store: main } }
+        api_keys: { programs: { keys: [] } }
         sessions: { web: { store: memory, exchange: { path: /session, issuers: [login] } } }
         services: { policy: { upstream: echo } }
         listeners:

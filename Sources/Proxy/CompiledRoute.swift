@@ -21,8 +21,6 @@ package final class CompiledRoute: Sendable {
   let clients: ClientList?
   /// Nil asks nobody else.
   let service: CompiledService?
-  /// Whether there is more to look at than who calls: the two stages behind authentication.
-  let isExamined: Bool
   /// Who the caller is may follow from what browsers send for any page: a cookie, a password, or the client's
   /// certificate.
   let isCredentialSentUnasked: Bool
@@ -99,7 +97,6 @@ package final class CompiledRoute: Sendable {
       isSessionTokenForwarded: identity.isSessionTokenForwarded, &sets)
     clients = route.clients
     self.service = service
-    isExamined = service != nil || route.graphQL != nil
     self.identity = identity
     certificateFields = route.identity.headers.compactMap { header in
       if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }

@@ -180,10 +180,7 @@ package final class Exchange {
 
   private func settle(_ outcome: StageOutcome) {
     switch outcome {
-    case .next:
-      stage = stage.next
-      // Most routes have nothing for these two.
-      if stage == .operation, let route, !route.isExamined { stage = .identity }
+    case .next: stage = stage.next
     case .wait: break
     case .refuse(let refusal):
       refuse(refusal)

@@ -21,7 +21,8 @@ enum APIKeyFile {
     }
     let nodeCount = reading.nodeCount
     defer { reading.nodeCount = nodeCount }
-    for piece in pieces(of: bytes) {
+    var rest = (start: 0, line: 1)
+    while let piece = nextPiece(of: bytes, &rest) {
       reading.nodeCount = nodeCount
       reading.shift = (file: file, lines: piece.line - 1)
       guard let root = YAMLSource.tree(of: piece.text, file: file, isEmptyAllowed: true, reading: reading) else {
@@ -38,28 +39,31 @@ enum APIKeyFile {
       }
       for item in items { reading.add(item, to: &table) }
     }
+    table.fit()
     return table
   }
 
-  /// Cuts a list in front of entries that begin a line. Anything else is one piece.
-  private static func pieces(of bytes: [UInt8]) -> [(text: String, line: Int)] {
-    var result: [(text: String, line: Int)] = []
-    var (start, first) = (0, 1)
-    var (index, line) = (0, 1)
+  /// Cuts a list in front of an entry that begins a line. Anything else is one piece.
+  /// - Parameter rest: where the piece begins, and then the next one. Nil when there is none.
+  private static func nextPiece(
+    of bytes: [UInt8], _ rest: inout (start: Int, line: Int)
+  ) -> (text: String, line: Int)? {
+    let (start, first) = rest
+    if start > 0, start >= bytes.count { return nil }
+    var (index, line) = rest
     let text = bytes.span
-    while index < bytes.count {
+    while let end = text.firstIndex(of: 0x0A, from: index) {
+      index = end + 1
+      line += 1
       if index - start >= pieceByteCount, index + 1 < bytes.count, bytes[index] == UInt8(ascii: "-"),
         bytes[index + 1] == UInt8(ascii: " ")
       {
-        result.append((text.extracting(start..<index).text(), first))
-        (start, first) = (index, line)
+        rest = (index, line)
+        return (text.extracting(start..<index).text(), first)
       }
-      guard let end = text.firstIndex(of: 0x0A, from: index) else { break }
-      index = end + 1
-      line += 1
     }
-    result.append((text.extracting(start..<bytes.count).text(), first))
-    return result
+    rest.start = max(1, bytes.count)
+    return (text.extracting(start..<bytes.count).text(), first)
   }
 }
 

@@ -50,6 +50,12 @@ package struct APIKeyTable: Sendable, Equatable {
     return true
   }
 
+  /// Gives back the memory that growing has left over.
+  package mutating func fit() {
+    bytes = bytes.map { $0 }
+    entries = entries.map { $0 }
+  }
+
   private mutating func grow() {
     slots = [UInt32](repeating: 0, count: slots.count * 2)
     for index in entries.indices { place(index) }

@@ -163,13 +163,7 @@ extension RequestHead {
     case .ambiguous: return false
     case .missing, .empty: break
     }
-    for index in fields.indices where fields[index].known == .accept {
-      var elements = ListElements(fields[index].value)
-      while let element = elements.next(in: bytes) {
-        if bytes.extracting(mediaType(in: bytes, element)).equalsIgnoringCase("text/html") { return true }
-      }
-    }
-    return false
+    return accepts { $0.equalsIgnoringCase("text/html") }
   }
 
   private static let fetchMode = Array("sec-fetch-mode".utf8)

@@ -85,19 +85,26 @@ extension RequestHead {
   /// Whether the client names a JSON type and does not name HTML: a program, which can do more with a problem document
   /// than with a page for people. A bare `*/*` is served the page.
   fileprivate var prefersJSON: Bool {
+    if accepts({ $0.equalsIgnoringCase("text/html") }) { return false }
+    return accepts { type in
+      type.equalsIgnoringCase("application/json")
+        || type.count > 5 && type.extracting(type.count - 5..<type.count).equalsIgnoringCase("+json")
+    }
+  }
+}
+
+extension RequestHead {
+  /// Whether Accept (RFC 9110 §12.5.1) names a type, or a range of types, that fits. False without the field.
+  func accepts(_ fits: (Span<UInt8>) -> Bool) -> Bool {
     if count(of: .accept) == 0 { return false }
     let bytes = bytes.span
-    var namesJSON = false
     for index in fields.indices where fields[index].known == .accept {
       var elements = ListElements(fields[index].value)
       while let element = elements.next(in: bytes) {
-        let type = bytes.extracting(mediaType(in: bytes, element))
-        if type.equalsIgnoringCase("text/html") { return false }
-        if type.equalsIgnoringCase("application/json") { namesJSON = true }
-        if type.count > 5, type.extracting(type.count - 5..<type.count).equalsIgnoringCase("+json") { namesJSON = true }
+        if fits(bytes.extracting(mediaType(in: bytes, element))) { return true }
       }
     }
-    return namesJSON
+    return false
   }
 }
 

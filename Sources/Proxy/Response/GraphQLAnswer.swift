@@ -46,17 +46,7 @@ extension GatewayAnswer {
 extension RequestHead {
   /// Whether the client takes `application/graphql-response+json`: it says so, or names no type that is like it.
   var takesGraphQLResponse: Bool {
-    if count(of: .accept) == 0 { return true }
-    let bytes = bytes.span
-    var namesJSON = false
-    for index in fields.indices where fields[index].known == .accept {
-      var elements = ListElements(fields[index].value)
-      while let element = elements.next(in: bytes) {
-        let type = bytes.extracting(mediaType(in: bytes, element))
-        if type.equalsIgnoringCase("application/graphql-response+json") { return true }
-        if type.equalsIgnoringCase("application/json") { namesJSON = true }
-      }
-    }
-    return !namesJSON
+    accepts { $0.equalsIgnoringCase("application/graphql-response+json") }
+      || !accepts { $0.equalsIgnoringCase("application/json") }
   }
 }

@@ -19,6 +19,8 @@ struct ClientRequest: ~Copyable {
   var tokenPosition = TokenPosition.none
   /// At ``TokenPosition/basic(_:)``: the token is not in the head as it is.
   var basicToken: [UInt8] = []
+  /// An issuer that might have known the token has not answered.
+  var isIssuerSilent = false
   /// Of an OPTIONS request, as the upstream gets it.
   var maxForwardsLeft: UInt64?
 
@@ -34,6 +36,7 @@ struct ClientRequest: ~Copyable {
     traceID.removeAll()
     if case .basic = tokenPosition { basicToken = [] }
     tokenPosition = .none
+    isIssuerSilent = false
     maxForwardsLeft = nil
   }
 

@@ -70,7 +70,8 @@ package final class Exchange {
   /// No answer came in time.
   func questionUnanswered(_ question: Question) {
     leaveWait()
-    resume(with: refuseToken(question.source.refusalOfSilence))
+    let silence = Verdict.refused(question.source.refusalOfSilence, issuer: question.source.issuer)
+    resume(with: askNextIssuer(after: silence) ?? refuseToken(question.source.refusalOfSilence))
     downstream?.resumeInput()
   }
 

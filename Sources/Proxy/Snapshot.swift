@@ -144,7 +144,10 @@ package final class Snapshot: Sendable {
     routeTable = RouteTable(configuration.routes)
     errorPages = other.errorPages
     issuerRules = other.issuerRules
-    introspections = other.introspections
+    // An end point may have been found by now.
+    introspections =
+      configuration.issuers.map(\.introspection) == other.configuration.issuers.map(\.introspection)
+      ? other.introspections : Self.introspections(configuration, other.counterNames)
     headLimits = other.headLimits
     answerHeadByteCountMax = other.answerHeadByteCountMax
     headerTimeout = other.headerTimeout

@@ -65,8 +65,8 @@ package final class Worker {
   private var healthChecks: HealthChecks?
   var questions: Questions
   var sessions = WorkerSessions()
-  /// The API key of the request that is looked at.
-  var apiKeyCheck = APIKeyCheck()
+  /// The one of the request that is looked at, and those that are looked for in stores.
+  var apiKeys = WorkerAPIKeys()
   var refusalNotices: RefusalNotices
   var randomIdentifiers: RandomIdentifiers
   /// `Date` field's value, made again once a second.

@@ -56,14 +56,17 @@ package struct Explanation: Sendable {
     let route = outcome.routeIndex.map { configuration.routes[$0] }
     if case .token(let requirement) = route?.auth {
       let bearer = request.bearerToken.map { Array($0.utf8) }
+      let questions = bearer.map { requirement.questions(about: $0, configuration.issuers) } ?? Questions()
       steps =
-        bearer.map { token in
+        questions.areAll
+        ? []
+        : bearer.map { token in
           TokenVerifier(tokenByteCountMax: configuration.limits.tokenSize).report(
             on: token.span, candidates: requirement.issuers,
             issuers: configuration.issuers.map { IssuerRules($0.policy) }, keySets: keySets, now: unixSeconds
           ).steps
         } ?? []
-      requirements = requirement.words
+      requirements = requirement.words + questions.words
     } else {
       steps = []
       requirements = []
@@ -117,7 +120,28 @@ extension RehearsedRequest {
   }
 }
 
+/// What issuers would be asked about a token, which nobody is asked here.
+private struct Questions {
+  var words: [String] = []
+  /// Whether nothing of the token can be checked here.
+  var areAll = false
+}
+
 extension TokenRequirement {
+  fileprivate func questions(about token: [UInt8], _ issuers: [Issuer]) -> Questions {
+    var result = Questions()
+    let isJWT = token.count { $0 == UInt8(ascii: ".") } == 2
+    for issuer in self.issuers.map({ issuers[$0] }) where issuer.introspection != nil {
+      if !isJWT {
+        result.words.append("introspection: \(issuer.name) would be asked whose the token is")
+        result.areAll = true
+      } else if issuer.policy.jwtQuestion != nil {
+        result.words.append("introspection: \(issuer.name) would be asked about a token that names it")
+      }
+    }
+    return result
+  }
+
   /// What a token must have beside what its issuer's rules say.
   fileprivate var words: [String] {
     var result: [String] = []

@@ -138,6 +138,7 @@ package final class Rehearsal {
         case .keySet: .keys(haveChanged: false)
         case .introspection: .refused(.introspectionUnavailable)
         case .session: .refused(.sessionExpired)
+        case .apiKey: .refused(.apiKeyStoreUnavailable)
         }
       worker.answered(question, answer, at: time)
     case .changeSession(_, let id): worker.sessionChanged(id, isDone: true, at: time)
@@ -180,7 +181,10 @@ extension GatewayConfiguration {
     result.accessLog = AccessLog()
     (result.traces, result.metrics, result.logs) = (nil, nil, nil)
     for index in result.listeners.indices { result.listeners[index].hasProxyProtocol = false }
-    for index in result.issuers.indices { result.issuers[index].introspection = nil }
+    for index in result.issuers.indices {
+      result.issuers[index].introspection = nil
+      result.issuers[index].policy.jwtQuestion = nil
+    }
     for index in result.upstreams.indices {
       result.upstreams[index].protocol = .http1
       result.upstreams[index].healthCheck = nil

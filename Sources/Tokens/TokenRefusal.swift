@@ -43,6 +43,8 @@ package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   /// None of the route's keys: 401.
   case apiKeyInvalid = "api_key_invalid"
   case apiKeyExpired = "api_key_expired"
+  /// The store did not say in time whose the key is: 503.
+  case apiKeyStoreUnavailable = "api_key_store_unavailable"
   case signatureInvalid = "signature_invalid"
   case tokenExpired = "token_expired"
   /// `nbf` or `iat` lies ahead.

@@ -204,7 +204,7 @@ struct ContractTests {
     // What is in memory is lost with it, and secrets wait for what they will seal.
     let known = ["'memory'", "secrets"]
     #expect(loaded.warnings.filter { warning in !known.contains { warning.message.contains($0) } } == [])
-    #expect(loaded.certificates.count == 8)
+    #expect(loaded.certificates.count == 9)
     #expect(loaded.configuration.listeners.count == 4)
     #expect(loaded.configuration.issuers.first?.certificateAuthority != nil)
   }

@@ -33,6 +33,7 @@ enum World {
     "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt":
       "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n",
     "/var/run/secrets/kubernetes.io/serviceaccount/token": "token\n",
+    "/etc/catraca/keys/client.pem": "-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n",
     "/run/secrets/redis": "a-word-for-redis\n",
     "/run/secrets/introspection": "a-word-for-the-issuer\n",
     "/run/secrets/two-lines": "one\ntwo\n",

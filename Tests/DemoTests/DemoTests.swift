@@ -27,7 +27,7 @@ private let group = MultiThreadedEventLoopGroup.singleton
     switch verifier.verify(compact.span, candidates: [0], issuers: [rules], keySets: [set], now: Int64(time(nil))) {
     case .caller: return "verified"
     case .refused(let reason, _, _): return reason.rawValue
-    case .ask: return "key_unknown"
+    case .ask, .confirm: return "key_unknown"
     }
   }
 

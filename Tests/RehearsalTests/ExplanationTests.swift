@@ -51,6 +51,25 @@ struct ExplanationTests {
     "iss":"https://login.example.com","aud":"api","sub":"ada","exp":1800000300,"scope":"read","team":"red"
     """
 
+  @Test("Which issuers would be asked about a token is said, and nobody is asked")
+  func questions() throws {
+    var file = try configuration("routes: [{ path: /*, auth: login, upstream: orders }]")
+    file.issuers[0].introspection = Introspection(endpoint: "https://login.example.com/ask", clientID: "gateway")
+    file.issuers[0].policy.isAskedForOpaqueTokens = true
+    file.issuers[0].policy.jwtQuestion = .confirmation
+    func explain(_ token: String) throws -> Explanation {
+      Explanation(
+        RehearsedRequest(try request("GET https://api.example.com/orders/1")), token: token, in: file, keySets: [keys],
+        unixSeconds: now)
+    }
+    let opaque = try explain("opaque")
+    #expect(opaque.outcome.code == "introspection_unavailable" && opaque.steps.isEmpty)
+    #expect(opaque.requirements == ["introspection: login would be asked whose the token is"])
+    let signed = try explain(token("{\(Self.claims)}"))
+    #expect(signed.outcome.status == 200 && signed.steps.last?.isPassed == true)
+    #expect(signed.requirements == ["introspection: login would be asked about a token that names it"])
+  }
+
   @Test("What a rule in shadow would refuse is said, and what the upstream gets all the same")
   func shadow() throws {
     let routes =

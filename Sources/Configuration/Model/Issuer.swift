@@ -39,6 +39,8 @@ package enum KeySource: Sendable, Equatable {
   case url(String)
   /// Discovery documents of this issuer URL: OpenID, then RFC 8414.
   case discovery(issuer: String)
+  /// Nowhere: the issuer is asked about each token.
+  case absent
 }
 
 extension Issuer {
@@ -86,7 +88,8 @@ extension Issuer {
   private static let keySettings: [Setting<Issuer>] = [
     Setting(
       "discovery", .discovery,
-      "Finds the keys at `<issuer>/.well-known/openid-configuration`, or as RFC 8414 has it.",
+      "Finds the keys at `<issuer>/.well-known/openid-configuration`, or as RFC 8414 has it. `false` without `jwks` is for an "
+        + "issuer with `introspection` alone, which is asked about each token.",
       otherwise: "true without `jwks`",
       store: { issuer, isDiscovered in
         if isDiscovered { issuer.keys = .discovery(issuer: issuer.policy.issuer) }
@@ -114,7 +117,7 @@ extension Issuer {
         + "read each time."),
     Setting(
       "introspection", \.introspection, .mapping(Introspection.settings),
-      "Asks the issuer about tokens that are not JWTs (RFC 7662).", otherwise: "they are refused"),
+      "Asks the issuer about tokens (RFC 7662).", otherwise: "tokens that are not JWTs are refused"),
     Setting(
       "insecure", \.isInsecureAllowed, .boolean,
       "Allows plain http for keys, and for introspection, from a host that is not loopback."),

@@ -68,6 +68,9 @@ enum APIKeyFile {
 }
 
 extension ConfigurationReader {
+  /// The moment at which a key is over, as its entry writes it, in seconds since 1970. Nil for what is none.
+  package static func unixSeconds(_ moment: String) -> Int64? { CalendarTime.unixSeconds(moment) }
+
   /// The keys of a file that a configuration names, or that a person has written.
   package static func apiKeys(inFileAt path: String) -> Result<APIKeyTable, ConfigurationErrors> {
     let reading = Reading(file: path, folder: "", environment: [:], readFile: readWholeFile)

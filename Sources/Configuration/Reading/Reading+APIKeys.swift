@@ -22,15 +22,16 @@ extension Reading {
 
   /// What the keys of a set require of each other.
   func check(_ set: APIKeySet, _ section: Section) {
-    switch (section["file"], section["keys"]) {
-    case (.some, .some):
-      error(section.keyPosition("keys"), "'file' is there too: write the entries in one place")
-    case (nil, nil):
-      if section.refused.isEmpty {
-        error(
-          section.position, "the set has no keys: write file: keys.yaml, or keys: with what 'catraca key new' prints")
-      }
-    default: break
+    let places = ["file", "keys", "redis"].filter { section.has($0) }
+    if places.count > 1 {
+      error(section.keyPosition(places[1]), "'\(places[0])' is there too: write the entries in one place")
+    } else if places.isEmpty, section.refused.isEmpty {
+      error(
+        section.position,
+        "the set has no keys: write file: keys.yaml, redis: NAME, or keys: with what 'catraca key new' prints")
+    }
+    if section.has("cache"), !section.has("redis") {
+      error(section.keyPosition("cache"), "'cache' is for keys in 'redis': remove it")
     }
   }
 
@@ -48,6 +49,11 @@ extension Reading {
       } else {
         indices.append(index)
       }
+    }
+    let stored = indices.filter { names.apiKeySets.indices.contains($0) && names.apiKeySets[$0].store != nil }
+    // LIMIT: an unknown key costs one look.
+    if stored.count > 1 {
+      error(node.position, "\(what) has two sets that are in Redis, and a key is looked for in one: keep one of them")
     }
     return indices.isEmpty ? nil : indices
   }

@@ -88,6 +88,10 @@ extension Reading {
   private func discover(_ issuer: inout Issuer, _ section: Section) {
     let policy = issuer.policy
     if section.has("discovery"), case .inline = issuer.keys {
+      if section.has("introspection") {
+        issuer.keys = .absent
+        return
+      }
       error(section.keyPosition("discovery"), "the issuer has no keys: write 'jwks', or discovery: true")
       return
     }
@@ -114,6 +118,7 @@ extension Reading {
   private func checkKeys(of issuer: Issuer, _ node: SourceNode, _ section: Section) {
     if section.refused.contains("jwks") { return }
     switch issuer.keys {
+    case .absent: break
     case .discovery:
       error(
         section.keyPosition("discovery"), "'discovery: true' and 'jwks' both say where the keys are: remove one")

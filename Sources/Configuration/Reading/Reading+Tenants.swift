@@ -52,7 +52,7 @@ extension Reading {
     let text: String
     switch issuer.keys {
     case .url(let url), .discovery(issuer: let url): text = url
-    case .inline, .file:
+    case .inline, .file, .absent:
       if section["jwks"] != nil {
         error(section.keyPosition("token"), "no keys are fetched, so no 'token' is sent: remove it")
       }

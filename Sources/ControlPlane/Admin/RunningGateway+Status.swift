@@ -33,7 +33,7 @@ extension RunningGateway {
       counters: await counters(), names: snapshot.counterNames, keySets: keySets, certificates: certificates,
       upstreams: await upstreamStates(), stores: StoreState.merged(await gateway.storeStates()),
       sessions: await sessionCounts().compactMap { name, count in count.map { (name, $0) } },
-      apiKeys: snapshot.configuration.apiKeys.map { ($0.name, $0.keys.count) },
+      apiKeys: snapshot.configuration.apiKeys.filter { $0.store == nil }.map { ($0.name, $0.keys.count) },
       resolutions: await resolutions(),
       reloadsSucceeded: reloads.succeededCount,
       reloadsFailed: reloads.failedCount, isLastReloadGood: reloads.errors.isEmpty,

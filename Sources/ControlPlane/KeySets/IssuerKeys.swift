@@ -96,7 +96,10 @@ struct IssuerKeys {
   /// back-off allows (T64).
   mutating func metUnknownKey(now: Duration) -> Answer {
     if isLoading || isOnDemand { return .join }
-    if case .inline = issuer.keys { return .notNow }
+    switch issuer.keys {
+    case .inline, .absent: return .notNow
+    case .file, .url, .discovery: break
+    }
     guard keySet != nil else { return .notNow }
     guard unknownKeyBudget.take(at: now.wholeNanoseconds) else { return .notNow }
     nextLoad = now
@@ -146,7 +149,7 @@ struct IssuerKeys {
     discoveredURL = loaded.discoveredURL
     fileSignature = loaded.fileSignature
     switch issuer.keys {
-    case .inline: nextLoad = nil
+    case .inline, .absent: nextLoad = nil
     case .file:
       freshUntil = now
       nextLoad = now + RefreshTiming.filePollInterval
@@ -175,7 +178,7 @@ struct IssuerKeys {
     // Like stale-if-error (RFC 5861 §4): counted from the end of what the issuer had promised.
     if withdrawal == nil { withdrawal = freshUntil + issuer.stale }
     switch issuer.keys {
-    case .inline: nextLoad = nil
+    case .inline, .absent: nextLoad = nil
     case .file: nextLoad = now + RefreshTiming.filePollInterval
     case .url, .discovery:
       let wait = RefreshTiming.backOff(
@@ -218,7 +221,7 @@ struct IssuerKeys {
   /// that are on this machine are simply read again.
   mutating func adopt(from before: IssuerKeys, now: Duration, wallTime: Int64) -> Bool {
     switch issuer.keys {
-    case .inline, .file: return false
+    case .inline, .file, .absent: return false
     case .url, .discovery: break
     }
     guard before.keySet != nil, let fetchedAt = before.lastSuccessAt,

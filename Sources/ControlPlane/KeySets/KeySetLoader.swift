@@ -42,8 +42,8 @@ struct KeySetLoader: Sendable {
         var loaded = try await fetchKeys(url, issuer)
         loaded.discoveredURL = url
         return .loaded(loaded)
-      case .file:
-        return .unchanged
+      case .absent: return .loaded(LoadedKeySet(keySet: .empty, body: [], origin: "none"))
+      case .file: return .unchanged
       }
     } catch {
       return .failed(error, url: asked)
@@ -61,8 +61,8 @@ struct KeySetLoader: Sendable {
       } catch {
         return .failed(error)
       }
-    case .url, .discovery:
-      return nil
+    case .absent: return .loaded(LoadedKeySet(keySet: .empty, body: [], origin: "none"))
+    case .url, .discovery: return nil
     }
   }
 
@@ -115,7 +115,7 @@ struct KeySetLoader: Sendable {
   private static func configuredURL(_ issuer: Issuer) -> FetchURL? {
     switch issuer.keys {
     case .url(let text), .discovery(issuer: let text): FetchURL(text)
-    case .inline, .file: nil
+    case .inline, .file, .absent: nil
     }
   }
 

@@ -72,7 +72,7 @@ extension KeySetRegistry {
 extension KeySource {
   var isRemote: Bool {
     switch self {
-    case .inline, .file: false
+    case .inline, .file, .absent: false
     case .url, .discovery: true
     }
   }
@@ -81,6 +81,7 @@ extension KeySource {
   var shown: String {
     switch self {
     case .inline: "inline"
+    case .absent: "none"
     case .file(let path): path
     case .url(let url): url.withoutURLSecrets
     case .discovery(let url): "discovery:" + url.withoutURLSecrets

@@ -23,7 +23,7 @@ struct KeySetStore: Sendable {
     switch issuer.keys {
     case .url(let url): url
     case .discovery(let url): "discovery:" + url
-    case .inline, .file: nil
+    case .inline, .file, .absent: nil
     }
   }
 

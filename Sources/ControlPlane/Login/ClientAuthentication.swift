@@ -1,9 +1,6 @@
 // How the gateway proves to a provider that it is the client that it says it is (RFC 6749 §2.3, OpenID Connect Core 1.0
 // §9).
 
-internal import Bytes
-internal import Cryptography
-internal import JSON
 internal import Tokens
 
 enum ClientAuthentication: Sendable {
@@ -41,40 +38,16 @@ enum ClientAuthentication: Sendable {
       form.append(("client_id", clientID))
       form.append(("client_secret", secret))
     case .privateKey(let key):
-      guard let assertion = Self.assertion(key, clientID, provider, now) else {
-        throw .providerUnavailable("the client's key cannot sign")
-      }
+      let algorithm = key.algorithm(among: provider.signingAlgorithms)
+      guard
+        let assertion = key.assertion(
+          clientID: clientID, audience: provider.tokenEndpoint.text, algorithm: algorithm, now: now)
+      else { throw .providerUnavailable("the client's key cannot sign") }
       form.append(("client_id", clientID))
       form.append(("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"))
-      form.append(("client_assertion", assertion))
+      form.append(("client_assertion", String(decoding: assertion, as: UTF8.self)))
     }
     return Posting(fields: fields, body: Array(FormEncoding.encode(form).utf8))
-  }
-
-  private static func assertion(
-    _ key: ClientKey, _ clientID: String, _ provider: ProviderMetadata, _ now: Int64
-  ) -> String? {
-    guard let random = RandomBytes.make(16) else { return nil }
-    var payload = ByteQueue()
-    payload.append("{\"iss\":")
-    JSONWriter.append(string: clientID, to: &payload)
-    payload.append(",\"sub\":")
-    JSONWriter.append(string: clientID, to: &payload)
-    payload.append(",\"aud\":")
-    JSONWriter.append(string: provider.tokenEndpoint.text, to: &payload)
-    payload.append(",\"jti\":")
-    JSONWriter.append(string: Base64URL.encode(random.span).span, to: &payload)
-    payload.append(",\"iat\":")
-    JSONWriter.append(integer: now, to: &payload)
-    payload.append(",\"exp\":")
-    JSONWriter.append(integer: now + 60, to: &payload)
-    payload.append("}")
-    var header = ByteQueue()
-    header.append("\"kid\":")
-    JSONWriter.append(string: key.id, to: &header)
-    let algorithm = key.algorithm(among: provider.signingAlgorithms)
-    return encodeCompact(algorithm: algorithm, header: header.text(), payload: payload.text(), key: key.key)
-      .map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// Base64 with padding (RFC 4648 §4), as Authorization has it.

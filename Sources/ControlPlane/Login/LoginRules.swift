@@ -32,6 +32,7 @@ package struct LoginRules: Sendable, Equatable {
     policy.purpose = purpose
     policy.requiredClaims = claims
     policy.maxAgeSeconds = nil
+    policy.jwtQuestion = nil
     return IssuerRules(policy)
   }
 

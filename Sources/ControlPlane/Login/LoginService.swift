@@ -251,7 +251,7 @@ package actor LoginService {
       let verdict = verifier.verify(
         bytes.span, candidates: [0], issuers: [rules], keySets: [keys], now: environment.now())
       switch verdict {
-      case .caller(let caller): return caller
+      case .caller(let caller), .confirm(let caller): return caller
       case .refused(.keysUnavailable, _, _): throw .providerUnavailable("keys_unavailable")
       case .refused(let refusal, _, _): throw .tokenInvalid(refusal.rawValue)
       case .ask: if !isLast { await environment.refreshKeys() }

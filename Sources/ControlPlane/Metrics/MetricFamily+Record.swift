@@ -164,20 +164,22 @@ extension MetricFamily {
       .init(
         .gauge, by: ["session"], "Sessions that this process keeps. Redis counts those that it keeps itself.",
         when: "a session has `store: memory`")
-    case .apiKeys: .init(.gauge, by: ["set"], "API keys that count, by set.", when: "the file has `api_keys`")
+    case .apiKeys: .init(.gauge, by: ["set"], "API keys of files that count, by set.", when: "the file has `api_keys`")
     case .nameResolution:
       .init(
         .counter, by: ["upstream", "result"], "Look-ups of the names of an upstream's servers, by outcome.",
         when: "a server is given by name")
     case .authentications:
       .init(
-        .counter, by: ["issuer", "result", "route"],
-        "Decisions about tokens by issuer (empty: none known), result code and route.",
-        when: "a request met a route that is not public")
+        .counter, by: ["auth_kind", "issuer", "result", "route"],
+        """
+        Decisions about credentials by the kind of what was accepted (empty: nothing), issuer (empty: none known), result \
+        code and route.
+        """, when: "a request met a route that is not public")
     case .shadowed:
       .init(
-        .counter, by: ["issuer", "result", "route"],
-        "Decisions that rules with `mode: shadow` would have made, by issuer (empty: none known), result code and route.",
+        .counter, by: ["auth_kind", "issuer", "result", "route"],
+        "Decisions that rules with `mode: shadow` would have made, with the same labels.",
         when: "a request met such a rule")
     case .authorizations:
       .init(

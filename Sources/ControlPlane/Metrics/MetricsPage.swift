@@ -212,7 +212,7 @@ package struct MetricsPage: Sendable {
       for (route, issuer, result, count) in counts {
         writer.sample(
           [
-            ("issuer", name(issuer, in: names.issuers)), ("result", result.label),
+            ("auth_kind", result.kindLabel), ("issuer", name(issuer, in: names.issuers)), ("result", result.label),
             ("route", name(route, in: names.routes)),
           ], count)
       }

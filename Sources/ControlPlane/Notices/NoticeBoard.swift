@@ -122,7 +122,8 @@ extension TokenRefusal {
     switch self {
     case .tokenMissing, .tokenAmbiguous, .tokenExpired, .tokenNotYetValid, .tokenTooOld, .scopeMissing, .claimMismatch,
       .keysUnavailable, .introspectionUnavailable, .tokenInactive, .sessionMissing, .sessionExpired,
-      .sessionStoreUnavailable, .authenticationInsufficient, .apiKeyMissing, .apiKeyExpired:
+      .sessionStoreUnavailable, .authenticationInsufficient, .apiKeyMissing, .apiKeyExpired,
+      .apiKeyStoreUnavailable:
       true
     case .schemeNotBearer, .tokenMalformed, .tokenTooLarge, .criticalHeaderUnknown, .typeNotAllowed,
       .algorithmNotAllowed, .issuerUnknown, .keyUnknown, .signatureInvalid, .claimInvalid, .audienceMismatch,

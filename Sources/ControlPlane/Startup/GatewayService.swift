@@ -30,6 +30,7 @@ package struct GatewayService: Sendable {
       group.addTask { await gateway.run() }
       group.addTask { await gateway.watchCertificates() }
       group.addTask { await gateway.watchAPIKeys() }
+      group.addTask { await gateway.findIntrospectionEndpoints() }
       group.addTask { await gateway.reportLife() }
       group.addTask { await gateway.recordRequests() }
       if isWatching { group.addTask { await gateway.followSources() } }

@@ -38,6 +38,7 @@ extension GatewayConfiguration {
   /// Whether what changes without a reload is the same.
   func hasParts(of other: GatewayConfiguration) -> Bool {
     upstreams == other.upstreams && stores == other.stores && apiKeys == other.apiKeys
+      && issuers.map(\.introspection) == other.issuers.map(\.introspection)
   }
 }
 

@@ -275,6 +275,7 @@ package actor RunningGateway {
   /// - Returns: the sections that have changed, and what of them changes at the next start only.
   private func takeOver(_ wanted: GatewayConfiguration) async throws -> (changes: [String], delayed: [String]) {
     let configuration = Self.fitted(wanted, machine, workers: gateway.workerCount, log)
+      .withEndpoints(of: self.configuration)
     let addresses = await names.apply(configuration.hostNames, servers: configuration.dnsServers)
     if ending.hasBegun { throw StoppingError() }
     let fresh = Snapshot(

@@ -78,11 +78,7 @@ extension Exchange {
     }
     if let caller {
       setSubject(caller)
-      switch AuthenticationResult.passed(caller) {
-      case .session: worker.logEntry.set(.authKind, "session")
-      case .apiKey: worker.logEntry.set(.authKind, "api_key")
-      default: break
-      }
+      worker.logEntry.set(.authKind, caller.kind.label)
     }
     if let result = authorization.result { worker.logEntry.set(.authorize, result.label) }
     if let subject = answer.refusedSubject { worker.logEntry.set(.refusedSubject, subject.span) }

@@ -49,7 +49,8 @@ extension Exchange {
       found = index
     }
     guard let found else { return nil }
-    return obey(check(route.token.keyPlaces[found], name: name), route, mayAsk: false)
+    worker.apiKeys.check.id = name
+    return obey(check(route.token.keyPlaces[found], name: name), route, mayAsk: true)
   }
 
   private enum KeySearch { case missing, malformed, ambiguous, found }
@@ -63,7 +64,7 @@ extension Exchange {
     case .value(.query(let name)):
       value = request.target.search(query: name.utf8.span)
       if case .found(let range) = value {
-        guard request.giveKey(inQuery: range, to: &worker.apiKeyCheck) else { return .malformed }
+        guard request.giveKey(inQuery: range, to: &worker.apiKeys.check) else { return .malformed }
         return .found
       }
     case .basic: return takeBasic(&name)
@@ -74,7 +75,7 @@ extension Exchange {
     case .missing, .empty: return .missing
     case .ambiguous: return .ambiguous
     case .found(let range):
-      guard request.giveKey(inHead: range, to: &worker.apiKeyCheck) else { return .malformed }
+      guard request.giveKey(inHead: range, to: &worker.apiKeys.check) else { return .malformed }
       return .found
     }
   }
@@ -88,36 +89,55 @@ extension Exchange {
     }
     guard let pair = request.basicPair() else { return .malformed }
     name = pair.name
-    return worker.apiKeyCheck.take(pair.password.span) ? .found : .malformed
+    return worker.apiKeys.check.take(pair.password.span) ? .found : .malformed
   }
 
   private func check(_ place: APIKeyPlace, name: [UInt8]?) -> Verdict {
     let now = worker.time.unixSeconds
     let isCurrent = snapshot.generation == worker.snapshot.generation
     // What a name says is compared each time.
-    if isCurrent, name == nil, let known = worker.tokenCache.lookUp(worker.apiKeyCheck, now: now),
-      case .apiKey(let set) = known.proof, place.sets.contains(set)
+    if isCurrent, name == nil, let known = worker.tokenCache.lookUp(worker.apiKeys.check, now: now),
+      case .apiKey(let set, _) = known.proof, place.sets.contains(set)
     {
       worker.counters.countTokenCache(isHit: true)
       if let trace = tracing.trace { trace.isTokenRemembered = true }
       return .caller(known)
     }
     worker.counters.countTokenCache(isHit: false)
-    guard worker.apiKeyCheck.makeDigest() else { return .refused(.apiKeyInvalid, issuer: nil) }
+    guard worker.apiKeys.check.makeDigest() else { return .refused(.apiKeyInvalid, issuer: nil) }
     for set in place.sets {
       guard let verdict = verdict(of: set, name: name, now: now) else { continue }
       if case .caller(let caller) = verdict, let route { remember(caller, route) }
       return verdict
     }
+    // A route has one of these at most.
+    if let set = place.sets.first(where: { snapshot.configuration.apiKeys[$0].store != nil }) {
+      return checkStored(in: set, isNamed: name != nil)
+    }
     return .refused(.apiKeyInvalid, issuer: nil)
+  }
+
+  /// A key that no file has, and whose digest was made.
+  private func checkStored(in set: Int, isNamed: Bool) -> Verdict {
+    worker.apiKeys.check.makeStoredCredential()
+    let isCurrent = snapshot.generation == worker.snapshot.generation
+    if isCurrent, !isNamed,
+      let known = worker.tokenCache.lookUpStored(worker.apiKeys.check, now: worker.time.unixSeconds),
+      case .apiKey(set, _) = known.proof
+    {
+      worker.counters.countTokenCache(isHit: true)
+      if let trace = tracing.trace { trace.isTokenRemembered = true }
+      return .caller(known)
+    }
+    return .ask(.apiKey(set: set))
   }
 
   private func verdict(of set: Int, name: [UInt8]?, now: Int64) -> Verdict? {
     // The newest of them, where the file of a set has changed while the request waited.
     let isCurrent = snapshot.generation == worker.snapshot.generation
     let keys = (isCurrent ? worker.snapshot : snapshot).configuration.apiKeys[set].keys
-    let credential = worker.apiKeyCheck.credential
-    let digest = worker.apiKeyCheck.digest
+    let credential = worker.apiKeys.check.credential
+    let digest = worker.apiKeys.check.digest
     guard let name else {
       return keys.verdict(on: credential.span, digest: digest.span, set: set, id: nil, now: now)
     }

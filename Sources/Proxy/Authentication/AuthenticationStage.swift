@@ -40,6 +40,11 @@ extension Exchange {
   func obey(_ verdict: Verdict, _ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
     switch verdict {
     case .caller(let caller): return authorize(caller, route)
+    case .confirm(let caller):
+      issuer = caller.issuer
+      guard let issuer else { return refuseToken(.issuerUnknown) }
+      if let refusal = askIssuer(issuer, confirming: caller) { return refuseToken(refusal) }
+      return .wait
     case .refused(let refusal, let issuer, let subject):
       self.issuer = issuer
       answer.refusedSubject = subject
@@ -70,11 +75,16 @@ extension Exchange {
     let verdict = worker.verifier.verify(
       bytes, candidates: route.token.issuers, issuers: snapshot.issuerRules,
       keySets: isCurrent ? worker.keySets : worker.keySets(for: snapshot), now: now)
-    if case .caller(let caller) = verdict {
+    let verified: Caller
+    switch verdict {
+    case .caller(let caller):
       remember(caller, route)
-      if case .signature(_, let algorithm) = caller.proof {
-        worker.counters.countVerification(algorithm, nanoseconds: UInt64(clamping: worker.steadyClock() &- begin))
-      }
+      verified = caller
+    case .confirm(let caller): verified = caller
+    case .ask, .refused: return verdict
+    }
+    if case .signature(_, let algorithm) = verified.proof {
+      worker.counters.countVerification(algorithm, nanoseconds: UInt64(clamping: worker.steadyClock() &- begin))
     }
     return verdict
   }
@@ -84,7 +94,7 @@ extension Exchange {
     // The issuer's index means nothing to later requests when a reload came between.
     guard snapshot.generation == worker.snapshot.generation else { return }
     // What is asked for each time is of no use to later requests.
-    if case .answer(_, let freshUntil) = caller.proof, worker.time.unixSeconds >= freshUntil { return }
+    if worker.time.unixSeconds >= caller.proof.freshUntil { return }
     route.identity.keepFields(of: caller)
     worker.tokenCache.insert(caller, now: worker.time.unixSeconds)
   }
@@ -97,8 +107,8 @@ extension Exchange {
       return refuseToken(.audienceMismatch)
     }
     if let refusal = route.token.access.refusal(of: caller) { return refuseAccess(refusal, of: caller, route) }
-    if route.token.isInShadow(caller.issuer) { return pass(as: .passed(caller)) }
-    countAuthentication(.passed(caller))
+    if route.token.isInShadow(caller.issuer) { return pass(as: .accepted(caller.kind)) }
+    countAuthentication(.accepted(caller.kind))
     return route.tokenRateLimits.isEmpty ? .next : checkRateLimits(route.tokenRateLimits)
   }
 
@@ -132,28 +142,37 @@ extension Exchange {
 
   /// Waits for an answer, unless the worker has too much to ask already.
   private func ask(_ source: Question.Source) -> StageOutcome {
-    let refusal =
-      switch source {
-      case .keySet: ask(source, about: Span())
-      case .introspection(let issuer) where snapshot.introspection(of: issuer) != nil: askIssuer(issuer)
-      case .introspection: ask(source, about: request.token)
-      case .session(let index): askForSession(index)
-      }
+    let refusal: TokenRefusal?
+    switch source {
+    case .keySet: refusal = ask(source, about: Span())
+    case .introspection(let issuer):
+      // About a JWT, nobody is asked but the one that it names.
+      if !Credential.isCompact(request.token) { return askIssuers(after: nil) }
+      refusal = askIssuer(issuer)
+    case .session(let index): refusal = askForSession(index)
+    case .apiKey(let set): refusal = askForAPIKey(set)
+    }
     if let refusal { return refuseToken(refusal) }
     return .wait
   }
 
   /// - Returns: why the request does not wait for an answer.
-  private func ask(_ source: Question.Source, about credential: Span<UInt8>) -> TokenRefusal? {
+  func ask(_ source: Question.Source, about credential: Span<UInt8>) -> TokenRefusal? {
     let question = Question(source, generation: snapshot.generation, credential: credential)
     return worker.questions.ask(question, credential, for: self)
   }
 
   /// What the source's statement makes of the credential, for all requests that asked about it.
-  func verdict(on statement: Statement, from source: Question.Source) -> Verdict {
+  /// - Parameter checked: whom the checks here have found already.
+  func verdict(on statement: Statement, from source: Question.Source, confirming checked: Caller?) -> Verdict {
     guard let route else { return .refused(.tokenMissing, issuer: nil) }
     let now = worker.time.unixSeconds
-    let verdict = statement.verdict(on: request.token, from: source, issuers: snapshot.issuerRules, now: now)
+    let verdict =
+      if let checked {
+        statement.verdict(confirming: checked, issuers: snapshot.issuerRules, now: now)
+      } else {
+        statement.verdict(on: request.token, from: source, issuers: snapshot.issuerRules, now: now)
+      }
     if case .caller(let caller) = verdict { remember(caller, route) }
     return verdict
   }
@@ -170,6 +189,7 @@ extension Exchange {
       return route.token.isInShadow(issuer) ? .refuse(.gateway(.routeWithdrawn)) : refuseToken(.keysUnavailable)
     }
     guard let verdict else { return check(route, mayAsk: false) }
+    if let outcome = askNextIssuer(after: verdict) { return outcome }
     return obey(verdict, route, mayAsk: false)
   }
 

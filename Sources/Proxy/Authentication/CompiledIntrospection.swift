@@ -5,48 +5,109 @@ import Configuration
 import Tokens
 
 final class CompiledIntrospection: Sendable {
+  /// How the gateway proves who it is.
+  private enum Proof: Sendable {
+    /// A secret, which is in the head.
+    case secret
+    /// A statement of its own with each question (RFC 7523), for this audience.
+    case key(ClientKey, audience: String)
+    /// The connection's certificate (RFC 8705), so that only its name has to be said.
+    case certificate
+  }
+
   let issuerName: String
   let counterID: Int
   /// An index into the configuration's upstreams.
   let upstream: Int
   let upstreamName: String
+  /// The rules for answers that are JWTs themselves (RFC 9701). Nil where they are plain JSON.
+  let signedAnswerRules: IssuerRules?
   /// Request line and fields, up to the number of bytes of the form.
   private let headStart: [UInt8]
+  private let clientID: String
+  private let proof: Proof
   let cacheSeconds: Int64
   let refusalNanoseconds: Int64
   let timeout: Int64
   let concurrency: Int
 
+  /// Nil where nobody can be asked: the end point is not known yet, or the client's key cannot sign.
   init?(_ issuer: Issuer, counterID: Int, in configuration: GatewayConfiguration) {
-    guard let rules = issuer.introspection, configuration.upstreams.indices.contains(rules.upstream) else { return nil }
-    let server = configuration.upstreams[rules.upstream]
+    guard let rules = issuer.introspection, !rules.endpoint.isEmpty,
+      configuration.upstreams.indices.contains(rules.upstream)
+    else { return nil }
     issuerName = issuer.name
     self.counterID = counterID
     upstream = rules.upstream
-    upstreamName = server.name
-    // Each half is encoded as in a form, so that a colon in one is no border (RFC 6749 §2.3.1).
-    var pair = ByteQueue()
-    pair.append(formValue: rules.clientID.utf8.span)
-    pair.append(":")
-    pair.append(formValue: rules.clientSecret.utf8.span)
+    upstreamName = configuration.upstreams[rules.upstream].name
+    clientID = rules.clientID
+    var authorization: [UInt8] = []
+    switch rules.client {
+    case .secret(let secret):
+      proof = .secret
+      authorization = Self.authorization(rules.clientID, secret)
+    case .key(let file):
+      guard let key = ClientKey(pem: file.pem) else { return nil }
+      proof = .key(key, audience: issuer.policy.issuer)
+    case .certificate: proof = .certificate
+    }
+    signedAnswerRules = rules.isSigned ? Self.rules(forAnswersOf: issuer.policy, to: rules.clientID) : nil
     headStart =
-      Array("POST \(rules.target) HTTP/1.1\r\nHost: \(server.servers.first?.authority ?? "localhost")\r\n".utf8)
-      + Array("Authorization: Basic ".utf8) + Self.base64(pair.span)
-      + Array("\r\nAccept: application/json\r\nContent-Type: application/x-www-form-urlencoded\r\n".utf8)
+      Array("POST \(rules.target) HTTP/1.1\r\nHost: \(rules.authority)\r\n".utf8) + authorization
+      + Array("Accept: \(rules.isSigned ? "application/token-introspection+jwt" : "application/json")\r\n".utf8)
+      + Array("Content-Type: application/x-www-form-urlencoded\r\n".utf8)
     cacheSeconds = rules.cache.nanoseconds / 1_000_000_000
     refusalNanoseconds = rules.refusals.nanoseconds
     timeout = rules.timeout.nanoseconds
     concurrency = rules.concurrency
   }
 
-  /// The request about a token.
-  func question(about token: Span<UInt8>) -> (head: [UInt8], body: [UInt8]) {
+  /// An answer is for the client alone, and for nothing else (RFC 9701 §5).
+  private static func rules(forAnswersOf issuer: IssuerPolicy, to clientID: String) -> IssuerRules {
+    var policy = issuer
+    policy.audiences = [clientID]
+    policy.tokenTypes = ["token-introspection+jwt"]
+    policy.purpose = nil
+    policy.requiredClaims = ["iat", "token_introspection"]
+    policy.maxAgeSeconds = nil
+    policy.jwtQuestion = nil
+    return IssuerRules(policy)
+  }
+
+  /// The request about a token. Nil where the key does not sign.
+  /// - Parameter now: in seconds since 1970.
+  func question(about token: Span<UInt8>, now: Int64) -> (head: [UInt8], body: [UInt8])? {
     var body = ByteQueue()
     body.append("token=")
     body.append(formValue: token)
     body.append("&token_type_hint=access_token")
+    switch proof {
+    case .secret: break
+    case .certificate:
+      body.append("&client_id=")
+      body.append(formValue: clientID.utf8.span)
+    case .key(let key, let audience):
+      guard
+        let statement = key.assertion(
+          clientID: clientID, audience: audience, algorithm: key.algorithm(among: []), now: now)
+      else { return nil }
+      body.append("&client_id=")
+      body.append(formValue: clientID.utf8.span)
+      body.append("&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer")
+      body.append("&client_assertion=")
+      body.append(formValue: statement.span)
+    }
     let head = headStart + Array("Content-Length: \(body.count)\r\n\r\n".utf8)
     return (head, body.copied())
+  }
+
+  /// Each half is encoded as in a form, so that a colon in one is no border (RFC 6749 §2.3.1).
+  private static func authorization(_ clientID: String, _ secret: String) -> [UInt8] {
+    var pair = ByteQueue()
+    pair.append(formValue: clientID.utf8.span)
+    pair.append(":")
+    pair.append(formValue: secret.utf8.span)
+    return Array("Authorization: Basic ".utf8) + base64(pair.span) + Array("\r\n".utf8)
   }
 
   /// Base64 with padding (RFC 4648 §4), as Authorization has it.

@@ -21,7 +21,7 @@ enum Credential {
   }
 
   /// Whether it has the three parts of a compact JWS (RFC 7515 §7.1).
-  private static func isCompact(_ bytes: Span<UInt8>) -> Bool {
+  static func isCompact(_ bytes: Span<UInt8>) -> Bool {
     var dotCount = 0
     for index in bytes.indices where bytes[index] == UInt8(ascii: ".") { dotCount += 1 }
     return dotCount == 2

@@ -15,18 +15,19 @@ extension Worker {
     reviewStreams()
   }
 
-  /// Whether an API key still makes the same caller.
-  func isKept(_ caller: Caller, in keys: APIKeyTable) -> Bool {
-    guard apiKeyCheck.take(caller) else { return false }
-    let digest = apiKeyCheck.digest
-    return keys.keeps(caller, digest: digest.span)
+  /// Whether an API key still makes the same caller. A store reports by itself what has changed there.
+  func isKept(_ caller: Caller, in set: APIKeySet) -> Bool {
+    if set.store != nil { return caller.storedAPIKeyDigest != nil }
+    guard apiKeys.check.take(caller) else { return false }
+    let digest = apiKeys.check.digest
+    return set.keys.keeps(caller, digest: digest.span)
   }
 
   /// Whether the caller of a request that began with an earlier configuration still counts.
   func isKept(_ caller: Caller, of old: Snapshot, by fresh: Snapshot) -> Bool {
-    if case .apiKey(let set) = caller.proof {
+    if case .apiKey(let set, _) = caller.proof {
       let name = old.configuration.apiKeys[set].name
-      return fresh.configuration.apiKeys.contains { $0.name == name && isKept(caller, in: $0.keys) }
+      return fresh.configuration.apiKeys.contains { $0.name == name && isKept(caller, in: $0) }
     }
     guard let issuer = caller.issuer else { return false }
     let name = old.configuration.issuers[issuer].policy.issuer

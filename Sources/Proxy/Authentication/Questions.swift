@@ -75,7 +75,7 @@ struct Questions {
   private mutating func mayAsk(_ source: Question.Source, at now: Int64) -> Bool {
     switch source {
     case .keySet(let issuer): keyLooks.indices.contains(issuer) && keyLooks[issuer].take(at: now)
-    case .introspection, .session: true
+    case .introspection, .session, .apiKey: true
     }
   }
 

@@ -59,7 +59,7 @@ extension Exchange {
     switch refusal {
     // Every visitor without a session, and what the log has said of keys already.
     case .tokenMissing, .keysUnavailable, .introspectionUnavailable, .sessionMissing, .sessionExpired,
-      .sessionStoreUnavailable, .apiKeyMissing:
+      .sessionStoreUnavailable, .apiKeyMissing, .apiKeyStoreUnavailable:
       return
     default: break
     }

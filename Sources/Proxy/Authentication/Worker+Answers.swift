@@ -4,11 +4,12 @@ import Configuration
 import Tokens
 
 extension Worker {
-  func conclude(_ question: Question, _ answer: Answer) {
+  /// - Parameter checked: whom the checks here have found, where the issuer only had to confirm it.
+  func conclude(_ question: Question, _ answer: Answer, confirming checked: Caller? = nil) {
     switch answer {
     case .session(let statement): if awaitsRefresh(statement, question) { return }
     case .renewed: return askAgain(question)
-    case .keys, .statement, .refused: break
+    case .keys, .statement, .apiKey, .refused: break
     }
     let (askers, hasNewKeys) = questions.take(question)
     guard let first = askers.first else { return }
@@ -17,8 +18,9 @@ extension Worker {
       case .keys(let haveChanged):
         haveChanged || hasNewKeys
           ? nil : .refused(question.source.refusalOfSilence, issuer: question.source.issuer)
-      case .statement(let statement): first.verdict(on: statement, from: question.source)
+      case .statement(let statement): first.verdict(on: statement, from: question.source, confirming: checked)
       case .session(let statement): first.verdict(on: statement, to: question)
+      case .apiKey(let record): first.verdict(on: record, to: question)
       case .renewed: .refused(.sessionStoreUnavailable, issuer: nil)
       case .refused(let refusal): .refused(refusal, issuer: question.source.issuer)
       }

@@ -64,7 +64,7 @@ extension Exchange {
   private static func append(_ path: ClaimPath, of caller: Caller, to key: inout ByteQueue) -> Bool {
     let claims = caller.claims
     guard let claim = caller.claim(path) else { return false }
-    if case .apiKey(let set) = caller.proof {
+    if case .apiKey(let set, _) = caller.proof {
       key.append(littleEndian: UInt32(truncatingIfNeeded: ~set))
     } else {
       key.append(littleEndian: UInt32(truncatingIfNeeded: caller.issuer ?? 0))

@@ -5,45 +5,36 @@ package import GraphQL
 package import HTTPWire
 package import Tokens
 
-/// How a look at a request's token ended, for `catraca_auth_total`.
+/// How a look at a request's credential ended, for `catraca_auth_total`.
 package enum AuthenticationResult: Sendable, Equatable {
-  case accepted
-  /// No token, on a route where it is optional.
+  /// The caller is known, by a credential of this kind.
+  case accepted(CredentialKind)
+  /// No credential, on a route where it is optional.
   case anonymous
-  /// No token, and the cookie of a session that is one.
-  case session
   /// The cookie of a session, sent by a page of another origin. Counted in shadow only: else it is a refusal of the
   /// gateway's own.
   case otherOrigin
-  /// No token, and an API key that is one.
-  case apiKey
   case refused(TokenRefusal)
-
-  /// Of a caller who passes.
-  static func passed(_ caller: Caller) -> AuthenticationResult {
-    switch caller.proof {
-    case .signature, .answer(.keySet, _), .answer(.introspection, _): .accepted
-    case .answer(.session, _): .session
-    case .apiKey: .apiKey
-    }
-  }
 
   /// The label's value: `accepted`, `anonymous`, `session`, `api_key`, `origin_not_allowed` or the refusal's public
   /// code.
   package var label: String {
     switch self {
+    case .accepted(.session): CredentialKind.session.label
+    case .accepted(.apiKey): CredentialKind.apiKey.label
     case .accepted: "accepted"
     case .anonymous: "anonymous"
-    case .session: "session"
-    case .apiKey: "api_key"
     case .otherOrigin: GatewayRefusal.originNotAllowed.rawValue
     case .refused(let refusal): refusal.rawValue
     }
   }
 
+  /// Empty where no credential was accepted.
+  package var kindLabel: String { if case .accepted(let kind) = self { kind.label } else { "" } }
+
   package var isRefusal: Bool {
     switch self {
-    case .accepted, .anonymous, .session, .apiKey: false
+    case .accepted, .anonymous: false
     case .otherOrigin, .refused: true
     }
   }
@@ -51,29 +42,24 @@ package enum AuthenticationResult: Sendable, Equatable {
   /// The order of ``numbered``.
   var number: Int {
     switch self {
-    case .accepted: 0
-    case .anonymous: 1
-    case .session: 2
-    case .otherOrigin: 3
-    case .apiKey: 4
-    case .refused(let refusal): (Self.refusals.firstIndex(of: refusal) ?? 0) + 5
+    case .anonymous: 0
+    case .otherOrigin: 1
+    case .accepted(let kind): 2 + kind.rawValue
+    case .refused(let refusal): Self.refusalStart + (Self.refusals.firstIndex(of: refusal) ?? 0)
     }
   }
 
   /// How many numbers there are.
-  static var count: Int { refusals.count + 5 }
+  static var count: Int { refusalStart + refusals.count }
 
   static func numbered(_ number: Int) -> AuthenticationResult? {
-    switch number {
-    case 0: .accepted
-    case 1: .anonymous
-    case 2: .session
-    case 3: .otherOrigin
-    case 4: .apiKey
-    default: refusals.indices.contains(number - 5) ? .refused(refusals[number - 5]) : nil
-    }
+    if number == 0 { return .anonymous }
+    if number == 1 { return .otherOrigin }
+    if let kind = CredentialKind(rawValue: number - 2) { return .accepted(kind) }
+    return refusals.indices.contains(number - refusalStart) ? .refused(refusals[number - refusalStart]) : nil
   }
 
+  private static let refusalStart = 2 + CredentialKind.allCases.count
   private static let refusals = TokenRefusal.allCases
 }
 

@@ -85,7 +85,7 @@ extension RateLimiter {
 extension Caller {
   /// The name of the set that has the caller's API key. Nil for other callers.
   fileprivate func nameOfKeys(_ snapshot: Snapshot) -> String? {
-    guard case .apiKey(let set) = proof, snapshot.configuration.apiKeys.indices.contains(set) else { return nil }
+    guard case .apiKey(let set, _) = proof, snapshot.configuration.apiKeys.indices.contains(set) else { return nil }
     return snapshot.configuration.apiKeys[set].name
   }
 

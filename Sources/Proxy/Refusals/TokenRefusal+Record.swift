@@ -99,11 +99,16 @@ extension TokenRefusal {
         The key is none of the route's, or not the one of the name beside it in `basic`. In the log also for a WebSocket \
         (4401) or stream whose key was removed.
         """,
-        advice: "`catraca key check` finds a key that was mistyped. Compare its hash with those in the file.")
+        advice: "`catraca key check` finds a key that was mistyped. Compare its hash with the entries.")
     case .apiKeyExpired:
       .init(
         401, .unauthenticated, challenge: .bearer, "The key was good, and its `expires` has come.",
         advice: "Make a new one with `catraca key new`, and write its entry beside the old one.")
+    case .apiKeyStoreUnavailable:
+      .init(
+        503, .unavailable, with: .retrySoon,
+        "The store of the API keys did not answer in time, or too many unknown keys are looked for. `Retry-After` is 1.",
+        advice: "Send the request again.")
     case .sessionStoreUnavailable:
       .init(
         503, .unavailable, with: .retrySoon,

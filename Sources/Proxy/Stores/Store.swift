@@ -22,12 +22,12 @@ final class Store {
 
   /// What every key begins with.
   let prefix: [UInt8]
-  /// Whether sessions are kept there, whose changes its servers are to report.
-  let hasSessions: Bool
+  /// Whether its servers are to report what changes: sessions are kept there, or API keys.
+  let isTracked: Bool
 
-  init(_ configuration: RedisStore, hasSessions: Bool, counterID: Int, worker: Worker) {
+  init(_ configuration: RedisStore, isTracked: Bool, counterID: Int, worker: Worker) {
     self.configuration = configuration
-    self.hasSessions = hasSessions
+    self.isTracked = isTracked
     self.counterID = counterID
     self.worker = worker
     prefix = Array(configuration.prefix.utf8)
@@ -88,15 +88,19 @@ final class Store {
 
   /// A server sent something that nobody asked for: what has changed of that which it was asked for before.
   func receivedPush(_ push: borrowing Reply) {
-    guard hasSessions, let name = push.first(in: push.root), push.kind(name) == .text,
+    guard isTracked, let name = push.first(in: push.root), push.kind(name) == .text,
       push.text(name).equals(Self.invalidation), let keys = push.next(after: name, in: push.root)
     else { return }
     // Without keys it is all of them: the server was flushed.
-    if push.kind(keys) != .list { return worker.doubtSessions(of: self) }
+    if push.kind(keys) != .list { return doubtAll() }
     var key = push.first(in: keys)
     while let place = key {
-      if push.kind(place) == .text, let digest = SessionStoreKey.digest(of: push.text(place), prefix: prefix) {
-        worker.doubtSession(digest)
+      if push.kind(place) == .text {
+        if let digest = SessionStoreKey.digest(of: push.text(place), prefix: prefix) {
+          worker.doubtSession(digest)
+        } else if let digest = APIKeyStoreKey.digest(of: push.text(place), prefix: prefix) {
+          worker.doubtAPIKey(digest)
+        }
       }
       key = push.next(after: place, in: keys)
     }
@@ -106,7 +110,12 @@ final class Store {
 
   /// What a server would have reported may be lost.
   func lostConnection() {
-    if hasSessions { worker.doubtSessions(of: self) }
+    if isTracked { doubtAll() }
+  }
+
+  private func doubtAll() {
+    worker.doubtSessions(of: self)
+    worker.doubtAPIKeys(of: self)
   }
 
   func becameReady(_ node: StoreNode) {
@@ -156,8 +165,8 @@ final class Store {
   }
 
   /// Whether a reload may go on with it, its connections and what is under way there.
-  func isKept(for fresh: RedisStore, hasSessions: Bool) -> Bool {
-    if hasSessions != self.hasSessions { return false }
+  func isKept(for fresh: RedisStore, isTracked: Bool) -> Bool {
+    if isTracked != self.isTracked { return false }
     var same = configuration
     same.servers = fresh.servers
     same.names = fresh.names

@@ -64,7 +64,7 @@ final class StoreConnection: RedisConnection {
     switch (phase, reply.error) {
     case (.greeting, .unknownCommand):
       phase = .authenticating
-      if node.store.hasSessions { node.store.report(.untracked("it does not know HELLO"), of: node) }
+      if node.store.isTracked { node.store.report(.untracked("it does not know HELLO"), of: node) }
       if node.store.configuration.password == nil { return sendPing() }
       authenticate(node.store.configuration)
       flush()
@@ -73,7 +73,7 @@ final class StoreConnection: RedisConnection {
       sendPing()
     case (_, .some): fail(.refused(reply.text(reply.root).text()))
     case (.pinging, nil): becomeReady()
-    case (.greeting, nil) where node.store.hasSessions:
+    case (.greeting, nil) where node.store.isTracked:
       phase = .tracking
       track()
       flush()

@@ -8,14 +8,16 @@ extension Worker {
     var left = stores
     var begun: [Store] = []
     stores = snapshot.configuration.stores.enumerated().map { index, configuration in
-      let hasSessions = snapshot.sessions.contains { $0.store == index }
-      if let kept = left.firstIndex(where: { $0.isKept(for: configuration, hasSessions: hasSessions) }) {
+      let isTracked =
+        snapshot.sessions.contains { $0.store == index }
+        || snapshot.configuration.apiKeys.contains { $0.store == index }
+      if let kept = left.firstIndex(where: { $0.isKept(for: configuration, isTracked: isTracked) }) {
         let store = left.remove(at: kept)
         store.configure(configuration)
         return store
       }
       let store = Store(
-        configuration, hasSessions: hasSessions, counterID: snapshot.counterNames.storeID(index), worker: self)
+        configuration, isTracked: isTracked, counterID: snapshot.counterNames.storeID(index), worker: self)
       begun.append(store)
       return store
     }
@@ -25,6 +27,7 @@ extension Worker {
 
   func tickStores() {
     for store in stores { store.tick() }
+    if apiKeys.looks.isReviewDue(at: time.nanoseconds) { reviewStoredAPIKeys() }
   }
 
   /// A store of a request's configuration. Nil when a reload took it away.

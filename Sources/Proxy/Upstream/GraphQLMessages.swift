@@ -155,7 +155,7 @@ extension Exchange {
       if let refusal = route.token.access.refusal(of: found) { return refuse(refusal, messages) }
       if !route.token.isInShadow(issuer) {
         caller = found
-        countAuthentication(.accepted)
+        countAuthentication(.accepted(found.kind))
         tunnel?.prove(found, on: route, at: worker.time)
         if let tunnel { downstream?.deadline = tunnel.deadline }
       }
@@ -164,6 +164,9 @@ extension Exchange {
       self.issuer = issuer
       answer.refusedSubject = subject
       refuse(refusal, messages)
+    case .confirm(let caller):
+      issuer = caller.issuer
+      refuse(.introspectionUnavailable, messages)
     case .ask(let source):
       issuer = source.issuer
       guard mayAsk, case .keySet = source else { return refuse(source.refusalOfSilence, messages) }

@@ -60,12 +60,12 @@ enum TunnelEnding: Equatable {
       let isTaken = route.token.sessions.contains { fresh.sessions[$0].name == old.sessions[index].name }
       return isTaken && route.token.access.refusal(of: caller) == nil ? nil : .routeWithdrawn
     }
-    if case .apiKey(let set) = caller.proof {
+    if case .apiKey(let set, _) = caller.proof {
       let name = old.configuration.apiKeys[set].name
       guard let now = route.token.apiKeySets.first(where: { fresh.configuration.apiKeys[$0].name == name }),
         route.token.access.refusal(of: caller) == nil
       else { return .routeWithdrawn }
-      return worker.isKept(caller, in: fresh.configuration.apiKeys[now].keys) ? nil : .keyWithdrawn
+      return worker.isKept(caller, in: fresh.configuration.apiKeys[now]) ? nil : .keyWithdrawn
     }
     guard let issuer = caller.issuer else { return .routeWithdrawn }
     let policy = old.configuration.issuers[issuer].policy

@@ -106,6 +106,12 @@ package final class TokenCache {
     return lookUp(credential.span, now: now)
   }
 
+  /// Whose the API key in a store is, if the store has said so and its answer is fresh. Allocates nothing.
+  package func lookUpStored(_ key: APIKeyCheck, now: Int64) -> Caller? {
+    let credential = key.storedCredential
+    return lookUp(credential.span, now: now)
+  }
+
   /// A caller who depends on the keys of no issuer.
   private func lookUp(_ key: Span<UInt8>, now: Int64) -> Caller? {
     guard let index = find(key, hash: hash(key)), let known = entries[index].caller else {
@@ -136,6 +142,12 @@ package final class TokenCache {
     }
   }
 
+  /// The API key in a store with this digest has changed.
+  package func forgetAPIKey(digest: [UInt8]) {
+    let key = APIKeyCheck.storedCredential(digest)
+    if let index = find(key.span, hash: hash(key.span)) { remove(index) }
+  }
+
   /// The API keys of a set have changed.
   package func forgetAPIKeys() {
     for index in entries.indices { if case .apiKey? = entries[index].caller?.proof { remove(index) } }
@@ -159,7 +171,7 @@ package final class TokenCache {
     let cost = caller.byteCount + Self.overhead
     // LIMIT: `limits.token_cache`.
     if cost > byteCountMax || now >= caller.expiresAt { return }
-    if case .answer(_, let freshUntil) = caller.proof, now >= freshUntil { return }
+    if now >= caller.proof.freshUntil { return }
     let bytes = caller.bytes
     let text = bytes.span.extracting(0..<caller.credentialByteCount)
     let hash = hash(text)

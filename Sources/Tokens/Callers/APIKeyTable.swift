@@ -111,7 +111,8 @@ package struct APIKeyTable: Sendable, Equatable {
     else { return nil }
     return .caller(
       Caller(
-        credential: credential, issuer: nil, proof: .apiKey(set: set), claims: claims, payloadPart: nil,
+        credential: credential, issuer: nil, proof: .apiKey(set: set, freshUntil: .max), claims: claims,
+        payloadPart: nil,
         validity: TimeCheck.Validity(beginsAt: .min, endsAt: entry.expiresAt), subject: subject))
   }
 

@@ -73,6 +73,17 @@ package final class Caller {
     scp = claims.member(Self.scpName, of: claims.root)
   }
 
+  /// The same, with the issuer's word that the credential counts until the answer is too old.
+  /// - Parameter end: the first second in which the credential is over, as the answer has it.
+  func confirmed(freshUntil: Int64, endsAt end: Int64) -> Caller? {
+    guard case .signature(let key, let algorithm) = proof else { return nil }
+    let bytes = bytes
+    return Caller(
+      credential: bytes.span.extracting(0..<credentialByteCount), issuer: issuer,
+      proof: .confirmed(key, algorithm, freshUntil: freshUntil), claims: claims, payloadPart: payloadPart,
+      validity: TimeCheck.Validity(beginsAt: beginsAt, endsAt: min(expiresAt, end)), subject: subject)
+  }
+
   /// SHA-256 of the credential, for tables that must not hold it. Made when it is first asked for.
   package private(set) lazy var digest: [UInt8] = {
     let bytes = bytes

@@ -14,12 +14,14 @@ package struct Question: Sendable, Hashable {
     case introspection(issuer: Int)
     /// Whose session has the cookie with the question's digest: the store of the session with this index knows it.
     case session(Int)
+    /// Whose the API key with the question's digest is: the store of the set with this index knows it.
+    case apiKey(set: Int)
 
     /// Nil where only the answer names one.
     package var issuer: Int? {
       switch self {
       case .keySet(let issuer), .introspection(let issuer): issuer
-      case .session: nil
+      case .session, .apiKey: nil
       }
     }
 
@@ -30,6 +32,7 @@ package struct Question: Sendable, Hashable {
       case .keySet: .keyUnknown
       case .introspection: .introspectionUnavailable
       case .session: .sessionStoreUnavailable
+      case .apiKey: .apiKeyStoreUnavailable
       }
     }
 
@@ -39,6 +42,7 @@ package struct Question: Sendable, Hashable {
       case .keySet: .keysUnavailable
       case .introspection: .introspectionUnavailable
       case .session: .sessionStoreUnavailable
+      case .apiKey: .apiKeyStoreUnavailable
       }
     }
   }
@@ -54,6 +58,13 @@ package struct Question: Sendable, Hashable {
     self.source = source
     self.generation = generation
     digest = credential.isEmpty ? [] : SHA256.digest(credential)
+  }
+
+  /// - Parameter digest: of what it is about.
+  package init(_ source: Source, generation: UInt64, digest: [UInt8]) {
+    self.source = source
+    self.generation = generation
+    self.digest = digest
   }
 
   /// - Parameter session: its key.
@@ -77,6 +88,7 @@ package enum Answer: Sendable {
   case keys(haveChanged: Bool)
   case statement(Statement)
   case session(SessionStatement)
+  case apiKey(APIKeyRecord)
   /// The provider's tokens of the session are others by now: its list is asked once more.
   case renewed
   case refused(TokenRefusal)

@@ -154,20 +154,6 @@ package enum SessionStoreKey {
     guard key.count == from + 64, key.extracting(0..<prefix.count).equals(prefix),
       key.extracting(prefix.count..<from).equals(start)
     else { return nil }
-    var digest: [UInt8] = []
-    digest.reserveCapacity(32)
-    for index in stride(from: from, to: key.count, by: 2) {
-      guard let high = value(of: key[index]), let low = value(of: key[index + 1]) else { return nil }
-      digest.append(high << 4 | low)
-    }
-    return digest
-  }
-
-  private static func value(of digit: UInt8) -> UInt8? {
-    switch digit {
-    case 0x30...0x39: digit - 0x30
-    case 0x61...0x66: digit - 0x61 + 10
-    default: nil
-    }
+    return [UInt8](digest: key.extracting(from..<key.count))
   }
 }

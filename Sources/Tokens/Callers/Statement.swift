@@ -36,4 +36,27 @@ package struct Statement: Sendable {
       return .refused(error, issuer: issuer, subject: ClaimsCheck.subjectText(claims))
     }
   }
+
+  /// Of a token whose own claims count, because they were proved here: what the answer says beside must agree.
+  /// - Parameter caller: what the checks here gave.
+  package func verdict(confirming caller: Caller, issuers: [IssuerRules], now: Int64) -> Verdict {
+    guard let issuer = caller.issuer, issuers.indices.contains(issuer) else {
+      return .refused(.issuerUnknown, issuer: nil)
+    }
+    let rules = issuers[issuer]
+    let subject = ClaimsCheck.subjectText(caller.claims)
+    do throws(TokenRefusal) {
+      guard claims.kind(claims.root) == .object else { throw .claimInvalid }
+      if claims.member(IssuerCheck.iss, of: claims.root) != nil { try IssuerCheck.checkNamed(claims, rules) }
+      let validity = try TimeCheck.period(claims, leeway: rules.leewaySeconds, now: now)
+      if claims.member(ClaimsCheck.aud, of: claims.root) != nil { try ClaimsCheck.checkAudience(claims, rules) }
+      if let named = ClaimsCheck.subjectText(claims), let subject, named != subject { throw .claimInvalid }
+      guard let confirmed = caller.confirmed(freshUntil: freshUntil, endsAt: validity.endsAt) else {
+        throw .claimInvalid
+      }
+      return .caller(confirmed)
+    } catch {
+      return .refused(error, issuer: issuer, subject: subject)
+    }
+  }
 }

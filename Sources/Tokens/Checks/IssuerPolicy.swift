@@ -21,6 +21,8 @@ package struct IssuerPolicy: Sendable, Equatable {
   package var requiredClaims: [String] = ["exp"]
   /// Whether a token that is not a JWT is the issuer's to explain (RFC 7662).
   package var isAskedForOpaqueTokens = false
+  /// Whether the issuer is asked about its JWTs as well. Nil where they are checked here alone.
+  package var jwtQuestion: JWTQuestion?
 
   package init(issuer: String, audiences: [String]) {
     self.issuer = issuer
@@ -38,6 +40,14 @@ extension IssuerPolicy {
     other.tenants?.names = tenants?.names ?? []
     return self == other
   }
+}
+
+/// When an issuer is asked about a JWT (RFC 7662).
+package enum JWTQuestion: Sendable, Equatable {
+  /// After all checks, whether it still counts.
+  case confirmation
+  /// In place of the signature, because the issuer has no keys here.
+  case signature
 }
 
 /// `tenants:` of an issuer that signs for many, each under an `iss` of its own.

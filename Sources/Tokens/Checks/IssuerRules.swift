@@ -14,6 +14,7 @@ package final class IssuerRules: Sendable {
   let maxAgeSeconds: Int64?
   let requiredClaims: [ClaimPath]
   package let isAskedForOpaqueTokens: Bool
+  package let jwtQuestion: JWTQuestion?
 
   package init(_ policy: IssuerPolicy) {
     issuer = Array(policy.issuer.utf8)
@@ -27,5 +28,6 @@ package final class IssuerRules: Sendable {
     maxAgeSeconds = policy.maxAgeSeconds.map { max(0, $0) }
     requiredClaims = policy.requiredClaims.map { ClaimPath($0) }
     isAskedForOpaqueTokens = policy.isAskedForOpaqueTokens
+    jwtQuestion = policy.jwtQuestion
   }
 }

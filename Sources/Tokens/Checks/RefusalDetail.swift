@@ -71,7 +71,7 @@ extension TokenVerifier {
     case .tokenMissing, .schemeNotBearer, .tokenAmbiguous, .tokenMalformed, .tokenTooLarge, .criticalHeaderUnknown,
       .keysUnavailable, .introspectionUnavailable, .tokenInactive, .claimInvalid, .claimMismatch,
       .authenticationInsufficient, .sessionMissing, .sessionExpired, .sessionStoreUnavailable,
-      .apiKeyMissing, .apiKeyInvalid, .apiKeyExpired:
+      .apiKeyMissing, .apiKeyInvalid, .apiKeyExpired, .apiKeyStoreUnavailable:
       return RefusalDetail()
     }
   }

@@ -17,15 +17,7 @@ enum TimeCheck {
 
   static func validity(_ payload: JSONDocument, _ rules: IssuerRules, now: Int64) throws(TokenRefusal) -> Validity {
     let leeway = rules.leewaySeconds
-    var validity = Validity()
-    if let date = try NumericDate.read(payload, exp) {
-      validity.endsAt = saturatingSum(date.seconds, leeway)
-      if now >= validity.endsAt { throw .tokenExpired }
-    }
-    if let date = try NumericDate.read(payload, nbf) {
-      validity.beginsAt = saturatingSum(date.roundedUp, -leeway)
-      if now < validity.beginsAt { throw .tokenNotYetValid }
-    }
+    var validity = try period(payload, leeway: leeway, now: now)
     guard let issued = try NumericDate.read(payload, iat) else {
       if rules.maxAgeSeconds != nil { throw .claimMissing }
       return validity
@@ -38,6 +30,20 @@ enum TimeCheck {
       let tooOldAt = saturatingSum(saturatingSum(saturatingSum(issued.seconds, maxAge), leeway), 1)
       if now >= tooOldAt { throw .tokenTooOld }
       validity.endsAt = min(validity.endsAt, tooOldAt)
+    }
+    return validity
+  }
+
+  /// What `exp` and `nbf` say.
+  static func period(_ payload: JSONDocument, leeway: Int64, now: Int64) throws(TokenRefusal) -> Validity {
+    var validity = Validity()
+    if let date = try NumericDate.read(payload, exp) {
+      validity.endsAt = saturatingSum(date.seconds, leeway)
+      if now >= validity.endsAt { throw .tokenExpired }
+    }
+    if let date = try NumericDate.read(payload, nbf) {
+      validity.beginsAt = saturatingSum(date.roundedUp, -leeway)
+      if now < validity.beginsAt { throw .tokenNotYetValid }
     }
     return validity
   }

@@ -35,6 +35,8 @@ extension TokenVerifier {
       switch verdict {
       case .caller(let caller): (caller.issuer, nil)
       case .refused(let refusal, let issuer, _): (issuer, refusal)
+      case .confirm(let caller): (caller.issuer, nil)
+      case .ask(.introspection(let issuer)): (issuer, nil)
       case .ask(let source): (source.issuer, .keyUnknown)
       }
     let circumstances = RefusalCircumstances(

@@ -40,6 +40,7 @@ package final class TokenVerifier {
       step = .algorithm
       let algorithm = try HeaderCheck.algorithm(parts.header, rules)
       step = .keys
+      if rules.jwtQuestion == .signature { return .ask(.introspection(issuer: candidate)) }
       guard candidate < keySets.count, let keys = keySets[candidate] else { throw .keysUnavailable }
       step = .key
       let key: VerificationKey
@@ -70,10 +71,10 @@ package final class TokenVerifier {
       let subject = try ClaimsCheck.subject(parts.payload)
       step = .requiredClaims
       try ClaimsCheck.checkRequired(parts.payload, rules)
-      return .caller(
-        Caller(
-          credential: token, issuer: candidate, proof: .signature(key, algorithm), claims: parts.payload,
-          payloadPart: parts.payloadPart, validity: validity, subject: subject))
+      let caller = Caller(
+        credential: token, issuer: candidate, proof: .signature(key, algorithm), claims: parts.payload,
+        payloadPart: parts.payloadPart, validity: validity, subject: subject)
+      return rules.jwtQuestion == .confirmation ? .confirm(caller) : .caller(caller)
     } catch {
       return .refused(error, issuer: issuer, subject: proved.flatMap(ClaimsCheck.subjectText))
     }

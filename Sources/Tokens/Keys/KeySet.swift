@@ -50,6 +50,9 @@ package final class KeySet: Sendable {
   private static let hashKey0 = UInt64.random(in: .min ... .max)
   private static let hashKey1 = UInt64.random(in: .min ... .max)
 
+  /// Of an issuer that is asked about each token.
+  package static var empty: KeySet { KeySet(keys: [], dropped: []) }
+
   private init(keys: [VerificationKey], dropped: [DroppedKey]) {
     self.keys = keys
     self.dropped = dropped

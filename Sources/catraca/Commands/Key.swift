@@ -21,19 +21,45 @@ struct APIKey: ParsableCommand {
     var scopes: [String] = []
     @Option(help: "The day at whose beginning the key is over, such as 2027-01-31.")
     var expires: String?
+    @Option(help: ArgumentHelp("Write the command for Redis, for this set of the file.", valueName: "set"))
+    var redis: String?
+    @Option(help: "The prefix of that store.")
+    var prefix = "catraca:"
 
     func run() throws {
       try reporting {
         let key = KeyText.random()
+        let place = try redis.map { ("Redis", try command(of: key, set: $0)) } ?? ("the file", "- \(entry(of: key))")
         try writeOutput(
           """
           # For the client. It is not shown again.
           \(key)
-          # For the file.
-          - \(entry(of: key))
+          # For \(place.0).
+          \(place.1)
 
           """)
       }
+    }
+
+    /// As redis-cli takes it. The key goes away there when it is over.
+    private func command(of key: String, set: String) throws -> String {
+      var members = ["\"id\":\(Self.quoted(id))"]
+      if !scopes.isEmpty { members.append("\"scopes\":[\(scopes.map(Self.quoted).joined(separator: ","))]") }
+      var ending = ""
+      if let expires {
+        guard let end = ConfigurationReader.unixSeconds(expires) else {
+          throw TokenError("'\(expires)' is no day such as 2027-01-31, and no moment such as 2027-01-31T12:00:00Z")
+        }
+        members.append("\"expires\":\(end)")
+        ending = " EXAT \(end)"
+      }
+      if let scope = scopes.first(where: { !ScopeToken.isValid($0.utf8.span) }) {
+        throw TokenError("'\(scope)' is not a scope (RFC 6749 §3.3)")
+      }
+      let name = APIKeyStoreKey.of(SHA256.digest(Array(key.utf8).span), set: set, prefix: Array(prefix.utf8))
+      // An apostrophe would end the quotes.
+      let text = "{\(members.joined(separator: ","))}".replacing("'", with: "\\u0027")
+      return "SET \(String(decoding: name, as: UTF8.self)) '\(text)'\(ending)"
     }
 
     private func entry(of key: String) -> String {

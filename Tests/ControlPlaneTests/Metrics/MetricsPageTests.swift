@@ -46,8 +46,8 @@ struct MetricsPageTests {
     counters.countOperation(route: 0, operation: nil, .query)
     for isDryRun in [true, false, false] { counters.countRateLimited(route: 0, isDryRun: isDryRun) }
     counters.countRateLimitEviction(route: 0)
-    counters.countAuthentication(route: 0, issuer: 0, .accepted)
-    counters.countShadow(route: 0, issuer: 0, .accepted)
+    counters.countAuthentication(route: 0, issuer: 0, .accepted(.jwt))
+    counters.countShadow(route: 0, issuer: 0, .accepted(.jwt))
     counters.countAuthentication(route: 0, issuer: nil, .refused(.tokenMissing))
     counters.countAuthentication(route: 1, issuer: 0, .refused(.tokenExpired))
     counters.countTokenCache(isHit: true)
@@ -146,9 +146,9 @@ struct MetricsPageTests {
       ("catraca_access_log_dropped_total", [:], 5),
       ("catraca_traces_sent_total", [:], 9), ("catraca_traces_dropped_total", ["reason": "queue_full"], 3),
       ("catraca_traces_dropped_total", ["reason": "rejected"], 0),
-      ("catraca_auth_total", ["issuer": "login", "result": "accepted", "route": "orders"], 1),
-      ("catraca_auth_total", ["issuer": "", "result": "token_missing", "route": "orders"], 1),
-      ("catraca_auth_total", ["issuer": "login", "result": "token_expired", "route": nasty], 1),
+      ("catraca_auth_total", ["auth_kind": "jwt", "issuer": "login", "result": "accepted", "route": "orders"], 1),
+      ("catraca_auth_total", ["auth_kind": "", "issuer": "", "result": "token_missing", "route": "orders"], 1),
+      ("catraca_auth_total", ["auth_kind": "", "issuer": "login", "result": "token_expired", "route": nasty], 1),
       ("catraca_token_cache_total", ["result": "hit"], 1),
       ("catraca_token_cache_total", ["result": "miss"], 0),
       ("catraca_connections", ["listener": "[::]:80", "state": "active"], 1),

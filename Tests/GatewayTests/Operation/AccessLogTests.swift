@@ -91,7 +91,8 @@ struct AccessLogTests {
     }
     let good = try #require(lines.first { $0.contains("\"request_id\":\"r0\"") })
     for member in [
-      "\"method\":\"GET\"", "\"path\":\"/door\"", "\"route\":\"door\"", "\"issuer\":\"login\"", "\"subject\":\"alice\"",
+      "\"method\":\"GET\"", "\"path\":\"/door\"", "\"route\":\"door\"", "\"auth_kind\":\"jwt\"", "\"issuer\":\"login\"",
+      "\"subject\":\"alice\"",
       "\"upstream\":\"echo\"", "\"server\":\"\(door.upstream.address)\"", "\"upstream_status\":200",
       "\"upstream_connect_ms\":",
       "\"upstream_response_ms\":", "\"trace_id\":\"", "\"response_bytes\":",

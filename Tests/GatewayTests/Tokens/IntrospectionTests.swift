@@ -63,10 +63,11 @@ struct IntrospectionTests {
     #expect(try await gateway.get("/", ["Authorization: Bearer bad"]).code == "token_inactive")
     let metrics = try await gateway.metrics()
     #expect(metrics.sum("catraca_introspection_total", ["issuer": "login", "result": "inactive"]) == 1)
-    #expect(metrics.sum("catraca_auth_total", ["result": "accepted"]) == 20)
+    #expect(metrics.sum("catraca_auth_total", ["auth_kind": "opaque", "result": "accepted"]) == 20)
     // The subject is the token here, and only where a subject is.
     let line = try await gateway.waitForAccessLog(containing: "good-secret-1")
     #expect(line.contains("\"subject\":\"good-secret-1\"") && line.contains("\"issuer\":\"login\""))
+    #expect(line.contains("\"auth_kind\":\"opaque\""))
   }
 
   @Test("T102 An issuer that is gone is 503 with Retry-After, and the log says that it does not answer")

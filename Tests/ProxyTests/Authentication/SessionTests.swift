@@ -71,7 +71,7 @@ struct SessionTests {
     #expect(bench.logLines.last?.contains("\"issuer\":\"login\"") == true)
     #expect(bench.logLines.allSatisfy { !$0.contains(Self.value) })
     let results = bench.worker.counters.copy().authenticationCounts.map(\.result)
-    #expect(results == [.session])
+    #expect(results == [.accepted(.session)])
     bench.expectNothingHeld()
   }
 

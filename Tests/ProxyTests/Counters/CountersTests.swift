@@ -47,7 +47,9 @@ struct CountersTests {
   @Test("Every result of a token check is distinguished, with and without issuer")
   func authentications() {
     let counters = Counters()
-    let results = [AuthenticationResult.accepted, .anonymous] + TokenRefusal.allCases.map { .refused($0) }
+    let results =
+      [AuthenticationResult.anonymous, .otherOrigin] + CredentialKind.allCases.map { .accepted($0) }
+      + TokenRefusal.allCases.map { .refused($0) }
     for (index, result) in results.enumerated() {
       for _ in 0...index { counters.countAuthentication(route: 5, issuer: index % 2 == 0 ? nil : 3, result) }
     }
@@ -60,7 +62,8 @@ struct CountersTests {
       #expect(own.map(\.route) == [5])
     }
     #expect(AuthenticationResult.refused(.tokenExpired).label == "token_expired")
-    #expect(Set(results.map(\.label)).count == results.count)
+    #expect(Set(results.map { "\($0.label) \($0.kindLabel)" }).count == results.count)
+    #expect(Set(results.map(\.number)) == Set(0..<AuthenticationResult.count))
   }
 
   @Test("Verifications are timed by algorithm")
@@ -123,7 +126,7 @@ struct CountersTests {
     two.countRequest(route: 9, method: .put, status: 201, nanoseconds: 1)
     two.countError(.gateway(.upstreamTimeout))
     two.moveConnection(upstream: 3, from: nil, to: .idle)
-    one.countAuthentication(route: 0, issuer: 0, .accepted)
+    one.countAuthentication(route: 0, issuer: 0, .accepted(.jwt))
     var sum = CountersSnapshot()
     sum.merge(one.copy())
     sum.merge(two.copy())

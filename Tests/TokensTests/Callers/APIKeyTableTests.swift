@@ -40,7 +40,7 @@ struct APIKeyTableTests {
     let subject = try #require(caller.subject)
     #expect(caller.claims.string(at: subject) == "acme")
     #expect(caller.issuer == nil && caller.expiresAt == 200 && caller.hasScopes([Array("b".utf8)]))
-    guard case .apiKey(set: 3) = caller.proof else {
+    guard case .apiKey(set: 3, freshUntil: .max) = caller.proof else {
       Issue.record("\(caller.proof)")
       return
     }

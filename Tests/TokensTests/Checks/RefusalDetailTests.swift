@@ -19,7 +19,7 @@ struct RefusalDetailTests {
     let refusal: TokenRefusal
     let known: Int?
     switch verifier.verify(token, candidates: [0], issuers: rules, keySets: keySets, now: testNow) {
-    case .caller: return (nil, RefusalDetail())
+    case .caller, .confirm: return (nil, RefusalDetail())
     case .refused(let reason, let index, _): (refusal, known) = (reason, index)
     case .ask(let source): (refusal, known) = (source.refusalOfSilence, source.issuer)
     }

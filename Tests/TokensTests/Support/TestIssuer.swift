@@ -83,6 +83,7 @@ struct TestIssuer {
 func describe(_ outcome: Verdict) -> String {
   switch outcome {
   case .caller: "verified"
+  case .confirm: "confirm"
   case .refused(let refusal, _, _): refusal.rawValue
   case .ask: "keyUnknown"
   }

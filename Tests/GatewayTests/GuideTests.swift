@@ -9,8 +9,9 @@ struct GuideTests {
   private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "docs/guide")
 
-  private static let pages: [String] = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
-    .filter { $0.hasSuffix(".md") }.sorted()
+  private static let pages: [String] =
+    (((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
+      .filter { $0.hasSuffix(".md") }.sorted()) + ["../PROVIDERS.md"]
 
   private static let pagesWithShell = pages.filter { ((try? blocks(of: $0, in: "sh")) ?? []).isEmpty == false }
 

@@ -94,15 +94,16 @@ struct GlewlwydTests {
           "iss": url + "/api/oidc", "jwt-type": "rsa", "jwt-key-size": "256", "key": key,
           "cert": openssl("pkey", "-pubout", input=key), "jwks-show": True, "allowed-scope": ["openid"],
           "access-token-duration": 3600, "refresh-token-duration": 86400, "code-duration": 600,
-          "refresh-token-rolling": True, "allow-non-oidc": False, "auth-type-code-enabled": True,
+          "refresh-token-rolling": True, "allow-non-oidc": True, "auth-type-code-enabled": True,
           "auth-type-token-enabled": False, "auth-type-id-token-enabled": True, "auth-type-implicit-enabled": False,
-          "auth-type-refresh-enabled": True, "auth-type-password-enabled": False, "auth-type-client-enabled": False,
+          "auth-type-refresh-enabled": True, "auth-type-password-enabled": False, "auth-type-client-enabled": True,
+          "introspection-revocation-allowed": True, "introspection-revocation-allow-target-client": True,
           "auth-type-none-enabled": False, "auth-type-device-enabled": False, "pkce-allowed": True,
           "session-management-allowed": True, "back-channel-logout-allowed": True, "session-cookie-name": "sid",
           "session-cookie-expiration": 86400, "subject-type": "public", "oauth-as-iss-id": True}})
       make("/api/client/", {
           "client_id": "gateway", "client_secret": "gateway-secret", "confidential": True, "enabled": True,
-          "redirect_uri": [origin + "/login/callback"], "authorization_type": ["code"], "scope": ["openid"],
+          "redirect_uri": [origin + "/login/callback"], "authorization_type": ["code", "client_credentials"], "scope": ["openid"],
           "token_endpoint_auth_method": ["client_secret_basic"],
           "backchannel_logout_uri": origin + "/login/back-channel", "post_logout_redirect_uri": origin + "/"})
       for name in ("ada", "grace"):
@@ -152,24 +153,72 @@ struct GlewlwydTests {
       look("grace", grace_page)
       """
 
+  private static func folder() throws -> URL {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "catraca-glewlwyd-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    return folder
+  }
+
+  /// The provider, with its URL.
+  private static func start(in folder: URL, origin: String) async throws -> (ChildProcess, url: String) {
+    try Data(provider.utf8).write(to: folder.appending(path: "provider.py"))
+    let port = try closedPort()
+    let process = try ChildProcess.start(
+      "/usr/bin/env", ["python3", "-u", "provider.py", "\(port)", origin], in: folder)
+    try await process.output.wait(for: "Glewlwyd to be ready") { output in
+      if let status = output.status { throw StreamFailure.malformed("Glewlwyd: \(status) \(output)") }
+      return output.standardOutput.contains("ready") ? () : nil
+    }
+    return (process, "http://localhost:\(port)")
+  }
+
+  @Test(
+    "Tokens of Glewlwyd pass, are asked about where its document says, and count no more once it has revoked them",
+    .needs("glewlwyd"), .needs("python3"), .needs("openssl"), .needs("curl"))
+  func introspection() async throws {
+    let folder = try Self.folder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (provider, url) = try await Self.start(in: folder, origin: "http://localhost")
+    defer { provider.kill(SIGTERM) }
+    let gateway = try await GatewayProcess.start(
+      """
+      workers: 1
+      issuers:
+        glewlwyd:
+          issuer: "\(url)/api/oidc"
+          audiences: [openid]
+          algorithms: [RS256]
+          introspection:
+            { client_id: gateway, client_secret: gateway-secret, for: all, cache: 0s, refusals: 0s, timeout: 10s }
+      routes: [{ path: /*, auth: { issuers: [glewlwyd], scopes: [openid] }, respond: { status: 200, body: hello } }]
+      """)
+    try await gateway.waitUntilReady()
+    _ = try await gateway.waitForLog("the end point") { $0.contains("introspection end point found") }
+    func post(_ form: String, to path: String) async throws -> String {
+      try await ChildProcess.run(
+        "curl", ["-s", "-u", "gateway:gateway-secret", "-d", form, "\(url)/api/oidc/\(path)"]
+      ).standardOutput
+    }
+    let granted = try await post("grant_type=client_credentials&scope=openid", to: "token")
+    let token = String(try #require(granted.firstMatch(of: /"access_token":"([^"]+)"/)).1)
+    let good = try await gateway.get("/", ["Authorization: Bearer \(token)"])
+    #expect(good.status == 200, "\(good.text) \(gateway.standardError)")
+    #expect(try await gateway.get("/", ["Authorization: Bearer nonsense"]).code == "token_inactive")
+    _ = try await post("token=\(token)", to: "revoke")
+    #expect(try await gateway.get("/", ["Authorization: Bearer \(token)"]).code == "token_inactive")
+  }
+
   @Test(
     "Two people sign in, and a session ends when the provider says so, and no other one",
     .needs("glewlwyd"), .needs("python3"), .needs("openssl"))
   func backChannel() async throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "catraca-glewlwyd-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let folder = try Self.folder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    try Data(Self.provider.utf8).write(to: folder.appending(path: "provider.py"))
     try Data(Self.walk.utf8).write(to: folder.appending(path: "walk.py"))
-    let (port, providerPort) = (try closedPort(), try closedPort())
-    let (origin, url) = ("http://localhost:\(port)", "http://localhost:\(providerPort)")
-    let provider = try ChildProcess.start(
-      "/usr/bin/env", ["python3", "-u", "provider.py", "\(providerPort)", origin], in: folder)
+    let port = try closedPort()
+    let origin = "http://localhost:\(port)"
+    let (provider, url) = try await Self.start(in: folder, origin: origin)
     defer { provider.kill(SIGTERM) }
-    try await provider.output.wait(for: "Glewlwyd to be ready") { output in
-      if let status = output.status { throw StreamFailure.malformed("Glewlwyd: \(status) \(output)") }
-      return output.standardOutput.contains("ready") ? () : nil
-    }
     let gateway = try await GatewayProcess.start(
       """
       listeners: [{ address: 127.0.0.1:\(port) }]

@@ -48,7 +48,7 @@ struct APIKey: ParsableCommand {
       var ending = ""
       if let expires {
         guard let end = ConfigurationReader.unixSeconds(expires) else {
-          throw TokenError("'\(expires)' is no day such as 2027-01-31, and no moment such as 2027-01-31T12:00:00Z")
+          throw TokenError("'\(expires)' is not a day such as 2027-01-31, nor a moment such as 2027-01-31T12:00:00Z")
         }
         members.append("\"expires\":\(end)")
         ending = " EXAT \(end)"

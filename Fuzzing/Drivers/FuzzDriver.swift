@@ -8,6 +8,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
   case chunkedBodies = "chunked-bodies"
   case configurations
   case credentials
+  case denylists
   case dnsAnswers = "dns-answers"
   case errorPages = "error-pages"
   case exchanges
@@ -21,6 +22,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
   case requestHeads = "request-heads"
   case responseHeads = "response-heads"
   case sessionValues = "session-values"
+  case statusLists = "status-lists"
   case targets
   case tokens
   case webSocketFrames = "websocket-frames"
@@ -33,6 +35,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
     case .chunkedBodies: try fuzzChunkedBodies(input)
     case .configurations: try fuzzConfigurations(input)
     case .credentials: try fuzzCredentials(input)
+    case .denylists: try fuzzDenylists(input)
     case .dnsAnswers: try fuzzDNSAnswers(input)
     case .errorPages: try fuzzErrorPages(input)
     case .exchanges: try fuzzExchanges(input)
@@ -46,6 +49,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
     case .requestHeads: try fuzzRequestHeads(input)
     case .responseHeads: try fuzzResponseHeads(input)
     case .sessionValues: try fuzzSessionValues(input)
+    case .statusLists: try fuzzStatusLists(input)
     case .targets: try fuzzTargets(input)
     case .tokens: try fuzzTokens(input)
     case .webSocketFrames: try fuzzWebSocketFrames(input)

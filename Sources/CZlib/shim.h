@@ -12,7 +12,10 @@ static inline int catraca_deflate_init(z_stream *stream, int level) {
   return deflateInit2(stream, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
 }
 
-// What reads it again. For tests, the gateway itself never decompresses.
+// What reads it again. For tests, the gateway itself never decompresses messages.
 static inline int catraca_inflate_init(z_stream *stream) { return inflateInit2(stream, 15 + 16); }
+
+// zlib's own format, with its checksum (RFC 1950).
+static inline int catraca_inflate_zlib_init(z_stream *stream) { return inflateInit(stream); }
 
 #endif

@@ -6,21 +6,6 @@ import Configuration
 import HTTP2
 package import Tokens
 
-/// Requests of one worker at an upstream.
-package struct UpstreamLoad: Sendable, Equatable {
-  package var name: String
-  /// Waiting for a permit.
-  package var waitingCount: Int
-  /// At each server, in the order of the configuration.
-  package var activeCounts: [Int]
-
-  package init(name: String, waitingCount: Int, activeCounts: [Int]) {
-    self.name = name
-    self.waitingCount = waitingCount
-    self.activeCounts = activeCounts
-  }
-}
-
 /// The data plane of one event loop. Not Sendable: every call is made on that loop.
 package final class Worker {
   /// What is to be done, in order. The transport drains it after each event, when ``flushes`` are done.
@@ -31,6 +16,7 @@ package final class Worker {
   package internal(set) var time: Time
   package private(set) var snapshot: Snapshot
   package internal(set) var keySets: [KeySet?]
+  var revocations: WorkerRevocations
   package let counters: Counters
   /// Access log lines that were not handed to the log's writer yet.
   package var logBuffer = ByteQueue()
@@ -99,6 +85,7 @@ package final class Worker {
     self.steadyClock = steadyClock
     self.snapshot = snapshot
     self.keySets = keySets
+    revocations = WorkerRevocations(snapshot)
     self.time = time
     counters = Counters()
     verifier = TokenVerifier(tokenByteCountMax: snapshot.configuration.limits.tokenSize)
@@ -242,7 +229,7 @@ package final class Worker {
   }
 
   /// A new configuration takes over. Exchanges under way end with the one they began with.
-  package func install(_ snapshot: Snapshot, keySets: [KeySet?]) {
+  package func install(_ snapshot: Snapshot, keySets: [KeySet?], revocations: [Revocations?] = []) {
     var kept = Dictionary(uniqueKeysWithValues: pools.map { ($0.configuration.name, $0) })
     let fresh = snapshot.configuration.upstreams.enumerated().map { index, upstream -> UpstreamPool in
       if let pool = kept[upstream.name], pool.isKept(for: upstream) {
@@ -255,6 +242,7 @@ package final class Worker {
     }
     self.snapshot = snapshot
     self.keySets = keySets
+    self.revocations = WorkerRevocations(snapshot, revocations)
     pools = fresh
     spareExchanges.removeAll()
     for pool in kept.values { pool.retire() }
@@ -341,15 +329,6 @@ package final class Worker {
 
   /// Client connections that are open.
   package var downstreamConnectionCount: Int { counters.openDownstreamConnections }
-
-  /// What this worker has at the upstreams of its configuration now.
-  package var upstreamLoads: [UpstreamLoad] {
-    pools.map { pool in
-      UpstreamLoad(
-        name: pool.configuration.name, waitingCount: pool.admission.queue.count,
-        activeCounts: pool.servers.map(\.load.activeCount))
-    }
-  }
 
   // MARK: For the stages
 

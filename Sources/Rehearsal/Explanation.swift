@@ -43,14 +43,17 @@ package struct Explanation: Sendable {
   /// - Parameters:
   ///   - token: sent as a bearer token, beside the request's own fields.
   ///   - keySets: by the issuers' index.
+  ///   - revocations: as many.
   package init(
     _ request: RehearsedRequest, token: String?, in configuration: GatewayConfiguration, keySets: [KeySet?],
-    unixSeconds: Int64
+    revocations: [Revocations?] = [], unixSeconds: Int64
   ) {
     var request = request
     if let token { request.fields.append(TestField(name: "Authorization", value: "Bearer \(token)")) }
     self.request = request
-    let outcome = Rehearsal(configuration, keySets: keySets, unixSeconds: unixSeconds).outcome(of: request)
+    let outcome = Rehearsal(
+      configuration, keySets: keySets, revocations: revocations, unixSeconds: unixSeconds
+    ).outcome(of: request)
     self.outcome = outcome
     (otherRoutes, withOtherPath) = RouteReasons.others(of: request, in: configuration, chosen: outcome.routeIndex)
     let route = outcome.routeIndex.map { configuration.routes[$0] }
@@ -63,7 +66,8 @@ package struct Explanation: Sendable {
         : bearer.map { token in
           TokenVerifier(tokenByteCountMax: configuration.limits.tokenSize).report(
             on: token.span, candidates: requirement.issuers,
-            issuers: configuration.issuers.map { IssuerRules($0.policy) }, keySets: keySets, now: unixSeconds
+            issuers: configuration.issuers.map { IssuerRules($0.policy) }, keySets: keySets, revocations: revocations,
+            now: unixSeconds
           ).steps
         } ?? []
       requirements = requirement.words + questions.words

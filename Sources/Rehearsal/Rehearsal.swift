@@ -33,16 +33,25 @@ package final class Rehearsal {
   /// - Parameters:
   ///   - configuration: as it was read.
   ///   - keySets: of its issuers, by their index. Nil where there are none.
+  ///   - revocations: lists of revoked tokens, as many. Nil looks no token up.
   ///   - unixSeconds: the time of all requests.
-  package init(_ configuration: GatewayConfiguration, keySets: [KeySet?], unixSeconds: Int64) {
+  package init(
+    _ configuration: GatewayConfiguration, keySets: [KeySet?], revocations: [Revocations?]? = nil, unixSeconds: Int64
+  ) {
     routeNames = configuration.routes.map(\.name)
-    let configuration = configuration.rehearsed
+    var configuration = configuration.rehearsed
+    if revocations == nil {
+      for index in configuration.issuers.indices { configuration.issuers[index].revocation = nil }
+    }
     listeners = configuration.listeners
     time = Time(nanoseconds: 1_000_000_000, unixMilliseconds: unixSeconds * 1000)
     worker = Worker(
       snapshot: Snapshot(configuration, generation: 1, signers: TestKeys.signers(of: configuration)), keySets: keySets,
       time: time, steadyClock: { 0 }, seed: (1, 2),
       checksServers: false)
+    for (issuer, known) in (revocations ?? []).enumerated() {
+      if let known { worker.install(known, issuer: issuer, at: time) }
+    }
   }
 
   /// What becomes of a request.
@@ -137,6 +146,7 @@ package final class Rehearsal {
         switch question.source {
         case .keySet: .keys(haveChanged: false)
         case .introspection: .refused(.introspectionUnavailable)
+        case .statusList: .statusList
         case .session: .refused(.sessionExpired)
         case .apiKey: .refused(.apiKeyStoreUnavailable)
         }

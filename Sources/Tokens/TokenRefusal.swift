@@ -32,6 +32,10 @@ package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   case introspectionUnavailable = "introspection_unavailable"
   /// The issuer says that it is no token, or none any more.
   case tokenInactive = "token_inactive"
+  /// The issuer has taken the token back before its end: 401.
+  case tokenRevoked = "token_revoked"
+  /// Nobody knows which tokens of the issuer are revoked: 503.
+  case revocationUnavailable = "revocation_unavailable"
   /// The route takes sessions, and the request has neither a token nor the cookie of one: 401.
   case sessionMissing = "session_missing"
   /// The session has ended, or never was: 401, and the cookie is taken back.

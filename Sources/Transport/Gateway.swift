@@ -234,12 +234,14 @@ package final class Gateway: Sendable {
   // MARK: Snapshots
 
   /// Every worker takes over a new configuration. Returns when the last one has.
-  package func install(_ snapshot: Snapshot, keySets: [KeySet?], contexts: TLSContexts) async {
+  package func install(
+    _ snapshot: Snapshot, keySets: [KeySet?], revocations: [Revocations?] = [], contexts: TLSContexts
+  ) async {
     for worker in workers {
       _ = await worker.submit { loop in
         loop.install(contexts)
         for listener in snapshot.configuration.listeners { loop.replace(listener) }
-        loop.worker.install(snapshot, keySets: keySets)
+        loop.worker.install(snapshot, keySets: keySets, revocations: revocations)
         loop.runCommands()
       }
     }
@@ -265,6 +267,14 @@ package final class Gateway: Sendable {
   package func install(_ keySet: KeySet?, issuer: Int, generation: UInt64) {
     forAll(of: generation) { loop in
       loop.worker.install(keySet, issuer: issuer)
+      loop.runCommands()
+    }
+  }
+
+  /// The same with an issuer's lists of revoked tokens.
+  package func install(_ revocations: Revocations, issuer: Int, generation: UInt64) {
+    forAll(of: generation) { loop in
+      loop.worker.install(revocations, issuer: issuer, at: loop.now())
       loop.runCommands()
     }
   }

@@ -61,7 +61,7 @@ struct SchemaValidationTests {
     "it refuses cases that are wrong in what a schema can see",
     .enabled(if: isAvailable, "python3 with jsonschema and yaml is not installed"),
     arguments: [
-      "unknown-keys", "later-keys", "wrong-types", "missing-keys", "null-values", "numbers", "listeners",
+      "unknown-keys", "wrong-types", "missing-keys", "null-values", "numbers", "listeners",
       "listener-tls",
       "upstream-tls", "websocket", "cors", "rate-limits",
     ])

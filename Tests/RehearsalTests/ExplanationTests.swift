@@ -90,7 +90,8 @@ struct ExplanationTests {
     let found = try explain(
       Self.routes, "GET https://api.example.com/orders/1", token: try token("{\(Self.claims)}"))
     #expect(found.outcome.route == "/orders/{id}")
-    #expect(found.steps.map(\.step) == TokenStep.allCases)
+    // The issuer has no lists.
+    #expect(found.steps.map(\.step) == TokenStep.allCases.filter { $0 != .revocation })
     let arePassed = found.steps.allSatisfy { $0.isPassed }
     #expect(arePassed)
     #expect(found.requirements == ["scope: read", "claim team: red"])

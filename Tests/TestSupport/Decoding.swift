@@ -26,6 +26,19 @@ package func decoded(_ bytes: [UInt8], _ coding: String?) -> Decoded {
   }
 }
 
+/// What zlib makes of the bytes in its own format (RFC 1950). Nil only when it cannot.
+package func zlibDeflated(_ bytes: [UInt8]) -> [UInt8]? {
+  var result = [UInt8](repeating: 0, count: bytes.count + bytes.count / 500 + 64)
+  var count = UInt(result.count)
+  // SAFETY: zlib reads `bytes` and writes at most `count` bytes, within this call.
+  let status = unsafe result.withUnsafeMutableBufferPointer { output in
+    unsafe bytes.withUnsafeBufferPointer { input in
+      unsafe compress2(output.baseAddress, &count, input.baseAddress, UInt(input.count), 9)
+    }
+  }
+  return status == Z_OK ? Array(result.prefix(Int(count))) : nil
+}
+
 private func inflated(_ bytes: [UInt8]) -> Decoded {
   var result = Decoded(bytes: [], isComplete: false)
   var input = bytes

@@ -42,11 +42,12 @@ package struct TokenDoor: Sendable {
   /// One issuer, whose keys are in a file. `rules` are further lines of its entry.
   package static func start(
     jwks: [String], rules: [String] = [], auth: String = "login", route: [String] = [], more: String = "",
-    top: String = "", upstreams: String = ""
+    top: String = "", upstreams: String = "", files: [String: String] = [:]
   ) async throws -> TokenDoor {
     try await start(
       issuers: issuerConfiguration(issuer: issuer, jwks: "keys.json", more: rules), auth: auth, route: route,
-      more: more, top: top, upstreams: upstreams, files: ["keys.json": keySetText(jwks)])
+      more: more, top: top, upstreams: upstreams,
+      files: files.merging(["keys.json": keySetText(jwks)]) { first, _ in first })
   }
 
   /// A good token at such a door, changed by what is given.

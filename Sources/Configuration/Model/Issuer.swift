@@ -20,6 +20,8 @@ package struct Issuer: Sendable, Equatable {
   package var tokenFile: String?
   /// nil asks nobody about tokens that are not JWTs.
   package var introspection: Introspection?
+  /// Nil looks in no list.
+  package var revocation: Revocation?
   /// Whether an http:// key URL on a host that is not loopback is allowed.
   package var isInsecureAllowed = false
 
@@ -121,6 +123,8 @@ extension Issuer {
     Setting(
       "insecure", \.isInsecureAllowed, .boolean,
       "Allows plain http for keys, and for introspection, from a host that is not loopback."),
-    .later("revocation", "Status lists of revoked tokens."),
+    Setting(
+      "revocation", \.revocation, .mapping(Revocation.settings),
+      "Tokens that the issuer has taken back before their end.", otherwise: "no token is looked for in any list"),
   ]
 }

@@ -8,6 +8,8 @@ extension Reading {
       return nil
     }
     guard let section = Section(root, GatewayConfiguration.settings.table, self) else { return nil }
+    // Issuers are read before stores, and may name one.
+    if case .mapping(let stores)? = section["redis"]?.content { names.stores = NameList(stores.map(\.key)) }
     var result = GatewayConfiguration()
     GatewayConfiguration.settings.take(section, into: &result)
     return result

@@ -57,6 +57,7 @@ extension Reading {
     }
     checkToken(of: issuer, section)
     checkIntrospection(&issuer, section)
+    checkRevocation(of: issuer, section)
   }
 
   /// What is allowed, and rarely meant.

@@ -125,6 +125,7 @@ extension SettingTable {
     Admin.settings.table,
     AccessLog.settings.table, OwnLogRules.settings.table, Traces.settings.table, RequestIDRules.settings.table,
     HeaderRules.gatewaySettings.table, Limits.settings.table, Issuer.settings.table, Introspection.settings.table,
+    Revocation.settings.table,
     Upstream.settings.table, Upstream.Server.settings.table, StickyCookie.settings.table, UpstreamTLS.settings.table,
     HealthCheck.settings.table, Ejection.settings.table, RequestQueue.settings.table, AdaptiveLimit.settings.table,
     Retry.settings.table, RedisStore.settings.table, UpstreamTLS.storeSettings.table,

@@ -16,7 +16,7 @@ extension AdminServer {
     }
     let explanation = Explanation(
       asked.request, token: asked.token, in: await gateway.configuration, keySets: await gateway.registry.snapshot(),
-      unixSeconds: unixSeconds)
+      revocations: await gateway.revocations.snapshot(), unixSeconds: unixSeconds)
     let takesText = request.fields.contains {
       $0.name.lowercased() == "accept" && $0.value.lowercased().hasPrefix("text/plain")
     }

@@ -8,6 +8,25 @@ internal import Tokens
 import Transport
 
 extension RunningGateway {
+  /// What waits in all connections, and may.
+  var memory: (used: Int, limit: Int) { (gateway.memory.byteCount, gateway.memory.byteCountMax) }
+
+  /// Why the gateway should get no traffic now. Empty when it is ready. An issuer that a reload has added is no reason:
+  /// every copy of the gateway reads the same file, and all would be taken out of service at once.
+  func obstacles() async -> [String] {
+    var obstacles: [String] = []
+    if ending.hasBegun { obstacles.append("draining") }
+    for (issuer, keySet) in zip(snapshot.configuration.issuers, await registry.snapshot())
+    where keySet == nil && firstIssuers.contains(issuer.name) {
+      obstacles.append("issuer \(issuer.name) has no keys")
+    }
+    for (issuer, known) in zip(snapshot.configuration.issuers, await revocations.snapshot()) {
+      guard let known, firstIssuers.contains(issuer.name), known.rules.unavailable == .refuse else { continue }
+      if known.rules.hasDenylist, known.denylist == nil { obstacles.append("issuer \(issuer.name) has no denylist") }
+    }
+    return obstacles
+  }
+
   func counters() async -> CountersSnapshot {
     var sum = CountersSnapshot()
     for copy in await gateway.counters() { sum.merge(copy) }
@@ -34,6 +53,7 @@ extension RunningGateway {
       upstreams: await upstreamStates(), stores: StoreState.merged(await gateway.storeStates()),
       sessions: await sessionCounts().compactMap { name, count in count.map { (name, $0) } },
       apiKeys: snapshot.configuration.apiKeys.filter { $0.store == nil }.map { ($0.name, $0.keys.count) },
+      revocations: await revocations.status(),
       resolutions: await resolutions(),
       reloadsSucceeded: reloads.succeededCount,
       reloadsFailed: reloads.failedCount, isLastReloadGood: reloads.errors.isEmpty,
@@ -71,11 +91,13 @@ extension RunningGateway {
 
   /// `/status`: one JSON object, for people and scripts.
   func statusDocument() async -> [UInt8] {
+    let revoked = await revocations.status()
     let issuers = await registry.status().map { status in
       IssuerStatus(
         name: status.name, source: status.source, ready: status.isReady, keys: status.keyCount,
         droppedKeys: status.droppedKeyCount, ageSeconds: status.ageSeconds, lastError: status.lastError,
-        nextRefreshSeconds: status.nextRefreshInSeconds)
+        nextRefreshSeconds: status.nextRefreshInSeconds,
+        revocation: revoked.first { $0.issuer == status.name }?.lists.map(RevocationListStatus.init))
     }
     let unresolved = await unresolvedNames()
     let upstreams = await upstreamStates().map { UpstreamStatus($0, unresolved: unresolved[$0.name] ?? []) }
@@ -285,4 +307,26 @@ private struct IssuerStatus: Encodable {
   var ageSeconds: Int64?
   var lastError: String?
   var nextRefreshSeconds: Int64?
+  /// Nil without `revocation`.
+  var revocation: [RevocationListStatus]?
+}
+
+private struct RevocationListStatus: Encodable {
+  /// `denylist` or `status_list`.
+  var list: String
+  /// They count. Without one, what `unavailable` says does.
+  var good: Bool
+  var entries: Int
+  var bytes: Int
+  var ageSeconds: Int64?
+  var lastError: String?
+
+  init(_ lists: RevocationStatus.Lists) {
+    list = lists.kind
+    good = lists.isGood
+    entries = lists.entryCount
+    bytes = lists.byteCount
+    ageSeconds = lists.ageSeconds
+    lastError = lists.lastError
+  }
 }

@@ -1,5 +1,7 @@
 // What a fetch brings back: bytes, and how long the sender says that they stay good.
 
+package import Configuration
+
 /// A message to send.
 package struct Posting: Sendable {
   package var fields: [(name: String, value: String)]
@@ -13,12 +15,26 @@ package struct Posting: Sendable {
   }
 }
 
+/// What a request for a document says beside its URL.
+package struct FetchTerms: Sendable {
+  /// Shown to the host of the URL.
+  package var bearer: BearerToken?
+  /// Media types, as `Accept` has them.
+  package var accept = "application/jwk-set+json, application/json;q=0.9, */*;q=0.1"
+  /// The ETag of what is there already. An answer of 304 then has no body.
+  package var knownVersion: String?
+
+  package init(bearer: BearerToken? = nil) { self.bearer = bearer }
+}
+
 /// The body of a 200 response, or what came in answer to a ``Posting``.
 package struct Document: Sendable, Equatable {
   package var status: Int
   package var body: [UInt8]
   package var cacheControl: CacheControl
   package var retryAfter: String?
+  /// Its ETag.
+  package var version: String?
 
   package init(
     status: Int, body: [UInt8], cacheControl: CacheControl = .init(), retryAfter: String? = nil

@@ -19,7 +19,7 @@ final class DocumentCollector: ChannelInboundHandler {
   private let url: FetchURL
   private var post: Posting?
   private let isKept: Bool
-  private let bearer: BearerToken?
+  private let terms: FetchTerms
   private let byteCountMax: Int
   private var report: Report
   private var document: Document?
@@ -34,15 +34,15 @@ final class DocumentCollector: ChannelInboundHandler {
   /// - Parameters:
   ///   - post: nil asks for a document.
   ///   - isKept: the connection is to take another message afterwards.
-  ///   - bearer: sent with a request for a document.
+  ///   - terms: of a request for a document.
   init(
-    url: FetchURL, post: Posting?, isKept: Bool, bearer: BearerToken?, byteCountMax: Int,
+    url: FetchURL, post: Posting?, isKept: Bool, terms: FetchTerms, byteCountMax: Int,
     report: @escaping Report
   ) {
     self.url = url
     self.post = post
     self.isKept = isKept
-    self.bearer = bearer
+    self.terms = terms
     self.byteCountMax = byteCountMax
     self.report = report
   }
@@ -75,9 +75,10 @@ final class DocumentCollector: ChannelInboundHandler {
       for (name, value) in post.fields { head.headers.add(name: name, value: value) }
       head.headers.add(name: "Content-Length", value: "\(post.rest.reduce(post.body.count) { $0 + $1.count })")
     } else {
-      head.headers.add(name: "Accept", value: "application/jwk-set+json, application/json;q=0.9, */*;q=0.1")
+      head.headers.add(name: "Accept", value: terms.accept)
+      if let version = terms.knownVersion { head.headers.add(name: "If-None-Match", value: version) }
     }
-    if let bearer { head.headers.add(name: "Authorization", value: "Bearer \(bearer.text)") }
+    if let bearer = terms.bearer { head.headers.add(name: "Authorization", value: "Bearer \(bearer.text)") }
     if !isKept { head.headers.add(name: "Connection", value: "close") }
     context.write(wrapOutboundOut(.head(head)), promise: nil)
     for piece in post.map({ [$0.body] + $0.rest }) ?? [] {
@@ -112,6 +113,7 @@ final class DocumentCollector: ChannelInboundHandler {
     switch status {
     case _ where post != nil: break
     case 200: break
+    case 304 where terms.knownVersion != nil: break
     case 301, 302, 303, 307, 308:
       // LIMIT: a location of somebody else's is cut.
       let location = head.headers.first(name: "location").map { String($0.withoutURLSecrets.prefix(200)) }
@@ -122,10 +124,13 @@ final class DocumentCollector: ChannelInboundHandler {
     if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > byteCountMax {
       return finish(.failure(.tooLarge))
     }
-    document = Document(
+    var document = Document(
       status: status, body: [],
       cacheControl: CacheControl(fields: head.headers["cache-control"], ages: head.headers["age"]),
       retryAfter: head.headers.first(name: "retry-after"))
+    // LIMIT: a longer one is not sent back.
+    document.version = head.headers.first(name: "etag").flatMap { $0.utf8.count <= 256 ? $0 : nil }
+    self.document = document
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -2,7 +2,6 @@
 // which many may go over one. Bounded in time and bytes.
 // Invariant: asks only the URL that it was given. Redirects are an error (T24), TLS peers are always verified (T25).
 
-package import Configuration
 package import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -23,14 +22,14 @@ package struct DocumentFetcher: Sendable {
   /// - Parameters:
   ///   - url: taken as it is (T73).
   ///   - trust: for https. read again each time, so that a renewed file counts.
-  ///   - bearer: shown to the host of the URL.
+  ///   - terms: what else is asked for.
   ///   - deadline: for all of it, name look-up included.
   ///   - byteCountMax: of the body.
   package func get(
-    url: String, trust: Trust = .system, bearer: BearerToken? = nil, deadline: Duration = .seconds(10),
+    url: String, trust: Trust = .system, _ terms: FetchTerms = FetchTerms(), deadline: Duration = .seconds(10),
     byteCountMax: Int = 1 << 20
   ) async throws(FetchError) -> Document {
-    try await exchange(url, post: nil, bearer, trust, deadline, byteCountMax)
+    try await exchange(url, post: nil, terms, trust, deadline, byteCountMax)
   }
 
   /// Sends a message to the URL.
@@ -39,7 +38,7 @@ package struct DocumentFetcher: Sendable {
     _ post: Posting, to url: String, trust: Trust = .system, deadline: Duration = .seconds(10),
     byteCountMax: Int = 1 << 16
   ) async throws(FetchError) -> Document {
-    try await exchange(url, post: post, nil, trust, deadline, byteCountMax)
+    try await exchange(url, post: post, FetchTerms(), trust, deadline, byteCountMax)
   }
 
   /// Sends one of many messages to the URL.
@@ -51,7 +50,9 @@ package struct DocumentFetcher: Sendable {
     _ post: Posting, to url: String, trust: Trust, over kept: KeptConnection?, deadline: Duration,
     byteCountMax: Int = 1 << 16, keep: @escaping @Sendable (KeptConnection) -> Void
   ) async throws(FetchError) -> Document {
-    guard let kept else { return try await exchange(url, post: post, nil, trust, deadline, byteCountMax, keep) }
+    guard let kept else {
+      return try await exchange(url, post: post, FetchTerms(), trust, deadline, byteCountMax, keep)
+    }
     let flight = Flight(loop: kept.channel.eventLoop, keep: keep)
     return try await outcome(of: flight, within: deadline) {
       flight.connected(kept.channel)
@@ -62,13 +63,13 @@ package struct DocumentFetcher: Sendable {
   }
 
   private func exchange(
-    _ url: String, post: Posting?, _ bearer: BearerToken?, _ trust: Trust, _ deadline: Duration, _ byteCountMax: Int,
+    _ url: String, post: Posting?, _ terms: FetchTerms, _ trust: Trust, _ deadline: Duration, _ byteCountMax: Int,
     _ keep: (@Sendable (KeptConnection) -> Void)? = nil
   ) async throws(FetchError) -> Document {
     guard let url = FetchURL(url) else { throw .urlInvalid(url) }
     let flight = Flight(loop: group.next(), keep: keep)
     return try await outcome(of: flight, within: deadline) {
-      connect(flight, url: url, post: post, bearer: bearer, trust: trust, byteCountMax: byteCountMax)
+      connect(flight, url: url, post: post, terms: terms, trust: trust, byteCountMax: byteCountMax)
     }
   }
 
@@ -87,7 +88,7 @@ package struct DocumentFetcher: Sendable {
   }
 
   private func connect(
-    _ flight: Flight, url: FetchURL, post: Posting?, bearer: BearerToken?, trust: Trust, byteCountMax: Int
+    _ flight: Flight, url: FetchURL, post: Posting?, terms: FetchTerms, trust: Trust, byteCountMax: Int
   ) {
     var tls: ClientContext?
     if url.isSecure {
@@ -107,7 +108,7 @@ package struct DocumentFetcher: Sendable {
           }
           try pipeline.addHTTPClientHandlers()
           let collector = DocumentCollector(
-            url: url, post: post, isKept: flight.isKept, bearer: bearer, byteCountMax: byteCountMax
+            url: url, post: post, isKept: flight.isKept, terms: terms, byteCountMax: byteCountMax
           ) { flight.finish($0, kept: $1) }
           try pipeline.addHandler(collector)
         }

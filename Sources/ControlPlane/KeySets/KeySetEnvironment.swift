@@ -48,7 +48,7 @@ package struct KeySetEnvironment: Sendable {
       random: { Double.random(in: 0..<1) },
       fetch: { url, trust, bearer in
         do throws(FetchError) {
-          return .success(try await fetcher.get(url: url, trust: trust, bearer: bearer))
+          return .success(try await fetcher.get(url: url, trust: trust, FetchTerms(bearer: bearer)))
         } catch {
           return .failure(error)
         }

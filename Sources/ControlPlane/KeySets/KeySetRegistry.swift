@@ -159,7 +159,7 @@ package actor KeySetRegistry {
     case .keySet(let issuer):
       if case .refreshed = await requestRefresh(issuer: issuer) { return .keys(haveChanged: true) }
       return .keys(haveChanged: false)
-    case .introspection, .session, .apiKey: return .refused(question.source.refusalOfSilence)
+    case .introspection, .statusList, .session, .apiKey: return .refused(question.source.refusalOfSilence)
     }
   }
 

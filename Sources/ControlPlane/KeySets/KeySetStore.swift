@@ -27,10 +27,12 @@ struct KeySetStore: Sendable {
     }
   }
 
+  func path(of issuer: Issuer) -> String { directory + "/keys-" + Self.encoded(issuer.name) + ".json" }
+
   /// Names of issuers may hold anything: bytes other than letters, digits, `-` and `_` are written as `%XX`.
-  func path(of issuer: Issuer) -> String {
+  static func encoded(_ issuer: String) -> String {
     var name = ""
-    for byte in issuer.name.utf8 {
+    for byte in issuer.utf8 {
       switch byte {
       case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x5F:
         name.unicodeScalars.append(Unicode.Scalar(byte))
@@ -38,7 +40,7 @@ struct KeySetStore: Sendable {
         name += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
       }
     }
-    return directory + "/keys-" + name + ".json"
+    return name
   }
 
   /// The stored set of the issuer, nil when there is none or it belongs to another source.

@@ -60,6 +60,20 @@ struct SystemFiles: KeySetFiles {
   private func read(
     _ path: String, byteCountMax: Int, flags: Int32, problem: (stat) -> String?
   ) throws(FileError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    try readPieces(path, byteCountMax: byteCountMax, flags: flags, problem: problem) { bytes += $0 }
+    return bytes
+  }
+
+  /// Reads a file that is too large to be held.
+  /// - Parameter take: gets one piece after the other.
+  func readPieces(_ path: String, byteCountMax: Int, _ take: (ArraySlice<UInt8>) -> Void) throws(FileError) {
+    try readPieces(path, byteCountMax: byteCountMax, flags: 0, problem: { _ in nil }, take)
+  }
+
+  private func readPieces(
+    _ path: String, byteCountMax: Int, flags: Int32, problem: (stat) -> String?, _ take: (ArraySlice<UInt8>) -> Void
+  ) throws(FileError) {
     // Not blocking, so that a FIFO in the file's place cannot hold us up.
     // SAFETY: the path lives through the call.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags)
@@ -69,7 +83,7 @@ struct SystemFiles: KeySetFiles {
     // SAFETY: the call fills `status`.
     guard unsafe fstat(descriptor, &status) == 0 else { throw Self.lastError() }
     if let problem = problem(status) { throw FileError(problem) }
-    var bytes: [UInt8] = []
+    var byteCount = 0
     var block = [UInt8](repeating: 0, count: 64 * 1024)
     while true {
       let size = block.count
@@ -77,9 +91,10 @@ struct SystemFiles: KeySetFiles {
       let count = unsafe block.withUnsafeMutableBytes { unsafe readBytes(descriptor, $0.baseAddress, size) }
       if count < 0 && errno == EINTR { continue }
       if count < 0 { throw Self.lastError() }
-      if count == 0 { return bytes }
-      guard bytes.count + count <= byteCountMax else { throw FileError("larger than \(byteCountMax) bytes") }
-      bytes.append(contentsOf: block[..<min(count, size)])
+      if count == 0 { return }
+      byteCount += count
+      guard byteCount <= byteCountMax else { throw FileError("larger than \(byteCountMax) bytes") }
+      take(block[..<min(count, size)])
     }
   }
 

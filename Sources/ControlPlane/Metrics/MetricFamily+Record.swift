@@ -235,6 +235,28 @@ extension MetricFamily {
         when: "the keys were fetched once")
     case .keySetKeys:
       .init(.gauge, by: ["issuer"], "Usable keys in the key set.", when: "there are issuers")
+    case .revocationEntries:
+      .init(
+        .gauge, by: ["issuer", "list"], "Entries of the denylist, or tokens that the status lists may have.",
+        when: "an issuer has `revocation`")
+    case .revocationBytes:
+      .init(
+        .gauge, in: .bytes, by: ["issuer", "list"], "Memory that lists of revoked tokens take.",
+        when: "an issuer has `revocation`")
+    case .revocationAge:
+      .init(
+        .gauge, in: .seconds, by: ["issuer", "list"],
+        "Time since the list was last known to be the newest: of status lists, the oldest.",
+        when: "a list was read once")
+    case .revocationGood:
+      .init(
+        .gauge, by: ["issuer", "list"], "1 while the lists count. Else what `unavailable` says does.",
+        when: "an issuer has `revocation`")
+    case .revocationRefreshes:
+      .init(
+        .counter, by: ["issuer", "list", "result"],
+        "Looks at lists of revoked tokens that brought something new, or failed, and why.",
+        when: "a list was asked for")
     case .reloads:
       .init(.counter, by: ["result"], "Reloads of the configuration by outcome.")
     case .lastReload:

@@ -41,6 +41,8 @@ package struct MetricsPage: Sendable {
   /// Those of this process, by the names of their rules.
   package var sessions: [(name: String, count: Int)]
   package var apiKeys: [(name: String, count: Int)]
+  /// One an issuer that has lists.
+  package var revocations: [RevocationStatus]
   /// Look-ups of the names of upstreams' servers.
   package var resolutions: [(upstream: String, results: [String: UInt64])]
   package var reloadsSucceeded: UInt64
@@ -66,7 +68,8 @@ package struct MetricsPage: Sendable {
     counters: CountersSnapshot, names: CounterNames, keySets: [KeySetMetrics] = [],
     certificates: [CertificateMetrics] = [], upstreams: [UpstreamState] = [], stores: [StoreState] = [],
     sessions: [(name: String, count: Int)] = [], apiKeys: [(name: String, count: Int)] = [],
-    resolutions: [(upstream: String, results: [String: UInt64])] = [], reloadsSucceeded: UInt64 = 0,
+    revocations: [RevocationStatus] = [], resolutions: [(upstream: String, results: [String: UInt64])] = [],
+    reloadsSucceeded: UInt64 = 0,
     reloadsFailed: UInt64 = 0, isLastReloadGood: Bool = true, lastReloadTime: Int64 = 0, droppedLogLines: UInt64 = 0,
     droppedOwnLogLines: UInt64 = 0, spans: ExportCounts = ExportCounts(),
     logRecords: ExportCounts = ExportCounts(), metricsMessages: ExportCounts = ExportCounts(),
@@ -80,6 +83,7 @@ package struct MetricsPage: Sendable {
     self.stores = stores
     self.sessions = sessions
     self.apiKeys = apiKeys
+    self.revocations = revocations
     self.resolutions = resolutions
     self.reloadsSucceeded = reloadsSucceeded
     self.reloadsFailed = reloadsFailed
@@ -110,6 +114,7 @@ package struct MetricsPage: Sendable {
     writeStores(to: &writer)
     writeResolutions(to: &writer)
     writeTokens(to: &writer)
+    writeRevocations(to: &writer)
     writeConnections(to: &writer)
     writeTLS(to: &writer)
     writeControlPlane(to: &writer)

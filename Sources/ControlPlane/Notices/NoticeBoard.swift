@@ -77,6 +77,16 @@ package final class NoticeBoard: Sendable {
     state.withLockedValue { $0.notices.note(notice) }
   }
 
+  /// A list of revoked tokens cannot be read. The log has it already.
+  func postRevocation(_ list: String, issuer: String, reason: String) {
+    let words = Self.words(
+      "a list of revoked tokens cannot be read",
+      [
+        ("issuer", issuer), ("list", list), ("reason", reason),
+      ])
+    state.withLockedValue { $0.notices.note(Notice(time: wallTime(), kind: "revocation", sentence: words)) }
+  }
+
   /// TLS with a server failed.
   package func post(_ failure: ServerHandshakeFailure) {
     let kind = "upstream_handshake_failed"
@@ -121,9 +131,9 @@ extension TokenRefusal {
   fileprivate var isUsual: Bool {
     switch self {
     case .tokenMissing, .tokenAmbiguous, .tokenExpired, .tokenNotYetValid, .tokenTooOld, .scopeMissing, .claimMismatch,
-      .keysUnavailable, .introspectionUnavailable, .tokenInactive, .sessionMissing, .sessionExpired,
-      .sessionStoreUnavailable, .authenticationInsufficient, .apiKeyMissing, .apiKeyExpired,
-      .apiKeyStoreUnavailable:
+      .keysUnavailable, .introspectionUnavailable, .tokenInactive, .tokenRevoked, .revocationUnavailable,
+      .sessionMissing, .sessionExpired, .sessionStoreUnavailable, .authenticationInsufficient, .apiKeyMissing,
+      .apiKeyExpired, .apiKeyStoreUnavailable:
       true
     case .schemeNotBearer, .tokenMalformed, .tokenTooLarge, .criticalHeaderUnknown, .typeNotAllowed,
       .algorithmNotAllowed, .issuerUnknown, .keyUnknown, .signatureInvalid, .claimInvalid, .audienceMismatch,

@@ -32,6 +32,13 @@ final class GatewayLink: Sendable {
     await state.withLockedValue { $0.gateway }?.ask(store, parts, about: key) ?? nil
   }
 
+  var publishRevocations: RevocationRegistry.Publish {
+    { [self] issuer, revocations in
+      let (gateway, generation) = state.withLockedValue { ($0.gateway, $0.generation) }
+      gateway?.install(revocations, issuer: issuer, generation: generation)
+    }
+  }
+
   var publish: KeySetRegistry.Publish {
     { [self] issuer, keySet in
       let (gateway, generation) = state.withLockedValue { ($0.gateway, $0.generation) }

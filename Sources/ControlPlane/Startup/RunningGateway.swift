@@ -37,6 +37,7 @@ package actor RunningGateway {
   package let notices: NoticeBoard
   let names: NameRegistry
   let sessions: SessionLists
+  let revocations: RevocationRegistry
   private let logins: LoginServices
   private(set) var admin = AdminServers()
   private(set) var reloads = ReloadRecord()
@@ -45,7 +46,7 @@ package actor RunningGateway {
   var ending = GatewayEnding()
   private var lastReload: Task<ReloadOutcome?, Never>?
   /// Those that a reload adds do not make a process that serves unready.
-  private let firstIssuers: Set<String>
+  let firstIssuers: Set<String>
   let startedAt = ContinuousClock.now
   /// Each listener with the port that it really has.
   package private(set) var listeners: [(Listener, port: Int)] = []
@@ -87,6 +88,7 @@ package actor RunningGateway {
       assertionKeys, machine, reading: reading, process: process)
     // A set that came after `snapshot` was published to nobody.
     await registry.publishAll()
+    await running.lookAtRevocationsFirst()
     do {
       try await running.open(loaded.sources)
     } catch {
@@ -127,6 +129,8 @@ package actor RunningGateway {
     let sessions = SessionLists(link)
     let logins = LoginServices(registry: registry, sessions: sessions, log: log)
     (self.sessions, self.logins) = (sessions, logins)
+    let revocations = RevocationRegistry.live(registry, link, configuration, log, notices)
+    self.revocations = revocations
     let refreshes = SessionRefreshes(
       sessions,
       environment: SessionRefreshes.Environment(
@@ -143,10 +147,10 @@ package actor RunningGateway {
         log: { writer.write($0) }, spans: { telemetry.spans.take($0) }, logRecords: { telemetry.logs.take($0) },
         ask: { question, credential, reply in
           Task {
-            if case .session = question.source {
-              await sessions.memory.answer(question.digest, of: credential, reply)
-            } else {
-              reply(await registry.answer(to: question))
+            switch question.source {
+            case .session: await sessions.memory.answer(question.digest, of: credential, reply)
+            case .statusList: reply(await revocations.answer(to: question, about: credential))
+            case .keySet, .introspection, .apiKey: reply(await registry.answer(to: question))
             }
           }
         },
@@ -216,6 +220,7 @@ package actor RunningGateway {
   package func run() async {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.registry.run() }
+      group.addTask { await self.revocations.run() }
       group.addTask { await self.telemetry.run { await self.metricsPage() } }
       group.addTask { await self.sessions.memory.run() }
       group.addTask {
@@ -305,9 +310,10 @@ package actor RunningGateway {
     telemetry.apply(configuration)
     link.announce(generation: fresh.generation)
     let keySets = await registry.apply(issuers: configuration.issuers)
+    let revoked = await revocations.apply(configuration)
     await logins.apply(configuration)
     sessions.apply(configuration)
-    await gateway.install(fresh, keySets: keySets, contexts: prepared.contexts)
+    await gateway.install(fresh, keySets: keySets, revocations: revoked, contexts: prepared.contexts)
     gateway.memory.byteCountMax = Self.memoryByteCountMax(configuration.limits)
     certificates = prepared.certificates
     await gateway.closeListeners(except: configuration.listeners)
@@ -318,6 +324,7 @@ package actor RunningGateway {
     listeners = opened
     // A set that changed between `apply` and `install` was published to workers that still had the old configuration.
     await registry.publishAll()
+    await revocations.publishAll()
     return (changes, delayed)
   }
 
@@ -370,22 +377,5 @@ package actor RunningGateway {
     } catch {
       log.error("access log not reopened, the old file stays in use", metadata: ["error": "\(error)"])
     }
-  }
-
-  // MARK: For the admin listener
-
-  /// What waits in all connections, and may.
-  var memory: (used: Int, limit: Int) { (gateway.memory.byteCount, gateway.memory.byteCountMax) }
-
-  /// Why the gateway should get no traffic now. Empty when it is ready. An issuer that a reload has added is no reason:
-  /// every copy of the gateway reads the same file, and all would be taken out of service at once.
-  func obstacles() async -> [String] {
-    var obstacles: [String] = []
-    if ending.hasBegun { obstacles.append("draining") }
-    for (issuer, keySet) in zip(snapshot.configuration.issuers, await registry.snapshot())
-    where keySet == nil && firstIssuers.contains(issuer.name) {
-      obstacles.append("issuer \(issuer.name) has no keys")
-    }
-    return obstacles
   }
 }

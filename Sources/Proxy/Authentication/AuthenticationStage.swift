@@ -39,7 +39,13 @@ extension Exchange {
 
   func obey(_ verdict: Verdict, _ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
     switch verdict {
-    case .caller(let caller): return authorize(caller, route)
+    case .caller(let caller):
+      if caller.revocationGeneration != worker.revocations.generation,
+        let outcome = checkRevocation(of: caller, mayAsk: mayAsk)
+      {
+        return outcome
+      }
+      return authorize(caller, route)
     case .confirm(let caller):
       issuer = caller.issuer
       guard let issuer else { return refuseToken(.issuerUnknown) }
@@ -144,7 +150,7 @@ extension Exchange {
   private func ask(_ source: Question.Source) -> StageOutcome {
     let refusal: TokenRefusal?
     switch source {
-    case .keySet: refusal = ask(source, about: Span())
+    case .keySet, .statusList: refusal = ask(source, about: Span())
     case .introspection(let issuer):
       // About a JWT, nobody is asked but the one that it names.
       if !Credential.isCompact(request.token) { return askIssuers(after: nil) }

@@ -75,7 +75,7 @@ struct Questions {
   private mutating func mayAsk(_ source: Question.Source, at now: Int64) -> Bool {
     switch source {
     case .keySet(let issuer): keyLooks.indices.contains(issuer) && keyLooks[issuer].take(at: now)
-    case .introspection, .session, .apiKey: true
+    case .introspection, .statusList, .session, .apiKey: true
     }
   }
 
@@ -106,13 +106,16 @@ struct Questions {
     inquiries[question] = inquiry
   }
 
-  /// A new configuration brings key sets of its own, which answers all questions for keys. Other questions stay, and
-  /// are answered under the configuration in which they were asked.
+  /// A new configuration brings key sets and lists of its own, which answers all questions for these. Other questions
+  /// stay, and are answered under the configuration in which they were asked.
   mutating func takeForKeys(issuerCount: Int) -> [Exchange] {
     keyLooks = Array(repeating: LookBudget(), count: issuerCount)
     var askers: [Exchange] = []
     for (question, inquiry) in inquiries {
-      guard case .keySet = question.source else { continue }
+      switch question.source {
+      case .keySet, .statusList: break
+      case .introspection, .session, .apiKey: continue
+      }
       askers += inquiry.askers
       inquiries[question] = nil
     }

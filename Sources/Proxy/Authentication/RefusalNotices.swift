@@ -58,8 +58,8 @@ extension Exchange {
   func notice(_ refusal: TokenRefusal) {
     switch refusal {
     // Every visitor without a session, and what the log has said of keys already.
-    case .tokenMissing, .keysUnavailable, .introspectionUnavailable, .sessionMissing, .sessionExpired,
-      .sessionStoreUnavailable, .apiKeyMissing, .apiKeyStoreUnavailable:
+    case .tokenMissing, .keysUnavailable, .introspectionUnavailable, .revocationUnavailable, .sessionMissing,
+      .sessionExpired, .sessionStoreUnavailable, .apiKeyMissing, .apiKeyStoreUnavailable:
       return
     default: break
     }

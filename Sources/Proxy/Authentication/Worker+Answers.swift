@@ -9,7 +9,7 @@ extension Worker {
     switch answer {
     case .session(let statement): if awaitsRefresh(statement, question) { return }
     case .renewed: return askAgain(question)
-    case .keys, .statement, .apiKey, .refused: break
+    case .keys, .statusList, .statement, .apiKey, .refused: break
     }
     let (askers, hasNewKeys) = questions.take(question)
     guard let first = askers.first else { return }
@@ -18,6 +18,7 @@ extension Worker {
       case .keys(let haveChanged):
         haveChanged || hasNewKeys
           ? nil : .refused(question.source.refusalOfSilence, issuer: question.source.issuer)
+      case .statusList: nil
       case .statement(let statement): first.verdict(on: statement, from: question.source, confirming: checked)
       case .session(let statement): first.verdict(on: statement, to: question)
       case .apiKey(let record): first.verdict(on: record, to: question)

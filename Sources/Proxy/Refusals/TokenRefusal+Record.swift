@@ -74,6 +74,21 @@ extension TokenRefusal {
       .invalidToken(
         "The issuer knows no such opaque token, or it has ended or was revoked (`active: false`).",
         advice: "Log in again. Check that the token is of this issuer.")
+    case .tokenRevoked:
+      .invalidToken(
+        """
+        The issuer has taken the token back: its `denylist` names it, or its status list says something else than valid, or \
+        ends before the token's index. In the log also for a WebSocket (4401) or stream whose token was revoked.
+        """,
+        advice: "Log in again.")
+    case .revocationUnavailable:
+      .init(
+        503, .unavailable, with: .retrySoon,
+        """
+        The issuer has `revocation`, and nobody knows which of its tokens are revoked: there was no good list yet, or the \
+        last one is older than `stale`. With `Retry-After`. `unavailable: pass` lets such tokens pass.
+        """,
+        advice: "Look in the gateway's log for why the list cannot be read, or in `/status`.")
     case .sessionMissing:
       .init(
         401, .unauthenticated, challenge: .bearer,

@@ -152,6 +152,13 @@ extension Exchange {
         return refuse(.claimMismatch, messages)
       }
       issuer = found.issuer
+      switch finding(on: found, mayAsk: mayAsk) {
+      case .good: break
+      case .refused(let refusal): return refuse(refusal, messages)
+      case .listUnknown(let uri):
+        guard let issuer else { return refuse(.revocationUnavailable, messages) }
+        return ask(.statusList(issuer: issuer), about: uri, messages)
+      }
       if let refusal = route.token.access.refusal(of: found) { return refuse(refusal, messages) }
       if !route.token.isInShadow(issuer) {
         caller = found
@@ -170,9 +177,12 @@ extension Exchange {
     case .ask(let source):
       issuer = source.issuer
       guard mayAsk, case .keySet = source else { return refuse(source.refusalOfSilence, messages) }
-      let question = Question(source, generation: snapshot.generation, credential: Span())
-      if let refusal = worker.questions.ask(question, Span(), for: self) { refuse(refusal, messages) }
+      ask(source, about: [], messages)
     }
+  }
+
+  private func ask(_ source: Question.Source, about subject: [UInt8], _ messages: GraphQLMessages) {
+    if let refusal = ask(source, about: subject.span) { refuse(refusal, messages) }
   }
 
   private func refuse(_ refusal: TokenRefusal, _ messages: GraphQLMessages) {

@@ -8,7 +8,7 @@ import Tokens
 
 /// Why the gateway ends a tunnel.
 enum TunnelEnding: Equatable {
-  case tokenExpired, sessionEnded, keyWithdrawn, routeWithdrawn, draining, frameInvalid, idle
+  case tokenExpired, tokenRevoked, sessionEnded, keyWithdrawn, routeWithdrawn, draining, frameInvalid, idle
   /// For what the client has said in a message.
   case refused(Refusal)
 
@@ -16,7 +16,7 @@ enum TunnelEnding: Equatable {
   /// get.
   var closeCode: UInt16 {
     switch self {
-    case .tokenExpired, .sessionEnded, .keyWithdrawn: 4401
+    case .tokenExpired, .tokenRevoked, .sessionEnded, .keyWithdrawn: 4401
     case .routeWithdrawn, .draining, .idle: 1001
     case .frameInvalid: 1002
     case .refused(let refusal):
@@ -33,6 +33,7 @@ enum TunnelEnding: Equatable {
   var refusal: Refusal {
     switch self {
     case .tokenExpired: .token(.tokenExpired)
+    case .tokenRevoked: .token(.tokenRevoked)
     case .sessionEnded: .token(.sessionExpired)
     case .keyWithdrawn: .token(.keyUnknown)
     case .routeWithdrawn: .gateway(.routeWithdrawn)

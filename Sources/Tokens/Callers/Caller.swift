@@ -24,6 +24,8 @@ package final class Caller {
   private let credentialEnd: UInt32
   private let wordsEnd: UInt32
   private var linesAuthor: AnyObject?
+  /// What was known of revoked tokens when this caller was last found to be none of them, see ``Revocations``.
+  package var revocationGeneration: UInt64 = 0
   private var assertions: [Assertion] = []
   /// Of what is not among the words: a list.
   private let scope: JSONDocument.Index?
@@ -96,7 +98,7 @@ package final class Caller {
 
   /// Bytes of memory that this object alone keeps: credential, lines, claims, nodes, headers. The key is its set's.
   package var byteCount: Int {
-    var count = 232 + 40 + bytes.capacity + accessToken.count + claims.byteCount
+    var count = 240 + 40 + bytes.capacity + accessToken.count + claims.byteCount
     for assertion in assertions { count += MemoryLayout<Assertion>.stride + 32 + assertion.token.capacity }
     return count
   }

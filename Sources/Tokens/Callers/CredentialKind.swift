@@ -27,7 +27,7 @@ package enum CredentialKind: Int, Sendable, CaseIterable {
 extension Caller {
   package var kind: CredentialKind {
     switch proof {
-    case .signature, .confirmed, .answer(.keySet, _): .jwt
+    case .signature, .confirmed, .answer(.keySet, _), .answer(.statusList, _): .jwt
     case .answer(.introspection, _): .opaque
     case .answer(.session, _): .session
     case .apiKey, .answer(.apiKey, _): .apiKey

@@ -12,6 +12,8 @@ package struct Question: Sendable, Hashable {
     case keySet(issuer: Int)
     /// Whose the credential is: the issuer knows it, and nobody else can read it (RFC 7662).
     case introspection(issuer: Int)
+    /// What the status list says whose URI the question is about: a token of the issuer names it.
+    case statusList(issuer: Int)
     /// Whose session has the cookie with the question's digest: the store of the session with this index knows it.
     case session(Int)
     /// Whose the API key with the question's digest is: the store of the set with this index knows it.
@@ -20,7 +22,7 @@ package struct Question: Sendable, Hashable {
     /// Nil where only the answer names one.
     package var issuer: Int? {
       switch self {
-      case .keySet(let issuer), .introspection(let issuer): issuer
+      case .keySet(let issuer), .introspection(let issuer), .statusList(let issuer): issuer
       case .session, .apiKey: nil
       }
     }
@@ -31,6 +33,7 @@ package struct Question: Sendable, Hashable {
       switch self {
       case .keySet: .keyUnknown
       case .introspection: .introspectionUnavailable
+      case .statusList: .revocationUnavailable
       case .session: .sessionStoreUnavailable
       case .apiKey: .apiKeyStoreUnavailable
       }
@@ -41,6 +44,7 @@ package struct Question: Sendable, Hashable {
       switch self {
       case .keySet: .keysUnavailable
       case .introspection: .introspectionUnavailable
+      case .statusList: .revocationUnavailable
       case .session: .sessionStoreUnavailable
       case .apiKey: .apiKeyStoreUnavailable
       }
@@ -86,6 +90,8 @@ extension Question {
 package enum Answer: Sendable {
   /// The issuer was asked for its keys. If they have changed, tokens are checked once more.
   case keys(haveChanged: Bool)
+  /// The status list was asked for. Tokens that name it are checked once more.
+  case statusList
   case statement(Statement)
   case session(SessionStatement)
   case apiKey(APIKeyRecord)

@@ -69,7 +69,8 @@ extension TokenVerifier {
     case .tokenExpired, .tokenNotYetValid, .tokenTooOld: return parts.timeDetail(of: refusal, circumstances)
     case .scopeMissing: return RefusalDetail(got: parts.payload.shown("scope") ?? parts.payload.shown("scp") ?? "none")
     case .tokenMissing, .schemeNotBearer, .tokenAmbiguous, .tokenMalformed, .tokenTooLarge, .criticalHeaderUnknown,
-      .keysUnavailable, .introspectionUnavailable, .tokenInactive, .claimInvalid, .claimMismatch,
+      .keysUnavailable, .introspectionUnavailable, .tokenInactive, .tokenRevoked, .revocationUnavailable, .claimInvalid,
+      .claimMismatch,
       .authenticationInsufficient, .sessionMissing, .sessionExpired, .sessionStoreUnavailable,
       .apiKeyMissing, .apiKeyInvalid, .apiKeyExpired, .apiKeyStoreUnavailable:
       return RefusalDetail()

@@ -5,7 +5,7 @@ import JSON
 
 /// The checks of a token, in their order.
 package enum TokenStep: Int, Sendable, CaseIterable {
-  case form, issuer, type, algorithm, keys, key, signature, times, audience, subject, requiredClaims
+  case form, issuer, type, algorithm, keys, key, signature, times, audience, subject, requiredClaims, revocation
 
   /// For people and for JSON.
   package var name: String { self == .requiredClaims ? "required_claims" : "\(self)" }
@@ -23,9 +23,11 @@ package struct TokenStepReport: Sendable, Equatable {
 
 extension TokenVerifier {
   /// Checks a token as ``verify(_:candidates:issuers:keySets:now:)`` does.
-  /// - Returns: the checks that took place. The last of them has failed unless the verdict is a caller.
+  /// - Parameter revocations: the lists of revoked tokens, by issuer.
+  /// - Returns: the checks that took place. The last of them has failed unless the token passes.
   package func report(
-    on token: Span<UInt8>, candidates: [Int], issuers: [IssuerRules], keySets: [KeySet?], now: Int64
+    on token: Span<UInt8>, candidates: [Int], issuers: [IssuerRules], keySets: [KeySet?],
+    revocations: [Revocations?] = [], now: Int64
   ) -> (verdict: Verdict, steps: [TokenStepReport]) {
     let verdict = verify(token, candidates: candidates, issuers: issuers, keySets: keySets, now: now)
     let last = step
@@ -55,7 +57,26 @@ extension TokenVerifier {
         steps.append(TokenStepReport(step: step, isPassed: true, expected: expected, got: got, remedy: ""))
       }
     }
+    if case .caller(let caller) = verdict, let issuer = caller.issuer, revocations.indices.contains(issuer),
+      let known = revocations[issuer]
+    {
+      steps.append(TokenStepReport(known.finding(on: caller, mayAsk: false, now: now)))
+    }
     return (verdict, steps)
+  }
+}
+
+extension TokenStepReport {
+  fileprivate init(_ finding: Revocations.Finding) {
+    let got =
+      switch finding {
+      case .good: "in no list"
+      case .refused(let refusal): refusal.rawValue
+      case .listUnknown: TokenRefusal.revocationUnavailable.rawValue
+      }
+    self.init(
+      step: .revocation, isPassed: finding == .good, expected: finding == .good ? "" : "a token that is in no list",
+      got: got, remedy: "")
   }
 }
 
@@ -81,6 +102,7 @@ extension UnverifiedToken {
     case .subject: ("", payload.shown("sub") ?? "no sub")
     case .requiredClaims:
       (shownList((rules?.requiredClaims ?? []).map { Array($0.description.utf8) }), "all of them")
+    case .revocation: ("", "")
     }
   }
 

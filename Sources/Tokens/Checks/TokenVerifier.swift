@@ -30,7 +30,7 @@ package final class TokenVerifier {
     do throws(TokenRefusal) {
       step = .form
       let parts = try CompactFormCheck.parse(token, byteCountMax: tokenByteCountMax, known: &knownHeader)
-      let keyID = try HeaderCheck.keyID(parts.header)
+      _ = try HeaderCheck.keyID(parts.header)
       step = .issuer
       let candidate = try IssuerCheck.issuer(parts.payload, candidates: candidates, issuers: issuers)
       issuer = candidate
@@ -43,25 +43,7 @@ package final class TokenVerifier {
       if rules.jwtQuestion == .signature { return .ask(.introspection(issuer: candidate)) }
       guard candidate < keySets.count, let keys = keySets[candidate] else { throw .keysUnavailable }
       step = .key
-      let key: VerificationKey
-      if let keyID {
-        guard let named = try Self.key(keyID, algorithm, parts.header, keys) else {
-          return .ask(.keySet(issuer: candidate))
-        }
-        step = .signature
-        if !isSignatureValid(parts, token, named, algorithm) { throw .signatureInvalid }
-        key = named
-      } else {
-        guard let possible = try Self.unnamedKeys(algorithm, parts.header, keys) else {
-          return .ask(.keySet(issuer: candidate))
-        }
-        if possible.isEmpty { throw .keyUnknown }
-        step = .signature
-        guard let found = possible.first(where: { isSignatureValid(parts, token, $0, algorithm) }) else {
-          throw .signatureInvalid
-        }
-        key = found
-      }
+      guard let key = try provenKey(parts, token, algorithm, keys) else { return .ask(.keySet(issuer: candidate)) }
       proved = parts.payload
       step = .times
       let validity = try TimeCheck.validity(parts.payload, rules, now: now)
@@ -78,6 +60,32 @@ package final class TokenVerifier {
     } catch {
       return .refused(error, issuer: issuer, subject: proved.flatMap(ClaimsCheck.subjectText))
     }
+  }
+
+  /// Steps 7 and 8: the key that has signed the token. Nil when only a newer set may have it.
+  private func provenKey(
+    _ parts: UnverifiedToken, _ token: Span<UInt8>, _ algorithm: SignatureAlgorithm, _ keys: KeySet
+  ) throws(TokenRefusal) -> VerificationKey? {
+    if let keyID = try HeaderCheck.keyID(parts.header) {
+      guard let named = try Self.key(keyID, algorithm, parts.header, keys) else { return nil }
+      step = .signature
+      if !isSignatureValid(parts, token, named, algorithm) { throw .signatureInvalid }
+      return named
+    }
+    guard let possible = try Self.unnamedKeys(algorithm, parts.header, keys) else { return nil }
+    if possible.isEmpty { throw .keyUnknown }
+    step = .signature
+    guard let found = possible.first(where: { isSignatureValid(parts, token, $0, algorithm) }) else {
+      throw .signatureInvalid
+    }
+    return found
+  }
+
+  /// Whether a key of the issuer has signed a token of another kind. False when only a newer set may have the key.
+  func isSigned(
+    _ parts: UnverifiedToken, _ token: Span<UInt8>, _ rules: IssuerRules, _ keys: KeySet
+  ) throws(TokenRefusal) -> Bool {
+    try provenKey(parts, token, try HeaderCheck.algorithm(parts.header, rules), keys) != nil
   }
 
   /// Step 7: the key by (issuer, kid), of a type and curve that fit (T20, T28, T65). nil when the set has no such

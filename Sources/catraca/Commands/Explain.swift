@@ -13,8 +13,8 @@ struct Explain: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain", abstract: "Say what becomes of a request, and why.",
     discussion: """
-      The request goes through the checks of a gateway with that file, and to nobody else. Only keys of issuers are \
-      fetched, when there is a token.
+      The request goes through the checks of a gateway with that file, and to nobody else. Only keys of issuers and \
+      lists of revoked tokens are fetched, when there is a token.
 
       Exit codes: 0 for a request that the gateway lets through or answers, 1 for one that it refuses or a file that is \
       not good, 64 for a command line that is not valid.
@@ -51,8 +51,13 @@ struct Explain: AsyncParsableCommand {
     let request = try rehearsedRequest()
     let token = try token.map { $0 == "-" ? try Self.readToken() : $0 }
     let keySets = try await keySets(of: loaded.configuration, isRequired: token != nil || !headers.isEmpty)
+    let revocations = await CurrentRevocations.load(
+      loaded.configuration, keySets: keySets, token: token,
+      DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton))
+    for note in revocations.notes { printError("catraca: \(note)") }
     let explanation = Explanation(
-      request, token: token, in: loaded.configuration, keySets: keySets, unixSeconds: Int64(time(nil)))
+      request, token: token, in: loaded.configuration, keySets: keySets, revocations: revocations.lists,
+      unixSeconds: Int64(time(nil)))
     let isColoured = isatty(STDOUT_FILENO) == 1 && environment["NO_COLOR"] == nil
     try writeOutputOrExit(json ? explanation.json : explanation.text(isColoured: isColoured))
     if explanation.outcome.code != nil { throw ExitCode(1) }

@@ -68,7 +68,7 @@ struct AdminOptions: ParsableArguments {
     let (url, token) = try found(path)
     return try await text(url) { fetcher in
       try await fetcher.get(
-        url: url, bearer: token.flatMap { BearerToken(Array($0.utf8)) }, deadline: .seconds(timeout))
+        url: url, FetchTerms(bearer: token.flatMap { BearerToken(Array($0.utf8)) }), deadline: .seconds(timeout))
     }
   }
 

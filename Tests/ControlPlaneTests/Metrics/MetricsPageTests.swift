@@ -87,6 +87,7 @@ struct MetricsPageTests {
           name: "main", servers: [StoreState.Server(address: "10.0.0.5:6379", isUp: true, pendingCount: 2)])
       ],
       sessions: [("web", 11)], apiKeys: [("partners", 3)],
+      revocations: [Self.revocation],
       resolutions: [("orders", ["ok": 2, "failed": 1])],
       reloadsSucceeded: 4, reloadsFailed: 1, isLastReloadGood: false, lastReloadTime: 1_700_000_001, droppedLogLines: 5,
       droppedOwnLogLines: 6,
@@ -97,6 +98,14 @@ struct MetricsPageTests {
         openDescriptorCount: 12, descriptorCountMax: 1024, ProcessMetrics.Units(ticksPerSecond: 100, pageByteCount: 10))
     )
   }
+
+  private static let revocation = RevocationStatus(
+    issuer: "login",
+    lists: [
+      RevocationStatus.Lists(
+        kind: "denylist", entryCount: 9, byteCount: 320, ageSeconds: 4, isGood: true, lastError: nil,
+        results: ["success": 2, "cut": 1])
+    ])
 
   @Test("A strict reader takes the page, and every family of the contract is in it with its type")
   func families() throws {

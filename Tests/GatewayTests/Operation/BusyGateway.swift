@@ -29,7 +29,8 @@ struct BusyGateway {
     let door = try await TokenDoor.start(
       jwks: [key.jwk()],
       rules: [
-        "introspection: { endpoint: \"http://127.0.0.1:\(server.port)/\", client_id: a, client_secret: b }"
+        "introspection: { endpoint: \"http://127.0.0.1:\(server.port)/\", client_id: a, client_secret: b }",
+        "revocation: { denylist: revoked.jsonl }",
       ],
       route: ["mirror: { upstream: flaky, percent: 100 }"],
       more: """
@@ -68,7 +69,7 @@ struct BusyGateway {
             max_requests: 100
             queue: {}
             retry: { attempts: 1, on: [connect_failure, "503"] }
-        """)
+        """, files: ["revoked.jsonl": "{\"jti\":\"gone\"}\n"])
     let ports = door.gateway.ports
     guard ports.count == 2 else { throw StreamFailure.malformed("ports \(ports)") }
     return BusyGateway(

@@ -17,7 +17,7 @@ TEST_FLAGS = --disable-xctest --skip-build --experimental-maximum-parallelizatio
 PREFIX ?= /usr/local
 
 # What building needs, what the demo and the tests need besides, and what all rules need together.
-BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libbrotli-dev libyaml-dev pkg-config
+BUILD_PACKAGES = libssl-dev libnghttp2-dev zlib1g-dev libisal-dev libbrotli-dev libyaml-dev pkg-config
 DEMO_PACKAGES = $(BUILD_PACKAGES) curl ca-certificates
 TEST_PACKAGES = $(DEMO_PACKAGES) nginx openssl python3 python3-venv python3-jwt python3-cryptography nghttp2-client \
   testssl.sh dnsmasq-base lighttpd apache2-bin php-fpm valgrind binutils git wget prometheus redis-server \
@@ -170,6 +170,7 @@ for package in $(1); do \
   case $$package in \
     libnghttp2-dev) pkg-config --exists libnghttp2 ;; \
     zlib1g-dev) pkg-config --exists zlib ;; \
+    libisal-dev) pkg-config --exists libisal ;; \
     libbrotli-dev) pkg-config --exists libbrotlienc ;; \
     libyaml-dev) pkg-config --exists yaml-0.1 ;; \
     libssl-dev) pkg-config --exists 'openssl >= 3' ;; \

@@ -34,15 +34,19 @@ package class Compressor {
   init(_ coding: ContentCoding) { self.coding = coding }
 
   /// One that has not begun. Nil when there is no memory.
-  package static func make(_ coding: ContentCoding) -> Compressor? {
+  /// - Parameter level: the coding's own scale, 1…9 for gzip and 0…11 for Brotli.
+  package static func make(_ coding: ContentCoding, level: Int) -> Compressor? {
     switch coding {
-    case .gzip: GzipCompressor.make()
+    case .gzip: level <= FastGzipCompressor.levelMax ? FastGzipCompressor() : GzipCompressor.make()
     case .brotli: BrotliCompressor()
     }
   }
 
+  /// Whether ``begin(level:)`` may be called for the coding at that level.
+  package func serves(_ coding: ContentCoding, level: Int) -> Bool { self.coding == coding }
+
   /// Forgets what was, and begins a message. False when there is no memory.
-  /// - Parameter level: the coding's own scale, 1…9 for gzip and 0…11 for Brotli.
+  /// - Parameter level: one that it ``serves(_:level:)``.
   package func begin(level: Int) -> Bool { false }
 
   /// Appends what is coded to `output`. False when the library reports an error: the message cannot be completed.

@@ -1,4 +1,4 @@
-// gzip (RFC 1952) by zlib. One owner for one `z_stream`, which zlib points back to and which so must not move.
+// gzip (RFC 1952) by zlib, for the levels that are chosen for size. One owner for one `z_stream`, which zlib points back to and which so must not move.
 
 import Bytes
 internal import CZlib
@@ -32,6 +32,10 @@ final class GzipCompressor: Compressor {
     // SAFETY: made by `make`, ended exactly once.
     unsafe deflateEnd(stream)
     unsafe stream.deallocate()
+  }
+
+  override func serves(_ coding: ContentCoding, level: Int) -> Bool {
+    coding == .gzip && level > FastGzipCompressor.levelMax
   }
 
   override func begin(level: Int) -> Bool {

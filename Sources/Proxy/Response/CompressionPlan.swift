@@ -67,15 +67,15 @@ struct CompressorPool: ~Copyable {
   /// For coded bytes on their way from a compressor to a stream.
   var coded = ByteQueue()
 
-  /// LIMIT: answers that one worker compresses at one time. Further ones go as they are. Each holds 0.3 MB (gzip) or
+  /// LIMIT: answers that one worker compresses at one time. Further ones go as they are. Each holds 0.3 to 0.4 MB (gzip) or
   /// 1.7 MB (Brotli, 6 MB at its highest level).
   private static let activeCountMax = 128
   private static let spareCountMax = 16
 
   mutating func take(_ choice: CompressionPlan.Choice) -> Compressor? {
     if activeCount >= Self.activeCountMax { return nil }
-    let index = spare.lastIndex { $0.coding == choice.coding }
-    guard let compressor = index.map({ spare.remove(at: $0) }) ?? Compressor.make(choice.coding),
+    let index = spare.lastIndex { $0.serves(choice.coding, level: choice.level) }
+    guard let compressor = index.map({ spare.remove(at: $0) }) ?? Compressor.make(choice.coding, level: choice.level),
       compressor.begin(level: choice.level)
     else { return nil }
     activeCount += 1

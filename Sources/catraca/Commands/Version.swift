@@ -22,6 +22,7 @@ struct Version: ParsableCommand {
       ("OpenSSL", Self.withoutName(TLSLibrary.version)),
       ("nghttp2", HTTP2Library.version),
       ("zlib", CompressionLibraries.zlib),
+      ("igzip", CompressionLibraries.igzip),
       ("Brotli", CompressionLibraries.brotli),
       ("libyaml", YAMLLibrary.version),
     ]

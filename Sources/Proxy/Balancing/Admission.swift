@@ -62,16 +62,12 @@ extension UpstreamPool {
     return false
   }
 
-  /// Chooses a server, those that are full passed over.
+  /// Chooses a server and takes a permit there. Other workers may take the last one in between: then it chooses again,
+  /// a few times.
   private func enter(_ exchange: Exchange) -> Bool {
-    let triedCount = exchange.delivery.attempts.triedServers.count
-    defer {
-      exchange.delivery.attempts.triedServers.removeLast(exchange.delivery.attempts.triedServers.count - triedCount)
-    }
-    for _ in rotation.servers.indices {
+    for _ in 0..<3 {
       guard let server = nextServer(for: exchange) else { return false }
       if exchange.delivery.enter(server) { return true }
-      exchange.delivery.attempts.triedServers.append(server)
     }
     return false
   }

@@ -9,6 +9,10 @@ struct ServerLoad {
   var isInRotation = false
   /// Its part of the requests, against the other servers' in rotation.
   var share: Int
+  /// What ``ServerQueue`` knows of it: where it is, when its turn comes, and how long it is until the one behind that.
+  var queueIndex = -1
+  var due: UInt64 = 0
+  var dueStep: UInt64 = 1
   /// When it came into rotation, while its share grows. Else `min`.
   var slowStartedAt = Int64.min
 
@@ -21,8 +25,6 @@ struct ServerLoad {
 
   /// Whether it has fewer requests for its share.
   func isLessBusy(than other: ServerLoad) -> Bool { activeCount * other.share < other.activeCount * share }
-
-  func isAsBusy(as other: ServerLoad) -> Bool { activeCount * other.share == other.activeCount * share }
 
   /// Its share at this moment. At the end of its slow start it has the whole.
   mutating func updateShare(of server: Upstream.Server, at now: Int64, slowStart: Int64) {

@@ -29,23 +29,26 @@ struct ServerPolicy {
     }
   }
 
-  /// The server for the exchange, of two or more. Those that it has tried are left out where others remain.
-  mutating func next(for exchange: Exchange, in rotation: borrowing Rotation) -> UpstreamServer? {
-    let tried = exchange.delivery.attempts.triedServers
+  /// Whether ``loadChanged(of:)`` has to be called.
+  var isByLoad: Bool { balance == .leastRequests }
+
+  /// A request of the server has begun or ended.
+  mutating func loadChanged(of server: UpstreamServer) { leastRequests.loadChanged(of: server) }
+
+  /// The server for the exchange, of two or more.
+  /// - Parameter passed: those that are left out where others remain.
+  mutating func next(
+    for exchange: Exchange, leavingOut passed: PassedOver, in rotation: borrowing Rotation
+  ) -> UpstreamServer? {
     let worker = exchange.worker
     switch balance {
-    case .roundRobin: return roundRobin.next(leavingOut: tried, in: rotation, &worker.randomIdentifiers)
-    case .leastRequests: return leastRequests.next(leavingOut: tried, in: rotation, &worker.randomIdentifiers)
-    case .randomTwo: return randomTwo.next(leavingOut: tried, in: rotation, &worker.randomIdentifiers)
+    case .roundRobin: return roundRobin.next(leavingOut: passed, in: rotation, &worker.randomIdentifiers)
+    case .leastRequests: return leastRequests.next(leavingOut: passed, in: rotation, &worker.randomIdentifiers)
+    case .randomTwo: return randomTwo.next(leavingOut: passed, in: rotation, &worker.randomIdentifiers)
     case .hash:
       let key = hash.key
       let caller = key.flatMap { exchange.callerHash($0) }
-      return hash.next(for: caller, leavingOut: tried, in: rotation, &worker.randomIdentifiers)
+      return hash.next(for: caller, leavingOut: passed, in: rotation, &worker.randomIdentifiers)
     }
   }
-}
-
-/// Whether the server failed this request already. Almost always there is none that did.
-func isOne(_ server: UpstreamServer, of tried: [UpstreamServer]) -> Bool {
-  !tried.isEmpty && tried.contains { $0 === server }
 }

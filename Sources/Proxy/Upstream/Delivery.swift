@@ -28,7 +28,7 @@ struct Delivery {
     // Mostly it is: storing it again would count two references.
     if self.server !== server { self.server = server }
     attempts.isAtServer = true
-    pool?.rotation.began(at: server)
+    pool?.began(at: server)
     return true
   }
 
@@ -37,7 +37,7 @@ struct Delivery {
   mutating func leaveServer() -> UpstreamPool? {
     guard attempts.isAtServer, let server, let pool else { return nil }
     attempts.isAtServer = false
-    pool.rotation.ended(at: server)
+    pool.ended(at: server)
     return pool.admission.isLimited || pool.rotation.isWatched || attempts.holdsServerPermit ? pool : nil
   }
 

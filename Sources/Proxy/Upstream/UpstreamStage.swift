@@ -251,14 +251,12 @@ extension Exchange {
 
   /// The server that was meant, or where that is full meanwhile another that has not failed the request.
   private func enter(_ planned: UpstreamServer, orAnotherOf pool: UpstreamPool) -> UpstreamServer? {
-    let triedCount = delivery.attempts.triedServers.count
-    defer { delivery.attempts.triedServers.removeLast(delivery.attempts.triedServers.count - triedCount) }
-    var next: UpstreamServer? = planned
-    while let server = next {
-      if delivery.enter(server) { return server }
-      delivery.attempts.triedServers.append(server)
-      next = pool.nextServer(for: self)
-      if let again = next, delivery.attempts.hasTried(again) { next = nil }
+    if delivery.enter(planned) { return planned }
+    delivery.attempts.triedServers.append(planned)
+    defer { delivery.attempts.triedServers.removeLast() }
+    for _ in 0..<3 {
+      guard let next = pool.nextServer(for: self), !delivery.attempts.hasTried(next) else { return nil }
+      if delivery.enter(next) { return next }
     }
     return nil
   }

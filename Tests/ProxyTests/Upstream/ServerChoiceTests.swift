@@ -28,7 +28,7 @@ struct ServerChoiceTests {
   }
 
   private func occupy(_ server: UpstreamServer, in pool: UpstreamPool) {
-    pool.rotation.began(at: server)
+    pool.began(at: server)
   }
 
   private static let weighted = [
@@ -51,9 +51,60 @@ struct ServerChoiceTests {
     let pool = bench.worker.pools[0]
     let exchange = Exchange(worker: bench.worker, snapshot: bench.snapshot)
     for (active, expected) in [([6, 3, 0], 2), ([5, 3, 1], 0), ([6, 2, 1], 1), ([12, 6, 1], 2), ([0, 0, 1], 0)] {
-      for (server, count) in zip(pool.servers, active) { server.load.activeCount = count }
+      for (server, count) in zip(pool.servers, active) {
+        while server.load.activeCount < count { pool.began(at: server) }
+        while server.load.activeCount > count { pool.ended(at: server) }
+      }
       #expect(pool.nextServer(for: exchange) === pool.servers[expected], "\(active)")
     }
+  }
+
+  @Test("The turns of a heavy server are spread between those of the others")
+  func turns() throws {
+    let servers = ["{ address: 10.0.0.1:1, weight: 5 }", "10.0.0.2:1", "10.0.0.3:1"]
+    let bench = try bench(servers, "balance: round_robin")
+    let pool = bench.worker.pools[0]
+    let exchange = Exchange(worker: bench.worker, snapshot: bench.snapshot)
+    let places = (0..<14).map { _ in
+      let next = pool.nextServer(for: exchange)
+      return pool.servers.firstIndex { $0 === next }
+    }
+    #expect(places == [0, 1, 0, 0, 0, 2, 0, 0, 1, 0, 0, 0, 2, 0])
+  }
+
+  @Test("A server that was busy for long, or that comes, has nothing to catch up on", arguments: [1, 2])
+  func turnsAfterLoad(weight: Int) throws {
+    let servers = ["{ address: 10.0.0.1:1, weight: \(weight) }", "10.0.0.2:1", "10.0.0.3:1"]
+    let bench = try bench(servers, "balance: least_requests")
+    let pool = bench.worker.pools[0]
+    func expectShares() throws {
+      let counts = try counts(bench, 20 + 10 * weight)
+      for (count, share) in zip(counts, [10 * weight, 10, 10]) { #expect(abs(count - share) <= 1, "\(counts)") }
+    }
+    pool.began(at: pool.servers[0])
+    #expect(try counts(bench, 300) == [0, 150, 150])
+    pool.ended(at: pool.servers[0])
+    try expectShares()
+    pool.rotate(to: Array(pool.servers[1...]))
+    #expect(try counts(bench, 300) == [0, 150, 150])
+    pool.rotate(to: pool.servers)
+    try expectShares()
+  }
+
+  @Test(
+    "Of many servers the only one that is not full is found",
+    arguments: ["round_robin", "least_requests", "random_two", "hash, hash_on: client_ip"])
+  func full(balance: String) throws {
+    let servers = (0..<500).map { "{ address: 10.0.\($0 / 200).\($0 % 200 + 1):1, weight: \($0 % 3 + 1) }" }
+    let bench = try bench(servers, "balance: \(balance), max_requests_per_server: 1")
+    let pool = bench.worker.pools[0]
+    let exchange = Exchange(worker: bench.worker, snapshot: bench.snapshot)
+    exchange.delivery.pool = pool
+    for server in pool.servers where server !== pool.servers[321] { _ = server.shared.requests.take(below: 1) }
+    #expect(pool.nextServer(for: exchange) === pool.servers[321])
+    _ = pool.servers[321].shared.requests.take(below: 1)
+    #expect(!pool.admit(exchange))
+    for server in pool.servers { server.shared.requests.giveBack() }
   }
 
   @Test("Of two at random the less busy one is taken: a busy server is chosen only against itself")
@@ -70,7 +121,7 @@ struct ServerChoiceTests {
     var random = RandomIdentifiers(seed: (1, 2))
     return (0..<count).map { number in
       let hash = Array("caller-\(number)".utf8).span.placementHash
-      let server = policy.next(for: hash, leavingOut: [], in: pool.rotation, &random)
+      let server = policy.next(for: hash, leavingOut: Self.none, in: pool.rotation, &random)
       return server.map { String(decoding: $0.addressText, as: UTF8.self) } ?? ""
     }
   }
@@ -82,6 +133,7 @@ struct ServerChoiceTests {
     return policy
   }
 
+  private static var none: PassedOver { PassedOver(tried: [], requestsMax: nil) }
   private static let hashed = "balance: hash, hash_on: client_ip"
 
   @Test("Callers are spread by weight, and every worker and gateway agrees on whose they are")
@@ -132,7 +184,7 @@ struct ServerChoiceTests {
     let hash = Array("everyone".utf8).span.placementHash
     var policy = policy(pool)
     for total in 1...1000 {
-      let next = policy.next(for: hash, leavingOut: [], in: pool.rotation, &random)
+      let next = policy.next(for: hash, leavingOut: Self.none, in: pool.rotation, &random)
       let server = try #require(next)
       occupy(server, in: pool)
       #expect(server.load.activeCount <= max(16, (total * 5 + 39) / 40), "\(total)")

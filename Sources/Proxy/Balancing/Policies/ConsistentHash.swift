@@ -27,26 +27,26 @@ struct ConsistentHash {
 
   /// - Parameters:
   ///   - number: the caller's. Nil where the request does not have the value.
-  ///   - tried: servers that are passed over while any other is left.
+  ///   - passed: servers that others are taken in place of, while any is left.
   mutating func next(
-    for number: UInt64?, leavingOut tried: [UpstreamServer], in rotation: borrowing Rotation,
+    for number: UInt64?, leavingOut passed: PassedOver, in rotation: borrowing Rotation,
     _ random: inout RandomIdentifiers
   ) -> UpstreamServer? {
-    if let number, let server = next(behind: number, leavingOut: tried, in: rotation) { return server }
-    return roundRobin.next(leavingOut: tried, in: rotation, &random)
+    if let number, let server = next(behind: number, leavingOut: passed, in: rotation) { return server }
+    return roundRobin.next(leavingOut: passed, in: rotation, &random)
   }
 
   /// The first server behind the number that accepts the request. Those further on are the caller's next ones, the same
   /// each time.
   private func next(
-    behind number: UInt64, leavingOut tried: [UpstreamServer], in rotation: borrowing Rotation
+    behind number: UInt64, leavingOut passed: PassedOver, in rotation: borrowing Rotation
   ) -> UpstreamServer? {
     var fallback: UpstreamServer?
     var index = ring.start(of: number)
     for _ in ring.owners.indices {
       let server = ring.servers[Int(ring.owners[index])]
       index = index + 1 < ring.owners.count ? index + 1 : 0
-      if !server.load.isInRotation || isOne(server, of: tried) { continue }
+      if !server.load.isInRotation || passed.contains(server) { continue }
       if fallback == nil { fallback = server }
       if server.load.isStartingSlowly, !Self.isTaken(number, by: server) { continue }
       if server.load.activeCount < Self.unboundedCount || server.load.activeCount < rotation.bound(of: server) {

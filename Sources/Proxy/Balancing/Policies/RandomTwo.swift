@@ -5,10 +5,8 @@
 struct RandomTwo {
   /// The sum of each server's share and of those before it. Empty where the shares are equal.
   private var shareEnds: [Int] = []
-  private var leastRequests = LeastRequests()
 
   mutating func rotationChanged(_ rotation: borrowing Rotation) {
-    leastRequests.rotationChanged(rotation)
     var sum = 0
     let servers = rotation.hasEqualShares ? [] : rotation.servers
     shareEnds = servers.map { server in
@@ -17,18 +15,18 @@ struct RandomTwo {
     }
   }
 
-  /// - Parameter tried: servers that are passed over while any other is left.
   mutating func next(
-    leavingOut tried: [UpstreamServer], in rotation: borrowing Rotation, _ random: inout RandomIdentifiers
+    leavingOut passed: PassedOver, in rotation: borrowing Rotation, _ random: inout RandomIdentifiers
   ) -> UpstreamServer? {
-    if !tried.isEmpty { return leastRequests.next(leavingOut: tried, in: rotation, &random) }
+    if !passed.tried.isEmpty { return rotation.leastBusy(leavingOut: passed, &random) }
     let first = draw(rotation, &random)
     var second = draw(rotation, &random)
     // Heavy servers are drawn twice more often than light ones. After three more draws the neighbour is taken.
     for _ in 0..<3 where second == first { second = draw(rotation, &random) }
     if second == first { second = first + 1 < rotation.servers.count ? first + 1 : 0 }
     let (one, other) = (rotation.servers[first], rotation.servers[second])
-    return other.load.isLessBusy(than: one.load) ? other : one
+    let chosen = other.load.isLessBusy(than: one.load) ? other : one
+    return passed.contains(chosen) ? rotation.leastBusy(leavingOut: passed, &random) : chosen
   }
 
   /// A server by its share, as an index into the rotation.

@@ -16,6 +16,10 @@ package struct AccessLogEntry: ~Copyable {
   /// Numbers by their place. For a text, where it is in `texts`: its start above, its end below.
   private var values = InlineArray<64, UInt64>(repeating: 0)
   private var texts = ByteQueue()
+  /// The second of the time, and how it is written: most lines are of the same one as those before them.
+  private var second = Int64.min
+  private var timestamp = ByteQueue()
+  private var apacheTime = ByteQueue()
   private let textFields = AccessLogField.bits { $0.kind.isText } | ~0 << UInt64(AccessLogField.count)
   private let pathFields = AccessLogField.bits { $0.kind == .path }
 
@@ -71,6 +75,40 @@ package struct AccessLogEntry: ~Copyable {
     texts.append(second)
     values[field.index] = UInt64(truncatingIfNeeded: start << 32 | texts.count)
   }
+
+  /// Sets when the exchange began, in milliseconds since 1970.
+  package mutating func set(time milliseconds: Int64) {
+    set(.time, UInt64(bitPattern: milliseconds))
+    let second = milliseconds / 1000
+    if second == self.second { return }
+    self.second = second
+    timestamp.removeAll()
+    timestamp.appendTimestamp(CivilTime(unixMilliseconds: milliseconds))
+    apacheTime.removeAll()
+    apacheTime.appendApacheTime(CivilTime(unixMilliseconds: milliseconds))
+  }
+
+  /// The time to a millisecond, as RFC 3339 has it.
+  func appendTimestamp(to output: inout ByteQueue) {
+    let milliseconds = Int64(truncatingIfNeeded: number(.time))
+    guard isWritten(milliseconds) else {
+      return output.appendTimestamp(CivilTime(unixMilliseconds: milliseconds))
+    }
+    output.append(timestamp.span.extracting(first: timestamp.count - 4))
+    output.appendPadded(milliseconds % 1000, digits: 3)
+    output.append(UInt8(ascii: "Z"))
+  }
+
+  func appendApacheTime(to output: inout ByteQueue) {
+    let milliseconds = Int64(truncatingIfNeeded: number(.time))
+    guard isWritten(milliseconds) else {
+      return output.appendApacheTime(CivilTime(unixMilliseconds: milliseconds))
+    }
+    output.append(apacheTime.span)
+  }
+
+  /// Whether the text of that second is at hand.
+  private func isWritten(_ milliseconds: Int64) -> Bool { milliseconds >= 0 && milliseconds / 1000 == second }
 
   /// Sets a number, in the unit of its kind. Fields that are texts are left alone.
   package mutating func set(_ field: AccessLogField, _ number: UInt64) {

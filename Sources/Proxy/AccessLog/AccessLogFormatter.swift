@@ -166,7 +166,7 @@ package final class AccessLogFormatter: Sendable {
     case .milliseconds: output.appendMilliseconds(entry.number(at: index))
     case .boolean: output.append(entry.number(at: index) == 1 ? "true" : "false")
     case .time:
-      output.appendTimestamp(CivilTime(unixMilliseconds: Int64(truncatingIfNeeded: entry.number(at: index))))
+      entry.appendTimestamp(to: &output)
     case .host, .version, .seconds: appendForeignForm(at: index, of: entry, escaping: escaping, to: &output)
     }
   }
@@ -211,32 +211,50 @@ extension AccessLogField.Kind {
 extension ByteQueue {
   /// Apache's combined format, whose user is the token's subject, with the reason of a refusal behind it.
   fileprivate mutating func appendCombinedLine(_ entry: borrowing AccessLogEntry) {
-    appendColumn(entry.text(.clientIP), escapesSpace: true)
+    let isPlain = entry.isPlain
+    appendColumn(entry.text(.clientIP), isPlain)
     append(" - ")
-    appendColumn(entry.text(.subject), escapesSpace: true)
+    appendColumn(entry.text(.subject), isPlain)
     append(" [")
-    appendApacheTime(CivilTime(unixMilliseconds: Int64(truncatingIfNeeded: entry.number(.time))))
+    entry.appendApacheTime(to: &self)
     append("] \"")
-    appendColumn(entry.text(.method), escapesSpace: true)
+    appendColumn(entry.text(.method), isPlain)
     append(UInt8(ascii: " "))
-    appendColumn(entry.text(.path), escapesSpace: true)
+    appendColumn(entry.text(.path), isPlain)
     append(UInt8(ascii: " "))
-    appendColumn(entry.text(.protocol), escapesSpace: true)
+    appendColumn(entry.text(.protocol), isPlain)
     append("\" ")
     appendCount(entry.number(.status))
     append(UInt8(ascii: " "))
     appendCount(entry.number(.responseBytes))
     append(" \"")
-    appendColumn(entry.text(.referer), escapesSpace: false)
+    appendQuoted(entry.text(.referer), isPlain)
     append("\" \"")
-    appendColumn(entry.text(.userAgent), escapesSpace: false)
+    appendQuoted(entry.text(.userAgent), isPlain)
     append("\" \"")
-    appendColumn(entry.text(.reason), escapesSpace: false)
+    appendQuoted(entry.text(.reason), isPlain)
     append(UInt8(ascii: "\""))
   }
 
-  private mutating func appendColumn(_ text: Span<UInt8>, escapesSpace: Bool) {
-    if text.isEmpty { append(UInt8(ascii: "-")) } else { appendLogText(text, escapesSpace: escapesSpace) }
+  /// - Parameter isPlain: whether nothing but a space may need escaping.
+  private mutating func appendColumn(_ text: Span<UInt8>, _ isPlain: Bool) {
+    if text.isEmpty {
+      append(UInt8(ascii: "-"))
+    } else if isPlain, text.firstIndex(of: UInt8(ascii: " ")) == nil {
+      append(text)
+    } else {
+      appendLogText(text, escapesSpace: true)
+    }
+  }
+
+  private mutating func appendQuoted(_ text: Span<UInt8>, _ isPlain: Bool) {
+    if text.isEmpty {
+      append(UInt8(ascii: "-"))
+    } else if isPlain {
+      append(text)
+    } else {
+      appendLogText(text)
+    }
   }
 
   private mutating func appendCount(_ number: UInt64) {

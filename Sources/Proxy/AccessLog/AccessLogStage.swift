@@ -57,16 +57,18 @@ extension Exchange {
   }
 
   private func writeLogLine(_ formatter: AccessLogFormatter, status: Int, elapsed: UInt64, spanID: UInt64) {
+    // Taken once: each access holds a reference of its own.
+    let worker = worker
     // Answers of the gateway's own need no id until here.
     request.ensureID(by: snapshot, from: &worker.randomIdentifiers)
     worker.logEntry.reset()
-    worker.logEntry.set(.time, UInt64(bitPattern: times.startedUnixMilliseconds))
+    worker.logEntry.set(time: times.startedUnixMilliseconds)
     worker.logEntry.set(.status, UInt64(clamping: status))
     worker.logEntry.set(.requestBytes, request.body.byteCount)
     worker.logEntry.set(.responseBytes, answer.byteCount)
     worker.logEntry.set(.duration, elapsed)
-    setRequestTexts(request.head.bytes.span)
-    setUpstreamTexts()
+    setRequestTexts(request.head.bytes.span, worker)
+    setUpstreamTexts(worker)
     if let refusal = answer.refusal { worker.logEntry.set(.reason, refusal.code) }
     if let refusal = answer.shadowRefusal { worker.logEntry.set(.shadowReason, refusal.code) }
     if let status = answer.loggedGRPCStatus, request.head.isGRPC || request.head.webCall != nil {
@@ -90,7 +92,7 @@ extension Exchange {
     }
   }
 
-  private func setRequestTexts(_ bytes: Span<UInt8>) {
+  private func setRequestTexts(_ bytes: Span<UInt8>, _ worker: Worker) {
     switch request.peer.namedClient {
     case .peer: if let downstream { worker.logEntry.set(.clientIP, downstream.client.addressText) }
     case .address(let client): worker.logEntry.set(.clientIP, client.text)
@@ -98,7 +100,7 @@ extension Exchange {
     }
     worker.logEntry.set(.method, bytes.extracting(request.head.methodRange))
     if let authority = request.head.authority { worker.logEntry.set(.host, bytes.extracting(authority)) }
-    setPath(bytes, request.target.bytes.span)
+    setPath(bytes, request.target.bytes.span, worker)
     worker.logEntry.set(.protocol, "HTTP/", request.head.version.number)
     if let security = downstream?.client.security {
       worker.logEntry.set(.tlsVersion, security.version)
@@ -128,7 +130,7 @@ extension Exchange {
   }
 
   /// A path that servers may read as another than the one that was matched is there as it was written, beside that one.
-  private func setPath(_ head: Span<UInt8>, _ target: Span<UInt8>) {
+  private func setPath(_ head: Span<UInt8>, _ target: Span<UInt8>, _ worker: Worker) {
     let matched = target.extracting(0..<request.target.pathCount)
     if case .target = answer.refusal {
       worker.logEntry.set(.path, head.extracting(request.head.pathAndQueryRange))
@@ -140,7 +142,7 @@ extension Exchange {
     }
   }
 
-  private func setUpstreamTexts() {
+  private func setUpstreamTexts(_ worker: Worker) {
     guard let server = delivery.server, let pool = delivery.pool else { return }
     worker.logEntry.set(.upstream, pool.configuration.name)
     let address = server.addressText

@@ -10,7 +10,7 @@ import Testing
 func makeEntry() -> AccessLogEntry {
   var entry = AccessLogEntry()
   // 2026-11-23T16:41:22.007Z
-  entry.set(.time, 1_795_452_082_007)
+  entry.set(time: 1_795_452_082_007)
   entry.set(.status, 200)
   entry.set(.requestBytes, 0)
   entry.set(.responseBytes, 12_345)

@@ -123,6 +123,7 @@ package class Connection {
     if isClosed { return }
     isClosed = true
     startCloseTimer()
+    transfer.isCloseOrdered = true
     worker.commands.append(.close(self))
   }
 

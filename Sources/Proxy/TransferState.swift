@@ -16,6 +16,8 @@ package struct TransferState: ~Copyable {
   package private(set) var isFlushQueued = false
   /// The other side is held back until the transport reports that all output was written.
   package internal(set) var isDrainAwaited = false
+  /// Nothing is put into `output` any more, and the writing side closes once it is written.
+  package internal(set) var isCloseOrdered = false
   /// The kernel took less than all of the output.
   package private(set) var isOutputStuck = false
   /// The last receive may have left something unread.

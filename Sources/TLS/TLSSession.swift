@@ -28,6 +28,8 @@ package struct TLSSession: ~Copyable {
   private static let recordOverhead = 96
   /// LIMIT: what the peer can make us queue with key updates and the like before anything of it was sent.
   private static let answerByteCountMax = 16 * 1024
+  /// A client that shows no certificate ends its handshake with fewer bytes: what comes with them is a request.
+  private static let finishedByteCountMax = 128
 
   let ssl: OpaquePointer
   let wire: SessionWire
@@ -37,6 +39,9 @@ package struct TLSSession: ~Copyable {
   private var failure: TLSError?
   private var answerByteCount = 0
   private var isMemoryLent = false
+  /// The client has got no ticket yet.
+  private var isTicketDue = false
+  private var isClosing = false
   /// The handshake is complete.
   package private(set) var isEstablished = false
   /// The peer said close_notify.
@@ -158,8 +163,10 @@ package struct TLSSession: ~Copyable {
 
   private mutating func advance(into plaintext: inout ByteQueue, max: Int) -> TLSOutcome {
     if !isEstablished {
+      holdTicket()
       let outcome = handshake()
       if outcome != .complete { return outcome }
+      noteHeldTicket()
     }
     let before = unsafe wire.state.pointee.outgoing.count
     let outcome = decrypt(into: &plaintext, max: max)
@@ -217,9 +224,37 @@ package struct TLSSession: ~Copyable {
     return outcome(of: result, doing: "write")
   }
 
+  /// Where the request comes with the end of the handshake, the ticket goes behind the answer and not in a packet of its
+  /// own. Without a request it goes at once: clients with Nagle's algorithm would wait for an acknowledgement before
+  /// they send one.
+  private mutating func holdTicket() {
+    if server == nil { return }
+    // SAFETY: ssl is alive as long as self.
+    unsafe SSL_set_num_tickets(ssl, wire.unreadByteCount > Self.finishedByteCountMax ? 0 : 1)
+  }
+
+  /// The handshake is complete.
+  private mutating func noteHeldTicket() {
+    // SAFETY: as above. A client's certificate may have made its flight so long.
+    isTicketDue = unsafe server != nil && SSL_version(ssl) == TLS1_3_VERSION && SSL_get_num_tickets(ssl) == 0
+    if wire.unreadByteCount == 0 { writeHeldTicket() }
+  }
+
+  /// Writes the ticket that was held back, if one was (RFC 8446 §4.6.1).
+  package mutating func writeHeldTicket() {
+    if !isTicketDue || isClosing || failure != nil { return }
+    isTicketDue = false
+    TLSError.clearQueue()
+    // SAFETY: ssl is alive. The handshake's end has come, so this writes one message and reads nothing. A client without
+    // a ticket misses nothing but a shorter handshake.
+    if unsafe SSL_new_session_ticket(ssl) == 1 { unsafe SSL_do_handshake(ssl) }
+    TLSError.clearQueue()
+  }
+
   /// Says close_notify to the peer. Nothing may be written afterwards.
   package mutating func close() {
-    guard failure == nil, isEstablished else { return }
+    guard failure == nil, isEstablished, !isClosing else { return }
+    isClosing = true
     TLSError.clearQueue()
     // SAFETY: ssl is alive. The result only says whether the peer has closed too.
     _ = unsafe SSL_shutdown(ssl)

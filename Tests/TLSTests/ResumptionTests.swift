@@ -56,6 +56,36 @@ private final class TestClock: Sendable {
     }
   }
 
+  @Test("The ticket goes at once, and behind the answer where the request came with the end of the handshake")
+  func held() throws {
+    let server = try contexts.server(.good)
+    for sendsRequest in [false, true] {
+      var ends = try Ends.make(client, server)
+      _ = ends.client.handshake()
+      _ = ends.server.receive(drain(&ends.client).span, into: &ends.serverText, max: .max)
+      _ = ends.client.receive(drain(&ends.server).span, into: &ends.clientText, max: .max)
+      let request = Array(repeating: UInt8(ascii: "q"), count: 100)
+      if sendsRequest { _ = ends.writeFromClient(request) }
+      _ = ends.server.receive(drain(&ends.client).span, into: &ends.serverText, max: .max)
+      let atOnce = drain(&ends.server)
+      #expect(atOnce.isEmpty == sendsRequest)
+      let asked = ends.serverText.copied()
+      #expect(asked == (sendsRequest ? request : []))
+      _ = ends.writeFromServer(Array("answer".utf8))
+      ends.server.writeHeldTicket()
+      let behind = drain(&ends.server)
+      #expect((behind.count > 100) == sendsRequest)
+      ends.server.writeHeldTicket()
+      let more = drain(&ends.server)
+      #expect(more.isEmpty)
+      _ = ends.client.receive((atOnce + behind).span, into: &ends.clientText, max: .max)
+      let answered = ends.clientText.copied()
+      #expect(answered == Array("answer".utf8))
+      let ticket = ends.client.takeResumption()
+      #expect(try connect(server, resuming: ticket).isResumed)
+    }
+  }
+
   @Test("Resumption survives new contexts that share the keys, and no others")
   func reload() throws {
     let keys = try TicketKeys()

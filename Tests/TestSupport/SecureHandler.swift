@@ -69,6 +69,7 @@ final class SecureHandler: ChannelDuplexHandler {
     let buffer = unwrapOutboundIn(data)
     guard session.isEstablished else { return waiting.append((buffer, promise)) }
     _ = session.write(buffer.readableBytesUInt8Span)
+    session.writeHeldTicket()
     send(context, promise)
   }
 

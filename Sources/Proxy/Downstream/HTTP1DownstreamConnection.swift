@@ -282,7 +282,9 @@ final class HTTP1DownstreamConnection: DownstreamConnection, DownstreamStream {
     input.releaseStorage()
     startLingerTimer()
     resumeReading()
-    if isInputEnded { close() } else { worker.commands.append(.closeOutput(self)) }
+    if isInputEnded { return close() }
+    transfer.isCloseOrdered = true
+    worker.commands.append(.closeOutput(self))
   }
 
   // MARK: Other events

@@ -42,12 +42,22 @@ final class SecureLayer {
       let room = Self.ciphertextHighWater - session.ciphertext.count
       if room <= 0 { return true }
       connection.fillOutput()
-      if connection.transfer.output.isEmpty { return true }
+      if connection.transfer.output.isEmpty {
+        writeBehind(connection)
+        return true
+      }
       let count = min(connection.transfer.output.count, room)
       guard case .complete = session.write(connection.transfer.output.span.extracting(0..<count)) else { return false }
       connection.transfer.took(count, waiting: session.ciphertext.count)
     }
     return true
+  }
+
+  /// What goes behind the connection's bytes in the same packet: a ticket, and the end. A connection that ends gets a
+  /// ticket too: proxies that make one for each request resume.
+  private func writeBehind(_ connection: Connection) {
+    if session.ciphertext.count > 0 { session.writeHeldTicket() }
+    if connection.transfer.isCloseOrdered { session.close() }
   }
 
   /// Sends as much ciphertext as the kernel takes at once.

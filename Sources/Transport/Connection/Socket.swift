@@ -267,7 +267,7 @@ final class Socket: Watched {
     if let secure {
       secure.session.close()
       // Where the kernel has no room for these few bytes, nobody reads them.
-      _ = secure.send(to: descriptor)
+      if secure.session.ciphertext.count > 0 { _ = secure.send(to: descriptor) }
     }
     if mode == .output { perform(state.closeOutput()) } else { end() }
   }

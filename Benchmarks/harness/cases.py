@@ -1,5 +1,6 @@
 """The cases over plain HTTP/1.1, each a function that measures and returns sections. `CASES` lists them."""
 
+import http.client
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,26 @@ def access_log(run):
     programs = run.servers.all(run.servers.setup(access_log=True))
     return [run.section(
         ROOM, "`access-log`: one line a request", [Variant(program) for program in programs])]
+
+
+def _gzip_byte_count(port):
+    """Of the answer that the case asks for, which must be compressed."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/files/json", headers={"Accept-Encoding": "gzip"})
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    if answer.getheader("Content-Encoding") != "gzip":
+        raise LoadError(f"port {port} does not compress")
+    return len(body)
+
+
+def gzip(run):
+    programs = run.servers.all(run.servers.setup(gzip=True))
+    variants = [Variant(program, path="/files/json", script="gzip.lua") for program in programs]
+    sizes = ", ".join(f"{program.name} {_gzip_byte_count(program.port):,} B" for program in programs)
+    return [run.section(
+        ROOM, f"`gzip`: 10 KiB of JSON, compressed ({sizes})", variants, goals=[beside(["haproxy"], 1.0)])]
 
 
 def routes(run):
@@ -170,6 +191,7 @@ CASES = {
     "connections": (connections, "a new connection for every request"),
     "single": (single, "one connection only"),
     "access-log": (access_log, "plain with an access log"),
+    "gzip": (gzip, "10 KiB of JSON, compressed"),
     "routes": (routes, "10, 1,000 and 10,000 routes"),
     "idle": (idle, "memory of 10,000 idle connections"),
     "big": (big, "1 GiB bodies, down and up"),

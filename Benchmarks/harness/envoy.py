@@ -8,6 +8,8 @@ EXTENSIONS = "type.googleapis.com/envoy.extensions"
 
 
 def envoy(setup, folder, port, _, caches_tokens=False):
+    if setup.gzip:
+        return None  # Its compressor is a filter of its own, which nothing else here needs.
     return json.dumps({"static_resources": {
         "listeners": [_listener(setup, folder, port, caches_tokens)],
         "clusters": [_cluster(setup)],

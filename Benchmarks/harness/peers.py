@@ -36,6 +36,7 @@ BACKEND = """
     listen 127.0.0.1:{port} backlog=4096 reuseport;
     location / {{ default_type text/plain; return 200 "{body}"; }}
     location /files/ {{ root {folder}; default_type application/octet-stream; }}
+    location /files/json {{ root {folder}; default_type application/json; }}
     location /upload {{
       client_max_body_size 4m;
       client_body_buffer_size 2m;
@@ -50,6 +51,7 @@ NGINX_PROXY = """
   log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
                   '"$http_referer" "$http_user_agent" $request_time $upstream_response_time';
   access_log {log};
+  {gzip}
   upstream backend {{
     server 127.0.0.1:{backend};
     keepalive {upstream_connections};
@@ -107,6 +109,7 @@ def nginx(setup, folder, port, descriptors):
     http = NGINX_PROXY.format(
         port=port, backend=setup.backend, listen=listen, secure=secure, kind=kind,
         plain="" if setup.grpc else NGINX_PLAIN, idle=IDLE_SECONDS, upstream_connections=UPSTREAM_CONNECTIONS,
+        gzip="gzip on; gzip_proxied any; gzip_types application/json;" if setup.gzip else "",
         log=f"{folder}/nginx.access.log main buffer=64k flush=1s" if setup.access_log else "off",
         locations="\n    ".join(f"location {path} {{ {target} }}" for path in ["/", *setup.service_paths()]))
     return nginx_frame(folder, "nginx", http, setup.workers, descriptors)
@@ -133,7 +136,7 @@ frontend proxy
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
 {tokens}{routes}  default_backend app
 backend app
-  server one 127.0.0.1:{backend} pool-max-conn {upstream_connections}{server}
+{gzip}  server one 127.0.0.1:{backend} pool-max-conn {upstream_connections}{server}
 """
 
 # As HAProxy's documentation shows it, with a check of every claim that the others check.
@@ -175,6 +178,7 @@ def haproxy(setup, folder, port, _):
     return HAPROXY_FILE.format(
         connections=CONNECTIONS_MAX, workers=setup.workers, idle=IDLE_SECONDS, port=port, bind=bind, tokens=tokens,
         routes=routes, backend=setup.backend, upstream_connections=UPSTREAM_CONNECTIONS,
+        gzip="  compression algo gzip\n  compression type application/json\n" if setup.gzip else "",
         shared="tune.idle-pool.shared off" if setup.workers == 1 else "",
         scheme="https" if setup.certificate else "http", server=" proto h2" if setup.grpc else "")
 
@@ -207,7 +211,7 @@ H2O_SECURE = """
 H2O_PATH = """      {path}:
         proxy.reverse.url: http://127.0.0.1:{backend}{path}
         proxy.preserve-host: ON
-        proxy.timeout.keepalive: {milliseconds}{log}"""
+        proxy.timeout.keepalive: {milliseconds}{gzip}{log}"""
 
 
 def h2o(setup, folder, port, _):
@@ -216,6 +220,7 @@ def h2o(setup, folder, port, _):
     paths = "\n".join(
         H2O_PATH.format(
             path=path, backend=setup.backend, milliseconds=IDLE_SECONDS * 1000,
+            gzip="\n        compress: [gzip]" if setup.gzip else "",
             log=f"\n        access-log: {folder}/h2o.access.log" if setup.access_log else "")
         for path in ["/", *setup.service_paths()])
     return H2O_FILE.format(
@@ -267,6 +272,8 @@ def caddy(setup, folder, port, _):
         for path in [*(f"{path}*" for path in setup.service_paths()), ""]]
     if setup.certificate:
         body.insert(0, f"  tls {setup.certificate} {setup.certificate}")
+    if setup.gzip:
+        body.insert(0, "  encode gzip")
     if setup.access_log:
         body.insert(0, f"  log {{\n    output file {folder}/caddy.access.log\n    level INFO\n  }}")
     return CADDY_FILE.format(

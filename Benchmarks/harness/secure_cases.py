@@ -38,6 +38,13 @@ def tls_keepalive(run):
         ROOM, "`tls-keepalive`: 100 B, HTTP/1.1", variants, calls=True, goals=[beside([], 0.85)])]
 
 
+def tls_close(run):
+    variants = [Variant(program, scheme="https", script="close.lua", connections=8) for program in _programs(run)]
+    return [run.section(
+        ROOM, "`tls-close`: each request a new connection, full handshakes", variants, calls=True, digits=0,
+        goals=[beside(["nginx"], 0.82)])]
+
+
 def tls_1m(run):
     variants = [Variant(program, scheme="https", path="/files/1m", connections=8) for program in _programs(run)]
     return [run.section(ROOM, "`tls-1m`: 1 MiB answers, HTTP/1.1", variants, goals=[beside([], 1.0)])]
@@ -80,6 +87,7 @@ def tls_idle(run):
 SECURE_CASES = {
     "tls-handshake": (tls_handshake, "full and resumed handshakes, ECDSA and RSA"),
     "tls-keepalive": (tls_keepalive, "small GETs over kept TLS connections"),
+    "tls-close": (tls_close, "a new TLS connection for every request"),
     "tls-1m": (tls_1m, "answers of 1 MiB over TLS"),
     "h2": (h2, "HTTP/2 over TLS, 8 connections with 32 streams each; HTTP/1.1 to the upstream"),
     "grpc": (grpc, "calls of gRPC that echo a message"),

@@ -1,9 +1,12 @@
 """The servers of a run: backends, Catraca and the proxies beside it, on loopback. Files in one folder; all of them end."""
 
+import json
 import os
+import random
 import re
 import shutil
 import subprocess
+import uuid
 
 import envoy
 import lua
@@ -17,14 +20,22 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 # Where Benchmarks/run puts what no package of the system has.
 BUILT = os.path.join(ROOT, ".build", "bench")
 
+NAMES = ["Ada Lovelace", "Grace Hopper", "Alan Turing", "Barbara Liskov", "Edsger Dijkstra", "Radia Perlman"]
 PLENTY = "requests: 1000000, per: 1s"
 BODY = "x" * 99 + "\n"
+JSON_BYTES = 10 << 10
 FILES = {"64k": 64 << 10, "1m": 1 << 20}
 
 
 def find(name):
     """The path of a program; None where it is not installed."""
     return shutil.which(name, path=f"{SEARCHED}:{BUILT}/envoy/bin")
+
+
+def find_peer(name):
+    """The same of a proxy under comparison; with PEERS=new that of the newer system in a folder comes first."""
+    newer = shutil.which(name, path=f"{BUILT}/new/bin") if os.environ.get("PEERS") == "new" else None
+    return newer or find(name)
 
 
 # The text of each one's configuration, the command that runs it (a file comes last), and the switch that tells its
@@ -55,6 +66,8 @@ class Servers:
         for name, size in FILES.items():
             with open(os.path.join(folder, "files", name), "wb") as file:
                 file.write(b"x" * (size - 1) + b"\n")
+        with open(os.path.join(folder, "files", "json"), "w", encoding="ascii") as file:
+            file.write(_orders(JSON_BYTES))
 
     def stop_all(self):
         while self.running:
@@ -113,7 +126,7 @@ class Servers:
             program, make, arguments = GUESTS[name]
         else:
             program, (make, arguments, _) = name, PEERS[name]
-        binary = find(program)
+        binary = find_peer(program)
         port = free_port()
         text = binary and make(setup, self.folder, port, self.descriptors, **options)
         if not text:
@@ -139,6 +152,17 @@ class Servers:
         gateway.program = self._start(
             name, command, gateway.port, context=_context(setup.certificate), asks=not setup.grpc)
         return gateway
+
+
+def _orders(byte_count):
+    """A list as an application answers it: the same members again and again, values of all kinds."""
+    chance, rows = random.Random(10), []
+    while len(json.dumps(rows)) < byte_count:
+        rows.append({
+            "id": str(uuid.UUID(int=chance.getrandbits(128))), "number": len(rows) + 1, "customer": chance.choice(NAMES),
+            "total": round(chance.uniform(1, 500), 2), "currency": "EUR", "paid": chance.random() < 0.5,
+            "created_at": f"2026-{chance.randint(1, 12):02}-{chance.randint(1, 28):02}T{chance.randint(0, 23):02}:00:00Z"})
+    return json.dumps(rows)
 
 
 def _context(certificate):
@@ -171,7 +195,7 @@ class Catraca:
                 f"upstreams:\n  {upstream}:\n    servers: [127.0.0.1:{setup.backend}]\n"
                 f"    idle_connections: {UPSTREAM_CONNECTIONS}\n{'    protocol: http2' if setup.grpc else ''}\n"
                 "routes:\n"
-                f"  - {{ name: all, path: /*, auth: public, upstream: {upstream} }}\n"
+                f"  - {{ name: all, path: /*, auth: public, upstream: {upstream}{self._compress()} }}\n"
                 f"{self._guarded(upstream)}{self._listed(upstream)}")
             file.writelines(
                 f"  - {{ path: {path}*, auth: public, upstream: {upstream} }}\n" for path in setup.service_paths())
@@ -181,6 +205,9 @@ class Catraca:
         certificate = self.setup.certificate
         return (
             f"    tls: {{ certificates: [{{ certificate: {certificate}, key: {certificate} }}] }}\n" if certificate else "")
+
+    def _compress(self):
+        return ", compress: { algorithms: [gzip] }" if self.setup.gzip else ""
 
     def _access_log(self):
         folder = os.path.dirname(self.path)
@@ -252,7 +279,7 @@ def versions():
     """What each of the proxies says of its version; those that are not installed are named as left out."""
     said = []
     for name, (_, _, switch) in PEERS.items():
-        binary = find(name)
+        binary = find_peer(name)
         if not binary:
             said.append(f"no {name} here: left out")
             continue

@@ -57,6 +57,8 @@ class Setup:
     grpc: bool = False
     # One line a request into a file.
     access_log: bool = False
+    # Answers of JSON are compressed by gzip, at each one's own level.
+    gzip: bool = False
     traces: Traces | None = None
     store: Store | None = None
 

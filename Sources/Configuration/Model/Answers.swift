@@ -87,7 +87,10 @@ extension CompressionRules {
       Setting(
         "minimum_size", \.minimumSize, .size(from: 0, to: .gibi(1)),
         "Responses that are known to be shorter are not compressed."),
-      Setting("gzip_level", \.gzipLevel, .integer(1...9), "1 is the fastest, 9 the smallest. Up to 3 it is igzip, which takes a fifth of the time of 5 and some 8 % more bytes."),
+      Setting(
+        "gzip_level", \.gzipLevel, .integer(1...9),
+        "1 is the fastest, 9 the smallest. Up to 3 it is igzip, which takes a fifth of the time of 5, for some 8 % more "
+          + "bytes."),
       Setting(
         "brotli_level", \.brotliLevel, .integer(0...11),
         "0 is the fastest, 11 the smallest. From 10 on it is too slow for responses that are made on demand."),

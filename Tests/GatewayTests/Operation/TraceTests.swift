@@ -91,6 +91,42 @@ struct TraceTests {
     #expect(brewed.attributes["url.path"] == "/none" && brewed.attributes["error.type"] == "route_not_found")
   }
 
+  @Test("T116: no query, and no token in one, is in a span, whatever becomes of the request")
+  func queries() async throws {
+    guard let collector = try await TraceCollector.start() else { return }
+    let key = try TestKey(.es256)
+    let upstream = try await TestUpstream.echo()
+    let gateway = try await GatewayProcess.start(
+      """
+      traces: { endpoint: "http://127.0.0.1:\(collector.port)/" }
+      issuers:
+      \(issuerConfiguration(issuer: TokenDoor.issuer, jwks: "keys.json"))
+      upstreams: { app: { servers: ["\(upstream.address)"] }, gone: { servers: ["127.0.0.1:1"] } }
+      routes:
+        - { path: /orders/*, auth: { issuers: [login], tokens_from: ["query:token"] }, upstream: app }
+        - { path: /gone, auth: public, upstream: gone }
+        - { path: /old, auth: public, redirect: { to: "/orders/1" } }
+      """, files: ["keys.json": keySetText(key)])
+    let token = TokenDoor.token(key)
+    let answers = [
+      ("/orders/7?token=\(token)&secret=1", 200), ("/orders/7?token=\(token)x&secret=1", 401),
+      ("http://localhost/orders/7?secret=1&token=\(token)", 200), ("/orders/7?secret=1", 401), ("/gone?secret=1", 502),
+      ("/orders//7?secret=1", 308), ("/old?secret=1", 302), ("/none?secret=1", 404), ("/orders/%00?secret=1", 400),
+    ]
+    for (target, status) in answers {
+      let answer = try await gateway.exchange(
+        "GET \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+      #expect(answer.status == status, "\(target)")
+    }
+    gateway.terminate()
+    #expect(try await gateway.waitForExit() == 0)
+    // A server's span for each, and a client's for what was sent or tried.
+    let spans = try await collector.spans(atLeast: answers.count + 3)
+    #expect(spans.filter { $0.kind == "SPAN_KIND_SERVER" }.count == answers.count)
+    #expect(!"\(spans)".contains("secret") && !"\(spans)".contains(token))
+    #expect(spans.allSatisfy { $0.attributes["url.query"] == nil && $0.attributes["url.full"]?.contains("?") != true })
+  }
+
   @Test("A trusted proxy's trace goes on as one trace, an upstream's 500 is an error, and a reload ends traces")
   func parents() async throws {
     guard let collector = try await TraceCollector.start() else { return }

@@ -17,6 +17,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
   case http2Frames = "http2-frames"
   case json
   case keySets = "key-sets"
+  case proofs
   case proxyHeaders = "proxy-headers"
   case redisReplies = "redis-replies"
   case requestHeads = "request-heads"
@@ -44,6 +45,7 @@ package enum FuzzDriver: String, CaseIterable, Sendable {
     case .http2Frames: try fuzzHTTP2Frames(input)
     case .json: try fuzzJSON(input)
     case .keySets: try fuzzKeySets(input)
+    case .proofs: try fuzzProofs(input)
     case .proxyHeaders: try fuzzProxyHeaders(input)
     case .redisReplies: try fuzzRedisReplies(input)
     case .requestHeads: try fuzzRequestHeads(input)

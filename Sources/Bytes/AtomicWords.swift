@@ -33,6 +33,14 @@ public final class AtomicWords: @unchecked Sendable {
     return unsafe base[index].load(ordering: .acquiring)
   }
 
+  /// As ``load(_:)``, in one order with all exchanges of all threads.
+  @inlinable @inline(__always)
+  public func loadInOrder(_ index: Int) -> UInt64 {
+    precondition(index >= 0 && index < count)
+    // SAFETY: the index was checked.
+    return unsafe base[index].load(ordering: .sequentiallyConsistent)
+  }
+
   /// Puts `desired` in the place of `expected`. Returns what was there: `expected` when it was done.
   @inlinable @inline(__always)
   public func exchange(_ index: Int, from expected: UInt64, to desired: UInt64) -> UInt64 {

@@ -17,6 +17,8 @@ struct ClientRequest: ~Copyable {
   /// The 32 digits of the trace id, when one is known.
   var traceID = ByteQueue()
   var tokenPosition = TokenPosition.none
+  /// Whether Authorization has the token under the scheme `DPoP`.
+  var isProofScheme = false
   /// At ``TokenPosition/basic(_:)``: the token is not in the head as it is.
   var basicToken: [UInt8] = []
   /// An issuer that might have known the token has not answered.
@@ -37,6 +39,7 @@ struct ClientRequest: ~Copyable {
     if case .basic = tokenPosition { basicToken = [] }
     tokenPosition = .none
     isIssuerSilent = false
+    isProofScheme = false
     maxForwardsLeft = nil
   }
 

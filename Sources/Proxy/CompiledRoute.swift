@@ -76,11 +76,12 @@ package final class CompiledRoute: Sendable {
   ///   - sets: those of field names that there are.
   ///   - apiKeys: those of the file.
   ///   - shadowIssuers: those of the file in shadow.
+  ///   - nonceIssuers: those of the file whose proofs need nonces.
   ///   - requestIDHeader: that no client's goes on, unless it is X-Request-Id, which is known.
   init(
     _ route: Route, index: Int, identity: IdentityRules, service: CompiledService?, defaultBodySize: UInt64,
     rateLimits: [CompiledRateLimit], names: CounterNames, ownFields: [String], requestIDHeader: String,
-    isTraced: Bool, apiKeys: [APIKeySet], shadowIssuers: [Int], sessionCookies: [LenientName],
+    isTraced: Bool, apiKeys: [APIKeySet], shadowIssuers: [Int], nonceIssuers: [Int], sessionCookies: [LenientName],
     _ sets: inout FieldNameSets
   ) {
     self.index = index
@@ -93,8 +94,8 @@ package final class CompiledRoute: Sendable {
     // A session that began with a token that nobody may refuse would be a credential for everybody.
     let isOfSession = if case .session = route.action { true } else { false }
     token = TokenRules(
-      requirement, apiKeys: apiKeys, shadowIssuers: isOfSession ? [] : shadowIssuers, sessionCookies: sessionCookies,
-      isSessionTokenForwarded: identity.isSessionTokenForwarded, &sets)
+      requirement, apiKeys: apiKeys, shadowIssuers: isOfSession ? [] : shadowIssuers, nonceIssuers: nonceIssuers,
+      sessionCookies: sessionCookies, isSessionTokenForwarded: identity.isSessionTokenForwarded, &sets)
     clients = route.clients
     self.service = service
     self.identity = identity
@@ -112,7 +113,8 @@ package final class CompiledRoute: Sendable {
       + (route.webSocket?.isGraphQL == true ? ["Sec-WebSocket-Extensions"] : [])
     requestFields = CompiledHeaderRules(route.requestHeaders, dropping: ownNames, &sets)
     ruledFields = Self.ruledFields(of: route, requestIDHeader: isIDKnown ? nil : requestIDHeader)
-    cors = route.cors.map { CORSPolicy($0, methods: route.methods) }
+    let exposed = token.fieldsForProofs
+    cors = route.cors.map { CORSPolicy($0, methods: route.methods, exposing: exposed) }
     earlyRateLimits = rateLimits.filter { !$0.requiresToken }
     tokenRateLimits = rateLimits.filter(\.requiresToken)
     responseFields = CompiledHeaderRules(

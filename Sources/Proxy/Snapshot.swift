@@ -48,6 +48,10 @@ package final class Snapshot: Sendable {
   package let counterNames: CounterNames
   let issuerCounterIDs: [Int]
   let sessions: [CompiledSession]
+  /// Of the proofs that were seen. Shared by all workers, and kept across reloads.
+  let replayMemory: ReplayMemory
+  /// Nil where no issuer demands nonces.
+  let proofNonceKeys: ProofNonceKeys?
   /// What the tokens of sessions are sealed with in a store.
   let sessionKeys: SealingKeys?
   /// By the index of their `assertions`.
@@ -88,8 +92,10 @@ package final class Snapshot: Sendable {
     sessions = configuration.sessions.map { CompiledSession($0, &plans) }
     self.signers = signers
     sessionKeys = Self.sessionKeys(configuration)
+    replayMemory = Self.replayMemory(limits, after: previous?.replayMemory)
+    proofNonceKeys = Self.proofNonceKeys(configuration)
     let sessionCookies = configuration.sessions.map { LenientName($0.cookie.name) }
-    let shadowIssuers = configuration.issuers.indices.filter { configuration.issuers[$0].mode == .shadow }
+    let (shadowIssuers, nonceIssuers) = (Self.shadowIssuers(configuration), Self.nonceIssuers(configuration))
     let services = Self.services(configuration, names)
     var identities: [SharedIdentity: IdentityRules] = [:]
     routes = configuration.routes.indices.map { index in
@@ -101,7 +107,7 @@ package final class Snapshot: Sendable {
         configuration.routes[index], index: index, identity: identity, service: service,
         defaultBodySize: limits.bodySize, rateLimits: rateLimiters.routes[index], names: names, ownFields: ownFields,
         requestIDHeader: requestIDHeader, isTraced: configuration.traces != nil, apiKeys: configuration.apiKeys,
-        shadowIssuers: shadowIssuers, sessionCookies: sessionCookies, &sets)
+        shadowIssuers: shadowIssuers, nonceIssuers: nonceIssuers, sessionCookies: sessionCookies, &sets)
     }
     routeTable = RouteTable(configuration.routes)
     errorPages = ErrorPageTable(configuration.errorPages)
@@ -137,6 +143,8 @@ package final class Snapshot: Sendable {
     routes = other.routes
     sessions = other.sessions
     sessionKeys = other.sessionKeys
+    replayMemory = other.replayMemory
+    proofNonceKeys = other.proofNonceKeys
     listeners = other.listeners
     requestID = other.requestID
     ownAnswerFields = other.ownAnswerFields

@@ -66,6 +66,7 @@ package final class Worker {
   var storeTickets = StoreTicket()
   var leases = LeaseTable()
   var operations = OperationReader()
+  var proofs = ProofReader()
   private var spareExchanges: [Exchange] = []
   var idleClients = IdleClients()
   /// Copies of requests that are under way.

@@ -26,7 +26,16 @@ extension Explanation {
               ] + (step.remedy.isEmpty ? [] : [("remedy", quoted(step.remedy))]))
           })
       ),
-      ("requirements", list(requirements.map { quoted($0) })), ("limits", list(limits.map { quoted($0) })),
+      (
+        "sender",
+        list(
+          senderSteps.map {
+            object([
+              ("check", quoted($0.name)), ("passed", "\($0.isPassed)"), ("expected", quoted($0.expected)),
+              ("got", quoted($0.got)),
+            ])
+          })
+      ), ("requirements", list(requirements.map { quoted($0) })), ("limits", list(limits.map { quoted($0) })),
       ("graphql", list(documentRules.map { quoted($0) })), ("operation", quoted(outcome.operation)),
     ]
     if let service, let asked = outcome.serviceRequest {

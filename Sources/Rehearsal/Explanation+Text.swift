@@ -14,6 +14,7 @@ extension Explanation {
       lines.append(writer.plain("", "\(withOtherPath) \(withOtherPath == 1 ? "has" : "have") another path"))
     }
     if !steps.isEmpty { lines += ["", "token"] + steps.map { tokenLine($0, writer) } + leftOut(writer) }
+    if !senderSteps.isEmpty { lines += ["", "sender"] + senderSteps.map { senderLine($0, writer) } }
     if !requirements.isEmpty {
       lines += ["", "the route requires"] + requirements.map { writer.plain("", $0) }
     }
@@ -57,6 +58,13 @@ extension Explanation {
     let expected = report.expected.isEmpty ? "" : "expected \(report.expected), "
     let remedy = report.remedy.isEmpty ? "" : ": \(report.remedy)"
     return writer.bad(report.step.name, "\(expected)got \(report.got)\(remedy)")
+  }
+
+  private func senderLine(_ report: SenderStepReport, _ writer: Writer) -> String {
+    if report.isPassed {
+      return writer.good(report.name, report.got.isEmpty ? report.expected : report.got)
+    }
+    return writer.bad(report.name, "expected \(report.expected), got \(report.got)")
   }
 
   private func leftOut(_ writer: Writer) -> [String] {

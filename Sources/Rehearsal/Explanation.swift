@@ -29,6 +29,8 @@ package struct Explanation: Sendable {
   package let withOtherPath: Int
   /// Empty where no token was looked at.
   package let steps: [TokenStepReport]
+  /// The checks of who sent it. Empty where there were none.
+  package let senderSteps: [SenderStepReport]
   /// What the route requires of a token beside.
   package let requirements: [String]
   package let limits: [String]
@@ -75,6 +77,7 @@ package struct Explanation: Sendable {
       steps = []
       requirements = []
     }
+    senderSteps = steps.isEmpty ? [] : SenderStepReport.steps(of: request, outcome, in: configuration, now: unixSeconds)
     limits = (route?.rateLimits ?? []).compactMap { $0.words(in: configuration) }
     service = outcome.serviceRequest.flatMap { _ in route?.authorize.map { configuration.services[$0.service].name } }
     askedFields = (outcome.serviceRequest?.fields ?? []).map { SentField($0, route, request) }
@@ -96,7 +99,7 @@ extension Explanation.SentField {
     } else if identity.contains(lowered) {
       (origin, value) = (.identity, field.value)
     } else if request.has(field) {
-      (origin, value) = (.client, ["authorization", "cookie"].contains(lowered) ? nil : field.value)
+      (origin, value) = (.client, ["authorization", "cookie", "dpop"].contains(lowered) ? nil : field.value)
     } else {
       (origin, value) = (.gateway, field.value)
     }
@@ -120,7 +123,7 @@ extension RehearsedRequest {
   fileprivate var bearerToken: String? {
     guard let value = RehearsedOutcome.value(of: "Authorization", in: fields) else { return nil }
     let words = value.split(separator: " ")
-    return words.count == 2 && words[0].lowercased() == "bearer" ? String(words[1]) : nil
+    return words.count == 2 && ["bearer", "dpop"].contains(words[0].lowercased()) ? String(words[1]) : nil
   }
 }
 
@@ -151,6 +154,12 @@ extension TokenRequirement {
     var result: [String] = []
     if !scopes.names.isEmpty {
       result.append("scope: \(scopes.isAny ? "one of " : "")\(scopes.names.joined(separator: ", "))")
+    }
+    switch proof {
+    case .none: break
+    case .dpop: result.append("proof: by the key that the token is bound to (DPoP)")
+    case .mtls: result.append("proof: by the client certificate that the token is bound to")
+    case .any: result.append("proof: by a key or a client certificate that the token is bound to")
     }
     result += audiences.map { "aud: \($0.audiences.joined(separator: " or "))" }
     result += claims.map { "claim \($0.claim): \($0.values.map(\.text).joined(separator: " or "))" }

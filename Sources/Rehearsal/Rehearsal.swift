@@ -190,6 +190,8 @@ extension GatewayConfiguration {
     var result = self
     result.accessLog = AccessLog()
     (result.traces, result.metrics, result.logs) = (nil, nil, nil)
+    // One request has one proof.
+    result.limits.replayMemory = 4096
     for index in result.listeners.indices { result.listeners[index].hasProxyProtocol = false }
     for index in result.issuers.indices {
       result.issuers[index].introspection = nil

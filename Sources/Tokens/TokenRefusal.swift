@@ -66,4 +66,17 @@ package enum TokenRefusal: String, Sendable, CaseIterable, Error {
   case claimMismatch = "claim_mismatch"
   /// The session is good, but the person has not signed in as strongly as the route requires: 401 (RFC 9470).
   case authenticationInsufficient = "authentication_insufficient"
+  /// The token is bound to its sender, or the route demands that, and what would prove the sender is not there (RFC
+  /// 9449 §7, RFC 8705 §3): 401.
+  case proofMissing = "proof_missing"
+  /// The proof is not one of this request, this token and its key, or the token is bound in no way that is known: 401.
+  case proofInvalid = "proof_invalid"
+  /// The proof was shown before: 401.
+  case proofReplayed = "proof_replayed"
+  /// The proof has no nonce of the gateway's, or an old one: 401 with the one to use (RFC 9449 §9).
+  case proofNonceDemanded = "use_dpop_nonce"
+  /// Nobody can tell now whether the proof was shown before: 503.
+  case proofsUnavailable = "proofs_unavailable"
+  /// The token is bound to its sender, and a session that began with it would not be: 403.
+  case tokenBound = "token_bound"
 }

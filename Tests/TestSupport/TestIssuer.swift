@@ -64,7 +64,7 @@ package func makeToken(
   return key.sign(header: JSONValue.object(fields).text, payload: JSONValue.object(members).text)
 }
 
-private func merge(_ changes: [String: JSONValue], into members: inout [(String, JSONValue)]) {
+func merge(_ changes: [String: JSONValue], into members: inout [(String, JSONValue)]) {
   for (name, value) in changes.sorted(by: { $0.key < $1.key }) {
     if let index = members.firstIndex(where: { $0.0 == name }) {
       members[index].1 = value

@@ -121,6 +121,13 @@ extension Issuer {
       "introspection", \.introspection, .mapping(Introspection.settings),
       "Asks the issuer about tokens (RFC 7662).", otherwise: "tokens that are not JWTs are refused"),
     Setting(
+      "dpop", .mapping(ProofRules.settings),
+      "How proofs for its tokens are checked (RFC 9449), which they are in any case.", otherwise: "the defaults below",
+      store: { issuer, rules in
+        issuer.policy.proofWindowSeconds = rules.windowSeconds
+        issuer.policy.isProofNonceDemanded = rules.isNonceDemanded
+      }),
+    Setting(
       "insecure", \.isInsecureAllowed, .boolean,
       "Allows plain http for keys, and for introspection, from a host that is not loopback."),
     Setting(

@@ -17,6 +17,8 @@ package struct Limits: Sendable, Equatable {
   package var memory: Int?
   /// Of verified tokens, in each worker. 0 remembers none. Nil where the machine decides: the default, or less.
   package var tokenCache: Int?
+  /// Of proofs that were seen, over all workers.
+  package var replayMemory = 8 * 1024 * 1024
   package var headerTimeout = Duration.seconds(10)
   package var bodyTimeout = Duration.seconds(30)
   /// Bytes a second that a request's body must bring on average. 0 is no bound.
@@ -65,6 +67,10 @@ extension Limits {
         "token_cache", \.tokenCache, .tokenCache,
         "Memory for verified tokens in each worker. `0B` remembers none.",
         otherwise: "64MiB, or less on a small machine", example: .mebi(64)),
+      Setting(
+        "replay_memory", \.replayMemory, .size(from: .kibi(4), to: .gibi(4)),
+        "Memory for proofs (DPoP) that were seen, over all workers: 8 bytes each, for as long as one is good. It is taken "
+          + "as it is needed. Where it is full, a proof is answered 503 `proofs_unavailable`."),
       Setting(
         "header_timeout", \.headerTimeout, .duration(from: .milliseconds(100), to: .minutes(10)),
         "The whole head must arrive within it. A later one is answered 408."),

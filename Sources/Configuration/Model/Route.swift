@@ -173,6 +173,8 @@ package struct TokenRequirement: Sendable, Equatable {
   package var sources: [TokenSource] = [.authorization]
   /// Whether a request without a token passes as anonymous. A bad token is refused all the same.
   package var isOptional = false
+  /// How a token has to be bound to its sender. What a token says itself always counts.
+  package var proof = ProofDemand.none
   package var mode = RuleMode.enforce
   package var challenge = ChallengeRules()
   /// nil where clients are not told the way in.
@@ -184,6 +186,17 @@ package struct TokenRequirement: Sendable, Equatable {
 
   /// Whether a request without a token passes.
   package var letsAnonymousPass: Bool { isOptional || mode == .shadow }
+}
+
+/// `proof:` of a route's `auth`. The raw values are those of the file.
+package enum ProofDemand: String, Sendable, CaseIterable {
+  case none
+  /// To a key that signs a proof for each request (RFC 9449).
+  case dpop
+  /// To a client certificate (RFC 8705).
+  case mtls
+  /// To either.
+  case any
 }
 
 /// Whether a rule counts. The raw values are those of the file.

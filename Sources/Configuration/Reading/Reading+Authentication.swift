@@ -74,6 +74,17 @@ extension Reading {
         "the password of Authorization: Basic is an API key on this route: remove 'basic' here, or in 'from' of the keys"
       )
     }
+    if requirement.proof != .none, section.has("sessions") || section.has("api_keys") {
+      let kind = section.has("sessions") ? "the cookie of a session" : "an API key"
+      error(
+        section.keyPosition("proof"),
+        "\(kind) is bound to nobody, so 'proof' would refuse it: write another route for it, or remove 'proof'")
+    }
+    if requirement.proof == .mtls, !names.hasClientCertificates {
+      error(
+        section.keyPosition("proof"),
+        "no listener asks clients for a certificate: write client_certificates and client_ca in a listener's 'tls'")
+    }
     if !section.has("issuers"), !section.has("sessions"), !section.has("api_keys") {
       error(section.position, "'auth' has no 'issuers': write issuers: [NAME], or auth: public")
     }

@@ -101,6 +101,7 @@ extension Reading {
     var servers: [String] = []
     var scopes: [String] = []
     var methods: [String] = []
+    var demands: [ProofDemand] = []
     func note(_ texts: [String], in list: inout [String]) {
       for text in texts where !list.contains(text) { list.append(text) }
     }
@@ -108,6 +109,7 @@ extension Reading {
       guard case .token(let requirement) = located.route.auth, requirement.resource == resource else { continue }
       for issuer in requirement.issuers { note(names.issuerURLs[issuer] ?? [], in: &servers) }
       note(requirement.scopes.names, in: &scopes)
+      demands.append(requirement.proof)
       for source in requirement.sources {
         switch source {
         case .authorization: note(["header"], in: &methods)
@@ -123,6 +125,13 @@ extension Reading {
     list("authorization_servers", servers)
     list("scopes_supported", scopes)
     list("bearer_methods_supported", methods)
+    if demands.allSatisfy({ $0 == .dpop }) { members.append(("dpop_bound_access_tokens_required", .boolean(true))) }
+    if demands.contains(where: { $0 == .dpop || $0 == .any }) {
+      list("dpop_signing_alg_values_supported", SignatureAlgorithm.allCases.filter { !$0.isSymmetric }.map(\.rawValue))
+    }
+    if demands.allSatisfy({ $0 == .mtls }) {
+      members.append(("tls_client_certificate_bound_access_tokens", .boolean(true)))
+    }
     return JSONValue.object(members).formatted + "\n"
   }
 

@@ -87,10 +87,18 @@ extension Reading {
 
   /// What sessions require of each other, and of the other cookies of the gateway.
   func checkSessions(_ file: GatewayConfiguration, _ section: Section) {
-    if let node = section["secrets"], errorCount == 0,
+    let usesNonces = file.issuers.contains { $0.policy.isProofNonceDemanded }
+    if let node = section["secrets"], errorCount == 0, !usesNonces,
       file.sessions.allSatisfy({ $0.login == nil && $0.store == .memory })
     {
       warn(node.position, "nothing in this file is sealed, so the secrets are not used: remove them")
+    }
+    if usesNonces, file.secrets.isEmpty, !section.refused.contains("secrets") {
+      let issuer = file.issuers.first { $0.policy.isProofNonceDemanded }.flatMap { section["issuers"]?.entry($0.name) }
+      error(
+        issuer?.value.entry("dpop")?.value.entry("nonce")?.value.position ?? section.position,
+        "'nonce: true' requires 'secrets', of which the nonces are made: write secrets: [file:/path], with what 'openssl "
+          + "rand -base64 48' prints")
     }
     guard let node = section["sessions"] else { return }
     checkLogins(file, node)

@@ -157,6 +157,10 @@ extension TokenRequirement {
         "optional", \.isOptional, .boolean,
         "`true` lets a request without a token pass as anonymous. A bad token is refused all the same."),
       Setting(
+        "proof", \.proof, .choice,
+        "A token must be bound to its sender: to a key with a proof in `DPoP` (`dpop`), to the connection's client "
+          + "certificate (`mtls`), or to either (`any`). A token that says so itself always is, also with `none`."),
+      Setting(
         "mode", \.mode, .choice,
         "`shadow` checks, logs (`shadow_reason`) and counts (`catraca_auth_shadow_total`), and lets every request pass as "
           + "on a public route."),

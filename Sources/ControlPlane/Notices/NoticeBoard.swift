@@ -133,11 +133,12 @@ extension TokenRefusal {
     case .tokenMissing, .tokenAmbiguous, .tokenExpired, .tokenNotYetValid, .tokenTooOld, .scopeMissing, .claimMismatch,
       .keysUnavailable, .introspectionUnavailable, .tokenInactive, .tokenRevoked, .revocationUnavailable,
       .sessionMissing, .sessionExpired, .sessionStoreUnavailable, .authenticationInsufficient, .apiKeyMissing,
-      .apiKeyExpired, .apiKeyStoreUnavailable:
+      .apiKeyExpired, .apiKeyStoreUnavailable, .proofMissing, .proofReplayed,
+      .proofNonceDemanded, .proofsUnavailable, .tokenBound:
       true
     case .schemeNotBearer, .tokenMalformed, .tokenTooLarge, .criticalHeaderUnknown, .typeNotAllowed,
       .algorithmNotAllowed, .issuerUnknown, .keyUnknown, .signatureInvalid, .claimInvalid, .audienceMismatch,
-      .claimMissing, .apiKeyInvalid:
+      .claimMissing, .apiKeyInvalid, .proofInvalid:
       false
     }
   }

@@ -14,6 +14,7 @@ extension KnownField {
       if a == 0x766961 { return .via }
     case 4:
       if a == 0x6461_7465 { return .date }
+      if a == 0x6470_6F70 { return .dpop }
       if a == 0x6574_6167 { return .etag }
       if a == 0x686F_7374 { return .host }
       if a == 0x7661_7279 { return .vary }

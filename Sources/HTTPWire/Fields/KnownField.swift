@@ -59,6 +59,7 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
   case secWebSocketProtocol
   case grpcTimeout
   case grpcStatus
+  case dpop
 
   /// The name in lower case. Empty for ``other``.
   package var name: StaticString {
@@ -118,6 +119,7 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
     case .secWebSocketProtocol: "sec-websocket-protocol"
     case .grpcTimeout: "grpc-timeout"
     case .grpcStatus: "grpc-status"
+    case .dpop: "dpop"
     }
   }
 

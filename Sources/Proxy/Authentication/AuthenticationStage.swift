@@ -107,8 +107,16 @@ extension Exchange {
 
   /// Scopes and claims belong to the route, so they are checked on a remembered caller as on a fresh one (T30).
   private func authorize(_ caller: Caller, _ route: CompiledRoute) -> StageOutcome {
-    self.caller = caller
     issuer = caller.issuer
+    if caller.isBound || request.isProofScheme || route.token.proof != .none {
+      if let outcome = checkSender(of: caller, route) { return outcome }
+    }
+    return admit(caller, route)
+  }
+
+  /// Who sent the credential may use it.
+  func admit(_ caller: Caller, _ route: CompiledRoute) -> StageOutcome {
+    self.caller = caller
     if !route.token.audiences.isEmpty, !route.token.audiences.allSatisfy({ $0.allows(caller) }) {
       return refuseToken(.audienceMismatch)
     }

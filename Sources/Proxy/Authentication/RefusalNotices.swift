@@ -17,6 +17,8 @@ package struct RefusalNotice: Sendable, Equatable {
   package let leftOut: Int
   /// Whether the rule is in shadow, so that the request went on.
   package let isShadow: Bool
+  /// The check of a proof that has failed, where that is the reason.
+  package var proofFault: ProofStep?
 }
 
 /// When each kind may be reported again. A kind is a reason with an issuer.
@@ -75,13 +77,14 @@ extension Exchange {
           refusal: refusal, route: route.name,
           issuer: issuer.flatMap { issuers.indices.contains($0) ? issuers[$0].name : nil },
           detail: detail(of: refusal, route), requestID: request.idText,
-          leftOut: leftOut, isShadow: answer.shadowRefusal != nil)))
+          leftOut: leftOut, isShadow: answer.shadowRefusal != nil, proofFault: answer.proofFault)))
   }
 
   private func detail(of refusal: TokenRefusal, _ route: CompiledRoute) -> RefusalDetail {
     if refusal == .schemeNotBearer {
       return RefusalDetail(expected: "Authorization: Bearer and the token", got: request.head.schemeInWords)
     }
+    if let detail = proofDetail(of: refusal) { return detail }
     let circumstances = RefusalCircumstances(
       candidates: route.token.issuers, issuer: issuer, issuers: snapshot.issuerRules, keySets: worker.keySets,
       now: worker.time.unixSeconds)

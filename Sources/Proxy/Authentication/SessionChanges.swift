@@ -110,6 +110,8 @@ extension Exchange {
     case .begin, .show, .end, .pass: break
     }
     guard let caller else { return .refuse(.token(.tokenMissing)) }
+    // Its cookie could be used by anybody who has it, and the token only by its sender (T101).
+    if action == .begin, caller.isBound { return .refuse(.token(.tokenBound)) }
     if action == .pass { return pass(caller, of: snapshot.sessions[index]) }
     if action == .show { return .answer(snapshot.sessions[index].description(of: caller)) }
     let isAsked = action == .begin ? begin(index, for: caller) : end(caller, PendingSession())
@@ -117,8 +119,8 @@ extension Exchange {
   }
 
   private func begin(_ index: Int, for caller: Caller) -> Bool {
-    guard let index = caller.issuer, snapshot.configuration.issuers.indices.contains(index) else { return false }
-    let issuer = snapshot.configuration.issuers[index].name
+    guard let place = caller.issuer, snapshot.configuration.issuers.indices.contains(place) else { return false }
+    let issuer = snapshot.configuration.issuers[place].name
     let session = snapshot.sessions[index]
     let record = SessionRecord(
       session.name, of: caller, issuer: issuer, lifetimeSeconds: session.lifetimeSeconds,

@@ -28,7 +28,9 @@ extension ClientRequest {
     for source in sources {
       let next: TokenSearch
       switch source {
-      case .authorization: next = head.credentials(of: "bearer")
+      case .authorization:
+        let bearer = head.credentials(of: "bearer")
+        if case .missing = bearer, head.count(of: .authorization) > 0 { next = findBoundToken() } else { next = bearer }
       case .basic: next = findTokenInBasic()
       case .value(.cookie(let name)): next = TokenSearch(head.search(cookie: name.utf8.span), TokenPosition.cookie)
       case .value(.query(let name)): next = TokenSearch(target.search(query: name.utf8.span), TokenPosition.query)
@@ -63,13 +65,20 @@ extension ClientRequest {
 }
 
 extension ClientRequest {
+  /// RFC 9449 §7.1.
+  private mutating func findBoundToken() -> TokenSearch {
+    let found = head.credentials(of: "dpop")
+    if case .found = found { isProofScheme = true }
+    return found
+  }
+
   /// Whether Authorization has something that the route's rules do not take for a token.
   func hasOtherScheme(_ rules: TokenRules) -> Bool {
     guard rules.looksAtAuthorization, let field = head.first(.authorization) else { return false }
     let bytes = head.bytes.span
     let end = bytes.extracting(field.value).firstIndex(of: 0x20) ?? field.value.count
     let scheme = bytes.extracting(field.value.lowerBound..<field.value.lowerBound + end)
-    if scheme.isEmpty || scheme.equalsIgnoringCase("bearer") { return false }
+    if scheme.isEmpty || scheme.equalsIgnoringCase("bearer") || scheme.equalsIgnoringCase("dpop") { return false }
     return !(scheme.equalsIgnoringCase("basic") && rules.sources.contains(.basic))
   }
 }

@@ -12,6 +12,10 @@ struct TokenRules: Sendable {
   /// Where API keys are looked for when there is no token.
   let keyPlaces: [APIKeyPlace]
   let isOptional: Bool
+  /// How a token has to be bound to its sender, beside what it says itself.
+  let proof: ProofDemand
+  /// Whether a proof has to have a nonce, for some of the issuers.
+  let isNonceDemanded: Bool
   /// Whether nobody is refused, and nobody is known.
   let isShadow: Bool
   /// Issuers of the route whose tokens pass unknown, whatever is found.
@@ -30,6 +34,8 @@ struct TokenRules: Sendable {
   /// shadow all of these let pass what the client sent, as on a public route.
   let isAuthorizationSource: Bool
   let isBasicSource: Bool
+  /// Whether `DPoP` may hold a proof, which then goes to no service.
+  let isProofSource: Bool
   /// Whether services may get the access token of a session.
   let isSessionTokenForwarded: Bool
   let isWebSocketProtocolSource: Bool
@@ -40,13 +46,14 @@ struct TokenRules: Sendable {
 
   /// - Parameters:
   ///   - requirement: nil where no token is looked at.
-  ///   - apiKeys: of the whole file, as the two below.
+  ///   - apiKeys: of the whole file, as the three below.
+  ///   - nonceIssuers: of the whole file, those whose proofs need nonces.
   ///   - sessionCookies: of the whole file. They go to no service, whatever the route (T106).
   ///   - isSessionTokenForwarded: of one of the route's sessions, and the route's rules leave Authorization alone.
   ///   - sets: those of field names that there are.
   init(
-    _ requirement: TokenRequirement?, apiKeys: [APIKeySet], shadowIssuers: [Int], sessionCookies: [LenientName],
-    isSessionTokenForwarded: Bool, _ sets: inout FieldNameSets
+    _ requirement: TokenRequirement?, apiKeys: [APIKeySet], shadowIssuers: [Int], nonceIssuers: [Int],
+    sessionCookies: [LenientName], isSessionTokenForwarded: Bool, _ sets: inout FieldNameSets
   ) {
     self.isSessionTokenForwarded = isSessionTokenForwarded
     issuers = requirement?.issuers ?? []
@@ -58,10 +65,13 @@ struct TokenRules: Sendable {
     keyPlaces = APIKeyPlace.of(requirement?.apiKeys ?? [], in: apiKeys)
     let sources = isShadow ? [] : keyPlaces.isEmpty ? self.sources : self.sources + keyPlaces.map(\.source)
     isOptional = requirement?.isOptional ?? false
+    proof = requirement?.proof ?? .none
+    isNonceDemanded = !nonceIssuers.isEmpty && issuers.contains { nonceIssuers.contains($0) }
     access = AccessRules(scopes: requirement?.scopes ?? ScopeRequirement(), claims: requirement?.claims ?? [])
     audiences = (requirement?.audiences ?? []).map(RouteAudience.init)
     scopeText = requirement?.scopes.names.joined(separator: " ") ?? ""
     isBasicSource = sources.contains(.basic)
+    isProofSource = sources.contains(.authorization)
     isAuthorizationSource = isBasicSource || sources.contains(.authorization)
     challenge = .of(requirement, takesBasic: isBasicSource)
     stepUp = requirement.flatMap { StepUp($0) }
@@ -80,6 +90,9 @@ extension TokenRules {
     if !sessions.isEmpty { return .sessionMissing }
     return sources.isEmpty && !keyPlaces.isEmpty ? .apiKeyMissing : .tokenMissing
   }
+
+  /// What a page has to read of an answer to make its next proof. Empty where no nonce is demanded.
+  var fieldsForProofs: [String] { isNonceDemanded ? ["DPoP-Nonce", "WWW-Authenticate"] : [] }
 
   /// Whether a token is looked for in Authorization.
   var looksAtAuthorization: Bool { sources.contains(.authorization) || sources.contains(.basic) }

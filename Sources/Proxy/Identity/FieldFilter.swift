@@ -36,6 +36,8 @@ struct FieldFilter {
       {
         return false
       }
+    // A proof is for the gateway, and no service may take one for its own that was good here.
+    case .dpop: if route.token.isProofSource { return false }
     case .expect: return request.head.expectsContinue && !request.body.isComplete
     case .contentLength: if request.handshake.isRequested { return false }
     case .grpcTimeout: if isCallTimed { return false }

@@ -36,6 +36,12 @@ enum Challenge: Sendable {
   case insufficientScopeOfRoute
   /// Names the ways to sign in that the route takes (RFC 9470 §3).
   case insufficientAuthenticationOfRoute
+  /// The token is good, and it is not proved that its sender may use it (RFC 9449 §7.2).
+  case boundToken
+  /// The proof is not (RFC 9449 §7.1).
+  case invalidProof
+  /// A proof with a nonce is asked for (RFC 9449 §9).
+  case proofNonce
 }
 
 /// A header that belongs to the reason. Its value is written with the answer.

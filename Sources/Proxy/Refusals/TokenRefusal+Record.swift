@@ -166,6 +166,42 @@ extension TokenRefusal {
         401, .unauthenticated, challenge: .insufficientAuthenticationOfRoute,
         "The session is good, but its person has not signed in in the way that `acr` of the route's `claims` requires.",
         advice: "Open a page of the route, which leads to the provider, or the login's `start` with `acr_values`.")
+    case .proofMissing:
+      .init(
+        401, .unauthenticated, challenge: .boundToken,
+        """
+        The token is bound to its sender, and the request does not show by whom it is sent: it has the scheme `Bearer`, no \
+        `DPoP` field, or not the client certificate that the token names. Or the route demands a bound token (`proof`).
+        """,
+        advice: "Send `Authorization: DPoP TOKEN` with a proof, or the token over a connection with its certificate.")
+    case .proofInvalid:
+      .init(
+        401, .unauthenticated, challenge: .invalidProof,
+        """
+        The proof in `DPoP` is not one of this method, URL, token, key and time, or there are two. Also `DPoP` as the \
+        scheme of a token that is not bound, and a token whose `cnf` says something else than `jkt` or `x5t#S256`.
+        """,
+        advice:
+          "The gateway's log says which check failed. Behind a proxy, check `trusted_proxies`, so that the URL fits.")
+    case .proofReplayed:
+      .init(
+        401, .unauthenticated, challenge: .invalidProof, "The proof was shown before. Each counts once.",
+        advice: "Make a new proof, with a new `jti`, for each request, also for one that is sent again.")
+    case .proofNonceDemanded:
+      .init(
+        401, .unauthenticated, challenge: .proofNonce,
+        "The issuer has `dpop: { nonce: true }`, and the proof has no nonce, or an old one. `DPoP-Nonce` has a new one.",
+        advice: "Make a new proof with the `nonce` of `DPoP-Nonce`. Libraries for DPoP do that by themselves.")
+    case .proofsUnavailable:
+      .init(
+        503, .unavailable, with: .retrySoon,
+        "Nobody can tell whether the proof was shown before: the memory for proofs is full. With `Retry-After`.",
+        advice: "Raise `limits.replay_memory`, or shorten the issuer's `dpop: { window }`.")
+    case .tokenBound:
+      .init(
+        403, .permissionDenied,
+        "The token is bound to its sender, and a session that began with it could be used by anybody who has its cookie.",
+        advice: "Send the token itself, with a proof, or begin the session with a token that is not bound.")
     }
   }
 }

@@ -1,6 +1,7 @@
 // What has come of the answer to a request, and what the gateway adds to it.
 
 import Bytes
+import Tokens
 
 /// The answer of one exchange, whether it comes from a server or is the gateway's own.
 struct ClientAnswer: ~Copyable {
@@ -24,6 +25,8 @@ struct ClientAnswer: ~Copyable {
   /// `sub` of a token that an issuer has signed and that was refused all the same. For the log only: nobody has proved
   /// to be this caller.
   var refusedSubject: [UInt8]?
+  /// Which check of the request's proof has failed. For the gateway's log.
+  var proofFault: ProofStep?
   /// Why it would have been refused if a rule in shadow counted. For the log.
   var shadowRefusal: Refusal?
   /// How a gRPC call ended, by the server's trailers or by ours.

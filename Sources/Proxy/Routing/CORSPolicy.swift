@@ -29,8 +29,10 @@ final class CORSPolicy: Sendable {
   /// LIMIT: longer than any scheme, host and port. A longer Origin is of none.
   private static let originByteCountMax = 512
 
-  /// - Parameter methods: those that the route takes. Empty for all.
-  init(_ cors: CORS, methods routeMethods: [String]) {
+  /// - Parameters:
+  ///   - methods: those that the route takes. Empty for all.
+  ///   - more: names of fields that pages have to read beside those of the file.
+  init(_ cors: CORS, methods routeMethods: [String], exposing more: [String] = []) {
     isOpen = cors.origins.contains(.any)
     takesCredentials = cors.hasCredentials
     exactOrigins = cors.origins.compactMap { if case .exact(let text) = $0 { Array(text.utf8) } else { nil } }
@@ -39,9 +41,9 @@ final class CORSPolicy: Sendable {
     }
     var lines = isOpen ? "Access-Control-Allow-Origin: *\r\n" : ""
     if cors.hasCredentials { lines += "Access-Control-Allow-Credentials: true\r\n" }
-    let exposed =
-      cors.exposeHeaders.isEmpty
-      ? "" : "Access-Control-Expose-Headers: \(cors.exposeHeaders.joined(separator: ", "))\r\n"
+    let names = cors.exposeHeaders
+    let all = names + more.filter { name in !names.contains { $0.lowercased() == name.lowercased() } }
+    let exposed = all.isEmpty ? "" : "Access-Control-Expose-Headers: \(all.joined(separator: ", "))\r\n"
     answerLines = Array((lines + exposed).utf8)
     let named = cors.methods.isEmpty ? routeMethods : cors.methods
     let methods = named.isEmpty ? ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] : named

@@ -159,6 +159,7 @@ extension Exchange {
         guard let issuer else { return refuse(.revocationUnavailable, messages) }
         return ask(.statusList(issuer: issuer), about: uri, messages)
       }
+      if let refusal = refusalOfSender(inMessage: found, route) { return refuse(refusal, messages) }
       if let refusal = route.token.access.refusal(of: found) { return refuse(refusal, messages) }
       if !route.token.isInShadow(issuer) {
         caller = found

@@ -32,8 +32,14 @@ package final class Caller {
   private let scp: JSONDocument.Index?
   /// Whether a session was the credential.
   package let isOfSession: Bool
+  /// Whether only who proves to be its sender may use the credential: there is a ``binding``.
+  package let isBound: Bool
 
   package let proof: Proof
+  /// `cnf` of a token. Nil where anybody may use what he has.
+  package let binding: SenderBinding?
+  /// With which the proof of the last request was checked.
+  private(set) var proofKey: ProofKey?
   /// Where the credential has the claims in base64url. Nil where it does not carry them.
   package let payloadPart: Range<Int>?
   package let claims: JSONDocument
@@ -53,6 +59,15 @@ package final class Caller {
     self.issuer = issuer
     self.proof = proof
     isOfSession = if case .answer(.session, _) = proof { true } else { false }
+    // A session and an API key are credentials of their own, whatever was known of their holders when they were made.
+    binding =
+      switch proof {
+      case .signature, .confirmed, .answer(.introspection, _), .answer(.keySet, _),
+        .answer(.statusList, _):
+        SenderBinding(claims)
+      case .answer(.session, _), .answer(.apiKey, _), .apiKey: nil
+      }
+    isBound = binding != nil
     self.claims = claims
     self.payloadPart = payloadPart
     beginsAt = validity.beginsAt
@@ -98,10 +113,18 @@ package final class Caller {
 
   /// Bytes of memory that this object alone keeps: credential, lines, claims, nodes, headers. The key is its set's.
   package var byteCount: Int {
-    var count = 240 + 40 + bytes.capacity + accessToken.count + claims.byteCount
+    var count = 264 + 40 + bytes.capacity + accessToken.count + claims.byteCount
     for assertion in assertions { count += MemoryLayout<Assertion>.stride + 32 + assertion.token.capacity }
+    if let binding { count += 2 * 64 + binding.certificate.capacity }
+    if let proofKey { count += proofKey.byteCount }
     return count
   }
+
+  /// Keeps the key of a good proof for the next one.
+  func keep(_ key: ProofKey) { proofKey = key }
+
+  /// Bytes of memory that are kept of a sender's key.
+  package var proofKeyByteCount: Int { proofKey?.byteCount ?? 0 }
 
   /// LIMIT: so many audiences are remembered of a caller. The one that was signed first makes room.
   private static let assertionCountMax = 8

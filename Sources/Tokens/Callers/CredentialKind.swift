@@ -26,7 +26,8 @@ package enum CredentialKind: Int, Sendable, CaseIterable {
 
 extension Caller {
   package var kind: CredentialKind {
-    switch proof {
+    if let binding { return binding.key.isEmpty ? .mtls : .dpop }
+    return switch proof {
     case .signature, .confirmed, .answer(.keySet, _), .answer(.statusList, _): .jwt
     case .answer(.introspection, _): .opaque
     case .answer(.session, _): .session

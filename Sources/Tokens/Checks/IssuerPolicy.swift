@@ -23,6 +23,10 @@ package struct IssuerPolicy: Sendable, Equatable {
   package var isAskedForOpaqueTokens = false
   /// Whether the issuer is asked about its JWTs as well. Nil where they are checked here alone.
   package var jwtQuestion: JWTQuestion?
+  /// How long ago a proof may have been made (RFC 9449 §11.1).
+  package var proofWindowSeconds: Int64 = 60
+  /// Whether a proof must have a nonce of the gateway's (RFC 9449 §9).
+  package var isProofNonceDemanded = false
 
   package init(issuer: String, audiences: [String]) {
     self.issuer = issuer

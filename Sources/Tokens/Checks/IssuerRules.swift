@@ -10,11 +10,13 @@ package final class IssuerRules: Sendable {
   /// Lower case, without `application/`. Nil takes all but those known to be other things.
   let tokenTypes: [[UInt8]]?
   let purpose: [UInt8]?
-  let leewaySeconds: Int64
+  package let leewaySeconds: Int64
   let maxAgeSeconds: Int64?
   let requiredClaims: [ClaimPath]
   package let isAskedForOpaqueTokens: Bool
   package let jwtQuestion: JWTQuestion?
+  package let proofWindowSeconds: Int64
+  package let isProofNonceDemanded: Bool
 
   package init(_ policy: IssuerPolicy) {
     issuer = Array(policy.issuer.utf8)
@@ -29,5 +31,7 @@ package final class IssuerRules: Sendable {
     requiredClaims = policy.requiredClaims.map { ClaimPath($0) }
     isAskedForOpaqueTokens = policy.isAskedForOpaqueTokens
     jwtQuestion = policy.jwtQuestion
+    proofWindowSeconds = max(0, policy.proofWindowSeconds)
+    isProofNonceDemanded = policy.isProofNonceDemanded
   }
 }

@@ -72,7 +72,8 @@ extension TokenVerifier {
       .keysUnavailable, .introspectionUnavailable, .tokenInactive, .tokenRevoked, .revocationUnavailable, .claimInvalid,
       .claimMismatch,
       .authenticationInsufficient, .sessionMissing, .sessionExpired, .sessionStoreUnavailable,
-      .apiKeyMissing, .apiKeyInvalid, .apiKeyExpired, .apiKeyStoreUnavailable:
+      .apiKeyMissing, .apiKeyInvalid, .apiKeyExpired, .apiKeyStoreUnavailable, .proofMissing, .proofInvalid,
+      .proofReplayed, .proofNonceDemanded, .proofsUnavailable, .tokenBound:
       return RefusalDetail()
     }
   }

@@ -100,7 +100,8 @@ struct GlewlwydTests {
           "introspection-revocation-allowed": True, "introspection-revocation-allow-target-client": True,
           "auth-type-none-enabled": False, "auth-type-device-enabled": False, "pkce-allowed": True,
           "session-management-allowed": True, "back-channel-logout-allowed": True, "session-cookie-name": "sid",
-          "session-cookie-expiration": 86400, "subject-type": "public", "oauth-as-iss-id": True}})
+          "session-cookie-expiration": 86400, "subject-type": "public", "oauth-as-iss-id": True, "oauth-dpop-allowed": True,
+          "oauth-dpop-iat-duration": 600, "oauth-dpop-iat-gap-duration": 60}})
       make("/api/client/", {
           "client_id": "gateway", "client_secret": "gateway-secret", "confidential": True, "enabled": True,
           "redirect_uri": [origin + "/login/callback"], "authorization_type": ["code", "client_credentials"], "scope": ["openid"],
@@ -238,5 +239,68 @@ struct GlewlwydTests {
     ]
     let walked = walk.standardOutput.split(separator: "\n").map(String.init)
     #expect(walked == steps, "\(walk.standardError) \(gateway.standardError) \(provider.output.current)")
+  }
+
+  /// Somebody gets a token that is bound to a key of pydpop's, and calls the gateway with it. Arguments: the provider,
+  /// the origin that it leads to, the gateway.
+  private static let boundWalk =
+    browser + """
+      import base64, pydpop
+      from urllib.parse import parse_qs, urlencode, urlsplit
+
+      provider, origin, gateway = sys.argv[1:]
+      key, thief = pydpop.generate_key(), pydpop.generate_key()
+      person = Browser()
+      person.go(provider + "/api/auth/", "POST", {"username": "ada", "password": "correct horse"})
+      person.go(provider + "/api/auth/grant/gateway", "PUT", {"scope": "openid"})
+      back = origin + "/login/callback"
+      answer, _ = person.go(provider + "/api/oidc/auth?" + urlencode({
+          "response_type": "code", "client_id": "gateway", "redirect_uri": back, "scope": "openid", "state": "s",
+          "nonce": "n", "g_continue": ""}))
+      code = parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
+      url = provider + "/api/oidc/token"
+      form = urlencode({"grant_type": "authorization_code", "code": code, "redirect_uri": back}).encode()
+      grant = json.load(urllib.request.urlopen(urllib.request.Request(url, form, {
+          "Authorization": "Basic " + base64.b64encode(b"gateway:gateway-secret").decode(),
+          "DPoP": pydpop.generate_proof(private_key=key, htm="POST", htu=url)})))
+      print(grant["token_type"])
+      token = grant["access_token"]
+
+      def look(name, scheme, **proof):
+          fields = {"Authorization": scheme + " " + token}
+          if proof:
+              fields["DPoP"] = pydpop.generate_proof(htm="GET", htu=gateway + "/page", access_token=token, **proof)
+          answer, text = Browser().go(gateway + "/page", **fields)
+          print(name, answer.status, text if answer.status == 200 else json.loads(text)["code"])
+
+      look("sender", "DPoP", private_key=key)
+      look("thief", "DPoP", private_key=thief)
+      look("bearer", "Bearer")
+      """
+
+  @Test(
+    "A token that Glewlwyd binds to a key passes with a proof by that key, and in no other way", .needs("glewlwyd"),
+    .needs("openssl"), .needsProofLibraries)
+  func boundTokens() async throws {
+    let python = try #require(await PythonPackages.proofs.value)
+    let folder = try Self.folder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try Data(Self.boundWalk.utf8).write(to: folder.appending(path: "walk.py"))
+    let origin = "http://localhost:\(try closedPort())"
+    let (provider, url) = try await Self.start(in: folder, origin: origin)
+    defer { provider.kill(SIGTERM) }
+    let gateway = try await GatewayProcess.start(
+      """
+      issuers: { login: { issuer: "\(url)/api/oidc", audiences: [openid] } }
+      routes:
+        - { path: /page, auth: { issuers: [login], proof: dpop }, respond: { status: 200, body: hello } }
+      """)
+    try await gateway.waitUntilReady()
+    let walk = try await ChildProcess.run(
+      python, ["walk.py", url, origin, "http://127.0.0.1:\(gateway.port)"], in: folder)
+    let walked = walk.standardOutput.split(separator: "\n").map(String.init)
+    #expect(
+      walked == ["DPoP", "sender 200 hello", "thief 401 proof_invalid", "bearer 401 proof_missing"],
+      "\(walk.standardError) \(gateway.standardError) \(provider.output.current)")
   }
 }

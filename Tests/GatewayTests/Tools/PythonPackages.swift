@@ -32,6 +32,13 @@ extension Trait where Self == ConditionTrait {
     }
   }
 
+  /// Skips a test on a machine where no python3 has ``PythonPackages/proofs``.
+  static var needsProofLibraries: Self {
+    .enabled("python3 lacks packages here (pip install pydpop requests-oauth2client)") {
+      await PythonPackages.proofs.value != nil
+    }
+  }
+
   /// Skips a test on a machine where no python3 has ``PythonPackages/modelContext``.
   static var needsModelContext: Self {
     .enabled("python3 lacks packages here (pip install 'mcp>=2.3' 'PyJWT[crypto]')") {
@@ -95,6 +102,13 @@ enum PythonPackages {
   /// One that has two libraries of JWTs.
   static let tokens = Task {
     await python("python-jwt", that: "import jwt, joserfc", from: ["PyJWT[crypto]==2.15.1", "joserfc==1.8.0"])
+  }
+
+  /// One that has two libraries of DPoP.
+  static let proofs = Task {
+    await python(
+      "python-dpop", that: "import pydpop, requests_oauth2client",
+      from: ["pydpop==0.2.1", "requests-oauth2client==1.8.0"])
   }
 
   /// One that has a client and a server of the Model Context Protocol, and signs tokens.

@@ -37,6 +37,7 @@ struct RefusalRecordTests {
     for refusal in Self.all {
       switch (refusal.status, refusal.record.challenge) {
       case (401, .bearer), (401, .invalidToken), (401, .insufficientAuthenticationOfRoute): break
+      case (401, .boundToken), (401, .invalidProof), (401, .proofNonce): break
       case (403, .insufficientScope), (403, .insufficientScopeOfRoute): break
       case (401, _): Issue.record("\(refusal.code) has no challenge")
       case (_, .none): break

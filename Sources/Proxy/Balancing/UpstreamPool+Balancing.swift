@@ -23,12 +23,14 @@ extension UpstreamPool {
   }
 
   /// A request was sent to the server.
+  @inline(__always)
   func began(at server: UpstreamServer) {
     rotation.began(at: server)
     if policy.isByLoad { policy.loadChanged(of: server) }
   }
 
   /// It has an outcome.
+  @inline(__always)
   func ended(at server: UpstreamServer) {
     rotation.ended(at: server)
     if policy.isByLoad { policy.loadChanged(of: server) }

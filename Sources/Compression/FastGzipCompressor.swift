@@ -1,5 +1,5 @@
-// gzip (RFC 1952) by igzip of ISA-L, for the levels that are chosen for speed. It takes a third to a half of zlib's time
-// for the same size.
+// gzip (RFC 1952) by igzip of ISA-L, for the levels that are chosen for speed. It takes a third to a half of zlib's
+// time for the same size.
 
 import Bytes
 internal import CIgzip

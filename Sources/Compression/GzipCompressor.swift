@@ -1,4 +1,5 @@
-// gzip (RFC 1952) by zlib, for the levels that are chosen for size. One owner for one `z_stream`, which zlib points back to and which so must not move.
+// gzip (RFC 1952) by zlib, for the levels that are chosen for size. One owner for one `z_stream`, which zlib points
+// back to and which so must not move.
 
 import Bytes
 internal import CZlib

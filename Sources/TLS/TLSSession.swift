@@ -224,8 +224,8 @@ package struct TLSSession: ~Copyable {
     return outcome(of: result, doing: "write")
   }
 
-  /// Where the request comes with the end of the handshake, the ticket goes behind the answer and not in a packet of its
-  /// own. Without a request it goes at once: clients with Nagle's algorithm would wait for an acknowledgement before
+  /// Where the request comes with the end of the handshake, the ticket goes behind the answer and not in a packet of
+  /// its own. Without a request it goes at once: clients with Nagle's algorithm would wait for an acknowledgement before
   /// they send one.
   private mutating func holdTicket() {
     if server == nil { return }
@@ -245,8 +245,8 @@ package struct TLSSession: ~Copyable {
     if !isTicketDue || isClosing || failure != nil { return }
     isTicketDue = false
     TLSError.clearQueue()
-    // SAFETY: ssl is alive. The handshake's end has come, so this writes one message and reads nothing. A client without
-    // a ticket misses nothing but a shorter handshake.
+    // SAFETY: ssl is alive. The handshake's end has come, so this writes one message and reads nothing. A client
+    // without a ticket misses nothing but a shorter handshake.
     if unsafe SSL_new_session_ticket(ssl) == 1 { unsafe SSL_do_handshake(ssl) }
     TLSError.clearQueue()
   }

@@ -12,8 +12,8 @@ extension UpstreamPool {
     if rotation.isWatched { reviewRotation() } else { rotate(to: servers) }
   }
 
-  /// Where the exchange goes: by its cookie or the upstream's `balance`, those that failed it or are full left out where
-  /// others remain. Nil when the upstream has no server at all, as while a name was never resolved.
+  /// Where the exchange goes: by its cookie or the upstream's `balance`, those that failed it or are full left out
+  /// where others remain. Nil when the upstream has no server at all, as while a name was never resolved.
   func nextServer(for exchange: Exchange) -> UpstreamServer? {
     if sticky != nil, let server = boundServer(for: exchange) { return server }
     if rotation.servers.count <= 1 { return rotation.servers.first }

@@ -111,7 +111,7 @@ struct TraceTests {
     let answers = [
       ("/orders/7?token=\(token)&secret=1", 200), ("/orders/7?token=\(token)x&secret=1", 401),
       ("http://localhost/orders/7?secret=1&token=\(token)", 200), ("/orders/7?secret=1", 401), ("/gone?secret=1", 502),
-      ("/orders//7?secret=1", 308), ("/old?secret=1", 302), ("/none?secret=1", 404), ("/orders/%00?secret=1", 400),
+      ("/orders//7?secret=1", 308), ("/old?secret=1", 308), ("/none?secret=1", 404), ("/orders/%00?secret=1", 400),
     ]
     for (target, status) in answers {
       let answer = try await gateway.exchange(

@@ -1,4 +1,4 @@
-// The servers of an upstream in the order in which requests go to them: what `round_robin` uses where shares differ, and
+// The servers of an upstream in the order in which requests go to them. `round_robin` uses it where shares differ, and
 // `least_requests` always. A choice costs the logarithm of their number.
 //
 // Each server has the time at which it is due, on a clock of the queue's own. One that is taken is due again after a

@@ -32,8 +32,11 @@ struct ServerPolicy {
   /// Whether ``loadChanged(of:)`` has to be called.
   var isByLoad: Bool { balance == .leastRequests }
 
-  /// A request of the server has begun or ended.
-  mutating func loadChanged(of server: UpstreamServer) { leastRequests.loadChanged(of: server) }
+  /// A request goes to a server that another rule has chosen.
+  mutating func chosen(_ server: UpstreamServer) { if isByLoad { leastRequests.chosen(server) } }
+
+  /// A request of the server has ended. That one begins is known from the choice.
+  mutating func loadChanged(of server: UpstreamServer) { if isByLoad { leastRequests.loadChanged(of: server) } }
 
   /// The server for the exchange, of two or more.
   /// - Parameter passed: those that are left out where others remain.

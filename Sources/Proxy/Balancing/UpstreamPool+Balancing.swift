@@ -15,25 +15,14 @@ extension UpstreamPool {
   /// Where the exchange goes: by its cookie or the upstream's `balance`, those that failed it or are full left out
   /// where others remain. Nil when the upstream has no server at all, as while a name was never resolved.
   func nextServer(for exchange: Exchange) -> UpstreamServer? {
-    if sticky != nil, let server = boundServer(for: exchange) { return server }
+    if sticky != nil, let server = boundServer(for: exchange) {
+      policy.chosen(server)
+      return server
+    }
     if rotation.servers.count <= 1 { return rotation.servers.first }
     let passed = PassedOver(
       tried: exchange.delivery.attempts.triedServers, requestsMax: admission.requestsPerServerMax)
     return policy.next(for: exchange, leavingOut: passed, in: rotation)
-  }
-
-  /// A request was sent to the server.
-  @inline(__always)
-  func began(at server: UpstreamServer) {
-    rotation.began(at: server)
-    if policy.isByLoad { policy.loadChanged(of: server) }
-  }
-
-  /// It has an outcome.
-  @inline(__always)
-  func ended(at server: UpstreamServer) {
-    rotation.ended(at: server)
-    if policy.isByLoad { policy.loadChanged(of: server) }
   }
 
   /// Looks whether a server's state has changed since the last time: one load where nothing has.

@@ -28,7 +28,7 @@ struct Delivery {
     // Mostly it is: storing it again would count two references.
     if self.server !== server { self.server = server }
     attempts.isAtServer = true
-    pool?.began(at: server)
+    pool?.rotation.began(at: server)
     return true
   }
 
@@ -37,8 +37,9 @@ struct Delivery {
   mutating func leaveServer() -> UpstreamPool? {
     guard attempts.isAtServer, let server, let pool else { return nil }
     attempts.isAtServer = false
-    pool.ended(at: server)
-    return pool.admission.isLimited || pool.rotation.isWatched || attempts.holdsServerPermit ? pool : nil
+    pool.rotation.ended(at: server)
+    let isLearned = pool.admission.isLimited || pool.rotation.isWatched || pool.policy.isByLoad
+    return isLearned || attempts.holdsServerPermit ? pool : nil
   }
 
   /// True when another request may have the server's permit now.

@@ -89,7 +89,10 @@ extension Exchange {
       trace.end(outcome, answer.refusal, answered: answer.upstreamStatus, worker.time.nanoseconds)
     }
     guard let pool = delivery.leaveServer() else { return }
-    if let server = delivery.server { pool.judge(outcome, of: server) }
+    if let server = delivery.server {
+      pool.policy.loadChanged(of: server)
+      pool.judge(outcome, of: server)
+    }
     if pool.admission.adaptiveLimit != nil { noteResponseTime(outcome, pool.shared.concurrency) }
     // Asked of the attempt: a reload may have brought the limit, or taken it away, meanwhile.
     if delivery.returnServerPermit() { pool.permitFreed() }

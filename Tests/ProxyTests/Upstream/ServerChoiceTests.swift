@@ -21,14 +21,21 @@ struct ServerChoiceTests {
     var result = [Int](repeating: 0, count: pool.servers.count)
     for _ in 0..<count {
       let server = try #require(pool.nextServer(for: exchange))
-      if isKept { occupy(server, in: pool) }
+      pool.rotation.began(at: server)
+      if !isKept { end(at: server, in: pool) }
       result[try #require(pool.servers.firstIndex { $0 === server })] += 1
     }
     return result
   }
 
   private func occupy(_ server: UpstreamServer, in pool: UpstreamPool) {
-    pool.began(at: server)
+    pool.rotation.began(at: server)
+    pool.policy.loadChanged(of: server)
+  }
+
+  private func end(at server: UpstreamServer, in pool: UpstreamPool) {
+    pool.rotation.ended(at: server)
+    pool.policy.loadChanged(of: server)
   }
 
   private static let weighted = [
@@ -52,8 +59,8 @@ struct ServerChoiceTests {
     let exchange = Exchange(worker: bench.worker, snapshot: bench.snapshot)
     for (active, expected) in [([6, 3, 0], 2), ([5, 3, 1], 0), ([6, 2, 1], 1), ([12, 6, 1], 2), ([0, 0, 1], 0)] {
       for (server, count) in zip(pool.servers, active) {
-        while server.load.activeCount < count { pool.began(at: server) }
-        while server.load.activeCount > count { pool.ended(at: server) }
+        while server.load.activeCount < count { occupy(server, in: pool) }
+        while server.load.activeCount > count { end(at: server, in: pool) }
       }
       #expect(pool.nextServer(for: exchange) === pool.servers[expected], "\(active)")
     }
@@ -81,9 +88,9 @@ struct ServerChoiceTests {
       let counts = try counts(bench, 20 + 10 * weight)
       for (count, share) in zip(counts, [10 * weight, 10, 10]) { #expect(abs(count - share) <= 1, "\(counts)") }
     }
-    pool.began(at: pool.servers[0])
+    occupy(pool.servers[0], in: pool)
     #expect(try counts(bench, 300) == [0, 150, 150])
-    pool.ended(at: pool.servers[0])
+    end(at: pool.servers[0], in: pool)
     try expectShares()
     pool.rotate(to: Array(pool.servers[1...]))
     #expect(try counts(bench, 300) == [0, 150, 150])

@@ -6,13 +6,17 @@ struct LeastRequests {
 
   mutating func rotationChanged(_ rotation: borrowing Rotation) { queue.rotationChanged(rotation) }
 
+  mutating func chosen(_ server: UpstreamServer) { queue.take(server) }
+
   mutating func loadChanged(of server: UpstreamServer) { queue.loadChanged(of: server) }
 
   mutating func next(
     leavingOut passed: PassedOver, in rotation: borrowing Rotation, _ random: inout RandomIdentifiers
   ) -> UpstreamServer? {
     guard passed.tried.isEmpty, let server = queue.first, !passed.contains(server) else {
-      return rotation.leastBusy(leavingOut: passed, &random)
+      let other = rotation.leastBusy(leavingOut: passed, &random)
+      if let other { queue.take(other) }
+      return other
     }
     queue.take(server)
     return server

@@ -31,19 +31,20 @@ struct ServerQueue {
   /// The server that is first. Nil where there are none.
   var first: UpstreamServer? { entries.first.map { servers[$0.index] } }
 
-  /// A request goes to the server.
+  /// A request goes to the server, and counts from now on.
   mutating func take(_ server: UpstreamServer) {
     guard let place = place(of: server) else { return }
     // Differences wrap around: a queue may count for years.
     if Self.isBefore(clock, entries[place].due) { clock = entries[place].due }
     server.load.due = clock &+ server.load.dueStep
     entries[place].due = server.load.due
+    entries[place].activeCount = server.load.activeCount + 1
     sink(place)
   }
 
-  /// A request of the server has begun or ended.
+  /// The server's requests are others than those that were taken for it.
   mutating func loadChanged(of server: UpstreamServer) {
-    guard isByLoad, let place = place(of: server) else { return }
+    guard let place = place(of: server) else { return }
     entries[place].activeCount = server.load.activeCount
     rise(place)
     sink(place)

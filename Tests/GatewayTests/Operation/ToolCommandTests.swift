@@ -57,7 +57,7 @@ struct ToolCommandTests {
     let ran = try await GatewayProcess.run(["version"])
     #expect(ran.status == 0)
     let names = ran.standardOutput.split(separator: "\n").map { $0.prefix { $0 != " " } }
-    let expected = [
+    let expected: [Substring] = [
       "catraca", "commit", "Swift", "architecture", "OpenSSL", "nghttp2", "zlib", "igzip", "Brotli", "libyaml",
     ]
     #expect(names == expected)

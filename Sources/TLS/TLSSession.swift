@@ -225,8 +225,8 @@ package struct TLSSession: ~Copyable {
   }
 
   /// Where the request comes with the end of the handshake, the ticket goes behind the answer and not in a packet of
-  /// its own. Without a request it goes at once: clients with Nagle's algorithm would wait for an acknowledgement before
-  /// they send one.
+  /// its own. Without a request it goes at once: clients with Nagle's algorithm would wait for an acknowledgement
+  /// before they send one.
   private mutating func holdTicket() {
     if server == nil { return }
     // SAFETY: ssl is alive as long as self.

@@ -67,8 +67,8 @@ struct CompressorPool: ~Copyable {
   /// For coded bytes on their way from a compressor to a stream.
   var coded = ByteQueue()
 
-  /// LIMIT: answers that one worker compresses at one time. Further ones go as they are. Each holds 0.3 to 0.4 MB (gzip)
-  /// or 1.7 MB (Brotli, 6 MB at its highest level).
+  /// LIMIT: answers that one worker compresses at one time. Further ones go as they are. Each holds 0.3 to 0.4 MB
+  /// (gzip) or 1.7 MB (Brotli, 6 MB at its highest level).
   private static let activeCountMax = 128
   private static let spareCountMax = 16
 

@@ -6,7 +6,7 @@ struct LeastRequests {
 
   mutating func rotationChanged(_ rotation: borrowing Rotation) { queue.rotationChanged(rotation) }
 
-  mutating func chosen(_ server: UpstreamServer) { queue.take(server) }
+  mutating func chosen(_ server: UpstreamServer) { queue.count(at: server) }
 
   mutating func loadChanged(of server: UpstreamServer) { queue.loadChanged(of: server) }
 
@@ -15,7 +15,7 @@ struct LeastRequests {
   ) -> UpstreamServer? {
     guard passed.tried.isEmpty, let server = queue.first, !passed.contains(server) else {
       let other = rotation.leastBusy(leavingOut: passed, &random)
-      if let other { queue.take(other) }
+      if let other { queue.count(at: other) }
       return other
     }
     queue.take(server)

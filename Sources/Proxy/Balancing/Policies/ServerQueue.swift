@@ -31,7 +31,14 @@ struct ServerQueue {
   /// The server that is first. Nil where there are none.
   var first: UpstreamServer? { entries.first.map { servers[$0.index] } }
 
-  /// A request goes to the server, and counts from now on.
+  /// A request goes to the server, out of turn. It counts from now on.
+  mutating func count(at server: UpstreamServer) {
+    guard let place = place(of: server) else { return }
+    entries[place].activeCount = server.load.activeCount + 1
+    sink(place)
+  }
+
+  /// A request goes to the server, whose turn it is. It counts from now on.
   mutating func take(_ server: UpstreamServer) {
     guard let place = place(of: server) else { return }
     // Differences wrap around: a queue may count for years.

@@ -14,7 +14,13 @@ extension UpstreamPool {
 
   /// Where the exchange goes: by its cookie or the upstream's `balance`, those that failed it or are full left out
   /// where others remain. Nil when the upstream has no server at all, as while a name was never resolved.
+  @inline(__always)
   func nextServer(for exchange: Exchange) -> UpstreamServer? {
+    if sticky == nil, rotation.servers.count <= 1 { return rotation.servers.first }
+    return nextOfMany(for: exchange)
+  }
+
+  private func nextOfMany(for exchange: Exchange) -> UpstreamServer? {
     if sticky != nil, let server = boundServer(for: exchange) {
       policy.chosen(server)
       return server

@@ -7,19 +7,8 @@ import Proxy
 import Transport
 
 extension RunningGateway {
-  private static let interval = Duration.seconds(2)
-
-  /// Runs until its task is cancelled.
-  func watchCertificates() async {
-    while !Task.isCancelled {
-      try? await Task.sleep(for: Self.interval)
-      renewContexts()
-      await renewAssertionKeys()
-    }
-  }
-
   /// Makes TLS contexts again when a file of theirs has changed. A bad one changes nothing, and is reported once.
-  private func renewContexts() {
+  func renewContexts() {
     let signatures = Self.signatures(of: snapshot.configuration)
     if signatures == certificateSignatures { return }
     certificateSignatures = signatures

@@ -28,8 +28,7 @@ package struct GatewayService: Sendable {
     let (ended, end) = AsyncStream.makeStream(of: Void.self)
     await withDiscardingTaskGroup { group in
       group.addTask { await gateway.run() }
-      group.addTask { await gateway.watchCertificates() }
-      group.addTask { await gateway.watchAPIKeys() }
+      group.addTask { await gateway.watchFiles() }
       group.addTask { await gateway.findIntrospectionEndpoints() }
       group.addTask { await gateway.reportLife() }
       group.addTask { await gateway.recordRequests() }

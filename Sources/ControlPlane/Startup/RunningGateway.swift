@@ -41,6 +41,8 @@ package actor RunningGateway {
   private let logins: LoginServices
   private(set) var admin = AdminServers()
   private(set) var reloads = ReloadRecord()
+  /// Another configuration was taken over.
+  let reloaded = WakeUp()
   var history = RequestHistory()
   /// How far the process is on its way to its end.
   var ending = GatewayEnding()
@@ -319,6 +321,7 @@ package actor RunningGateway {
     await gateway.closeListeners(except: configuration.listeners)
     snapshot = fresh
     self.configuration = configuration
+    reloaded.ring()
     certificateSignatures = signatures
     for (listener, port) in opened where !listeners.contains(where: { $0.0 == listener }) { announce(listener, port) }
     listeners = opened

@@ -19,13 +19,11 @@ final class MetricsExporter: Sendable {
   private let client: CollectorClient
   private let startedAt = MetricsExporter.unixNanoseconds()
   private let state = NIOLockedValueBox(State())
-  private let changes: AsyncStream<Void>
-  private let change: AsyncStream<Void>.Continuation
+  private let change = WakeUp()
 
   init(log: Logger, version: String) {
     self.log = log
     client = CollectorClient(version: version)
-    (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
   }
 
   /// Of messages.
@@ -38,13 +36,13 @@ final class MetricsExporter: Sendable {
       // The first message shows that it works.
       state.nextAt = .now + min(plan?.interval ?? .zero, .seconds(1))
     }
-    change.yield()
+    change.ring()
   }
 
   /// Sends what the page has whenever it is time. Runs until its task is cancelled.
   func run(_ page: @escaping @Sendable () async -> MetricsPage) async {
     // A change ends the wait for one. Without a plan nothing else does.
-    for await _ in changes {
+    for await _ in change.calls {
       while !Task.isCancelled, let wait = timeLeft {
         // Also how soon a changed plan counts.
         if wait > .zero { try? await Task.sleep(for: min(wait, .seconds(1))) } else { await sendNow(page) }

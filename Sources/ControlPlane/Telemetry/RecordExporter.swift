@@ -44,14 +44,13 @@ final class RecordExporter: Sendable {
   private let noun: String
   private let client: CollectorClient
   private let state = NIOLockedValueBox(State())
-  private let wakes: AsyncStream<Void>
-  private let wake: AsyncStream<Void>.Continuation
+  private let wakeUp = WakeUp()
+  private let planChange = WakeUp()
 
   init(_ noun: String, log: Logger, version: String) {
     self.noun = noun
     self.log = log
     client = CollectorClient(version: version)
-    (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
   }
 
   var counts: ExportCounts { state.withLockedValue(\.counts) }
@@ -62,6 +61,7 @@ final class RecordExporter: Sendable {
       state.plan = plan
       if plan == nil { Self.dropAll(&state) }
     }
+    planChange.ring()
   }
 
   /// Takes records of a worker. Returns at once.
@@ -80,7 +80,7 @@ final class RecordExporter: Sendable {
       state.count += batch.count
       return state.count >= Self.messageCount(plan)
     }
-    if isMuch { wake.yield() }
+    if isMuch { wakeUp.ring() }
   }
 
   /// Four messages may wait.
@@ -100,13 +100,16 @@ final class RecordExporter: Sendable {
   private func exportUntilCancelled() async {
     await withDiscardingTaskGroup { group in
       group.addTask {
-        while !Task.isCancelled {
-          try? await Task.sleep(for: Self.interval)
-          self.state.withLockedValue { $0.isDue = true }
-          self.wake.yield()
+        // Without a plan nothing waits.
+        for await _ in self.planChange.calls {
+          while !Task.isCancelled, self.state.withLockedValue({ $0.plan != nil }) {
+            try? await Task.sleep(for: Self.interval)
+            self.state.withLockedValue { $0.isDue = true }
+            self.wakeUp.ring()
+          }
         }
       }
-      group.addTask { for await _ in self.wakes { await self.exportAll() } }
+      group.addTask { for await _ in self.wakeUp.calls { await self.exportAll() } }
     }
   }
 

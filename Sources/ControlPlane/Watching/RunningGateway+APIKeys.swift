@@ -7,21 +7,14 @@ import Proxy
 internal import Tokens
 
 extension RunningGateway {
-  private static let keyInterval = Duration.seconds(2)
-
-  /// Runs until its task is cancelled.
-  func watchAPIKeys() async {
-    // What was tried already, by path.
-    var tried: [String: FileSignature] = [:]
-    while !Task.isCancelled {
-      try? await Task.sleep(for: Self.keyInterval)
-      for set in configuration.apiKeys {
-        guard let file = set.file else { continue }
-        let signature = FileSignature(ofFileAt: file.path)
-        if signature == file.signature || signature == tried[file.path] { continue }
-        tried[file.path] = signature
-        await readAgain(set, file.path, signature)
-      }
+  /// - Parameter tried: what was read already, by path.
+  func renewAPIKeys(_ tried: inout [String: FileSignature]) async {
+    for set in configuration.apiKeys {
+      guard let file = set.file else { continue }
+      let signature = FileSignature(ofFileAt: file.path)
+      if signature == file.signature || signature == tried[file.path] { continue }
+      tried[file.path] = signature
+      await readAgain(set, file.path, signature)
     }
   }
 

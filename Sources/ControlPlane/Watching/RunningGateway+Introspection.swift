@@ -19,6 +19,7 @@ extension RunningGateway {
   func findIntrospectionEndpoints() async {
     let fetcher = DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton)
     let clock = ContinuousClock()
+    var wakeUp = reloaded.calls.makeAsyncIterator()
     var dueAt: [String: ContinuousClock.Instant] = [:]
     var failures: [String: String] = [:]
     while !Task.isCancelled {
@@ -38,7 +39,11 @@ extension RunningGateway {
             metadata: ["issuer": "\(issuer.name)", "reason": "\(error)"])
         }
       }
-      try? await Task.sleep(for: Self.tick)
+      if configuration.issuers.contains(where: { $0.introspection?.isEndpointDiscovered == true }) {
+        try? await Task.sleep(for: Self.tick)
+      } else if await wakeUp.next() == nil {
+        return
+      }
     }
   }
 

@@ -21,6 +21,8 @@ package final class CompiledRoute: Sendable {
   let clients: ClientList?
   /// Nil asks nobody else.
   let service: CompiledService?
+  /// The service is asked and nobody obeys it.
+  let isServiceInShadow: Bool
   /// Who the caller is may follow from what browsers send for any page: a cookie, a password, or the client's
   /// certificate.
   let isCredentialSentUnasked: Bool
@@ -98,6 +100,7 @@ package final class CompiledRoute: Sendable {
       sessionCookies: sessionCookies, isSessionTokenForwarded: identity.isSessionTokenForwarded, &sets)
     clients = route.clients
     self.service = service
+    isServiceInShadow = route.authorize?.mode == .shadow
     self.identity = identity
     certificateFields = route.identity.headers.compactMap { header in
       if case .clientCertificate(let fact) = header.source { (Array("\(header.name): ".utf8), fact) } else { nil }

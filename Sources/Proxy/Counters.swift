@@ -119,9 +119,10 @@ package final class Counters {
     if failure == nil { values.storeDurations.observe(nanoseconds, id: store) }
   }
 
-  /// One request on a route with `authorize`.
-  func countAuthorization(service: Int, _ result: AuthorizationResult) {
-    values.authorizations.add(1, for: CounterKey.pack(service, nil, result.rawValue))
+  /// One request on a route with `authorize`, which is in shadow or counts.
+  func countAuthorization(service: Int, _ result: AuthorizationResult, isShadow: Bool = false) {
+    let key = CounterKey.pack(service, nil, result.rawValue)
+    if isShadow { values.shadowAuthorizations.add(1, for: key) } else { values.authorizations.add(1, for: key) }
   }
 
   /// One call of a service, whatever came of it.

@@ -43,7 +43,8 @@ extension Explanation {
         (
           "service",
           object([
-            ("name", quoted(service)), ("server", quoted(asked.server)), ("target", quoted(asked.target)),
+            ("name", quoted(service)), ("shadow", "\(isServiceInShadow)"), ("server", quoted(asked.server)),
+            ("target", quoted(asked.target)),
             ("headers", list(askedFields.map { object([("name", quoted($0.name)), ("value", quoted($0.value))]) })),
           ])
         ))

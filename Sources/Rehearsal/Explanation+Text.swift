@@ -20,7 +20,8 @@ extension Explanation {
     }
     if !limits.isEmpty { lines += ["", "limits"] + limits.map { writer.plain("", $0) } }
     if let service, let asked = outcome.serviceRequest {
-      lines += ["", "service \(service), server \(asked.server), not asked here and taken to let the request pass"]
+      let verdict = isServiceInShadow ? "in shadow: every request passes" : "taken to let the request pass"
+      lines += ["", "service \(service), server \(asked.server), not asked here and \(verdict)"]
       lines.append(writer.plain("", "GET \(asked.target)"))
       lines += askedFields.map { writer.plain("", "\($0.name): \($0.value ?? "(not shown)")") }
     }

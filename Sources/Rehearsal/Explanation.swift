@@ -36,6 +36,8 @@ package struct Explanation: Sendable {
   package let limits: [String]
   /// The name of the service that the route asks, which is taken to let the request pass.
   package let service: String?
+  /// Whether the request passes whatever the service says.
+  package let isServiceInShadow: Bool
   /// What it gets.
   package let askedFields: [SentField]
   /// What the route says about documents of GraphQL.
@@ -80,6 +82,7 @@ package struct Explanation: Sendable {
     senderSteps = steps.isEmpty ? [] : SenderStepReport.steps(of: request, outcome, in: configuration, now: unixSeconds)
     limits = (route?.rateLimits ?? []).compactMap { $0.words(in: configuration) }
     service = outcome.serviceRequest.flatMap { _ in route?.authorize.map { configuration.services[$0.service].name } }
+    isServiceInShadow = route?.authorize?.mode == .shadow
     askedFields = (outcome.serviceRequest?.fields ?? []).map { SentField($0, route, request) }
     documentRules = route?.graphQL?.words ?? []
     sentFields = (outcome.upstreamRequest?.fields ?? []).map { SentField($0, route, request) }

@@ -50,6 +50,7 @@ package struct AnswerCache: Sendable, Equatable {
 package struct ServiceUse: Sendable, Equatable {
   /// An index into ``GatewayConfiguration/services``.
   package var service: Int
+  package var mode = RuleMode.enforce
 
   package init(service: Int) { self.service = service }
 }
@@ -105,6 +106,10 @@ extension ServiceUse {
     "routes[].authorize", title: "'authorize'", example: "authorize: { service: NAME }", blank: ServiceUse(service: 0),
     [
       Setting(
-        "service", \.service, .serviceName, "Who is asked, one of `services`.", required: "write service: NAME")
+        "service", \.service, .serviceName, "Who is asked, one of `services`.", required: "write service: NAME"),
+      Setting(
+        "mode", \.mode, .choice,
+        "`shadow` asks, logs (`shadow_reason`) and counts (`catraca_authorize_shadow_total`), and lets every request pass "
+          + "without what the service answered."),
     ])
 }

@@ -57,6 +57,12 @@ extension Reading {
     else { return }
     let service = names.readServices[use.service]
     let position = section.keyPosition("authorize")
+    if use.mode == .shadow {
+      warn(
+        section["authorize"]?.entry("mode")?.value.position ?? position,
+        "the service refuses nobody here, because 'authorize' is in shadow: write mode: enforce when what it logs is right"
+      )
+    }
     if let keys = service.cache?.keys, !keys.isEmpty, !self.route.isPublic,
       !keys.contains(where: \.distinguishesCallers)
     {

@@ -27,6 +27,10 @@ struct RouteRules: Encodable {
   /// Whether a request without a token passes as anonymous.
   var optional = false
   var shadow = false
+  /// The service that is asked whether the request may pass.
+  var authorize: String?
+  /// Whether requests pass whatever it says.
+  var authorizeShadow = false
   /// Addresses and blocks, those that are denied behind a `!`. Empty for any.
   var clients: [String] = []
   /// Where requests go, most to the first.
@@ -35,9 +39,8 @@ struct RouteRules: Encodable {
   var answer: String?
 
   private enum CodingKeys: String, CodingKey {
-    case host, methods, listeners, issuers, apiKeys, sessions, scopes, anyScope, claims, optional, shadow, clients,
-      upstreams,
-      answer
+    case host, methods, listeners, issuers, apiKeys, sessions, scopes, anyScope, claims, optional, shadow, authorize,
+      authorizeShadow, clients, upstreams, answer
     case isPublic = "public"
   }
 
@@ -55,6 +58,10 @@ struct RouteRules: Encodable {
       claims = requirement.claims.map(Self.text)
       optional = requirement.isOptional
       shadow = requirement.mode == .shadow
+    }
+    if let use = route.authorize {
+      authorize = file.services[use.service].name
+      authorizeShadow = use.mode == .shadow
     }
     if let list = route.clients {
       clients = list.allowed.map(\.description) + list.denied.map { "!" + $0.description }

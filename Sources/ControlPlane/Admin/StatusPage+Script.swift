@@ -96,6 +96,7 @@ extension StatusPage {
       if (rules.shadow) parts[0] = "anyone, in shadow: " + parts[0];
       if (rules.scopes.length) parts.push("scope " + rules.scopes.join(rules.any_scope ? " or " : " and "));
       parts.push(...rules.claims);
+      if (rules.authorize) parts.push((rules.authorize_shadow ? "in shadow " : "") + "asks " + rules.authorize);
       if (rules.clients.length) parts.push("from " + rules.clients.join(", "));
       return [parts.join("; "), rules.public || rules.shadow ? "warn" : ""];
     }

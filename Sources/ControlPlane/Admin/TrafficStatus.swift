@@ -93,6 +93,9 @@ struct TrafficStatus {
     for (_, _, result, count) in counters.shadowCounts where result.isRefusal {
       shadowRefusals[result.label, default: 0] &+= count
     }
+    for (_, result, count) in counters.shadowAuthorizationCounts {
+      if let refusal = result.refusal { shadowRefusals[refusal.rawValue, default: 0] &+= count }
+    }
   }
 
   /// In milliseconds, between the bounds in proportion. The last bound for what took longer than that.

@@ -186,6 +186,11 @@ extension MetricFamily {
         .counter, by: ["service", "result"],
         "Requests on routes with `authorize`: passed, remembered, refused, unavailable, or unasked (`on_failure: pass`).",
         when: "a request met such a route")
+    case .shadowAuthorizations:
+      .init(
+        .counter, by: ["service", "result"],
+        "What services said on routes with `authorize: { mode: shadow }`, with the same labels.",
+        when: "a request met such a route")
     case .authorizationDuration:
       .init(
         .histogram, in: .seconds, by: ["service"], "From a call of a service to its end, whatever came of it.",

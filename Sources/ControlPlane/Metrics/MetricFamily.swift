@@ -43,6 +43,7 @@ package enum MetricFamily: String, CaseIterable, Sendable {
   case authentications = "catraca_auth_total"
   case shadowed = "catraca_auth_shadow_total"
   case authorizations = "catraca_authorize_total"
+  case shadowAuthorizations = "catraca_authorize_shadow_total"
   case authorizationDuration = "catraca_authorize_duration_seconds"
   case introspections = "catraca_introspection_total"
   case introspectionDuration = "catraca_introspection_duration_seconds"

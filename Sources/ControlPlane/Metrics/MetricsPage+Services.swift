@@ -4,9 +4,14 @@ import Proxy
 
 extension MetricsPage {
   func writeQuestions(to writer: inout some MetricsWriter & ~Copyable) {
-    writer.family(.authorizations)
-    for (id, result, count) in counters.authorizationCounts where names.services.indices.contains(id) {
-      writer.sample([("service", names.services[id]), ("result", result.label)], count)
+    for (family, counts) in [
+      (MetricFamily.authorizations, counters.authorizationCounts),
+      (.shadowAuthorizations, counters.shadowAuthorizationCounts),
+    ] {
+      writer.family(family)
+      for (id, result, count) in counts where names.services.indices.contains(id) {
+        writer.sample([("service", names.services[id]), ("result", result.label)], count)
+      }
     }
     writeHistograms(
       .authorizationDuration, counters.authorizationDurations, label: "service", names: names.services, to: &writer)

@@ -21,6 +21,15 @@ package enum AuthorizationResult: Int, Sendable, CaseIterable {
     case .unasked: "unasked"
     }
   }
+
+  /// Nil where the request passes.
+  package var refusal: GatewayRefusal? {
+    switch self {
+    case .passed, .remembered, .unasked: nil
+    case .refused: .authorizeRefused
+    case .unavailable: .authorizeUnavailable
+    }
+  }
 }
 
 /// What is known of it in one exchange.
@@ -103,23 +112,33 @@ extension Exchange {
 
   private func passed(_ lines: [UInt8], _ result: AuthorizationResult, _ service: CompiledService) -> StageOutcome {
     note(result, service)
-    authorization.lines = lines
+    if route?.isServiceInShadow == false { authorization.lines = lines }
     return .next
   }
 
   private func failed(_ service: CompiledService) -> StageOutcome {
     note(service.passesOnFailure ? .unasked : .unavailable, service)
-    return service.passesOnFailure ? .next : .refuse(.gateway(.authorizeUnavailable))
+    if service.passesOnFailure { return .next }
+    return passInShadow(.authorizeUnavailable) ?? .refuse(.gateway(.authorizeUnavailable))
   }
 
   private func note(_ result: AuthorizationResult, _ service: CompiledService) {
     authorization.result = result
-    worker.counters.countAuthorization(service: service.counterID, result)
+    worker.counters.countAuthorization(
+      service: service.counterID, result, isShadow: route?.isServiceInShadow ?? false)
+  }
+
+  /// Nil where the rule counts. The caller's rules were asked first, and what they would have said stays.
+  private func passInShadow(_ refusal: GatewayRefusal) -> StageOutcome? {
+    guard route?.isServiceInShadow == true else { return nil }
+    if answer.shadowRefusal == nil { answer.shadowRefusal = .gateway(refusal) }
+    return .next
   }
 
   /// The service's words to the client: its status, its challenge and its body, and nothing else of its answer.
   private func refused(_ said: SideAnswer, _ service: CompiledService) -> StageOutcome {
     note(.refused, service)
+    if let outcome = passInShadow(.authorizeRefused) { return outcome }
     let refusal = Refusal.gateway(.authorizeRefused)
     answer.refusal = refusal
     request.ensureID(by: snapshot, from: &worker.randomIdentifiers)

@@ -2,6 +2,11 @@
 
 import Configuration
 
+extension CompiledRoute {
+  /// The name of the service that can refuse its requests.
+  var decidingService: String? { isServiceInShadow ? nil : service?.name }
+}
+
 /// Immutable. Shared by the routes that ask it, in all workers.
 final class CompiledService: Sendable {
   let name: String

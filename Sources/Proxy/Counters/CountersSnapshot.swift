@@ -88,6 +88,7 @@ package struct CountersSnapshot: Sendable, Equatable {
   var operations = CounterTable()
   var storeCommands = CounterTable()
   var authorizations = CounterTable()
+  var shadowAuthorizations = CounterTable()
   var introspections = CounterTable()
   package internal(set) var requestDurations = HistogramSet(bounds: Self.requestBounds)
   /// Of the requests that were traced.
@@ -146,6 +147,7 @@ package struct CountersSnapshot: Sendable, Equatable {
     storeCommands.merge(other.storeCommands)
     storeDurations.merge(other.storeDurations)
     authorizations.merge(other.authorizations)
+    shadowAuthorizations.merge(other.shadowAuthorizations)
     introspections.merge(other.introspections)
     introspectionDurations.merge(other.introspectionDurations)
     authorizationDurations.merge(other.authorizationDurations)
@@ -267,7 +269,18 @@ extension CountersSnapshot {
 
   /// Requests that a service was to decide about, by what became of them.
   package var authorizationCounts: [(service: Int, result: AuthorizationResult, count: UInt64)] {
-    authorizations.sorted.compactMap { key, count in
+    Self.serviceCounts(of: authorizations)
+  }
+
+  /// The same of rules in shadow, as if they counted.
+  package var shadowAuthorizationCounts: [(service: Int, result: AuthorizationResult, count: UInt64)] {
+    Self.serviceCounts(of: shadowAuthorizations)
+  }
+
+  private static func serviceCounts(
+    of table: CounterTable
+  ) -> [(service: Int, result: AuthorizationResult, count: UInt64)] {
+    table.sorted.compactMap { key, count in
       let (service, _, number) = CounterKey.unpack(key)
       guard let service, let result = AuthorizationResult(rawValue: number) else { return nil }
       return (service, result, count)

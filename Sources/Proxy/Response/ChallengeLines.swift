@@ -61,7 +61,8 @@ struct ChallengeLines: Sendable {
     let own = route?.token.challenge ?? standard
     return switch challenge {
     case .none: ""
-    case .bearer: own.lines(own.scope + own.metadata) + own.basic
+    case .bearer:
+      own.lines((operation?.requiredScopes.map { ", scope=\"\($0)\"" } ?? own.scope) + own.metadata) + own.basic
     case .invalidToken: own.lines(", error=\"invalid_token\"" + own.scope + own.metadata) + own.basic
     case .insufficientScope: own.lines(", error=\"insufficient_scope\"" + own.scope + own.metadata)
     case .insufficientScopeOfRoute:

@@ -376,7 +376,7 @@ extension Exchange {
   func reviewTunnel(_ fresh: Snapshot) {
     if case .route(let index) = request.matchRoute(in: fresh), fresh.routes.indices.contains(index),
       fresh.routes[index].clients?.allows(clientAddress) ?? true,
-      fresh.routes[index].service?.name == route?.service?.name
+      fresh.routes[index].decidingService == route?.decidingService
     {
       if snapshot.configuration.rules(of: route) != fresh.configuration.rules(of: fresh.routes[index]) {
         return endTunnel(.routeWithdrawn)

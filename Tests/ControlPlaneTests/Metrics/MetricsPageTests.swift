@@ -64,6 +64,7 @@ struct MetricsPageTests {
     named.services = [ExternalService(name: "policy")]
     counters.countShadow(route: 1, issuer: nil, .refused(.tokenMissing))
     counters.countAuthorization(service: 0, .refused)
+    counters.countAuthorization(service: 0, .unavailable, isShadow: true)
     counters.countAuthorizationCall(service: 0, nanoseconds: 2_000_000)
     counters.countIntrospection(issuer: 0, .inactive, nanoseconds: 3_000_000)
     var copy = counters.copy()

@@ -41,6 +41,7 @@ struct BusyGateway {
           - { path: /dry, auth: public, rate_limit: { requests: 1, per: 24h, dry_run: true }, respond: { status: 204 } }
           - { path: /shared, auth: public, rate_limit: shared, respond: { status: 204 } }
           - { path: /asked, auth: { issuers: [login], mode: shadow }, authorize: { service: policy }, respond: { status: 204 } }
+          - { path: /tried, auth: public, authorize: { service: policy, mode: shadow }, respond: { status: 204 } }
           - { path: /in, auth: { api_keys: [programs], sessions: [web] }, respond: { status: 204 } }
           - path: /many
             auth: public
@@ -87,7 +88,7 @@ struct BusyGateway {
     _ = try await client.exchange(
       "POST /door HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer \(token)\r\nContent-Length: 5\r\n\r\n12345")
     _ = try await client.get("/own")
-    _ = try await client.get("/asked")
+    for path in ["/asked", "/tried"] { _ = try await client.get(path) }
     _ = try await client.get("/door", ["Authorization: Bearer opaque"])
     _ = try await client.get("/graphql?query=%7Ba%7D")
     for path in ["/busy", "/busy", "/few", "/few", "/dry", "/dry", "/shared"] { _ = try await client.get(path) }

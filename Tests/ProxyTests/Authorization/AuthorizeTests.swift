@@ -15,22 +15,26 @@ struct AuthorizeScene {
   ///   - service: further keys of the service.
   ///   - route: of the route, with `auth`.
   ///   - upstream: further keys of the service's upstream.
-  init(service: String = "", route: String = "auth: login", upstream: String = "", more: String = "") throws {
+  ///   - use: further keys of `authorize`.
+  init(
+    service: String = "", route: String = "auth: login", upstream: String = "", use: String = "", more: String = ""
+  ) throws {
     issuer = try BenchIssuer()
     bench = Bench(
       Snapshot(
-        try configuration(Self.text(issuer, service: service, route: route, upstream: upstream, more: more)),
+        try configuration(
+          Self.text(issuer, service: service, route: route, upstream: upstream, use: use, more: more)),
         generation: 1), keySets: [try issuer.keySet()])
   }
 
   static func text(
     _ issuer: BenchIssuer, service: String = "", route: String = "auth: login", upstream: String = "",
-    more: String = ""
+    use: String = "", more: String = ""
   ) -> String {
     """
     upstreams: { app: { servers: [10.0.0.1:1] }, opa: { servers: [10.0.0.5:1]\(upstream) } }
     services: { policy: { upstream: opa, path: "/v1/check?from=gateway"\(service) } }
-    routes: [{ path: /*, authorize: { service: policy }, upstream: app, \(route) }\(more)]
+    routes: [{ path: /*, authorize: { service: policy\(use) }, upstream: app, \(route) }\(more)]
     \(issuer.section)
     """
   }

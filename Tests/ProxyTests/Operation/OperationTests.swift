@@ -212,6 +212,27 @@ struct OperationTests {
     bench.expectNothingHeld()
   }
 
+  @Test("A caller who sends nothing is told the scopes of the operation, and those of no other one")
+  func challengeOfNobody() throws {
+    let bench = try bench(auth: "{ issuers: [login], scopes: [api], optional: true }")
+    for (document, challenge) in [
+      ("mutation Report { a }", "Bearer realm=\"catraca\", scope=\"api write reports all\""),
+      ("mutation { a }", "Bearer realm=\"catraca\", scope=\"api write\""),
+      // A rule on claims alone.
+      ("{ admin }", "Bearer realm=\"catraca\", scope=\"api\""),
+    ] {
+      let client = bench.connect()
+      client.send(post(query(document)))
+      let answer = client.take()
+      #expect(status(answer) == 401 && values("WWW-Authenticate", in: answer) == [challenge], "\(document) \(answer)")
+    }
+    // Refused before its document is read.
+    let client = bench.connect()
+    client.send(post(query("mutation Report { a }"), "Authorization: Bearer x"))
+    #expect(!client.text.contains("scope="))
+    bench.expectNothingHeld()
+  }
+
   @Test("The named operation of several counts, and one that is not there is refused")
   func names() throws {
     let bench = try bench()

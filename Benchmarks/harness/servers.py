@@ -191,12 +191,12 @@ class Catraca:
                 f"access_log: {self._access_log()}\n{self._traces()}"
                 f"limits: {{ body_size: 4GiB, idle_timeout: {IDLE_SECONDS}s, connections: {CONNECTIONS_MAX}"
                 f"{f', token_cache: {self.token_cache}' if self.token_cache else ''} }}\n"
-                f"{self._issuers()}{self._lists()}"
+                f"{self._issuers()}{self._lists()}{self._rules(upstream)}"
                 f"upstreams:\n  {upstream}:\n    servers: [127.0.0.1:{setup.backend}]\n"
                 f"    idle_connections: {UPSTREAM_CONNECTIONS}\n{'    protocol: http2' if setup.grpc else ''}\n"
                 "routes:\n"
                 f"  - {{ name: all, path: /*, auth: public, upstream: {upstream}{self._compress()} }}\n"
-                f"{self._guarded(upstream)}{self._listed(upstream)}")
+                f"{self._guarded(upstream)}{self._listed(upstream)}{self._ruled(upstream)}")
             file.writelines(
                 f"  - {{ path: {path}*, auth: public, upstream: {upstream} }}\n" for path in setup.service_paths())
         os.rename(self.path + ".new", self.path)
@@ -263,6 +263,36 @@ class Catraca:
             "    identity: { headers: { X-User-Id: sub, X-User-Email: email, X-Org: org.id } }\n"
             f"  - {{ path: /{name}/here, auth: {{ sessions: [{name}] }}, respond: {{ status: 200, body: known }} }}\n"
             for name in store.sessions)
+
+    def _rules(self, upstream):
+        if not (self.setup.rules and self.setup.tokens):
+            return ""
+        folder = self.path + ".keys"
+        if not os.path.exists(folder):
+            os.mkdir(folder, 0o700)
+            subprocess.run(
+                ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", f"{folder}/1.pem"],
+                check=True, capture_output=True)
+        return (
+            f"services:\n  policy: {{ upstream: {upstream}, cache: {{ for: 1h }} }}\n"
+            f"assertions:\n  internal: {{ issuer: 'https://gateway.example.com', keys: {folder}, lifetime: 1h }}\n")
+
+    def _ruled(self, upstream):
+        setup = self.setup
+        if not setup.rules:
+            return ""
+        ways = {
+            "shadow": ("mode: shadow", "", ""),
+            "signed": ("mode: enforce", ", assertion: { name: internal, header: X-Assertion, audience: orders }", ""),
+            "asked": ("mode: enforce", "", "    authorize: { service: policy }\n")}
+        return (
+            f"  - {{ path: /post, auth: public, upstream: {upstream} }}\n"
+            f"  - {{ path: /graphql, auth: public, upstream: {upstream}, graphql: {{ max_root_fields: 100 }} }}\n"
+        ) + "".join(
+            f"  - path: /{name}/orders/*\n    upstream: {upstream}\n{rule}"
+            f"    auth: {{ issuers: [login], scopes: ['{setup.tokens.scope}'], {mode} }}\n"
+            f"    identity: {{ headers: {{ X-User-Id: sub, X-User-Email: email, X-Org: org.id }}{identity} }}\n"
+            for name, (mode, identity, rule) in ways.items() if setup.tokens)
 
     def metric(self, name, **labels):
         """The sum of a counter's lines that bear these labels, read from the admin listener."""

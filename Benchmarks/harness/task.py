@@ -61,6 +61,9 @@ class Setup:
     gzip: bool = False
     traces: Traces | None = None
     store: Store | None = None
+    # Rules of Catraca alone: a route with a document of GraphQL, and with tokens one in shadow, one with an assertion, and
+    # one that asks a service, which is the backend.
+    rules: bool = False
 
     def service_paths(self):
         return [f"/service-{number}/" for number in range(self.routes)]

@@ -81,13 +81,13 @@ def reload_and_wait(gateway):
         time.sleep(0.02)
 
 
-def guarded_setup(servers, tokens, algorithm):
+def guarded_setup(servers, tokens, algorithm, **options):
     """A setup with a backend, and the keys of these tokens."""
     keys = tokens.key_set()
     path = servers.path("keys.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump(keys, file)
-    return servers.setup(tokens=Tokens(
+    return servers.setup(**options, tokens=Tokens(
         issuer=ISSUER, audience=AUDIENCE, scope=SCOPE, algorithm=algorithm, key_set=json.dumps(keys), key_set_path=path,
         public_key_path=tokens.public_key_path(algorithm)))
 

@@ -26,6 +26,8 @@ from tokens import TokenStore
 LIMITS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "guard.json")
 WARM, COUNTED = 2_000, 2_000
 START_ROUTES = 10, 1_010
+# LIMIT: bytes of the program as it is installed, stripped.
+SIZE_MAX = 27_500_000
 # A count may be that much over what is written down, and the rare call (a timer, a full buffer) over that.
 MARGIN, RARE = 1.03, 0.05
 # Calls, by the names that the linker knows.
@@ -118,6 +120,13 @@ def measure_start(binary, folder):
     return {kind: round((many[kind] - few[kind]) / (START_ROUTES[1] - START_ROUTES[0]), 2) for kind in many}
 
 
+def size(binary, folder):
+    """Of the program as packages and images have it."""
+    stripped = os.path.join(folder, "stripped")
+    subprocess.run(["strip", "-o", stripped, binary], check=True)
+    return os.path.getsize(stripped)
+
+
 def made_with():
     """What instructions depend on besides the source: of another compiler, library or processor they say nothing."""
     def first_line(*command):
@@ -156,6 +165,7 @@ def main():
     servers = Servers(folder, stripped, 20_000)
     tokens = TokenStore(os.path.join(folder, "tokens"))
     collector = BulkBackend()
+    byte_count = size(binary, folder)
     try:
         setup = guarded_setup(servers, tokens, "ES256")
         with open(tokens.tokens("ES256", 1), encoding="ascii") as file:
@@ -182,6 +192,7 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
     for name, figures in counted.items():
         print(name + ": " + ", ".join(f"{value:,.2f} {kind}" for kind, value in figures.items()))
+    print(f"size: {byte_count:,} bytes stripped")
     if arguments.write:
         with open(LIMITS, "w", encoding="utf-8") as file:
             file.write(json.dumps({"made with": made_with(), **counted}, indent=2) + "\n")
@@ -201,6 +212,8 @@ def main():
         print(f"not written down, and so not judged: {', '.join(fresh)}; make guard WRITE=1 does it")
     known = {name: figures for name, figures in counted.items() if name in limits}
     over = [line for name, figures in known.items() for line in judge(name, figures, limits[name], kinds)]
+    if byte_count > SIZE_MAX:
+        over.append(f"size: {byte_count:,} bytes, at most {SIZE_MAX:,} are meant to be")
     print("\n".join(over) or "no more than is written down")
     spare = [name for name, figures in known.items() if figures["instructions"] * MARGIN < limits[name]["instructions"]]
     if spare:

@@ -51,7 +51,8 @@ struct SourceNode {
 
   /// `key:` with nothing behind it, `~` or `null` (YAML 1.2 §10.3.2).
   var isNull: Bool {
-    guard case .scalar(let scalar) = content, scalar.isPlain else { return false }
+    // Nearly every scalar is longer.
+    guard case .scalar(let scalar) = content, scalar.isPlain, scalar.text.utf8.count <= 4 else { return false }
     return switch scalar.text {
     case "", "~", "null", "Null", "NULL": true
     default: false

@@ -3,6 +3,8 @@
 // the reference come from these.
 
 /// One key of the mapping that becomes a `Model`.
+///
+/// There are hundreds: made in place, each would be a kilobyte of program that runs once.
 struct Setting<Model: Sendable>: Sendable {
   var key: SettingKey
   /// Takes the value into the model. False after an error was reported.
@@ -15,6 +17,7 @@ struct Setting<Model: Sendable>: Sendable {
   ///   - advice: How to write a key that must be there. Such a key has no default.
   ///   - otherwise: What the reference says instead of the default.
   ///   - example: What the example file has where there is no default.
+  @inline(never)
   init<Value>(
     _ name: String, _ property: any WritableKeyPath<Model, Value> & Sendable, _ type: ValueType<Value>,
     _ sentence: String, required advice: String? = nil, otherwise: String? = nil, example: Value? = nil
@@ -31,6 +34,7 @@ struct Setting<Model: Sendable>: Sendable {
   }
 
   /// A key that may be left out, which is nil in the model.
+  @inline(never)
   init<Value>(
     _ name: String, _ property: any WritableKeyPath<Model, Value?> & Sendable, _ type: ValueType<Value>,
     _ sentence: String, otherwise: String? = nil, example: Value? = nil
@@ -47,6 +51,7 @@ struct Setting<Model: Sendable>: Sendable {
   }
 
   /// A key that makes a property together with others, or fills more than one.
+  @inline(never)
   init<Value>(
     _ name: String, _ type: ValueType<Value>, _ sentence: String, required advice: String? = nil,
     otherwise: String? = nil, store: @escaping @Sendable (inout Model, Value) -> Void
@@ -60,6 +65,7 @@ struct Setting<Model: Sendable>: Sendable {
   }
 
   /// A key that has more to say than a property of this model holds.
+  @inline(never)
   init(
     _ name: String, _ form: ValueForm, _ sentence: String, required advice: String? = nil, otherwise: String? = nil,
     defaultValue: @escaping @Sendable (Model) -> Literal? = { _ in nil },
@@ -94,6 +100,7 @@ package struct SettingKey: Sendable {
   /// false for a key of the format that this version refuses.
   package var isSupported = true
 
+  @inline(never)
   init(_ name: String, _ form: ValueForm, _ sentence: String, advice: String? = nil, otherwise: String? = nil) {
     self.name = name
     self.form = form

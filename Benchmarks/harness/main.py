@@ -15,6 +15,7 @@ from bars import bars
 from cases import CASES as PLAIN_CASES
 from chart import chart
 from list_cases import LIST_CASES
+from pass_cases import PASS_CASES
 from report import cost_table, markdown, surroundings
 from rule_cases import RULE_CASES
 from run import Run
@@ -25,7 +26,7 @@ from trace_cases import TRACE_CASES
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 RESULTS = os.path.join(os.path.dirname(HERE), "results")
-CASES = {**PLAIN_CASES, **TOKEN_CASES, **SECURE_CASES, **TRACE_CASES, **LIST_CASES, **RULE_CASES}
+CASES = {**PLAIN_CASES, **TOKEN_CASES, **SECURE_CASES, **TRACE_CASES, **PASS_CASES, **LIST_CASES, **RULE_CASES}
 # Not worth their time in every run.
 BY_NAME_ONLY = {"access-log", "tls-big"}
 

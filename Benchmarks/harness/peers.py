@@ -3,6 +3,7 @@ for work that it does not know. Set as one would run them, with nothing left out
 
 import os
 
+from passes import introspection_answer
 from task import CONNECTIONS_MAX, IDLE_SECONDS, UPSTREAM_CONNECTIONS
 
 NGINX_FRAME = """
@@ -35,6 +36,7 @@ BACKEND = """
   server {{
     listen 127.0.0.1:{port} backlog=4096 reuseport;
     location / {{ default_type text/plain; return 200 "{body}"; }}
+    location = /introspect {{ default_type application/json; return 200 '{answer}'; }}
     location /files/ {{ root {folder}; default_type application/octet-stream; }}
     location /files/json {{ root {folder}; default_type application/json; }}
     location /upload {{
@@ -91,7 +93,7 @@ def nginx_frame(folder, name, http, workers, descriptors):
 
 
 def backend(folder, port, body, workers, descriptors):
-    http = BACKEND.format(port=port, folder=folder, body=body.replace("\n", "\\n"))
+    http = BACKEND.format(port=port, folder=folder, body=body.replace("\n", "\\n"), answer=introspection_answer())
     return nginx_frame(folder, "backend", http, workers, descriptors)
 
 

@@ -191,12 +191,12 @@ class Catraca:
                 f"access_log: {self._access_log()}\n{self._traces()}"
                 f"limits: {{ body_size: 4GiB, idle_timeout: {IDLE_SECONDS}s, connections: {CONNECTIONS_MAX}"
                 f"{f', token_cache: {self.token_cache}' if self.token_cache else ''} }}\n"
-                f"{self._issuers()}{self._lists()}{self._rules(upstream)}"
+                f"{self._issuers()}{self._keys()}{self._lists()}{self._rules(upstream)}"
                 f"upstreams:\n  {upstream}:\n    servers: [127.0.0.1:{setup.backend}]\n"
                 f"    idle_connections: {UPSTREAM_CONNECTIONS}\n{'    protocol: http2' if setup.grpc else ''}\n"
                 "routes:\n"
                 f"  - {{ name: all, path: /*, auth: public, upstream: {upstream}{self._compress()} }}\n"
-                f"{self._guarded(upstream)}{self._listed(upstream)}{self._ruled(upstream)}")
+                f"{self._guarded(upstream)}{self._passed(upstream)}{self._listed(upstream)}{self._ruled(upstream)}")
             file.writelines(
                 f"  - {{ path: {path}*, auth: public, upstream: {upstream} }}\n" for path in setup.service_paths())
         os.rename(self.path + ".new", self.path)
@@ -220,17 +220,38 @@ class Catraca:
             if traces else "")
 
     def _issuers(self):
-        tokens = self.setup.tokens
+        tokens, passes = self.setup.tokens, self.setup.passes
+        if not tokens:
+            return ""
+        revocation = f", revocation: {{ denylist: {passes.denylist_path} }}" if passes and passes.denylist_path else ""
+        opaque = (
+            f"  opaque:\n    issuer: opaque\n    audiences: [{tokens.audience}]\n    discovery: false\n"
+            f"    introspection: {{ endpoint: 'http://127.0.0.1:{self.setup.backend}/introspect', client_id: gateway, "
+            "client_secret: a-secret-of-the-bench }\n" if passes else "")
         return (
             f"issuers:\n  login: {{ issuer: '{tokens.issuer}', audiences: [{tokens.audience}], "
-            f"jwks: {tokens.key_set_path}, algorithms: [{tokens.algorithm}] }}\n" if tokens else "")
+            f"jwks: {tokens.key_set_path}, algorithms: [{tokens.algorithm}]{revocation} }}\n{opaque}")
+
+    def _keys(self):
+        passes = self.setup.passes
+        return f"api_keys:\n  keyed: {{ file: {passes.api_keys_path} }}\n" if passes and passes.api_keys_path else ""
 
     def _guarded(self, upstream):
-        tokens = self.setup.tokens
+        return self._asking("guarded", "/orders/*", "issuers: [login]", upstream) if self.setup.tokens else ""
+
+    def _passed(self, upstream):
+        passes = self.setup.passes
+        if not passes:
+            return ""
+        return self._asking("opaque", "/opaque/*", "issuers: [opaque]", upstream) + (
+            self._asking("keyed", "/keyed/*", "api_keys: [keyed]", upstream) if passes.api_keys_path else "")
+
+    def _asking(self, name, path, who, upstream):
+        """A route that asks for the scope, and tells the upstream who calls."""
         return (
-            f"  - name: guarded\n    path: /orders/*\n    upstream: {upstream}\n"
-            f"    auth: {{ issuers: [login], scopes: ['{tokens.scope}'] }}\n"
-            "    identity: { headers: { X-User-Id: sub, X-User-Email: email, X-Org: org.id } }\n" if tokens else "")
+            f"  - name: {name}\n    path: {path}\n    upstream: {upstream}\n"
+            f"    auth: {{ {who}, scopes: ['{self.setup.tokens.scope}'] }}\n"
+            "    identity: { headers: { X-User-Id: sub, X-User-Email: email, X-Org: org.id } }\n")
 
     def _lists(self):
         """Redis, and what is kept there. No request of a run is over a limit."""
@@ -251,16 +272,14 @@ class Catraca:
     def _listed(self, upstream):
         """A route for each limit, and for each kind of session one that asks the same of it as the guarded one of a token,
         and one that the gateway answers."""
-        store, tokens = self.setup.store, self.setup.tokens
+        store = self.setup.store
         if not store:
             return ""
         return "".join(
             f"  - {{ path: /{name}, auth: public, rate_limit: {name}, upstream: {upstream} }}\n"
             for name in ("local", "exact", "leased")
         ) + "".join(
-            f"  - path: /{name}/orders/*\n    upstream: {upstream}\n"
-            f"    auth: {{ sessions: [{name}], scopes: ['{tokens.scope}'] }}\n"
-            "    identity: { headers: { X-User-Id: sub, X-User-Email: email, X-Org: org.id } }\n"
+            self._asking(f"listed-{name}", f"/{name}/orders/*", f"sessions: [{name}]", upstream) +
             f"  - {{ path: /{name}/here, auth: {{ sessions: [{name}] }}, respond: {{ status: 200, body: known }} }}\n"
             for name in store.sessions)
 

@@ -43,6 +43,15 @@ class Store:
 
 
 @dataclass(frozen=True)
+class Passes:
+    """Other kinds of passes on paths of their own, that are asked for the same as a bearer token: opaque tokens, about
+    which the backend is asked at /introspect, API keys of a file, and tokens that a denylist might name."""
+
+    api_keys_path: str = ""
+    denylist_path: str = ""
+
+
+@dataclass(frozen=True)
 class Setup:
     """A proxy's task. All of it goes to one backend on this machine."""
 
@@ -61,6 +70,7 @@ class Setup:
     gzip: bool = False
     traces: Traces | None = None
     store: Store | None = None
+    passes: Passes | None = None
     # Rules of Catraca alone: a route with a document of GraphQL, and with tokens one in shadow, one with an assertion, and
     # one that asks a service, which is the backend.
     rules: bool = False

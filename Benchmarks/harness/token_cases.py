@@ -125,7 +125,7 @@ def _tokens(run, algorithm):
     variants = [fresh, *(
         Variant(program, path=GUARDED, script="tokens.lua", tokens=file) for program in peers
         if program.name != "envoy-cache")]
-    goals = [beside(["haproxy"], 0.8), _verification(fresh, plain)] if algorithm == "RS256" else [_verification(fresh, plain)]
+    goals = [beside(["haproxy"], 0.8), beyond_plain(fresh, plain)] if algorithm == "RS256" else [beyond_plain(fresh, plain)]
     parts.append((f"`{case}`: every token new", variants, {"base": plain, "goals": goals}))
     return run.sections(ROOM, parts)
 
@@ -134,7 +134,8 @@ def _flat(one):
     return Goal("≤ 1.05 × one token", 1.05, lambda section: quotients(section.ours.values, one.costs))
 
 
-def _verification(fresh, plain):
+def beyond_plain(fresh, plain):
+    """What a fresh credential costs beside a plain request, in verifications."""
     return Goal("≤ plain + 1.25 × `openssl speed`", 1.25, lambda _: [
         (cost - open_cost) / verification
         for cost, open_cost, verification in zip(fresh.costs, plain.costs, fresh.verifications)])

@@ -66,13 +66,14 @@ class Signer:
             self.crypto.EVP_MD_CTX_free(context)
         return raw_ecdsa(raw) if self.algorithm == "ES256" else raw
 
-    def token(self, number, expires, audience=AUDIENCE, filling=0):
+    def token(self, number, expires, audience=AUDIENCE, filling=0, more=None):
         header = json.dumps({"alg": self.algorithm, "kid": self.algorithm, "typ": "at+jwt"}, separators=(",", ":"))
         claims = json.dumps({
             "iss": ISSUER, "sub": f"user-{number:08d}", "aud": [audience], "iat": expires - LIFETIME_SECONDS,
             "exp": expires, "jti": f"{number:032x}", "client_id": "web-shop", "scope": "orders:read orders:write",
             "email": f"user-{number:08d}@example.com", "org": {"id": f"org-{number % 97}", "tier": "gold"},
             **({"groups": [f"group-{place:08d}" for place in range(filling // 17)]} if filling else {}),
+            **(more or {}),
         }, separators=(",", ":"))
         signed = f"{base64url(header.encode())}.{base64url(claims.encode())}"
         return f"{signed}.{base64url(self.sign(signed.encode()))}"
@@ -99,8 +100,9 @@ class TokenStore:
         self.folder = folder
         os.makedirs(folder, mode=0o700, exist_ok=True)
 
-    def key(self, algorithm):
-        path = os.path.join(self.folder, f"{algorithm}.pem")
+    def key(self, algorithm, name=None):
+        """(Path of a private key, its PEM): the issuer's for the algorithm, or somebody else's by that name."""
+        path = os.path.join(self.folder, f"{name or algorithm}.pem")
         if not os.path.exists(path):
             kind, options = ALGORITHMS[algorithm]
             subprocess.run(
@@ -119,18 +121,7 @@ class TokenStore:
         return {"keys": [self._public(algorithm) for algorithm in ALGORITHMS]}
 
     def _public(self, algorithm):
-        path, _ = self.key(algorithm)
-        key = {"kid": algorithm, "alg": algorithm, "use": "sig"}
-        if algorithm == "RS256":
-            text = subprocess.run(
-                ["openssl", "rsa", "-in", path, "-noout", "-modulus"], check=True, capture_output=True, text=True).stdout
-            modulus = bytes.fromhex(re.search(r"Modulus=([0-9A-F]+)", text).group(1))
-            return {**key, "kty": "RSA", "n": base64url(modulus), "e": "AQAB"}
-        der = subprocess.run(
-            ["openssl", "pkey", "-in", path, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
-        if algorithm == "ES256":
-            return {**key, "kty": "EC", "crv": "P-256", "x": base64url(der[-64:-32]), "y": base64url(der[-32:])}
-        return {**key, "kty": "OKP", "crv": "Ed25519", "x": base64url(der[-32:])}
+        return {"kid": algorithm, "alg": algorithm, "use": "sig", **public_key(self.key(algorithm)[0], algorithm)}
 
     def tokens(self, algorithm, count):
         """A file of so many different tokens, one a line, good for an hour at least."""
@@ -174,6 +165,20 @@ class TokenStore:
                 file.write(token + "\n")
         os.rename(path + ".new", path)
         return path
+
+
+def public_key(path, algorithm):
+    """The public half of a private key's file, as a JWK without names."""
+    if algorithm == "RS256":
+        text = subprocess.run(
+            ["openssl", "rsa", "-in", path, "-noout", "-modulus"], check=True, capture_output=True, text=True).stdout
+        modulus = bytes.fromhex(re.search(r"Modulus=([0-9A-F]+)", text).group(1))
+        return {"kty": "RSA", "n": base64url(modulus), "e": "AQAB"}
+    der = subprocess.run(
+        ["openssl", "pkey", "-in", path, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
+    if algorithm == "ES256":
+        return {"kty": "EC", "crv": "P-256", "x": base64url(der[-64:-32]), "y": base64url(der[-32:])}
+    return {"kty": "OKP", "crv": "Ed25519", "x": base64url(der[-32:])}
 
 
 def _is_fresh(path, key_path):

@@ -154,3 +154,11 @@ public func keyedHash(of high: UInt64, _ low: UInt64, _ key0: UInt64, _ key1: UI
   let state = Span<UInt8>.fold(Span<UInt8>.fold(key0 ^ high, secret) &+ key0 ^ low, secret)
   return Span<UInt8>.fold(state, 0x9E37_79B9_7F4A_7C15)
 }
+
+extension [UInt8] {
+  /// Appends all bytes of a span at once. Allocates only where there is no room.
+  public mutating func append(_ bytes: Span<UInt8>) {
+    // SAFETY: the span cannot overlap this array's own memory, which nobody else may look at meanwhile.
+    unsafe bytes.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
+  }
+}

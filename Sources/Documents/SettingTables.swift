@@ -24,11 +24,11 @@ extension GeneratedDocument {
     table(
       ["key", "type", "default", "meaning"],
       settings.keys.map { key in
-        let fallback = key.isRequired || !key.isSupported ? "" : key.otherwise ?? "none"
+        let fallback = key.isRequired ? "" : key.otherwise ?? "none"
         return [
           "`\(key.name)`", key.form.words + (key.isRequired ? ", required" : ""),
           key.defaultValue.map { "`\($0)`" } ?? fallback,
-          (key.isSupported ? "" : "*Not supported yet.* ") + key.sentence,
+          key.sentence,
         ]
       })
   }

@@ -49,7 +49,7 @@ package final class Snapshot: Sendable {
   let issuerCounterIDs: [Int]
   let sessions: [CompiledSession]
   /// Of the proofs that were seen. Shared by all workers, and kept across reloads.
-  let replayMemory: ReplayMemory
+  package let replayMemory: ReplayMemory
   /// Nil where no issuer demands nonces.
   let proofNonceKeys: ProofNonceKeys?
   /// What the tokens of sessions are sealed with in a store.

@@ -16,9 +16,8 @@ struct Catraca: AsyncParsableCommand {
     version: version,
     // Each has its name written out: the parser would make it from the type's by reflection, at each start.
     subcommands: [
-      Init.self, Run.self, Check.self, Explain.self, ReplayLog.self, Health.self, Sessions.self, Schema.self, Demo.self,
-      Token.self, APIKey.self,
-      Version.self,
+      Init.self, Run.self, Check.self, Explain.self, ReplayLog.self, Health.self, Sessions.self, Revoke.self,
+      Schema.self, Demo.self, Token.self, APIKey.self, Version.self,
     ])
 
   static let version = "0.1.0"

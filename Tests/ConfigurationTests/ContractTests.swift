@@ -80,18 +80,13 @@ struct ContractTests {
     }.joined(separator: "\n")
   }
 
-  @Test("the example has every key, those of later versions in a comment that says so") func example() throws {
+  @Test("the example has every key") func example() throws {
     let lines = try wholeExample().split(separator: "\n")
     for table in SettingTable.all {
       for key in table.keys {
         let mentions = lines.filter { $0.contains("\(key.name):") }
-        if key.isSupported {
-          let isLive = mentions.contains { !$0.drop { $0 == " " }.hasPrefix("#") }
-          #expect(isLive, "\(table.path) \(key.name)")
-        } else {
-          let isMarked = mentions.contains { $0.contains("#") && $0.contains("not supported yet") }
-          #expect(isMarked, "\(table.path) \(key.name)")
-        }
+        let isLive = mentions.contains { !$0.drop { $0 == " " }.hasPrefix("#") }
+        #expect(isLive, "\(table.path) \(key.name)")
       }
     }
   }

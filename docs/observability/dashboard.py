@@ -125,6 +125,32 @@ TOKENS = [
            (f"sum by (issuer, result) ({rate('catraca_jwks_refresh_total')})", "{{issuer}} {{result}}")),
 ]
 
+CALLERS = [
+    curves("Questions to issuers about tokens", "reqps",
+           (f"sum by (issuer, result) ({rate('catraca_introspection_total')})", "{{issuer}} {{result}}"), stacked=True,
+           description="What is remembered is not asked."),
+    curves("How long 99 % of the issuers' answers take at most", "s",
+           (quantile(0.99, "catraca_introspection_duration_seconds", "issuer"), "{{issuer}}")),
+    curves("Proofs that are remembered", "bytes",
+           (f"catraca_proof_memory_bytes{{{GATEWAY}}}", "{{instance}}"),
+           (f"catraca_proof_memory_limit_bytes{{{GATEWAY}}}", "{{instance}} limit"),
+           description="8 bytes for each proof of a bound token (DPoP). Where it is full, proofs are answered 503."),
+    curves("Lists of revoked tokens that count", "short",
+           (f"min by (issuer, list) (catraca_revocation_good{{{GATEWAY}}})", "{{issuer}} {{list}}"),
+           description="0 where a list cannot be read: the issuer's tokens are refused, unless the file lets them pass."),
+    curves("Entries in lists of revoked tokens", "short",
+           (f"max by (issuer, list) (catraca_revocation_entries{{{GATEWAY}}})", "{{issuer}} {{list}}")),
+    curves("Age of lists of revoked tokens", "s",
+           (f"max by (issuer, list) (catraca_revocation_age_seconds{{{GATEWAY}}})", "{{issuer}} {{list}}")),
+    curves("Answers of services (authorize)", "reqps",
+           (f"sum by (service, result) ({rate('catraca_authorize_total')})", "{{service}} {{result}}"), stacked=True),
+    curves("How long 99 % of the services' answers take at most", "s",
+           (quantile(0.99, "catraca_authorize_duration_seconds", "service"), "{{service}}")),
+    curves("Operations of GraphQL", "reqps",
+           (f"sum by (type, operation) ({rate('catraca_graphql_operations_total', ROUTE)})", "{{type}} {{operation}}"),
+           stacked=True),
+]
+
 UPSTREAMS = [
     curves("How long half of the answers take to begin", "s",
            (quantile(0.5, "catraca_upstream_duration_seconds", "upstream"), "{{upstream}}")),
@@ -204,7 +230,8 @@ PROCESS = [
            (f"sum by (instance) ({rate('catraca_log_dropped_total')})", "{{instance}} own log")),
 ]
 
-ROWS = [("Overview", OVERVIEW), ("Traffic", TRAFFIC), ("Tokens", TOKENS), ("Upstreams", UPSTREAMS),
+ROWS = [("Overview", OVERVIEW), ("Traffic", TRAFFIC), ("Tokens", TOKENS),
+        ("Callers and what they may do", CALLERS), ("Upstreams", UPSTREAMS),
         ("Limits, connections and TLS", LIMITS), ("Redis and collectors", OTHERS), ("Process", PROCESS)]
 
 

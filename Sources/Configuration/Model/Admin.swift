@@ -30,7 +30,8 @@ extension Admin {
     [
       Setting(
         "address", \.address, .adminAddress,
-        "Serves `/metrics`, `/healthz`, `/readyz`, `/status`, `/sessions`, `POST /explain` and `POST /reload`."),
+        "Serves `/metrics`, `/healthz`, `/readyz`, `/status`, `/sessions`, `POST /revoke`, `POST /explain` and "
+          + "`POST /reload`."),
       Setting(
         "metrics", \.metrics, .adminAddress,
         "A second address that serves `/metrics`, `/healthz` and `/readyz` and nothing else, for Prometheus and probes."

@@ -36,10 +36,7 @@ final class Section {
     guard let index = table.index(of: key) else { return reading.error(position, Self.unknown(key, in: table)) }
     places[index] = place
     if entries[place].isInherited { inherited.insert(key) }
-    if !table.keys[index].isSupported {
-      reading.error(position, SettingKey.laterMessage(key))
-      emptyPlaces.insert(place)
-    } else if entries[place].value.isNull {
+    if entries[place].value.isNull {
       let advice = table.keys[index].isRequired ? "write one" : "write one, or remove the key"
       reading.error(position, "\(key.quoted) has no value: \(advice)")
       emptyPlaces.insert(place)
@@ -55,7 +52,7 @@ final class Section {
     if let near = table.nearest(to: key) { return "\(text): did you mean '\(near)'?" }
     if let name = table.headerKey, isHeader(key) { return "\(text): write \(name): { \(key.shown): … }" }
     if let home = SettingTable.home(of: key, from: table) { return "\(text): it belongs in \(home.title)" }
-    let known = table.keys.filter(\.isSupported).map(\.name).joined(separator: ", ")
+    let known = table.keys.map(\.name).joined(separator: ", ")
     return "\(text): the known keys are \(known)"
   }
 

@@ -75,13 +75,6 @@ struct Setting<Model: Sendable>: Sendable {
     self.defaultValue = defaultValue
     self.read = read
   }
-
-  /// A key that is part of the format and refused by this version.
-  static func later(_ name: String, _ sentence: String) -> Setting {
-    var result = Setting(name, ValueForm("", ["not": [:]]), sentence) { _, _, _ in false }
-    result.key.isSupported = false
-    return result
-  }
 }
 
 /// What is known of a key, whatever model it goes into.
@@ -97,8 +90,6 @@ package struct SettingKey: Sendable {
   package var otherwise: String?
   /// For the example file, where there is no default.
   package var example: Literal?
-  /// false for a key of the format that this version refuses.
-  package var isSupported = true
 
   @inline(never)
   init(_ name: String, _ form: ValueForm, _ sentence: String, advice: String? = nil, otherwise: String? = nil) {
@@ -111,14 +102,11 @@ package struct SettingKey: Sendable {
 
   package var isRequired: Bool { advice != nil }
 
-  static func laterMessage(_ name: String) -> String { "\(name.quoted) is not supported yet by this version" }
-
   /// The key's schema.
   var schema: JSONValue {
     var description = sentence
     if let bounds = form.bounds { description += " \(bounds)." }
     if let otherwise { description += " By default \(otherwise)." }
-    if !isSupported { description += " Not supported yet by this version." }
     var members = [(name: "description", value: JSONValue.text(description))] + form.schema
     if let defaultValue { members.append((name: "default", value: defaultValue.json)) }
     return .object(members)

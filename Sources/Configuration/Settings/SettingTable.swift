@@ -105,7 +105,7 @@ package struct SettingTable: Sendable {
   /// The table that has a key, where it is likely that it was meant: one inside this one, one around it, or the only
   /// one. Nil where nobody can say.
   static func home(of key: String, from table: SettingTable) -> SettingTable? {
-    let homes = all.filter { $0.key(key)?.isSupported == true }
+    let homes = all.filter { $0.key(key) != nil }
     if let inside = homes.first(where: { $0.path.hasPrefix(table.path + ".") }) { return inside }
     if let around = homes.last(where: { table.path.hasPrefix($0.path + ".") }) { return around }
     return homes.count == 1 && homes[0].isTopLevel ? homes[0] : nil

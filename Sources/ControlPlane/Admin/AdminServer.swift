@@ -75,6 +75,8 @@ final class AdminServer: Sendable {
     case ("/sessions", _, _): return notAllowed("GET, HEAD")
     case ("/sessions/end", _, "POST"): return await endSessions(request, gateway)
     case ("/sessions/end", _, _): return notAllowed("POST")
+    case ("/revoke", _, "POST"): return await addRevocation(request, gateway)
+    case ("/revoke", _, _): return notAllowed("POST")
     case ("/explain", _, "POST"): return await explain(request, gateway, unixSeconds: Int64(time(nil)))
     case ("/explain", _, _): return notAllowed("POST")
     case ("/reload", _, "POST"): return await reload(gateway)
@@ -82,7 +84,8 @@ final class AdminServer: Sendable {
     default:
       return await page(request, gateway)
         ?? .text(
-          "not found: there are /metrics, /healthz, /readyz, /status, /sessions, POST /explain and POST /reload\n",
+          "not found: there are /metrics, /healthz, /readyz, /status, /sessions, POST /revoke, POST /explain "
+            + "and POST /reload\n",
           status: 404)
     }
   }

@@ -20,6 +20,10 @@ extension RunningGateway {
     where keySet == nil && firstIssuers.contains(issuer.name) {
       obstacles.append("issuer \(issuer.name) has no keys")
     }
+    for issuer in configuration.issuers where firstIssuers.contains(issuer.name) {
+      guard let introspection = issuer.introspection, introspection.isEndpointDiscovered else { continue }
+      if introspection.endpoint.isEmpty { obstacles.append("issuer \(issuer.name) has no introspection end point") }
+    }
     for (issuer, known) in zip(snapshot.configuration.issuers, await revocations.snapshot()) {
       guard let known, firstIssuers.contains(issuer.name), known.rules.unavailable == .refuse else { continue }
       if known.rules.hasDenylist, known.denylist == nil { obstacles.append("issuer \(issuer.name) has no denylist") }
@@ -61,7 +65,8 @@ extension RunningGateway {
       droppedLogLines: UInt64(clamping: logWriter.droppedLineCount),
       droppedOwnLogLines: UInt64(clamping: process.log.droppedLineCount), spans: telemetry.spans.counts,
       logRecords: telemetry.logs.counts, metricsMessages: telemetry.metrics.counts, memory: memory,
-      version: process.version, process: await ProcessMetrics.current())
+      proofMemory: snapshot.replayMemory.fill(now: Int64(Date.now.timeIntervalSince1970)), version: process.version,
+      process: await ProcessMetrics.current())
   }
 
   /// By the names of their rules. Nil for those in a store, which cannot be counted cheaply.

@@ -83,6 +83,12 @@ struct SystemFiles: KeySetFiles {
     // SAFETY: the call fills `status`.
     guard unsafe fstat(descriptor, &status) == 0 else { throw Self.lastError() }
     if let problem = problem(status) { throw FileError(problem) }
+    try readPieces(of: descriptor, byteCountMax: byteCountMax, take)
+  }
+
+  private func readPieces(
+    of descriptor: Int32, byteCountMax: Int, _ take: (ArraySlice<UInt8>) -> Void
+  ) throws(FileError) {
     var byteCount = 0
     var block = [UInt8](repeating: 0, count: 64 * 1024)
     while true {
@@ -98,7 +104,37 @@ struct SystemFiles: KeySetFiles {
     }
   }
 
-  func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
+  /// Replaces a file by what is made of it, with its owner and its rights. Others who change it in this way meanwhile
+  /// wait.
+  func change(
+    _ path: String, byteCountMax: Int, _ make: ([UInt8]) throws(FileError) -> [UInt8]
+  ) throws(FileError) {
+    while true {
+      // The file that a link leads to is replaced, and not the link.
+      // SAFETY: the path lives through the call. What realpath has allocated is copied, and freed at once.
+      guard let resolved = unsafe realpath(path, nil) else { throw Self.lastError() }
+      let place = unsafe String(cString: resolved)
+      unsafe free(resolved)
+      // SAFETY: paths live through their calls, which fill the statuses.
+      let descriptor = unsafe open(place, O_RDWR | O_CLOEXEC | O_NONBLOCK)
+      guard descriptor >= 0 else { throw Self.lastError() }
+      defer { _ = closeDescriptor(descriptor) }
+      guard lockf(descriptor, F_LOCK, 0) == 0 else { throw Self.lastError() }
+      var (opened, current) = (stat(), stat())
+      guard unsafe fstat(descriptor, &opened) == 0, unsafe stat(place, &current) == 0 else { throw Self.lastError() }
+      // Another one has replaced it while this one waited.
+      if opened.st_ino != current.st_ino { continue }
+      // By the same descriptor: to close another one of the file would give the lock back.
+      var bytes: [UInt8] = []
+      try readPieces(of: descriptor, byteCountMax: byteCountMax) { bytes += $0 }
+      return try replace(place, with: try make(bytes), like: opened)
+    }
+  }
+
+  func replace(_ path: String, with bytes: [UInt8]) throws(FileError) { try replace(path, with: bytes, like: nil) }
+
+  /// - Parameter known: whose owner and rights the file gets. Its own user's and nobody else's without.
+  private func replace(_ path: String, with bytes: [UInt8], like known: stat?) throws(FileError) {
     // One writer a path: the registry writes an issuer's file from one place only. The process id distinguishes copies.
     let temporary = "\(path).\(getpid()).tmp"
     // SAFETY: paths live through their calls.
@@ -112,11 +148,16 @@ struct SystemFiles: KeySetFiles {
     }
     guard descriptor >= 0 else { throw Self.lastError() }
     do throws(FileError) {
+      if let known {
+        guard fchown(descriptor, known.st_uid, known.st_gid) == 0, fchmod(descriptor, known.st_mode & 0o777) == 0
+        else { throw Self.lastError() }
+      }
       try Self.write(bytes, to: descriptor)
       // The rename must not reach the disk before the content.
       guard fsync(descriptor) == 0 else { throw Self.lastError() }
     } catch {
       _ = closeDescriptor(descriptor)
+      // SAFETY: the path lives through the call, and so do both in those below.
       _ = unsafe unlink(temporary)
       throw error
     }

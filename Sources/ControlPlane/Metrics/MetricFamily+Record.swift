@@ -217,6 +217,12 @@ extension MetricFamily {
       .init(.gauge, in: .bytes, "What waits in all connections together, in memory.")
     case .memoryLimit:
       .init(.gauge, in: .bytes, "The limit of catraca_memory_bytes, limits.memory.")
+    case .proofMemory:
+      .init(
+        .gauge, in: .bytes,
+        "What the proofs (DPoP) take that were seen and are not too old, 8 bytes each. Estimated where there are many.")
+    case .proofMemoryLimit:
+      .init(.gauge, in: .bytes, "The limit of catraca_proof_memory_bytes, limits.replay_memory as a power of two.")
     case .handshakes:
       .init(
         .counter, by: ["result"], "TLS handshakes of clients by outcome: ok, resumed, or why they failed.",

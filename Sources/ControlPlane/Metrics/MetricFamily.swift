@@ -58,6 +58,8 @@ package enum MetricFamily: String, CaseIterable, Sendable {
   case upstreamConnections = "catraca_upstream_connections"
   case memory = "catraca_memory_bytes"
   case memoryLimit = "catraca_memory_limit_bytes"
+  case proofMemory = "catraca_proof_memory_bytes"
+  case proofMemoryLimit = "catraca_proof_memory_limit_bytes"
   case handshakes = "catraca_tls_handshakes_total"
   case certificateExpiry = "catraca_tls_certificate_expiry_timestamp_seconds"
   case certificateExpiryOld = "catraca_tls_certificate_expiry_seconds"

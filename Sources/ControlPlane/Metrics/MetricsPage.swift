@@ -60,6 +60,8 @@ package struct MetricsPage: Sendable {
   package var metricsMessages: ExportCounts
   /// What waits in all connections, and may.
   package var memory: (used: Int, limit: Int)
+  /// What the proofs take that were seen.
+  package var proofMemory: (used: Int, limit: Int)
   package var version: String
   /// Nil where the kernel does not say.
   package var process: ProcessMetrics?
@@ -73,7 +75,8 @@ package struct MetricsPage: Sendable {
     reloadsFailed: UInt64 = 0, isLastReloadGood: Bool = true, lastReloadTime: Int64 = 0, droppedLogLines: UInt64 = 0,
     droppedOwnLogLines: UInt64 = 0, spans: ExportCounts = ExportCounts(),
     logRecords: ExportCounts = ExportCounts(), metricsMessages: ExportCounts = ExportCounts(),
-    memory: (used: Int, limit: Int) = (0, 0), version: String, process: ProcessMetrics? = nil
+    memory: (used: Int, limit: Int) = (0, 0), proofMemory: (used: Int, limit: Int) = (0, 0),
+    version: String, process: ProcessMetrics? = nil
   ) {
     self.counters = counters
     self.names = names
@@ -95,6 +98,7 @@ package struct MetricsPage: Sendable {
     self.logRecords = logRecords
     self.metricsMessages = metricsMessages
     self.memory = memory
+    self.proofMemory = proofMemory
     self.version = version
     self.process = process
   }
@@ -249,6 +253,10 @@ package struct MetricsPage: Sendable {
     writer.sample([], gauge: memory.used)
     writer.family(.memoryLimit)
     writer.sample([], gauge: memory.limit)
+    writer.family(.proofMemory)
+    writer.sample([], gauge: proofMemory.used)
+    writer.family(.proofMemoryLimit)
+    writer.sample([], gauge: proofMemory.limit)
   }
 
   private func writeTLS(to writer: inout some MetricsWriter & ~Copyable) {

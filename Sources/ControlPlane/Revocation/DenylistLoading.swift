@@ -37,28 +37,21 @@ struct DenylistLoader: Sendable {
     let signature = environment.files.signature(of: path)
     if signature == mark.signature { return .unchanged }
     let fresh = DenylistMark(signature: signature)
-    do throws(FileError) {
+    do throws(DenylistFile.Fault) {
       var lineCount = 0
-      try readPieces(path) { piece in for byte in piece where byte == 0x0A { lineCount += 1 } }
-      var reader = DenylistReader(now: environment.wallTime(), expected: lineCount)
-      var fault: DenylistError?
-      try readPieces(path) { piece in
-        if fault != nil { return }
-        do throws(DenylistError) { try reader.take(piece.span) } catch { fault = error }
+      // What is wrong here is so at the second reading.
+      try? environment.files.readPieces(path, byteCountMax: DenylistReader.byteCountMax) { piece in
+        for byte in piece where byte == 0x0A { lineCount += 1 }
       }
-      if let fault { return .failed(RevocationFailure(fault), fresh) }
-      do throws(DenylistError) {
-        return .loaded(Denylist(try reader.finish()), fresh, body: [])
-      } catch {
-        return .failed(RevocationFailure(error), fresh)
-      }
+      let table = try DenylistFile.table(
+        path, environment.files, now: environment.wallTime(), expected: lineCount)
+      return .loaded(Denylist(table), fresh, body: [])
     } catch {
-      return .failed(.fileUnreadable("\(path): \(error.reason)"), fresh)
+      switch error {
+      case .invalid(let error): return .failed(RevocationFailure(error), fresh)
+      case .unreadable(let error): return .failed(.fileUnreadable("\(path): \(error.reason)"), fresh)
+      }
     }
-  }
-
-  private func readPieces(_ path: String, _ take: (ArraySlice<UInt8>) -> Void) throws(FileError) {
-    try environment.files.readPieces(path, byteCountMax: DenylistReader.byteCountMax, take)
   }
 
   // MARK: URLs

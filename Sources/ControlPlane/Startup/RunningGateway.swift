@@ -170,7 +170,7 @@ package actor RunningGateway {
     link.connect(gateway, generation: snapshot.generation)
   }
 
-  private let link: GatewayLink
+  let link: GatewayLink
 
   private static func memoryByteCountMax(_ limits: Limits) -> Int { limits.memory ?? MemoryAllowance.byteCount / 4 }
 

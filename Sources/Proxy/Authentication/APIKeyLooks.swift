@@ -9,7 +9,7 @@ import Redis
 import Tokens
 
 /// One key that is looked for.
-final class APIKeyLook: StoreAsker {
+final class APIKeyLook: StoreLook {
   /// Nil where no request waits, and only what is under way depends on it.
   let question: Question?
   /// Of the key.
@@ -40,7 +40,21 @@ final class APIKeyLook: StoreAsker {
   }
 
   func storeAnswered(_ ticket: StoreTicket, _ reply: borrowing Reply) {
+    if reply.kind(reply.root) == .null { rememberLack() }
     store.worker.concluded(self, finding(in: reply))
+  }
+
+  // LIMIT: how long a worker remembers that a key is unknown, in case that no report comes.
+  private static let lackNanosecondsMax: Int64 = 5_000_000_000
+
+  private func rememberLack() {
+    let worker = store.worker
+    guard !isDoubted, let question, question.generation == worker.snapshot.generation,
+      case .apiKey(let index) = question.source
+    else { return }
+    let nanoseconds = min(set.cache.nanoseconds, Self.lackNanosecondsMax)
+    if nanoseconds <= 0 { return }
+    worker.apiKeys.unknown.insert(digest, of: index, until: worker.time.nanoseconds &+ nanoseconds)
   }
 
   func storeFailed(_ ticket: StoreTicket, _ failure: StoreFailure) {
@@ -75,84 +89,26 @@ struct WorkerAPIKeys {
   /// Of the request that is looked at.
   var check = APIKeyCheck()
   /// Those that are in a store.
-  var looks = APIKeyLooks()
-}
-
-/// What a worker looks for, and what it has to look for again.
-struct APIKeyLooks {
-  private struct Name: Hashable {
-    let digest: [UInt8]
-
-    func hash(into hasher: inout Hasher) { hasher.combine(digest: digest) }
-  }
-
-  /// By digest.
-  private var underWay: [Name: [APIKeyLook]] = [:]
-  private(set) var count = 0
-  /// Keys whose streams and tunnels may have no right to go on.
-  private var doubted: Set<[UInt8]> = []
-  /// By the names of stores, all of whose keys are doubted.
-  private var doubtedStores: Set<String> = []
-  /// In steady nanoseconds, when those are looked for. Max where none is.
-  private var reviewAt = Int64.max
+  var looks = StoreLooks<APIKeyLook>(countMax: WorkerAPIKeys.lookCountMax)
+  /// Those that a store does not have, by set. It reports when they come.
+  var unknown = RememberedRefusals()
 
   /// LIMIT: so many keys are looked for at one time, so that a storm of made-up keys leaves the store to others.
-  static let countMax = 256
-  /// LIMIT: a store that does not answer is asked again once a second.
-  private static let retryNanoseconds: Int64 = 1_000_000_000
-
-  /// - Returns: false where nobody would answer.
-  mutating func begin(_ look: APIKeyLook) -> Bool {
-    guard count < Self.countMax, look.begin() else { return false }
-    count += 1
-    underWay[Name(digest: look.digest), default: []].append(look)
-    return true
-  }
-
-  mutating func end(_ look: APIKeyLook) {
-    guard let index = underWay.index(forKey: Name(digest: look.digest)) else { return }
-    count -= 1
-    underWay.values[index].removeAll { $0 === look }
-    if underWay.values[index].isEmpty { underWay.remove(at: index) }
-  }
-
-  mutating func doubt(_ digest: [UInt8]) {
-    for look in underWay[Name(digest: digest)] ?? [] { look.isDoubted = true }
-    doubted.insert(digest)
-    reviewAt = .min
-  }
-
-  /// All of one store.
-  mutating func doubt(_ store: Store) {
-    for look in underWay.values.joined() where look.store === store { look.isDoubted = true }
-    doubtedStores.insert(store.configuration.name)
-    reviewAt = .min
-  }
-
-  mutating func doubtLater(_ digest: [UInt8], at now: Int64) {
-    doubted.insert(digest)
-    reviewAt = min(reviewAt, now &+ Self.retryNanoseconds)
-  }
-
-  func isReviewDue(at now: Int64) -> Bool { now >= reviewAt }
-
-  /// Takes what is doubted. Nothing is, until something else is reported.
-  mutating func takeDoubted() -> (keys: Set<[UInt8]>, stores: Set<String>) {
-    defer { (doubted, doubtedStores, reviewAt) = ([], [], .max) }
-    return (doubted, doubtedStores)
-  }
+  static let lookCountMax = 256
 }
 
 extension Worker {
   /// The store has reported that a key has changed, or is gone.
   func doubtAPIKey(_ digest: [UInt8]) {
     tokenCache.forgetAPIKey(digest: digest)
+    for index in snapshot.configuration.apiKeys.indices { apiKeys.unknown.remove(digest, of: index) }
     apiKeys.looks.doubt(digest)
   }
 
   /// What the store would have reported may be lost.
   func doubtAPIKeys(of store: Store) {
     tokenCache.forgetAPIKeys()
+    apiKeys.unknown.removeAll()
     apiKeys.looks.doubt(store)
   }
 
@@ -180,7 +136,7 @@ extension Worker {
       guard let (digest, index) = exchange.streamOfAPIKey else { return }
       let set = exchange.snapshot.configuration.apiKeys[index]
       guard let place = set.store, let store = store(at: place, of: exchange.snapshot) else { return }
-      if doubted.keys.contains(digest) || doubted.stores.contains(store.configuration.name) {
+      if doubted.digests.contains(digest) || doubted.stores.contains(store.configuration.name) {
         due[digest] = (set, store)
       }
     }

@@ -129,6 +129,9 @@ extension Exchange {
       if let trace = tracing.trace { trace.isTokenRemembered = true }
       return .caller(known)
     }
+    if isCurrent, worker.apiKeys.unknown.has(worker.apiKeys.check.digest, of: set, at: worker.time.nanoseconds) {
+      return .refused(.apiKeyInvalid, issuer: nil)
+    }
     return .ask(.apiKey(set: set))
   }
 

@@ -37,11 +37,12 @@ extension Exchange {
     obey(check(request.token, route), route, mayAsk: mayAsk)
   }
 
-  func obey(_ verdict: Verdict, _ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
+  /// - Parameter mayLook: whether a list of revoked tokens may still come. As `mayAsk` where it is not given.
+  func obey(_ verdict: Verdict, _ route: CompiledRoute, mayAsk: Bool, mayLook: Bool? = nil) -> StageOutcome {
     switch verdict {
     case .caller(let caller):
       if caller.revocationGeneration != worker.revocations.generation,
-        let outcome = checkRevocation(of: caller, mayAsk: mayAsk)
+        let outcome = checkRevocation(of: caller, mayAsk: mayLook ?? mayAsk)
       {
         return outcome
       }
@@ -202,9 +203,13 @@ extension Exchange {
     if request.handshake.isRequested, snapshot.generation != worker.snapshot.generation {
       return route.token.isInShadow(issuer) ? .refuse(.gateway(.routeWithdrawn)) : refuseToken(.keysUnavailable)
     }
-    guard let verdict else { return check(route, mayAsk: false) }
+    guard let verdict else {
+      // Whom the issuer has confirmed already was only to be looked for in a list.
+      if let confirmed = caller { return obey(.caller(confirmed), route, mayAsk: false) }
+      return check(route, mayAsk: false)
+    }
     if let outcome = askNextIssuer(after: verdict) { return outcome }
-    return obey(verdict, route, mayAsk: false)
+    return obey(verdict, route, mayAsk: false, mayLook: true)
   }
 
   // MARK: Keys of later

@@ -47,7 +47,8 @@ final class IntrospectionCall: SideRequest {
       worker.commands.append(.reportUpstream(rules.upstreamName, change))
     }
     if counted == .inactive, isCurrent, rules.refusalNanoseconds > 0 {
-      worker.introspections.refuse(question, issuer: issuer, until: worker.time.nanoseconds &+ rules.refusalNanoseconds)
+      worker.introspections.refusals.insert(
+        question.digest, of: issuer, until: worker.time.nanoseconds &+ rules.refusalNanoseconds)
     }
     if isBegun { worker.conclude(question, answer, confirming: checked) }
   }
@@ -165,7 +166,7 @@ extension Exchange {
     let question = Question(.introspection(issuer: issuer), generation: snapshot.generation, credential: request.token)
     let worker = worker
     let isCurrent = snapshot.generation == worker.snapshot.generation
-    if isCurrent, worker.introspections.isRefused(question, issuer: issuer, at: worker.time.nanoseconds) {
+    if isCurrent, worker.introspections.refusals.has(question.digest, of: issuer, at: worker.time.nanoseconds) {
       return .tokenInactive
     }
     let generation = snapshot.generation

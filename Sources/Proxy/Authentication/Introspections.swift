@@ -22,30 +22,10 @@ package enum IntrospectionResult: Int, Sendable, CaseIterable {
 
 /// What a worker remembers and has under way.
 struct Introspections {
-  private struct Name: Hashable {
-    let digest: [UInt8]
-    let issuer: Int
-
-    func hash(into hasher: inout Hasher) { hasher.combine(digest: digest) }
-  }
-
-  /// Tokens that are not active, and until when that counts.
-  private var refusals: [Name: Int64] = [:]
+  /// Tokens that are not active.
+  var refusals = RememberedRefusals()
   /// Calls under way, by the index of the issuer.
   private var callCounts: [Int: Int] = [:]
-
-  /// LIMIT: so many tokens that are none are remembered. Then all of them are forgotten.
-  static let refusalCountMax = 1024
-
-  func isRefused(_ question: Question, issuer: Int, at now: Int64) -> Bool {
-    if refusals.isEmpty { return false }
-    return refusals[Name(digest: question.digest, issuer: issuer)].map { now < $0 } ?? false
-  }
-
-  mutating func refuse(_ question: Question, issuer: Int, until end: Int64) {
-    if refusals.count >= Self.refusalCountMax { refusals = [:] }
-    refusals[Name(digest: question.digest, issuer: issuer)] = end
-  }
 
   /// LIMIT: `concurrency` of the issuer.
   mutating func begin(_ issuer: Int, max: Int) -> Bool {
@@ -55,9 +35,6 @@ struct Introspections {
   }
 
   mutating func end(_ issuer: Int) { callCounts[issuer, default: 1] -= 1 }
-
-  /// Tokens that are remembered as none.
-  var refusalCount: Int { refusals.count }
 
   /// Calls under way.
   var callCount: Int { callCounts.values.reduce(0, +) }

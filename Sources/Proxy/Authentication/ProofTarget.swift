@@ -31,6 +31,7 @@ extension ClientRequest {
         url.append(decimal: UInt64(port))
       }
     }
+    if let prefix = forwardedPrefix { url.append(head.bytes.span.extracting(prefix)) }
     url.append(target.bytes.span.extracting(0..<target.pathCount))
     return url.text()
   }
@@ -75,10 +76,32 @@ extension ClientRequest {
     return port
   }
 
+  /// What a trusted proxy has taken away in front of the path, without the slash at its end. Empty where it took
+  /// nothing. Nil where nobody knows.
+  private var forwardedPrefix: Range<Int>? {
+    guard peer.isTrusted else { return 0..<0 }
+    switch head.search(header: Self.prefixName.span) {
+    case .missing, .empty: return 0..<0
+    case .ambiguous: return nil
+    case .found(let range):
+      let bytes = head.bytes.span
+      return bytes[range.upperBound - 1] == 0x2F ? range.lowerBound..<range.upperBound - 1 : range
+    }
+  }
+
+  private static let prefixName = Array("x-forwarded-prefix".utf8)
+
   /// Both in their normal form, of which the request's is known.
   private func isPath(_ path: Span<UInt8>, _ normal: inout NormalTarget) -> Bool {
-    guard normal.normalize(path) == nil, normal.pathCount == target.pathCount else { return false }
-    return normal.bytes.span.extracting(0..<normal.pathCount)
+    guard normal.normalize(path) == nil, let prefix = forwardedPrefix else { return false }
+    let theirs = normal.bytes.span.extracting(0..<normal.pathCount)
+    let before = head.bytes.span.extracting(prefix)
+    // Of the prefix alone, most proxies make a slash.
+    if !before.isEmpty, target.pathCount == 1, theirs.equals(before) { return true }
+    guard theirs.count == before.count + target.pathCount, theirs.extracting(0..<before.count).equals(before) else {
+      return false
+    }
+    return theirs.extracting(before.count..<theirs.count)
       .equals(target.bytes.span.extracting(0..<target.pathCount))
   }
 }

@@ -62,6 +62,8 @@ extension Exchange {
     case .listUnknown(let uri):
       issuer = caller.issuer
       guard let index = caller.issuer else { return refuseToken(.revocationUnavailable) }
+      // The issuer is not to be asked about the token once more.
+      if case .confirmed = caller.proof { self.caller = caller }
       if let refusal = ask(.statusList(issuer: index), about: uri.span) { return refuseToken(refusal) }
       return .wait
     }

@@ -14,7 +14,8 @@ struct WorkerSessions {
   private(set) var key = SessionKey()
   var changes = SessionChanges()
   /// Those of sessions that are in a store.
-  var looks = SessionLooks()
+  var looks = StoreLooks<SessionLook>(countMax: .max)
+  var review = SessionReview()
 
   /// Makes the key of a cookie's value. False for one that no session has.
   @inline(__always)

@@ -9,7 +9,7 @@ import Redis
 import Tokens
 
 /// One session that is looked for.
-final class SessionLook: StoreAsker {
+final class SessionLook: StoreLook {
   /// Nil where no request waits, and only what is under way depends on it.
   let question: Question?
   let digest: [UInt8]
@@ -124,77 +124,21 @@ final class SessionLook: StoreAsker {
     """
 }
 
-/// What a worker looks for, and what it has to look for again.
-struct SessionLooks {
-  private struct Name: Hashable {
-    let digest: [UInt8]
-
-    func hash(into hasher: inout Hasher) { hasher.combine(digest: digest) }
-  }
-
-  /// By digest. Two configurations may ask about one session.
-  private var underWay: [Name: [SessionLook]] = [:]
-  /// Sessions whose streams and tunnels may have no right to go on.
-  private var doubted: Set<[UInt8]> = []
-  /// By the names of stores, all of whose sessions are doubted.
-  private var doubtedStores: Set<String> = []
-  /// In steady nanoseconds, when those are looked for. Max where none is.
-  private var reviewAt = Int64.max
-  /// Looks of a review that are under way, and what they have found.
-  private var reviewCount = 0
+/// The looks of a review that are under way, and what they have found.
+struct SessionReview {
+  private var count = 0
   private var over: Set<[UInt8]> = []
 
   /// LIMIT: so many sessions are looked for in one review. The others follow with the next.
-  static let reviewCountMax = 1024
-  /// LIMIT: a store that does not answer is asked again once a second.
-  private static let retryNanoseconds: Int64 = 1_000_000_000
+  static let countMax = 1024
 
-  /// - Returns: false where nobody would answer.
-  mutating func begin(_ look: SessionLook) -> Bool {
-    guard look.begin() else { return false }
-    underWay[Name(digest: look.digest), default: []].append(look)
-    return true
-  }
+  mutating func began() { count += 1 }
 
-  mutating func end(_ look: SessionLook) {
-    guard let index = underWay.index(forKey: Name(digest: look.digest)) else { return }
-    underWay.values[index].removeAll { $0 === look }
-    if underWay.values[index].isEmpty { underWay.remove(at: index) }
-  }
-
-  mutating func doubt(_ digest: [UInt8]) {
-    for look in underWay[Name(digest: digest)] ?? [] { look.isDoubted = true }
-    doubted.insert(digest)
-    reviewAt = .min
-  }
-
-  /// All of one store.
-  mutating func doubt(_ store: Store) {
-    for look in underWay.values.joined() where look.store === store { look.isDoubted = true }
-    doubtedStores.insert(store.configuration.name)
-    reviewAt = .min
-  }
-
-  func isReviewDue(at now: Int64) -> Bool { now >= reviewAt }
-
-  /// Takes what is doubted. Nothing is, until something else is reported.
-  mutating func takeDoubted() -> (sessions: Set<[UInt8]>, stores: Set<String>) {
-    defer { (doubted, doubtedStores, reviewAt) = ([], [], .max) }
-    return (doubted, doubtedStores)
-  }
-
-  mutating func doubtLater(_ digest: [UInt8], at now: Int64) {
-    doubted.insert(digest)
-    reviewAt = min(reviewAt, now &+ Self.retryNanoseconds)
-  }
-
-  mutating func reviewBegan() { reviewCount += 1 }
-
-  /// - Returns: those that are over, once the last look of a review has its answer.
-  mutating func reviewed(_ digest: [UInt8], isOver: Bool) -> Set<[UInt8]> {
-    reviewCount -= 1
+  /// - Returns: those that are over, once the last look has its answer.
+  mutating func ended(_ digest: [UInt8], isOver: Bool) -> Set<[UInt8]> {
+    count -= 1
     if isOver { over.insert(digest) }
-    if reviewCount > 0 { return [] }
+    if count > 0 { return [] }
     defer { over = [] }
     return over
   }
@@ -234,7 +178,7 @@ extension Worker {
     case .refused: sessions.looks.doubtLater(look.digest, at: time.nanoseconds)
     default: break
     }
-    let over = sessions.looks.reviewed(look.digest, isOver: isOver)
+    let over = sessions.review.ended(look.digest, isOver: isOver)
     if over.isEmpty { return }
     forEachExchange { exchange in
       if let digest = exchange.streamOfSession, over.contains(digest), let key = SessionKey(digest: digest) {
@@ -253,17 +197,17 @@ extension Worker {
       else { return }
       let session = exchange.snapshot.sessions[index]
       guard let place = session.store, let store = store(at: place, of: exchange.snapshot) else { return }
-      if doubted.sessions.contains(digest) || doubted.stores.contains(store.configuration.name) {
+      if doubted.digests.contains(digest) || doubted.stores.contains(store.configuration.name) {
         due[digest] = (session.name, store)
       }
     }
     var count = 0
     for (digest, place) in due {
       count += 1
-      if count <= SessionLooks.reviewCountMax,
+      if count <= SessionReview.countMax,
         sessions.looks.begin(SessionLook(digest, of: place.name, in: place.store))
       {
-        sessions.looks.reviewBegan()
+        sessions.review.began()
       } else {
         sessions.looks.doubtLater(digest, at: time.nanoseconds)
       }

@@ -157,6 +157,7 @@ extension Worker {
   func forgetAnswers() {
     authorizations.forget()
     introspections.forget()
+    apiKeys.unknown.removeAll()
     circuits.forget()
   }
 

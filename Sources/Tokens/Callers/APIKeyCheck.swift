@@ -28,7 +28,7 @@ package struct APIKeyCheck {
     if key.count > Self.byteCountMax { return false }
     id = nil
     credential.removeSubrange(1...)
-    for index in key.indices { credential.append(key[index]) }
+    credential.append(key)
     return true
   }
 

@@ -55,6 +55,19 @@ package final class ReplayMemory: Sendable {
     return .full
   }
 
+  /// Bytes of the table, and how many of them hold a proof that is not too old. Of a large table a part is counted, and
+  /// the rest estimated from it: proofs are spread by a hash.
+  package func fill(now: Int64) -> (used: Int, limit: Int) {
+    let slotCount = Int(setMask + 1) * Self.slotCount
+    let lookedAt = min(slotCount, Self.fillSlotCountMax)
+    var aliveCount = 0
+    for index in 0..<lookedAt where Self.isAlive(words.load(index), now: now) { aliveCount += 1 }
+    return (aliveCount * (slotCount / lookedAt) * 8, slotCount * 8)
+  }
+
+  // LIMIT: slots that one look at the whole takes.
+  private static let fillSlotCountMax = 1 << 16
+
   private struct Place {
     let mark: UInt64
     let first: Int

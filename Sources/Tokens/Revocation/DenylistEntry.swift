@@ -120,6 +120,16 @@ package struct DenylistEntry: Sendable, Equatable {
     return try members.checked().map { DenylistEntry(selector: $0.selector, name: value, times: $0.times) }
   }
 
+  /// Names and values in turn of a line, as a stream has them.
+  package static func fields(of line: Span<UInt8>) throws(DenylistFault) -> [[UInt8]] {
+    guard try read(line) != nil, let document = try? JSONDocument(line.copied()) else { throw .selectorMissing }
+    return document.members(of: document.root).flatMap { member in
+      let number = document.integer(at: member.value).map { Array("\($0)".utf8) }
+      let text = document.stringBytes(at: member.value) ?? number
+      return [document.stringBytes(at: member.name) ?? [], text ?? []]
+    }
+  }
+
   /// Any JSON that means an entry. ``DenylistReader`` reads the usual lines by itself, which is much faster.
   /// - Parameter value: becomes that of the selector.
   static func members(of line: Span<UInt8>, _ value: inout [UInt8]) throws(DenylistFault) -> DenylistMembers {

@@ -13,12 +13,23 @@ package enum DenylistError: Error, Sendable, Equatable, CustomStringConvertible 
   case lineTooLong(Int)
   case tooManyEntries
 
-  package var description: String {
+  package var description: String { (lineNumber.map { "line \($0): " } ?? "") + words }
+
+  /// Of a mistake in one line.
+  package var lineNumber: Int? {
+    switch self {
+    case .line(let number, _), .lineTooLong(let number): number
+    case .empty, .cut, .tooManyEntries: nil
+    }
+  }
+
+  /// Without the number of the line.
+  package var words: String {
     switch self {
     case .empty: "the list is empty: write {\"note\": \"nobody\"} in it where nobody is revoked"
-    case .cut: "the list was cut: its last line has no end, or 'lines' names more than there are"
-    case .line(let number, let fault): "line \(number): \(fault.rawValue)"
-    case .lineTooLong(let number): "line \(number): longer than \(DenylistReader.lineByteCountMax) bytes"
+    case .cut: "the list was cut: its last line has no end, or 'lines' names another number than there are"
+    case .line(_, let fault): fault.rawValue
+    case .lineTooLong: "longer than \(DenylistReader.lineByteCountMax) bytes"
     case .tooManyEntries: "more than \(DenylistReader.entryCountMax) entries"
     }
   }
@@ -78,7 +89,7 @@ package struct DenylistReader {
 
   private mutating func hold(_ piece: Span<UInt8>) throws(DenylistError) {
     if rest.count + piece.count > Self.lineByteCountMax { throw .lineTooLong(lineNumber + 1) }
-    for index in piece.indices { rest.append(piece[index]) }
+    rest.append(piece)
   }
 
   /// The list is over.

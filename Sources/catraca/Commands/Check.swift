@@ -67,9 +67,14 @@ struct Check: ParsableCommand {
       isComplete: !noFiles, runsTests: !leavesTestsOut)
     switch result {
     case .success(let loaded):
+      let lists = noFiles ? [] : DenylistFile.findings(of: loaded.configuration)
+      if lists.contains(where: { $0.severity == .error }) {
+        return Checked(file: file, findings: loaded.warnings + lists, counts: nil)
+      }
       let tests = leavesTestsOut || noFiles ? 0 : loaded.configuration.tests.count
       return Checked(
-        file: file, findings: loaded.warnings, counts: (routes: loaded.configuration.routes.count, tests: tests))
+        file: file, findings: loaded.warnings + lists, counts: (routes: loaded.configuration.routes.count, tests: tests)
+      )
     case .failure(let errors): return Checked(file: file, findings: errors.diagnostics, counts: nil)
     }
   }

@@ -72,11 +72,11 @@ struct AdminOptions: ParsableArguments {
     }
   }
 
-  func post(_ path: String) async throws -> String {
+  func post(_ path: String, body: String = "") async throws -> String {
     let (url, token) = try found(path)
     let fields = token.map { [(name: "Authorization", value: "Bearer \($0)")] } ?? []
     return try await text(url) { fetcher in
-      try await fetcher.post(Posting(fields: fields, body: []), to: url, deadline: .seconds(timeout))
+      try await fetcher.post(Posting(fields: fields, body: Array(body.utf8)), to: url, deadline: .seconds(timeout))
     }
   }
 

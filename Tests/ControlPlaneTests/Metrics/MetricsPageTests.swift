@@ -92,7 +92,7 @@ struct MetricsPageTests {
       resolutions: [("orders", ["ok": 2, "failed": 1])],
       reloadsSucceeded: 4, reloadsFailed: 1, isLastReloadGood: false, lastReloadTime: 1_700_000_001, droppedLogLines: 5,
       droppedOwnLogLines: 6,
-      spans: spans, memory: (7 << 20, 1 << 30),
+      spans: spans, memory: (7 << 20, 1 << 30), proofMemory: (800, 8192),
       version: "1.2.3",
       process: ProcessMetrics(
         status: "1 (x) S 1 1 1 1 1 1 1 1 1 1 150 50 0 0 0 0 0 0 7 900 3", system: "btime 1600000000",
@@ -166,6 +166,8 @@ struct MetricsPageTests {
       ("catraca_upstream_connections", ["upstream": "up", "state": "idle"], 1),
       ("catraca_memory_bytes", [:], 7 * 1024 * 1024),
       ("catraca_memory_limit_bytes", [:], 1024 * 1024 * 1024),
+      ("catraca_proof_memory_bytes", [:], 800),
+      ("catraca_proof_memory_limit_bytes", [:], 8192),
       ("catraca_jwks_refresh_total", ["issuer": "login", "result": "ok"], 7),
       ("catraca_jwks_refresh_total", ["issuer": "login", "result": "timeout"], 1),
       ("catraca_jwks_age_seconds", ["issuer": "login"], 12.346),

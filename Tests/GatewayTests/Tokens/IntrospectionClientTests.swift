@@ -93,12 +93,15 @@ struct IntrospectionClientTests {
     // The document has no end point yet.
     #expect(try await ask(gateway).code == "introspection_unavailable")
     _ = try await gateway.waitForLog("the lack") { $0.contains("the introspection end point was not found") }
+    let notReady = try await gateway.admin("/readyz")
+    #expect(notReady.status == 503 && notReady.text == "issuer login has no introspection end point\n")
     issuer.server.put(
       "/.well-known/openid-configuration",
       .json(
         "{\"issuer\":\"\(issuer.url)\",\"jwks_uri\":\"\(issuer.url)/keys\",\"introspection_endpoint\":"
           + "\"http://localhost:\(provider.port)/found?a=b\"}"))
     _ = try await gateway.waitForLog("the end point") { $0.contains("introspection end point found") }
+    #expect(try await gateway.admin("/readyz").status == 200)
     #expect(try await ask(gateway).status == 200)
     #expect(provider.requests.first?.target == "/found?a=b")
     issuer.server.putAll(.close)

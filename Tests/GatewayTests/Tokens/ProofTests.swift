@@ -74,6 +74,12 @@ struct ProofTests {
       (["X-Forwarded-Proto: https", "X-Forwarded-Port: 8443"], "https://test:8443/door", true, false),
       (["X-Forwarded-Proto: https, http"], "https://test/door", false, false),
       (["X-Forwarded-Host: a", "X-Forwarded-Host: b"], "http://b/door", false, false),
+      (["X-Forwarded-Prefix: /api"], "http://test/api/door", true, false),
+      (["X-Forwarded-Prefix: /api/"], "http://test/api/door", true, false),
+      (["X-Forwarded-Prefix: /api"], "http://test/door", false, true),
+      (["X-Forwarded-Prefix: /ap"], "http://test/api/door", false, false),
+      (["X-Forwarded-Prefix: /a", "X-Forwarded-Prefix: /b"], "http://test/b/door", false, false),
+      (["X-Forwarded-Prefix: /"], "http://test/door", true, true),
       ([], "http://test/door", true, true),
     ]
     for isTrusted in [true, false] {

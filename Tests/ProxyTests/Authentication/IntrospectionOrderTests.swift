@@ -187,6 +187,25 @@ struct IntrospectionOrderTests {
     bench.expectNothingHeld()
   }
 
+  @Test("A JWT that was confirmed waits for its status list, and its issuer is not asked about it once more")
+  func statusList() throws {
+    for (unavailable, expected) in [("refuse", "revocation_unavailable"), ("pass", "served")] {
+      let bench = try bench(
+        "client_secret: s, for: all, cache: 0s",
+        issuer: "revocation: { status_list: true, status_list_hosts: [h], unavailable: \(unavailable) }, ")
+      let client = bench.connect()
+      client.send(get(try issuer.token(#","status":{"status_list":{"idx":1,"uri":"https://h/1"}}"#)))
+      #expect(bench.asked.isEmpty)
+      try #require(asked(bench, at: 9).last).send(ok("{\"active\":true}"))
+      #expect(bench.asked.map(\.credential) == [Array("https://h/1".utf8)] && client.bytes.isEmpty)
+      try bench.answer(.statusList)
+      #expect(try result(bench, client) == expected)
+      #expect(askedCount(bench) == 1 && bench.asked.count == 1)
+      client.reset()
+      bench.expectNothingHeld()
+    }
+  }
+
   @Test("T27 A JWT that was confirmed is forgotten when its key is withdrawn, though the answer is still fresh")
   func withdrawn() throws {
     let bench = try bench("client_secret: s, for: all")
@@ -352,7 +371,7 @@ struct IntrospectionOrderTests {
         }
         client.reset()
       }
-      #expect(bench.worker.introspections.refusalCount <= Introspections.refusalCountMax)
+      #expect(bench.worker.introspections.refusals.count <= RememberedRefusals.countMax)
     }
     #expect(refused == 1600 && unavailable == 8400)
     #expect(bench.worker.tokenCache.count == 1 && askedCount(bench) == 1601)

@@ -133,6 +133,50 @@ struct StoredAPIKeyTests {
     #expect(redis.commands() == Self.look())
   }
 
+  @Test("T104 A key that is not there is remembered as such for five seconds, in bounds, until it comes")
+  func unknown() throws {
+    for change in ["push", "flush", "time", "reload"] {
+      let bench = try bench()
+      let redis = try server(bench)
+      let client = bench.connect()
+      client.send(get())
+      answer(redis, nil)
+      #expect(code(client.take()) == "api_key_invalid")
+      client.send(get())
+      #expect(code(client.take()) == "api_key_invalid" && redis.commands().isEmpty)
+      switch change {
+      case "push": redis.invalidate([Self.name("good")])
+      case "flush": redis.invalidate(nil)
+      case "time": redis.wait(bench, .seconds(5))
+      default: bench.reload(bench.snapshot.configuration, keySets: [])
+      }
+      client.send(get())
+      answer(redis, Self.entry)
+      try pass(bench, client)
+    }
+    // Where each look is to be a question, so is this one, and one that is overtaken by a report is not remembered.
+    for (set, isReported) in [(", cache: 0s", false), ("", true)] {
+      let bench = try bench(set)
+      let redis = try server(bench)
+      let client = bench.connect()
+      client.send(get())
+      if isReported { redis.invalidate([Self.name("good")]) }
+      answer(redis, nil)
+      _ = client.take()
+      client.send(get())
+      #expect(redis.commands() == Self.look())
+    }
+    let bench = try bench()
+    let redis = try server(bench)
+    for number in 0..<2000 {
+      let client = bench.connect()
+      client.send(get("made-up-\(number)"))
+      answer(redis, nil, key: "made-up-\(number)")
+      client.reset()
+    }
+    #expect(bench.worker.apiKeys.unknown.count <= RememberedRefusals.countMax)
+  }
+
   @Test("What is no entry counts as no key, and one that is over as expired")
   func entries() throws {
     for (text, expected) in [
@@ -193,13 +237,13 @@ struct StoredAPIKeyTests {
     let redis = try server(bench)
     let clients = (0..<300).map { _ in bench.connect() }
     for (number, client) in clients.enumerated() { client.send(get("made-up-\(number)")) }
-    #expect(redis.commands().count == 2 * APIKeyLooks.countMax)
+    #expect(redis.commands().count == 2 * WorkerAPIKeys.lookCountMax)
     let refused = clients.filter { !$0.bytes.isEmpty }
-    #expect(refused.count == 300 - APIKeyLooks.countMax)
+    #expect(refused.count == 300 - WorkerAPIKeys.lookCountMax)
     #expect(refused.allSatisfy { code($0.text) == "api_key_store_unavailable" })
     #expect(values("Retry-After", in: refused[0].text) == ["1"])
-    for _ in 0..<APIKeyLooks.countMax { redis.send("+OK\r\n_\r\n") }
-    #expect(clients.count { code($0.text) == "api_key_invalid" } == APIKeyLooks.countMax)
+    for _ in 0..<WorkerAPIKeys.lookCountMax { redis.send("+OK\r\n_\r\n") }
+    #expect(clients.count { code($0.text) == "api_key_invalid" } == WorkerAPIKeys.lookCountMax)
     for client in clients { client.reset() }
     let client = bench.connect()
     client.send(get())

@@ -36,6 +36,18 @@ import Testing
     #expect(memory.note(identity(6000), until: testNow + 300, now: testNow + 91) == .fresh)
   }
 
+  @Test("It tells how full it is, and of a large one it is near the truth")
+  func fill() {
+    let small = ReplayMemory(byteCount: 5000)
+    for number in 0..<100 { _ = small.note(identity(number), until: testNow + 91, now: testNow) }
+    #expect(small.fill(now: testNow) == (used: 800, limit: 4096))
+    #expect(small.fill(now: testNow + 91) == (used: 0, limit: 4096))
+    let large = ReplayMemory(byteCount: 1 << 22)
+    for number in 0..<100_000 { _ = large.note(identity(number), until: testNow + 91, now: testNow) }
+    let (used, limit) = large.fill(now: testNow)
+    #expect(limit == 1 << 22 && used > 780_000 && used < 820_000, "\(used)")
+  }
+
   @Test("A reload that changes its size forgets nothing")
   func reload() {
     let first = ReplayMemory(byteCount: 1 << 14)

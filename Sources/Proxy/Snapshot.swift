@@ -17,7 +17,7 @@ package final class Snapshot: Sendable {
   let ownAnswerFields: CompiledHeaderRules
   /// Whether any answer has lines of its listener, or its request's id.
   let changesAnswers: Bool
-  private let rateLimiters: RateLimiters
+  package let rateLimiters: RateLimiters
   /// Whether any route answers preflights.
   let hasCORS: Bool
   /// Bits of an IPv6 address that make a client.
@@ -60,10 +60,11 @@ package final class Snapshot: Sendable {
   /// - Parameters:
   ///   - previous: the snapshot that this one replaces, so that counters go on under the same names and rate limits
   ///     with the same buckets.
+  ///   - limiters: the buckets of rate limits, in place of those of `previous`.
   ///   - signers: of `assertions`, by their index. Without one, no request that requires it passes.
   package init(
     _ configuration: GatewayConfiguration, generation: UInt64, after previous: Snapshot? = nil,
-    signers: [AssertionSigner?] = []
+    limiters: RateLimiters? = nil, signers: [AssertionSigner?] = []
   ) {
     let names = CounterNames(configuration, after: previous?.counterNames)
     counterNames = names
@@ -83,7 +84,7 @@ package final class Snapshot: Sendable {
       (previous?.sharing ?? []).map { ($0.upstream.name, $0) }, uniquingKeysWith: { first, _ in first })
     sharing = configuration.upstreams.map { UpstreamSharing($0, after: known[$0.name]) }
     let limits = configuration.limits
-    let rateLimiters = RateLimiters(configuration, after: previous?.rateLimiters)
+    let rateLimiters = RateLimiters(configuration, after: limiters ?? previous?.rateLimiters)
     self.rateLimiters = rateLimiters
     // By index here and below: a route is large, and its copy costs as much as what is done with it.
     hasCORS = configuration.routes.indices.contains { configuration.routes[$0].cors != nil }

@@ -48,15 +48,16 @@ package struct Explanation: Sendable {
   ///   - token: sent as a bearer token, beside the request's own fields.
   ///   - keySets: by the issuers' index.
   ///   - revocations: as many.
+  ///   - buckets: of a running gateway. Nil does not know what is left of limits.
   package init(
     _ request: RehearsedRequest, token: String?, in configuration: GatewayConfiguration, keySets: [KeySet?],
-    revocations: [Revocations?] = [], unixSeconds: Int64
+    revocations: [Revocations?] = [], buckets: LiveBuckets? = nil, unixSeconds: Int64
   ) {
     var request = request
     if let token { request.fields.append(TestField(name: "Authorization", value: "Bearer \(token)")) }
     self.request = request
     let outcome = Rehearsal(
-      configuration, keySets: keySets, revocations: revocations, unixSeconds: unixSeconds
+      configuration, keySets: keySets, revocations: revocations, buckets: buckets, unixSeconds: unixSeconds
     ).outcome(of: request)
     self.outcome = outcome
     (otherRoutes, withOtherPath) = RouteReasons.others(of: request, in: configuration, chosen: outcome.routeIndex)
@@ -80,7 +81,7 @@ package struct Explanation: Sendable {
       requirements = []
     }
     senderSteps = steps.isEmpty ? [] : SenderStepReport.steps(of: request, outcome, in: configuration, now: unixSeconds)
-    limits = (route?.rateLimits ?? []).compactMap { $0.words(in: configuration) }
+    limits = route?.limitWords(in: configuration, buckets == nil ? nil : outcome) ?? []
     service = outcome.serviceRequest.flatMap { _ in route?.authorize.map { configuration.services[$0.service].name } }
     isServiceInShadow = route?.authorize?.mode == .shadow
     askedFields = (outcome.serviceRequest?.fields ?? []).map { SentField($0, route, request) }
@@ -169,20 +170,5 @@ extension TokenRequirement {
     if mode == .shadow { result.append("nothing, as it is in shadow: every request passes") }
     if isOptional { result.append("a request without a token passes as well") }
     return result
-  }
-}
-
-extension RouteRateLimit {
-  /// Nil for one that is gone.
-  fileprivate func words(in configuration: GatewayConfiguration) -> String? {
-    let limit: RateLimit
-    switch self {
-    case .own(let own): limit = own
-    case .shared(let index):
-      guard configuration.rateLimits.indices.contains(index) else { return nil }
-      limit = configuration.rateLimits[index]
-    }
-    return "\(limit.name): \(limit.requests) in \(limit.per.components.seconds)s, at most \(limit.burst) at one moment"
-      + (limit.isDryRun ? ", counted only" : "")
   }
 }

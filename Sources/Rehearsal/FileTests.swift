@@ -13,20 +13,25 @@ package enum FileTests {
     of configuration: GatewayConfiguration, files: [String], unixSeconds: Int64
   ) -> [Diagnostic] {
     if configuration.tests.isEmpty { return [] }
-    var keys = TestKeys(configuration)
-    let tokens = configuration.tests.map { test in test.token.flatMap { keys.token($0, unixSeconds: unixSeconds) } }
-    let rehearsal = Rehearsal(configuration.withoutRateLimits, keySets: keys.sets, unixSeconds: unixSeconds)
-    return zip(configuration.tests, tokens).flatMap { test, token in
-      var fields = test.headers
-      if let token { fields.append(TestField(name: "Authorization", value: "Bearer \(token)")) }
-      let outcome = rehearsal.outcome(
-        of: RehearsedRequest(test.request, fields: fields, client: test.client, body: test.body))
+    var credentials = TestCredentials(configuration, unixSeconds: unixSeconds)
+    let requests = configuration.tests.map { credentials.request(of: $0) }
+    let rehearsal = Rehearsal(
+      credentials.configuration.withoutRateLimits, keySets: credentials.keys.sets, unixSeconds: unixSeconds)
+    return zip(configuration.tests, requests).flatMap { test, request in
+      func finding(_ words: String, _ position: SourcePosition) -> Diagnostic {
+        Diagnostic(
+          .error, file: files.indices.contains(position.file) ? files[position.file] : "", position: position,
+          message: "the test of \(test.request.shown) fails: \(words)")
+      }
+      guard let request else {
+        let key = test.apiKey ?? TestAPIKey()
+        let set = configuration.apiKeys[key.set].name
+        return [finding("the set of API keys '\(set)' has no key with the id '\(key.id)'", key.position)]
+      }
+      let outcome = rehearsal.outcome(of: request)
       let route = outcome.routeIndex.map { configuration.routes[$0] }
       return test.expected.differences(from: outcome, route).map { difference in
-        let position = test.expected.position(of: difference.key)
-        return Diagnostic(
-          .error, file: files.indices.contains(position.file) ? files[position.file] : "", position: position,
-          message: "the test of \(test.request.shown) fails: \(difference.words)")
+        finding(difference.words, test.expected.position(of: difference.key))
       }
     }
   }

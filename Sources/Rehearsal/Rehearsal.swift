@@ -19,6 +19,8 @@ package final class Rehearsal {
   /// A service that was asked whether the request may pass.
   private var service: Server?
   private var notice: RefusalNotice?
+  /// The one that the store has.
+  private var session: RehearsedSession?
 
   /// A connection to a server of an upstream.
   fileprivate struct Server {
@@ -34,19 +36,23 @@ package final class Rehearsal {
   ///   - configuration: as it was read.
   ///   - keySets: of its issuers, by their index. Nil where there are none.
   ///   - revocations: lists of revoked tokens, as many. Nil looks no token up.
+  ///   - buckets: of rate limits that others count in. Requests take nothing out of them, and are told what is in.
   ///   - unixSeconds: the time of all requests.
   package init(
-    _ configuration: GatewayConfiguration, keySets: [KeySet?], revocations: [Revocations?]? = nil, unixSeconds: Int64
+    _ configuration: GatewayConfiguration, keySets: [KeySet?], revocations: [Revocations?]? = nil,
+    buckets: LiveBuckets? = nil, unixSeconds: Int64
   ) {
     routeNames = configuration.routes.map(\.name)
-    var configuration = configuration.rehearsed
+    var configuration = buckets == nil ? configuration.rehearsed : configuration.rehearsed.withLimitFields
     if revocations == nil {
       for index in configuration.issuers.indices { configuration.issuers[index].revocation = nil }
     }
     listeners = configuration.listeners
-    time = Time(nanoseconds: 1_000_000_000, unixMilliseconds: unixSeconds * 1000)
+    time = Time(nanoseconds: buckets?.nanoseconds ?? 1_000_000_000, unixMilliseconds: unixSeconds * 1000)
     worker = Worker(
-      snapshot: Snapshot(configuration, generation: 1, signers: TestKeys.signers(of: configuration)), keySets: keySets,
+      snapshot: Snapshot(
+        configuration, generation: 1, limiters: buckets.map { RateLimiters(copyOf: $0.limiters) },
+        signers: TestKeys.signers(of: configuration)), keySets: keySets,
       time: time, steadyClock: { 0 }, seed: (1, 2),
       checksServers: false)
     for (issuer, known) in (revocations ?? []).enumerated() {
@@ -59,12 +65,13 @@ package final class Rehearsal {
     received = []
     (server, service) = (nil, nil)
     notice = nil
+    session = request.session
     worker.logBuffer.removeAll()
     let isSecure = request.url.isSecure
     let listener = listeners.firstIndex { ($0.tls != nil) == isSecure } ?? 0
     let security = ClientSecurity(
       version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", isResumed: false, applicationProtocol: .http1,
-      certificate: nil)
+      certificate: request.certificate)
     let address = Array(request.client.utf8)
     let peer = PeerAddress(address.span) ?? PeerAddress(high: 0, low: 0)
     let connection = worker.accepted(
@@ -147,7 +154,8 @@ package final class Rehearsal {
         case .keySet: .keys(haveChanged: false)
         case .introspection: .refused(.introspectionUnavailable)
         case .statusList: .statusList
-        case .session: .refused(.sessionExpired)
+        case .session(let index):
+          if let session, session.index == index { .session(session.statement) } else { .refused(.sessionExpired) }
         case .apiKey: .refused(.apiKeyStoreUnavailable)
         }
       worker.answered(question, answer, at: time)
@@ -210,6 +218,7 @@ extension GatewayConfiguration {
       result.services[index].upstream = result.upstreams.count - 1
       result.services[index].cache = nil
     }
+    for index in result.sessions.indices { result.sessions[index].store = .memory }
     for index in result.rateLimits.indices { result.rateLimits[index].store = nil }
     for index in result.routes.indices {
       result.routes[index].mirror = nil

@@ -11,6 +11,10 @@ package struct RehearsedRequest: Sendable {
   package var client: String
   /// Empty where there is none.
   package var body: String
+  /// Of its cookie. Nil where no store has one.
+  var session: RehearsedSession?
+  /// Nil where the client shows none.
+  var certificate: ClientCertificateFacts?
 
   package init(_ url: TestRequest, fields: [TestField] = [], client: String = "192.0.2.1", body: String = "") {
     self.url = url

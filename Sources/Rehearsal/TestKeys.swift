@@ -60,7 +60,7 @@ package struct TestKeys {
     return (key, algorithm)
   }
 
-  private static func payload(_ token: TestToken, _ policy: IssuerPolicy, now: Int64) -> String {
+  static func payload(_ token: TestToken, _ policy: IssuerPolicy, now: Int64) -> String {
     var claims: [TestToken.Claim] = []
     func set(_ name: String, _ json: String?) {
       claims.removeAll { $0.name == name }

@@ -9,6 +9,9 @@ package struct FileTest: Sendable, Equatable {
   /// The client's address.
   package var client = "192.0.2.1"
   package var token: TestToken?
+  package var apiKey: TestAPIKey?
+  package var session: TestSession?
+  package var certificate: TestCertificate?
   /// Empty where there is none.
   package var body = ""
   package var expected = TestExpectation()
@@ -88,6 +91,7 @@ extension FileTest {
   static let settings = Settings<FileTest>(
     "tests[]", title: "a test",
     example: "{ request: GET https://api.example.com/orders/1, expect: { status: 401 } }", blank: FileTest(),
+    finish: { test, section in section.reading.check(test, section) },
     [
       Setting(
         "request", \.request, .testRequest, "The method and the URL. Nothing is sent.",
@@ -101,6 +105,15 @@ extension FileTest {
         "token", \.token, .mapping(TestToken.settings),
         "What the token says. No key is required: the gateway trusts a key of its own for as long as the test runs.",
         otherwise: "none"),
+      Setting(
+        "api_key", \.apiKey, .mapping(TestAPIKey.settings),
+        "Whose API key the request has. The key itself is not required.", otherwise: "none"),
+      Setting(
+        "session", \.session, .mapping(TestSession.settings),
+        "What the session of the request's cookie says. No store is asked.", otherwise: "none"),
+      Setting(
+        "certificate", \.certificate, .mapping(TestCertificate.settings),
+        "What the client's certificate says, of a request over `https`.", otherwise: "none"),
       Setting(
         "expect", \.expected, .mapping(TestExpectation.settings), "What becomes of the request.",
         required: "write expect: { status: 200 }"),

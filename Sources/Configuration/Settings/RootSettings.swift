@@ -142,6 +142,7 @@ extension SettingTable {
     FixedResponse.settings.table, Redirect.settings.table, WebSocket.settings.table, GraphQLRules.settings.table,
     GraphQLIntrospection.settings.table, GraphQLOperationRule.settings.table, PersistedOperations.settings.table,
     Mirroring.settings.table,
-    FileTest.settings.table, TestToken.settings.table, TestExpectation.settings.table,
+    FileTest.settings.table, TestToken.settings.table, TestAPIKey.settings.table, TestSession.settings.table,
+    TestCertificate.settings.table, TestExpectation.settings.table,
   ]
 }

@@ -3,8 +3,10 @@
 
 import Configuration
 import JSON
+import Proxy
 import Rehearsal
 import Tokens
+import Transport
 
 extension AdminServer {
   /// The body is an object with `request`, and with `token`, `headers` and `from` where there are such.
@@ -16,7 +18,9 @@ extension AdminServer {
     }
     let explanation = Explanation(
       asked.request, token: asked.token, in: await gateway.configuration, keySets: await gateway.registry.snapshot(),
-      revocations: await gateway.revocations.snapshot(), unixSeconds: unixSeconds)
+      revocations: await gateway.revocations.snapshot(),
+      buckets: LiveBuckets(await gateway.snapshot.rateLimiters, nanoseconds: Clock.steadyNanoseconds()),
+      unixSeconds: unixSeconds)
     let takesText = request.fields.contains {
       $0.name.lowercased() == "accept" && $0.value.lowercased().hasPrefix("text/plain")
     }

@@ -63,6 +63,9 @@ package struct RateLimiters: Sendable {
   /// In the order of the configuration's routes.
   private(set) var routes: [[CompiledRateLimit]] = []
 
+  /// The buckets once more, for a configuration that nobody serves.
+  package init(copyOf other: RateLimiters) { limiters = other.limiters.mapValues { RateLimiter(copyOf: $0) } }
+
   /// - Parameter previous: those of the configuration that this one replaces, whose buckets go on.
   init(_ configuration: GatewayConfiguration, after previous: RateLimiters?) {
     for route in configuration.routes {

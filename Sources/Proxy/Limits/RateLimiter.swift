@@ -65,6 +65,19 @@ package final class RateLimiter: Sendable {
     hashKey1 = UInt64.random(in: .min ... .max)
   }
 
+  /// The same buckets once more, from which can be taken without taking from these. A bucket that changes meanwhile may
+  /// be the old one or a new one.
+  init(copyOf other: RateLimiter) {
+    shape = other.shape
+    setCount = other.setCount
+    (hashKey0, hashKey1) = (other.hashKey0, other.hashKey1)
+    words = AtomicWords(count: other.words.count)
+    for index in 0..<words.count {
+      let word = other.words.load(index)
+      if word != 0 { _ = words.exchange(index, from: 0, to: word) }
+    }
+  }
+
   /// What the table takes, for as long as the limiter lives: nothing else grows with its keys.
   var byteCount: Int { words.count * 8 }
 

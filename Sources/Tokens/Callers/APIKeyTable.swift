@@ -50,6 +50,19 @@ package struct APIKeyTable: Sendable, Equatable {
     return true
   }
 
+  /// Makes one more key count as that of an id: as the entry that ends last, where there are several.
+  /// - Returns: false without such an entry.
+  package mutating func insert(digest: [UInt8], like id: [UInt8]) -> Bool {
+    var found: Entry?
+    for entry in entries {
+      let own = bytes.span.extracting(Int(entry.start) + PreparedDigest.byteCount..<Int(entry.idEnd))
+      if own.equals(id), found.map({ $0.expiresAt < entry.expiresAt }) ?? true { found = entry }
+    }
+    guard let found else { return false }
+    let claims = Array(bytes[Int(found.idEnd)..<Int(found.end)])
+    return insert(digest: digest, id: id, claims: claims, expiresAt: found.expiresAt)
+  }
+
   /// Gives back the memory that growing has left over.
   package mutating func fit() {
     bytes = bytes.map { $0 }

@@ -136,6 +136,23 @@ struct RunningDenylistTests {
     _ = try await gateway.waitForLog("the mistake") { $0.contains("a member other than") }
   }
 
+  @Test("POST /explain says whether a token is revoked now")
+  func explainLive() async throws {
+    let gateway = try await GatewayProcess.start(
+      text("revoked.jsonl"), files: ["keys.json": keySetText([key.jwk()]), "revoked.jsonl": "{\"jti\":\"other\"}\n"])
+    let token = TokenDoor.token(key, ["jti": "one"])
+    func explained() async throws -> String {
+      try await gateway.admin(
+        "/explain", method: "POST", ["Accept: text/plain"],
+        body: "{\"request\":\"GET http://localhost/\",\"token\":\"\(token)\"}"
+      ).text
+    }
+    #expect(try await explained().contains("in no list"))
+    try gateway.write(file: "revoked.jsonl", "{\"jti\":\"one\"}\n")
+    try await poll("the change") { try await explained().contains("token_revoked") }
+    #expect(try await gateway.metrics().sum("catraca_requests_total") == 0)
+  }
+
   @Test("explain says that a token is in a list, as the gateway would")
   func explain() async throws {
     let files = ["keys.json": keySetText([key.jwk()]), "revoked.jsonl": "{\"jti\":\"bad\"}\n"]

@@ -25,4 +25,31 @@ struct RunningShadowTests {
     let refused = status.split(separator: "\"shadow_refusals\":").last?.prefix { $0 != "}" } ?? ""
     #expect(refused.contains("\"scope_missing\":1") && refused.contains("\"token_malformed\":1"), "\(status)")
   }
+
+  @Test("What a service in shadow would have refused is in the log, the metrics and on the status page")
+  func service() async throws {
+    let policy = try await TestUpstream.start { connection in
+      let request = try await connection.receiveRequest()
+      let isAllowed = request.head["X-Forwarded-Uri"] == "/good"
+      let status = isAllowed ? "200 OK" : "403 Forbidden"
+      try await connection.send("HTTP/1.1 \(status)\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+      connection.close()
+    }
+    let gateway = try await GatewayProcess.start(
+      """
+      upstreams: { policy: { servers: ["\(policy.address)"] } }
+      services: { policy: { upstream: policy, timeout: 20s } }
+      routes:
+        - { path: /*, auth: public, authorize: { service: policy, mode: shadow }, respond: { status: 204 } }
+
+      """)
+    for path in ["/good", "/bad", "/bad"] { #expect(try await gateway.get(path).status == 204) }
+    let metrics = try await gateway.metrics()
+    #expect(metrics.sum("catraca_authorize_shadow_total", ["service": "policy", "result": "passed"]) == 1)
+    #expect(metrics.sum("catraca_authorize_shadow_total", ["result": "refused"]) == 2)
+    #expect(metrics.sum("catraca_authorize_total") == 0)
+    let status = try await gateway.admin("/status").text.filter { !$0.isWhitespace }
+    #expect(status.contains("\"authorize\":\"policy\"") && status.contains("\"authorize_shadow\":true"), "\(status)")
+    #expect(status.contains("\"shadow_refusals\":{\"authorize_refused\":2}"), "\(status)")
+  }
 }

@@ -16,11 +16,11 @@ extension ClientRequest {
     // A browser's page that opens a WebSocket knows it under the other name.
     guard place.isSecure == isSecure, !place.isOfWebSocket || handshake.isRequested else { return false }
     return isHost(url.extracting(place.authority), isSecure: isSecure, snapshot)
-      && isPath(url.extracting(place.path), &normal)
+      && isPath(url.extracting(place.path), behind: forwardedPrefix(snapshot), &normal)
   }
 
   /// What the gateway takes for the URL that the client used, without its query.
-  func clientURL(isSecure: Bool) -> String {
+  func clientURL(isSecure: Bool, _ snapshot: Snapshot) -> String {
     var url = ByteQueue()
     url.append(isClientSecure(isSecure) ? "https://" : "http://")
     if let range = clientAuthority {
@@ -31,7 +31,7 @@ extension ClientRequest {
         url.append(decimal: UInt64(port))
       }
     }
-    if let prefix = forwardedPrefix { url.append(head.bytes.span.extracting(prefix)) }
+    if let prefix = forwardedPrefix(snapshot) { url.append(head.bytes.span.extracting(prefix)) }
     url.append(target.bytes.span.extracting(0..<target.pathCount))
     return url.text()
   }
@@ -77,9 +77,9 @@ extension ClientRequest {
   }
 
   /// What a trusted proxy has taken away in front of the path, without the slash at its end. Empty where it took
-  /// nothing. Nil where nobody knows.
-  private var forwardedPrefix: Range<Int>? {
-    guard peer.isTrusted else { return 0..<0 }
+  /// nothing, or is not said to write the field: then it is its client's. Nil where nobody knows.
+  private func forwardedPrefix(_ snapshot: Snapshot) -> Range<Int>? {
+    guard peer.isTrusted, snapshot.trust.readsPrefix else { return 0..<0 }
     switch head.search(header: Self.prefixName.span) {
     case .missing, .empty: return 0..<0
     case .ambiguous: return nil
@@ -92,8 +92,8 @@ extension ClientRequest {
   private static let prefixName = Array("x-forwarded-prefix".utf8)
 
   /// Both in their normal form, of which the request's is known.
-  private func isPath(_ path: Span<UInt8>, _ normal: inout NormalTarget) -> Bool {
-    guard normal.normalize(path) == nil, let prefix = forwardedPrefix else { return false }
+  private func isPath(_ path: Span<UInt8>, behind prefix: Range<Int>?, _ normal: inout NormalTarget) -> Bool {
+    guard normal.normalize(path) == nil, let prefix else { return false }
     let theirs = normal.bytes.span.extracting(0..<normal.pathCount)
     let before = head.bytes.span.extracting(prefix)
     // Of the prefix alone, most proxies make a slash.

@@ -171,20 +171,20 @@ extension Exchange {
     let isKnown = issuer.map { snapshot.issuerRules.indices.contains($0) } ?? false
     let rules = isKnown ? issuer.map { snapshot.issuerRules[$0] } : nil
     let isSecure = downstream?.client.security != nil
-    return request.proofDetail(of: fault, isSecure: isSecure, rules, now: worker.time.unixSeconds)
+    return request.proofDetail(of: fault, isSecure: isSecure, rules, snapshot, now: worker.time.unixSeconds)
   }
 }
 
 extension ClientRequest {
   fileprivate func proofDetail(
-    of fault: ProofStep, isSecure: Bool, _ rules: IssuerRules?, now: Int64
+    of fault: ProofStep, isSecure: Bool, _ rules: IssuerRules?, _ snapshot: Snapshot, now: Int64
   ) -> RefusalDetail {
     let bytes = head.bytes.span
     let field = head.count(of: .dpop) == 1 ? head.first(.dpop)?.value ?? 0..<0 : 0..<0
     let got = ProofReport(bytes.extracting(field)).got(by: fault, now: now)
     let method = String(decoding: bytes.extracting(head.methodRange).copied(), as: UTF8.self)
     return RefusalDetail(
-      expected: fault.expected(method: method, url: clientURL(isSecure: isSecure), rules),
+      expected: fault.expected(method: method, url: clientURL(isSecure: isSecure, snapshot), rules),
       got: got.isEmpty ? fault.fault : got)
   }
 

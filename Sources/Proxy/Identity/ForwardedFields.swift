@@ -34,7 +34,7 @@ extension UpstreamHead {
   mutating func writeForwardedPrefix(of request: borrowing ClientRequest, _ route: CompiledRoute, _ snapshot: Snapshot)
   {
     bytes.append("X-Forwarded-Prefix: ")
-    if request.peer.isTrusted, snapshot.trust.believes(Self.prefixName.span) { writePrefix(of: request.head) }
+    if request.peer.isTrusted, snapshot.trust.readsPrefix { writePrefix(of: request.head) }
     bytes.append(route.rewrite.stripPrefix)
     bytes.append("\r\n")
   }
@@ -51,8 +51,6 @@ extension UpstreamHead {
       return
     }
   }
-
-  private static let prefixName = Array("x-forwarded-prefix".utf8)
 
   /// Behind a list that ends in a comma. A peer on a Unix socket has no address of its own to add.
   @inline(__always)

@@ -13,6 +13,8 @@ struct ForwardingTrust: Sendable {
   /// Which of the two forms names the client. Both do, unless the file names one of them.
   let readsXForwardedFor: Bool
   let readsForwarded: Bool
+  /// Whether proxies say what they took away in front of the path, in X-Forwarded-Prefix.
+  let readsPrefix: Bool
   private let believed: [[UInt8]]
 
   private static let always = ["x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"]
@@ -25,6 +27,7 @@ struct ForwardingTrust: Sendable {
     let namesForwarded = named.contains("forwarded")
     readsXForwardedFor = namesList || !namesForwarded
     readsForwarded = namesForwarded || !namesList
+    readsPrefix = named.contains("x-forwarded-prefix")
     believed = Set(Self.always + named).sorted().map { Array($0.utf8) }
   }
 

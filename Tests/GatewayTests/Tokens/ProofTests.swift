@@ -74,13 +74,9 @@ struct ProofTests {
       (["X-Forwarded-Proto: https", "X-Forwarded-Port: 8443"], "https://test:8443/door", true, false),
       (["X-Forwarded-Proto: https, http"], "https://test/door", false, false),
       (["X-Forwarded-Host: a", "X-Forwarded-Host: b"], "http://b/door", false, false),
-      (["X-Forwarded-Prefix: /api"], "http://test/api/door", true, false),
-      (["X-Forwarded-Prefix: /api/"], "http://test/api/door", true, false),
-      (["X-Forwarded-Prefix: /api"], "http://test/door", false, true),
-      (["X-Forwarded-Prefix: /ap"], "http://test/api/door", false, false),
-      (["X-Forwarded-Prefix: /a", "X-Forwarded-Prefix: /b"], "http://test/b/door", false, false),
-      (["X-Forwarded-Prefix: /"], "http://test/door", true, true),
-      ([], "http://test/door", true, true),
+      // Nobody said that the proxy writes it: then it is the client's own.
+      (["X-Forwarded-Prefix: /api"], "http://test/api/door", false, false),
+      (["X-Forwarded-Prefix: /api"], "http://test/door", true, true), ([], "http://test/door", true, true),
     ]
     for isTrusted in [true, false] {
       let door = try await start(key, top: isTrusted ? "trusted_proxies: [127.0.0.0/8]" : "")
@@ -88,6 +84,26 @@ struct ProofTests {
         let response = try await door.gateway.get("/door", fields + client.fields("GET", url, of: token))
         #expect((response.status == 200) == (isTrusted ? trusted : untrusted), "\(fields) \(url) \(isTrusted)")
       }
+    }
+  }
+
+  @Test("What a trusted proxy took in front of the path belongs to the URL where it is said to write that")
+  func prefixes() async throws {
+    let (key, client) = (try TestKey(.es256), try TestProof())
+    let token = TokenDoor.token(key, client.claims)
+    let top = "trusted_proxies: { from: [127.0.0.0/8], fields: [X-Forwarded-Prefix] }"
+    let door = try await start(key, top: top)
+    let cases: [(fields: [String], url: String, passes: Bool)] = [
+      (["X-Forwarded-Prefix: /api"], "http://test/api/door", true),
+      (["X-Forwarded-Prefix: /api/"], "http://test/api/door", true),
+      (["X-Forwarded-Prefix: /api"], "http://test/door", false),
+      (["X-Forwarded-Prefix: /ap"], "http://test/api/door", false),
+      (["X-Forwarded-Prefix: /a", "X-Forwarded-Prefix: /b"], "http://test/b/door", false),
+      (["X-Forwarded-Prefix: /"], "http://test/door", true), ([], "http://test/door", true),
+    ]
+    for (fields, url, passes) in cases {
+      let response = try await door.gateway.get("/door", fields + client.fields("GET", url, of: token))
+      #expect((response.status == 200) == passes, "\(fields) \(url)")
     }
   }
 

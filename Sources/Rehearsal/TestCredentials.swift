@@ -82,7 +82,9 @@ extension RehearsedRequest {
     switch place {
     case .value(.header(let name)): fields.append(TestField(name: name, value: key))
     case .value(.query(let name)): url.target += (url.target.contains("?") ? "&" : "?") + "\(name)=\(key)"
-    case .basic: fields.append(TestField(name: "Authorization", value: "Basic \(Self.base64("\(id):\(key)"))"))
+    case .basic:
+      let credentials = String(decoding: Base64.encode(Array("\(id):\(key)".utf8).span), as: UTF8.self)
+      fields.append(TestField(name: "Authorization", value: "Basic \(credentials)"))
     // No set has these.
     case .authorization, .webSocketProtocol, .value, nil: break
     }
@@ -94,13 +96,5 @@ extension RehearsedRequest {
     } else {
       fields.append(TestField(name: "Cookie", value: pair))
     }
-  }
-
-  /// RFC 4648 §4, without padding.
-  private static func base64(_ text: String) -> String {
-    let digits = Base64URL.encode(Array(text.utf8).span).map { digit in
-      digit == UInt8(ascii: "-") ? UInt8(ascii: "+") : digit == UInt8(ascii: "_") ? UInt8(ascii: "/") : digit
-    }
-    return String(decoding: digits, as: UTF8.self)
   }
 }

@@ -29,8 +29,10 @@ package struct Revocation: Sendable, Equatable {
     RevocationRules(hasDenylist: denylist != nil, statusList: statusList, unavailable: unavailable)
   }
 
-  /// The key of an issuer's stream in a store, without the store's prefix.
-  package static func streamName(ofIssuer name: String) -> String { "revoked:" + name }
+  /// The key of an issuer's stream in a store.
+  package static func streamKey(ofIssuer name: String, in store: RedisStore) -> [UInt8] {
+    Array("\(store.prefix)revoked:\(name)".utf8)
+  }
 }
 
 extension Revocation {

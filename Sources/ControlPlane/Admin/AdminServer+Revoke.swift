@@ -18,7 +18,7 @@ extension AdminServer {
       return .text("the body is not a valid entry: \(error.rawValue)\n", status: 400)
     }
     let store = configuration.stores[index]
-    let key = Array((store.prefix + Revocation.streamName(ofIssuer: name)).utf8)
+    let key = Revocation.streamKey(ofIssuer: name, in: store)
     let command = [Array("XADD".utf8), key, Array("*".utf8)] + fields
     switch await gateway.link.ask(store.name, command, about: key) {
     case .bytes: break

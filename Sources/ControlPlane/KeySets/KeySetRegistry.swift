@@ -31,8 +31,7 @@ package actor KeySetRegistry {
   /// Why keys could not be stored the last time. Reported once, not at every refresh.
   private var storeFailure: FileError?
   private var isRunning = false
-  private let wakeUps: AsyncStream<Void>
-  private let wakeUp: AsyncStream<Void>.Continuation
+  private let wakeUp = WakeUp()
   /// The earliest of the timers under way.
   private var timer: Duration?
 
@@ -46,7 +45,6 @@ package actor KeySetRegistry {
     self.log = log
     self.notices = notices
     self.publish = publish
-    (wakeUps, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
   // MARK: What the rest of the control plane asks
@@ -79,7 +77,7 @@ package actor KeySetRegistry {
       return entry
     }
     for entry in old { Self.answer(entry.waiters, .notNow) }
-    wakeUp.yield()
+    wakeUp.ring()
     return snapshot()
   }
 
@@ -133,7 +131,7 @@ package actor KeySetRegistry {
     guard isRunning, entries.indices.contains(index) else { return .notNow }
     switch entries[index].keys.metUnknownKey(now: environment.now()) {
     case .notNow: return .notNow
-    case .load: wakeUp.yield()
+    case .load: wakeUp.ring()
     case .join: break
     }
     let entryID = entries[index].id
@@ -184,8 +182,8 @@ package actor KeySetRegistry {
   package func run() async {
     isRunning = true
     await withDiscardingTaskGroup { group in
-      wakeUp.yield()
-      for await _ in wakeUps {
+      wakeUp.ring()
+      for await _ in wakeUp.calls {
         for id in takeDue() { group.addTask { await self.load(id) } }
         guard let next = entries.compactMap(\.keys.deadline).min(), timer.map({ next < $0 }) ?? true else { continue }
         timer = next
@@ -212,7 +210,7 @@ package actor KeySetRegistry {
 
   private func timerEnded(_ deadline: Duration) {
     if timer == deadline { timer = nil }
-    wakeUp.yield()
+    wakeUp.ring()
   }
 
   /// One flight.
@@ -241,7 +239,7 @@ package actor KeySetRegistry {
     case .unchanged: settle(index, .notNow)
     case .failed(let failure, _, _): settle(index, .failed(failure))
     }
-    wakeUp.yield()
+    wakeUp.ring()
   }
 
   /// The first moments of an issuer: what is available without waiting.

@@ -33,7 +33,8 @@ enum ClientAuthentication: Sendable {
     case .secretBasic(let secret):
       // Each half is encoded as in a form, so that a colon in one is no border (RFC 6749 §2.3.1).
       let pair = "\(FormEncoding.encode(clientID)):\(FormEncoding.encode(secret))"
-      fields.append(("Authorization", "Basic \(Self.base64(Array(pair.utf8)))"))
+      let credentials = String(decoding: Base64.encode(Array(pair.utf8).span), as: UTF8.self)
+      fields.append(("Authorization", "Basic \(credentials)"))
     case .secretPost(let secret):
       form.append(("client_id", clientID))
       form.append(("client_secret", secret))
@@ -48,13 +49,5 @@ enum ClientAuthentication: Sendable {
       form.append(("client_assertion", String(decoding: assertion, as: UTF8.self)))
     }
     return Posting(fields: fields, body: Array(FormEncoding.encode(form).utf8))
-  }
-
-  /// Base64 with padding (RFC 4648 §4), as Authorization has it.
-  private static func base64(_ bytes: [UInt8]) -> String {
-    let text = Base64URL.encode(bytes.span).map { byte in
-      byte == UInt8(ascii: "-") ? UInt8(ascii: "+") : byte == UInt8(ascii: "_") ? UInt8(ascii: "/") : byte
-    }
-    return String(decoding: text, as: UTF8.self) + String(repeating: "=", count: (4 - text.count % 4) % 4)
   }
 }

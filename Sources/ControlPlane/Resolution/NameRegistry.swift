@@ -59,13 +59,12 @@ package actor NameRegistry {
   private var added: Set<String> = []
   private var waiters: [CheckedContinuation<Void, Never>] = []
   /// Says that ``addresses`` has changed.
-  package nonisolated let changes: AsyncStream<Void>
-  private let change: AsyncStream<Void>.Continuation
+  package nonisolated var changes: AsyncStream<Void> { change.calls }
+  private let change = WakeUp()
 
   package init(environment: Environment = .live, log: Logger) {
     self.environment = environment
     self.log = log
-    (changes, change) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
   deinit {
@@ -148,7 +147,7 @@ package actor NameRegistry {
     entry.results[isFailure ? "failed" : "ok", default: 0] &+= 1
     entries[name] = entry
     if !entries.values.contains(where: \.isPending) { endWait() }
-    if entry.addresses != before { change.yield() }
+    if entry.addresses != before { change.ring() }
     let seconds =
       isFailure
       ? min(1 << min(failureCount, 10), Self.retrySecondsMax)

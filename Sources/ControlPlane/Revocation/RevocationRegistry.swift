@@ -49,8 +49,7 @@ actor RevocationRegistry {
   /// The issuers of the configuration, by index.
   private var order: [String] = []
   private var lastID = 0
-  private let wakeUps: AsyncStream<Void>
-  private let wakeUp: AsyncStream<Void>.Continuation
+  private let wakeUp = WakeUp()
 
   /// How often it is looked for what is due. A change of a file or of a stream is seen so soon.
   private static let interval = Duration.milliseconds(200)
@@ -69,7 +68,6 @@ actor RevocationRegistry {
     self.log = log
     self.notices = notices
     self.publish = publish
-    (wakeUps, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
   // MARK: What the rest of the control plane asks
@@ -85,7 +83,7 @@ actor RevocationRegistry {
       var stream: (store: String, key: [UInt8])?
       if case .redis(let index) = issuer.revocation?.denylist, configuration.stores.indices.contains(index) {
         let place = configuration.stores[index]
-        stream = (place.name, Array((place.prefix + Revocation.streamName(ofIssuer: issuer.name)).utf8))
+        stream = (place.name, Revocation.streamKey(ofIssuer: issuer.name, in: place))
       }
       if let index = old.firstIndex(where: { Self.isSameSource($0.issuer, issuer) && $0.stream?.store == stream?.store }
       ) {
@@ -99,7 +97,7 @@ actor RevocationRegistry {
         entries.append(entry)
       }
     }
-    wakeUp.yield()
+    wakeUp.ring()
     order = configuration.issuers.map(\.name)
     return snapshot()
   }
@@ -158,7 +156,7 @@ actor RevocationRegistry {
     await withDiscardingTaskGroup { group in
       while !Task.isCancelled {
         if entries.isEmpty {
-          var iterator = wakeUps.makeAsyncIterator()
+          var iterator = wakeUp.calls.makeAsyncIterator()
           if await iterator.next() == nil { break }
           continue
         }

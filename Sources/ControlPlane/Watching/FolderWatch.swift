@@ -8,8 +8,8 @@ import NIOConcurrencyHelpers
 /// closed.
 final class FolderWatch: Sendable {
   /// One element for all changes since the last one was taken.
-  let changes: AsyncStream<Void>
-  private let wake: AsyncStream<Void>.Continuation
+  var changes: AsyncStream<Void> { change.calls }
+  private let change = WakeUp()
   /// Negative where the system has none left.
   private let descriptor: Int32
   /// Numbers of the folders as the system gave them.
@@ -22,9 +22,6 @@ final class FolderWatch: Sendable {
     IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
 
   init() {
-    let (changes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    self.changes = changes
-    self.wake = wake
     let descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
     self.descriptor = descriptor
     guard descriptor >= 0 else {
@@ -33,9 +30,9 @@ final class FolderWatch: Sendable {
       return
     }
     let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: DispatchQueue(label: "catraca.watch"))
-    source.setEventHandler {
+    source.setEventHandler { [change] in
       Self.drain(descriptor)
-      wake.yield()
+      change.ring()
     }
     source.setCancelHandler { close(descriptor) }
     source.resume()
@@ -48,7 +45,7 @@ final class FolderWatch: Sendable {
   }
 
   /// As if something had changed.
-  func lookAgain() { wake.yield() }
+  func lookAgain() { change.ring() }
 
   /// Watches these folders and no others. A folder that does not exist is left out.
   /// - Returns: why some are not watched, or nil.

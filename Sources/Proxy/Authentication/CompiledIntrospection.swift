@@ -107,15 +107,7 @@ final class CompiledIntrospection: Sendable {
     pair.append(formValue: clientID.utf8.span)
     pair.append(":")
     pair.append(formValue: secret.utf8.span)
-    return Array("Authorization: Basic ".utf8) + base64(pair.span) + Array("\r\n".utf8)
-  }
-
-  /// Base64 with padding (RFC 4648 §4), as Authorization has it.
-  private static func base64(_ bytes: Span<UInt8>) -> [UInt8] {
-    let text = Base64URL.encode(bytes).map { byte in
-      byte == UInt8(ascii: "-") ? UInt8(ascii: "+") : byte == UInt8(ascii: "_") ? UInt8(ascii: "/") : byte
-    }
-    return text + Array(repeating: UInt8(ascii: "="), count: (4 - text.count % 4) % 4)
+    return Array("Authorization: Basic ".utf8) + Base64.encode(pair.span) + Array("\r\n".utf8)
   }
 }
 

@@ -20,19 +20,12 @@ extension WebSocketHandshake {
   fileprivate mutating func writeKey(_ identifiers: inout RandomIdentifiers, into output: inout ByteQueue) {
     let random = [identifiers.next(), identifiers.next()]
     let bytes = random.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64($0 * 8)) } }
-    let key = Self.base64(bytes)
+    let key = Base64.encode(bytes.span)
     output.append("Sec-WebSocket-Key: ")
     output.append(key)
     output.append("\r\n")
     let accepted = key + Array("258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8)
-    accept = Self.base64(SHA1.digest(accepted.span))
-  }
-
-  /// RFC 4648 §4.
-  private static func base64(_ bytes: [UInt8]) -> [UInt8] {
-    var text = Base64URL.encode(bytes.span).map { $0 == 0x2D ? 0x2B : $0 == 0x5F ? 0x2F : $0 }
-    while text.count % 4 != 0 { text.append(0x3D) }
-    return text
+    accept = Base64.encode(SHA1.digest(accepted.span).span)
   }
 
   /// Whether a 101 agrees to what was asked for (RFC 6455 §4.1).

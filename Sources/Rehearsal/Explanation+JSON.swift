@@ -26,6 +26,7 @@ extension Explanation {
               ] + (step.remedy.isEmpty ? [] : [("remedy", quoted(step.remedy))]))
           })
       ),
+      ("asked", list(asked.map { object([("source", quoted($0.source)), ("answer", quoted($0.words))]) })),
       (
         "sender",
         list(

@@ -14,6 +14,7 @@ extension Explanation {
       lines.append(writer.plain("", "\(withOtherPath) \(withOtherPath == 1 ? "has" : "have") another path"))
     }
     if !steps.isEmpty { lines += ["", "token"] + steps.map { tokenLine($0, writer) } + leftOut(writer) }
+    if !asked.isEmpty { lines += ["", "asked"] + asked.map { writer.plain($0.source, $0.words) } }
     if !senderSteps.isEmpty { lines += ["", "sender"] + senderSteps.map { senderLine($0, writer) } }
     if !requirements.isEmpty {
       lines += ["", "the route requires"] + requirements.map { writer.plain("", $0) }

@@ -34,6 +34,8 @@ package struct Explanation: Sendable {
   /// What the route requires of a token beside.
   package let requirements: [String]
   package let limits: [String]
+  /// Who was asked about the credential, and what came of it. Empty where nobody was.
+  package let asked: [(source: String, words: String)]
   /// The name of the service that the route asks, which is taken to let the request pass.
   package let service: String?
   /// Whether the request passes whatever the service says.
@@ -48,17 +50,19 @@ package struct Explanation: Sendable {
   ///   - token: sent as a bearer token, beside the request's own fields.
   ///   - keySets: by the issuers' index.
   ///   - revocations: as many.
+  ///   - answers: of those who were asked about its credential. Nil where nobody can be.
   ///   - buckets: of a running gateway. Nil does not know what is left of limits.
   package init(
     _ request: RehearsedRequest, token: String?, in configuration: GatewayConfiguration, keySets: [KeySet?],
-    revocations: [Revocations?] = [], buckets: LiveBuckets? = nil, unixSeconds: Int64
+    revocations: [Revocations?] = [], answers: KnownAnswers? = nil, buckets: LiveBuckets? = nil, unixSeconds: Int64
   ) {
-    var request = request
-    if let token { request.fields.append(TestField(name: "Authorization", value: "Bearer \(token)")) }
+    let request = request.with(token)
     self.request = request
     let outcome = Rehearsal(
-      configuration, keySets: keySets, revocations: revocations, buckets: buckets, unixSeconds: unixSeconds
+      configuration, keySets: keySets, revocations: revocations, answers: answers, buckets: buckets,
+      unixSeconds: unixSeconds
     ).outcome(of: request)
+    asked = answers?.words(in: configuration) ?? []
     self.outcome = outcome
     (otherRoutes, withOtherPath) = RouteReasons.others(of: request, in: configuration, chosen: outcome.routeIndex)
     let route = outcome.routeIndex.map { configuration.routes[$0] }
@@ -75,7 +79,7 @@ package struct Explanation: Sendable {
             now: unixSeconds
           ).steps
         } ?? []
-      requirements = requirement.words + questions.words
+      requirements = requirement.words + (answers == nil ? questions.words : [])
     } else {
       steps = []
       requirements = []
@@ -87,6 +91,39 @@ package struct Explanation: Sendable {
     askedFields = (outcome.serviceRequest?.fields ?? []).map { SentField($0, route, request) }
     documentRules = route?.graphQL?.words ?? []
     sentFields = (outcome.upstreamRequest?.fields ?? []).map { SentField($0, route, request) }
+  }
+}
+
+extension Explanation {
+  /// Goes through a request until all that it asks of others is answered.
+  /// - Parameter answer: asks one of them. It is asked a question once.
+  /// - Returns: the answers, and the index of the route that takes it.
+  package static func answers(
+    to request: RehearsedRequest, token: String?, in configuration: GatewayConfiguration, keySets: [KeySet?],
+    revocations: [Revocations?], unixSeconds: Int64,
+    _ answer: @Sendable (OpenQuestion) async -> (answer: Answer, origin: String)
+  ) async -> (answers: KnownAnswers, route: Int?) {
+    let request = request.with(token)
+    var answers = KnownAnswers()
+    for _ in 0..<KnownAnswers.countMax {
+      let outcome = Rehearsal(
+        configuration.withoutRateLimits, keySets: keySets, revocations: revocations, answers: answers,
+        unixSeconds: unixSeconds
+      ).outcome(of: request)
+      guard let question = outcome.openQuestion else { return (answers, outcome.routeIndex) }
+      let (found, origin) = await answer(question)
+      answers.add(found, to: question, origin: origin)
+    }
+    return (answers, nil)
+  }
+}
+
+extension RehearsedRequest {
+  /// - Parameter token: sent as a bearer token. Nil sends none.
+  fileprivate func with(_ token: String?) -> RehearsedRequest {
+    var result = self
+    if let token { result.fields.append(TestField(name: "Authorization", value: "Bearer \(token)")) }
+    return result
   }
 }
 

@@ -5,29 +5,36 @@ package import Proxy
 
 /// The buckets in which the workers count, and their clock.
 package struct LiveBuckets: Sendable {
-  let limiters: RateLimiters
+  private let limiters: RateLimiters
   /// Steady.
   let nanoseconds: Int64
+  /// The index of the one route whose limits are looked at. Nil for none.
+  let route: Int?
 
-  package init(_ limiters: RateLimiters, nanoseconds: Int64) {
+  package init(_ limiters: RateLimiters, ofRoute route: Int?, nanoseconds: Int64) {
     self.limiters = limiters
+    self.route = route
     self.nanoseconds = nanoseconds
+  }
+
+  /// Those of the route, once more.
+  func copied(in configuration: GatewayConfiguration) -> RateLimiters? {
+    route.map { RateLimiters(copyOf: limiters, for: configuration.routes[$0], in: configuration) }
   }
 }
 
 extension GatewayConfiguration {
-  /// The same with limits that say in the answer what is left.
-  var withLimitFields: GatewayConfiguration {
-    var result = self
-    for index in result.rateLimits.indices { result.rateLimits[index].sendsFields = true }
-    for route in result.routes.indices {
-      for index in result.routes[route].rateLimits.indices {
-        guard case .own(var limit) = result.routes[route].rateLimits[index] else { continue }
+  /// Leaves the limits of one route only, and lets them say in the answer what is left.
+  mutating func keepLimits(ofRoute kept: Int?) {
+    for index in rateLimits.indices { rateLimits[index].sendsFields = true }
+    for route in routes.indices {
+      if route != kept { routes[route].rateLimits = [] }
+      for index in routes[route].rateLimits.indices {
+        guard case .own(var limit) = routes[route].rateLimits[index] else { continue }
         limit.sendsFields = true
-        result.routes[route].rateLimits[index] = .own(limit)
+        routes[route].rateLimits[index] = .own(limit)
       }
     }
-    return result
   }
 }
 
@@ -47,7 +54,9 @@ extension Route {
       if !limit.isDryRun, let answer = answers.popFirst() {
         let isRefused = outcome.code == "rate_limited" && answers.isEmpty
         let isOfFleet = limit.store != nil
-        words += isOfFleet ? ", counted in Redis, which is not asked" : ", \(Self.left(answer, isRefused: isRefused))"
+        words +=
+          isOfFleet
+          ? ", counted in Redis, which alone knows what is left" : ", \(Self.left(answer, isRefused: isRefused))"
       }
       result.append(words)
     }

@@ -19,8 +19,10 @@ package struct RehearsedOutcome: Sendable {
   package let shadowCode: String?
   /// Both values of a token that was refused. Nil for other refusals, and where there is nothing to compare.
   package let notice: RefusalNotice?
+  /// What it came to because nobody has answered this. Nil where all that was asked was answered.
+  package let openQuestion: OpenQuestion?
   /// Into the configuration's routes.
-  let routeIndex: Int?
+  package let routeIndex: Int?
   package let route: String?
   package let upstream: String?
   package let subject: String?
@@ -43,8 +45,9 @@ package struct RehearsedOutcome: Sendable {
 
   init(
     response: [UInt8], upstreamRequest: [UInt8]?, server: Address?, serviceRequest: [UInt8]?, service: Address?,
-    log: [UInt8], notice: RefusalNotice?, routeNames: [String]
+    log: [UInt8], notice: RefusalNotice?, openQuestion: OpenQuestion?, routeNames: [String]
   ) {
+    self.openQuestion = openQuestion
     let head = MessageHead(response)
     status = head.words.count > 1 ? Int(head.words[1]) ?? 0 : 0
     fields = head.fields

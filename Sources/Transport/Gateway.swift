@@ -7,7 +7,7 @@ package import Tokens
 
 /// The running data plane.
 package final class Gateway: Sendable {
-  private let workers: [Mailbox]
+  let workers: [Mailbox]
   private let budget: DescriptorBudget
   private let inherited: InheritedSockets
   /// What all connections hold, and may.

@@ -1,5 +1,6 @@
-// `POST /explain`: what becomes of a request with the configuration and the keys of this moment, and why. The request
-// takes place nowhere else: no worker, no counter and no log sees it, and its token is kept nowhere.
+// `POST /explain`: what becomes of a request with the configuration, the keys and the lists of sessions of this moment,
+// and why. No worker, no counter and no log sees the request, and its token is kept nowhere. Whose an opaque token is
+// that no worker remembers, its issuer is asked.
 
 import Configuration
 import JSON
@@ -16,17 +17,50 @@ extension AdminServer {
         "expected JSON such as {\"request\": \"GET https://api.example.com/orders/1\", \"token\": \"...\", "
           + "\"headers\": {\"X-Beta\": \"1\"}, \"from\": \"192.0.2.1\"}\n", status: 400)
     }
-    let explanation = Explanation(
-      asked.request, token: asked.token, in: await gateway.configuration, keySets: await gateway.registry.snapshot(),
-      revocations: await gateway.revocations.snapshot(),
-      buckets: LiveBuckets(await gateway.snapshot.rateLimiters, nanoseconds: Clock.steadyNanoseconds()),
-      unixSeconds: unixSeconds)
+    let explanation = await gateway.explanation(of: asked.request, token: asked.token, unixSeconds: unixSeconds)
     let takesText = request.fields.contains {
       $0.name.lowercased() == "accept" && $0.value.lowercased().hasPrefix("text/plain")
     }
     var response = takesText ? SmallResponse.text(explanation.text()) : .json(Array(explanation.json.utf8))
     response.fields += [("Cache-Control", "no-store")]
     return response
+  }
+}
+
+extension RunningGateway {
+  fileprivate func explanation(
+    of request: RehearsedRequest, token: String?, unixSeconds: Int64
+  ) async -> Explanation {
+    let (configuration, snapshot) = (configuration, snapshot)
+    let keySets = await registry.snapshot()
+    let revocations = await revocations.snapshot()
+    let (answers, route) = await Explanation.answers(
+      to: request, token: token, in: configuration, keySets: keySets, revocations: revocations,
+      unixSeconds: unixSeconds
+    ) { await self.answer(to: $0, configuration, generation: snapshot.generation) }
+    return Explanation(
+      request, token: token, in: configuration, keySets: keySets, revocations: revocations, answers: answers,
+      buckets: LiveBuckets(snapshot.rateLimiters, ofRoute: route, nanoseconds: Clock.steadyNanoseconds()),
+      unixSeconds: unixSeconds)
+  }
+
+  private func answer(
+    to question: OpenQuestion, _ configuration: GatewayConfiguration, generation: UInt64
+  ) async -> (answer: Answer, origin: String) {
+    switch question {
+    case .token(let issuer, let token):
+      let (answer, isRemembered) = await gateway.word(of: issuer, about: token, generation: generation)
+      return (answer, isRemembered ? "as a worker remembers" : "asked just now")
+    case .session(let index, let digest):
+      let rules = configuration.sessions[index]
+      let place = rules.store == .memory ? "in memory" : "in Redis"
+      do throws(SessionListUnavailable) {
+        let statement = try await sessions.list(of: rules.name).statement(of: digest, session: rules.name)
+        return (statement.map { .session($0) } ?? .refused(.sessionExpired), place)
+      } catch {
+        return (.refused(.sessionStoreUnavailable), place)
+      }
+    }
   }
 }
 

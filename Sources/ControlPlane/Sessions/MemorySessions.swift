@@ -157,6 +157,11 @@ package actor MemorySessions: SessionList {
     return owners.flatMap(\.value)
   }
 
+  package func statement(of digest: [UInt8], session: String) -> SessionStatement? {
+    guard let entry = entries[digest], entry.record.session == session, !entry.isOver(at: now()) else { return nil }
+    return SessionStatement(issuer: entry.record.issuer, claims: entry.record.claims, endsAt: entry.endsAt)
+  }
+
   // MARK: The provider's tokens
 
   package func tokens(of digest: [UInt8]) -> KeptTokens? {

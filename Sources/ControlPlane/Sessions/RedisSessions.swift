@@ -107,6 +107,13 @@ package struct RedisSessions: SessionList {
     return found.sorted { $0.beganAt < $1.beganAt }
   }
 
+  package func statement(
+    of digest: [UInt8], session: String
+  ) async throws(SessionListUnavailable) -> SessionStatement? {
+    guard let value = try await value(of: digest), value.session == session else { return nil }
+    return SessionStatement(issuer: value.issuer, claims: value.claims, endsAt: value.endsAt)
+  }
+
   // MARK: The provider's tokens
 
   package func tokens(of digest: [UInt8]) async throws(SessionListUnavailable) -> KeptTokens? {

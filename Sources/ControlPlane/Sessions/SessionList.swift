@@ -18,6 +18,10 @@ package protocol SessionList: Sendable {
   /// Those that are not over, at most a thousand.
   func list(_ selection: SessionSelection) async throws(SessionListUnavailable) -> [SessionSummary]
 
+  /// What it says of a session of these rules, without the provider's tokens. That is no use of it. Nil when there is
+  /// no such session.
+  func statement(of digest: [UInt8], session: String) async throws(SessionListUnavailable) -> SessionStatement?
+
   /// The provider's tokens of a session. Nil when there is no such session.
   func tokens(of digest: [UInt8]) async throws(SessionListUnavailable) -> KeptTokens?
 

@@ -15,11 +15,14 @@ final class IntrospectionCall: SideRequest {
   private let begunAt: Int64
   private var isBegun = false
   private var isEnded = false
+  /// Gets the answer in place of requests. Nil where these wait for it.
+  private let reply: ((Answer) -> Void)?
 
   init(
     _ question: Question, _ rules: CompiledIntrospection, issuer: Int, generation: UInt64, confirming checked: Caller?,
-    _ worker: Worker
+    _ worker: Worker, reply: ((Answer) -> Void)? = nil
   ) {
+    self.reply = reply
     self.question = question
     self.rules = rules
     self.issuer = issuer
@@ -41,11 +44,12 @@ final class IntrospectionCall: SideRequest {
     let isCurrent = generation == worker.snapshot.generation
     if isCurrent { worker.introspections.end(issuer) }
     let (answer, counted, failure) = reading(of: result)
-    worker.counters.countIntrospection(
-      issuer: rules.counterID, counted, nanoseconds: UInt64(clamping: worker.time.nanoseconds &- begunAt))
     if let change = worker.circuits.noteOutcome(of: rules.issuerName, failure: failure, at: worker.time.nanoseconds) {
       worker.commands.append(.reportUpstream(rules.upstreamName, change))
     }
+    if let reply { return reply(answer) }
+    worker.counters.countIntrospection(
+      issuer: rules.counterID, counted, nanoseconds: UInt64(clamping: worker.time.nanoseconds &- begunAt))
     if counted == .inactive, isCurrent, rules.refusalNanoseconds > 0 {
       worker.introspections.refusals.insert(
         question.digest, of: issuer, until: worker.time.nanoseconds &+ rules.refusalNanoseconds)

@@ -1,7 +1,7 @@
 // A route's rate limit in the data plane's form, and which buckets it has: the same across reloads as long as what it
 // says is the same.
 
-import Configuration
+package import Configuration
 
 /// One limit of one route, immutable, shared by all workers.
 package final class CompiledRateLimit: Sendable {
@@ -63,25 +63,33 @@ package struct RateLimiters: Sendable {
   /// In the order of the configuration's routes.
   private(set) var routes: [[CompiledRateLimit]] = []
 
-  /// The buckets once more, for a configuration that nobody serves.
-  package init(copyOf other: RateLimiters) { limiters = other.limiters.mapValues { RateLimiter(copyOf: $0) } }
+  /// The buckets of one route's limits once more, for a configuration that nobody serves.
+  package init(copyOf other: RateLimiters, for route: Route, in configuration: GatewayConfiguration) {
+    for index in route.rateLimits.indices {
+      let identity = Self.use(at: index, of: route, in: configuration).identity
+      if let known = other.limiters[identity] { limiters[identity] = RateLimiter(copyOf: known) }
+    }
+  }
+
+  private static func use(
+    at index: Int, of route: Route, in configuration: GatewayConfiguration
+  ) -> (limit: RateLimit, identity: Identity) {
+    switch route.rateLimits[index] {
+    case .own(let own):
+      let owner = Owner.route(route.host, route.path, methods: route.methods, headers: route.headers, index: index)
+      return (own, Identity(own, of: owner))
+    case .shared(let shared):
+      let limit = configuration.rateLimits[shared]
+      return (limit, Identity(limit, of: .shared(limit.name)))
+    }
+  }
 
   /// - Parameter previous: those of the configuration that this one replaces, whose buckets go on.
   init(_ configuration: GatewayConfiguration, after previous: RateLimiters?) {
     for route in configuration.routes {
       var compiled: [CompiledRateLimit] = []
-      for (index, use) in route.rateLimits.enumerated() {
-        let limit: RateLimit
-        let owner: Owner
-        switch use {
-        case .own(let own):
-          limit = own
-          owner = .route(route.host, route.path, methods: route.methods, headers: route.headers, index: index)
-        case .shared(let index):
-          limit = configuration.rateLimits[index]
-          owner = .shared(limit.name)
-        }
-        let identity = Identity(limit, of: owner)
+      for index in route.rateLimits.indices {
+        let (limit, identity) = Self.use(at: index, of: route, in: configuration)
         let limiter =
           limiters[identity] ?? previous?.limiters[identity]
           ?? RateLimiter(

@@ -94,6 +94,15 @@ package final class TokenCache {
     return known
   }
 
+  /// The same without a trace: no use is noted, and nothing is forgotten.
+  /// - Parameter keys: of the caller's issuer.
+  package func peek(_ credential: Span<UInt8>, _ keys: KeySet?, now: Int64) -> Caller? {
+    guard let index = find(credential, hash: hash(credential)), let known = entries[index].caller,
+      now >= known.beginsAt, now < known.expiresAt, known.proof.holds(in: keys, at: now)
+    else { return nil }
+    return known
+  }
+
   /// Whose the session is, if the store has said so and its answer is fresh. Allocates nothing.
   package func lookUp(_ session: SessionKey, now: Int64) -> Caller? {
     let key = session.bytes

@@ -35,13 +35,15 @@ struct Lexer: ~Escapable {
   private(set) var kind = TokenKind.end
   private(set) var start = 0
   var end: Int { offset }
-  private(set) var tokenCount = 0
+  private var tokensLeft: Int
   private let tokenCountMax: Int
+  var tokenCount: Int { tokenCountMax - tokensLeft }
 
   @_lifetime(copy text)
   init(_ text: Span<UInt8>, tokenCountMax: Int) {
     self.text = text
     self.tokenCountMax = tokenCountMax
+    tokensLeft = tokenCountMax
   }
 
   var range: TextRange { TextRange(start, offset) }
@@ -55,34 +57,42 @@ struct Lexer: ~Escapable {
 
   /// Reads the next token. Comments and commas are none.
   mutating func advance() throws(DocumentError) {
-    while offset < text.count {
-      let byte = text[offset]
+    // In registers, and written back once a token.
+    let text = text
+    var index = offset
+    while index < text.count {
+      let byte = text[index]
       let known = ByteClasses.table[Int(byte)]
       if known == ByteClasses.ignored {
-        offset &+= 1
+        index &+= 1
         continue
       }
-      start = offset
+      start = index
       if known == ByteClasses.letter {
-        offset &+= 1
-        while offset < text.count, ByteClasses.isNameByte(text[offset]) { offset &+= 1 }
+        repeat { index &+= 1 } while index < text.count && ByteClasses.isNameByte(text[index])
+        offset = index
         return try accept(.name)
       }
       if known == ByteClasses.punctuator {
-        offset &+= 1
+        offset = index &+ 1
         return try accept(TokenKind(code: byte))
       }
+      offset = index
+      if known == ByteClasses.digit, skipPlainInteger(byte) { return try accept(.number) }
       if try readRare(byte, known) { return }
+      index = offset
     }
-    start = offset
+    offset = index
+    start = index
     kind = .end
   }
 
+  @inline(__always)
   private mutating func accept(_ kind: TokenKind) throws(DocumentError) {
     self.kind = kind
-    tokenCount &+= 1
+    tokensLeft &-= 1
     // LIMIT: `max_tokens`. Nothing behind it is read.
-    if tokenCount > tokenCountMax { throw .tooManyTokens }
+    if tokensLeft < 0 { throw .tooManyTokens }
   }
 
   /// - Returns: false for what is no token.
@@ -133,6 +143,19 @@ struct Lexer: ~Escapable {
   private func byte(at offset: Int) -> UInt8? { offset < text.count ? text[offset] : nil }
 
   // MARK: Numbers
+
+  /// Most numbers are a few digits.
+  /// - Returns: false for what is more than that, which is still to be read.
+  @inline(__always)
+  private mutating func skipPlainInteger(_ first: UInt8) -> Bool {
+    let text = text
+    var index = offset &+ 1
+    while index < text.count, ByteClasses.isDigit(text[index]) { index &+= 1 }
+    if index < text.count, text[index] == UInt8(ascii: ".") || ByteClasses.isNameByte(text[index]) { return false }
+    if first == UInt8(ascii: "0"), index &- offset > 1 { return false }
+    offset = index
+    return true
+  }
 
   private mutating func readNumber() throws(DocumentError) {
     if byte(at: offset) == UInt8(ascii: "-") { offset += 1 }

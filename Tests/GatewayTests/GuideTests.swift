@@ -33,6 +33,21 @@ struct GuideTests {
     }
   }
 
+  private static func has(_ section: String, in block: String) -> Bool { ("\n" + block).contains("\n\(section):") }
+
+  /// The keys of assertions are on the reader's machine.
+  private static func isTestedHere(_ block: String) -> Bool {
+    has("tests", in: block) && !block.contains("keys: keys/")
+  }
+
+  @Test("Each configuration in it with routes and upstreams has tests, or says why not", arguments: pages)
+  func tested(_ page: String) throws {
+    for block in try Self.blocks(of: page, in: "yaml") where Self.has("routes", in: block) {
+      if !Self.has("upstreams", in: block) { continue }
+      #expect(Self.has("tests", in: block) != block.contains("\n# without tests: "), "\(block)")
+    }
+  }
+
   @Test("Each configuration in it passes the strict check, but for a warning that it announces", arguments: pages)
   func configurations(_ page: String) async throws {
     for block in try Self.blocks(of: page, in: "yaml") {
@@ -43,7 +58,8 @@ struct GuideTests {
       }
       let isWarned = block.contains("# a warning")
       let ran = try await GatewayProcess.run(
-        ["check", "--no-files"] + (isWarned ? [] : ["--strict"]) + ["gateway.conf"], configuration: whole)
+        ["check"] + (Self.isTestedHere(block) ? [] : ["--no-files"]) + (isWarned ? [] : ["--strict"])
+          + ["gateway.conf"], configuration: whole)
       #expect(ran.status == 0 && ran.standardError.contains("warning") == isWarned, "\(ran.standardError)\n\(whole)")
     }
   }

@@ -4,7 +4,8 @@
 struct DemoFaults: Sendable, Equatable {
   /// Of the answer to the browser: `missing` or `wrong`.
   var issuer: String?
-  /// Of an ID token: `nonce`, `aud`, `azp`, `at_hash`, `iss`, `acr`, `expired`, `forged` or `missing`.
+  /// Of an ID token: `nonce`, `aud`, `azp`, `at_hash`, `iss`, `acr`, `auth_time`, `max_age`, `expired`, `forged` or
+  /// `missing`.
   var idToken: String?
   /// Of the token end point: a status, `html`, `invalid_grant`, or `silent`, which answers only after ten seconds.
   var token: String?

@@ -50,7 +50,7 @@ extension DemoIssuer {
       clientID: clientID, redirectURI: redirectURI, challenge: challenge, nonce: request.parameter("nonce"),
       scope: request.parameter("scope") ?? "openid", subject: subject,
       context: request.parameter("acr_values")?.split(separator: " ").first.map(String.init), session: session,
-      signedInAt: Int64(time(nil)))
+      signedInAt: Int64(time(nil)), isSignInTimeWanted: request.parameter("max_age") != nil)
     guard let code = logins.signIn(login) else { return .text("Not now.\n", status: 503) }
     return redirect(request, [("code", code)])
   }
@@ -189,6 +189,9 @@ extension DemoIssuer {
       ("email", "\(login.subject)@example.com"),
     ]
     if fault == "azp" { token.claims.append(("azp", "another-client")) }
+    if login.isSignInTimeWanted, fault != "auth_time" {
+      token.signedInAt = login.signedInAt - (fault == "max_age" ? 86_400 : 0)
+    }
     if let context = login.context, fault != "acr" { token.claims.append(("acr", context)) }
     if !isRefresh, let nonce = login.nonce { token.claims.append(("nonce", fault == "nonce" ? "other" : nonce)) }
     return mint(token, issuer: fault == "iss" ? "https://other.example" : nil)

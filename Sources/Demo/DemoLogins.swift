@@ -19,6 +19,8 @@ struct DemoLogin: Sendable, Equatable {
   var session: String
   /// Seconds since 1970.
   var signedInAt: Int64
+  /// Whether the client asked how long ago that was.
+  var isSignInTimeWanted = false
 }
 
 struct DemoLogins: Sendable {

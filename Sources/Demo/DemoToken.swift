@@ -15,6 +15,8 @@ package struct DemoToken: Sendable, Equatable {
   /// Signed with a key that is in no key set, under the id of one that is.
   package var isForged = false
   package var algorithm = "RS256"
+  /// Seconds since 1970. Nil says nothing about it.
+  package var signedInAt: Int64?
   /// Further claims: `true` and `false` become booleans, anything else a string.
   package var claims: [(name: String, value: String)] = []
 
@@ -45,6 +47,7 @@ package struct DemoToken: Sendable, Equatable {
   package static func == (a: DemoToken, b: DemoToken) -> Bool {
     a.subject == b.subject && a.audiences == b.audiences && a.scope == b.scope
       && a.expiresInSeconds == b.expiresInSeconds && a.isForged == b.isForged && a.algorithm == b.algorithm
+      && a.signedInAt == b.signedInAt
       && a.claims.elementsEqual(b.claims) { $0 == $1 }
   }
 
@@ -66,6 +69,10 @@ package struct DemoToken: Sendable, Equatable {
     JSONWriter.append(integer: now, to: &out)
     out.append(",\"exp\":")
     JSONWriter.append(integer: now.addingReportingOverflow(expiresInSeconds).partialValue, to: &out)
+    if let signedInAt {
+      out.append(",\"auth_time\":")
+      JSONWriter.append(integer: signedInAt, to: &out)
+    }
     for (name, value) in claims {
       out.append(",")
       JSONWriter.append(string: name, to: &out)

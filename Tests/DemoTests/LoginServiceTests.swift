@@ -20,13 +20,16 @@ struct LoginServiceTests {
     let service: LoginService
     let origin = "https://shop.example.com"
 
-    init(secret: String? = "s:1", keys: [UInt8] = Array("0123456789abcdef0123456789abcdef".utf8)) async throws {
+    init(
+      secret: String? = "s:1", keys: [UInt8] = Array("0123456789abcdef0123456789abcdef".utf8), maxAge: Int64? = nil
+    ) async throws {
       let provider = try await DemoIssuer.start(group: group)
       let policy = IssuerPolicy(issuer: provider.url, audiences: ["another"])
       var login = SessionLogin(issuer: 0, clientID: "shop-web")
       login.scopes = ["openid", "profile", "offline_access"]
       login.clientSecret = secret
       login.afterLogin = "/welcome"
+      login.maxAgeSeconds = maxAge
       let rules = LoginRules(
         session: "web", issuer: Issuer(name: "demo", policy: policy, keys: .discovery(issuer: provider.url)),
         login: login)
@@ -184,6 +187,23 @@ struct LoginServiceTests {
       Posting(fields: [], body: []), to: scene.provider.url + "/faults?" + fault, deadline: .seconds(60))
     #expect(answer.status == 200)
     #expect(try await scene.login() == expected)
+    await scene.provider.stop()
+  }
+
+  @Test(
+    "A login with max_age asks for it, and takes no sign-in of longer ago",
+    arguments: [
+      (0, "", "ada at /welcome"), (3600, "", "ada at /welcome"), (3600, "id_token=auth_time", "auth_time_missing"),
+      (3600, "id_token=max_age", "auth_time_too_old"), (90_000, "id_token=max_age", "ada at /welcome"),
+    ])
+  func maxAge(_ seconds: Int64, _ fault: String, _ expected: String) async throws {
+    let scene = try await Scene(maxAge: seconds)
+    let answer = try await DocumentFetcher(group: group).post(
+      Posting(fields: [], body: []), to: scene.provider.url + "/faults?" + fault, deadline: .seconds(60))
+    #expect(answer.status == 200)
+    let (place, jar) = try await scene.start()
+    #expect(SmallRequest(method: "GET", target: place).parameter("max_age") == "\(seconds)")
+    #expect(scene.words(await scene.callback(await scene.signIn(place), jar)) == expected)
     await scene.provider.stop()
   }
 

@@ -9,6 +9,8 @@ package struct SessionLogin: Sendable, Equatable {
   package var privateKey: String?
   /// `openid` among them.
   package var scopes = ["openid", "profile"]
+  /// How long before a login a person may have signed in at the provider.
+  package var maxAgeSeconds: Int64?
   package var paths = LoginPaths()
   /// Where a browser goes that has come without a place to return to. A path.
   package var afterLogin = "/"
@@ -77,6 +79,11 @@ extension SessionLogin {
           + "provider has the public half, under its RFC 7638 thumbprint. The file is read each time.",
         otherwise: "none: with neither, a public client"),
       Setting("scopes", \.scopes, .names("list", item: "a scope"), "What is asked for. `openid` is one of them."),
+      Setting(
+        "max_age", \.maxAgeSeconds, .seconds(from: .zero, to: .days(365)),
+        "How long before a login a person may have signed in at the provider. The provider asks for the password once "
+          + "more behind that, and its ID token must say so (`auth_time`). `0s` asks each time.",
+        otherwise: "the provider decides"),
       Setting("paths", \.paths, .mapping(LoginPaths.settings), "Where the login has its places."),
       Setting(
         "after_login", \.afterLogin, .localPath, "Where a browser goes that did not come from a page of this host."),

@@ -108,6 +108,7 @@ package actor LoginService {
       ("code_challenge", attempt.challenge), ("code_challenge_method", "S256"),
     ]
     if !contexts.isEmpty { query.append(("acr_values", contexts.joined(separator: " "))) }
+    if let seconds = rules.login.maxAgeSeconds { query.append(("max_age", "\(seconds)")) }
     if let prompt = visit.parameter("prompt"), Self.prompts.contains(prompt) { query.append(("prompt", prompt)) }
     return .redirect(to: FormEncoding.append(query, to: metadata.authorizationEndpoint.text), cookies: lines)
   }
@@ -204,6 +205,11 @@ package actor LoginService {
     do throws(IDTokenCheck.Fault) {
       try IDTokenCheck.check(
         caller, clientID: rules.login.clientID, nonce: attempt.nonce, accessToken: grant.accessToken)
+      if let seconds = rules.login.maxAgeSeconds {
+        // Who takes their time at the provider is not late: its age counts from when the browser was sent there.
+        try IDTokenCheck.checkSignIn(
+          caller, since: attempt.beganAt - seconds - rules.issuer.policy.leewaySeconds)
+      }
     } catch {
       throw .tokenInvalid(error.rawValue)
     }

@@ -14,11 +14,16 @@ package enum IDTokenCheck {
     /// It belongs to another access token.
     case accessTokenMismatch = "at_hash_mismatch"
     case subjectMissing = "sub_missing"
+    /// It does not say, as a date, when the person signed in.
+    case signInTimeMissing = "auth_time_missing"
+    /// The person signed in longer ago than is allowed.
+    case signInTooOld = "auth_time_too_old"
   }
 
   private static let nonce = Array("nonce".utf8)
   private static let azp = Array("azp".utf8)
   private static let aud = Array("aud".utf8)
+  private static let signInTime = Array("auth_time".utf8)
   private static let accessTokenHash = Array("at_hash".utf8)
 
   /// - Parameters:
@@ -50,6 +55,13 @@ package enum IDTokenCheck {
     var count = 0
     for _ in claims.elements(of: audience) { count += 1 }
     if count > 1 { throw .partyMismatch }
+  }
+
+  /// Whether the person signed in at the provider lately (`auth_time`).
+  /// - Parameter earliest: in seconds since 1970.
+  package static func checkSignIn(_ caller: Caller, since earliest: Int64) throws(Fault) {
+    guard let date = try? NumericDate.read(caller.claims, signInTime) else { throw .signInTimeMissing }
+    if date.seconds < earliest { throw .signInTooOld }
   }
 
   /// `at_hash`, where it is there, is the left half of the access token's digest. The digest is the one of the ID

@@ -65,6 +65,27 @@ struct LoginTokenTests {
     }
   }
 
+  @Test("auth_time is a number, and not before the earliest sign-in that is allowed")
+  func signInTime() throws {
+    func fault(_ more: String, since earliest: Int64) throws -> IDTokenCheck.Fault? {
+      let caller = try issuer.verified(try issuer.token(issuer.claims(more)))
+      do throws(IDTokenCheck.Fault) {
+        try IDTokenCheck.checkSignIn(caller, since: earliest)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    #expect(try fault(",\"auth_time\":1000", since: 1000) == nil)
+    #expect(try fault(",\"auth_time\":1000.5", since: 1000) == nil)
+    #expect(try fault(",\"auth_time\":999", since: 1000) == .signInTooOld)
+    #expect(try fault(",\"auth_time\":-1", since: 1000) == .signInTimeMissing)
+    #expect(try fault(",\"auth_time\":1700000000000", since: 1000) == .signInTimeMissing)
+    #expect(try fault(",\"auth_time\":\"1000\"", since: 1000) == .signInTimeMissing)
+    #expect(try fault(",\"auth_time\":null", since: 1000) == .signInTimeMissing)
+    #expect(try fault("", since: 1000) == .signInTimeMissing)
+  }
+
   @Test(
     "at_hash is the left half of the digest that the signature is made with",
     arguments: [

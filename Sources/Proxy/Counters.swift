@@ -119,6 +119,9 @@ package final class Counters {
     if failure == nil { values.storeDurations.observe(nanoseconds, id: store) }
   }
 
+  /// One value in a store that the gateway cannot read.
+  func countUnreadable(store: Int) { values.unreadableValues.add(1, for: CounterKey.pack(store, nil, 0)) }
+
   /// One request on a route with `authorize`, which is in shadow or counts.
   func countAuthorization(service: Int, _ result: AuthorizationResult, isShadow: Bool = false) {
     let key = CounterKey.pack(service, nil, result.rawValue)

@@ -293,13 +293,13 @@ package final class Gateway: Sendable {
   /// Asks a store. Workers have the connections, and the first of them asks for the control plane.
   /// - Parameters:
   ///   - parts: of the command.
-  ///   - key: the one that the command is about.
+  ///   - place: the server that is asked.
   /// - Returns: nil where the store does not answer.
-  package func ask(_ store: String, _ parts: [[UInt8]], about key: [UInt8]) async -> StoreReply? {
+  package func ask(_ store: String, _ parts: [[UInt8]], at place: StorePlace) async -> StoreReply? {
     guard let worker = workers.first else { return nil }
     return await withCheckedContinuation { continuation in
       let isTaken = worker.post { loop in
-        loop.worker.ask(store, parts, about: key, at: loop.now()) { continuation.resume(returning: $0) }
+        loop.worker.ask(store, parts, at: place, loop.now()) { continuation.resume(returning: $0) }
         loop.runCommands()
       }
       if !isTaken { continuation.resume(returning: nil) }

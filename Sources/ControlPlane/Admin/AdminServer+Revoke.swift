@@ -20,7 +20,7 @@ extension AdminServer {
     let store = configuration.stores[index]
     let key = Revocation.streamKey(ofIssuer: name, in: store)
     let command = [Array("XADD".utf8), key, Array("*".utf8)] + fields
-    switch await gateway.link.ask(store.name, command, about: key) {
+    switch await gateway.link.ask(store.name, command, at: .key(key)) {
     case .bytes: break
     case .error(let words): return .text("the store has not taken it: \(words)\n", status: 502)
     default: return .text("the store does not answer\n", status: 503)

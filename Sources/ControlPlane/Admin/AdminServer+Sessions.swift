@@ -27,13 +27,7 @@ extension AdminServer {
   static func sessions(_ request: SmallRequest, _ gateway: RunningGateway) async -> SmallResponse {
     let found: [SessionSummary]
     do throws(SessionListUnavailable) {
-      if let subject = request.parameter("sub") {
-        found = try await gateway.sessions.list(.subject(Array(subject.utf8)))
-      } else if gateway.sessions.areStored {
-        return .text("sessions in Redis are listed by their subject: /sessions?sub=SUBJECT\n", status: 400)
-      } else {
-        found = await gateway.sessions.memory.list()
-      }
+      found = try await gateway.sessions.list(request.parameter("sub").map { .subject(Array($0.utf8)) })
     } catch {
       return unavailable
     }

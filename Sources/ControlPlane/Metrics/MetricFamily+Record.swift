@@ -156,6 +156,11 @@ extension MetricFamily {
         Commands for Redis: ok, late (no reply within `timeout`), lost (the connection went), refused (a replica, \
         full, loading, or forbidden), or unavailable (nobody was asked, because the server is down).
         """, when: "a store was asked")
+    case .storeUnreadable:
+      .init(
+        .counter, by: ["store"],
+        "Sessions and keys in Redis that no gateway has written so, or whose secret is missing.",
+        when: "one was asked for")
     case .storeDuration:
       .init(
         .histogram, in: .seconds, by: ["store"], "Time from a command to the reply of Redis.",

@@ -36,6 +36,7 @@ package enum MetricFamily: String, CaseIterable, Sendable {
   case storeUp = "catraca_store_up"
   case storeActive = "catraca_store_commands_active"
   case storeCommands = "catraca_store_commands_total"
+  case storeUnreadable = "catraca_store_unreadable_total"
   case storeDuration = "catraca_store_command_duration_seconds"
   case sessions = "catraca_sessions"
   case apiKeys = "catraca_api_keys"

@@ -18,6 +18,10 @@ extension MetricsPage {
     for (id, failure, count) in counters.storeCommandCounts where names.stores.indices.contains(id) {
       writer.sample([("store", names.stores[id]), ("result", failure?.label ?? "ok")], count)
     }
+    writer.family(.storeUnreadable)
+    for (id, count) in counters.unreadableCounts where names.stores.indices.contains(id) {
+      writer.sample([("store", names.stores[id])], count)
+    }
     writeHistograms(.storeDuration, counters.storeDurations, label: "store", names: names.stores, to: &writer)
     writer.family(.sessions)
     for (name, count) in sessions { writer.sample([("session", name)], gauge: count) }

@@ -3,6 +3,7 @@
 import Configuration
 import Logging
 import NIOPosix
+import Proxy
 
 extension RevocationRegistry {
   static func live(
@@ -11,7 +12,7 @@ extension RevocationRegistry {
   ) -> RevocationRegistry {
     RevocationRegistry(
       environment: .live(DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton), registry) {
-        await link.ask($0, $1, about: $2)
+        await link.ask($0, $1, at: .key($2))
       }, stateDirectory: configuration.stateDirectory, log: log, notices: notices, publish: link.publishRevocations)
   }
 }

@@ -14,14 +14,14 @@ package import Tokens
 package struct RedisSessions: SessionList {
   package struct Environment: Sendable {
     /// Asks the store. Nil where it does not answer.
-    package var ask: @Sendable (_ parts: [[UInt8]], _ key: [UInt8]) async -> StoreReply?
+    package var ask: @Sendable (_ parts: [[UInt8]], _ place: StorePlace) async -> StoreReply?
     /// All workers of this process forget the session. The store tells those of the others.
     package var forget: @Sendable (_ digest: [UInt8]) -> Void
     /// Seconds since 1970.
     package var now: @Sendable () -> Int64
 
     package init(
-      ask: @escaping @Sendable (_ parts: [[UInt8]], _ key: [UInt8]) async -> StoreReply?,
+      ask: @escaping @Sendable (_ parts: [[UInt8]], _ place: StorePlace) async -> StoreReply?,
       forget: @escaping @Sendable (_ digest: [UInt8]) -> Void, now: @escaping @Sendable () -> Int64
     ) {
       self.ask = ask
@@ -30,7 +30,7 @@ package struct RedisSessions: SessionList {
     }
   }
 
-  private let prefix: [UInt8]
+  let prefix: [UInt8]
   private let keys: SealingKeys
   /// The names of the file's issuers. Sessions of others count nowhere.
   private let issuers: [String]
@@ -84,7 +84,7 @@ package struct RedisSessions: SessionList {
     for selection in known.map(Self.selections(of:)) ?? [] {
       let index = key(of: selection)
       // It is over. What is left in an index leads nowhere.
-      _ = await environment.ask([Self.text("ZREM"), index, digest], index)
+      _ = await environment.ask([Self.text("ZREM"), index, digest], .key(index))
     }
     return true
   }
@@ -96,15 +96,20 @@ package struct RedisSessions: SessionList {
   }
 
   package func list(_ selection: SessionSelection) async throws(SessionListUnavailable) -> [SessionSummary] {
+    try await summaries(of: try await digests(selection)).sorted { $0.beganAt < $1.beganAt }
+  }
+
+  /// Those that are still there.
+  func summaries(of digests: some Sequence<[UInt8]>) async throws(SessionListUnavailable) -> [SessionSummary] {
     var found: [SessionSummary] = []
-    for digest in try await digests(selection) {
+    for digest in digests {
       guard let value = try await value(of: digest) else { continue }
       found.append(
         SessionSummary(
           session: value.session, issuer: value.issuer, subject: String(decoding: value.subject, as: UTF8.self),
           beganAt: value.beganAt, usedAt: value.usedAt, endsAt: value.endsAt))
     }
-    return found.sorted { $0.beganAt < $1.beganAt }
+    return found
   }
 
   package func statement(
@@ -197,7 +202,11 @@ package struct RedisSessions: SessionList {
 
   /// Throws for errors as well.
   private func ask(_ parts: [[UInt8]], _ key: [UInt8]) async throws(SessionListUnavailable) -> StoreReply {
-    guard let reply = await environment.ask(parts, key) else { throw SessionListUnavailable() }
+    try await ask(parts, at: .key(key))
+  }
+
+  func ask(_ parts: [[UInt8]], at place: StorePlace) async throws(SessionListUnavailable) -> StoreReply {
+    guard let reply = await environment.ask(parts, place) else { throw SessionListUnavailable() }
     if case .error = reply { throw SessionListUnavailable() }
     return reply
   }
@@ -253,6 +262,6 @@ package struct RedisSessions: SessionList {
     return prefix + Array("of:".utf8) + Base64URL.encode(digest.span)
   }
 
-  private static func text(_ word: String) -> [UInt8] { Array(word.utf8) }
+  static func text(_ word: String) -> [UInt8] { Array(word.utf8) }
   private static func text(_ number: Int64) -> [UInt8] { Array("\(number)".utf8) }
 }

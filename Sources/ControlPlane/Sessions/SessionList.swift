@@ -22,6 +22,9 @@ package protocol SessionList: Sendable {
   /// no such session.
   func statement(of digest: [UInt8], session: String) async throws(SessionListUnavailable) -> SessionStatement?
 
+  /// Everybody's that are not over, at most a thousand.
+  func list() async throws(SessionListUnavailable) -> [SessionSummary]
+
   /// The provider's tokens of a session. Nil when there is no such session.
   func tokens(of digest: [UInt8]) async throws(SessionListUnavailable) -> KeptTokens?
 

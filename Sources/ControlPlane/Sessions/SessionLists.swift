@@ -39,7 +39,7 @@ package final class SessionLists: Sendable {
           ?? RedisSessions(
             prefix: Array(store.prefix.utf8), keys: keys, issuers: configuration.issuers.map(\.name),
             environment: RedisSessions.Environment(
-              ask: { [name = store.name] parts, key in await link.ask(name, parts, about: key) },
+              ask: { [name = store.name] parts, place in await link.ask(name, parts, at: place) },
               forget: { link.forgetSession($0, isOver: true) }, now: { Int64(time(nil)) }))
         lists.byStore[store.name] = list
         lists.bySession[session.name] = list
@@ -54,9 +54,6 @@ package final class SessionLists: Sendable {
     stored.withLockedValue { $0.bySession[session] } ?? memory
   }
 
-  /// Whether some are where they cannot all be looked through.
-  package var areStored: Bool { stored.withLockedValue { !$0.byStore.isEmpty } }
-
   private var all: [any SessionList] { [memory] + stored.withLockedValue { Array($0.byStore.values) } }
 
   /// - Returns: whether it is done.
@@ -65,7 +62,9 @@ package final class SessionLists: Sendable {
       switch change {
       case .begin(let record, let digest, let replaced):
         try await list(of: record.session).begin(record, digest: digest, replaced: replaced)
-      case .end(let digest, let session): try await list(of: session).end(digest: digest)
+      case .end(let digest, let session):
+        try await list(of: session).end(digest: digest)
+        await link.settle()
       }
       return true
     } catch {
@@ -73,16 +72,21 @@ package final class SessionLists: Sendable {
     }
   }
 
+  /// Returns when every worker of this process has forgotten them.
   /// - Returns: how many have ended.
   package func end(_ selection: SessionSelection) async throws(SessionListUnavailable) -> Int {
     var count = 0
     for list in all { count += try await list.end(selection) }
+    await link.settle()
     return count
   }
 
-  package func list(_ selection: SessionSelection) async throws(SessionListUnavailable) -> [SessionSummary] {
+  /// - Parameter selection: nil for everybody's.
+  package func list(_ selection: SessionSelection?) async throws(SessionListUnavailable) -> [SessionSummary] {
     var found: [SessionSummary] = []
-    for list in all { found += try await list.list(selection) }
+    for list in all {
+      if let selection { found += try await list.list(selection) } else { found += try await list.list() }
+    }
     return found
   }
 }

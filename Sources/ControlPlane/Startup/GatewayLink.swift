@@ -27,9 +27,12 @@ final class GatewayLink: Sendable {
     state.withLockedValue { $0.gateway }?.forgetSession(digest, isOver: isOver)
   }
 
-  /// See ``Gateway/ask(_:_:about:)``.
-  func ask(_ store: String, _ parts: [[UInt8]], about key: [UInt8]) async -> StoreReply? {
-    await state.withLockedValue { $0.gateway }?.ask(store, parts, about: key) ?? nil
+  /// Returns when every worker has forgotten what it was told to forget before.
+  func settle() async { _ = await state.withLockedValue { $0.gateway }?.isAlive() }
+
+  /// See ``Gateway/ask(_:_:at:)``.
+  func ask(_ store: String, _ parts: [[UInt8]], at place: StorePlace) async -> StoreReply? {
+    await state.withLockedValue { $0.gateway }?.ask(store, parts, at: place) ?? nil
   }
 
   var publishRevocations: RevocationRegistry.Publish {

@@ -79,7 +79,7 @@ final class APIKeyLook: StoreLook {
   }
 
   private var unreadable: Answer {
-    store.report(.unreadable, of: store.main)
+    store.reportUnreadable()
     return .refused(.apiKeyInvalid)
   }
 }

@@ -96,7 +96,7 @@ final class SessionLook: StoreLook {
   }
 
   private var unreadable: Answer {
-    store.report(.unreadable, of: store.main)
+    store.reportUnreadable()
     return .refused(.sessionExpired)
   }
 

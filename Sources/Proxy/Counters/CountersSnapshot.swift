@@ -87,6 +87,7 @@ package struct CountersSnapshot: Sendable, Equatable {
   var mirrored = CounterTable()
   var operations = CounterTable()
   var storeCommands = CounterTable()
+  var unreadableValues = CounterTable()
   var authorizations = CounterTable()
   var shadowAuthorizations = CounterTable()
   var introspections = CounterTable()
@@ -145,6 +146,7 @@ package struct CountersSnapshot: Sendable, Equatable {
     mirrored.merge(other.mirrored)
     operations.merge(other.operations)
     storeCommands.merge(other.storeCommands)
+    unreadableValues.merge(other.unreadableValues)
     storeDurations.merge(other.storeDurations)
     authorizations.merge(other.authorizations)
     shadowAuthorizations.merge(other.shadowAuthorizations)
@@ -265,6 +267,11 @@ extension CountersSnapshot {
       let (store, _, failure) = CounterKey.unpack(key)
       return store.map { ($0, StoreFailure(rawValue: failure), count) }
     }
+  }
+
+  /// Values of a store that the gateway could not read.
+  package var unreadableCounts: [(store: Int, count: UInt64)] {
+    unreadableValues.sorted.compactMap { key, count in CounterKey.unpack(key).0.map { ($0, count) } }
   }
 
   /// Requests that a service was to decide about, by what became of them.

@@ -29,6 +29,19 @@ extension Store {
     return node(at: owner)
   }
 
+  /// Servers that have keys. 0 for a cluster of which nothing is known yet.
+  var serverCount: Int { cluster?.slots.nodes.count ?? 1 }
+
+  /// Asks one of them about whichever keys it has. It cannot send that on to another.
+  func ask(_ command: Span<UInt8>, ofServer index: Int, for asker: any StoreAsker) -> StoreTicket? {
+    let pending = pending(asker)
+    let addresses = cluster?.slots.nodes ?? []
+    let node = cluster == nil ? main : addresses.indices.contains(index) ? node(at: addresses[index]) : nil
+    if node?.send(command, pending) == true { return pending.ticket }
+    count(pending, .unavailable)
+    return nil
+  }
+
   private func node(at address: NodeAddress) -> StoreNode? {
     if let known = cluster?.nodes[address] { return known }
     if isMain(address) { return main }

@@ -84,6 +84,12 @@ final class Store {
       counterID, failure, nanoseconds: UInt64(clamping: worker.time.nanoseconds &- pending.begin))
   }
 
+  /// A value there is not what the gateway writes, or cannot be opened.
+  func reportUnreadable() {
+    worker.counters.countUnreadable(store: counterID)
+    report(.unreadable, of: main)
+  }
+
   // MARK: What happens to its servers
 
   /// A server sent something that nobody asked for: what has changed of that which it was asked for before.

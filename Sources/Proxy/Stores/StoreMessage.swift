@@ -32,6 +32,14 @@ package enum StoreReply: Sendable, Equatable {
   }
 }
 
+/// Which server of a store a command is for.
+package enum StorePlace: Sendable, Equatable {
+  /// The one that has the key.
+  case key([UInt8])
+  /// One after the other, from 0 on, whichever keys it has. Behind the last one the reply is null.
+  case server(Int)
+}
+
 private final class StoreMessage: StoreAsker {
   private let reply: @Sendable (StoreReply?) -> Void
 
@@ -45,10 +53,10 @@ private final class StoreMessage: StoreAsker {
 extension Worker {
   /// - Parameters:
   ///   - parts: of the command.
-  ///   - key: the one that the command is about.
+  ///   - place: the server that is asked.
   ///   - reply: is called once. Nil where the store does not answer.
   package func ask(
-    _ store: String, _ parts: [[UInt8]], about key: [UInt8], at time: Time,
+    _ store: String, _ parts: [[UInt8]], at place: StorePlace, _ time: Time,
     _ reply: @escaping @Sendable (StoreReply?) -> Void
   ) {
     self.time = time
@@ -56,6 +64,14 @@ extension Worker {
     var command = ByteQueue()
     command.beginCommand(partCount: parts.count)
     for part in parts { command.append(part: part.span) }
-    if store.ask(command.span, about: key.span, for: StoreMessage(reply)) == nil { reply(nil) }
+    let message = StoreMessage(reply)
+    let ticket: StoreTicket?
+    switch place {
+    case .key(let key): ticket = store.ask(command.span, about: key.span, for: message)
+    case .server(let index):
+      if index >= max(1, store.serverCount) { return reply(.null) }
+      ticket = store.ask(command.span, ofServer: index, for: message)
+    }
+    if ticket == nil { reply(nil) }
   }
 }

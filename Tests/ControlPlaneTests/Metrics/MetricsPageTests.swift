@@ -59,6 +59,7 @@ struct MetricsPageTests {
     counters.countRejection(upstream: 0, .upstreamOverloaded)
     let snapshot = Snapshot(configuration(), generation: 1)
     counters.countStore(0, nil, nanoseconds: 300_000)
+    counters.countUnreadable(store: 0)
     var named = configuration()
     named.stores = [RedisStore(name: "main")]
     named.services = [ExternalService(name: "policy")]

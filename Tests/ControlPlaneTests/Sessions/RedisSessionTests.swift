@@ -65,15 +65,18 @@ struct RedisSessionTests {
     link = try await RedisLink(redis)
   }
 
-  private func list(secrets: [String] = ["0123456789abcdef0123456789abcdef"], now: Int64 = 1_800_000_000) throws
-    -> RedisSessions
-  {
+  private func list(
+    secrets: [String] = ["0123456789abcdef0123456789abcdef"], prefix: String = "c:", now: Int64 = 1_800_000_000
+  ) throws -> RedisSessions {
     RedisSessions(
-      prefix: Array("c:".utf8),
+      prefix: Array(prefix.utf8),
       keys: try #require(SealingKeys(secrets: secrets.map { Array($0.utf8) }, purpose: "session")),
       issuers: ["login", "other"],
       environment: RedisSessions.Environment(
-        ask: { [link] parts, _ in await link.ask(parts) },
+        ask: { [link] parts, place in
+          if case .server(let index) = place, index > 0 { return .null }
+          return await link.ask(parts)
+        },
         forget: { [forgotten] digest in forgotten.withLockedValue { $0.append(digest) } }, now: { now }))
   }
 
@@ -104,6 +107,25 @@ struct RedisSessionTests {
     #expect(try await list.end(ada) == 1)
     #expect(forgotten.withLockedValue { Set($0) } == Set((0..<4).map { digest($0) }))
     #expect(try await redis.ask("DBSIZE") == "0")
+  }
+
+  @Test("All sessions are listed, those of other prefixes and what is no session are not, and a thousand are shown")
+  func all() async throws {
+    let list = try list(prefix: "c*[a-z]:")
+    #expect(try await list.list().isEmpty)
+    for number in 0..<3 {
+      try await list.begin(record(number == 1 ? "bob" : "ada"), digest: digest(number), replaced: nil)
+    }
+    try await self.list(prefix: "cx[a-z]:").begin(record("eve"), digest: digest(9), replaced: nil)
+    try await redis.ask("SET", "c*[a-z]:session:rubbish", "x")
+    #expect(try await list.list().map(\.subject) == ["ada", "ada", "bob"])
+    for number in 0..<1100 {
+      let digest = (0..<32).map { $0 == 0 ? UInt8(number % 256) : $0 == 1 ? UInt8(number / 256) : 9 }
+      try await list.begin(record("u\(number)"), digest: digest, replaced: nil)
+    }
+    #expect(try await list.list().count == 1000)
+    await link.fail("SCAN")
+    await #expect(throws: SessionListUnavailable()) { _ = try await list.list() }
   }
 
   @Test("A new session ends the one that it takes the place of, of the same rules only")

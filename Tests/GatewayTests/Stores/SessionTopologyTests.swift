@@ -22,6 +22,8 @@ struct SessionTopologyTests {
       for cookie in cookies { #expect(try await sessions.statuses(gateway, cookie, count: 6) == [200]) }
     }
     for server in servers { #expect(try await server.ask("DBSIZE") != "0") }
+    let all = try await gateways[1].admin("/sessions").text
+    #expect(all.split(separator: "\"subject\":\"user-").count == 13, "\(all)")
     for number in 0..<6 {
       #expect(try await sessions.end(gateways[number % 2], cookies[number]).status == 204)
       let ended = try await gateways[0].admin("/sessions/end?sub=user-\(number + 6)", method: "POST").text

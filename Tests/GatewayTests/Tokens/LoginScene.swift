@@ -149,6 +149,13 @@ struct SceneReader: Sendable {
     let lines = ["GET \(target) HTTP/1.1", "Host: shop.example.com", "Connection: close", cookieLine]
     return try await gateway.exchange(lines.map { $0 + "\r\n" }.joined() + "\r\n")
   }
+
+  /// Of several requests, each over a connection of its own, so that all workers see some. Empty for those that pass.
+  func codes() async throws -> Set<String> {
+    var codes: Set<String> = []
+    for _ in 0..<16 { codes.insert(try await open("/page").code ?? "") }
+    return codes
+  }
 }
 
 struct LoginSceneError: Error { let answer: String }

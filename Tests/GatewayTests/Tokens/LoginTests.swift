@@ -52,6 +52,10 @@ struct LoginTests {
     #expect(try await scene.open("/api/page").code == "session_missing")
     let posted = try await scene.open("/form", method: "POST", ["Sec-Fetch-Mode: navigate"])
     #expect(posted.status == 401)
+    // Who opens the path of `me` as a page is on a page like any other.
+    #expect(try await scene.open("/login/me", ["Sec-Fetch-Mode: cors"]).code == "session_missing")
+    let me = try await scene.open("/login/me")
+    #expect(me.status == 303 && me["Location"] == "/login?return_to=/login/me")
     let old = try await scene.open("/page", ["Accept: text/html,application/xhtml+xml"])
     #expect(old.status == 303)
     await scene.stop()

@@ -50,9 +50,11 @@ struct ProviderTokenTests {
     let socket = try await scene.gateway.connect()
     try await socket.send(webSocketHandshake("/talk", [scene.cookieLine, "Origin: http://test"]))
     #expect(try await socket.receive(through: "\r\n").starts(with: Array("HTTP/1.1 101 ".utf8)))
+    let readers = [scene.reader(), other.reader()]
+    for reader in readers { #expect(try await reader.codes() == [""]) }
     #expect(try await scene.endEverywhere("sub=ada").contains("200"))
-    try await scene.waitForEnd()
-    try await other.waitForEnd()
+    // Wherever the next request comes in: both workers had the sessions in mind.
+    for reader in readers { #expect(try await reader.codes() == ["session_expired"]) }
     #expect(try await stranger.open("/page", []).status == 200)
     _ = try await socket.receive(through: "\r\n\r\n")
     // 4401.
@@ -70,6 +72,29 @@ struct ProviderTokenTests {
     #expect(try await scene.endEverywhere("sub=ada&sid=true").contains("200"))
     try await other.waitForEnd()
     #expect(try await scene.open("/page", []).status == 200)
+    await scene.stop()
+  }
+
+  @Test("T112 A provider ends a session over HTTP/2 as well", .needs("curl"))
+  func http2() async throws {
+    let scene = try await LoginScene(upstream)
+    try await scene.signInWhole()
+    // Catches the provider's form, which the test then sends itself.
+    let ear = try await TestUpstream.answering("")
+    let place = "http%3A%2F%2F\(ear.address.replacing(":", with: "%3A"))%2F"
+    #expect(try await scene.askProvider("POST", "/logout-everywhere?sub=ada&to=\(place)").contains("200"))
+    let form = String(decoding: try await ear.waitForRequests(1)[0].body, as: UTF8.self)
+    #expect(form.hasPrefix("logout_token="))
+    for status in ["200", "400"] {
+      let result = try await ChildProcess.run(
+        "curl",
+        [
+          "-sS", "--noproxy", "*", "--max-time", "100", "--http2-prior-knowledge", "--data", form, "-o", "/dev/null",
+          "-w", "%{http_version} %{http_code}", "http://127.0.0.1:\(scene.gateway.port)/login/back-channel",
+        ])
+      #expect(result.standardOutput == "2 \(status)", "\(result.standardError)")
+      #expect(try await scene.reader().codes() == ["session_expired"])
+    }
     await scene.stop()
   }
 

@@ -151,7 +151,7 @@ extension DemoIssuer {
     var wanted = DemoToken(audience: audience)
     wanted.subject = login.subject
     wanted.scope = login.scope
-    wanted.expiresInSeconds = faults.expiresInSeconds ?? 300
+    wanted.expiresInSeconds = faults.expiresInSeconds ?? loginSeconds
     wanted.claims = [("sid", login.session), ("client_id", login.clientID)]
     guard let accessToken = mint(wanted), let refreshToken = logins.issueRefreshToken(for: login) else {
       return Self.failure("500")
@@ -221,10 +221,12 @@ extension DemoIssuer {
   }
 
   /// `POST /logout-everywhere?sub=ada&to=URL`: ends the sessions of a person, and tells the client so at its
-  /// back-channel address. `sid=true` names one session of theirs in place of the person. `fault` makes a logout token
-  /// that is none.
+  /// back-channel address, or at the one that it has registered. `sid=true` names one session of theirs in place of the
+  /// person. `fault` makes a logout token that is none.
   func logoutEverywhere(_ request: SmallRequest) async -> SmallResponse {
-    guard let subject = request.parameter("sub"), let place = request.parameter("to"), FetchURL(place) != nil else {
+    guard let subject = request.parameter("sub"), let place = request.parameter("to") ?? backChannel,
+      FetchURL(place) != nil
+    else {
       return .text("sub and to are missing.\n", status: 400)
     }
     let sessions = logins.sessions(of: subject)

@@ -10,7 +10,7 @@ internal import JSON
 package import NIOCore
 internal import Tokens
 
-/// Runs from ``start(group:port:audience:)`` until ``stop()``.
+/// Runs from ``start(group:port:audience:loginSeconds:)`` until ``stop()``.
 package actor DemoIssuer {
   /// What `iss` says, and where discovery begins: `http://127.0.0.1:PORT`.
   package nonisolated let url: String
@@ -20,11 +20,18 @@ package actor DemoIssuer {
   var logins = DemoLogins()
   var faults = DemoFaults()
   var calls = DemoCalls()
+  /// Where its one client takes logout tokens, unless the request says another place.
+  private(set) var backChannel: String?
+  /// How long access tokens of logins last.
+  let loginSeconds: Int64
   private let server: SmallHTTPServer
   private var keys: DemoKeys
 
-  private init(server: SmallHTTPServer, keys: DemoKeys, audience: String, fetcher: DocumentFetcher) {
+  private init(
+    server: SmallHTTPServer, keys: DemoKeys, audience: String, loginSeconds: Int64, fetcher: DocumentFetcher
+  ) {
     self.server = server
+    self.loginSeconds = loginSeconds
     self.fetcher = fetcher
     self.keys = keys
     self.audience = audience
@@ -32,9 +39,11 @@ package actor DemoIssuer {
     url = "http://127.0.0.1:\(server.port)"
   }
 
-  /// - Parameter audience: of the tokens that name no other.
+  /// - Parameters:
+  ///   - audience: of the tokens that name no other.
+  ///   - loginSeconds: how long access tokens of logins last.
   package static func start(
-    group: any EventLoopGroup, port: Int = 0, audience: String = "demo-api"
+    group: any EventLoopGroup, port: Int = 0, audience: String = "demo-api", loginSeconds: Int64 = 300
   ) async throws -> DemoIssuer {
     let keys = try DemoKeys()
     // The server needs the issuer and the issuer the server's port: requests wait here until both are there.
@@ -51,13 +60,17 @@ package actor DemoIssuer {
       throw error
     }
     let issuer = DemoIssuer(
-      server: server, keys: keys, audience: audience, fetcher: DocumentFetcher(group: group))
+      server: server, keys: keys, audience: audience, loginSeconds: loginSeconds,
+      fetcher: DocumentFetcher(group: group))
     provide.yield(issuer)
     provide.finish()
     return issuer
   }
 
   package func stop() async { await server.stop(within: .seconds(1)) }
+
+  /// The client says where it takes logout tokens.
+  package func register(backChannel url: String) { backChannel = url }
 
   /// A token, or nil when its algorithm is none of RS256, ES256 and EdDSA.
   package func mint(_ token: DemoToken) -> String? { mint(token, issuer: nil) }

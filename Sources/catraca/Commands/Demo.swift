@@ -29,7 +29,8 @@ struct Demo: AsyncParsableCommand {
     try await requireFree(adminPort, option: "--admin-port")
     let certificates = try makeCertificates()
     defer { certificates.remove() }
-    let issuer = try await DemoIssuer.start(group: group, audience: DemoScript.audience)
+    let issuer = try await DemoIssuer.start(
+      group: group, audience: DemoScript.audience, loginSeconds: DemoPage.tokenSeconds)
     let echo = try await EchoUpstream.start(group: group)
     var script = DemoScript(
       issuerURL: issuer.url, upstreamPort: echo.port, gatewayPort: Int(port), adminPort: Int(adminPort),
@@ -39,6 +40,7 @@ struct Demo: AsyncParsableCommand {
     let gateway = try await startGateway(script.configuration)
     script.gatewayPort = await gateway.listeners.first?.port ?? script.gatewayPort
     script.tlsPort = await gateway.listeners.last?.port ?? script.tlsPort
+    await issuer.register(backChannel: "http://127.0.0.1:\(script.gatewayPort)/login/back-channel")
     script.adminPort = await gateway.adminPort ?? script.adminPort
 
     // Ends with the gateway, whether or not it came to speak.

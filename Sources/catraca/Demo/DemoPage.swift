@@ -1,11 +1,14 @@
-// A page of the demo, for a browser: sign in, see who you are, sign out, and make the same call with a session and with
-// a token.
+// A page of the demo, for a browser: sign in, see who you are, sign out here or everywhere, and make the same call with
+// a session and with a token.
 
 import FoundationEssentials
 
 struct DemoPage {
   /// Goes into the page, for anybody to see: it is the demo's.
   var token: String
+
+  /// How long the provider's access tokens last, so that one can see how the gateway renews them.
+  static let tokenSeconds: Int64 = 12
 
   /// The path of the page's file in a folder.
   static func path(in folder: String) -> String { "\(folder)/page.html" }
@@ -27,7 +30,9 @@ struct DemoPage {
     <h1>A pass or a list</h1>
     <p id="who">…</p>
     <p><a class="button" id="in" href="/login?return_to=/">Sign in</a>
-    <button id="out">Sign out</button></p>
+    <button id="out">Sign out</button>
+    <button id="everywhere">Sign out everywhere</button></p>
+    <p id="renewed"></p>
     <h2>The same call</h2>
     <p><button id="session">with the session</button> (a cookie: a name on the gateway's list)<br>
     <button id="token">with a token</button> (a pass: the page carries it, the list is not asked)</p>
@@ -38,18 +43,30 @@ struct DemoPage {
         const credentials = fields.Authorization ? "omit" : "include"
         const answer = await fetch("/me/hello", { headers: fields, credentials })
         by("answer").textContent = answer.status + "\\n" + await answer.text()
+        await show()
       }
       const show = async () => {
         const answer = await fetch("/login/me")
         const me = answer.ok ? await answer.json() : null
         by("who").textContent = me ? "You are " + me.sub + " (" + me.email + ")." : "Nobody has signed in."
         by("in").hidden = !!me
-        by("out").hidden = !me
+        by("out").hidden = by("everywhere").hidden = !me
+        const calls = me && await fetch("/provider/calls")
+        by("renewed").textContent = !calls || !calls.ok ? "" : "The provider's token lasts \(Self.tokenSeconds) seconds. "
+          + "Until now the gateway has renewed it " + (await calls.json()).refreshes + " times, when it was used."
+        person = me && me.sub
       }
+      let person
       by("out").onclick = async () => {
         await fetch("/logout", { method: "POST", redirect: "manual" })
         await show()
       }
+      // The provider ends all sessions of the person, and tells the gateway so at the back channel.
+      by("everywhere").onclick = async () => {
+        await fetch("/provider/logout-everywhere?sub=" + encodeURIComponent(person), { method: "POST" })
+        await show()
+      }
+      onfocus = show
       by("session").onclick = () => call({})
       by("token").onclick = () => call({ Authorization: "Bearer \(token)" })
       show()

@@ -34,11 +34,16 @@ struct DemoScript {
         audiences: [\(Self.audience)]
     upstreams:
       echo: { servers: ["127.0.0.1:\(upstreamPort)"] }
+      provider: { servers: ["\(issuerURL.replacing("http://", with: ""))"] }
     secrets: ["\(secret)"]
     sessions:
       page:
         store: memory
-        login: { issuer: demo, client_id: demo-page }
+        login:
+          issuer: demo
+          client_id: demo-page
+          scopes: [openid, profile, offline_access]
+          refresh: true
         me: [sub, email]
     routes:
       - path: /
@@ -48,6 +53,10 @@ struct DemoScript {
         auth: { issuers: [demo], sessions: [page] }
         identity: { headers: { X-User-Id: sub, X-User-Email: email } }
         upstream: echo
+      - path: /provider/*
+        auth: { sessions: [page], challenge: 401 }
+        rewrite: { strip_prefix: /provider }
+        upstream: provider
       - path: /hello/*
         auth: demo
         identity: { headers: { X-User-Id: sub, X-User-Email: email } }

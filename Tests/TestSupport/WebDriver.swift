@@ -21,13 +21,7 @@ package final class WebDriver: Sendable {
 
   /// A browser that takes every certificate.
   package static func start() async throws -> WebDriver {
-    let driver = try ChildProcess.start("/usr/bin/env", ["chromedriver", "--port=0"])
-    let port = try await driver.output.wait(for: "chromedriver's port") { output in
-      output.standardOutput.lazy.compactMap { line in
-        line.contains("started successfully on port ")
-          ? Int(line.split(separator: " ").last?.filter(\.isNumber) ?? "") : nil
-      }.first
-    }
+    let (driver, port) = try await startDriver()
     let wishes: JSONValue = [
       "capabilities": [
         "alwaysMatch": [
@@ -42,6 +36,22 @@ package final class WebDriver: Sendable {
     let id = made.member("sessionId".utf8.span, of: try value(of: made)).flatMap { made.string(at: $0) }
     return WebDriver(
       driver: driver, port: port, session: try #require(id, "\(String(decoding: made.bytes, as: UTF8.self))"))
+  }
+
+  /// The driver takes a port that is free for IPv4, and gives up if somebody has it for IPv6: then another one may not.
+  private static func startDriver() async throws -> (ChildProcess, port: Int) {
+    while true {
+      let driver = try ChildProcess.start("/usr/bin/env", ["chromedriver", "--port=0"])
+      let port = try await driver.output.wait(for: "chromedriver's port") { output -> Int? in
+        let port = output.standardOutput.lazy.compactMap { line in
+          line.contains("started successfully on port ")
+            ? Int(line.split(separator: " ").last?.filter(\.isNumber) ?? "") : nil
+        }.first
+        let isTaken = output.status != nil && output.standardError.contains { $0.contains("Address already in use") }
+        return port ?? (isTaken ? 0 : nil)
+      }
+      if port > 0 { return (driver, port) }
+    }
   }
 
   package func quit() async {

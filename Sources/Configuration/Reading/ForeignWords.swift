@@ -183,7 +183,7 @@ extension ForeignWord {
       in: [route, auth, issuer], "from_headers", "from_cookies", "from_params", "cookie_names",
       "header_names", "uri_param_names", "token_header", "cookie_name"),
     ours(
-      "routes[].identity.forward_token", "write forward_token: true in a route's 'identity'", "forward",
+      "routes[].identity.forward_token", "write forward_token: true in a route's 'identity'",
       "pass_access_token", "pass_authorization_header", "forwardAuthorizationHeader"),
     ours(
       "routes[].identity.payload", "write payload: X-Jwt-Payload in a route's 'identity'",

@@ -43,6 +43,7 @@ struct BusyGateway {
           - { path: /asked, auth: { issuers: [login], mode: shadow }, authorize: { service: policy }, respond: { status: 204 } }
           - { path: /tried, auth: public, authorize: { service: policy, mode: shadow }, respond: { status: 204 } }
           - { path: /in, auth: { api_keys: [programs], sessions: [web] }, respond: { status: 204 } }
+          - { path: /stored, auth: { api_keys: [stored] }, respond: { status: 204 } }
           - path: /many
             auth: public
             rate_limit: { requests: 1, per: 24h, by: query:who, keys: 1 }
@@ -52,7 +53,7 @@ struct BusyGateway {
         dns: { servers: ["\(names.address)"] }
         redis: { main: { servers: ["\(redis.address)"] } }
         rate_limits: { shared: { requests: 1, per: 24h, store: main } }
-        api_keys: { programs: { keys: [] } }
+        api_keys: { programs: { keys: [] }, stored: { redis: main } }
         sessions: { web: { store: memory, exchange: { path: /session, issuers: [login] } } }
         services: { policy: { upstream: echo } }
         listeners:
@@ -90,6 +91,8 @@ struct BusyGateway {
     _ = try await client.get("/own")
     for path in ["/asked", "/tried"] { _ = try await client.get(path) }
     _ = try await client.get("/door", ["Authorization: Bearer opaque"])
+    // What the store answers to this is no key's record.
+    _ = try await client.get("/stored", ["X-Api-Key: unreadable-of-some-length"])
     _ = try await client.get("/graphql?query=%7Ba%7D")
     for path in ["/busy", "/busy", "/few", "/few", "/dry", "/dry", "/shared"] { _ = try await client.get(path) }
     for number in 0..<100 { _ = try await client.get("/many?who=\(number)") }

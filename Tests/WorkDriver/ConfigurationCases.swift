@@ -35,7 +35,7 @@ private func lines(_ size: Int, _ line: (Int) -> String) -> String {
 var configurationCases: [WorkCase] {
   [
     WorkCase(
-      "routes",
+      "routes", from: 50,
       reading { size in
         upstream
           + routes(size) { number in
@@ -44,32 +44,37 @@ var configurationCases: [WorkCase] {
           }
       }),
     WorkCase(
-      "routes of one path by their methods",
+      "routes of one path by their methods", from: 50,
       reading { size in upstream + routes(size) { "path: /, methods: [M\($0)]" } }
     ),
     WorkCase(
-      "routes of one path by their headers",
+      "routes of one path by their headers", from: 50,
       reading { size in upstream + routes(size) { "path: /*, headers: { X-Tenant: t\($0) }" } }),
-    WorkCase("routes by their hosts", reading { size in upstream + routes(size) { "path: /*, host: h\($0).example" } }),
     WorkCase(
-      "upstreams that routes name",
+      "routes by their hosts", from: 50,
+      reading { size in upstream + routes(size) { "path: /*, host: h\($0).example" } }),
+    WorkCase(
+      "upstreams that routes name", from: 50,
       reading { size in
         "upstreams:\n" + lines(size) { "  app-\($0): { servers: [127.0.0.1:9000] }" }
           + "routes:\n" + lines(size) { "  - { path: /p\($0), auth: login, upstream: app-\($0) }" }
       }),
     WorkCase(
-      "variables",
+      "variables", from: 50,
       reading { size in upstream + routes(size) { "path: \"/${NAME}/\($0)\", host: \"${HOST\($0):-h}.example\"" } }),
     WorkCase(
-      "defaults", reading { size in upstream + "defaults: { timeout: 3s }\n" + routes(size) { "path: /p\($0)" } }),
+      "defaults", from: 50,
+      reading { size in upstream + "defaults: { timeout: 3s }\n" + routes(size) { "path: /p\($0)" } }),
     WorkCase(
-      "claims of a route",
+      "claims of a route", from: 50,
       reading { size in
         upstream + "routes:\n  - path: /*\n    upstream: app\n    auth:\n      issuers: [login]\n      claims:\n"
           + lines(size) { "        c\($0): yes" }
       }),
     WorkCase("unknown keys", reading { size in lines(size) { "unknwon-\($0): 1" } }),
-    WorkCase("unknown keys of routes", reading { size in upstream + routes(size) { "path: /p\($0), metods: [GET]" } }),
+    WorkCase(
+      "unknown keys of routes", from: 50, reading { size in upstream + routes(size) { "path: /p\($0), metods: [GET]" } }
+    ),
     WorkCase("%TAG lines", from: 200, { size in reading { _ in lines(size) { "%TAG !t\($0)! tag:x" } }(size) }),
     WorkCase(
       "aliases",

@@ -1,5 +1,6 @@
 // Does the work of each case in three sizes, each between two calls of a marker: valgrind writes down at the marker how
-// many instructions were needed since the one before. `LinearCostTests` runs this program and judges.
+// many instructions were needed since the one before. `LinearCostTests` runs this program and judges. `WorkDriver 1 4`
+// does the second of four parts, so that several can run side by side.
 
 /// A piece of work whose cost may grow no faster than its size.
 struct WorkCase {
@@ -19,9 +20,11 @@ struct WorkCase {
 @inline(never)
 public func workMark() {}
 
-for work in requestCases + answerCases + parserCases + documentCases + graphQLCases
-  + configurationCases + [canary]
-{
+let all = requestCases + answerCases + parserCases + documentCases + graphQLCases + configurationCases
+let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
+let (part, partCount) = arguments.count == 2 ? (arguments[0], arguments[1]) : (0, 1)
+
+for work in stride(from: part, to: all.count, by: partCount).map({ all[$0] }) + [canary] {
   // What is made once and kept, such as tables of types, counts for nobody.
   do {
     _ = try work.make(work.sizes[0])()

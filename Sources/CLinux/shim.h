@@ -9,8 +9,11 @@
 #include <pthread.h>
 #include <spawn.h>
 #include <sys/epoll.h>
+#include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 // glibc declares these for _GNU_SOURCE only.
 int accept4(int descriptor, struct sockaddr *address, socklen_t *size, int flags);
@@ -26,5 +29,16 @@ static const int catraca_get_pipe_size = 1032; // F_GETPIPE_SZ
 // Likewise: what tests start programs with.
 int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
+
+// Where the linker put the program's own code: between the beginning of its file and `etext`. Nothing there is ever
+// written, so pages that are unmapped come back from the file when they are used.
+extern const char __executable_start[];
+extern const char etext[];
+static inline int catraca_unmap_code(void) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t start = ((uintptr_t)__executable_start + page - 1) / page * page;
+  uintptr_t end = (uintptr_t)etext / page * page;
+  return end > start ? madvise((void *)start, end - start, MADV_DONTNEED) : 0;
+}
 
 #endif

@@ -283,6 +283,11 @@ package final class GatewayProcess: Sendable {
   /// behind.
   package func anonymousByteCount() throws -> Int { try byteCount(of: "Anonymous:", in: "smaps_rollup") }
 
+  /// What it has in memory, and the most that it had, with what it shares.
+  package func residentByteCounts() throws -> (now: Int, peak: Int) {
+    (try byteCount(of: "VmRSS:", in: "status"), try byteCount(of: "VmHWM:", in: "status"))
+  }
+
   /// Seconds of processor time that the process has used.
   package func processorSeconds() throws -> Double {
     let text = try String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8)

@@ -51,8 +51,14 @@ extension RunningGateway {
     let missing = await obstacles()
     if !missing.isEmpty { metadata["but"] = "\(missing.joined(separator: ", "))" }
     log.notice("ready: \(summary)", metadata: metadata)
-    process.manager.report(.ready(summary))
+    reportReady()
     process.inheritance.announceReady()
+  }
+
+  /// Requests need little of the program that has read the file.
+  func reportReady() {
+    ProgramCode.giveBack()
+    process.manager.report(.ready(summary))
   }
 
   /// Reports to the service manager that all workers still work, as often as it asks for it.

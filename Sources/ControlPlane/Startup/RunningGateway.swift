@@ -248,7 +248,7 @@ package actor RunningGateway {
   private func reloadNow() async -> ReloadOutcome {
     if ending.hasBegun { return .refused("\(StoppingError())") }
     process.manager.report(.reloading)
-    defer { if !ending.isStopReported { process.manager.report(.ready(summary)) } }
+    defer { if !ending.isStopReported { reportReady() } }
     let failure: String
     let time = Int64(Date.now.timeIntervalSince1970)
     switch read() {

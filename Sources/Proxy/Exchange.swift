@@ -141,6 +141,8 @@ package final class Exchange {
       return refuse(.gateway(.upstreamMalformed))
     }
     upstreamHead.bytes.append(head)
+    // A client's own line stays, where the file sends it on.
+    if tracing.trace != nil, !request.head.has(.traceparent) { upstreamHead.attemptStart = head.count - 2 }
     request.body.isComplete = isComplete
     delivery.pool = pool
     stage = .balancing

@@ -32,9 +32,10 @@ final class IntrospectionCall: SideRequest {
     super.init(worker: worker, end: worker.time.nanoseconds &+ rules.timeout)
   }
 
+  /// - Parameter asker: the first of those who wait. Nil for a question of the control plane.
   /// - Returns: false where nobody answers, which nobody is told then.
-  func begin(_ asked: (head: [UInt8], body: [UInt8]), to pool: UpstreamPool) -> Bool {
-    send(asked.head, body: asked.body, to: pool)
+  func begin(_ asked: (head: [UInt8], body: [UInt8]), to pool: UpstreamPool, for asker: Exchange?) -> Bool {
+    send(asked.head, body: asked.body, to: pool, for: asker)
     isBegun = true
     return !isEnded
   }
@@ -186,7 +187,7 @@ extension Exchange {
     if let asked = rules.question(about: request.token, now: worker.time.unixSeconds) {
       let call = IntrospectionCall(
         question, rules, issuer: issuer, generation: generation, confirming: checked, worker)
-      if call.begin(asked, to: pool) { return nil }
+      if call.begin(asked, to: pool, for: self) { return nil }
     } else if isCurrent {
       worker.introspections.end(issuer)
     }

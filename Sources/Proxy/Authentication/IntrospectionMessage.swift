@@ -42,6 +42,6 @@ extension Worker {
       .introspection(issuer: issuer), generation: snapshot.generation, credential: token.span)
     let call = IntrospectionCall(
       question, rules, issuer: issuer, generation: snapshot.generation, confirming: nil, self, reply: reply)
-    _ = call.begin(asked, to: pool)
+    _ = call.begin(asked, to: pool, for: nil)
   }
 }

@@ -37,9 +37,10 @@ final class AuthorizationCall: SideRequest {
     super.init(worker: worker, end: worker.time.nanoseconds &+ service.timeout)
   }
 
-  func begin(_ head: [UInt8], to pool: UpstreamPool) {
+  /// - Parameter asker: the first of those who wait.
+  func begin(_ head: [UInt8], to pool: UpstreamPool, for asker: Exchange) {
     worker.authorizations.began(self, isShared: key != nil)
-    send(head, to: pool)
+    send(head, to: pool, for: asker)
   }
 
   func isAbout(_ question: Span<UInt8>) -> Bool {

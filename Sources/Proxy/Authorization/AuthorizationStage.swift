@@ -74,9 +74,10 @@ extension Exchange {
     if !service.keys.isEmpty || !isShared {
       question.removeAll()
       writeQuestion(to: service, route, into: &question)
-      call.begin(question.copied(), to: pool)
+      call.begin(question.copied(), to: pool, for: self)
     } else {
-      call.begin(question.span.extracting(droppingFirst: Self.keyPrefixByteCount(of: caller)).copied(), to: pool)
+      let asked = question.span.extracting(droppingFirst: Self.keyPrefixByteCount(of: caller)).copied()
+      call.begin(asked, to: pool, for: self)
     }
     if let verdict = call.verdict { return obey(verdict, of: service) }
     return wait(for: call)

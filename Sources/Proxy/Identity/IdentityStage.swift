@@ -117,8 +117,12 @@ extension Exchange {
 
   /// Ends the head for the server that was chosen: with its name, and with what is left of the time now.
   func writeAttemptFields() {
-    guard let route else { return }
     upstreamHead.bytes.truncate(to: upstreamHead.attemptStart)
+    guard let route else {
+      // A request of the gateway's own.
+      if let trace = tracing.trace { writeTraceParent(of: trace) }
+      return upstreamHead.bytes.append("\r\n")
+    }
     if upstreamHead.isHostOfServer, let server = delivery.server { upstreamHead.writeHost(server.authority) }
     if !upstreamHead.destination.isEmpty { writeDestination() }
     if let trace = tracing.trace, !route.isRuled(.traceparent) { writeTraceParent(of: trace) }

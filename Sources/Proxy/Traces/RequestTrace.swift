@@ -150,6 +150,13 @@ extension Exchange {
     request.traceID.append(hexadecimal: trace.low, width: 16)
   }
 
+  /// Makes a request of the gateway's own part of the trace of the request that it is sent for, if that is traced.
+  func joinTrace(of asker: Exchange) {
+    asker.decideOnTrace()
+    guard let known = asker.tracing.trace else { return }
+    tracing.begin().begin(high: known.high, low: known.low, spanID: known.spanID, parentID: 0, flags: known.flags)
+  }
+
   private func isSampled(_ isTraceKept: Bool) -> Bool {
     let plan = snapshot.traces
     if isTraceKept, isParentObeyed(plan) { return request.head.isTraceSampled }

@@ -45,6 +45,19 @@ extension Exchange {
     return trace.spanID
   }
 
+  /// Writes the spans of a request of the gateway's own. The span of the request that it was sent for is their parent.
+  func recordAttempts(_ now: Int64) {
+    guard let trace = tracing.trace else { return }
+    trace.end(.answered(status: answer.upstreamStatus), answer.refusal, answered: 0, now)
+    var spans = ByteQueue()
+    swap(&spans, &worker.spans.bytes)
+    for index in trace.attempts.indices { writeClientSpan(trace, index, into: &spans) }
+    swap(&spans, &worker.spans.bytes)
+    worker.spans.count += trace.attempts.count
+    tracing.end()
+    if worker.spans.isFull { worker.commands.append(.exportRecords) }
+  }
+
   private func noteExemplar(of trace: RequestTrace, _ route: Int, _ now: Int64) {
     let elapsed = max(0, now &- times.startedAt)
     worker.counters.noteExemplar(

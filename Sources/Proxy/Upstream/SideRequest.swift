@@ -65,11 +65,13 @@ class SideRequest: UnattendedStream {
   /// - Parameters:
   ///   - head: request line and fields, with a Content-Length where there is a body.
   ///   - body: of a request that may be sent again all the same.
-  final func send(_ head: [UInt8], body: [UInt8] = [], to pool: UpstreamPool) {
+  ///   - asker: the request that it is sent for, and whose trace it is part of. Nil where there is none.
+  final func send(_ head: [UInt8], body: [UInt8] = [], to pool: UpstreamPool, for asker: Exchange? = nil) {
     worker.add(self)
     content = body
     let exchange = worker.takeExchange(for: self)
     self.exchange = exchange
+    if let asker, asker.snapshot.traces.isOn { exchange.joinTrace(of: asker) }
     exchange.startOwn(head, isComplete: body.isEmpty, at: pool)
     // A connection that is there already asks for no body.
     resumeInput()
@@ -126,6 +128,7 @@ class SideRequest: UnattendedStream {
     exchange = nil
     let refusal = finished.answer.refusal
     worker.holdMemory(-answer.body.count)
+    if finished.tracing.trace != nil { finished.recordAttempts(worker.time.nanoseconds) }
     worker.giveBack(finished)
     worker.forget(self)
     if isTooLarge {

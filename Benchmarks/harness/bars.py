@@ -21,7 +21,7 @@ def bars(sections):
         'font-size="12" role="img"><title>CPU time a request of the gateway and of Redis</title>'
         '<rect width="100%" height="100%" fill="#fff"/>',
         text(14, 24, "CPU time a request, in microseconds", size=16)]
-    for x, colour, name in ((14, GATEWAY, "Catraca"), (104, PEER, "nginx with Lua"), (234, REDIS, "Redis")):
+    for x, colour, name in ((14, GATEWAY, "Catraca"), (104, PEER, "another proxy"), (234, REDIS, "Redis")):
         parts += [f'<rect x="{x}" y="38" width="12" height="12" fill="{colour}"/>', text(x + 18, 48, name)]
     y, group = TOP, None
     for section, side in rows:

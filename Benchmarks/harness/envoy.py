@@ -7,34 +7,39 @@ from task import IDLE_SECONDS
 EXTENSIONS = "type.googleapis.com/envoy.extensions"
 
 
-def envoy(setup, folder, port, _, caches_tokens=False):
+def envoy(setup, folder, port, _, caches_tokens=False, provider=None):
+    """`provider` is the port of an OpenID provider: people sign in there, and their tokens are in sealed cookies."""
     if setup.gzip:
         return None  # Its compressor is a filter of its own, which nothing else here needs.
-    return json.dumps({"static_resources": {
-        "listeners": [_listener(setup, folder, port, caches_tokens)],
-        "clusters": [_cluster(setup)],
-    }})
+    resources = {
+        "listeners": [_listener(setup, folder, port, caches_tokens, provider)],
+        "clusters": [_cluster("app", setup.backend, setup.grpc)]}
+    if provider:
+        resources["clusters"].append(_cluster("provider", provider))
+        resources["secrets"] = [
+            {"name": name, "generic_secret": {"secret": {"inline_string": "0123456789abcdef0123456789abcdef"}}}
+            for name in ("client", "cookies")]
+    return json.dumps({"static_resources": resources})
 
 
 def _address(port):
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def _cluster(setup):
-    protocol = "http2_protocol_options" if setup.grpc else "http_protocol_options"
+def _cluster(name, port, is_http2=False):
+    protocol = "http2_protocol_options" if is_http2 else "http_protocol_options"
     limits = {"max_connections": 100_000, "max_pending_requests": 100_000, "max_requests": 100_000}
     return {
-        "name": "app", "type": "STATIC", "connect_timeout": "2s", "circuit_breakers": {"thresholds": [limits]},
+        "name": name, "type": "STATIC", "connect_timeout": "2s", "circuit_breakers": {"thresholds": [limits]},
         "load_assignment": {
-            "cluster_name": "app",
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(setup.backend)}}]}]},
+            "cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(port)}}]}]},
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": f"{EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": {protocol: {}}}},
     }
 
 
-def _listener(setup, folder, port, caches_tokens):
+def _listener(setup, folder, port, caches_tokens, provider):
     target = {"cluster": "app"}
     manager = {
         "@type": f"{EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -49,6 +54,7 @@ def _listener(setup, folder, port, caches_tokens):
             "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
                 {"match": {"prefix": path}, "route": target} for path in [*setup.service_paths(), "/"]]}]},
         "http_filters": [
+            *([_sign_in(provider)] if provider else []),
             *(_token_filters(setup.tokens, caches_tokens) if setup.tokens else []),
             {"name": "router", "typed_config": {"@type": f"{EXTENSIONS}.filters.http.router.v3.Router"}}],
     }
@@ -65,6 +71,21 @@ def _listener(setup, folder, port, caches_tokens):
                     "certificate_chain": {"filename": setup.certificate},
                     "private_key": {"filename": setup.certificate}}]}}}
     return {"name": "proxy", "address": _address(port), "tcp_backlog_size": 4096, "filter_chains": [chain]}
+
+
+def _sign_in(provider):
+    place = f"http://127.0.0.1:{provider}"
+    return {"name": "envoy.filters.http.oauth2", "typed_config": {
+        "@type": f"{EXTENSIONS}.filters.http.oauth2.v3.OAuth2", "config": {
+            "authorization_endpoint": f"{place}/authorize",
+            "token_endpoint": {"uri": f"{place}/token", "cluster": "provider", "timeout": "5s"},
+            "redirect_uri": "http://%REQ(:authority)%/callback",
+            "redirect_path_matcher": {"path": {"exact": "/callback"}}, "signout_path": {"path": {"exact": "/signout"}},
+            "auth_scopes": ["openid"], "forward_bearer_token": True,
+            "pass_through_matcher": [
+                {"name": ":path", "string_match": {"exact": path}} for path in ("/", "/orders-open")],
+            "credentials": {
+                "client_id": "shop-web", "token_secret": {"name": "client"}, "hmac_secret": {"name": "cookies"}}}}}
 
 
 def _token_filters(tokens, caches_tokens):

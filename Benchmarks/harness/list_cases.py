@@ -8,8 +8,10 @@ import re
 
 from figures import OURS, Goal, Section, Side, absolute, own, quotients
 from load import Fleet, FleetVariant, LoadError
+from passes import LISTED, OPAQUE, denylist, opaque_tokens
 from processes import connect
-from task import Store
+from sign_ins import Provider, signed_in
+from task import Passes, Store
 from token_cases import GUARDED, OPEN, guarded_setup, reload_and_wait
 from tokens import SCOPE
 
@@ -148,11 +150,52 @@ def pass_or_list(run):
         peer = run.servers.peer("nginx-lua", made) if count == 1 else None
         plain = ListVariant(gateways, redis, name="own plain")
         where = "one gateway" if count == 1 else f"{count} gateways"
-        for title, variants, goals in _ways(run, gateways, others, peer, redis, kinds, files, sizes):
+        ways = _ways(run, gateways, others, peer, redis, kinds, files, sizes)
+        if count == 1:
+            ways += _asked_issuers(run, setup, redis, files[0])
+            sealed = _sealed_cookies(run, setup, redis, files[0])
+            for title, variants, _ in ways:
+                variants += sealed.get(title, [])
+        for title, variants, goals in ways:
             parts.append((f"{title}, {where}", variants, {"base": plain, "goals": goals, "rate": RATE}))
     memory = [
         Section(ROOM, "memory of a session in Redis", [Side(OURS, [size])], unit="bytes", digits=0) for size in sizes[:1]]
     return run.sections(ROOM, parts) + [_look_ups(run, setup, redis, files[0])] + memory
+
+
+def _asked_issuers(run, setup, redis, seen):
+    """The ways in which an issuer has a say after it has signed: tokens that it can take back, and opaque ones."""
+    listed = dataclasses.replace(
+        setup, passes=Passes(denylist_path=denylist(run.servers.path("denylist.jsonl"), LISTED)))
+    revocable = run.servers.catraca(listed, name="catraca-revocable")
+    asking, emptied = (
+        run.servers.catraca(dataclasses.replace(setup, passes=Passes()), name=name)
+        for name in ("catraca-opaque", "catraca-opaque-new"))
+    known, new = (
+        opaque_tokens(run.servers.path(f"opaque-{count}.txt"), count) for count in (TOKENS, 100_000))
+    opaque = {"path": OPAQUE, "script": "tokens.lua"}
+    return [
+        ("a revocable token seen before",
+         [ListVariant([revocable], redis, path=GUARDED, script="tokens.lua", tokens=seen)], []),
+        ("an opaque token seen before", [ListVariant([asking], redis, tokens=known, **opaque)], []),
+        ("an opaque token never seen", [NewTokenVariant([emptied], redis, tokens=new, **opaque)], [])]
+
+
+def _sealed_cookies(run, setup, redis, seen):
+    """By title, what Envoy does for a browser: people sign in there, and their tokens are in cookies that it opens with
+    each request. It remembers the tokens' signatures."""
+    provider = Provider(seen)
+    try:
+        peer = run.servers.peer("envoy", setup, variant="envoy-oauth2", caches_tokens=True, provider=provider.port)
+        if not peer:
+            return {}
+        cookies = signed_in(run.servers.path("sealed.txt"), peer.port, GUARDED, TOKENS)
+    finally:
+        provider.stop()
+    return {
+        NOBODY: [ListVariant([peer], redis, name=peer.name)],
+        TITLES["kept"]: [ListVariant(
+            [peer], redis, path=GUARDED, name=peer.name, script="tokens.lua", field=COOKIE, tokens=cookies)]}
 
 
 def _look_ups(run, setup, redis, seen):
@@ -175,7 +218,7 @@ def _ways(run, gateways, others, peer, redis, kinds, files, sizes):
     nobody = [ListVariant(gateways, redis)]
     known = ListVariant(gateways, redis, path=GUARDED, script="tokens.lua", tokens=seen)
     ways = [
-        ("nobody is known", nobody, []), ("a token seen before", [known], []),
+        (NOBODY, nobody, []), ("a token seen before", [known], []),
         ("a token never seen", [NewTokenVariant(others, redis, path=GUARDED, script="tokens.lua", tokens=fresh)], [])]
     if peer:
         nobody.append(ListVariant([peer], redis, name=peer.name))
@@ -196,6 +239,7 @@ def _ways(run, gateways, others, peer, redis, kinds, files, sizes):
     return ways
 
 
+NOBODY = "nobody is known"
 TITLES = {
     "memory": "a session of this gateway", "kept": "a session in Redis, remembered",
     "asked": "a session in Redis, asked each time"}

@@ -5,17 +5,15 @@ from dataclasses import replace
 from figures import OURS, Goal, own
 from list_cases import against
 from load import LoadError, Variant
-from passes import Sender, api_keys, denylist, opaque_tokens
+from passes import LISTED, OPAQUE, Sender, api_keys, denylist, opaque_tokens
 from task import Passes
 from token_cases import GUARDED, OPEN, FreshVariant, TokenVariant, beyond_plain, guarded_setup
 from tokens import verify_microseconds
 
 ROOM = "Kinds of passes"
 # As long as the path of a JWT.
-OPAQUE = "/opaque/1"
 KEYED = "/keyed/12"
 SEEN = 2_000
-LISTED = 100_000
 # More than any gateway here can check in a second of a round.
 PROOFS_A_SECOND = 25_000
 

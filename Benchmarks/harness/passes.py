@@ -10,6 +10,11 @@ import time
 
 from tokens import AUDIENCE, LIFETIME_SECONDS, SCOPE, Signer, base64url, public_key
 
+# As long as the path of a JWT.
+OPAQUE = "/opaque/1"
+# Tokens and users that a denylist names.
+LISTED = 100_000
+
 CLAIMS = {
     "sub": "user-00000000", "scope": f"{SCOPE} orders:write", "email": "user-00000000@example.com",
     "org": {"id": "org-0", "tier": "gold"}}

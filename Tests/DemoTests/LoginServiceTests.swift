@@ -207,6 +207,33 @@ struct LoginServiceTests {
     await scene.provider.stop()
   }
 
+  @Test(
+    "A refresh whose ID token is of another sign-in is not taken",
+    arguments: [("", nil), ("id_token=auth_time", nil), ("id_token=max_age", "auth_time_mismatch")])
+  func otherSignIn(_ fault: String, _ expected: String?) async throws {
+    let scene = try await Scene(maxAge: 3600)
+    let (place, jar) = try await scene.start()
+    let outcome = await scene.callback(await scene.signIn(place), jar)
+    guard case .signedIn(let person, _) = outcome else {
+      Issue.record("\(scene.words(outcome))")
+      return
+    }
+    let answer = try await DocumentFetcher(group: group).post(
+      Posting(fields: [], body: []), to: scene.provider.url + "/faults?" + fault, deadline: .seconds(60))
+    #expect(answer.status == 200)
+    let tokens = ProviderTokens(
+      accessToken: [], refreshToken: Array(try #require(person.tokens.refreshToken).utf8),
+      idToken: Array(try #require(person.tokens.idToken).utf8), issuedAt: 0, endsAt: 0)
+    var word: String?
+    do throws(LoginFault) {
+      _ = try await scene.service.refreshed(tokens)
+    } catch {
+      word = if case .tokenInvalid(let word) = error { word } else { error.code }
+    }
+    #expect(word == expected)
+    await scene.provider.stop()
+  }
+
   @Test("Who says no at the provider is not signed in, and may try again")
   func denied() async throws {
     let scene = try await Scene()

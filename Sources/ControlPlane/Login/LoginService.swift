@@ -231,7 +231,7 @@ package actor LoginService {
     return rules.kept(grant, before: tokens, now: environment.now())
   }
 
-  /// An ID token of a refresh is of the same person, and has no nonce (OpenID Connect Core 1.0 §12.2).
+  /// An ID token of a refresh is of the same person and sign-in, and has no nonce (OpenID Connect Core 1.0 §12.2).
   private func check(_ idToken: String, of grant: TokenGrant, after before: [UInt8]) async throws(LoginFault) {
     let caller = try await verified(idToken, idTokenRules)
     do throws(IDTokenCheck.Fault) {
@@ -245,6 +245,11 @@ package actor LoginService {
       let subject = claims.member(Self.subject.span, of: claims.root).flatMap({ claims.stringBytes(at: $0) }),
       let own = caller.subject, caller.claims.stringEquals(own, subject.span)
     else { throw .tokenInvalid("sub_mismatch") }
+    do throws(IDTokenCheck.Fault) {
+      try IDTokenCheck.checkSignIn(caller, after: claims)
+    } catch {
+      throw .tokenInvalid(error.rawValue)
+    }
   }
 
   private static let subject = Array("sub".utf8)

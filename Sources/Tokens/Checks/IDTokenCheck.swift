@@ -3,7 +3,7 @@
 
 import Bytes
 import Cryptography
-import JSON
+package import JSON
 
 package enum IDTokenCheck {
   /// Why it is not the ID token of this login.
@@ -18,6 +18,8 @@ package enum IDTokenCheck {
     case signInTimeMissing = "auth_time_missing"
     /// The person signed in longer ago than is allowed.
     case signInTooOld = "auth_time_too_old"
+    /// It is of another sign-in than the one that began the session.
+    case signInMismatch = "auth_time_mismatch"
   }
 
   private static let nonce = Array("nonce".utf8)
@@ -62,6 +64,18 @@ package enum IDTokenCheck {
   package static func checkSignIn(_ caller: Caller, since earliest: Int64) throws(Fault) {
     guard let date = try? NumericDate.read(caller.claims, signInTime) else { throw .signInTimeMissing }
     if date.seconds < earliest { throw .signInTooOld }
+  }
+
+  /// Whether an ID token of a refresh is of the sign-in that began the session: where both ID tokens say when that was,
+  /// they say the same (§12.2).
+  /// - Parameter earlier: the claims of the ID token before.
+  package static func checkSignIn(_ caller: Caller, after earlier: JSONDocument) throws(Fault) {
+    let claims = caller.claims
+    if claims.member(signInTime, of: claims.root) == nil { return }
+    guard let first = try? NumericDate.read(earlier, signInTime) else { return }
+    guard let date = try? NumericDate.read(claims, signInTime), date.seconds == first.seconds else {
+      throw .signInMismatch
+    }
   }
 
   /// `at_hash`, where it is there, is the left half of the access token's digest. The digest is the one of the ID

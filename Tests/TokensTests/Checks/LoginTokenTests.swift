@@ -86,6 +86,26 @@ struct LoginTokenTests {
     #expect(try fault("", since: 1000) == .signInTimeMissing)
   }
 
+  @Test("auth_time of a refresh is that of the ID token before, where both have it")
+  func signInTimeOfRefresh() throws {
+    func fault(_ before: String, _ after: String) throws -> IDTokenCheck.Fault? {
+      let earlier = try issuer.verified(try issuer.token(issuer.claims(before)))
+      let caller = try issuer.verified(try issuer.token(issuer.claims(after)))
+      do throws(IDTokenCheck.Fault) {
+        try IDTokenCheck.checkSignIn(caller, after: earlier.claims)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    let first = ",\"auth_time\":1000"
+    for same in [first, "", ",\"auth_time\":1000.0"] { #expect(try fault(first, same) == nil) }
+    for other in ["1001", "999", "-1", "null", "\"1000\"", "1700000000000"] {
+      #expect(try fault(first, ",\"auth_time\":\(other)") == .signInMismatch, "\(other)")
+    }
+    #expect(try fault("", first) == nil)
+  }
+
   @Test(
     "at_hash is the left half of the digest that the signature is made with",
     arguments: [

@@ -111,14 +111,8 @@ extension Span where Element == UInt8 {
 
   /// The bytes as an array: a copy, for what outlives the span.
   public func copied() -> [UInt8] {
-    let count = self.count
-    // SAFETY: the array is created with exactly `count` bytes, all of them initialised by the copy.
-    return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      unsafe withUnsafeBufferPointer { source in
-        if let to = buffer.baseAddress, let from = source.baseAddress { _ = unsafe memcpy(to, from, count) }
-      }
-      initialized = count
-    }
+    // SAFETY: the span outlives the call, which copies the bytes.
+    unsafe withUnsafeBufferPointer { unsafe Array($0) }
   }
 
   /// These bytes and the others behind them as one array, with no room to spare.

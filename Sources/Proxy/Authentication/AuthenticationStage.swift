@@ -101,7 +101,7 @@ extension Exchange {
     // The issuer's index means nothing to later requests when a reload came between.
     guard snapshot.generation == worker.snapshot.generation else { return }
     // What is asked for each time is of no use to later requests.
-    if worker.time.unixSeconds >= caller.proof.freshUntil { return }
+    if worker.time.unixSeconds >= caller.keptUntil { return }
     route.identity.keepFields(of: caller)
     worker.tokenCache.insert(caller, now: worker.time.unixSeconds)
   }

@@ -58,7 +58,7 @@ extension Exchange {
     // Where the tokens are of no use, a session goes on without the secret that has sealed them.
     let keys = session.usesTokens ? snapshot.sessionKeys : nil
     return worker.questions.ask(question, Span(), for: self) { question in
-      worker.sessions.looks.begin(SessionLook(question, of: session.name, keys, in: store))
+      worker.sessions.looks.begin(SessionLook(question, of: session, keys, in: store))
     }
   }
 

@@ -18,16 +18,23 @@ final class SessionLook: StoreLook {
   private let name: String
   /// Nil where the tokens are of no use.
   private let keys: SealingKeys?
+  /// Whether what the store says is compared with what it said before, for it is asked with each request.
+  private let isCompared: Bool
+  /// Whether the store is to report a change from now on. It does so already of what can be compared.
+  private let isTracked: Bool
   /// The session has changed since the store was asked, or may have.
   var isDoubted = false
   private var isAnswered = false
 
-  init(_ question: Question, of name: String, _ keys: SealingKeys?, in store: Store) {
+  init(_ question: Question, of session: CompiledSession, _ keys: SealingKeys?, in store: Store) {
     self.question = question
     digest = question.digest
-    self.name = name
+    name = session.name
     self.keys = keys
     self.store = store
+    isCompared = session.cacheSeconds == 0
+    // In a cluster another server may have it by now.
+    isTracked = !isCompared || store.cluster != nil || !store.worker.hasComparable(digest)
   }
 
   /// Whether it is still there.
@@ -37,6 +44,8 @@ final class SessionLook: StoreLook {
     self.name = name
     keys = nil
     self.store = store
+    isCompared = false
+    isTracked = true
   }
 
   var key: [UInt8] { SessionStoreKey.of(digest, prefix: store.prefix) }
@@ -48,14 +57,31 @@ final class SessionLook: StoreLook {
     command.beginCommand(partCount: 2)
     command.append(part: "GET")
     command.append(part: key.span)
-    return store.ask(command.span, about: key.span, for: self, isTracked: true) != nil
+    return store.ask(command.span, about: key.span, for: self, isTracked: isTracked) != nil
   }
 
   func storeAnswered(_ ticket: StoreTicket, _ reply: borrowing Reply) {
     // What comes of a use that was noted is of no matter.
     if isAnswered { return }
     isAnswered = true
+    if isCompared, let known = sameCaller(in: reply) { return store.worker.concluded(self, known) }
     store.worker.concluded(self, finding(in: reply))
+  }
+
+  /// Who was read from the same bytes before. Nil where the store says something else, which forgets that caller.
+  private func sameCaller(in reply: borrowing Reply) -> Caller? {
+    let worker = store.worker
+    guard let question, question.generation == worker.snapshot.generation, let key = SessionKey(digest: digest) else {
+      return nil
+    }
+    if isDoubted || reply.kind(reply.root) != .text {
+      worker.tokenCache.forget(key)
+      return nil
+    }
+    guard let known = worker.tokenCache.lookUp(key, stored: reply.text(reply.root), now: worker.time.unixSeconds),
+      case .answer(question.source, _) = known.proof
+    else { return nil }
+    return known
   }
 
   func storeFailed(_ ticket: StoreTicket, _ failure: StoreFailure) {
@@ -92,7 +118,8 @@ final class SessionLook: StoreLook {
     return .session(
       SessionStatement(
         issuer: value.issuer, claims: value.claims, endsAt: value.endsAt, tokens: tokens,
-        freshSeconds: isDoubted ? 0 : freshSeconds))
+        freshSeconds: isDoubted ? 0 : freshSeconds,
+        stored: isCompared && isTracked ? reply.text(reply.root).copied() : []))
   }
 
   private var unreadable: Answer {
@@ -186,6 +213,16 @@ extension Worker {
       }
     }
   }
+
+  /// The store says of a session what it said before.
+  func concluded(_ look: SessionLook, _ known: Caller) {
+    sessions.looks.end(look)
+    guard let question = look.question else { return }
+    for exchange in questions.take(question).askers { exchange.answered(.caller(known)) }
+  }
+
+  /// Whether what the store says of a session can be compared with what it said before.
+  func hasComparable(_ digest: [UInt8]) -> Bool { SessionKey(digest: digest).map(tokenCache.isComparable) ?? false }
 
   /// Looks for the doubted sessions of what is under way.
   func reviewSessions() {

@@ -40,7 +40,7 @@ extension Worker {
       return commands.append(.ask(question, credential: Array(session.name.utf8)))
     }
     guard let store = store(at: place, of: snapshot),
-      sessions.looks.begin(SessionLook(question, of: session.name, snapshot.sessionKeys, in: store))
+      sessions.looks.begin(SessionLook(question, of: session, snapshot.sessionKeys, in: store))
     else { return conclude(question, .refused(.sessionStoreUnavailable)) }
   }
 }

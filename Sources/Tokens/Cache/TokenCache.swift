@@ -128,12 +128,34 @@ package final class TokenCache {
       return nil
     }
     if now >= known.expiresAt || !known.proof.holds(in: nil, at: now) {
-      remove(index)
+      if now >= min(known.expiresAt, known.keptUntil) { remove(index) }
       misses &+= 1
       return nil
     }
     if entries[index].hitCount < 3 { entries[index].hitCount += 1 }
     hits &+= 1
+    return known
+  }
+
+  /// Whether the store's next answer about the session can be compared with what it said before.
+  package func isComparable(_ session: SessionKey) -> Bool {
+    let key = session.bytes
+    return find(key.span, hash: hash(key.span)).flatMap { entries[$0].caller?.storedValue } != nil
+  }
+
+  /// Whose the session is, if the store has just said the very same that it said before. Whatever else it has said, the
+  /// session is forgotten.
+  /// - Parameter value: all that the store has of it.
+  package func lookUp(_ session: SessionKey, stored value: Span<UInt8>, now: Int64) -> Caller? {
+    let key = session.bytes
+    guard let index = find(key.span, hash: hash(key.span)), let known = entries[index].caller else { return nil }
+    guard let stored = known.storedValue, now < stored.holdsUntil, now < known.expiresAt,
+      stored.bytes.span.equals(value)
+    else {
+      remove(index)
+      return nil
+    }
+    if entries[index].hitCount < 3 { entries[index].hitCount += 1 }
     return known
   }
 
@@ -180,7 +202,7 @@ package final class TokenCache {
     let cost = caller.byteCount + Self.overhead
     // LIMIT: `limits.token_cache`.
     if cost > byteCountMax || now >= caller.expiresAt { return }
-    if now >= caller.proof.freshUntil { return }
+    if now >= caller.keptUntil { return }
     let bytes = caller.bytes
     let text = bytes.span.extracting(0..<caller.credentialByteCount)
     let hash = hash(text)

@@ -47,15 +47,19 @@ package final class Caller {
   package let subject: JSONDocument.Index?
   /// The provider's token that services get for a session. Empty where they get none.
   package let accessToken: [UInt8]
+  /// What the store has of the session, where it is asked with each request. Nil where its answer is remembered.
+  let storedValue: StoredValue?
 
   private static let scopeName = Array("scope".utf8)
   private static let scpName = Array("scp".utf8)
 
   init(
     credential: Span<UInt8>, issuer: Int?, proof: Proof, claims: JSONDocument, payloadPart: Range<Int>?,
-    validity: TimeCheck.Validity, subject: JSONDocument.Index?, accessToken: [UInt8] = []
+    validity: TimeCheck.Validity, subject: JSONDocument.Index?, accessToken: [UInt8] = [],
+    storedValue: StoredValue? = nil
   ) {
     self.accessToken = accessToken
+    self.storedValue = storedValue
     self.issuer = issuer
     self.proof = proof
     isOfSession = if case .answer(.session, _) = proof { true } else { false }
@@ -113,7 +117,8 @@ package final class Caller {
 
   /// Bytes of memory that this object alone keeps: credential, lines, claims, nodes, headers. The key is its set's.
   package var byteCount: Int {
-    var count = 264 + 40 + bytes.capacity + accessToken.count + claims.byteCount
+    var count = 264 + 40 + 16 + bytes.capacity + accessToken.count + claims.byteCount
+    if let storedValue { count += 32 + storedValue.bytes.capacity }
     for assertion in assertions { count += MemoryLayout<Assertion>.stride + 32 + assertion.token.capacity }
     if let binding { count += 2 * 64 + binding.certificate.capacity }
     if let proofKey { count += proofKey.byteCount }
@@ -154,6 +159,9 @@ package final class Caller {
     let known = bytes
     if !lines.isEmpty { bytes = known.span.copied(before: lines) }
   }
+
+  /// The second from which it is of no use to later requests.
+  package var keptUntil: Int64 { max(proof.freshUntil, storedValue?.holdsUntil ?? .min) }
 
   /// The digest of the session's cookie. Nil where a token was the credential.
   package var sessionDigest: [UInt8]? { isOfSession ? Array(bytes[1..<credentialByteCount]) : nil }

@@ -75,11 +75,15 @@ package struct SessionStatement: Sendable {
   package let tokens: [UInt8]
   /// For so long it may be remembered, at most.
   package let freshSeconds: Int64
+  /// All that the store has of it, to be compared with what it says the next time. Empty where that is not done.
+  package let stored: [UInt8]
 
   package init(
-    issuer: String, claims: [UInt8], endsAt: Int64, tokens: [UInt8] = [], freshSeconds: Int64 = .max
+    issuer: String, claims: [UInt8], endsAt: Int64, tokens: [UInt8] = [], freshSeconds: Int64 = .max,
+    stored: [UInt8] = []
   ) {
     self.tokens = tokens
+    self.stored = stored
     self.freshSeconds = freshSeconds
     self.issuer = issuer
     self.claims = claims
@@ -106,9 +110,17 @@ package struct SessionStatement: Sendable {
         Caller(
           credential: key.span, issuer: issuer, proof: .answer(.session(index), freshUntil: freshUntil),
           claims: claims, payloadPart: nil, validity: TimeCheck.Validity(beginsAt: .min, endsAt: endsAt),
-          subject: try ClaimsCheck.subject(claims), accessToken: provided?.accessToken ?? []))
+          subject: try ClaimsCheck.subject(claims), accessToken: provided?.accessToken ?? [],
+          storedValue: storedValue(provided, now: now)))
     } catch {
       return .refused(error, issuer: issuer)
     }
+  }
+
+  private func storedValue(_ provided: ProviderTokens?, now: Int64) -> StoredValue? {
+    if stored.isEmpty { return nil }
+    let refreshAt = provided?.refreshAt ?? .max
+    let holdsUntil = min(now &+ freshSeconds, refreshAt)
+    return now < holdsUntil ? StoredValue(bytes: stored, holdsUntil: holdsUntil) : nil
   }
 }

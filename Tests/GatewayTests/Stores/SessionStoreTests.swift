@@ -107,6 +107,52 @@ struct SessionStoreTests {
     #expect(try await redis.ask("DBSIZE") == "102")
   }
 
+  @Test("A value that no gateway has written is no session, is counted, and is gone with the next one that begins")
+  func unreadable() async throws {
+    let redis = try await RedisServer.start()
+    let gateway = try await sessions.gateway("servers: [\"\(redis.address)\"]")
+    let cookie = try await sessions.begin(gateway)
+    let key = try #require(
+      try await redis.ask("KEYS", "catraca:session:*").split(separator: "\n").first.map(String.init))
+    #expect(try await gateway.metrics().sum("catraca_store_unreadable_total") == 0)
+    try await redis.ask("SET", key, "{\"sub\":\"root\"}")
+    try await poll("the value to be seen") { try await sessions.statuses(gateway, cookie) == [401] }
+    let metrics = try await gateway.metrics()
+    let count = metrics.sum("catraca_store_unreadable_total")
+    #expect(count > 0)
+    #expect(metrics.samples.contains { $0.name == "catraca_store_unreadable_total" && $0.labels["store"] == "main" })
+    _ = try await gateway.waitForLog("a word of it") { $0.contains("cannot be read") }
+    let fresh = try await sessions.begin(gateway, "ada", [cookie])
+    #expect(try await sessions.statuses(gateway, fresh) == [200])
+    #expect(try await gateway.metrics().sum("catraca_store_unreadable_total") == count)
+  }
+
+  @Test("Asked about with each request, a session is one command, ends at once, and so does its WebSocket")
+  func asked() async throws {
+    let redis = try await RedisServer.start()
+    let store = "servers: [\"\(redis.address)\"]"
+    let gateway = try await sessions.gateway(store, rules: "cache: 0s, idle_timeout: 12h, lifetime: 24h")
+    let far = try await sessions.gateway(store)
+    let cookie = try await sessions.begin(far)
+    for _ in 0..<3 { #expect(try await sessions.statuses(gateway, cookie) == [200]) }
+    // Each of the two workers orders reports once.
+    let statistics = try await redis.ask("INFO", "commandstats")
+    #expect(statistics.firstMatch(of: /cmdstat_client\|caching:calls=[12],/) != nil, "\(statistics)")
+    let key = try #require(
+      try await redis.ask("KEYS", "catraca:session:*").split(separator: "\n").first.map(String.init))
+    // Another person's session at the same place is that person's with the next request.
+    let other = try await sessions.begin(far, "bob")
+    let keys = try await redis.ask("KEYS", "catraca:session:*").split(separator: "\n").map(String.init)
+    try await redis.ask("COPY", try #require(keys.first { $0 != key }), key, "REPLACE")
+    for _ in 0..<8 {
+      let answer = try await sessions.send(gateway, "GET", "/session", [cookie])
+      #expect(answer.text == "{\"sub\":\"bob\"}\n", "\(answer.text)")
+    }
+    #expect(try await sessions.end(far, cookie).status == 204)
+    #expect(try await sessions.statuses(gateway, cookie) == [401])
+    #expect(try await sessions.statuses(gateway, other) == [200])
+  }
+
   @Test("A session that nobody uses ends by itself, and one that is used goes on")
   func idle() async throws {
     let redis = try await RedisServer.start()

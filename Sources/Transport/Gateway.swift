@@ -294,12 +294,15 @@ package final class Gateway: Sendable {
   /// - Parameters:
   ///   - parts: of the command.
   ///   - place: the server that is asked.
+  ///   - changed: is called once, when the place's key has changed since, or may have.
   /// - Returns: nil where the store does not answer.
-  package func ask(_ store: String, _ parts: [[UInt8]], at place: StorePlace) async -> StoreReply? {
+  package func ask(
+    _ store: String, _ parts: [[UInt8]], at place: StorePlace, changed: (@Sendable () -> Void)? = nil
+  ) async -> StoreReply? {
     guard let worker = workers.first else { return nil }
     return await withCheckedContinuation { continuation in
       let isTaken = worker.post { loop in
-        loop.worker.ask(store, parts, at: place, loop.now()) { continuation.resume(returning: $0) }
+        loop.worker.ask(store, parts, at: place, loop.now(), changed: changed) { continuation.resume(returning: $0) }
         loop.runCommands()
       }
       if !isTaken { continuation.resume(returning: nil) }

@@ -54,7 +54,8 @@ final class StoreBoard: Sendable {
       facts["reason"] = "\(words)"
       if !isNew(report.store, at: 0, pause: .max) { return }
       log.warning(
-        "a store does not report changes, so a session that ends is remembered for 'cache' elsewhere", metadata: facts)
+        "a store does not report changes: what ends is kept for 'cache' elsewhere, denylists are read each second",
+        metadata: facts)
     case .unreadable:
       if !isNew(report.store + " unreadable", at: now(), pause: Self.pauseSeconds) { return }
       log.warning(

@@ -2,7 +2,6 @@
 
 internal import Bytes
 internal import Configuration
-internal import Proxy
 internal import TLS
 internal import Tokens
 
@@ -81,81 +80,4 @@ struct DenylistLoader: Sendable {
     try reader.take(body.span)
     return Denylist(try reader.finish())
   }
-
-  // MARK: Redis
-
-  /// LIMIT: entries of one reply.
-  private static let pageCount = 500
-
-  /// Reads on where the mark is. Where entries are gone, all of it is read again.
-  func load(stream key: [UInt8], of store: String, _ mark: DenylistMark, _ known: Denylist?) async -> DenylistResult {
-    guard let known, !mark.lastID.isEmpty else { return await readAll(key, store) }
-    var (list, fresh) = (known, mark)
-    guard await readOn(key, store, &list, &fresh), let count = await entryCount(key, store) else {
-      return .failed(.storeUnavailable, DenylistMark())
-    }
-    // Some were taken away, or it is another server's.
-    if count != fresh.entryCount { return await readAll(key, store) }
-    if fresh == mark { return .unchanged }
-    return fresh.fault.map { .failed($0, fresh, list: list) } ?? .loaded(list, fresh, body: [])
-  }
-
-  private func readAll(_ key: [UInt8], _ store: String) async -> DenylistResult {
-    guard let count = await entryCount(key, store) else { return .failed(.storeUnavailable, DenylistMark()) }
-    if count == 0 { return .failed(RevocationFailure(DenylistError.empty), DenylistMark()) }
-    if count > DenylistReader.entryCountMax {
-      return .failed(RevocationFailure(DenylistError.tooManyEntries), DenylistMark())
-    }
-    var table = DenylistTable()
-    table.reserve(Int(count))
-    var list = Denylist(table)
-    var mark = DenylistMark()
-    guard await readOn(key, store, &list, &mark) else { return .failed(.storeUnavailable, DenylistMark()) }
-    return mark.fault.map { .failed($0, mark, list: list) } ?? .loaded(list, mark, body: [])
-  }
-
-  private func entryCount(_ key: [UInt8], _ store: String) async -> Int64? {
-    guard case .integer(let count)? = await environment.ask(store, [Self.text("XLEN"), key], key) else { return nil }
-    return count
-  }
-
-  /// Entries that are none are noted in the mark. The others are taken all the same, for they may revoke something.
-  /// - Returns: false where the store does not answer.
-  private func readOn(
-    _ key: [UInt8], _ store: String, _ list: inout Denylist, _ mark: inout DenylistMark
-  ) async -> Bool {
-    while true {
-      let start = mark.lastID.isEmpty ? Self.text("-") : Self.text("(") + mark.lastID
-      let command = [
-        Self.text("XRANGE"), key, start, Self.text("+"), Self.text("COUNT"), Self.text("\(Self.pageCount)"),
-      ]
-      guard case .list(let entries)? = await environment.ask(store, command, key) else {
-        return false
-      }
-      let now = environment.wallTime()
-      for entry in entries {
-        guard case .list(let parts) = entry, parts.count == 2, case .bytes(let id) = parts[0], !id.isEmpty else {
-          return false
-        }
-        mark.lastID = id
-        mark.entryCount += 1
-        do throws(DenylistFault) {
-          if let entry = try DenylistEntry.read(fields: Self.fields(parts[1])), entry.times.until > now {
-            list.insert(entry)
-          }
-        } catch {
-          let words = "entry \(String(decoding: id, as: UTF8.self).prefix(40)): \(error.rawValue)"
-          mark.fault = mark.fault ?? .listInvalid(code: "line_invalid", words: words)
-        }
-      }
-      if entries.count < Self.pageCount { return true }
-    }
-  }
-
-  private static func fields(_ reply: StoreReply) -> [[UInt8]] {
-    guard case .list(let parts) = reply else { return [] }
-    return parts.map { if case .bytes(let bytes) = $0 { bytes } else { [] } }
-  }
-
-  private static func text(_ word: String) -> [UInt8] { Array(word.utf8) }
 }

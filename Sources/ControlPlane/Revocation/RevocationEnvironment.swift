@@ -13,8 +13,12 @@ struct RevocationEnvironment: Sendable {
   var wallTime: @Sendable () -> Int64
   var sleep: @Sendable (Duration) async -> Void
   var fetch: @Sendable (_ url: String, Trust, FetchTerms, _ byteCountMax: Int) async -> Result<Document, FetchError>
-  /// Asks a store. Nil where it does not answer.
-  var ask: @Sendable (_ store: String, _ parts: [[UInt8]], _ key: [UInt8]) async -> StoreReply?
+  /// Asks a store. Nil where it does not answer. `changed` is called once, when the key has changed since, or may have.
+  typealias Ask =
+    @Sendable (
+      _ store: String, _ parts: [[UInt8]], _ key: [UInt8], _ changed: @escaping @Sendable () -> Void
+    ) async -> StoreReply?
+  var ask: Ask
   /// The keys of the issuer of that name.
   var keySet: @Sendable (String) async -> KeySet?
   /// Asks the issuer of that name for newer keys.
@@ -23,8 +27,7 @@ struct RevocationEnvironment: Sendable {
 
   /// The real world.
   static func live(
-    _ fetcher: DocumentFetcher, _ registry: KeySetRegistry,
-    ask: @escaping @Sendable (_ store: String, _ parts: [[UInt8]], _ key: [UInt8]) async -> StoreReply?
+    _ fetcher: DocumentFetcher, _ registry: KeySetRegistry, ask: @escaping Ask
   ) -> RevocationEnvironment {
     var result = live(fetcher, keys: [:])
     result.ask = ask
@@ -47,6 +50,6 @@ struct RevocationEnvironment: Sendable {
         } catch {
           return .failure(error)
         }
-      }, ask: { _, _, _ in nil }, keySet: { keys[$0] ?? nil }, renewKeys: { _ in }, files: SystemFiles())
+      }, ask: { _, _, _, _ in nil }, keySet: { keys[$0] ?? nil }, renewKeys: { _ in }, files: SystemFiles())
   }
 }

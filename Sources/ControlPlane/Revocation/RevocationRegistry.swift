@@ -27,6 +27,10 @@ actor RevocationRegistry {
     var goneResults: [String: UInt64] = [:]
     /// When what is on disk was last known to be the newest.
     var storedAt: Int64 = 0
+    /// The stream has changed since the last look began, or may have.
+    var isChanged = false
+    /// When that was.
+    var lookedAt = Duration.zero
 
     var rules: Revocation { issuer.revocation ?? Revocation() }
   }
@@ -49,10 +53,10 @@ actor RevocationRegistry {
   /// The issuers of the configuration, by index.
   private var order: [String] = []
   private var lastID = 0
-  private let wakeUp = WakeUp()
+  let wakeUp = WakeUp()
+  /// Rings when the next look is due.
+  var timer: Task<Void, Never>?
 
-  /// How often it is looked for what is due. A change of a file or of a stream is seen so soon.
-  private static let interval = Duration.milliseconds(200)
   /// LIMIT: status lists of one issuer, and the bytes of their statuses. The one that was named first makes room.
   static let statusListCountMax = 128
   static let statusByteCountMax = 64 << 20
@@ -149,71 +153,23 @@ actor RevocationRegistry {
     return .statusList
   }
 
-  // MARK: The loop
-
-  /// Until the task is cancelled.
-  func run() async {
-    await withDiscardingTaskGroup { group in
-      while !Task.isCancelled {
-        if entries.isEmpty {
-          var iterator = wakeUp.calls.makeAsyncIterator()
-          if await iterator.next() == nil { break }
-          continue
-        }
-        lookAfterAll(&group)
-        await environment.sleep(Self.interval)
-      }
-      group.cancelAll()
-    }
-  }
-
-  private func lookAfterAll(_ group: inout DiscardingTaskGroup) {
-    let now = environment.now()
-    for index in entries.indices {
-      withdraw(index, now: now)
-      let id = entries[index].id
-      if entries[index].rules.denylist != nil, entries[index].denylist.isDue(at: now) {
-        group.addTask { await self.lookAtDenylist(of: id) }
-      }
-      for list in entries[index].statusLists where list.flight == nil && list.state.isDue(at: now) {
-        _ = begin(list.uri, of: id)
-      }
-    }
-  }
-
-  /// Whether something has counted until now, and does no more.
-  private func withdraw(_ index: Int, now: Duration) {
-    let entry = entries[index]
-    var isChanged = false
-    let counts = entry.denylist.current(stale: entry.rules.stale, now: now) != nil
-    if entry.denylist.didCount, !counts {
-      isChanged = true
-      log.error(
-        "a denylist was withdrawn: it could not be renewed for longer than `stale`",
-        metadata: ["issuer": "\(entry.issuer.name)", "unavailable": "\(entry.rules.unavailable.rawValue)"])
-    }
-    entries[index].denylist.didCount = counts
-    for place in entry.statusLists.indices {
-      let counts = current(entry.statusLists[place].state, of: entry) != nil
-      isChanged = isChanged || entry.statusLists[place].state.didCount && !counts
-      entries[index].statusLists[place].state.didCount = counts
-    }
-    if isChanged { publish(entries[index]) }
-  }
-
   // MARK: Denylists
 
-  private func lookAtDenylist(of id: Int) async {
+  func lookAtDenylist(of id: Int) async {
     guard let index = entries.firstIndex(where: { $0.id == id }), !entries[index].denylist.isLooking else { return }
     entries[index].denylist.isLooking = true
+    entries[index].isChanged = false
+    entries[index].lookedAt = environment.now()
     let entry = entries[index]
     let result: DenylistResult
     switch entry.rules.denylist {
     case .file(let path): result = denylists.load(file: path, entry.mark)
     case .url(let url): result = await denylists.load(url: url, entry.issuer, entry.mark)
     case .redis:
-      guard let stream = entry.stream else { return }
-      result = await denylists.load(stream: stream.key, of: stream.store, entry.mark, entry.denylist.list)
+      guard let place = entry.stream else { return }
+      let stream = WatchedStream(store: place.store, key: place.key) { Task { await self.streamChanged(id) } }
+      result = await DenylistStreamReader(environment: environment, stream: stream).load(
+        entry.mark, entry.denylist.list)
     case nil: return
     }
     // A reload may have moved or removed the issuer meanwhile.
@@ -226,13 +182,16 @@ actor RevocationRegistry {
     let before = entries[index].denylist
     let (now, wallTime) = (environment.now(), environment.wallTime())
     let isFetched = if case .url = entries[index].rules.denylist { true } else { false }
-    let next = now + (isFetched ? entries[index].rules.refresh : .zero)
+    let next = entries[index].nextLook(after: now)
     switch result {
     // We are stopping: that is nobody's failure.
     case .failed(.fetch(.cancelled), _, _): return
     case .unchanged:
       // A file with a mistake is not good again because it stays as it is.
-      if before.failure != nil, !isFetched { break }
+      if before.failure != nil, !isFetched {
+        entries[index].denylist.nextLook = next
+        break
+      }
       entries[index].denylist.confirmed(now: now, next: next)
       if isFetched { keepStored(index, wallTime: wallTime) }
     case .loaded(let list, let mark, let body):
@@ -244,8 +203,9 @@ actor RevocationRegistry {
       if let list { entries[index].denylist.replace(list) }
       entries[index].denylist.failed(failure, now: now, pause: .zero)
       // A file that is mended is seen at once, and a stream is read on. A store that is down is asked once a second.
-      if !isFetched { entries[index].denylist.nextLook = now + (failure == .storeUnavailable ? .seconds(1) : .zero) }
+      if !isFetched { entries[index].denylist.nextLook = failure == .storeUnavailable ? now + .seconds(1) : next }
     }
+    defer { setTimer() }
     report(before: before, index)
     let counts = entries[index].denylist.current(stale: entries[index].rules.stale, now: now) != nil
     let isNew: Bool =
@@ -297,7 +257,7 @@ actor RevocationRegistry {
     entries[index].goneResults.merge(gone.state.results) { $0 &+ $1 }
   }
 
-  private func begin(_ uri: [UInt8], of id: Int) -> Task<Void, Never>? {
+  func begin(_ uri: [UInt8], of id: Int) -> Task<Void, Never>? {
     guard let (index, place) = find(uri, of: id) else { return nil }
     let flight = Task { await self.lookAtList(uri, of: id) }
     entries[index].statusLists[place].flight = flight
@@ -343,6 +303,7 @@ actor RevocationRegistry {
     // A list that was never there, or not for long, is asked for again when a token names it.
     if current(state, of: entries[index]) == nil, state.failureCount > 10 { drop(place, of: index) }
     if case .success = result { publish(entries[index]) }
+    setTimer()
   }
 
   private func isTooLarge(_ list: StatusList, _ index: Int, _ place: Int) -> Bool {
@@ -378,7 +339,7 @@ actor RevocationRegistry {
       statusLists: entry.statusLists.compactMap { current($0.state, of: entry) })
   }
 
-  private func publish(_ entry: Entry) {
+  func publish(_ entry: Entry) {
     guard let issuer = order.firstIndex(of: entry.issuer.name) else { return }
     publish(issuer, known(entry))
   }

@@ -12,7 +12,7 @@ extension RevocationRegistry {
   ) -> RevocationRegistry {
     RevocationRegistry(
       environment: .live(DocumentFetcher(group: MultiThreadedEventLoopGroup.singleton), registry) {
-        await link.ask($0, $1, at: .key($2))
+        await link.ask($0, $1, at: .key($2), changed: $3)
       }, stateDirectory: configuration.stateDirectory, log: log, notices: notices, publish: link.publishRevocations)
   }
 }

@@ -30,9 +30,11 @@ final class GatewayLink: Sendable {
   /// Returns when every worker has forgotten what it was told to forget before.
   func settle() async { _ = await state.withLockedValue { $0.gateway }?.isAlive() }
 
-  /// See ``Gateway/ask(_:_:at:)``.
-  func ask(_ store: String, _ parts: [[UInt8]], at place: StorePlace) async -> StoreReply? {
-    await state.withLockedValue { $0.gateway }?.ask(store, parts, at: place) ?? nil
+  /// See ``Gateway/ask(_:_:at:changed:)``.
+  func ask(
+    _ store: String, _ parts: [[UInt8]], at place: StorePlace, changed: (@Sendable () -> Void)? = nil
+  ) async -> StoreReply? {
+    await state.withLockedValue { $0.gateway }?.ask(store, parts, at: place, changed: changed) ?? nil
   }
 
   var publishRevocations: RevocationRegistry.Publish {

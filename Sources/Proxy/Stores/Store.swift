@@ -22,8 +22,10 @@ final class Store {
 
   /// What every key begins with.
   let prefix: [UInt8]
-  /// Whether its servers are to report what changes: sessions are kept there, or API keys.
+  /// Whether its servers are to report what changes: sessions are kept there, API keys, or a denylist.
   let isTracked: Bool
+  /// What the control plane is told of once, by key.
+  private var watchers: [[UInt8]: @Sendable () -> Void] = [:]
 
   init(_ configuration: RedisStore, isTracked: Bool, counterID: Int, worker: Worker) {
     self.configuration = configuration
@@ -106,6 +108,8 @@ final class Store {
           worker.doubtSession(digest)
         } else if let digest = APIKeyStoreKey.digest(of: push.text(place), prefix: prefix) {
           worker.doubtAPIKey(digest)
+        } else if !watchers.isEmpty {
+          watchers.removeValue(forKey: push.text(place).copied())?()
         }
       }
       key = push.next(after: place, in: keys)
@@ -122,7 +126,14 @@ final class Store {
   private func doubtAll() {
     worker.doubtSessions(of: self)
     worker.doubtAPIKeys(of: self)
+    let changed = watchers
+    watchers = [:]
+    for call in changed.values { call() }
   }
+
+  /// LIMIT: one a key, and the control plane has as many as there are denylists.
+  /// - Parameter changed: is called once, when the key has changed after it was asked for, or may have.
+  func watch(_ key: [UInt8], _ changed: @escaping @Sendable () -> Void) { watchers[key] = changed }
 
   func becameReady(_ node: StoreNode) {
     if cluster?.isMapDue == true { askForMap() }
@@ -260,7 +271,7 @@ package enum StoreChange: Sendable, Equatable {
   case down(String)
   /// In its words.
   case refuses(String)
-  /// It does not report changes of sessions. In its words.
+  /// It does not report changes. In its words.
   case untracked(String)
   /// A session there is not as the gateway writes it, or sealed with other secrets.
   case unreadable

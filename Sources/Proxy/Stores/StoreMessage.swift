@@ -54,9 +54,10 @@ extension Worker {
   /// - Parameters:
   ///   - parts: of the command.
   ///   - place: the server that is asked.
+  ///   - changed: is called once, when the place's key has changed since, or may have.
   ///   - reply: is called once. Nil where the store does not answer.
   package func ask(
-    _ store: String, _ parts: [[UInt8]], at place: StorePlace, _ time: Time,
+    _ store: String, _ parts: [[UInt8]], at place: StorePlace, _ time: Time, changed: (@Sendable () -> Void)? = nil,
     _ reply: @escaping @Sendable (StoreReply?) -> Void
   ) {
     self.time = time
@@ -67,7 +68,9 @@ extension Worker {
     let message = StoreMessage(reply)
     let ticket: StoreTicket?
     switch place {
-    case .key(let key): ticket = store.ask(command.span, about: key.span, for: message)
+    case .key(let key):
+      if let changed { store.watch(key, changed) }
+      ticket = store.ask(command.span, about: key.span, for: message, isTracked: changed != nil)
     case .server(let index):
       if index >= max(1, store.serverCount) { return reply(.null) }
       ticket = store.ask(command.span, ofServer: index, for: message)

@@ -11,6 +11,7 @@ extension Worker {
       let isTracked =
         snapshot.sessions.contains { $0.store == index }
         || snapshot.configuration.apiKeys.contains { $0.store == index }
+        || snapshot.configuration.issuers.contains { $0.revocation?.denylist == .redis(index) }
       if let kept = left.firstIndex(where: { $0.isKept(for: configuration, isTracked: isTracked) }) {
         let store = left.remove(at: kept)
         store.configure(configuration)

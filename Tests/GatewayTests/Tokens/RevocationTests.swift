@@ -8,31 +8,12 @@ import Tokens
 
 @Suite("Denylists, running", .timeLimit(.minutes(10)))
 struct RunningDenylistTests {
-  private let key: TestKey
+  private let scene: DenylistScene
 
-  init() throws { key = try TestKey(.es256, id: "k1") }
-
-  private func text(_ denylist: String, top: String = "") -> String {
-    """
-    workers: 2
-    \(top)
-    issuers:
-      login:
-        issuer: "\(TokenDoor.issuer)"
-        audiences: [api]
-        jwks: keys.json
-        revocation: { denylist: \(denylist) }
-    routes:
-      - { path: /, auth: login, respond: { status: 204 } }
-    """
-  }
+  init() throws { scene = try DenylistScene() }
 
   private func start(_ denylist: String, top: String = "") async throws -> GatewayProcess {
-    try await GatewayProcess.start(text(denylist, top: top), files: ["keys.json": keySetText([key.jwk()])])
-  }
-
-  private func code(_ gateway: GatewayProcess, _ id: String) async throws -> String? {
-    try await gateway.get("/", ["Authorization: Bearer \(TokenDoor.token(key, ["jti": .string(id)]))"]).code
+    try await scene.start(denylist, top: "workers: 2\n\(top)")
   }
 
   @Test("A list at a URL is there with the first request, and asked for again with its ETag")
@@ -50,13 +31,13 @@ struct RunningDenylistTests {
       connection.close()
     }
     let gateway = try await start("http://127.0.0.1:\(server.port)/revoked, refresh: 1s")
-    #expect(try await code(gateway, "bad") == "token_revoked")
-    #expect(try await code(gateway, "good") == nil)
+    #expect(try await scene.code(gateway, "bad") == "token_revoked")
+    #expect(try await scene.code(gateway, "good") == nil)
     let requests = try await server.waitForRequests(3)
     #expect(requests[0].head["If-None-Match"] == nil && requests[2].head["If-None-Match"] == "\"v14\"")
     list.update { $0 = "{\"jti\":\"worse\"}\n" }
-    try await poll("the change") { try await code(gateway, "worse") == "token_revoked" }
-    #expect(try await code(gateway, "bad") == nil)
+    try await poll("the change") { try await scene.code(gateway, "worse") == "token_revoked" }
+    #expect(try await scene.code(gateway, "bad") == nil)
   }
 
   @Test("A list that was fetched is on disk for the next start, while its URL gives nothing")
@@ -68,8 +49,8 @@ struct RunningDenylistTests {
     for _ in 0..<2 {
       let gateway = try await start(
         "http://127.0.0.1:\(server.port)/revoked", top: "state_directory: \(folder.path)")
-      #expect(try await code(gateway, "bad") == "token_revoked")
-      #expect(try await code(gateway, "good") == nil)
+      #expect(try await scene.code(gateway, "bad") == "token_revoked")
+      #expect(try await scene.code(gateway, "good") == nil)
       gateway.terminate()
       #expect(try await gateway.waitForExit() == 0)
       server.putAll(.close)
@@ -83,21 +64,27 @@ struct RunningDenylistTests {
     let top = "redis: { main: { servers: [\"\(redis.address)\"] } }"
     try await redis.ask("XADD", stream, "*", "note", "nobody yet")
     let gateways = [try await start("{ redis: main }", top: top), try await start("{ redis: main }", top: top)]
-    for gateway in gateways { #expect(try await code(gateway, "bad") == nil) }
+    for gateway in gateways { #expect(try await scene.code(gateway, "bad") == nil) }
+    // One that every worker remembers.
+    let token = ["Authorization: Bearer \(scene.token("bad"))"]
+    for gateway in gateways { for _ in 0..<8 { #expect(try await gateway.get("/", token).status == 204) } }
     let id = try await redis.ask("XADD", stream, "*", "jti", "bad", "note", "stolen")
     for gateway in gateways {
-      try await poll("the entry") { try await code(gateway, "bad") == "token_revoked" }
-      #expect(try await code(gateway, "good") == nil)
+      _ = try await gateway.waitForMetrics("the entry") {
+        $0.sum("catraca_revocation_entries", ["issuer": "login", "list": "denylist"]) == 1
+      }
+      for _ in 0..<8 { #expect(try await gateway.get("/", token).code == "token_revoked") }
+      #expect(try await scene.code(gateway, "good") == nil)
     }
     for number in 0..<600 { try await redis.ask("XADD", stream, "*", "jti", "t\(number)") }
     for gateway in gateways {
-      try await poll("the last entry") { try await code(gateway, "t599") == "token_revoked" }
-      #expect(try await code(gateway, "t0") == "token_revoked")
-      #expect(try await code(gateway, "bad") == "token_revoked")
+      try await poll("the last entry") { try await scene.code(gateway, "t599") == "token_revoked" }
+      #expect(try await scene.code(gateway, "t0") == "token_revoked")
+      #expect(try await scene.code(gateway, "bad") == "token_revoked")
     }
     try await redis.ask("XDEL", stream, id.trimmingCharacters(in: .whitespacesAndNewlines))
-    for gateway in gateways { try await poll("the pardon") { try await code(gateway, "bad") == nil } }
-    #expect(try await code(gateways[0], "t599") == "token_revoked")
+    for gateway in gateways { try await poll("the pardon") { try await scene.code(gateway, "bad") == nil } }
+    #expect(try await scene.code(gateways[0], "t599") == "token_revoked")
   }
 
   @Test(
@@ -109,18 +96,18 @@ struct RunningDenylistTests {
     let stream = "catraca:revoked:login"
     try await redis.ask("XADD", stream, "*", "jti", "bad")
     let gateway = try await start("{ redis: main }, stale: 3s", top: top)
-    #expect(try await code(gateway, "bad") == "token_revoked")
+    #expect(try await scene.code(gateway, "bad") == "token_revoked")
     try await redis.kill()
     _ = try await gateway.waitForLog("the failure") { $0.contains("a list of revoked tokens cannot be read") }
-    let during = try await code(gateway, "bad")
+    let during = try await scene.code(gateway, "bad")
     #expect(during == "token_revoked" || during == "revocation_unavailable")
     // It comes back empty: nobody is pardoned by that.
     try await redis.restart()
     _ = try await gateway.waitForLog("the end of stale") { $0.contains("a denylist was withdrawn") }
-    #expect(try await code(gateway, "good") == "revocation_unavailable")
+    #expect(try await scene.code(gateway, "good") == "revocation_unavailable")
     try await redis.ask("XADD", stream, "*", "jti", "bad")
-    try await poll("the list to be back") { try await code(gateway, "good") == nil }
-    #expect(try await code(gateway, "bad") == "token_revoked")
+    try await poll("the list to be back") { try await scene.code(gateway, "good") == nil }
+    #expect(try await scene.code(gateway, "bad") == "token_revoked")
   }
 
   @Test("An entry that is none is noticed, and the others count", .needs("redis-server"))
@@ -129,18 +116,17 @@ struct RunningDenylistTests {
     let top = "redis: { main: { servers: [\"\(redis.address)\"] } }"
     try await redis.ask("XADD", "catraca:revoked:login", "*", "jti", "bad")
     let gateway = try await start("{ redis: main }", top: top)
-    #expect(try await code(gateway, "bad") == "token_revoked")
+    #expect(try await scene.code(gateway, "bad") == "token_revoked")
     try await redis.ask("XADD", "catraca:revoked:login", "*", "jit", "worse")
     try await redis.ask("XADD", "catraca:revoked:login", "*", "jti", "last")
-    try await poll("the last entry") { try await code(gateway, "last") == "token_revoked" }
+    try await poll("the last entry") { try await scene.code(gateway, "last") == "token_revoked" }
     _ = try await gateway.waitForLog("the mistake") { $0.contains("a member other than") }
   }
 
   @Test("POST /explain says whether a token is revoked now")
   func explainLive() async throws {
-    let gateway = try await GatewayProcess.start(
-      text("revoked.jsonl"), files: ["keys.json": keySetText([key.jwk()]), "revoked.jsonl": "{\"jti\":\"other\"}\n"])
-    let token = TokenDoor.token(key, ["jti": "one"])
+    let gateway = try await scene.start("revoked.jsonl", list: "{\"jti\":\"other\"}\n")
+    let token = scene.token("one")
     func explained() async throws -> String {
       try await gateway.admin(
         "/explain", method: "POST", ["Accept: text/plain"],
@@ -155,12 +141,12 @@ struct RunningDenylistTests {
 
   @Test("explain says that a token is in a list, as the gateway would")
   func explain() async throws {
-    let files = ["keys.json": keySetText([key.jwk()]), "revoked.jsonl": "{\"jti\":\"bad\"}\n"]
     for (id, status, words) in [("bad", 1, "token_revoked"), ("good", 0, "in no list")] {
-      let token = TokenDoor.token(key, ["jti": .string(id)])
+      let token = scene.token(id)
       let ran = try await GatewayProcess.run(
         ["explain", "gateway.conf", "--request", "GET http://localhost/", "--token", token],
-        configuration: text("revoked.jsonl") + "\nlisteners: [{ address: \"127.0.0.1:0\" }]\n", files: files)
+        configuration: scene.text("revoked.jsonl", top: "listeners: [{ address: \"127.0.0.1:0\" }]"),
+        files: scene.files("{\"jti\":\"bad\"}\n"))
       #expect(ran.status == Int32(status) && ran.standardOutput.contains(words), "\(ran)")
       #expect(ran.standardOutput.contains("revocation"))
     }

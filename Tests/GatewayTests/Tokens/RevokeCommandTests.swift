@@ -7,35 +7,15 @@ import Tokens
 
 @Suite("catraca revoke", .timeLimit(.minutes(10)))
 struct RevokeCommandTests {
-  private let key: TestKey
+  private static let other = "other: { issuer: other, audiences: [api], jwks: keys.json }"
+  private let scene: DenylistScene
 
-  init() throws { key = try TestKey(.es256, id: "k1") }
-
-  private func text(_ denylist: String, top: String = "") -> String {
-    """
-    \(top)
-    issuers:
-      login:
-        issuer: "\(TokenDoor.issuer)"
-        audiences: [api]
-        jwks: keys.json
-        revocation: { denylist: \(denylist) }
-      other: { issuer: other, audiences: [api], jwks: keys.json }
-    routes:
-      - { path: /, auth: login, respond: { status: 204 } }
-    """
-  }
+  init() throws { scene = try DenylistScene() }
 
   private func start(
     _ denylist: String, top: String = "", list: String = "{\"note\":\"nobody\"}\n"
   ) async throws -> GatewayProcess {
-    try await GatewayProcess.start(
-      text(denylist, top: top), files: ["keys.json": keySetText([key.jwk()]), "revoked.jsonl": list])
-  }
-
-  private func code(_ gateway: GatewayProcess, _ id: String, sub: String = "ada") async throws -> String? {
-    let token = TokenDoor.token(key, ["jti": .string(id), "sub": .string(sub), "iat": .integer(unixNow() - 60)])
-    return try await gateway.get("/", ["Authorization: Bearer \(token)"]).code
+    try await scene.start(denylist, top: top, issuers: Self.other, list: list)
   }
 
   private func revoke(
@@ -51,19 +31,19 @@ struct RevokeCommandTests {
     let gateway = try await start("revoked.jsonl", list: "{\"jti\":\"first\"}\n{\"lines\":1}\n")
     let path = gateway.folder.appending(path: "revoked.jsonl").path
     try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
-    #expect(try await code(gateway, "bad") == nil)
+    #expect(try await scene.code(gateway, "bad") == nil)
     let done = try await revoke(["--jti", "bad", "--until", "2099-01-01", "--note", "a \"stolen\" one"], in: gateway)
     #expect(done.status == 0 && done.standardOutput == "revoked", "\(done)")
-    try await poll("the entry") { try await code(gateway, "bad") == "token_revoked" }
-    #expect(try await code(gateway, "first") == "token_revoked")
-    #expect(try await code(gateway, "good") == nil)
+    try await poll("the entry") { try await scene.code(gateway, "bad") == "token_revoked" }
+    #expect(try await scene.code(gateway, "first") == "token_revoked")
+    #expect(try await scene.code(gateway, "good") == nil)
     let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
     #expect(lines.count == 3 && lines[1].contains("4070908800") && lines[2] == "{\"lines\": 2}")
     let rights = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
     #expect(rights == 0o640)
     #expect(try await revoke(["--sub", "bob", "--issued-before", "now"], in: gateway).status == 0)
-    try await poll("the subject") { try await code(gateway, "good", sub: "bob") == "token_revoked" }
-    #expect(try await code(gateway, "good") == nil)
+    try await poll("the subject") { try await scene.code(gateway, "good", sub: "bob") == "token_revoked" }
+    #expect(try await scene.code(gateway, "good") == nil)
   }
 
   @Test("Commands at the same time lose no entry")
@@ -108,7 +88,7 @@ struct RevokeCommandTests {
     #expect(done.status == 1)
     let good = try await revoke(["--jti", "bad", "--until", "4070908800", "--note", "x y"] + address, in: gateways[0])
     #expect(good.status == 0 && good.standardOutput == "revoked", "\(good)")
-    for gateway in gateways { try await poll("the entry") { try await code(gateway, "bad") == "token_revoked" } }
+    for gateway in gateways { try await poll("the entry") { try await scene.code(gateway, "bad") == "token_revoked" } }
     try await redis.kill()
     let late = try await revoke(["--jti", "worse"] + address, in: gateways[0])
     #expect(late.status == 1 && late.standardError.contains("the store does not answer"), "\(late)")
@@ -118,10 +98,9 @@ struct RevokeCommandTests {
   func check() async throws {
     let top = "listeners: [{ address: \"127.0.0.1:0\" }]"
     func check(_ list: String?) async throws -> (status: Int32, standardOutput: String, standardError: String) {
-      var files = ["keys.json": keySetText([key.jwk()])]
-      files["revoked.jsonl"] = list
-      return try await GatewayProcess.run(
-        ["check", "gateway.conf"], configuration: text("revoked.jsonl", top: top), files: files)
+      try await GatewayProcess.run(
+        ["check", "gateway.conf"], configuration: scene.text("revoked.jsonl", top: top, issuers: Self.other),
+        files: scene.files(list))
     }
     #expect(try await check("{\"jti\":\"a\"}\n").status == 0)
     let bad = try await check("{\"jti\":\"a\"}\n\n{\"jit\":\"b\"}\n")

@@ -18,6 +18,8 @@ enum Wait {
   case body(until: Int64)
   /// A store's answer, at a rate limit that a fleet shares.
   case store(StoreWait)
+  /// A store's answer, about a proof that a fleet remembers.
+  case proof(ProofWait)
   /// The pause before it is sent again, to this server.
   case retry(UpstreamServer, at: Int64)
 
@@ -28,6 +30,7 @@ enum Wait {
       .body(let end), .retry(_, let end):
       end
     case .store(let wait): wait.end
+    case .proof(let wait): wait.end
     case .authorization(let call, _): call.end
     }
   }

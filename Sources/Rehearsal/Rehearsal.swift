@@ -259,6 +259,7 @@ extension GatewayConfiguration {
     for index in result.issuers.indices { result.giveUpstream(toIssuer: index) }
     for index in result.sessions.indices { result.sessions[index].store = .memory }
     for index in result.rateLimits.indices { result.rateLimits[index].store = nil }
+    for index in result.issuers.indices { result.issuers[index].proofStore = nil }
     for index in result.routes.indices {
       result.routes[index].mirror = nil
       // Several routes may have one name, and the access log has nothing else of them.

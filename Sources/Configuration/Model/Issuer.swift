@@ -20,6 +20,8 @@ package struct Issuer: Sendable, Equatable {
   package var tokenFile: String?
   /// nil asks nobody about tokens that are not JWTs.
   package var introspection: Introspection?
+  /// Index into ``GatewayConfiguration/stores``: where the fleet remembers proofs. Nil remembers them in this process.
+  package var proofStore: Int?
   /// Nil looks in no list.
   package var revocation: Revocation?
   /// Whether an http:// key URL on a host that is not loopback is allowed.
@@ -126,6 +128,7 @@ extension Issuer {
       store: { issuer, rules in
         issuer.policy.proofWindowSeconds = rules.windowSeconds
         issuer.policy.isProofNonceDemanded = rules.isNonceDemanded
+        issuer.proofStore = rules.store
       }),
     Setting(
       "insecure", \.isInsecureAllowed, .boolean,

@@ -50,7 +50,7 @@ extension Exchange {
     }
     guard let found else { return nil }
     worker.apiKeys.check.id = name
-    return obey(check(route.token.keyPlaces[found], name: name), route, mayAsk: true)
+    return obey(check(route.token.keyPlaces[found], name: name), route, mayAsk: .all)
   }
 
   private enum KeySearch { case missing, malformed, ambiguous, found }

@@ -28,21 +28,27 @@ extension Exchange {
     case .ambiguous: return refuseToken(.tokenAmbiguous)
     case .found(let position):
       request.tokenPosition = position
-      return check(route, mayAsk: true)
+      return check(route, mayAsk: .all)
     }
   }
 
-  /// - Parameter mayAsk: false after an answer, so that no request asks twice.
-  private func check(_ route: CompiledRoute, mayAsk: Bool) -> StageOutcome {
+  private func check(_ route: CompiledRoute, mayAsk: Questioning) -> StageOutcome {
     obey(check(request.token, route), route, mayAsk: mayAsk)
   }
 
-  /// - Parameter mayLook: whether a list of revoked tokens may still come. As `mayAsk` where it is not given.
-  func obey(_ verdict: Verdict, _ route: CompiledRoute, mayAsk: Bool, mayLook: Bool? = nil) -> StageOutcome {
+  /// What a request may still ask for. Nothing is asked for twice.
+  enum Questioning {
+    case all
+    /// Who the caller is was answered. Whether the token was taken back may be asked.
+    case lists
+    case nothing
+  }
+
+  func obey(_ verdict: Verdict, _ route: CompiledRoute, mayAsk: Questioning) -> StageOutcome {
     switch verdict {
     case .caller(let caller):
       if caller.revocationGeneration != worker.revocations.generation,
-        let outcome = checkRevocation(of: caller, mayAsk: mayLook ?? mayAsk)
+        let outcome = checkRevocation(of: caller, mayAsk: mayAsk != .nothing)
       {
         return outcome
       }
@@ -58,7 +64,7 @@ extension Exchange {
       return refuseToken(refusal)
     case .ask(let source):
       issuer = source.issuer
-      return mayAsk ? ask(source) : refuseToken(source.refusalOfSilence)
+      return mayAsk == .all ? ask(source) : refuseToken(source.refusalOfSilence)
     }
   }
 
@@ -197,19 +203,25 @@ extension Exchange {
   func conclude(_ verdict: Verdict?) -> StageOutcome {
     guard let route else { return refuseToken(.tokenMissing) }
     if case .caller(let caller) = verdict { issuer = caller.issuer }
+    if let outcome = outcomeOfReload(route) { return outcome }
+    guard let verdict else {
+      // Whom the issuer has confirmed already was only to be looked for in a list.
+      if let confirmed = caller { return obey(.caller(confirmed), route, mayAsk: .nothing) }
+      return check(route, mayAsk: .nothing)
+    }
+    if let outcome = askNextIssuer(after: verdict) { return outcome }
+    return obey(verdict, route, mayAsk: .lists)
+  }
+
+  /// What a reload while the request waited means for it. Nil where it may go on.
+  func outcomeOfReload(_ route: CompiledRoute) -> StageOutcome? {
     // A reload may have taken the issuer away meanwhile.
     if let issuer, worker.currentIssuer(issuer, of: snapshot) == nil { return refuseToken(.issuerUnknown) }
     // A tunnel outlives its request. The configuration of now has to open it, so the client asks again.
     if request.handshake.isRequested, snapshot.generation != worker.snapshot.generation {
       return route.token.isInShadow(issuer) ? .refuse(.gateway(.routeWithdrawn)) : refuseToken(.keysUnavailable)
     }
-    guard let verdict else {
-      // Whom the issuer has confirmed already was only to be looked for in a list.
-      if let confirmed = caller { return obey(.caller(confirmed), route, mayAsk: false) }
-      return check(route, mayAsk: false)
-    }
-    if let outcome = askNextIssuer(after: verdict) { return outcome }
-    return obey(verdict, route, mayAsk: false, mayLook: true)
+    return nil
   }
 
   // MARK: Keys of later

@@ -85,5 +85,5 @@ extension Exchange {
 }
 
 extension Caller {
-  fileprivate var subjectBytes: [UInt8]? { subject.flatMap { claims.stringBytes(at: $0) } }
+  var subjectBytes: [UInt8]? { subject.flatMap { claims.stringBytes(at: $0) } }
 }

@@ -64,10 +64,13 @@ extension ProofDemand {
 }
 
 extension Exchange {
-  /// Nil where the sender may use the credential.
+  /// Nil where the sender may use the credential. The request waits where a fleet has to say whether it knows the proof.
   func checkSender(of caller: Caller, _ route: CompiledRoute) -> StageOutcome? {
     answer.proofFault = nil
-    guard let refusal = refusalOfSender(of: caller, route) else { return nil }
+    guard let refusal = refusalOfSender(of: caller, route) else {
+      if case .proof = wait { return .wait }
+      return nil
+    }
     answer.refusedSubject = caller.subjectBytes
     return refuseToken(refusal)
   }
@@ -105,7 +108,7 @@ extension Exchange {
     return .proofMissing
   }
 
-  private func refusal(_ fault: ProofStep) -> TokenRefusal {
+  func refusal(_ fault: ProofStep) -> TokenRefusal {
     answer.proofFault = fault
     return fault == .replay ? .proofReplayed : fault == .nonce ? .proofNonceDemanded : .proofInvalid
   }
@@ -131,7 +134,9 @@ extension Exchange {
     if !request.isTarget(proof.target, isSecure: isSecure, snapshot, &worker.proofs.target) { return refusal(.target) }
     if rules.isProofNonceDemanded, let refusal = refusalOfNonce(proof, rules, route) { return refusal }
     switch snapshot.replayMemory.note(proof.identity, until: proof.endsAt, now: now) {
-    case .fresh: return nil
+    case .fresh:
+      askFleet(about: proof, of: caller, leewaySeconds: rules.leewaySeconds)
+      return nil
     case .seen: return refusal(.replay)
     case .full: return .proofsUnavailable
     }

@@ -23,7 +23,7 @@ extension Exchange {
           answer.shadowRefusal = .gateway(.originNotAllowed)
           return pass(as: .otherOrigin)
         }
-        return obey(check(index, cookie: range), route, mayAsk: true)
+        return obey(check(index, cookie: range), route, mayAsk: .all)
       }
     }
     return nil

@@ -56,6 +56,7 @@ extension Exchange {
     case .permit: permitTimedOut()
     case .sessionChange: refuse(.token(.sessionStoreUnavailable))
     case .store(let wait): storeFailed(wait.ticket, .late)
+    case .proof(let wait): storeFailed(wait.ticket, .late)
     case .login: refuse(.gateway(.loginProviderUnavailable))
     case .body: refuse(.gateway(.bodyTimeout))
     case .retry: retryNow()
@@ -70,7 +71,7 @@ extension Exchange {
     case .authorization(let call, let position): call.remove(at: position)
     case .sessionChange(let id, _, _), .login(let id, _): worker.sessions.changes.remove(id)
     // What comes for it finds that it waits no more.
-    case .body, .store, .retry, nil: break
+    case .body, .store, .proof, .retry, nil: break
     }
     wait = nil
   }

@@ -140,15 +140,22 @@ extension Exchange {
 }
 
 extension Exchange: StoreAsker {
+  // Another request may have the exchange by now.
   func storeAnswered(_ ticket: StoreTicket, _ reply: borrowing Reply) {
-    // Another request may have the exchange by now.
-    guard case .store(let wait) = wait, wait.ticket == ticket else { return }
-    answered(wait, reply)
+    switch wait {
+    case .store(let wait) where wait.ticket == ticket: answered(wait, reply)
+    // An error says nothing about the proof, as no reply does.
+    case .proof(let wait) where wait.ticket == ticket: conclude(wait, isKnown: reply.kind(reply.root) == .null)
+    default: break
+    }
   }
 
   func storeFailed(_ ticket: StoreTicket, _ failure: StoreFailure) {
-    guard case .store(let wait) = wait, wait.ticket == ticket else { return }
-    conclude(wait, nil)
+    switch wait {
+    case .store(let wait) where wait.ticket == ticket: conclude(wait, nil)
+    case .proof(let wait) where wait.ticket == ticket: conclude(wait, isKnown: false)
+    default: break
+    }
   }
 }
 

@@ -69,8 +69,7 @@ final class APIKeyLook: StoreLook {
     default: return unreadable
     }
     let now = store.worker.time.unixSeconds
-    // What a name says is compared each time.
-    let freshSeconds = isDoubted || id != nil ? 0 : set.cache.nanoseconds / 1_000_000_000
+    let freshSeconds = isDoubted ? 0 : set.cache.nanoseconds / 1_000_000_000
     guard let record = APIKeyRecord(reply.text(reply.root), of: digest, freshUntil: now + freshSeconds) else {
       return unreadable
     }

@@ -95,9 +95,9 @@ extension Exchange {
   private func check(_ place: APIKeyPlace, name: [UInt8]?) -> Verdict {
     let now = worker.time.unixSeconds
     let isCurrent = snapshot.generation == worker.snapshot.generation
-    // What a name says is compared each time.
-    if isCurrent, name == nil, let known = worker.tokenCache.lookUp(worker.apiKeys.check, now: now),
-      case .apiKey(let set, _) = known.proof, place.sets.contains(set)
+    if isCurrent, let known = worker.tokenCache.lookUp(worker.apiKeys.check, now: now),
+      case .apiKey(let set, _) = known.proof, place.sets.contains(set),
+      name == nil || known.keyID == name
     {
       worker.counters.countTokenCache(isHit: true)
       if let trace = tracing.trace { trace.isTokenRemembered = true }
@@ -112,21 +112,23 @@ extension Exchange {
     }
     // A route has one of these at most.
     if let set = place.sets.first(where: { snapshot.configuration.apiKeys[$0].store != nil }) {
-      return checkStored(in: set, isNamed: name != nil)
+      return checkStored(in: set, name: name)
     }
     return .refused(.apiKeyInvalid, issuer: nil)
   }
 
   /// A key that no file has, and whose digest was made.
-  private func checkStored(in set: Int, isNamed: Bool) -> Verdict {
+  private func checkStored(in set: Int, name: [UInt8]?) -> Verdict {
     worker.apiKeys.check.makeStoredCredential()
     let isCurrent = snapshot.generation == worker.snapshot.generation
-    if isCurrent, !isNamed,
+    if isCurrent,
       let known = worker.tokenCache.lookUpStored(worker.apiKeys.check, now: worker.time.unixSeconds),
       case .apiKey(set, _) = known.proof
     {
       worker.counters.countTokenCache(isHit: true)
       if let trace = tracing.trace { trace.isTokenRemembered = true }
+      // The store calls the key by another name.
+      if let name, name != known.keyID { return .refused(.apiKeyInvalid, issuer: nil) }
       return .caller(known)
     }
     if isCurrent, worker.apiKeys.unknown.has(worker.apiKeys.check.digest, of: set, at: worker.time.nanoseconds) {

@@ -96,7 +96,8 @@ package struct APIKeyRecord: Sendable {
     return .caller(
       Caller(
         credential: credential.span, issuer: nil, proof: .apiKey(set: set, freshUntil: freshUntil), claims: claims,
-        payloadPart: nil, validity: TimeCheck.Validity(beginsAt: .min, endsAt: expiresAt), subject: subject))
+        payloadPart: nil, validity: TimeCheck.Validity(beginsAt: .min, endsAt: expiresAt), subject: subject,
+        keyID: id))
   }
 }
 

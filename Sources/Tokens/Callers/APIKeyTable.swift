@@ -126,7 +126,8 @@ package struct APIKeyTable: Sendable, Equatable {
       Caller(
         credential: credential, issuer: nil, proof: .apiKey(set: set, freshUntil: .max), claims: claims,
         payloadPart: nil,
-        validity: TimeCheck.Validity(beginsAt: .min, endsAt: entry.expiresAt), subject: subject))
+        validity: TimeCheck.Validity(beginsAt: .min, endsAt: entry.expiresAt), subject: subject,
+        keyID: Array(bytes[idRange])))
   }
 
   /// Whose a key is. Nil where it is none of this table.

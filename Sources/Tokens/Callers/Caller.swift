@@ -49,6 +49,8 @@ package final class Caller {
   package let accessToken: [UInt8]
   /// What the store has of the session, where it is asked with each request. Nil where its answer is remembered.
   let storedValue: StoredValue?
+  /// What the file or the store calls an API key. Empty for other credentials.
+  package let keyID: [UInt8]
 
   private static let scopeName = Array("scope".utf8)
   private static let scpName = Array("scp".utf8)
@@ -56,10 +58,11 @@ package final class Caller {
   init(
     credential: Span<UInt8>, issuer: Int?, proof: Proof, claims: JSONDocument, payloadPart: Range<Int>?,
     validity: TimeCheck.Validity, subject: JSONDocument.Index?, accessToken: [UInt8] = [],
-    storedValue: StoredValue? = nil
+    storedValue: StoredValue? = nil, keyID: [UInt8] = []
   ) {
     self.accessToken = accessToken
     self.storedValue = storedValue
+    self.keyID = keyID
     self.issuer = issuer
     self.proof = proof
     isOfSession = if case .answer(.session, _) = proof { true } else { false }
@@ -117,7 +120,7 @@ package final class Caller {
 
   /// Bytes of memory that this object alone keeps: credential, lines, claims, nodes, headers. The key is its set's.
   package var byteCount: Int {
-    var count = 264 + 40 + 16 + bytes.capacity + accessToken.count + claims.byteCount
+    var count = 272 + 40 + 16 + bytes.capacity + accessToken.count + keyID.count + claims.byteCount
     if let storedValue { count += 32 + storedValue.bytes.capacity }
     for assertion in assertions { count += MemoryLayout<Assertion>.stride + 32 + assertion.token.capacity }
     if let binding { count += 2 * 64 + binding.certificate.capacity }

@@ -208,7 +208,7 @@ struct StoredAPIKeyTests {
     #expect(try #require(bench.servers.last { $0.address == "10.0.0.1:9000" }).text.contains("X-User: b\"c\r\n"))
   }
 
-  @Test("T104 With basic the name must be the entry's id, and is compared each time")
+  @Test("T104 With basic the name must be the entry's id, also of a key that is remembered")
   func basic() throws {
     let bench = try bench(", from: [basic]")
     let redis = try server(bench)
@@ -226,6 +226,10 @@ struct StoredAPIKeyTests {
     }
     try pass(bench, good)
     #expect(code(bad.take()) == "api_key_invalid")
+    try pass(bench, send("acme:good"))
+    for name in ["other", "acm", "acme2"] { #expect(code(send("\(name):good").take()) == "api_key_invalid") }
+    #expect(redis.commands().isEmpty)
+    redis.invalidate([Self.name("good")])
     let again = send("acme:good")
     answer(redis, Self.entry)
     try pass(bench, again)

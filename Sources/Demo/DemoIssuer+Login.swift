@@ -43,7 +43,7 @@ extension DemoIssuer {
   }
 
   private func signIn(as subject: String, _ request: SmallRequest) -> SmallResponse {
-    guard let session = DemoLogins.random(), let clientID = request.parameter("client_id"),
+    guard let session = RandomText.make(), let clientID = request.parameter("client_id"),
       let redirectURI = request.parameter("redirect_uri"), let challenge = request.parameter("code_challenge")
     else { return .text("Not now.\n", status: 503) }
     let login = DemoLogin(
@@ -261,7 +261,7 @@ extension DemoIssuer {
     JSONWriter.append(string: session ?? subject, to: &name)
     var client = ByteQueue()
     JSONWriter.append(string: clientID, to: &client)
-    guard let id = DemoLogins.random() else { return nil }
+    guard let id = RandomText.make() else { return nil }
     let who = "\"\(session == nil ? "sub" : "sid")\":\(name.text())"
     let payload =
       "{\"iss\":\"\(issuer)\",\(who),\"aud\":\(client.text()),\"iat\":\(now),\"exp\":\(now + 120)"

@@ -36,7 +36,7 @@ struct DemoLogins: Sendable {
 
   /// A code for the client, and the login behind it.
   mutating func signIn(_ login: DemoLogin) -> String? {
-    guard let code = Self.random() else { return nil }
+    guard let code = RandomText.make() else { return nil }
     codes[code] = login
     logins[login.session] = login
     order.append(login.session)
@@ -59,7 +59,7 @@ struct DemoLogins: Sendable {
   }
 
   mutating func issueRefreshToken(for login: DemoLogin) -> String? {
-    guard let token = Self.random() else { return nil }
+    guard let token = RandomText.make() else { return nil }
     refreshTokens[token] = (login.session, false)
     return token
   }
@@ -86,8 +86,4 @@ struct DemoLogins: Sendable {
 
   /// Sessions of a person.
   func sessions(of subject: String) -> [DemoLogin] { order.compactMap { logins[$0] }.filter { $0.subject == subject } }
-
-  static func random() -> String? {
-    RandomBytes.make(24).map { String(decoding: Base64URL.encode($0.span), as: UTF8.self) }
-  }
 }

@@ -48,7 +48,7 @@ struct TestCredentials {
 
   private mutating func text(of key: TestAPIKey) -> String? {
     if let known = apiKeys[key.set]?[key.id] { return known }
-    let text = Self.random()
+    guard let text = RandomText.make() else { return nil }
     let digest = SHA256.digest(Array(text.utf8).span)
     guard configuration.apiKeys[key.set].keys.insert(digest: digest, like: Array(key.id.utf8)) else { return nil }
     apiKeys[key.set, default: [:]][key.id] = text
@@ -60,6 +60,7 @@ struct TestCredentials {
     guard let index = test.issuer ?? rules.login?.issuer ?? rules.exchange?.issuers.first,
       configuration.issuers.indices.contains(index)
     else { return }
+    guard let cookie = RandomText.make() else { return }
     let issuer = configuration.issuers[index]
     var token = TestToken()
     token.claims = test.claims
@@ -67,13 +68,7 @@ struct TestCredentials {
     request.session = RehearsedSession(
       index: test.session,
       statement: SessionStatement(issuer: issuer.name, claims: Array(claims.utf8), endsAt: unixSeconds + 300))
-    request.addCookie("\(rules.cookie.name)=\(Self.random())")
-  }
-
-  /// 256 bits, as keys and cookies have them.
-  private static func random() -> String {
-    let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
-    return String(decoding: Base64URL.encode(bytes.span), as: UTF8.self)
+    request.addCookie("\(rules.cookie.name)=\(cookie)")
   }
 }
 

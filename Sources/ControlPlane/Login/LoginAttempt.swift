@@ -25,17 +25,15 @@ struct LoginAttempt: Sendable, Equatable {
 
   /// A fresh one. Nil when there is no entropy.
   init?(returnTo: String, contexts: [String] = [], now: Int64) {
-    guard let state = Self.random(16), let nonce = Self.random(16), let verifier = Self.random(32) else { return nil }
+    guard let state = RandomText.make(16), let nonce = RandomText.make(16), let verifier = RandomText.make() else {
+      return nil
+    }
     self.state = state
     self.nonce = nonce
     self.verifier = verifier
     self.returnTo = returnTo
     self.contexts = contexts
     beganAt = now
-  }
-
-  private static func random(_ byteCount: Int) -> String? {
-    RandomBytes.make(byteCount).map { String(decoding: Base64URL.encode($0.span), as: UTF8.self) }
   }
 
   /// What the provider gets to see of the verifier (RFC 7636 §4.2, S256).

@@ -28,7 +28,7 @@ struct APIKey: ParsableCommand {
 
     func run() throws {
       try reporting {
-        let key = KeyText.random()
+        let key = try KeyText.random()
         let place = try redis.map { ("Redis", try command(of: key, set: $0)) } ?? ("the file", "- \(entry(of: key))")
         try writeOutput(
           """
@@ -111,10 +111,9 @@ private enum KeyText {
   static let prefix = "ck_"
   private static let checksumCount = 6
 
-  static func random() -> String {
-    var random = SystemRandomNumberGenerator()
-    let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-    let text = prefix + String(decoding: Base64URL.encode(bytes.span), as: UTF8.self)
+  static func random() throws -> String {
+    guard let random = RandomText.make() else { throw TokenError("OpenSSL has no random bytes") }
+    let text = prefix + random
     return text + checksum(of: text)
   }
 

@@ -21,10 +21,12 @@ struct IntrospectionClientTests {
     }
   }
 
-  /// - Parameter introspection: the keys of `introspection`.
+  /// - Parameters:
+  ///   - introspection: the keys of `introspection`.
+  ///   - timeout: passes only where the test waits for it.
   private func start(
     _ introspection: String, issuer: String = "https://login.example.com", more: String = "jwks: keys.json",
-    files: [String: String] = [:]
+    files: [String: String] = [:], timeout: String = "10s"
   ) async throws -> GatewayProcess {
     let key = try TestKey(.es256)
     let gateway = try await GatewayProcess.start(
@@ -35,7 +37,7 @@ struct IntrospectionClientTests {
           issuer: "\(issuer)"
           audiences: [api]
           \(more)
-          introspection: { client_id: gateway, \(introspection) }
+          introspection: { client_id: gateway, timeout: \(timeout), \(introspection) }
       routes:
         - { path: /*, auth: login, respond: { status: 200, body: welcome } }
       """, files: files.merging(["keys.json": keySetText([key.jwk()])]) { one, _ in one })
@@ -152,8 +154,8 @@ struct IntrospectionClientTests {
       }
       let isWaitedFor = answer == "silent" || answer == "slow"
       let gateway = try await start(
-        "endpoint: \"http://127.0.0.1:\(provider.port)/ask\", client_secret: s, "
-          + "timeout: \(isWaitedFor ? "300ms" : "10s")")
+        "endpoint: \"http://127.0.0.1:\(provider.port)/ask\", client_secret: s",
+        timeout: isWaitedFor ? "300ms" : "10s")
       let response = try await ask(gateway, "bad")
       #expect(response.status == 503 && response.code == "introspection_unavailable", "\(answer)")
       #expect(response["WWW-Authenticate"] == nil, "\(answer)")

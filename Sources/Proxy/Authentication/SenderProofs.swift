@@ -64,7 +64,8 @@ extension ProofDemand {
 }
 
 extension Exchange {
-  /// Nil where the sender may use the credential. The request waits where a fleet has to say whether it knows the proof.
+  /// Nil where the sender may use the credential. The request waits where a fleet has to say whether it knows the
+  /// proof.
   func checkSender(of caller: Caller, _ route: CompiledRoute) -> StageOutcome? {
     answer.proofFault = nil
     guard let refusal = refusalOfSender(of: caller, route) else {

@@ -17,7 +17,7 @@ struct ProofWait {
 
 extension Exchange {
   /// Lets the request wait, where its issuer has a store and that one can be asked.
-  /// - Parameter leewaySeconds: how far the clocks of gateways may differ. Another one takes the proof for so much longer.
+  /// - Parameter leewaySeconds: how far clocks may differ. Another gateway takes the proof for so much longer.
   func askFleet(about proof: CheckedProof, of caller: Caller, leewaySeconds: Int64) {
     let issuers = snapshot.configuration.issuers
     guard let issuer = caller.issuer, issuers.indices.contains(issuer), let index = issuers[issuer].proofStore,

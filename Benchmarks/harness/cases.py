@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from bulk import BulkBackend, transfer
-from figures import OURS, Section, Side, absolute, beside, latency, own, system_calls
+from figures import FLOOR, OURS, Section, Side, absolute, beside, latency, own, system_calls
 from idle import open_idle
 from load import LoadError, Variant, wrk
 
@@ -19,8 +19,10 @@ def _everyone(run, **load):
 
 
 def plain(run):
+    setup = run.servers.setup()
+    variants = [Variant(program) for program in [*run.servers.all(setup), run.servers.relay(FLOOR, setup)]]
     return [run.section(
-        ROOM, "`plain`: 100 B", _everyone(run), calls=True, paced=True,
+        ROOM, "`plain`: 100 B", variants, calls=True, paced=True,
         goals=[beside(FAST, 0.85), latency(), system_calls(4.2)])]
 
 
@@ -93,6 +95,20 @@ def routes(run):
             for program in run.servers.all(run.servers.setup(backend=backend, routes=count))]
         goals = [own(1.05)] if first else []
         parts.append((f"`routes`: one of {count:,}", variants, {"base": first, "goals": goals}))
+        first = first or next(variant for variant in variants if variant.name == OURS)
+    return run.sections(ROOM, parts)
+
+
+def servers(run):
+    first = None
+    parts = []
+    for count in (1, 1_000):
+        variants = [Variant(program) for program in run.servers.all(run.servers.setup(servers=count))]
+        # Each connection to each server is made before it is measured.
+        for variant in variants:
+            variant.run(2, keep=False)
+        goals = [own(1.03)] if first else []
+        parts.append((f"`servers`: round robin over {count:,}", variants, {"base": first, "goals": goals}))
         first = first or next(variant for variant in variants if variant.name == OURS)
     return run.sections(ROOM, parts)
 
@@ -193,6 +209,7 @@ CASES = {
     "access-log": (access_log, "plain with an access log"),
     "gzip": (gzip, "10 KiB of JSON, compressed"),
     "routes": (routes, "10, 1,000 and 10,000 routes"),
+    "servers": (servers, "one server and 1,000 in turns"),
     "idle": (idle, "memory of 10,000 idle connections"),
     "big": (big, "1 GiB bodies, down and up"),
     "reload": (reload, "a reload a second under load"),

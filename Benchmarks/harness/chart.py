@@ -9,7 +9,8 @@ from report import NAMES, names_in
 
 COLOURS = {
     "nginx": "#009e73", "haproxy": "#0072b2", "h2o": "#e69f00", "caddy": "#56b4e9", "envoy": "#cc79a7",
-    "envoy-cache": "#882255", "envoy-oauth2": "#332288", "nginx-lua": "#44aa99"}
+    "envoy-cache": "#882255", "envoy-oauth2": "#332288", "nginx-lua": "#44aa99",
+    "nghttpx": "#999933", "relay": "#777777"}
 LEFT, WIDTH, LINE, TOP = 330, 900, 21, 84
 PLOT = WIDTH - LEFT - 30
 TICKS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 50, 100]

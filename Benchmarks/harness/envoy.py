@@ -13,26 +13,28 @@ def envoy(setup, folder, port, _, caches_tokens=False, provider=None):
         return None  # Its compressor is a filter of its own, which nothing else here needs.
     resources = {
         "listeners": [_listener(setup, folder, port, caches_tokens, provider)],
-        "clusters": [_cluster("app", setup.backend, setup.grpc)]}
+        "clusters": [_cluster("app", setup.server_addresses(), setup.grpc)]}
     if provider:
-        resources["clusters"].append(_cluster("provider", provider))
+        resources["clusters"].append(_cluster("provider", [f"127.0.0.1:{provider}"]))
         resources["secrets"] = [
             {"name": name, "generic_secret": {"secret": {"inline_string": "0123456789abcdef0123456789abcdef"}}}
             for name in ("client", "cookies")]
     return json.dumps({"static_resources": resources})
 
 
-def _address(port):
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+def _address(port, host="127.0.0.1"):
+    return {"socket_address": {"address": host, "port_value": int(port)}}
 
 
-def _cluster(name, port, is_http2=False):
+def _cluster(name, addresses, is_http2=False):
     protocol = "http2_protocol_options" if is_http2 else "http_protocol_options"
     limits = {"max_connections": 100_000, "max_pending_requests": 100_000, "max_requests": 100_000}
     return {
         "name": name, "type": "STATIC", "connect_timeout": "2s", "circuit_breakers": {"thresholds": [limits]},
         "load_assignment": {
-            "cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(port)}}]}]},
+            "cluster_name": name, "endpoints": [{"lb_endpoints": [
+                {"endpoint": {"address": _address(port, host)}}
+                for host, port in (address.split(":") for address in addresses)]}]},
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": f"{EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": {protocol: {}}}},

@@ -73,7 +73,7 @@ def nginx_lua(setup, folder, port, descriptors):
     if not os.path.exists(f"{MODULES}/ngx_http_lua_module.so"):
         return None
     http = START.format(script=SCRIPT.format()) + peers.NGINX_PROXY.format(
-        port=port, backend=setup.backend, listen="", secure="", kind="proxy", plain=peers.NGINX_PLAIN, idle=IDLE_SECONDS,
+        port=port, servers=f"server 127.0.0.1:{setup.backend};", listen="", secure="", kind="proxy", plain=peers.NGINX_PLAIN, idle=IDLE_SECONDS,
         upstream_connections=UPSTREAM_CONNECTIONS, log="off", gzip="",
         locations=LOCATIONS.format(redis=setup.store.port, scope=setup.tokens.scope if setup.tokens else ""))
     modules = "".join(f"load_module {MODULES}/{name}_module.so;\n" for name in ("ndk_http", "ngx_http_lua"))

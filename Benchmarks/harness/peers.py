@@ -4,7 +4,7 @@ for work that it does not know. Set as one would run them, with nothing left out
 import os
 
 from passes import introspection_answer
-from task import CONNECTIONS_MAX, IDLE_SECONDS, UPSTREAM_CONNECTIONS
+from task import CONNECTIONS_MAX, IDLE_SECONDS, hosts
 
 NGINX_FRAME = """
 {user}
@@ -34,7 +34,7 @@ http {{
 BACKEND = """
   access_log off;
   server {{
-    listen 127.0.0.1:{port} backlog=4096 reuseport;
+    {listen}
     location / {{ default_type text/plain; return 200 "{body}"; }}
     location = /introspect {{ default_type application/json; return 200 '{answer}'; }}
     location /files/ {{ root {folder}; default_type application/octet-stream; }}
@@ -55,7 +55,7 @@ NGINX_PROXY = """
   access_log {log};
   {gzip}
   upstream backend {{
-    server 127.0.0.1:{backend};
+    {servers}
     keepalive {upstream_connections};
     keepalive_requests 100000000;
     keepalive_timeout {idle}s;
@@ -92,8 +92,9 @@ def nginx_frame(folder, name, http, workers, descriptors):
         descriptors=descriptors, connections=2 * CONNECTIONS_MAX, idle=IDLE_SECONDS)
 
 
-def backend(folder, port, body, workers, descriptors):
-    http = BACKEND.format(port=port, folder=folder, body=body.replace("\n", "\\n"), answer=introspection_answer())
+def backend(folder, port, body, workers, descriptors, servers=1):
+    listen = "\n    ".join(f"listen {host}:{port} backlog=4096 reuseport;" for host in hosts(servers))
+    http = BACKEND.format(port=port, listen=listen, folder=folder, body=body.replace("\n", "\\n"), answer=introspection_answer())
     return nginx_frame(folder, "backend", http, workers, descriptors)
 
 
@@ -109,8 +110,9 @@ def nginx(setup, folder, port, descriptors):
         f"ssl_certificate {setup.certificate}; ssl_certificate_key {setup.certificate};"
         " ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:tls:10m;" if setup.certificate else "")
     http = NGINX_PROXY.format(
-        port=port, backend=setup.backend, listen=listen, secure=secure, kind=kind,
-        plain="" if setup.grpc else NGINX_PLAIN, idle=IDLE_SECONDS, upstream_connections=UPSTREAM_CONNECTIONS,
+        port=port, servers="\n    ".join(f"server {address};" for address in setup.server_addresses()), listen=listen,
+        secure=secure, kind=kind, plain="" if setup.grpc else NGINX_PLAIN, idle=IDLE_SECONDS,
+        upstream_connections=setup.upstream_connections,
         gzip="gzip on; gzip_proxied any; gzip_types application/json;" if setup.gzip else "",
         log=f"{folder}/nginx.access.log main buffer=64k flush=1s" if setup.access_log else "off",
         locations="\n    ".join(f"location {path} {{ {target} }}" for path in ["/", *setup.service_paths()]))
@@ -138,7 +140,7 @@ frontend proxy
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
 {tokens}{routes}  default_backend app
 backend app
-{gzip}  server one 127.0.0.1:{backend} pool-max-conn {upstream_connections}{server}
+{gzip}{servers}
 """
 
 # As HAProxy's documentation shows it, with a check of every claim that the others check.
@@ -179,10 +181,12 @@ def haproxy(setup, folder, port, _):
         return None  # It logs to a socket or a ring: another one's work.
     return HAPROXY_FILE.format(
         connections=CONNECTIONS_MAX, workers=setup.workers, idle=IDLE_SECONDS, port=port, bind=bind, tokens=tokens,
-        routes=routes, backend=setup.backend, upstream_connections=UPSTREAM_CONNECTIONS,
+        routes=routes, servers="\n".join(
+            f"  server server-{number} {address} pool-max-conn {setup.upstream_connections}"
+            + (" proto h2" if setup.grpc else "") for number, address in enumerate(setup.server_addresses())),
         gzip="  compression algo gzip\n  compression type application/json\n" if setup.gzip else "",
         shared="tune.idle-pool.shared off" if setup.workers == 1 else "",
-        scheme="https" if setup.certificate else "http", server=" proto h2" if setup.grpc else "")
+        scheme="https" if setup.certificate else "http")
 
 
 # The private key stays in the process, as it does with the others (neverbleed), and no response of OCSP is asked for.
@@ -217,7 +221,8 @@ H2O_PATH = """      {path}:
 
 
 def h2o(setup, folder, port, _):
-    if setup.tokens or setup.grpc:
+    # Its version of Debian 12 balances between no servers.
+    if setup.tokens or setup.grpc or setup.servers > 1:
         return None
     paths = "\n".join(
         H2O_PATH.format(
@@ -262,15 +267,16 @@ CADDY_PROXY = """  reverse_proxy {path} {{
       dial_timeout 2s
       compression off
     }}
+    lb_policy round_robin
   }}"""
 
 
 def caddy(setup, folder, port, _):
     if setup.tokens:
         return None
-    target = f"h2c://127.0.0.1:{setup.backend}" if setup.grpc else f"127.0.0.1:{setup.backend}"
+    target = " ".join(("h2c://" if setup.grpc else "") + address for address in setup.server_addresses())
     body = [
-        CADDY_PROXY.format(path=path, backend=target, idle=IDLE_SECONDS, upstream_connections=UPSTREAM_CONNECTIONS)
+        CADDY_PROXY.format(path=path, backend=target, idle=IDLE_SECONDS, upstream_connections=setup.upstream_connections)
         for path in [*(f"{path}*" for path in setup.service_paths()), ""]]
     if setup.certificate:
         body.insert(0, f"  tls {setup.certificate} {setup.certificate}")
@@ -281,3 +287,29 @@ def caddy(setup, folder, port, _):
     return CADDY_FILE.format(
         protocols="h1 h2c" if setup.grpc else "h1 h2", idle=IDLE_SECONDS, port=port, body="\n".join(body),
         scheme="https" if setup.certificate else "http")
+
+
+NGHTTPX_FILE = """
+frontend=127.0.0.1,{port}{frontend}
+backend=127.0.0.1,{backend};;{protocol}
+workers={workers}
+backlog=4096
+add-x-forwarded-for=yes
+errorlog-file=/dev/null
+frontend-keep-alive-timeout={idle}
+backend-keep-alive-timeout={idle}
+backend-connections-per-frontend=0
+max-request-header-fields=200
+{secure}
+"""
+
+
+def nghttpx(setup, _, port, __):
+    """HTTP/2 is what it is made for."""
+    is_known = setup.certificate or setup.grpc
+    if not is_known or setup.tokens or setup.gzip or setup.access_log or setup.routes or setup.servers > 1:
+        return None
+    return NGHTTPX_FILE.format(
+        port=port, frontend=";no-tls" if setup.grpc else "", backend=setup.backend, workers=setup.workers,
+        protocol="proto=h2" if setup.grpc else "proto=http/1.1", idle=IDLE_SECONDS,
+        secure=f"private-key-file={setup.certificate}\ncertificate-file={setup.certificate}" if setup.certificate else "")

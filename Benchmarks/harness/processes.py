@@ -6,7 +6,6 @@ import socket
 import subprocess
 import time
 
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -87,14 +86,19 @@ class Program:
             return [pid] + [int(child) for child in children.read().split()]
 
     def cpu_seconds(self):
-        """(user, system), by the kernel's count."""
-        user = system = 0
+        """(user, system). The kernel counts their sum in nanoseconds, for each thread, and only how it is shared out in
+        ticks."""
+        user = system = nanoseconds = 0
         for pid in self.pids():
             with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
                 fields = stat.read().rpartition(")")[2].split()
             user += int(fields[11])
             system += int(fields[12])
-        return user / TICKS_PER_SECOND, system / TICKS_PER_SECOND
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as times:
+                    nanoseconds += int(times.read().split()[0])
+        share = user / max(1, user + system)
+        return nanoseconds / 1e9 * share, nanoseconds / 1e9 * (1 - share)
 
     def pss_bytes(self):
         """Memory that would be free again without it; shared pages count by share."""

@@ -11,6 +11,7 @@ from servers import versions
 
 NAMES = {
     "catraca": "Catraca", "nginx": "nginx", "haproxy": "HAProxy", "h2o": "h2o", "caddy": "Caddy", "envoy": "Envoy",
+    "nghttpx": "nghttpx", "relay": "a bare relay",
     "envoy-cache": "Envoy, cache", "envoy-oauth2": "Envoy, sealed cookies", "nginx-lua": "nginx with Lua"}
 
 

@@ -2,16 +2,12 @@
 
 import os
 import statistics
-import subprocess
 import tempfile
 
 from figures import Section, Side
-from load import LoadError, interleave, system_calls
-from servers import BUILT, Servers
+from load import interleave, system_calls
+from servers import Servers, compiled
 from tokens import TokenStore
-
-PACED_SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "load", "paced.c")
-
 
 class Run:
     def __init__(self, arguments, folder, binary, descriptors):
@@ -61,10 +57,5 @@ class Run:
 
     def paced_client(self):
         if not self._paced:
-            os.makedirs(BUILT, exist_ok=True)
-            self._paced = os.path.join(BUILT, "paced")
-            done = subprocess.run(
-                ["cc", "-O2", "-o", self._paced, PACED_SOURCE, "-lm"], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise LoadError(f"cc: {done.stderr.strip()}")
+            self._paced = compiled("paced")
         return self._paced

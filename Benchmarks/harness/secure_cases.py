@@ -56,6 +56,15 @@ def h2(run):
         ROOM, "`h2`: 100 B, HTTP/2 over TLS, upstream HTTP/1.1", variants, calls=True, goals=[beside([], 0.85)])]
 
 
+def h2_post(run):
+    body = run.servers.path("post-body")
+    with open(body, "wb") as file:
+        file.write(b"x" * 1024)
+    variants = [HTTP2Variant(program, arguments=["-d", body]) for program in _programs(run)]
+    return [run.section(
+        ROOM, "`h2-post`: POSTs of 1 KiB, HTTP/2 over TLS, upstream HTTP/1.1", variants, goals=[beside([], 0.85)])]
+
+
 def grpc(run):
     backend = run.servers.grpc_backend()
     if not backend:
@@ -90,6 +99,7 @@ SECURE_CASES = {
     "tls-close": (tls_close, "a new TLS connection for every request"),
     "tls-1m": (tls_1m, "answers of 1 MiB over TLS"),
     "h2": (h2, "HTTP/2 over TLS, 8 connections with 32 streams each; HTTP/1.1 to the upstream"),
+    "h2-post": (h2_post, "POSTs of 1 KiB over HTTP/2 and TLS"),
     "grpc": (grpc, "calls of gRPC that echo a message"),
     "tls-big": (tls_big, "1 GiB down over TLS"),
     "tls-idle": (tls_idle, "memory of 2,000 idle TLS connections"),

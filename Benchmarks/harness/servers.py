@@ -12,8 +12,9 @@ import envoy
 import lua
 import peers
 from handshakes import client_context
+from load import FOLDER
 from processes import Program, fetch, free_port
-from task import CONNECTIONS_MAX, IDLE_SECONDS, UPSTREAM_CONNECTIONS, Setup
+from task import CONNECTIONS_MAX, IDLE_SECONDS, Setup
 
 SEARCHED = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -38,6 +39,14 @@ def find_peer(name):
     return newer or find(name)
 
 
+def compiled(name):
+    """The path of a program of ours in C, built from its source in load/."""
+    os.makedirs(BUILT, exist_ok=True)
+    program = os.path.join(BUILT, name)
+    subprocess.run(["cc", "-O2", "-o", program, os.path.join(FOLDER, f"{name}.c"), "-lm"], check=True)
+    return program
+
+
 # The text of each one's configuration, the command that runs it (a file comes last), and the switch that tells its
 # version.
 PEERS = {
@@ -46,6 +55,7 @@ PEERS = {
     "h2o": (peers.h2o, ["-c"], "-v"),
     "caddy": (peers.caddy, ["run", "--adapter", "caddyfile", "--config"], "version"),
     "envoy": (envoy.envoy, ["--disable-hot-restart", "-l", "error", "-c"], "--version"),
+    "nghttpx": (peers.nghttpx, ["--conf"], "--version"),
 }
 # Not in every case, and by another name than their program's.
 GUESTS = {
@@ -92,12 +102,12 @@ class Servers:
 
     def setup(self, **options):
         """A setup with a backend of its own, unless it is given one."""
-        backend = options.pop("backend", None) or self.backend().port
+        backend = options.pop("backend", None) or self.backend(options.get("servers", 1)).port
         return Setup(backend=backend, workers=self.workers, **options)
 
-    def backend(self):
+    def backend(self, servers=1):
         port = free_port()
-        text = peers.backend(self.folder, port, BODY, self.workers, self.descriptors)
+        text = peers.backend(self.folder, port, BODY, self.workers, self.descriptors, servers)
         return self._start("backend", [find("nginx"), "-p", self.folder, "-c", self._write("backend.conf", text)], port)
 
     def grpc_backend(self):
@@ -139,6 +149,11 @@ class Servers:
             command += ["--concurrency", str(setup.workers)]
         return self._start(
             variant or name, command, port, context=_context(setup.certificate), asks=not setup.grpc)
+
+    def relay(self, name, setup):
+        """What only passes bytes on, in one thread however many the others have."""
+        port = free_port()
+        return self._start(name, [compiled("relay"), str(port), str(setup.backend)], port)
 
     def all(self, setup):
         """Catraca and every proxy beside it that is there and knows the work."""
@@ -192,8 +207,8 @@ class Catraca:
                 f"limits: {{ body_size: 4GiB, idle_timeout: {IDLE_SECONDS}s, connections: {CONNECTIONS_MAX}"
                 f"{f', token_cache: {self.token_cache}' if self.token_cache else ''} }}\n"
                 f"{self._issuers()}{self._keys()}{self._lists()}{self._rules(upstream)}"
-                f"upstreams:\n  {upstream}:\n    servers: [127.0.0.1:{setup.backend}]\n"
-                f"    idle_connections: {UPSTREAM_CONNECTIONS}\n{'    protocol: http2' if setup.grpc else ''}\n"
+                f"upstreams:\n  {upstream}:\n    servers: [{', '.join(setup.server_addresses())}]\n"
+                f"    idle_connections: {setup.upstream_connections}\n{'    protocol: http2' if setup.grpc else ''}\n"
                 "routes:\n"
                 f"  - {{ name: all, path: /*, auth: public, upstream: {upstream}{self._compress()} }}\n"
                 f"{self._guarded(upstream)}{self._passed(upstream)}{self._listed(upstream)}{self._ruled(upstream)}")

@@ -10,6 +10,11 @@ UPSTREAM_CONNECTIONS = 256
 CONNECTIONS_MAX = 12_000
 
 
+def hosts(count):
+    """So many addresses of this machine. One is 127.0.0.1."""
+    return ["127.0.0.1", *(f"127.0.{number // 250 + 1}.{number % 250 + 1}" for number in range(count - 1))]
+
+
 @dataclass(frozen=True)
 class Tokens:
     """What a bearer token must show on paths below /orders/: signature, issuer, audience, times and scope. `sub`, `email`
@@ -62,6 +67,8 @@ class Setup:
     # Routes /service-0/ to /service-(routes-1)/ besides the one for everything.
     routes: int = 0
     tokens: Tokens | None = None
+    # The backend answers at so many addresses, each a server of the upstream.
+    servers: int = 1
     # HTTP/2 without TLS on both sides, for calls of gRPC.
     grpc: bool = False
     # One line a request into a file.
@@ -74,6 +81,13 @@ class Setup:
     # Rules of Catraca alone: a route with a document of GraphQL, and with tokens one in shadow, one with an assertion, and
     # one that asks a service, which is the backend.
     rules: bool = False
+
+    @property
+    def upstream_connections(self):
+        return max(UPSTREAM_CONNECTIONS, 2 * self.servers)
+
+    def server_addresses(self):
+        return [f"{host}:{self.backend}" for host in hosts(self.servers)]
 
     def service_paths(self):
         return [f"/service-{number}/" for number in range(self.routes)]

@@ -29,7 +29,7 @@ struct LargeBodyTests {
     let gateway = try await GatewayProcess.start(Configurations.plain(upstream))
     let client = try await gateway.connect()
     #expect(try await client.get("/small").text == "small")
-    let before = try gateway.residentByteCount()
+    let before = try gateway.beginPeak()
     let alreadyReceived = client.receivedByteCount
     try await client.send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n")
     let response = try await client.receiveResponseHead()
@@ -38,7 +38,7 @@ struct LargeBodyTests {
     try await client.waitUntilReceived(alreadyReceived + response.head.bytes.count + Self.byteCount, within: Self.limit)
     let line = try await gateway.waitForAccessLog(2, within: Self.limit)[1]
     #expect(line.contains("\"response_bytes\":\(Self.byteCount)"))
-    #expect(try gateway.residentByteCount(.peak) - before < Self.residentGrowthMax)
+    #expect(try gateway.peakByteCount() - before < Self.residentGrowthMax)
     #expect(upstream.failures.isEmpty)
   }
 
@@ -57,13 +57,13 @@ struct LargeBodyTests {
     let gateway = try await GatewayProcess.start(Configurations.plain(upstream, top: "limits: { body_size: 1GiB }"))
     #expect(try await gateway.get("/small").text == "small")
     let client = try await gateway.connect()
-    let before = try gateway.residentByteCount()
+    let before = try gateway.beginPeak()
     let head = "PUT /large HTTP/1.1\r\nHost: test\r\nContent-Length: \(Self.byteCount)\r\n\r\n"
     try await client.send(head)
     client.startSending(repeating: 0x78, count: Self.byteCount)
     try await client.waitUntilSent(head.utf8.count + Self.byteCount, within: Self.limit)
     #expect(try await client.receiveResponse(to: "PUT").text == "done")
-    #expect(try gateway.residentByteCount(.peak) - before < Self.residentGrowthMax)
+    #expect(try gateway.peakByteCount() - before < Self.residentGrowthMax)
     #expect(upstream.failures.isEmpty)
   }
 }

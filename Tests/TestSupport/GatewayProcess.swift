@@ -283,9 +283,16 @@ package final class GatewayProcess: Sendable {
   /// behind.
   package func anonymousByteCount() throws -> Int { try byteCount(of: "Anonymous:", in: "smaps_rollup") }
 
-  /// What it has in memory, and the most that it had, with what it shares.
-  package func residentByteCounts() throws -> (now: Int, peak: Int) {
-    (try byteCount(of: "VmRSS:", in: "status"), try byteCount(of: "VmHWM:", in: "status"))
+  /// Memory of its own in bytes, from which ``peakByteCount()`` counts on.
+  package func beginPeak() throws -> Int {
+    try "5".write(toFile: "/proc/\(child.processID)/clear_refs", atomically: false, encoding: .utf8)
+    return try byteCount(of: "RssAnon:", in: "status")
+  }
+
+  /// The most memory of its own in bytes that it had since ``beginPeak()``: without pages of the program, which come as
+  /// they are used.
+  package func peakByteCount() throws -> Int {
+    try residentByteCount(.peak) - byteCount(of: "RssFile:", in: "status")
   }
 
   /// Seconds of processor time that the process has used.

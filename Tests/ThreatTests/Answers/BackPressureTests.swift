@@ -56,17 +56,17 @@ struct BackPressureTests {
     }
     let gateway = try await Self.start(gatewayBefore: upstream)
     #expect(try await gateway.get("/other").status == 200)
-    let before = try gateway.residentByteCount()
+    let before = try gateway.beginPeak()
     let client = try await gateway.connect()
     try await client.send("PUT /up HTTP/1.1\r\nHost: test\r\nContent-Length: \(Self.bodyByteCount)\r\n\r\n")
     client.startSending(repeating: 0x78, count: Self.bodyByteCount)
     let taken = try await Self.settle(gateway) { client.sentByteCount }
     #expect(taken > 0)
     #expect(taken < Self.takenByteCountMax, "\(taken >> 10) KiB taken")
-    #expect(try gateway.residentByteCount(.peak) - before < Self.residentGrowthMax)
+    #expect(try gateway.peakByteCount() - before < Self.residentGrowthMax)
     mayRead.open()
     #expect(try await client.receiveResponse(to: "PUT").text == "done")
-    #expect(try gateway.residentByteCount(.peak) - before < Self.residentGrowthMax)
+    #expect(try gateway.peakByteCount() - before < Self.residentGrowthMax)
     #expect(upstream.failures.isEmpty)
   }
 
@@ -80,18 +80,18 @@ struct BackPressureTests {
     }
     let gateway = try await Self.start(gatewayBefore: upstream)
     #expect(try await gateway.get("/other").status == 200)
-    let before = try gateway.residentByteCount()
+    let before = try gateway.beginPeak()
     let client = try await gateway.connect(isReading: false, receiveBufferByteCount: 64 << 10)
     try await client.send("GET /down HTTP/1.1\r\nHost: test\r\n\r\n")
     let sender = try await upstream.waitForConnections(1)[0]
     let taken = try await Self.settle(gateway) { sender.sentByteCount }
     #expect(taken > 0)
     #expect(taken < Self.takenByteCountMax, "\(taken >> 10) KiB taken")
-    #expect(try gateway.residentByteCount(.peak) - before < Self.residentGrowthMax)
+    #expect(try gateway.peakByteCount() - before < Self.residentGrowthMax)
     client.discardInput()
     try await client.startReading()
     try await client.waitUntilReceived(Self.bodyByteCount)
-    #expect(try gateway.residentByteCount(.peak) - before < Self.residentGrowthMax)
+    #expect(try gateway.peakByteCount() - before < Self.residentGrowthMax)
   }
 
   @Test("T70 Chunks of one byte and endless interim responses are held back as well")
@@ -105,13 +105,13 @@ struct BackPressureTests {
       }
       let gateway = try await Self.start(gatewayBefore: upstream)
       #expect(try await gateway.get("/other").status == 200)
-      let before = try gateway.residentByteCount()
+      let before = try gateway.beginPeak()
       let client = try await gateway.connect(isReading: false, receiveBufferByteCount: 64 << 10)
       try await client.send("GET /pieces HTTP/1.1\r\nHost: test\r\n\r\n")
       let sender = try await upstream.waitForConnections(1)[0]
       let taken = try await Self.settle(gateway) { sender.sentByteCount }
       #expect(taken < Self.takenByteCountMax, "\(taken >> 10) KiB taken of \(piece.debugDescription)")
-      #expect(try gateway.residentByteCount(.peak) - before < Self.residentGrowthMax, "\(piece.debugDescription)")
+      #expect(try gateway.peakByteCount() - before < Self.residentGrowthMax, "\(piece.debugDescription)")
     }
   }
 
@@ -120,13 +120,13 @@ struct BackPressureTests {
     let upstream = try await TestUpstream.echo()
     let gateway = try await Self.start(gatewayBefore: upstream)
     #expect(try await gateway.get("/other").status == 200)
-    let before = try gateway.residentByteCount()
+    let before = try gateway.beginPeak()
     let client = try await gateway.connect(isReading: false, receiveBufferByteCount: 4096)
     let request = Array(String(repeating: "GET /other HTTP/1.1\r\nHost: test\r\n\r\n", count: 1000).utf8)
     for _ in 1...1000 { client.startSending(request) }
     let taken = try await Self.settle(gateway) { client.sentByteCount }
     #expect(taken < 1000 * request.count, "all was taken")
-    #expect(try gateway.residentByteCount(.peak) - before < Self.residentGrowthMax)
+    #expect(try gateway.peakByteCount() - before < Self.residentGrowthMax)
   }
 
   @Test("T70 A client that takes none of its answers does not hold its connection past idle_timeout")

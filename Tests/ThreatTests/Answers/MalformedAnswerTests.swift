@@ -75,9 +75,9 @@ struct MalformedAnswerTests {
       upstreams: { service: { servers: ["\(upstream.address)"] } }
       routes: [{ path: "/*", auth: public, upstream: service }]
       """)
-    let before = try gateway.residentByteCount()
+    let before = try gateway.beginPeak()
     let client = try await gateway.connect()
     for _ in 1...3 { #expect(try await client.get("/").status == 502) }
-    #expect(try gateway.residentByteCount(.peak) - before < 8 << 20)
+    #expect(try gateway.peakByteCount() - before < 8 << 20)
   }
 }

@@ -58,7 +58,7 @@ struct FloodTests {
       access_log: off
       """)
     for _ in 0..<20 { #expect(try await gateway.get("/fixed").status == 200) }
-    let before = try gateway.residentByteCount()
+    let before = try gateway.beginPeak()
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<8 {
         group.addTask { for _ in 0..<3 { try await Self.attack(gateway, flood) } }
@@ -74,7 +74,7 @@ struct FloodTests {
       #expect(waits.min() ?? 0 < 2, "\(waits)")
       try await group.waitForAll()
     }
-    let growth = try gateway.residentByteCount(.peak) - before
+    let growth = try gateway.peakByteCount() - before
     #expect(growth < 32 << 20, "\(growth >> 20) MiB")
     #expect(gateway.isRunning)
     try await gateway.waitForMetrics("the attackers to be gone") {

@@ -48,19 +48,19 @@ struct HeldMemoryTests {
       try await connection.stream.waitUntilGone()
     }
     let gateway = try await Self.start(upstream)
-    let before = try gateway.residentByteCount()
+    let before = try gateway.beginPeak()
     let client = try await gateway.connect(isReading: false, receiveBufferByteCount: 64 << 10)
     try await client.send(Frames.preface + Frames.settings() + Frames.headers(1, Frames.get("/one"), end: true))
     let sender = try await upstream.waitForConnections(1)[0]
     let taken = try await Self.settle(gateway) { sender.sentByteCount }
     #expect(taken > 0 && taken < 24 << 20, "\(taken >> 10) KiB taken")
-    #expect(try gateway.residentByteCount(.peak) - before < 8 << 20)
+    #expect(try gateway.peakByteCount() - before < 8 << 20)
     client.discardInput()
     try await client.startReading()
     try await sender.waitUntilSent(count * head.count)
     // Huffman's code has five bits for an `a`. The value is too large for HPACK's table.
     try await client.waitUntilReceived(count * 9000)
-    #expect(try gateway.residentByteCount(.peak) - before < 8 << 20)
+    #expect(try gateway.peakByteCount() - before < 8 << 20)
     #expect(upstream.failures.isEmpty)
   }
 
@@ -76,7 +76,7 @@ struct HeldMemoryTests {
       try await connection.stream.waitUntilGone()
     }
     let gateway = try await Self.start(upstream)
-    let before = try gateway.residentByteCount()
+    let before = try gateway.beginPeak()
     let client = try await gateway.connect(isReading: false, receiveBufferByteCount: 16 << 10)
     try await client.send(Frames.preface + Frames.settings() + Frames.headers(1, Frames.get("/two"), end: true))
     let sender = try await upstream.waitForConnections(1)[0]
@@ -84,7 +84,7 @@ struct HeldMemoryTests {
     _ = try await Self.settle(gateway) { sender.receivedByteCount }
     // Loopback takes some MiB. What it does not take is what counts.
     #expect(try await gateway.metrics().sum("catraca_memory_bytes") < Double(256 << 10))
-    #expect(try gateway.residentByteCount(.peak) - before < 6 << 20)
+    #expect(try gateway.peakByteCount() - before < 6 << 20)
   }
 
   @Test("T94 Many streams with shut windows stay within limits.memory, which is given back, and others are served")
@@ -95,7 +95,7 @@ struct HeldMemoryTests {
       while true { try await connection.answer(body, to: try await connection.receiveRequest()) }
     }
     let gateway = try await Self.start(upstream, more: "limits: { memory: 16MiB }")
-    let before = try gateway.residentByteCount()
+    let before = try gateway.beginPeak()
     #expect(try await gateway.metrics().sum("catraca_memory_limit_bytes") == Double(limit))
     var clients: [RawClient] = []
     var peak = 0.0
@@ -117,13 +117,13 @@ struct HeldMemoryTests {
       return try await gateway.get("/fixed").status == 200
     }
     #expect(peak < Double(limit + 4 << 20), "\(peak)")
-    #expect(try gateway.residentByteCount(.peak) - before < 64 << 20)
+    #expect(try gateway.peakByteCount() - before < 64 << 20)
     for client in clients { try await client.reset() }
     try await gateway.waitForMetrics("all to be given back") {
       $0.sum("catraca_connections", ["state": "active"]) == 0 && $0.sum("catraca_memory_bytes") < Double(256 << 10)
     }
     try await gateway.waitUntil("the system to have it back") {
-      try gateway.residentByteCount() - before < 16 << 20
+      try gateway.anonymousByteCount() - before < 16 << 20
     }
     #expect(try await gateway.get("/one").text == body)
   }
